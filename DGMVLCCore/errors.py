@@ -1,0 +1,51 @@
+"""Errors a user can act on: each carries the exit code the command line ends with."""
+
+from __future__ import annotations
+
+
+class DGMVLCError(Exception):
+    """Base of every error this package raises on purpose; its text is one sentence for the user."""
+
+    exit_code = 1
+
+
+class UsageError(DGMVLCError):
+    """The call itself is wrong: options that do not go together, an index out of range."""
+
+    exit_code = 2
+
+
+class UnreadableError(DGMVLCError):
+    """A file or folder is missing, truncated or not what its name says."""
+
+    exit_code = 3
+
+
+class UnsuitableInputError(DGMVLCError):
+    """The input can be read but nothing honest can be made of it."""
+
+    exit_code = 4
+
+
+class DeviceError(DGMVLCError):
+    """The asked device is absent or ran out of memory."""
+
+    exit_code = 5
+
+
+class OutputError(DGMVLCError):
+    """The result cannot be written: no space, no permission, or a result is already there."""
+
+    exit_code = 6
+
+
+class WeightsError(DGMVLCError):
+    """Weights are missing, altered or made for another architecture."""
+
+    exit_code = 7
+
+
+class Cancelled(DGMVLCError):
+    """The user stopped the run; nothing was written."""
+
+    exit_code = 130

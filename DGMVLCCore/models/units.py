@@ -1,0 +1,78 @@
+"""The one fixed map between HU and the network's units, and the smooth fill of a hole."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+HU_LOW, HU_HIGH = -1100.0, 400.0
+HU_CENTRE, HU_SCALE = -350.0, 750.0
+LUNG_DEFAULT, TISSUE_DEFAULT = -860.0, 20.0  # only where a slice shows no unmasked voxel of that class
+
+
+def to_units(hu: np.ndarray) -> np.ndarray:
+    """HU -> network units in [-1, 1]; outside -1100..400 HU is clipped."""
+    return ((np.clip(hu, HU_LOW, HU_HIGH) - HU_CENTRE) / HU_SCALE).astype(np.float32)
+
+
+def to_hu(units: np.ndarray) -> np.ndarray:
+    """Network units -> HU."""
+    return (units * HU_SCALE + HU_CENTRE).astype(np.float32)
+
+
+def _smooth_mean(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:
+    """Normalised blur of `values` where `weights`, ever wider where the hole is wide; also the plain mean."""
+    total = float(weights.sum())
+    if total < 1e-6:
+        return np.zeros_like(values), total
+    mean = float((values * weights).sum() / total)
+    top, bottom = np.zeros_like(values), np.full_like(values, 1e-7)
+    top += 1e-7 * mean
+    for sigma, share in ((1.5, 1.0), (4.0, 3e-2), (12.0, 1e-3)):
+        top += share * ndimage.gaussian_filter(values * weights, sigma, mode="nearest", truncate=3)
+        bottom += share * ndimage.gaussian_filter(weights, sigma, mode="nearest", truncate=3)
+    return top / bottom, total
+
+
+def smooth_fill(hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> np.ndarray:
+    """Fill the hole of a slice smoothly from around it, lung and not-lung apart, blended at the pleura.
+
+    Args:
+        hu: (H,W) HU. mask: (H,W) bool, the hole. lungs: (H,W) bool. H and W multiples of 4.
+
+    Returns:
+        (H,W) float32 HU, identical to `hu` outside the hole.
+    """
+    if not mask.any():
+        return hu.astype(np.float32)
+    hu = hu.astype(np.float32)
+    h, w = hu.shape
+
+    def coarse(x: np.ndarray) -> np.ndarray:
+        return x.reshape(h // 4, 4, w // 4, 4).mean((1, 3), dtype=np.float32)
+
+    clipped = np.clip(hu, HU_LOW, HU_HIGH)
+    fills = []
+    for organ, default in ((lungs, LUNG_DEFAULT), (~lungs, TISSUE_DEFAULT)):
+        known = (organ & ~mask).astype(np.float32)
+        weights = coarse(known)
+        values = coarse(clipped * known) / np.maximum(weights, 1e-6)
+        field, total = _smooth_mean(values, weights)
+        fills.append(upsample4(field) if total > 1 else np.full_like(hu, default))
+    share = ndimage.gaussian_filter(lungs.astype(np.float32), 0.8)
+    out = hu.copy()
+    out[mask] = (share * fills[0] + (1 - share) * fills[1])[mask]
+    return out
+
+
+def upsample4(coarse: np.ndarray) -> np.ndarray:
+    """Bilinear upsampling of a (h,w) field by four, cell centres aligned."""
+    for axis in (0, 1):
+        n = coarse.shape[axis]
+        at = np.clip((np.arange(4 * n) + 0.5) / 4 - 0.5, 0, n - 1)
+        low = np.minimum(at.astype(int), max(n - 2, 0))
+        share = (at - low).astype(np.float32)
+        share = share[:, None] if axis == 0 else share[None]
+        high = np.minimum(low + 1, n - 1)
+        coarse = coarse.take(low, axis) * (1 - share) + coarse.take(high, axis) * share
+    return coarse

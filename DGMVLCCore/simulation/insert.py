@@ -1,0 +1,141 @@
+"""Put a lesion of known shape, size and place into a real scan; the untouched scan is the true counterfactual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.simulation import shapes, tissue
+from DGMVLCCore.simulation.patch import ScanPatch
+from DGMVLCCore.simulation.texture import scan_noise
+
+TERM_OF_KIND = {
+    "smooth_nodule": "nodule", "lobulated_nodule": "nodule", "spiculated_nodule": "nodule",
+    "part_solid_nodule": "part-solid nodule", "ground_glass": "ground-glass opacity", "consolidation": "consolidation",
+    "emphysema": "emphysema", "reticulation": "reticulation", "honeycombing": "honeycombing", "effusion": "pleural effusion",
+}
+KINDS = tuple(TERM_OF_KIND)
+HELD_OUT_KIND = "lobulated_nodule"
+NODULES = ("smooth_nodule", "lobulated_nodule", "spiculated_nodule", "part_solid_nodule")
+SIZE_MM = {**dict.fromkeys(NODULES, (4.0, 35.0)), "part_solid_nodule": (8.0, 32.0), "effusion": (10.0, 45.0)}
+DIFFUSE_SIZE_MM = (18.0, 65.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Lesion:
+    """A lesion and all that is known of it.
+
+    Args:
+        hu: float32 (D,H,W), the patch with the lesion; equal to the patch where `soft` is 0.
+        soft: float32 (D,H,W) membership 0..1. mask: bool, soft > 0.1.
+        kind: one of `KINDS`. term: the finding it is called. size_mm: diameter (effusion: depth).
+    """
+
+    hu: np.ndarray
+    soft: np.ndarray
+    mask: np.ndarray
+    kind: str
+    term: str
+    side: str | None
+    zone: str | None
+    size_mm: float
+    descriptors: tuple[str, ...] = ()
+
+
+def draw_size(kind: str, rng: np.random.Generator) -> float:
+    """Diameter in mm, log-uniform over the kind's range."""
+    low, high = SIZE_MM.get(kind, DIFFUSE_SIZE_MM)
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def _draw_centre(patch: ScanPatch, kind: str, size: float, rng: np.random.Generator) -> tuple[float, float, float]:
+    """A lung voxel deep enough for a small nodule; subpleural kinds near the wall."""
+    depth = shapes.wall_distance(patch.lungs > 0, patch.spacing)
+    if kind in ("reticulation", "honeycombing", "effusion"):
+        wanted = (depth > 1) & (depth < 12)
+    else:
+        wanted = depth > min(size / 3, 6)
+    points = np.argwhere(wanted if wanted.any() else patch.lungs > 0)
+    if not len(points):
+        raise UnsuitableInputError("The patch shows no lung, so no lesion can be put there; choose a slice through the lungs.")
+    return tuple(float(v) for v in points[rng.integers(len(points))] + rng.uniform(-0.3, 0.3, 3))  # type: ignore[return-value]
+
+
+def _make(patch: ScanPatch, kind: str, centre: tuple[float, float, float], size: float, contrast: float,
+          rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Voxels with the lesion (before the lung limits it) and its soft membership."""
+    hu, spacing, shape = patch.hu, patch.spacing, patch.hu.shape
+    noise = scan_noise(shape, patch.noise, spacing, rng)
+    radius = size / 2
+    if kind in ("smooth_nodule", "lobulated_nodule", "spiculated_nodule"):
+        soft = getattr(shapes, kind)(shape, centre, radius, spacing, rng)
+        return tissue.solid(hu, soft, rng.uniform(-10, 60) * contrast - 250 * (1 - contrast), noise, spacing, rng), soft
+    if kind == "part_solid_nodule":
+        halo = shapes.blot(shape, centre, radius, spacing, rng, uneven=0.08, edge_mm=2.0)
+        core = shapes.smooth_nodule(shape, centre, radius * rng.uniform(0.35, 0.6), spacing, rng)
+        hazy = tissue.ground_glass(hu, halo, rng.uniform(0.3, 0.5) * contrast, noise, spacing, rng)
+        return tissue.solid(hazy, core, rng.uniform(-10, 50), noise, spacing, rng), np.maximum(halo, core)
+    if kind == "effusion":
+        lung = patch.lungs == patch.lungs[tuple(int(round(c)) for c in np.clip(centre, 0, np.array(shape) - 1))]
+        soft = shapes.effusion_depth(lung & (patch.lungs > 0), spacing, size, rng)
+        return hu * (1 - soft) + (rng.uniform(3, 22) + noise) * soft, soft
+    if kind in ("reticulation", "honeycombing"):
+        soft = shapes.subpleural(patch.lungs > 0, centre, radius, spacing, rng)
+        return getattr(tissue, kind)(hu, soft, rng.uniform(0.5, 1.0) * contrast, noise, spacing, rng), soft
+    recipe: dict[str, tuple[Callable[..., np.ndarray], float]] = {
+        "ground_glass": (tissue.ground_glass, rng.uniform(0.28, 0.55) * contrast),
+        "consolidation": (tissue.consolidation, rng.uniform(15, 65)),
+        "emphysema": (tissue.emphysema, rng.uniform(0.4, 1.0) * contrast)}
+    make, strength = recipe[kind]
+    soft = shapes.blot(shape, centre, radius, spacing, rng)
+    return make(hu, soft, strength, noise, spacing, rng), soft
+
+
+def insert_lesion(patch: ScanPatch, kind: str, rng: np.random.Generator, *, centre: tuple[float, float, float] | None = None,
+                  size_mm: float | None = None, contrast: float | None = None) -> Lesion:
+    """Insert one lesion in 3D.
+
+    Args:
+        patch: region of a real scan, HU.
+        kind: one of `KINDS`. rng: all randomness comes from here.
+        centre: (z,y,x) in voxels; drawn inside the lung when None. size_mm: diameter; drawn when None.
+        contrast: 1 is typical, lower is subtler; drawn in 0.6..1.1 when None.
+
+    Raises:
+        UsageError: unknown kind. UnsuitableInputError: no lung in the patch.
+    """
+    if kind not in TERM_OF_KIND:
+        raise UsageError(f"There is no lesion kind {kind!r}; choose one of {', '.join(KINDS)}.")
+    size = draw_size(kind, rng) if size_mm is None else float(size_mm)
+    place = _draw_centre(patch, kind, size, rng) if centre is None else centre
+    strength = float(rng.uniform(0.6, 1.1)) if contrast is None else float(contrast)
+    changed, soft = _make(patch, kind, place, size, strength, rng)
+    inside = patch.lungs > 0
+    # Full at the pleura itself, so that no thin line of old lung stays between the lesion and the chest wall.
+    limit = np.clip(2 * ndimage.gaussian_filter(inside.astype(np.float32), (0, 0.7, 0.7)), 0, 1)
+    weight = limit * (soft > 0.02) * np.clip((soft - 0.02) / 0.05, 0, 1)
+    hu = (patch.hu + (changed - patch.hu) * weight).astype(np.float32)
+    soft = np.where(weight > 0, soft * limit, 0).astype(np.float32)
+    mask = soft > 0.1
+    return Lesion(hu, soft, mask, kind, TERM_OF_KIND[kind], _side(patch, mask), _zone(patch, mask), size,
+                  ("spiculated",) if kind == "spiculated_nodule" else ())
+
+
+def _side(patch: ScanPatch, mask: np.ndarray) -> str | None:
+    left, right = int((patch.lungs[mask] == 1).sum()), int((patch.lungs[mask] == 2).sum())
+    if not left + right:
+        return None
+    return "left" if left > 4 * right else "right" if right > 4 * left else "bilateral"
+
+
+def _zone(patch: ScanPatch, mask: np.ndarray) -> str | None:
+    rows = np.nonzero(mask.any((1, 2)))[0]
+    if not len(rows):
+        return None
+    low, high = patch.zone_edges
+    middle = float(np.average(rows, weights=mask.sum((1, 2))[rows]))
+    return "lower" if middle < low else "middle" if middle < high else "upper"

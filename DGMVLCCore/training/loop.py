@@ -1,0 +1,221 @@
+"""The one training loop: accelerate, EMA, resumable checkpoints, a log that the model card quotes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from tqdm import tqdm
+
+from DGMVLCCore.errors import WeightsError
+from DGMVLCCore.models.denoiser import PATCH, Conditions, Denoiser
+from DGMVLCCore.training.examples import Example, ExampleMaker, PhraseBank
+from DGMVLCCore.training.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+
+class Stream(IterableDataset):
+    """Batches made in worker processes, each with its own seed."""
+
+    def __init__(self, recipe: Recipe, rank: int, start: int) -> None:
+        self.recipe, self.rank, self.start = recipe, rank, start
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        torch.set_num_threads(1)
+        info = get_worker_info()
+        worker = info.id if info else 0
+        maker = ExampleMaker(Path(self.recipe.shards), self.recipe.nodule_share)
+        # A resumed run draws new examples: the step it starts from is part of the seed.
+        seed = [self.recipe.seed, self.rank, worker, self.start]
+        for batch in maker.batches(self.recipe.batch, int(np.random.SeedSequence(seed).generate_state(1)[0])):
+            yield {key: torch.from_numpy(value) for key, value in batch.items()}
+
+
+def conditions_of(batch: dict[str, Tensor], bank: PhraseBank, text: Tensor) -> Conditions:
+    """Conditions of a batch under the phrases `text` (B,) of the bank."""
+    index = text.cpu().numpy()
+    device = batch["clean"].device
+    tokens, mask, pooled = (torch.from_numpy(x[index]).to(device) for x in (bank.tokens, bank.mask, bank.pooled))
+    return Conditions(batch["context"], batch["mask"], batch["anatomy"], batch["geometry"], tokens, mask, pooled)
+
+
+def flow_loss(predicted: Tensor, clean: Tensor, t: Tensor, mask: Tensor) -> Tensor:
+    """Velocity error inside the hole: |(x_hat - x) / t|^2, t held above 0.15 (rectified flow, x-prediction)."""
+    error = ((predicted - clean) / t[:, None, None, None].clamp_min(0.15)) ** 2
+    return (error * mask).sum() / mask.sum().clamp_min(1)
+
+
+def grounding_loss(attention: Tensor, lesion: Tensor, t: Tensor, mask: Tensor, spoken: Tensor) -> Tensor:
+    """Cross-entropy between a cell's attention to words (not to the null token) and the lesion's share of that cell.
+
+    Counts only cells of the hole, only where the text was not dropped, less as noise hides the lesion.
+    """
+    target = torch.nn.functional.avg_pool2d(lesion, PATCH).flatten(1).clamp(0, 1)
+    inside = (torch.nn.functional.avg_pool2d(mask, PATCH).flatten(1) > 0.5).float()
+    weight = inside * ((1 - t).clamp_min(0) * spoken)[:, None]
+    words = (1 - attention[..., 0]).clamp(1e-4, 1 - 1e-4)
+    loss = -(target * words.log() + (1 - target) * (1 - words).log())
+    return (loss * weight).sum() / weight.sum().clamp_min(1)
+
+
+class Average:
+    """Exponential moving average of the weights (kept in float32)."""
+
+    def __init__(self, model: torch.nn.Module, decay: float) -> None:
+        self.decay, self.steps = decay, 0
+        self.values = {k: v.detach().float().clone() for k, v in model.state_dict().items()}
+
+    def update(self, model: torch.nn.Module) -> None:
+        """One step; early steps follow faster."""
+        self.steps += 1
+        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for name, value in model.state_dict().items():
+            self.values[name].lerp_(value.detach().float(), 1 - keep)
+
+
+def learning_rate(recipe: Recipe, step: int, done: float) -> float:
+    """Warm-up, then cosine decay over the run; `done` in 0..1."""
+    return recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup) * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)))
+
+
+class Trainer:
+    """State of a run: model, optimiser, average; saved and resumed as one checkpoint."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        from accelerate import Accelerator
+
+        from DGMVLCCore.simulation.phrases import TERMS
+
+        self.recipe, self.out = recipe, Path(recipe.out)
+        self.accelerator = Accelerator(mixed_precision="bf16" if _has_bf16() else "no")
+        torch.manual_seed(recipe.seed + self.accelerator.process_index)
+        if recipe.start_from:
+            model = Denoiser.from_pretrained(recipe.start_from, torch_dtype=torch.float32)
+        else:
+            model = Denoiser(recipe.widths, 384, recipe.affine_fusion, recipe.cross_attention, recipe.anatomy, findings=TERMS)
+        model = model.to(self.accelerator.device).train()
+        optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, betas=(0.9, 0.99),
+                                      weight_decay=recipe.weight_decay)
+        self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
+        self.average = Average(self.accelerator.unwrap_model(self.model), recipe.ema)
+        self.bank = PhraseBank(Path(recipe.shards) / "phrases.npz")
+        self.step, self.spent = 0, 0.0
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the run can be resumed from."""
+        return self.out / "checkpoint.pt"
+
+    def save(self) -> None:
+        """Checkpoint and the averaged weights in fp16, each renamed into place."""
+        if not self.accelerator.is_main_process:
+            return
+        model = self.accelerator.unwrap_model(self.model)
+        state = {"model": model.state_dict(), "optimiser": self.optimiser.state_dict(), "average": self.average.values,
+                 "average_steps": self.average.steps, "step": self.step, "spent": self.spent}
+        temporary = self.checkpoint.with_suffix(".new")
+        torch.save(state, temporary)
+        temporary.replace(self.checkpoint)
+        averaged = Denoiser.from_config(model.config)
+        averaged.load_state_dict(self.average.values)
+        averaged.half().save_pretrained(self.out / "weights")
+
+    def resume(self) -> None:
+        """Continue from the checkpoint when there is one."""
+        if not self.checkpoint.exists():
+            return
+        state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        try:
+            self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise WeightsError(f"{self.checkpoint} was made by another architecture; choose another output folder.") from error
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.average.values, self.average.steps = state["average"], state["average_steps"]
+        self.average.values = {k: v.to(self.accelerator.device) for k, v in self.average.values.items()}
+        self.step, self.spent = state["step"], state["spent"]
+
+    def update(self, batch: dict[str, Tensor]) -> tuple[float, float]:
+        """One optimiser step; returns flow and grounding loss."""
+        clean, mask = batch["clean"], batch["mask"][:, 1:2]
+        n = len(clean)
+        t = torch.sigmoid(torch.randn(n, device=clean.device))
+        spoken = (torch.rand(n, device=clean.device) >= self.recipe.text_dropout) & (batch["text"] > 0)
+        cond = conditions_of(batch, self.bank, torch.where(spoken, batch["text"], 0))
+        x_t = (1 - t[:, None, None, None]) * clean + t[:, None, None, None] * torch.randn_like(clean)
+        with self.accelerator.autocast():
+            predicted, attention = self.model(x_t, t, cond)
+        flow = flow_loss(predicted.float(), clean, t, mask)
+        ground = flow.new_zeros(())
+        if attention is not None:
+            ground = grounding_loss(attention, batch["lesion"], t, mask, spoken.float())
+        self.accelerator.backward(flow + self.recipe.grounding * ground)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.average.update(self.accelerator.unwrap_model(self.model))
+        self.step += 1
+        return flow.item(), ground.item()
+
+    def run(self) -> Path:
+        """Train until the recipe's end; returns the folder of the averaged weights."""
+        recipe = self.recipe
+        self.out.mkdir(parents=True, exist_ok=True)
+        recipe.save(self.out / "recipe.json")
+        self.resume()
+        stream = Stream(recipe, self.accelerator.process_index, self.step)
+        loader = DataLoader(stream, batch_size=None, num_workers=recipe.workers, prefetch_factor=4 if recipe.workers else None)
+        bar = tqdm(initial=self.step, total=recipe.steps or None, unit="step", disable=not self.accelerator.is_main_process)
+        recent: list[tuple[float, float]] = []
+        clock = time.monotonic()
+        for batch in loader:
+            done = self.step / recipe.steps if recipe.steps else self.spent / (recipe.minutes * 60)
+            if done >= 1:
+                break
+            for group in self.optimiser.param_groups:
+                group["lr"] = learning_rate(recipe, self.step, done)
+            recent.append(self.update({key: value.to(self.accelerator.device) for key, value in batch.items()}))
+            now = time.monotonic()
+            self.spent, clock = self.spent + now - clock, now
+            bar.update()
+            if self.step % 50 == 0:
+                self.report(recent, bar)
+                recent = []
+            if self.step % recipe.checkpoint_every == 0:
+                self.save()
+        bar.close()
+        self.save()
+        return self.out / "weights"
+
+    def report(self, recent: list[tuple[float, float]], bar: Any) -> None:
+        """One line of log.jsonl."""
+        flow, ground = (float(np.mean(column)) for column in zip(*recent))
+        row = {"step": self.step, "seconds": round(self.spent, 1), "flow": round(flow, 5), "grounding": round(ground, 5)}
+        bar.set_postfix(flow=f"{flow:.4f}", grounding=f"{ground:.4f}")
+        if self.accelerator.is_main_process:
+            with (self.out / "log.jsonl").open("a") as file:
+                file.write(json.dumps(row) + "\n")
+
+
+def _has_bf16() -> bool:
+    """True where bf16 is native (a GPU with it, or a CPU with AVX512-BF16/AMX)."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def train(recipe: Recipe) -> Path:
+    """Run a recipe (resuming when its folder holds a checkpoint); returns the weights' folder."""
+    return Trainer(recipe).run()
+
+
+__all__ = ["Example", "Trainer", "train"]

@@ -1,0 +1,61 @@
+"""Everything a training run depends on, in one record that is stored beside the weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from DGMVLCCore.errors import UnreadableError, UsageError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run.
+
+    Args:
+        shards: folder made by `dgmvlc data`. out: folder for checkpoints, log and final weights.
+        minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that is given).
+        batch: slices of 128x128 a step; nodule batches (48x48) hold four times as many.
+        grounding: weight of the loss that asks the full-grid attention to name the lesion's cells.
+    """
+
+    shards: str
+    out: str
+    minutes: float = 60.0
+    steps: int = 0
+    batch: int = 32
+    learning_rate: float = 8e-4
+    warmup: int = 100
+    weight_decay: float = 0.01
+    ema: float = 0.999
+    text_dropout: float = 0.1
+    nodule_share: float = 0.2
+    grounding: float = 0.05
+    workers: int = 1
+    seed: int = 0
+    checkpoint_every: int = 500
+    widths: tuple[int, int, int] = (64, 112, 176)
+    affine_fusion: bool = True
+    cross_attention: bool = True
+    anatomy: bool = True
+    start_from: str = ""
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1))
+
+
+def load_recipe(path: Path, **overrides: object) -> Recipe:
+    """A recipe from a JSON file, with fields replaced; unknown fields are refused."""
+    try:
+        fields = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise UnreadableError(f"The recipe {path} is not a readable JSON file ({error}).") from error
+    fields.update(overrides)
+    known = set(Recipe.__dataclass_fields__)
+    if unknown := set(fields) - known:
+        raise UsageError(f"The recipe has unknown fields {sorted(unknown)}; known are {sorted(known)}.")
+    if "widths" in fields:
+        fields["widths"] = tuple(fields["widths"])
+    return Recipe(**fields)

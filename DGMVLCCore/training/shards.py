@@ -1,0 +1,131 @@
+"""Data folder -> shards: scans with anatomy and noise, real nodules, and a bank of encoded phrases, by the frozen split."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.evaluation.splits import load_splits
+from DGMVLCCore.simulation.patch import estimate_noise
+
+log = logging.getLogger(__name__)
+BODY, LEFT, RIGHT, AIRWAY = 1, 2, 3, 4
+
+
+def _label_slices(hu: np.ndarray, lung: np.ndarray) -> np.ndarray:
+    """Body, left and right lung, airway (D,H,W) uint8 from HU and a lung mask; x ascends to the patient's left."""
+    labels = np.zeros(hu.shape, np.uint8)
+    columns = np.nonzero(lung.any((0, 1)))[0]
+    middle = (columns[0] + columns[-1]) / 2
+    for z, (plane, inside) in enumerate(zip(hu, lung > 0)):
+        body = ndimage.binary_opening(plane > -450, iterations=2) | inside
+        parts, _ = ndimage.label(body)
+        keep = parts == (np.bincount(parts.ravel())[1:].argmax() + 1)
+        body = ndimage.binary_fill_holes(keep)
+        labels[z][body] = BODY
+        labels[z][body & ~inside & (plane < -850)] = AIRWAY
+        parts, count = ndimage.label(inside)
+        for index, centre in enumerate(ndimage.center_of_mass(inside, parts, range(1, count + 1)), 1):
+            labels[z][parts == index] = RIGHT if centre[1] < middle else LEFT
+    return labels
+
+
+def _unclear_slices(name: str, scan: dict[str, np.ndarray]) -> np.ndarray:
+    """(D,) True for slices with labelled disease: no 'clear lung' is ever claimed there."""
+    unclear = np.zeros(len(scan["hu"]), bool)
+    if "infection" in scan:
+        unclear |= scan["infection"] > 0
+    if "lesion" in scan:
+        unclear |= scan["lesion"].any((1, 2))
+    if "boxes_i_x0y0x1y1" in scan:
+        unclear[np.unique(scan["boxes_i_x0y0x1y1"][:, 0]).astype(int)] = True
+    return unclear
+
+
+def build_scan(path: Path, native: bool, reference: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+    """One scan of the data folder as a training record: hu, labels, step_mm, spacing, unclear, noise.
+
+    Args:
+        path: `volumes/*.npz` or `native/*.npz`. native: spacing is the scanner's own.
+        reference: the same patient's `volumes` record; gives native slices their disease labels.
+    """
+    with np.load(path) as file:
+        scan = {key: file[key] for key in file.files}
+    spacing = scan["spacing_mm"].astype(float)
+    in_plane = spacing[1:] if native else np.array([1.6, 1.6])
+    z_mm = scan["z_index"] * spacing[0]
+    step = float(np.median(np.diff(z_mm)))
+    unclear = _unclear_slices(path.stem, scan)
+    if reference is not None and "boxes_i_x0y0x1y1" in reference:
+        boxed = reference["z_index"][np.unique(reference["boxes_i_x0y0x1y1"][:, 0]).astype(int)]
+        unclear |= np.isin(scan["z_index"], boxed)
+    labels = _label_slices(scan["hu"], scan["lung"])
+    noise = estimate_noise(scan["hu"].astype(np.float32), labels > 0, (step, *in_plane))
+    return {"hu": scan["hu"], "labels": labels, "spacing": np.array([step, *in_plane]), "unclear": unclear,
+            "noise": np.array([noise.sd_hu, noise.correlation_mm])}
+
+
+def _nodules(folder: Path, part: str) -> dict[str, np.ndarray]:
+    """Real nodules of one split: hu (N,3,48,48), mask, kind name and diameter; nodules without reader words are left out."""
+    splits = load_splits()
+    rows = [json.loads(line) for line in (folder / "nodules.jsonl").read_text().splitlines()]
+    with np.load(folder / "nodules.npz") as file:
+        hu, mask = file["hu"][:, :, 1:49, 1:49], file["mask"][:, :, 1:49, 1:49]
+    keep = [i for i, row in enumerate(rows) if row.get("attributes") and splits.lidc_patients[row["patient_id"]] == part]
+
+    def kind(row: dict) -> str:
+        texture = row["attributes"]["texture"]
+        if texture < 2:
+            return "ground_glass"
+        if texture < 4:
+            return "part_solid_nodule"
+        return "spiculated_nodule" if row["attributes"]["spiculation"] >= 3 else "smooth_nodule"
+
+    return {"hu": hu[keep], "mask": mask[keep], "kind": np.array([kind(rows[i]) for i in keep]),
+            "side": np.array([rows[i]["side"] or "" for i in keep]),
+            "size_mm": np.array([rows[i]["attributes"]["diameter_mm"] for i in keep], np.float32)}
+
+
+def _phrases(count: int, seed: int) -> dict[str, np.ndarray]:
+    """The encoded phrase bank: ragged token states (fp16), pooled vectors and the phrases as JSON lines."""
+    from DGMVLCCore.language.encoder import LanguageEncoder
+    from DGMVLCCore.simulation.phrases import phrase_bank
+
+    phrases = phrase_bank(np.random.default_rng(seed), count)
+    states = LanguageEncoder().encode(["", *(phrase.text for phrase in phrases)])
+    lengths = states.mask.sum(1)
+    ragged = np.concatenate([tokens[:n] for tokens, n in zip(states.tokens, lengths)])
+    return {"tokens": ragged.astype(np.float16), "lengths": lengths, "pooled": states.pooled.astype(np.float16),
+            "phrases": np.array([json.dumps(vars(phrase)) for phrase in phrases])}
+
+
+def build_shards(data: Path, out: Path, part: str = "train", phrases: int = 900, seed: int = 0) -> list[Path]:
+    """Write the shards of one split (a few tens of MB) that training needs, and nothing else.
+
+    Raises:
+        UnreadableError: the data folder does not have the expected layout.
+    """
+    train = Path(data) / "train" if (Path(data) / "train").is_dir() else Path(data)
+    if not (train / "volumes").is_dir():
+        raise UnreadableError(f"{data} holds no train/volumes folder; see the README for the expected layout.")
+    out.mkdir(parents=True, exist_ok=True)
+    splits, written = load_splits(), []
+    for path in sorted((train / "volumes").glob("*.npz")):
+        if splits.volumes.get(path.stem) != part:
+            continue
+        with np.load(path) as file:
+            reference = {key: file[key] for key in file.files if key != "hu"}
+        for source, record in (("volumes", None), ("native", reference)):
+            target = out / f"scan-{source}-{path.stem}.npz"
+            np.savez_compressed(target, **build_scan(train / source / path.name, source == "native", record))
+            written.append(target)
+            log.info("wrote %s", target.name)
+    for name, arrays in (("nodules", _nodules(train, part)), ("phrases", _phrases(phrases, seed))):
+        np.savez_compressed(out / f"{name}.npz", **arrays)
+        written.append(out / f"{name}.npz")
+    return written
