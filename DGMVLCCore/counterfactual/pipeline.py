@@ -1,0 +1,200 @@
+"""The counterfactual in one call: scan + plan -> edited scan, difference, uncertainty, gates."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from DGMVLCCore._resources import resource
+from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
+from DGMVLCCore.counterfactual import sampler
+from DGMVLCCore.counterfactual.compose import compose, feather, residual
+from DGMVLCCore.counterfactual.noise import slice_correlation, volume_noise
+from DGMVLCCore.counterfactual.region import Region, cut_region
+from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
+from DGMVLCCore.errors import Cancelled, DeviceError, UnsuitableInputError, WeightsError
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.language.encoder import LanguageEncoder
+from DGMVLCCore.models.denoiser import Conditions, Denoiser
+from DGMVLCCore.models.units import to_units
+
+BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
+WEIGHTS = "weights/dgmvlc-ct"
+Progress = Callable[[str, float], None]
+
+
+def check_weights(folder: Path) -> str:
+    """SHA-256 of a weights folder's safetensors, compared with the `sha256` its model card data names.
+
+    Raises:
+        WeightsError: no weights there, or altered ones.
+    """
+    path = folder / "diffusion_pytorch_model.safetensors"
+    if not path.exists():
+        raise WeightsError(f"There are no weights in {folder} (diffusion_pytorch_model.safetensors is missing).")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    facts = folder / "training.json"
+    wanted = json.loads(facts.read_text()).get("sha256") if facts.exists() else None
+    if wanted is not None and wanted != found:
+        raise WeightsError(f"{path} has SHA-256 {found[:12]}…, its record says {wanted[:12]}…: the file was altered; get it again.")
+    return found
+
+
+class CounterfactualPipeline:
+    """Edits a chest CT as a sentence says, inside a mask, and leaves every other voxel alone.
+
+    Example:
+        >>> pipe = CounterfactualPipeline.from_pretrained()
+        >>> result = pipe(volume, plan)
+        >>> result.difference  # HU, counterfactual − original
+    """
+
+    def __init__(self, model: Denoiser, encoder: LanguageEncoder, weights_sha256: str = "", weights: str = "") -> None:
+        self.model, self.encoder = model.eval(), encoder
+        self.weights_sha256, self.weights = weights_sha256, weights
+        self.device = torch.device("cpu")
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path | None = None, encoder: LanguageEncoder | None = None) -> CounterfactualPipeline:
+        """Load weights from a folder (the shipped ones by default); nothing is downloaded.
+
+        Raises:
+            WeightsError: missing, altered, or of another architecture.
+        """
+        folder = Path(path) if path else resource(WEIGHTS)
+        sha256 = check_weights(folder)
+        try:
+            model = Denoiser.from_pretrained(str(folder), torch_dtype=torch.float32, low_cpu_mem_usage=False,
+                                             local_files_only=True)
+        except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
+            reason = str(error).strip().splitlines()[0][:160]
+            raise WeightsError(f"The weights in {folder} do not fit this version's network ({reason}).") from error
+        return cls(model, encoder or LanguageEncoder(), sha256, folder.name)
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Write weights (fp16) and configuration as a folder."""
+        copy = Denoiser.from_config(self.model.config)
+        copy.load_state_dict({name: value.cpu() for name, value in self.model.state_dict().items()})
+        copy.half().save_pretrained(str(path))
+
+    def to(self, device: str | torch.device) -> CounterfactualPipeline:
+        """Move to a device ("cpu", "cuda:0", "mps")."""
+        try:
+            self.model.to(device)
+        except (RuntimeError, AssertionError) as error:
+            raise DeviceError(f"The device {device} cannot be used ({str(error).splitlines()[0]}).") from error
+        self.device = torch.device(device)
+        return self
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Terms the weights were taught."""
+        return tuple(self.model.config.findings)
+
+    def text(self, sentence: str) -> sampler.Text:
+        """One sentence as (1,L,T) states, (1,L) mask, (1,T) pooled on the device."""
+        states = self.encoder.encode([sentence])
+        return tuple(torch.from_numpy(x).to(self.device) for x in (states.tokens, states.mask, states.pooled))  # type: ignore[return-value]
+
+    def predictor(self) -> sampler.Predictor:
+        """The denoiser, in bf16 where the processor has it."""
+        native = self.device.type == "cuda" or (self.device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return sampler.Predictor(self.model, bool(native))
+
+    def batches(self, region: Region, rows: list[int]) -> Iterator[tuple[list[int], Tensor, Conditions]]:
+        """Slices of a region in batches: rows, image (B,1,S,T) in model units, image conditions."""
+        size = max(int(BATCH[self.device.type] * (128 * 128) / region.hu[0].size), 1)
+        for start in range(0, len(rows), size):
+            part = rows[start:start + size]
+            image = torch.from_numpy(to_units(region.hu[part]))[:, None].to(self.device)
+            yield part, image, region.conditions(part).to(self.device)
+
+    def __call__(self, volume: Volume, plan: EditPlan, *, anatomy: Anatomy | None = None, noises: int = 8, steps: int = 10,
+                 seed: int = 0, guidance: float = 1.5, slices: tuple[int, int] | None = None,
+                 callback: Progress | None = None, should_cancel: Callable[[], bool] | None = None) -> CounterfactualResult:
+        """Edit a scan.
+
+        Args:
+            volume: CT in HU, any orientation. plan: what to change and where.
+            anatomy: on the scan's own grid; found in the scan when None.
+            noises: independent noise fields; their spread is the uncertainty, their medoid the counterfactual.
+            slices: canonical (feet to head) slice range the edit is limited to.
+            callback: gets ("editing", share done). should_cancel: asked between steps.
+
+        Raises:
+            UnsuitableInputError: empty mask. Cancelled: `should_cancel` said so.
+        """
+        scan, turn = volume.canonical()
+        anatomy = (anatomy or segment_anatomy(volume)).reoriented(turn)
+        mask = np.ascontiguousarray(turn.apply(plan.mask)) & anatomy.body
+        if slices is not None:
+            mask[: slices[0]] = False
+            mask[slices[1]:] = False
+        if not mask.any():
+            raise UnsuitableInputError("The edit mask holds no voxel of the body in the chosen slices; choose another region.")
+        settings: dict[str, Any] = {"noises": noises, "steps": steps, "seed": seed, "guidance": guidance, "mode": plan.mode,
+                                    "slices": slices, "device": str(self.device)}
+        if plan.source == plan.target:
+            settings["note"] = "Source and target sentences are equal, so the scan is returned unchanged."
+            zero = np.zeros(volume.shape, np.float32)
+            return CounterfactualResult(volume, volume.with_array(volume.array.copy()), volume.array.copy(), zero, plan.mask,
+                                        plan, [], settings)
+        found = np.nonzero(mask.any((1, 2)))[0]
+        rows = (max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(mask)))
+        region = cut_region(scan, anatomy, mask, rows)
+        samples = self.sample(region, scan, anatomy, mask, plan, settings, callback, should_cancel)
+        return self._finish(volume, scan, turn, region, mask, samples, plan, settings)
+
+    def sample(self, region: Region, scan: Volume, anatomy: Anatomy, mask: np.ndarray, plan: EditPlan, settings: dict[str, Any],
+               callback: Progress | None = None, should_cancel: Callable[[], bool] | None = None) -> np.ndarray:
+        """Edited regions, one for each noise: float32 (N,D,S,T) in model units."""
+        correlation = slice_correlation(scan.array[region.rows[0]:region.rows[1]],
+                                        (anatomy.lungs & ~mask)[region.rows[0]:region.rows[1]])
+        settings |= {"z_correlation": round(correlation, 3), "spacing_mm": region.spacing, "native": region.native}
+        source, target, empty = self.text(plan.source), self.text(plan.target), self.text("")
+        noises, steps, predict = int(settings["noises"]), int(settings["steps"]), self.predictor()
+        rows = [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
+        out = np.repeat(to_units(region.hu)[None], noises, axis=0)
+        total, done = noises * len(rows) * steps, 0
+        for draw in range(noises):
+            field = volume_noise((len(scan.array), *region.hu.shape[1:]), correlation, int(settings["seed"]) * 1000 + draw)
+            for part, image, cond in self.batches(region, rows):
+                def on_step(step: int, of: int, size: int = len(part)) -> None:
+                    nonlocal done
+                    if should_cancel and should_cancel():
+                        raise Cancelled("Cancelled; nothing was changed.")
+                    done += size
+                    if callback:
+                        callback("editing", done / total)
+
+                noise = field[[region.rows[0] + r for r in part]][:, None].to(self.device)
+                common = {"steps": steps, "guidance": settings["guidance"], "on_step": on_step}
+                if plan.mode == "shift":
+                    edited = sampler.shift(predict, image, noise, cond, source, target, **common)
+                else:
+                    edited = sampler.replace(predict, image, noise, cond, target, empty, **common)
+                out[draw, part] = edited[:, 0].float().cpu().numpy()
+        return out
+
+    def _finish(self, volume: Volume, scan: Volume, turn: Any, region: Region, mask: np.ndarray, samples: np.ndarray,
+                plan: EditPlan, settings: dict[str, Any]) -> CounterfactualResult:
+        """Compose the medoid, the mean and the spread at native resolution, on the scan's own grid."""
+        inside = region.mask
+        mean = samples.mean(0)
+        settings["medoid"] = chosen = int(((samples - mean)[:, inside] ** 2).sum(1).argmin())
+        weights = feather(mask, scan.spacing)
+        start = region.hu.clip(-1100, None)
+        # The shift's reference is the clipped scan it started from, so that no change is exactly no change.
+        deltas = [np.where(inside, residual(sample, start), 0) for sample in samples]
+        edited = compose(scan, region.to_scan(deltas[chosen], scan.shape), weights)
+        average = compose(scan, region.to_scan(np.mean(deltas, 0), scan.shape), weights)
+        spread = region.to_scan(np.std(deltas, 0).astype(np.float32), scan.shape) * weights
+        return CounterfactualResult(volume, volume.with_array(turn.restore(edited)), turn.restore(average),
+                                    turn.restore(spread), turn.restore(mask), plan, [], settings)

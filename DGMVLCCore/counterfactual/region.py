@@ -1,0 +1,111 @@
+"""The piece of the scan the network works on, and the exact way back to the scan's grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from DGMVLCCore.anatomy.segment import Anatomy
+from DGMVLCCore.imaging.resample import resize_in_plane
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.denoiser import Conditions
+from DGMVLCCore.models.units import smooth_fill, to_units
+
+MIN_SIDE, MAX_NATIVE_SIDE, MAX_SIDE, MULTIPLE = 128, 224, 288, 16
+FINEST_MM, COARSEST_MM = 0.55, 2.0  # spacings the weights were trained on
+MARGIN_MM = 14.0
+OUTSIDE_HU = -1024.0
+
+
+@dataclass(eq=False)
+class Region:
+    """A stack of slices cropped around a mask, on the working grid.
+
+    Args:
+        hu: float32 (D,S,T) HU. mask: bool (D,S,T). labels: uint8 (D,S,T) anatomy.
+        spacing: working (z,y,x) mm. rows: slice range [first, last) in the canonical scan.
+        box: native in-plane box (y0, y1, x0, x1), may reach outside the slice. native: True when nothing is resampled.
+    """
+
+    hu: np.ndarray
+    mask: np.ndarray
+    labels: np.ndarray
+    spacing: tuple[float, float, float]
+    rows: tuple[int, int]
+    box: tuple[int, int, int, int]
+    native: bool
+
+    def to_scan(self, values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+        """(D,S,T) on the working grid -> float32 of the canonical scan's shape, 0 outside the region."""
+        y0, y1, x0, x1 = self.box
+        if not self.native:
+            values = resize_in_plane(values, (y1 - y0, x1 - x0), order=1)
+        out = np.zeros(shape, np.float32)
+        h, w = shape[1:]
+        a, b, c, d = max(y0, 0), min(y1, h), max(x0, 0), min(x1, w)
+        out[self.rows[0]:self.rows[1], a:b, c:d] = values[:, a - y0:b - y0, c - x0:d - x0]
+        return out
+
+    def conditions(self, rows: list[int]) -> Conditions:
+        """Image conditions of the given slices (text is left empty)."""
+        lungs = np.isin(self.labels, (2, 3))
+        near = sorted({min(max(r + s, 0), len(self.hu) - 1) for r in rows for s in (-1, 0, 1)})
+        filled = {k: to_units(smooth_fill(self.hu[k], self.mask[k], lungs[k])) for k in near}
+        around = [[min(max(r + s, 0), len(self.hu) - 1) for s in (-1, 0, 1)] for r in rows]
+        context = np.stack([np.stack([filled[k] for k in triple]) for triple in around])
+        mask = np.stack([self.mask[triple] for triple in around]).astype(np.float32)
+        anatomy = np.stack([np.stack([self.labels[r] > 0, self.labels[r] == 2, self.labels[r] == 3, self.labels[r] == 4])
+                            for r in rows]).astype(np.float32)
+        geometry = np.tile(np.array([self.spacing[2], self.spacing[0]], np.float32), (len(rows), 1))
+        empty = torch.zeros(len(rows), 1, 1)
+        return Conditions(*(torch.from_numpy(x) for x in (context, mask, anatomy, geometry)), empty,
+                          empty[..., 0] > 0, empty[..., 0])
+
+
+def _side(length_mm: float, spacing: float) -> int:
+    """Pixels, a multiple of 16, that hold a length."""
+    return max(int(np.ceil(length_mm / spacing / MULTIPLE)) * MULTIPLE, MIN_SIDE)
+
+
+def _grow(image: np.ndarray, box: tuple[int, int, int, int], outside: float) -> np.ndarray:
+    """Crop (D,H,W) to a box that may reach outside the slice."""
+    y0, y1, x0, x1 = box
+    out = np.full((len(image), y1 - y0, x1 - x0), outside, image.dtype)
+    h, w = image.shape[1:]
+    a, b, c, d = max(y0, 0), min(y1, h), max(x0, 0), min(x1, w)
+    out[:, a - y0:b - y0, c - x0:d - x0] = image[:, a:b, c:d]
+    return out
+
+
+def cut_region(scan: Volume, anatomy: Anatomy, mask: np.ndarray, rows: tuple[int, int], *,
+               spacing_mm: float | None = None) -> Region:
+    """Crop a canonical scan around a mask, at native spacing when it fits.
+
+    Args:
+        scan: canonical scan. anatomy: on the same grid. mask: bool (D,H,W).
+        rows: slice range to include. spacing_mm: in-plane working spacing; chosen when None.
+    """
+    where = np.argwhere(mask[rows[0]:rows[1]])
+    (y0, x0), (y1, x1) = where[:, 1:].min(0), where[:, 1:].max(0) + 1
+    dz, dy, dx = scan.spacing
+    extent = max((y1 - y0) * dy, (x1 - x0) * dx) + 2 * MARGIN_MM
+    native = np.isclose(dy, dx, rtol=0.02) and FINEST_MM <= dy <= COARSEST_MM and extent / dy <= MAX_NATIVE_SIDE
+    if spacing_mm is not None:
+        native, working = False, max(spacing_mm, extent / MAX_SIDE)
+    else:
+        working = dy if native else max(dy, FINEST_MM, extent / MAX_SIDE)
+    height, width = _side((y1 - y0) * dy + 2 * MARGIN_MM, working), _side((x1 - x0) * dx + 2 * MARGIN_MM, working)
+    tall, wide = (height, width) if native else (round(height * working / dy), round(width * working / dx))
+    top, left = int((y0 + y1 - tall) // 2), int((x0 + x1 - wide) // 2)
+    box = (top, top + tall, left, left + wide)
+    part = slice(*rows)
+    hu, labels = _grow(scan.array[part], box, OUTSIDE_HU), _grow(anatomy.labels[part], box, 0)
+    inside = _grow(mask[part], box, 0)
+    hu = np.maximum(hu, OUTSIDE_HU)
+    if not native:
+        hu = resize_in_plane(hu, (height, width), order=1)
+        labels = resize_in_plane(labels, (height, width), order=0)
+        inside = resize_in_plane(inside.astype(np.float32), (height, width), order=1) > 0.25
+    return Region(hu.astype(np.float32), inside, labels.astype(np.uint8), (dz, working, working), rows, box, bool(native))

@@ -1,0 +1,83 @@
+"""Rectified-flow samplers as plain functions: replace a hole, or shift an image from one text to another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from DGMVLCCore.models.denoiser import Conditions, Denoiser
+
+Step = Callable[[int, int], None]
+Text = tuple[Tensor, Tensor, Tensor]
+
+
+@dataclass
+class Predictor:
+    """The denoiser under autocast: (x_t, t, conditions) -> clean slice."""
+
+    model: Denoiser
+    autocast: bool
+
+    @torch.no_grad()
+    def __call__(self, x_t: Tensor, t: float, cond: Conditions) -> tuple[Tensor, Tensor | None]:
+        """(B,1,H,W) -> clean (B,1,H,W) float32, attention (B,cells,1+L)."""
+        times = torch.full((len(x_t),), t, device=x_t.device)
+        with torch.autocast(x_t.device.type, torch.bfloat16, enabled=self.autocast):
+            clean, attention = self.model(x_t, times, cond)
+        return clean.float(), attention
+
+
+def replace(predict: Predictor, image: Tensor, noise: Tensor, cond: Conditions, target: Text, empty: Text, *,
+            steps: int = 10, guidance: float = 1.5, on_step: Step | None = None) -> Tensor:
+    """Integrate from noise to image inside the mask; outside, the path to the patient's own voxels is clamped.
+
+    Args:
+        image, noise: (B,1,H,W), model units. target, empty: text states of the wanted and of the empty sentence.
+        guidance: 1 = none; >1 exaggerates the text (classifier-free guidance, Ho & Salimans 2022).
+
+    Returns:
+        (B,1,H,W) clean slices, equal to `image` outside the mask.
+    """
+    mask = cond.mask[:, 1:2]
+    with_text, without = cond.with_text(*target), cond.with_text(*empty)
+    z = noise.clone()
+    for index in range(steps):
+        t, s = 1 - index / steps, 1 - (index + 1) / steps
+        clean, _ = predict(z, t, with_text)
+        if guidance != 1:
+            plain, _ = predict(z, t, without)
+            clean = plain + guidance * (clean - plain)
+        # Euler step of dz/dt = v = (z - x_hat)/t  (Liu et al. 2022).
+        z = z + (s - t) * (z - clean) / t
+        z = torch.where(mask > 0, z, (1 - s) * image + s * noise)
+        if on_step:
+            on_step(index + 1, steps)
+    return torch.where(mask > 0, z, image)
+
+
+def shift(predict: Predictor, image: Tensor, noise: Tensor, cond: Conditions, source: Text, target: Text, *,
+          steps: int = 10, start: float = 0.8, guidance: float = 1.5, on_step: Step | None = None) -> Tensor:
+    """Inversion-free flow edit (FlowEdit, Kulikov et al. 2024): dz = v(z_tgt, c_tgt) − v(z_src, c_src).
+
+    The same text for both gives the input back exactly: both velocities are computed by the same call on the same input.
+
+    Returns:
+        (B,1,H,W) edited slices, equal to `image` outside the mask.
+    """
+    mask = cond.mask[:, 1:2]
+    from_text, to_text = cond.with_text(*source), cond.with_text(*target)
+    edited = image.clone()
+    for index in range(steps):
+        t, s = start * (1 - index / steps), start * (1 - (index + 1) / steps)
+        z_source = (1 - t) * image + t * noise
+        z_target = torch.where(mask > 0, edited + (z_source - image), z_source)
+        clean_source, _ = predict(z_source, t, from_text)
+        clean_target, _ = predict(z_target, t, to_text)
+        change = (z_target - z_source - guidance * (clean_target - clean_source)) / t
+        edited = torch.where(mask > 0, edited + (s - t) * change, image)
+        if on_step:
+            on_step(index + 1, steps)
+    return edited
