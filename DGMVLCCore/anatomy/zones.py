@@ -1,0 +1,63 @@
+"""Thirds of the lung, and where a region lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from DGMVLCCore.anatomy.masks import lung_region
+from DGMVLCCore.anatomy.segment import Anatomy
+from DGMVLCCore.imaging.volume import Volume
+
+ZONES = ("lower", "middle", "upper")
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a region lies: side, zone, centre (LPS mm), volume, largest axial diameter."""
+
+    side: str | None
+    zone: str | None
+    centre_mm: tuple[float, float, float]
+    volume_ml: float
+    diameter_mm: float
+
+
+def zone_edges(lungs: np.ndarray) -> tuple[float, float]:
+    """Canonical z indices between lower and middle, and middle and upper third of the lung that is in view."""
+    rows = np.nonzero(lungs.any((1, 2)))[0]
+    if not len(rows):
+        return 0.0, 0.0
+    third = (rows[-1] - rows[0] + 1) / 3
+    return float(rows[0] + third), float(rows[0] + 2 * third)
+
+
+def zone_region(anatomy: Anatomy, volume: Volume, side: str | None, zone: str | None) -> np.ndarray:
+    """A lung's upper, middle or lower third, bool (D,H,W) on the scan's own grid."""
+    turn = volume.orientation()
+    mask = turn.apply(lung_region(anatomy, side)).copy()
+    if zone in ZONES:
+        low, high = zone_edges(turn.apply(anatomy.lungs))
+        index = np.arange(len(mask))
+        keep = {"lower": index < low, "middle": (index >= low) & (index < high), "upper": index >= high}[zone]
+        mask[~keep] = False
+    return turn.restore(mask)
+
+
+def locate(mask: np.ndarray, anatomy: Anatomy, volume: Volume) -> Location:
+    """Describe a region (bool (D,H,W) on the scan's grid) by side, zone, centre and size."""
+    scan, turn = volume.canonical()
+    region, labels = turn.apply(mask), turn.apply(anatomy.labels)
+    left, right = int((labels[region] == 2).sum()), int((labels[region] == 3).sum())
+    side = None if not left + right else "left" if left > 4 * right else "right" if right > 4 * left else "bilateral"
+    where = np.argwhere(region)
+    low, high = zone_edges(np.isin(labels, (2, 3)))
+    middle = float(where[:, 0].mean())
+    zone = "lower" if middle < low else "middle" if middle < high else "upper"
+    if high - low < 20 / scan.spacing[0]:  # fewer than 6 cm of lung in view: no honest thirds
+        zone = None
+    centre = (scan.affine @ np.append(where.mean(0)[::-1], 1.0))[:3]
+    areas = [np.ptp(where[where[:, 0] == z][:, 1:] * scan.spacing[1:], axis=0) for z in np.unique(where[:, 0])]
+    volume_ml = len(where) * float(np.prod(scan.spacing)) / 1000
+    return Location(side, zone, tuple(float(c) for c in centre), volume_ml, float(np.max(areas) + scan.spacing[1]))  # type: ignore[arg-type]

@@ -1,0 +1,99 @@
+"""Findings and free words -> the sentences the weights were taught, or a refusal that lists them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.language.findings import Finding
+from DGMVLCCore.language.parser import parse_report
+from DGMVLCCore.language.vocabulary import load_vocabulary
+
+CLEAR = re.compile(r"\b(?:clear lungs?|lungs? (?:is|are) clear|normal lungs?|healthy|without it|nothing|remove it|no finding|no abnormality)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class PromptMeaning:
+    """What a sentence asks for: a finding that is there or is not; term None means clear lung."""
+
+    term: str | None
+    present: bool
+
+
+def known_findings() -> str:
+    """The findings the weights were taught, as a list for sentences."""
+    return ", ".join(load_vocabulary().known)
+
+
+def require_known(term: str) -> str:
+    """The term, when the weights were taught it.
+
+    Raises:
+        UnsuitableInputError: they were not; the sentence lists what they know.
+    """
+    if term not in load_vocabulary().known:
+        raise UnsuitableInputError(f"The weights were never taught “{term}”; they know: {known_findings()}.")
+    return term
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def source_prompt(finding: Finding) -> str:
+    """What the scan shows, said the plain way the weights learned; the mask tells the place, so side and zone are left out."""
+    term = require_known(finding.term)
+    if term == "nodule" and "spiculated" in finding.descriptors:
+        return "Spiculated nodule."
+    return _sentence(f"{term}.")
+
+
+def present_prompt(term: str) -> str:
+    """The plain sentence that a finding is there."""
+    return _sentence(f"{require_known(term)}.")
+
+
+def absent_prompt(term: str) -> str:
+    """The plain sentence that a finding is not there."""
+    return f"No {require_known(term)}. Clear lung."
+
+
+def describe_prompt(text: str) -> PromptMeaning:
+    """Understand a free what-if sentence.
+
+    Raises:
+        UnsuitableInputError: empty, or nothing in it the weights were taught.
+    """
+    if not text.strip():
+        raise UnsuitableInputError("The target sentence is empty; say a finding or “clear lung”.")
+    findings = parse_report(text)
+    present = [f for f in findings if f.presence != "absent"]
+    if len({f.term for f in present}) > 1:
+        raise UnsuitableInputError(f"The target names several findings ({', '.join(f.term for f in present)}); ask for one at a time.")
+    if present:
+        return PromptMeaning(require_known(present[0].term), True)
+    if findings:
+        return PromptMeaning(require_known(findings[0].term), False)
+    if CLEAR.search(text):
+        return PromptMeaning(None, False)
+    raise UnsuitableInputError(f"“{text.strip()[:80]}” names no finding the weights were taught; they know: {known_findings()}.")
+
+
+def target_prompt(source_term: str, target: str | None) -> tuple[str, str, bool]:
+    """Sentence, its term, and whether it removes the source finding; None or “clear lung” asks for its absence."""
+    meaning = PromptMeaning(None, False) if target is None else describe_prompt(target)
+    if not meaning.present:
+        term = meaning.term or source_term
+        return absent_prompt(term), term, True
+    term = str(meaning.term)
+    spiculated = term == "nodule" and target is not None and "spiculated" in target.lower()
+    return ("Spiculated nodule." if spiculated else present_prompt(term)), term, False
+
+
+def difference_words(source: str, target: str) -> list[tuple[str, str]]:
+    """Where two sentences differ, as (source words, target words) pairs."""
+    a, b = source.split(), target.split()
+    changes = difflib.SequenceMatcher(a=a, b=b, autojunk=False).get_opcodes()
+    return [(" ".join(a[i:j]), " ".join(b[k:m])) for kind, i, j, k, m in changes if kind != "equal"]
