@@ -1,0 +1,30 @@
+"""DGM-VLC core: counterfactual chest CT from a scan, a report and a mask.
+
+Names are loaded when first used, so that importing the package costs nothing (no torch).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Volume": "imaging.volume", "load_volume": "imaging.io", "save_volume": "imaging.io", "load_labels": "imaging.labels",
+    "Anatomy": "anatomy.segment", "segment_anatomy": "anatomy.segment", "lesion_region": "anatomy.masks",
+    "Finding": "language.findings", "parse_report": "language.parser", "LanguageEncoder": "language.encoder",
+    "CounterfactualPipeline": "counterfactual.pipeline", "EditPlan": "counterfactual.result",
+    "CounterfactualResult": "counterfactual.result", "Request": "counterfactual.run", "run_counterfactual": "counterfactual.run",
+}
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"DGMVLCCore.{_HOME[name]}"), name)
+    raise AttributeError(f"module DGMVLCCore has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

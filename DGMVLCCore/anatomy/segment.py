@@ -157,7 +157,7 @@ def _split(lungs: np.ndarray) -> np.ndarray:
     """Left and right by eroding until two parts stand apart, then by nearness; (D,H,W) of 0, LEFT, RIGHT."""
     columns = np.nonzero(lungs.any((0, 1)))[0]
     middle = (columns[0] + columns[-1]) / 2
-    span = np.ptp(columns)
+    span = float(np.ptp(columns))
     seeds, bridge = lungs, []
     for _ in range(6):
         parts, count = ndimage.label(seeds)
@@ -223,6 +223,9 @@ def _complete(side: np.ndarray, hu: np.ndarray, body: np.ndarray, airway: np.nda
         tissue = inner & (hu < 200)
         defects = np.stack([_defects(plane, tissue[z], label == LEFT, pixel_mm) for z, plane in enumerate(lung)])
         lung |= _small_defects(defects, pixel_mm)
+        # Calcium inside a nodule is no tissue by its HU, but lies in the lung.
+        holes = np.stack([ndimage.binary_fill_holes(plane) for plane in lung]) & ~lung
+        lung |= holes & ~ndimage.binary_opening(holes, _disk(3.0 / pixel_mm))
         out[lung & body & ~airway & (out == 0) & ((side == 0) | (side == label))] = label
     return out
 

@@ -54,7 +54,7 @@ def locate(mask: np.ndarray, anatomy: Anatomy, volume: Volume) -> Location:
     where = np.argwhere(region)
     low, high = zone_edges(np.isin(labels, (2, 3)))
     middle = float(where[:, 0].mean())
-    zone = "lower" if middle < low else "middle" if middle < high else "upper"
+    zone: str | None = "lower" if middle < low else "middle" if middle < high else "upper"
     if high - low < 20 / scan.spacing[0]:  # fewer than 6 cm of lung in view: no honest thirds
         zone = None
     centre = (scan.affine @ np.append(where.mean(0)[::-1], 1.0))[:3]

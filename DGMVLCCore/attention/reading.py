@@ -58,7 +58,7 @@ def reading_pass(pipe: CounterfactualPipeline, scan: Volume, anatomy: Anatomy, s
                     _, attention = predict(x_t, t, cond.with_text(*text))
                     if attention is None:
                         raise UnsuitableInputError("These weights have no cross-attention, so they give no attention map.")
-                    total[part] += sign * word_attention(attention, image.shape[-2:]) / (noises * len(TIMES))
+                    total[part] += np.float32(sign / (noises * len(TIMES))) * word_attention(attention, (image.shape[-2], image.shape[-1]))
                 done += len(part)
                 if callback:
                     callback("reading", done / (len(wanted) * noises * len(TIMES)))

@@ -87,7 +87,7 @@ class CounterfactualPipeline:
     def to(self, device: str | torch.device) -> CounterfactualPipeline:
         """Move to a device ("cpu", "cuda:0", "mps")."""
         try:
-            self.model.to(device)
+            self.model.to(device)  # type: ignore[arg-type]
         except (RuntimeError, AssertionError) as error:
             raise DeviceError(f"The device {device} cannot be used ({str(error).splitlines()[0]}).") from error
         self.device = torch.device(device)
@@ -96,7 +96,7 @@ class CounterfactualPipeline:
     @property
     def findings(self) -> tuple[str, ...]:
         """Terms the weights were taught."""
-        return tuple(self.model.config.findings)
+        return tuple(self.model.config["findings"])
 
     def text(self, sentence: str) -> sampler.Text:
         """One sentence as (1,L,T) states, (1,L) mask, (1,T) pooled on the device."""

@@ -60,8 +60,8 @@ class Region:
                             for r in rows]).astype(np.float32)
         geometry = np.tile(np.array([self.spacing[2], self.spacing[0]], np.float32), (len(rows), 1))
         empty = torch.zeros(len(rows), 1, 1)
-        return Conditions(*(torch.from_numpy(x) for x in (context, mask, anatomy, geometry)), empty,
-                          empty[..., 0] > 0, empty[..., 0])
+        image = [torch.from_numpy(x) for x in (context, mask, anatomy, geometry)]
+        return Conditions(image[0], image[1], image[2], image[3], empty, empty[..., 0] > 0, empty[..., 0])
 
 
 def _side(length_mm: float, spacing: float) -> int:

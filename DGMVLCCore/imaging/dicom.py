@@ -25,7 +25,7 @@ def is_dicom(path: Path) -> bool:
 
 def _headers(folder: Path) -> list[tuple[Path, Dataset]]:
     """All image headers of a folder, other files passed over."""
-    found = []
+    found: list[tuple[Path, Dataset]] = []
     for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
         try:
             header = pydicom.dcmread(path, stop_before_pixels=True)
@@ -92,8 +92,10 @@ def _stack(headers: list[tuple[Path, Dataset]], name: str, modality: str | None)
         raise UnsuitableInputError(f"The DICOM images of {name} lack {', '.join(needed)}, so their place is unknown; export the original series.")
     turn = np.array(first.ImageOrientationPatient, float)
     for path, header in headers:
-        if np.abs(np.array(header.ImageOrientationPatient, float) - turn).max() > 1e-3 or (header.Rows, header.Columns) != (first.Rows, first.Columns):
-            raise UnsuitableInputError(f"{path.name} has another orientation or size than {headers[0][0].name}; a scout image may be among the slices, remove it.")
+        turned = np.abs(np.array(header.ImageOrientationPatient, float) - turn).max() > 1e-3
+        if turned or (header.Rows, header.Columns) != (first.Rows, first.Columns):
+            raise UnsuitableInputError(f"{path.name} has another orientation or size than {headers[0][0].name}; "
+                                       "a scout image may be among the slices, remove it.")
     normal = np.cross(turn[:3], turn[3:])
     place = np.array([np.array(header.ImagePositionPatient, float) for _, header in headers])
     order = np.argsort(place @ normal)
@@ -135,4 +137,4 @@ def _stored(array: np.ndarray) -> str:
     """Smallest usual type that holds the rescaled values exactly."""
     if not np.array_equal(array, np.rint(array)):
         return "float32"
-    return "int16" if -32768 <= array.min() and array.max() <= 32767 else "int32"
+    return "int16" if array.min() >= -32768 and array.max() <= 32767 else "int32"

@@ -27,7 +27,7 @@ class LabelMap:
 
 
 def _place(array: np.ndarray, affine: np.ndarray, reference: Volume, name: str) -> np.ndarray:
-    """Lay labels (...,D,H,W) of the same lattice but perhaps another extent onto the reference grid."""
+    """Lay labels (L,D,H,W) of the same lattice but perhaps another extent onto the reference grid."""
     index = np.linalg.inv(reference.affine) @ affine
     offset = np.rint(index[:3, 3]).astype(int)
     same = np.abs(index[:3, :3] - np.eye(3)).max() * max(array.shape[-3:]) < max(TOLERANCE_VOXELS * 10, 0.5) \
@@ -40,12 +40,13 @@ def _place(array: np.ndarray, affine: np.ndarray, reference: Volume, name: str) 
             f"{reference.spacing[2]:.3f}x{reference.spacing[1]:.3f}x{reference.spacing[0]:.3f} mm); resample it to the scan first.")
     out = np.zeros(array.shape[:-3] + reference.shape, array.dtype)
     x, y, z = offset
-    target, source = [], []
+    target: list[slice] = []
+    source: list[slice] = []
     for start, n, limit in zip((z, y, x), array.shape[-3:], reference.shape):
         low, high = max(start, 0), min(start + n, limit)
         target.append(slice(low, max(high, low)))
         source.append(slice(low - start, max(high, low) - start))
-    out[(..., *target)] = array[(..., *source)]
+    out[:, target[0], target[1], target[2]] = array[:, source[0], source[1], source[2]]
     return out
 
 

@@ -94,7 +94,7 @@ class LanguageEncoder:
             with torch.no_grad():
                 states = self._model(**batch).last_hidden_state.float().numpy()
             for text, state, mask, ids in zip(part, states, batch["attention_mask"].numpy() > 0, batch["input_ids"]):
-                words = self._tokenizer.convert_ids_to_tokens(ids[: int(mask.sum())].tolist())
+                words = list(self._tokenizer.convert_ids_to_tokens(ids[: int(mask.sum())].tolist()))
                 if len(words) > MAX_TOKENS:
                     raise UnsuitableInputError(
                         f"The prompt “{text[:60]}…” has {len(words)} tokens, at most {MAX_TOKENS} are understood; shorten it.")

@@ -8,21 +8,31 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
 
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    """One pattern that matches any of the given ones, case ignored."""
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
 SENTENCE = re.compile(r"(?<=[.!?;])(?<!\d\.)\s+|\n\s*(?=[-*•\d]|[A-Z])|\n{2,}")
-SECTION = re.compile(r"^\s*(indication|history|clinical history|clinical information|technique|comparison)\s*:", re.IGNORECASE)
+SECTION = _any(r"^\s*(?:indication|history|clinical history|clinical information|technique|comparison)\s*:")
 HEADING = re.compile(r"^\s*([A-Z][A-Za-z /]{2,30})\s*:", re.MULTILINE)
-TURN = re.compile(r"\b(?:but|except(?: for)?|with the exception of|however|although|apart from|other than|aside from|there is|there are|and a|and an)\b|;",
-                  re.IGNORECASE)
-DENIED = re.compile(r"\b(?:no|without|negative for|free of|absence of|no longer|resolved|denies|nor|neither|not|rules? out|ruled out|excluded)\b", re.IGNORECASE)
-DENIED_AFTER = re.compile(r"^[^,.;]{0,40}?\b(?:is|are|was|were|has|have)?\s*(?:not (?:seen|present|identified|visualized|visualised|evident)|absent|no longer (?:seen|present|visible)|"
-                          r"(?:has|have)? ?(?:completely )?resolved|excluded|ruled out)\b", re.IGNORECASE)
-DOUBLE = re.compile(r"\b(?:no (?:significant |interval |substantial )?(?:change|growth|increase|decrease)|not (?:significantly )?changed|no longer excluded)\b", re.IGNORECASE)
-DOUBT = re.compile(r"\b(?:possible|possibly|probable|probably|may represent|might represent|may be|questionable|suspected|suspicion of|suspicious for|cannot exclude|"
-                   r"cannot be excluded|can not be excluded|not excluded|not be excluded|could represent|concern for|concerning for|equivocal|versus|vs\.?|rule out|r/o|\?)", re.IGNORECASE)
-DOUBT_AFTER = re.compile(r"^[^,.;]{0,25}?\b(?:is|are) (?:possible|suspected|questionable|not excluded)|^[^,.;]{0,15}?(?:cannot|can not|could not) be excluded", re.IGNORECASE)
-SIZE = re.compile(r"(\d+(?:[.,]\d+)?)(?:\s*(?:-|–|to)\s*(\d+(?:[.,]\d+)?))?((?:\s*[x×]\s*\d+(?:[.,]\d+)?(?:\s*(?:mm|cm))?){0,2})\s*-?\s*(mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?)\b", re.IGNORECASE)
+TURN = _any(r"\b(?:but|except(?: for)?|with the exception of|however|although|apart from|other than|aside from)\b",
+            r"\b(?:there is|there are|and a|and an)\b", ";")
+EXCEPTION = re.compile(r"except|with the exception|apart|other|aside", re.IGNORECASE)
+DENIED = _any(r"\b(?:no|without|negative for|free of|absence of|no longer|resolved|denies|nor|neither|not)\b", r"\b(?:rules? out|ruled out|excluded)\b")
+DENIED_AFTER = _any(r"^[^,.;]{0,40}?\b(?:is|are|was|were|has|have)?\s*not (?:seen|present|identified|visualized|visualised|evident)\b",
+                    r"^[^,.;]{0,40}?\b(?:is|are) absent\b", r"^[^,.;]{0,40}?\b(?:no longer (?:seen|present|visible)|excluded|ruled out)\b",
+                    r"^[^,.;]{0,40}?\b(?:has|have) (?:completely )?resolved\b")
+DOUBLE = _any(r"\bno (?:significant |interval |substantial )?(?:change|growth|increase|decrease)\b", r"\bnot (?:significantly )?changed\b")
+DOUBT = _any(r"\b(?:possibl[ey]|probabl[ey]|may represent|might represent|could represent|may be|questionable|suspected|suspicion of|suspicious for)\b",
+             r"\b(?:cannot exclude|can ?not be excluded|not (?:be )?excluded|concern(?:ing)? for|equivocal|versus|vs|rule out|r/o)\b")
+DOUBT_AFTER = _any(r"^[^,.;]{0,25}?\b(?:is|are) (?:possible|suspected|questionable|not excluded)\b", r"^[^,.;]{0,15}?(?:can ?not|could not) be excluded")
+SIZE = re.compile(r"(\d+(?:[.,]\d+)?)(?:\s*(?:-|–|to)\s*(\d+(?:[.,]\d+)?))?((?:\s*[x×]\s*\d+(?:[.,]\d+)?(?:\s*(?:mm|cm))?){0,2})"
+                  r"\s*-?\s*(mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?)\b", re.IGNORECASE)
 LOBES = {"rul": ("right", "upper"), "rml": ("right", "middle"), "rll": ("right", "lower"), "lul": ("left", "upper"), "lll": ("left", "lower")}
-SIDES = ((r"\b(?:bilateral(?:ly)?|both (?:upper |lower |mid(?:dle)? )?(?:lungs?|sides|bases|apices|lobes|zones)|b/l|bibasilar|bibasal|biapical|(?:right and left|left and right))\b", "bilateral"),
+SIDES = ((r"\b(?:bilateral(?:ly)?|b/l|bibasilar|bibasal|biapical|right and left|left and right)\b", "bilateral"),
+         (r"\bboth (?:upper |lower |mid(?:dle)? )?(?:lungs?|sides|bases|apices|lobes|zones)\b", "bilateral"),
          (r"\b(?:left|left-sided|lingula(?:r)?)\b", "left"), (r"\b(?:right|right-sided)\b", "right"))
 ZONES = ((r"\b(?:upper (?:lobes?|zones?|lung)|apex|apical|apices|biapical)\b", "upper"),
          (r"\b(?:middle (?:lobe|zones?)|mid (?:zone|lung)|lingula(?:r)?|perihilar)\b", "middle"),
@@ -54,7 +64,7 @@ def _presence(sentence: str, start: int, end: int) -> str:
     low, high = _clause(sentence, start)
     before, after = sentence[low:start], sentence[end:high]
     turn = TURN.match(before.lstrip())
-    if turn and re.match(r"except|with the exception|apart|other|aside", turn.group(), re.IGNORECASE):
+    if turn and EXCEPTION.match(turn.group()):
         return "present"
     if DOUBT_AFTER.search(after) or [m for m in DOUBT.finditer(before) if not DENIED.search(before[m.end():])]:
         denied_first = re.search(r"\bno\b[^.;]*\b(?:suspicious|concern|suspicion)", before, re.IGNORECASE)

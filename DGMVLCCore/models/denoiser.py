@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -37,7 +38,7 @@ class Conditions:
     token_mask: Tensor
     pooled: Tensor
 
-    def map(self, change) -> Conditions:  # type: ignore[no-untyped-def]
+    def map(self, change: Callable[[Tensor], Tensor]) -> Conditions:
         """The same conditions with `change` applied to every tensor."""
         return Conditions(**{name: change(value) for name, value in vars(self).items()})
 
@@ -102,7 +103,7 @@ class Stage(nn.Module):
         return self.cross(x, cond.tokens, cond.token_mask) if self.cross is not None else (x, None)
 
 
-class Denoiser(ModelMixin, ConfigMixin):
+class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """Mask- and text-conditioned U-Net for rectified flow on CT slices.
 
     Args:

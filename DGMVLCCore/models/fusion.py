@@ -19,9 +19,10 @@ class AffineFusion(nn.Module):
 
     def __init__(self, text_dim: int, channels: int) -> None:
         super().__init__()
-        self.to_affine = nn.Sequential(nn.Linear(text_dim, channels), nn.SiLU(), nn.Linear(channels, 4 * channels))
-        nn.init.zeros_(self.to_affine[-1].weight)
-        nn.init.zeros_(self.to_affine[-1].bias)
+        last = nn.Linear(channels, 4 * channels)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.to_affine = nn.Sequential(nn.Linear(text_dim, channels), nn.SiLU(), last)
 
     def forward(self, features: Tensor, pooled: Tensor) -> Tensor:
         """(B,C,H,W) features and (B,T) pooled text -> (B,C,H,W)."""

@@ -55,10 +55,8 @@ def draw_size(kind: str, rng: np.random.Generator) -> float:
 def _draw_centre(patch: ScanPatch, kind: str, size: float, rng: np.random.Generator) -> tuple[float, float, float]:
     """A lung voxel deep enough for a small nodule; subpleural kinds near the wall."""
     depth = shapes.wall_distance(patch.lungs > 0, patch.spacing)
-    if kind in ("reticulation", "honeycombing", "effusion"):
-        wanted = (depth > 1) & (depth < 12)
-    else:
-        wanted = depth > min(size / 3, 6)
+    subpleural = kind in ("reticulation", "honeycombing", "effusion")
+    wanted = (depth > 1) & (depth < 12) if subpleural else depth > min(size / 3, 6)
     points = np.argwhere(wanted if wanted.any() else patch.lungs > 0)
     if not len(points):
         raise UnsuitableInputError("The patch shows no lung, so no lesion can be put there; choose a slice through the lungs.")

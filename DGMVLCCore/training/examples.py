@@ -121,7 +121,8 @@ class ExampleMaker:
         hu += np.isin(labels, (2, 3)) * np.float32(rng.normal(0, 12))
         lungs = np.where(labels == 2, 1, np.where(labels == 3, 2, 0)).astype(np.uint8)
         edges = (scan.zone_edges[0] - low, scan.zone_edges[1] - low)
-        return ScanPatch(hu, lungs, tuple(map(float, spacing)), edges, scan.noise)
+        dz, dy, dx = map(float, spacing)
+        return ScanPatch(hu, lungs, (dz, dy, dx), edges, scan.noise)
 
     def simulated(self, rng: np.random.Generator) -> list[Example]:
         """Two slices of one patch: with or without the lesion, the mask drawn the same way for both."""

@@ -122,10 +122,10 @@ def build_shards(data: Path, out: Path, part: str = "train", phrases: int = 900,
             reference = {key: file[key] for key in file.files if key != "hu"}
         for source, record in (("volumes", None), ("native", reference)):
             target = out / f"scan-{source}-{path.stem}.npz"
-            np.savez_compressed(target, **build_scan(train / source / path.name, source == "native", record))
+            np.savez_compressed(target, **build_scan(train / source / path.name, source == "native", record))  # type: ignore[arg-type]
             written.append(target)
             log.info("wrote %s", target.name)
     for name, arrays in (("nodules", _nodules(train, part)), ("phrases", _phrases(phrases, seed))):
-        np.savez_compressed(out / f"{name}.npz", **arrays)
+        np.savez_compressed(out / f"{name}.npz", **arrays)  # type: ignore[arg-type]
         written.append(out / f"{name}.npz")
     return written

@@ -1,0 +1,28 @@
+"""Which processors are there."""
+
+from __future__ import annotations
+
+from DGMVLCCore.errors import DeviceError
+
+
+def available_devices() -> list[str]:
+    """"cpu", then every GPU torch can use."""
+    import torch
+
+    found = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    return found + (["mps"] if torch.backends.mps.is_available() else [])
+
+
+def choose_device(wanted: str | None = None) -> str:
+    """A device by name ("gpu" means the first one); the first GPU, else the CPU, when None.
+
+    Raises:
+        DeviceError: it is not there; the sentence lists those that are.
+    """
+    there = available_devices()
+    if wanted is None:
+        return there[1] if len(there) > 1 else "cpu"
+    name = {"gpu": there[1] if len(there) > 1 else "gpu", "cuda": "cuda:0"}.get(wanted, wanted)
+    if name not in there:
+        raise DeviceError(f"The device {wanted} is not on this machine; available: {', '.join(there)}.")
+    return name

@@ -1,0 +1,120 @@
+"""A result folder: written under a temporary name, renamed last, so that it is whole or not there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore.anatomy.segment import Anatomy
+from DGMVLCCore.anatomy.zones import locate
+from DGMVLCCore.counterfactual.result import CounterfactualResult
+from DGMVLCCore.errors import OutputError
+from DGMVLCCore.export.explanation import explain
+from DGMVLCCore.export.figure import save_figure
+from DGMVLCCore.export.manifest import NOTICE, build_manifest, sha256_of
+from DGMVLCCore.export.scene import make_scene
+from DGMVLCCore.export.segmentation import Segment, attention_segments, save_segmentation
+from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.language.findings import Finding
+
+SIGN = "counterfactual - original"
+EDIT_COLOUR = (0.95, 0.69, 0.20)
+
+
+def check_output(out: Path, overwrite: bool) -> None:
+    """Refuse early what could not be written at the end.
+
+    Raises:
+        OutputError: something is there already, or the parent folder is missing.
+    """
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
+    if out.exists() and not (out / "result.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(f"{out} holds something that is no result of this program, so it is not overwritten; choose another folder.")
+    if not out.absolute().parent.is_dir():
+        raise OutputError(f"The folder {out.absolute().parent} does not exist; create it first.")
+
+
+def slug(term: str) -> str:
+    """A finding as part of a file name."""
+    return re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
+
+
+def _write_volumes(result: CounterfactualResult, folder: Path) -> list[dict[str, str]]:
+    """Volumes and segmentations on the scan's grid; returns their manifest entries without hashes."""
+    scan = result.original
+    made = {"DGMVLC_Synthetic": "inside the edit mask", "DGMVLC_Notice": NOTICE}
+    hu = {**made, "DGMVLC_Unit": "HU"}
+    entries = [{"name": "original.nrrd", "role": "original", "unit": "HU"},
+               {"name": "counterfactual.nrrd", "role": "counterfactual", "unit": "HU"},
+               {"name": "difference.nrrd", "role": "difference", "unit": "HU", "sign": SIGN},
+               {"name": "uncertainty.nrrd", "role": "uncertainty", "unit": "HU (standard deviation over noises)"}]
+    save_volume(scan, folder / "original.nrrd", {"DGMVLC_Unit": "HU"})
+    save_volume(result.counterfactual, folder / "counterfactual.nrrd", hu)
+    kind = "int16" if scan.integer else "float32"
+    save_volume(scan.with_array(result.difference, stored_dtype=kind), folder / "difference.nrrd", {**hu, "DGMVLC_Sign": SIGN})
+    save_volume(scan.with_array(result.uncertainty, stored_dtype="float32"), folder / "uncertainty.nrrd", hu)
+    for attention in result.attention.values():
+        name = f"attention-{slug(attention.term)}.nrrd"
+        save_volume(scan.with_array(attention.values, stored_dtype="float32"), folder / name,
+                    {"DGMVLC_Unit": "attention 0..1", "DGMVLC_Finding": attention.term})
+        entries.append({"name": name, "role": "attention", "unit": "attention 0..1", "finding": attention.term})
+    if segments := attention_segments(result.attention):
+        save_segmentation(segments, scan, folder / "attention.seg.nrrd")
+        entries.append({"name": "attention.seg.nrrd", "role": "attention-segments"})
+    if result.mask.any():
+        save_segmentation([Segment(result.mask, "edit mask", EDIT_COLOUR)], scan, folder / "edit-mask.seg.nrrd")
+        entries.append({"name": "edit-mask.seg.nrrd", "role": "edit-mask"})
+    return entries
+
+
+def _write_all(result: CounterfactualResult, anatomy: Anatomy, folder: Path, facts: dict[str, Any]) -> None:
+    location = locate(result.mask, anatomy, result.original)
+    entries = _write_volumes(result, folder)
+    save_figure(result, folder / "figure.png")
+    (folder / "explanation.txt").write_text(explain(result, location), encoding="utf-8")
+    entries += [{"name": "figure.png", "role": "figure"}, {"name": "explanation.txt", "role": "explanation"}]
+
+    def save(notes: list[str]) -> None:
+        files = [{**entry, "sha256": sha256_of(folder / entry["name"])} for entry in entries]
+        manifest = build_manifest(result, files, location=vars(location), notes=notes, **facts)
+        (folder / "result.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+
+    save([])
+    reason = make_scene(folder / "result.json", folder / "scene.mrb")
+    if reason is None:
+        entries.append({"name": "scene.mrb", "role": "scene"})
+    save([reason] if reason else [])
+
+
+def write_result(result: CounterfactualResult, out: Path, *, anatomy: Anatomy, report: str, findings: list[Finding],
+                 inputs: dict[str, Any], weights: dict[str, str], overwrite: bool = False) -> Path:
+    """Write a result folder.
+
+    Args:
+        inputs: role -> {"name", "sha256"} of what the run read. weights: {"name", "sha256"}.
+
+    Returns:
+        path of its `result.json`.
+
+    Raises:
+        OutputError: it exists, or cannot be written; nothing half-written stays.
+    """
+    check_output(out, overwrite)
+    folder = out.absolute().with_name(f".{out.name}-{uuid.uuid4().hex[:8]}.partial")
+    try:
+        folder.mkdir()
+        facts = {"report": report, "findings": [f.to_dict() for f in findings], "inputs": inputs, "weights": weights}
+        _write_all(result, anatomy, folder, facts)
+        if out.exists():
+            shutil.rmtree(out)
+        folder.rename(out)
+    except OSError as error:
+        raise OutputError(f"The result could not be written to {out} ({error.strerror or error}); check permission and free space.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return out / "result.json"

@@ -1,0 +1,23 @@
+"""`python -m SlicerDGMVLCLib.make_scene result.json scene.mrb`: a result as a Slicer scene, without the desktop."""
+
+from __future__ import annotations
+
+import sys
+
+from .headless import startApplication
+from .scene import loadResult, saveMrb
+
+
+def main(arguments: list[str]) -> int:
+    """Write the scene; 0 on success, 2 for a wrong call."""
+    if len(arguments) != 2:
+        sys.stderr.write("usage: python -m SlicerDGMVLCLib.make_scene RESULT.JSON SCENE.MRB\n")
+        return 2
+    application = startApplication()
+    loadResult(application.scene, arguments[0])
+    saveMrb(application.scene, arguments[1])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

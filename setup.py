@@ -1,0 +1,17 @@
+"""Builds the wheel: the core, the scene library, and the resources the core carries (weights, sample, vocabulary, split)."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+?)"', (HERE / "DGMVLCCore/__init__.py").read_text()).group(1)
+
+setup(
+    version=VERSION,
+    packages=[*find_packages(include=["DGMVLCCore", "DGMVLCCore.*"]), "SlicerDGMVLCLib", "DGMVLCCore.resources"],
+    package_dir={"SlicerDGMVLCLib": "SlicerDGMVLC/SlicerDGMVLCLib", "DGMVLCCore.resources": "Resources"},
+    package_data={"DGMVLCCore.export": ["schema/*.json"], "DGMVLCCore.resources": ["*.json", "*.md", "sample/*", "weights/*/*"]},
+    include_package_data=False,
+)
