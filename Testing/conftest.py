@@ -36,6 +36,11 @@ def chest(shape=(12, 112, 128), spacing=(4.0, 2.5, 2.5), nodule: bool = False, s
 
 
 @pytest.fixture(scope="session")
+def make_chest():
+    return chest
+
+
+@pytest.fixture(scope="session")
 def phantom() -> Volume:
     return chest()
 

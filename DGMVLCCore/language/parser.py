@@ -1,147 +1,139 @@
-"""Chest CT prose -> findings, by rules: clauses, scope of negation, sides, zones, sizes."""
+"""Chest CT prose (English) -> findings, by rules: sections, scope of negation, places, sizes, descriptors."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.findings import Finding
+from DGMVLCCore.language.places import assign_places
+from DGMVLCCore.language.presence import clause, is_past, presence
+from DGMVLCCore.language.sentences import sentences
+from DGMVLCCore.language.sizes import assign_sizes, sizes
 from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
 
-
-def _any(*patterns: str) -> re.Pattern[str]:
-    """One pattern that matches any of the given ones, case ignored."""
-    return re.compile("|".join(patterns), re.IGNORECASE)
-
-
-SENTENCE = re.compile(r"(?<=[.!?;])(?<!\d\.)\s+|\n\s*(?=[-*•\d]|[A-Z])|\n{2,}")
-SECTION = _any(r"^\s*(?:indication|history|clinical history|clinical information|technique|comparison)\s*:")
-HEADING = re.compile(r"^\s*([A-Z][A-Za-z /]{2,30})\s*:", re.MULTILINE)
-TURN = _any(r"\b(?:but|except(?: for)?|with the exception of|however|although|apart from|other than|aside from)\b",
-            r"\b(?:there is|there are|and a|and an)\b", ";")
-EXCEPTION = re.compile(r"except|with the exception|apart|other|aside", re.IGNORECASE)
-DENIED = _any(r"\b(?:no|without|negative for|free of|absence of|no longer|resolved|denies|nor|neither|not)\b", r"\b(?:rules? out|ruled out|excluded)\b")
-DENIED_AFTER = _any(r"^[^,.;]{0,40}?\b(?:is|are|was|were|has|have)?\s*not (?:seen|present|identified|visualized|visualised|evident)\b",
-                    r"^[^,.;]{0,40}?\b(?:is|are) absent\b", r"^[^,.;]{0,40}?\b(?:no longer (?:seen|present|visible)|excluded|ruled out)\b",
-                    r"^[^,.;]{0,40}?\b(?:has|have) (?:completely )?resolved\b")
-DOUBLE = _any(r"\bno (?:significant |interval |substantial )?(?:change|growth|increase|decrease)\b", r"\bnot (?:significantly )?changed\b")
-DOUBT = _any(r"\b(?:possibl[ey]|probabl[ey]|may represent|might represent|could represent|may be|questionable|suspected|suspicion of|suspicious for)\b",
-             r"\b(?:cannot exclude|can ?not be excluded|not (?:be )?excluded|concern(?:ing)? for|equivocal|versus|vs|rule out|r/o)\b")
-DOUBT_AFTER = _any(r"^[^,.;]{0,25}?\b(?:is|are) (?:possible|suspected|questionable|not excluded)\b", r"^[^,.;]{0,15}?(?:can ?not|could not) be excluded")
-SIZE = re.compile(r"(\d+(?:[.,]\d+)?)(?:\s*(?:-|–|to)\s*(\d+(?:[.,]\d+)?))?((?:\s*[x×]\s*\d+(?:[.,]\d+)?(?:\s*(?:mm|cm))?){0,2})"
-                  r"\s*-?\s*(mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?)\b", re.IGNORECASE)
-LOBES = {"rul": ("right", "upper"), "rml": ("right", "middle"), "rll": ("right", "lower"), "lul": ("left", "upper"), "lll": ("left", "lower")}
-SIDES = ((r"\b(?:bilateral(?:ly)?|b/l|bibasilar|bibasal|biapical|right and left|left and right)\b", "bilateral"),
-         (r"\bboth (?:upper |lower |mid(?:dle)? )?(?:lungs?|sides|bases|apices|lobes|zones)\b", "bilateral"),
-         (r"\b(?:left|left-sided|lingula(?:r)?)\b", "left"), (r"\b(?:right|right-sided)\b", "right"))
-ZONES = ((r"\b(?:upper (?:lobes?|zones?|lung)|apex|apical|apices|biapical)\b", "upper"),
-         (r"\b(?:middle (?:lobe|zones?)|mid (?:zone|lung)|lingula(?:r)?|perihilar)\b", "middle"),
-         (r"\b(?:lower (?:lobes?|zones?|lung)|bases?|basal|basilar|bibasilar|bibasal)\b", "lower"))
+JOINT = r"\s*(?:and/or|and|or|/|,)\s*(?:(?:left|right|bilateral|small|large)\s+)*"
+# "pleural or pericardial effusion" says the noun once for both.
+ELLIPSIS = re.compile(rf"\b(pleural|pericardial)(?={JOINT}(pleural|pericardial)\s+(?:effusions?|fluid)\b)", re.IGNORECASE)
+IT = re.compile(r"\b(?:it|this|these|largest|biggest|larger|dominant|lesion|measur\w+|diameter|size)\b", re.IGNORECASE)
+LUNG = re.compile(r"\b(?:lungs?|lobes?|lobar|pulmonary|[rl][uml]l|lingula\w*|parenchym\w*|hilum|hilar)\b", re.IGNORECASE)
+ARROWS = re.compile(r"\([^()]*\b(?:arrow\w*|asterisks?|circles?)\b[^()]*\)", re.IGNORECASE)
+MASSLIKE = ("nodule", "part-solid nodule")
 
 
-def _sentences(report: str) -> list[tuple[int, str]]:
-    """(offset, sentence) pairs that cover the report."""
-    out, start = [], 0
-    for cut in [*SENTENCE.finditer(report), None]:
-        end = cut.start() if cut else len(report)
-        if report[start:end].strip():
-            out.append((start, report[start:end]))
-        start = cut.end() if cut else end
-    return out
+@dataclass(frozen=True)
+class _Mention:
+    """A wording of the vocabulary in a sentence."""
+
+    start: int
+    end: int
+    term: str
 
 
-def _clause(sentence: str, at: int) -> tuple[int, int]:
-    """The part of a sentence, between turning words, that holds position `at`."""
-    cuts = [0, *(m.start() for m in TURN.finditer(sentence)), len(sentence)]
-    for low, high in zip(cuts[:-1], cuts[1:]):
-        if low <= at < high:
-            return low, high
-    return 0, len(sentence)
-
-
-def _presence(sentence: str, start: int, end: int) -> str:
-    """present, absent or uncertain, from what stands before and after within the clause."""
-    low, high = _clause(sentence, start)
-    before, after = sentence[low:start], sentence[end:high]
-    turn = TURN.match(before.lstrip())
-    if turn and EXCEPTION.match(turn.group()):
-        return "present"
-    if DOUBT_AFTER.search(after) or [m for m in DOUBT.finditer(before) if not DENIED.search(before[m.end():])]:
-        denied_first = re.search(r"\bno\b[^.;]*\b(?:suspicious|concern|suspicion)", before, re.IGNORECASE)
-        return "absent" if denied_first else "uncertain"
-    if DENIED_AFTER.search(after):
-        return "absent"
-    # "no change of the nodule" denies the change, not the nodule.
-    plain = DOUBLE.sub(lambda m: " " * len(m.group()), before)
-    return "absent" if DENIED.search(plain) else "present"
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", "."))
-
-
-def _size(sentence: str, start: int, end: int) -> float | None:
-    """Largest size (mm) said nearest to a wording, None without one in its clause."""
-    low, high = _clause(sentence, start)
-    best: tuple[int, float] | None = None
-    for match in SIZE.finditer(sentence, low, high):
-        numbers = [_number(n) for n in re.findall(r"\d+(?:[.,]\d+)?", match.group())]
-        value = max(numbers) * (10 if match.group(4).lower().startswith("c") else 1)
-        distance = start - match.end() if match.end() <= start else match.start() - end
-        if "from the" in sentence[match.end():match.end() + 10] or not 0 < value < 400:
+def _mentions(sentence: str) -> list[_Mention]:
+    """The wordings of a sentence in order; “thoracic cavity” and “mass effect” are none, a mass elsewhere is named so."""
+    words = load_vocabulary()
+    found = [_Mention(m.start(), m.end(), f"{m.group().lower()} effusion") for m in ELLIPSIS.finditer(sentence)]
+    for match in words.pattern.finditer(sentence):
+        start, end = match.span()
+        before = re.findall(r"[\w-]+", sentence[max(0, start - 40):start].lower())
+        single = re.sub(r"(?:ies|(?<!s)s)$", lambda m: "y" if m.group() == "ies" else "", match.group().lower())
+        if (before and before[-1] in words.not_findings.get(single, ())) or is_past(sentence, start):
             continue
-        if best is None or distance < best[0]:
-            best = (distance, value)
-    return round(best[1], 1) if best else None
+        if single == "mass" and re.match(r"\s+effect", sentence[end:], re.IGNORECASE):
+            continue
+        found.append(_Mention(start, end, canonical(match.group())))
+    found.sort(key=lambda m: m.start)
+    return [replace(m, term="extrapulmonary mass") if m.term in MASSLIKE and _elsewhere(sentence, m, found) else m for m in found]
 
 
-def _place(sentence: str, start: int, present: bool) -> tuple[str | None, str | None]:
-    """Side and zone said nearest to a wording: in its clause; what is there may also take them from the whole sentence."""
-    for low, high in (_clause(sentence, start), (0, len(sentence)))[: 2 if present else 1]:
-        part = sentence[low:high]
-        found: list[tuple[int, str | None, str | None]] = []
-        for match in re.finditer(r"\b(rul|rml|rll|lul|lll)\b", part, re.IGNORECASE):
-            found.append((abs(match.start() + low - start), *LOBES[match.group().lower()]))
-        for pattern, side in SIDES:
-            found += [(abs(m.start() + low - start), side, None) for m in re.finditer(pattern, part, re.IGNORECASE)]
-        for pattern, zone in ZONES:
-            found += [(abs(m.start() + low - start), None, zone) for m in re.finditer(pattern, part, re.IGNORECASE)]
-        found.sort(key=lambda item: item[0])
-        sides = [side for _, side, _ in found if side]
-        zones = [zone for _, _, zone in found if zone]
-        if sides or zones:
-            return (sides[0] if sides else None), (zones[0] if zones else None)
-    return None, None
+def _elsewhere(sentence: str, mention: _Mention, found: list[_Mention]) -> bool:
+    """True when the words around a mass put it outside the lung and none put it inside."""
+    low = max([m.end for m in found if m.end <= mention.start], default=0)
+    high = min([m.start for m in found if m.start >= mention.end], default=len(sentence))
+    premodifiers = " ".join(re.split(r"[,;:()]|\b(?:and|or|with|of|in)\b", sentence[low:mention.start])[-1].split()[-4:])
+    elsewhere = load_vocabulary().elsewhere
+    if LUNG.search(premodifiers) or LUNG.search(sentence[mention.start:mention.end]):
+        return False
+    if elsewhere.search(premodifiers):
+        return True
+    after = sentence[mention.end:high]
+    where = re.search(rf"\b(?:in|of|within|at|from|involving|(?:an|pos)terior to)\s+(?:[\w-]+\s+){{0,4}}?{elsewhere.pattern}", after, re.IGNORECASE)
+    return where is not None and LUNG.search(after[:where.end()]) is None
 
 
-def _descriptors(sentence: str, start: int, end: int) -> tuple[str, ...]:
-    low, high = _clause(sentence, start)
-    words = re.findall(r"[a-z]+(?:-[a-z]+)*", sentence[low:high].lower())
-    known = load_vocabulary().descriptors
-    return tuple(dict.fromkeys(word for word in words if word in known))
+def _own_words(after: str, is_last: bool) -> int:
+    """How much of what follows a wording still qualifies it: its first phrase, then short ones and “which …”."""
+    end = 0
+    for i, part in enumerate(re.split(r"(?=[,;:.](?:\s|$))", after)):
+        stop = re.search(r"\b(?:and|or|with|without|versus|but)\b", part)
+        if (not is_last and i) or (i and len(part.split()) > 4 and not re.match(r",\s*(?:which|that)\b", part)):
+            break
+        end += stop.start() if stop else len(part)
+        if stop or part.startswith((";", ":")):
+            break
+    return end if is_last or re.search(r"[,;]|\b(?:and|or|with|without)\b", after) else 0
+
+
+def _descriptors(sentence: str, mentions: list[_Mention], index: int, bounds: tuple[int, int]) -> tuple[str, ...]:
+    """Qualifying words of one wording: before it back to the last one or comma, after it up to the next one's own words."""
+    here = mentions[index]
+    low = max(bounds[0], mentions[index - 1].end if index else 0)
+    cut = re.search(r".*(?:\b(?:and|or|with|in)\b|[;:])", sentence[low:here.start], re.DOTALL)
+    first = low + cut.end() if cut else low
+    until = mentions[index + 1].start if index + 1 < len(mentions) else len(sentence)
+    last = here.end + _own_words(sentence[here.end:until], index + 1 == len(mentions))
+    pattern = load_vocabulary().descriptor_pattern
+    spans = [*pattern.finditer(sentence, first, here.end), *pattern.finditer(sentence, here.end, max(last, here.end))]
+    denied = re.compile(r"\b(?:not|non|no|without)[\s-]+$", re.IGNORECASE)
+    said = [re.sub(r"\s+", " ", m.group().lower()) for m in spans if not denied.search(sentence[:m.start()])]
+    return tuple(dict.fromkeys(said))
 
 
 def _same(a: Finding, b: Finding) -> bool:
     """True when the second mention may be the first one again (findings, then impression)."""
     agree = (a.side in (None, b.side) or b.side is None) and (a.zone in (None, b.zone) or b.zone is None)
-    sizes = a.size_mm is None or b.size_mm is None or abs(a.size_mm - b.size_mm) <= max(2.0, 0.15 * a.size_mm)
-    return a.term == b.term and a.presence == b.presence and agree and sizes
+    sizes_agree = a.size_mm is None or b.size_mm is None or abs(a.size_mm - b.size_mm) <= max(1.0, 0.1 * a.size_mm)
+    return a.term == b.term and a.presence == b.presence and agree and sizes_agree
 
 
 def _merge(a: Finding, b: Finding) -> Finding:
     """The first mention, completed by what only the second says."""
-    return Finding(a.term, a.presence, a.side or b.side, a.zone or b.zone, a.size_mm or b.size_mm,
-                   tuple(dict.fromkeys((*a.descriptors, *b.descriptors))), a.span, a.text, a.sentence)
+    return replace(a, side=a.side or b.side, zone=a.zone or b.zone, size_mm=a.size_mm or b.size_mm,
+                   descriptors=tuple(dict.fromkeys((*a.descriptors, *b.descriptors))))
+
+
+def _read(offset: int, original: str) -> list[Finding]:
+    """The findings of one sentence."""
+    sentence = ARROWS.sub(lambda m: " " * len(m.group()), original)  # spans stay those of the original
+    mentions = _mentions(sentence)
+    spans = [(m.start, m.end) for m in mentions]
+    clauses = [clause(sentence, *span) for span in spans]
+    said = [presence(sentence, *span, [o for o in spans if o != span]) for span in spans]
+    places = assign_places(sentence, spans, clauses, [p == "absent" for p in said])
+    sized = [i for i, m in enumerate(mentions) if m.term in load_vocabulary().sized and said[i] != "absent"]
+    lengths = dict(zip(sized, assign_sizes(sentence, [spans[i] for i in sized], [clauses[i] for i in sized])))
+    return [Finding(m.term, said[i], *places[i], lengths.get(i), _descriptors(sentence, mentions, i, clauses[i]),
+                    (offset + m.start, offset + m.end), original[m.start:m.end], original) for i, m in enumerate(mentions)]
+
+
+def _later_size(found: list[Finding], sentence: str) -> None:
+    """“… It measures 8 mm.”: a size alone belongs to the last finding that can have one and has none."""
+    measured = sizes(sentence)
+    if found and measured and IT.search(sentence) and found[-1].size_mm is None and found[-1].presence != "absent" \
+            and found[-1].term in load_vocabulary().sized:
+        found[-1] = replace(found[-1], size_mm=measured[0][2])
 
 
 def parse_report(report: str) -> list[Finding]:
-    """Find what a report says is there, is not there, or may be.
+    """Find what a report says is there, is not there, or may be. Only English is read.
 
     Args:
-        report: free text; sections before FINDINGS (indication, comparison, technique) are read for no findings.
+        report: free text; the sections indication, history, comparison and technique state no findings.
 
     Returns:
-        findings in the order of their first mention; spans index the original text.
+        findings in the order of their first mention; `report[span[0]:span[1]] == text`.
 
     Raises:
         UnsuitableInputError: the report is empty.
@@ -149,18 +141,11 @@ def parse_report(report: str) -> list[Finding]:
     if not report.strip():
         raise UnsuitableInputError("The report is empty; paste its text.")
     found: list[Finding] = []
-    skipping = False
-    for offset, sentence in _sentences(report):
-        if HEADING.match(sentence):
-            skipping = bool(SECTION.match(sentence))
-        if skipping:
-            continue
-        for match in load_vocabulary().pattern.finditer(sentence):
-            start, end = match.span()
-            presence = _presence(sentence, start, end)
-            side, zone = _place(sentence, start, presence != "absent")
-            finding = Finding(canonical(match.group()), presence, side, zone, _size(sentence, start, end),
-                              _descriptors(sentence, start, end), (offset + start, offset + end), match.group(), sentence.strip())
+    for offset, sentence in sentences(report):
+        new = _read(offset, sentence)
+        if not new:
+            _later_size(found, sentence)
+        for finding in new:
             earlier = next((i for i, other in enumerate(found) if _same(other, finding)), None)
             if earlier is None:
                 found.append(finding)

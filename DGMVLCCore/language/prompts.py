@@ -12,6 +12,9 @@ from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
 CLEAR = re.compile(r"\b(?:clear lungs?|lungs? (?:is|are) clear|normal lungs?|healthy|without it|nothing|remove it|no finding|no abnormality)\b", re.IGNORECASE)
+REMOVE = re.compile(r"^\s*(?:please\s+)?(?:remove|delete|erase|take (?:away|out)|get rid of)\b|\b(?:removed|gone|erased|taken (?:away|out))\b", re.IGNORECASE)
+REPLACE = re.compile(r"\b(?:replac\w*|turn\w*|chang\w*|swap\w*)\b.*?\b(?:with|by|into|to|for)\b(?P<new>.+)", re.IGNORECASE | re.DOTALL)
+RELATIVE = re.compile(r"\b(?:smaller|larger|bigger|shrunk\w*|grown|half the size|twice the size|(?:other|opposite) (?:side|lung))\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def _sentence(text: str) -> str:
 def source_prompt(finding: Finding) -> str:
     """What the scan shows, said the plain way the weights learned; the mask tells the place, so side and zone are left out."""
     term = require_known(finding.term)
-    if term == "nodule" and "spiculated" in finding.descriptors:
+    if term == "nodule" and {"spiculated", "spiculation"} & set(finding.descriptors):
         return "Spiculated nodule."
     return _sentence(f"{term}.")
 
@@ -61,32 +64,43 @@ def absent_prompt(term: str) -> str:
 
 
 def describe_prompt(text: str) -> PromptMeaning:
-    """Understand a free what-if sentence.
+    """Understand a free what-if sentence: “remove the nodule”, “no nodule”, “consolidation”, “replace it with emphysema”.
 
     Raises:
-        UnsuitableInputError: empty, or nothing in it the weights were taught.
+        UnsuitableInputError: empty, several findings, a change of size or side, or nothing in it the weights were taught.
     """
     if not text.strip():
         raise UnsuitableInputError("The target sentence is empty; say a finding or “clear lung”.")
-    findings = parse_report(text)
+    if relative := RELATIVE.search(text):
+        raise UnsuitableInputError(f"“{relative.group()}” asks to change a finding's size or side, which the weights were not taught; "
+                                   f"ask for its absence or for one of: {known_findings()}.")
+    replaced = REPLACE.search(text)
+    wanted = replaced["new"] if replaced and replaced["new"].strip() else text
+    findings = parse_report(wanted.replace("?", " ") + ".")
     present = [f for f in findings if f.presence != "absent"]
     if len({f.term for f in present}) > 1:
-        raise UnsuitableInputError(f"The target names several findings ({', '.join(f.term for f in present)}); ask for one at a time.")
+        raise UnsuitableInputError(f"The target names several findings ({', '.join(dict.fromkeys(f.term for f in present))}); ask for one at a time.")
     if present:
-        return PromptMeaning(require_known(present[0].term), True)
+        return PromptMeaning(require_known(present[0].term), not REMOVE.search(wanted))
     if findings:
         return PromptMeaning(require_known(findings[0].term), False)
-    if CLEAR.search(text):
+    if CLEAR.search(wanted):
         return PromptMeaning(None, False)
     raise UnsuitableInputError(f"“{text.strip()[:80]}” names no finding the weights were taught; they know: {known_findings()}.")
 
 
 def target_prompt(source_term: str, target: str | None) -> tuple[str, str, bool]:
-    """Sentence, its term, and whether it removes the source finding; None or “clear lung” asks for its absence."""
+    """Sentence, its term, and whether it removes the source finding; None or “clear lung” asks for its absence.
+
+    Raises:
+        UnsuitableInputError: as `describe_prompt`, or the target denies another finding than the chosen one.
+    """
     meaning = PromptMeaning(None, False) if target is None else describe_prompt(target)
     if not meaning.present:
-        term = meaning.term or source_term
-        return absent_prompt(term), term, True
+        if meaning.term not in (None, source_term):
+            raise UnsuitableInputError(f"The target denies “{meaning.term}”, but the chosen finding is “{source_term}”; "
+                                       f"say “no {source_term}” or choose the other finding.")
+        return absent_prompt(source_term), source_term, True
     term = str(meaning.term)
     spiculated = term == "nodule" and target is not None and "spiculated" in target.lower()
     return ("Spiculated nodule." if spiculated else present_prompt(term)), term, False

@@ -15,41 +15,60 @@ class Vocabulary:
     """Terms and how they are said.
 
     Args:
-        terms: canonical names. known: those the weights were taught. by_name: lower-case wording -> canonical name.
-        codes: term -> RadLex identifier where known. descriptors: qualifying words.
-        pattern: matches any wording, the longest first.
+        terms: canonical names. known: those the weights were taught, in fixed order.
+        by_name: wording without hyphens, lower case -> canonical name. codes: term -> RadLex identifier where certain.
+        sized: terms a length in mm can be said of. plurals: term -> plural. descriptors: qualifying words.
+        pattern: matches any wording, the longest first. descriptor_pattern: matches any qualifying word.
+        elsewhere: matches words that put a mass outside the lung. not_findings: wording -> words before it that make
+            it something else ("thoracic cavity").
     """
 
     terms: tuple[str, ...]
     known: tuple[str, ...]
     by_name: dict[str, str]
     codes: dict[str, str]
+    sized: frozenset[str]
+    plurals: dict[str, str]
     descriptors: tuple[str, ...]
     pattern: re.Pattern[str]
+    descriptor_pattern: re.Pattern[str]
+    elsewhere: re.Pattern[str]
+    not_findings: dict[str, tuple[str, ...]]
+
+
+def _flat(wording: str) -> str:
+    """Lower case, hyphens and runs of white space as nothing: “Ground glass” and “ground-glass” are one wording."""
+    return re.sub(r"[-\s]+", "", wording.lower())
+
+
+def _any_of(names: list[str], plural: bool = False) -> re.Pattern[str]:
+    """Pattern of any of these wordings as whole words, the longest first."""
+    body = "|".join(re.escape(n).replace(r"\ ", r"[-\s]+").replace(r"\-", r"[-\s]?")
+                    for n in sorted(names, key=len, reverse=True))
+    return re.compile(rf"(?<!\w)(?:{body}){'s?' if plural else ''}(?!\w)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)
 def load_vocabulary() -> Vocabulary:
     """The shipped vocabulary."""
-    data = json.loads(resource("vocabulary.json").read_text())
-    by_name = {}
-    for term, facts in data["terms"].items():
-        for name in (term, *facts["synonyms"]):
-            by_name[name.lower()] = term
-            by_name.setdefault(f"{name.lower()}s", term)
-    names = sorted(by_name, key=len, reverse=True)
-    body = "|".join(re.escape(name).replace(r"\ ", r"\s+").replace(r"\-", r"[-\s]?") for name in names)
-    codes = {term: facts["radlex"] for term, facts in data["terms"].items() if "radlex" in facts}
-    return Vocabulary(tuple(data["terms"]), tuple(t for t, f in data["terms"].items() if f["known_to_weights"]), by_name, codes,
-                      tuple(data["descriptors"]), re.compile(rf"(?<![\w-])(?:{body})(?![\w])", re.IGNORECASE))
+    data = json.loads(resource("vocabulary.json").read_text(encoding="utf-8"))
+    terms = data["terms"]
+    by_name: dict[str, str] = {}
+    for term, facts in terms.items():
+        for name in (term, facts["plural"], *facts["synonyms"]):
+            by_name[_flat(name)] = term
+    for name, term in list(by_name.items()):
+        by_name.setdefault(f"{name}s", term)
+    names = [name for term, facts in terms.items() for name in (term, facts["plural"], *facts["synonyms"])]
+    return Vocabulary(
+        terms=tuple(terms), known=tuple(t for t, f in terms.items() if f["known_to_weights"]), by_name=by_name,
+        codes={t: f["radlex"] for t, f in terms.items() if "radlex" in f},
+        sized=frozenset(t for t, f in terms.items() if f.get("sized")), plurals={t: f["plural"] for t, f in terms.items()},
+        descriptors=tuple(data["descriptors"]), pattern=_any_of(names, plural=True),
+        descriptor_pattern=_any_of(data["descriptors"]), elsewhere=_any_of(data["elsewhere"]),
+        not_findings={name: tuple(words) for name, words in data["not_findings"].items()})
 
 
 def canonical(wording: str) -> str:
     """A matched wording -> canonical term."""
-    by_name = load_vocabulary().by_name
-    flat = re.sub(r"\s+", " ", wording.lower())
-    for candidate in (flat, flat.replace("-", " "), flat.replace(" ", "-"), flat.replace(" ", "-", 1)):
-        if candidate in by_name:
-            return by_name[candidate]
-    squeezed = re.sub(r"[-\s]", "", flat)
-    return next(term for name, term in by_name.items() if re.sub(r"[-\s]", "", name) == squeezed)
+    return load_vocabulary().by_name[_flat(wording)]

@@ -20,6 +20,7 @@ from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.models.denoiser import PATCH, Conditions, Denoiser
 from DGMVLCCore.training.examples import Example, ExampleMaker, PhraseBank
 from DGMVLCCore.training.recipe import Recipe
+from DGMVLCCore.training.record import write_record
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,9 @@ class Trainer:
         if recipe.start_from:
             model = Denoiser.from_pretrained(recipe.start_from, torch_dtype=torch.float32)
         else:
-            model = Denoiser(recipe.widths, 384, recipe.affine_fusion, recipe.cross_attention, recipe.anatomy, findings=TERMS)
+            # By keyword: the configuration records only what is named.
+            model = Denoiser(widths=recipe.widths, affine_fusion=recipe.affine_fusion, cross_attention=recipe.cross_attention,
+                             anatomy=recipe.anatomy, findings=TERMS)
         model = model.to(self.accelerator.device).train()
         optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, betas=(0.9, 0.99),
                                       weight_decay=recipe.weight_decay)
@@ -129,6 +132,7 @@ class Trainer:
         averaged = Denoiser.from_config(model.config)
         averaged.load_state_dict(self.average.values)
         averaged.half().save_pretrained(self.out / "weights")
+        write_record(self.out / "weights", self.recipe, steps=self.step, seconds=self.spent, device=self.accelerator.device.type)
 
     def resume(self) -> None:
         """Continue from the checkpoint when there is one."""

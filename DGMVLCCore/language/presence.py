@@ -1,0 +1,97 @@
+"""Whether a wording says present, absent or uncertain: cue words and how far they reach (after NegEx, Chapman 2001)."""
+
+from __future__ import annotations
+
+import re
+
+
+def _cue(*parts: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE)
+
+
+# Words after which an earlier cue no longer holds.
+TURN = re.compile(
+    r"\b(?:but|except(?:ing)?(?: for)?|with the exception of|however|although|though|apart from|other than|aside from|besides|"
+    r"there (?:is|are|was|were)|(?:and|,)\s+(?=(?:an?|the|stable|unchanged|persistent|several|there)\b|"
+    r"\d[\d.,x× to-]{0,12}(?:mm|cm)\s+(?!x\b|by\b|in\b|at\b|on\b|from\b)[a-z])|"
+    r"which|yet|"
+    r"shows?|showing|demonstrat(?:es?|ing)|reveal(?:s|ing)|with (?=an?\b))|;", re.IGNORECASE)
+EXCEPTION = _cue(r"except(?:ing)?(?: for)?", "with the exception of", "apart from", "other than", "aside from", "besides")
+DENIED = _cue("no", "without", "negative for", "free of", "clear of", "absence of", "absent", "lack of", "lacks?", "no longer", "denies", "nor",
+              "neither", "not", "fails? to show", "excludes?", "rules out", "ruled out", "rather than",
+              r"(?<!partial )(?<!incomplete )(?<!near )(?<!near-)(?:complete |interval |full )?(?:resolution|clearance|disappearance) of")
+# "No change of the nodule" denies the change, not the nodule.
+SPARED = re.compile(
+    r"\b(?:no|without|not)\s+(?:(?:evidence of|sign of|any|significant(?:ly)?|interval|substantial|appreciable|further|definite|relevant|major)\s+)*"
+    r"(?:change[ds]?|growth|grown|increased?|decreased?|progression|enlargement|enlarged|difference|improvement|worsening)\b"
+    r"|\bno longer excluded\b|\bnot only\b|\b(?:not|no) (?:calcified|solid|spiculated)\b|\b(?:cannot|can not|could not|not) (?:be )?(?:excluded?|ruled? out)\b",
+    re.IGNORECASE)
+DENIED_AFTER = re.compile(
+    r"^\s*(?:[:\-–=]\s*(?:none|no|nil|absent|negative|not (?:seen|present|identified))\b"
+    r"|(?:[^,.;:]{0,40}?\s)?(?:(?:is|are|was|were|has been|have been|can be|could be)\s+)?"
+    r"(?:not (?:definitely |clearly )?(?:seen|present|identified|visuali[sz]ed|evident|detected|demonstrated|appreciated|noted|found|observed)"
+    r"|absent|no longer (?:seen|present|visible|identified|evident|visuali[sz]ed)|ruled out|(?<!not )(?<!not be )excluded"
+    r"|(?:has |have )?(?:completely |fully |now |since |entirely )*(?:resolved|disappeared|cleared))\b)", re.IGNORECASE)
+PARTLY = re.compile(r"\b(?:partial(?:ly)?|nearly|almost|incompletely|mostly|largely|not (?:completely |fully )?)\s*(?:completely )?"
+                    r"(?:resolved|cleared|disappeared)", re.IGNORECASE)
+DOUBT = _cue("possible", "possibly", "probable", "probably", "likely", "presumed", "presumably", "may represent", "might represent", "could represent",
+             "may reflect", "could reflect", "may be", "might be", "could be", "questionable", "question of", "suspected", "suspicion (?:of|for)",
+             "suspicious (?:of|for)", "suspected of", "cannot (?:exclude|rule out)", "can not (?:exclude|rule out)", "could not exclude",
+             "not exclude", "concern for", "concerning for", "worrisome for", "equivocal", r"versus", r"vs", "rule out", "r/o",
+             "evaluate for", "assess for", "to exclude", "differential(?: diagnosis)? (?:includes?|of)")
+DOUBT_ENDS = re.compile(r"[,;:]|\bwith\b|\bin (?:a|the)\b", re.IGNORECASE)
+DOUBT_AFTER = re.compile(
+    r"^[^,.;]{0,25}?\b(?:is|are|remains?) (?:possible|suspected|questionable|not excluded|unlikely|(?:less )?likely)\b"
+    r"|^[^,.;]{0,25}?\b(?:cannot|can not|could not|not) be (?:completely |entirely |definitely )?(?:excluded|ruled out)\b"
+    r"|^\s*(?:versus|vs\b)|^\s*\(?\?", re.IGNORECASE)
+LIST = re.compile(r"\s*(?:,\s*(?:and|or|nor)|and/or|and|or|nor|,|/)\s*(?:[\w-]+\s+){0,2}", re.IGNORECASE)
+PAST = re.compile(r"\b(?:history of|h/o|hx of)(?:\s+[\w-]+){0,3}\s*$", re.IGNORECASE)
+
+
+def clause(sentence: str, start: int, end: int) -> tuple[int, int]:
+    """The part of a sentence between turning words that holds the wording [start, end)."""
+    low, high = 0, len(sentence)
+    for turn in TURN.finditer(sentence):
+        if turn.start() <= start and turn.end() <= start:
+            low = turn.start()
+        elif turn.start() >= end:
+            high = turn.start()
+            break
+    return low, high
+
+
+def is_past(sentence: str, start: int) -> bool:
+    """True for “history of …”: no statement about this scan."""
+    return PAST.search(sentence[max(0, start - 80):start]) is not None
+
+
+def _after(sentence: str, end: int, high: int, others: list[tuple[int, int]]) -> str:
+    """What is said behind a wording: up to the next one, or behind the last of “X, Y and Z are …”."""
+    at = end
+    for first, last in sorted(o for o in others if end <= o[0] < high):
+        if not LIST.fullmatch(sentence[at:first]):
+            return sentence[at:first]
+        at = last
+    return sentence[at:high]
+
+
+def presence(sentence: str, start: int, end: int, others: list[tuple[int, int]]) -> str:
+    """Presence of the wording [start, end) in its sentence, given the ranges of the other wordings.
+
+    Returns:
+        "present", "absent" or "uncertain".
+    """
+    low, high = clause(sentence, start, end)
+    before, after = sentence[low:start], _after(sentence, end, high, others)
+    denied = [m.start() for m in DENIED.finditer(SPARED.sub(lambda m: " " * len(m.group()), before))]
+    if exception := EXCEPTION.match(before):
+        return "absent" if any(at >= exception.end() for at in denied) else "present"
+    doubts = [m.start() for m in DOUBT.finditer(before) if not DOUBT_ENDS.search(before[m.end():])]
+    if doubts:
+        return "absent" if any(at < doubts[0] for at in denied) else "uncertain"
+    doubt = DOUBT_AFTER.search(after)
+    if doubt and not (denied and doubt.group().endswith("?")):
+        return "uncertain"
+    if DENIED_AFTER.search(after) and not PARTLY.search(after):
+        return "absent"
+    return "absent" if denied else "present"

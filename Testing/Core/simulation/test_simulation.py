@@ -1,0 +1,103 @@
+"""Known truth: lesions are where and what they say, seeded, in the lung, with the scan's noise."""
+
+import numpy as np
+import pytest
+
+from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.evaluation.splits import load_splits
+from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS, TERM_OF_KIND, insert_lesion
+from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch, estimate_noise
+from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY, TERMS, compatible, phrase_bank, say
+from DGMVLCCore.simulation.texture import random_field, scan_noise
+
+SPACING = (3.0, 1.0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def patch():
+    rng = np.random.default_rng(0)
+    lungs = np.zeros((7, 128, 128), np.uint8)
+    lungs[:, 10:110, 12:116] = 2
+    hu = np.where(lungs > 0, -860.0, 40.0)
+    hu[:, 40:44, 20:100] = 20.0  # a vessel
+    noise = NoiseModel(20.0, 0.6)
+    return ScanPatch((hu + scan_noise(hu.shape, noise, SPACING, rng)).astype(np.float32), lungs, SPACING, (2.0, 4.0), noise)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind(patch, kind):
+    size = 25.0
+    lesion = insert_lesion(patch, kind, np.random.default_rng(3), size_mm=size)
+    again = insert_lesion(patch, kind, np.random.default_rng(3), size_mm=size)
+    assert np.array_equal(lesion.hu, again.hu)
+    assert np.array_equal(lesion.hu[lesion.soft == 0], patch.hu[lesion.soft == 0])
+    assert lesion.mask.sum() > 50 and lesion.mask[patch.lungs == 0].mean() < 0.05
+    assert lesion.term == TERM_OF_KIND[kind] and lesion.side == "right"
+    change = (lesion.hu - patch.hu)[lesion.soft > 0.5].mean()
+    assert change < -20 if kind == "emphysema" else change > 20
+
+
+def test_vessels_stay_visible_through_ground_glass(patch):
+    lesion = insert_lesion(patch, "ground_glass", np.random.default_rng(1), centre=(3, 42, 60), size_mm=40, contrast=1.0)
+    inside = (lesion.soft > 0.6) & (patch.lungs > 0)
+    vessel = inside & (patch.hu > -100)
+    lung = inside & (patch.hu < -700)
+    assert vessel.any() and lesion.hu[vessel].mean() - lesion.hu[lung].mean() > 250
+    assert 100 < (lesion.hu - patch.hu)[lung].mean() < 650
+
+
+def test_size_is_the_diameter(patch):
+    lesion = insert_lesion(patch, "smooth_nodule", np.random.default_rng(2), centre=(3, 75, 60), size_mm=20)
+    area = (lesion.soft[3] > 0.5).sum()
+    assert 2 * np.sqrt(area / np.pi) == pytest.approx(20, rel=0.3)
+
+
+def test_noise_is_measured_and_made_alike():
+    truth = NoiseModel(24.0, 0.7)
+    rng = np.random.default_rng(0)
+    hu = 45 + scan_noise((8, 160, 160), truth, SPACING, rng)
+    found = estimate_noise(hu, np.ones(hu.shape, bool), SPACING)
+    assert found.sd_hu == pytest.approx(24, rel=0.15) and found.correlation_mm == pytest.approx(0.7, rel=0.2)
+
+
+def test_fields_are_standardised_and_as_smooth_as_said():
+    field = random_field((6, 96, 96), 6.0, SPACING, np.random.default_rng(0))
+    assert field.mean() == pytest.approx(0, abs=1e-3) and field.std() == pytest.approx(1, abs=1e-2)
+    rough = random_field((6, 96, 96), 2.0, SPACING, np.random.default_rng(0))
+    assert np.abs(np.diff(field, axis=2)).mean() < 0.6 * np.abs(np.diff(rough, axis=2)).mean()
+
+
+def test_bad_calls(patch):
+    with pytest.raises(UsageError, match="unknown_kind|no lesion kind"):
+        insert_lesion(patch, "unknown_kind", np.random.default_rng(0))
+    empty = ScanPatch(patch.hu, np.zeros_like(patch.lungs), SPACING, (2.0, 4.0), patch.noise)
+    with pytest.raises(UnsuitableInputError, match="no lung"):
+        insert_lesion(empty, "smooth_nodule", np.random.default_rng(0))
+
+
+def test_phrase_bank_teaches_everything_but_what_is_held_out():
+    bank = phrase_bank(np.random.default_rng(0), 400)
+    assert len(bank) == 400 == len({p.text for p in bank})
+    assert {(p.term, p.present) for p in bank} == {(t, b) for t in TERMS for b in (True, False)}
+    assert all(p.family != HELD_OUT_FAMILY and "lobulated" not in p.text.lower() for p in bank)
+    held = load_splits().held_out
+    assert held == {"lesion_kind": HELD_OUT_KIND, "phrase_family": HELD_OUT_FAMILY}
+
+
+def test_phrases_say_nothing_false(patch):
+    rng = np.random.default_rng(0)
+    lesion = insert_lesion(patch, "smooth_nodule", rng, size_mm=12)
+    for _ in range(200):
+        phrase = say("nodule", rng, present=True, side="right", zone="upper", size_mm=12)
+        said = phrase.text.lower()
+        assert ("right" in said or "lobe" in said) or phrase.side is None
+        assert (phrase.size_mm is None) == ("12 mm" not in said)
+    assert not compatible(say("nodule", rng, present=True, side="left", family="report"), lesion)
+
+
+def test_no_patient_is_in_two_parts():
+    splits = load_splits()
+    assert sum(part == "test" for part in splits.volumes.values()) >= 4
+    parts = list(splits.lidc_patients.values())
+    assert parts.count("test") / len(parts) == pytest.approx(0.2, abs=0.03)
+    assert splits.lidc_patients["LIDC-IDRI-0001"] == "test"

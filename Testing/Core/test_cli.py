@@ -1,0 +1,120 @@
+"""The command line: exit codes, sentences, JSON; and the main job on the sample scan with the shipped weights."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from DGMVLCCore import cli
+from DGMVLCCore._resources import resource
+from DGMVLCCore.export.manifest import read_manifest
+from DGMVLCCore.imaging.io import load_volume, save_volume
+from DGMVLCCore.imaging.labels import load_labels
+
+REPORT = "There is a 33 mm spiculated nodule in the left lung. No pleural effusion."
+
+
+def run(capsys, *arguments):
+    code = cli.main([str(a) for a in arguments])
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+@pytest.fixture
+def report(tmp_path):
+    path = tmp_path / "report.txt"
+    path.write_text(REPORT)
+    return path
+
+
+def test_report_as_json(capsys, report):
+    code, out, _ = run(capsys, "report", "-i", report, "--json")
+    finding = json.loads(out)["findings"][0]
+    assert code == 0 and finding["term"] == "nodule" and finding["size_mm"] == 33 and REPORT[slice(*finding["span"])] == finding["text"]
+
+
+def test_info_says_what_the_weights_know(capsys):
+    code, out, _ = run(capsys, "info", "--json")
+    info = json.loads(out)
+    assert code == 0 and "cpu" in info["devices"] and "honeycombing" in info["findings"] and len(info["weights"]["sha256"]) == 64
+
+
+def test_anatomy_writes_a_segmentation(capsys, tmp_path, phantom):
+    save_volume(phantom, tmp_path / "ct.nrrd")
+    code, out, _ = run(capsys, "anatomy", "-i", tmp_path / "ct.nrrd", "-o", tmp_path / "a.seg.nrrd", "--json")
+    volumes = json.loads(out)["volume_ml"]
+    assert code == 0 and volumes["left lung"] == pytest.approx(volumes["right lung"], rel=0.1)
+    assert set(load_labels(tmp_path / "a.seg.nrrd", phantom).segments) == set(volumes)
+
+
+def bad_cases(folder: Path, phantom):
+    ct, text = folder / "ct.nrrd", folder / "report.txt"
+    save_volume(phantom, ct)
+    (folder / "empty.txt").write_text(" \n")
+    (folder / "clear.txt").write_text("The lungs are clear. No nodule.")
+    (folder / "junk.nrrd").write_text("junk")
+    save_volume(phantom.with_array(np.where(phantom.array > 300, 1, 0).astype(np.float32), stored_dtype="uint8"), folder / "none.nrrd")
+    corner = np.zeros(phantom.shape, np.float32)
+    corner[:, :3, :3] = 1
+    save_volume(phantom.with_array(corner, stored_dtype="uint8"), folder / "corner.nrrd")
+    base = ["-i", ct, "-r", text, "-o", folder / "out"]
+    return [
+        (3, "does not exist", ["-i", folder / "no.nrrd", *base[2:]]), (3, "could not be read", ["-i", folder / "junk.nrrd", *base[2:]]),
+        (3, "could not be read as text", [*base[:2], "-r", folder / "no.txt", *base[4:]]),
+        (4, "report is empty", [*base[:2], "-r", folder / "empty.txt", *base[4:]]),
+        (4, "names no present finding", [*base[:2], "-r", folder / "clear.txt", *base[4:]]),
+        (4, "never taught", [*base, "--target", "pneumothorax"]), (2, "no finding 9", [*base, "--finding", 9]),
+        (2, "not within", [*base, "--slices", "5:99"]), (2, "1 or more", [*base, "--steps", 0]), (2, "go together", [*base, "--row", "a"]),
+        (5, "available: cpu", [*base, "-d", "cuda:7"]), (4, "empty", [*base, "--mask", folder / "none.nrrd"]),
+        (4, "outside the body", [*base, "--mask", folder / "corner.nrrd"]), (6, "does not exist", [*base[:4], "-o", folder / "a" / "b"]),
+        (6, "exists already", [*base[:4], "-o", folder]), (7, "no weights", [*base, "--weights", folder]),
+    ]
+
+
+def test_every_bad_call_has_its_sentence_and_code_and_leaves_nothing(capsys, report, tmp_path, phantom):
+    cases = bad_cases(tmp_path, phantom)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    for code, words, arguments in cases:
+        found, _, err = run(capsys, "counterfactual", "-q", *arguments)
+        assert (found, words in err) == (code, True), (code, words, found, err)
+        assert "Traceback" not in err
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_interrupt_and_unexpected_errors(capsys, monkeypatch, report):
+    def stop(_):
+        raise KeyboardInterrupt
+
+    def crash(_):
+        raise ZeroDivisionError("x")
+
+    monkeypatch.setitem(cli.COMMANDS, "report", stop)
+    assert run(capsys, "report", "-i", report)[0] == 130
+    monkeypatch.setitem(cli.COMMANDS, "report", crash)
+    code, out, err = run(capsys, "report", "-i", report, "--json")
+    assert code == 1 and "ZeroDivisionError" in err and json.loads(out)["error"]["exit_code"] == 1
+
+
+def test_usage_errors_exit_with_two(capsys):
+    for arguments in ([], ["counterfactual"], ["counterfactual", "-i", "a", "-r", "b", "-o", "c", "--slices", "x"]):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(arguments)
+        assert stop.value.code == 2
+
+
+def test_the_main_job_on_the_sample(capsys, tmp_path):
+    """The nodule goes, the attention points at it, the rest stays: the shipped weights on the real scan."""
+    sample, out = resource("sample"), tmp_path / "out"
+    code, printed, err = run(capsys, "demo", "-o", out, "--noises", 2, "--slices", "4:9", "--json")
+    assert code == 0, err
+    manifest = read_manifest(out / "result.json")
+    volume = load_volume(sample / "ct.nrrd")
+    nodule = load_labels(sample / "nodule.nrrd", volume).union()
+    nodule[:4] = nodule[9:] = False
+    change = load_volume(out / "difference.nrrd", "MR").array
+    assert change[nodule].mean() < -400
+    assert manifest["measures"]["max_change_outside_hu"] == 0
+    heat = load_volume(out / "attention-nodule.nrrd", "MR").array
+    assert nodule.ravel()[heat.argmax()]
+    assert json.loads(printed)["figure"].endswith("figure.png")

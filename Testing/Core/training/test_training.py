@@ -1,0 +1,108 @@
+"""Training end to end on tiny shards: examples are true, the loss falls, a stopped run goes on."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from DGMVLCCore.errors import UnreadableError, UsageError, WeightsError
+from DGMVLCCore.simulation.insert import insert_lesion
+from DGMVLCCore.simulation.phrases import phrase_bank
+from DGMVLCCore.training.examples import ExampleMaker, crop
+from DGMVLCCore.training.loop import flow_loss, grounding_loss, train
+from DGMVLCCore.training.masks import random_edit_mask
+from DGMVLCCore.training.recipe import Recipe, load_recipe
+from DGMVLCCore.training.shards import build_shards
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    """Shards of one synthetic patient; text states are random (the encoder has its own tests)."""
+    folder, rng = tmp_path_factory.mktemp("shards"), np.random.default_rng(0)
+    labels = np.ones((9, 160, 160), np.uint8)
+    labels[:, 20:140, 10:75], labels[:, 20:140, 85:150] = 3, 2
+    hu = np.where(labels > 1, -860, 40) + rng.normal(0, 15, labels.shape)
+    np.savez(folder / "scan-volumes-a.npz", hu=hu.astype(np.int16), labels=labels, spacing=np.array([4.0, 1.6, 1.6]),
+             unclear=np.zeros(9, bool), noise=np.array([15.0, 0.6]))
+    phrases = phrase_bank(np.random.default_rng(0), 120)
+    lengths = np.full(len(phrases) + 1, 4)
+    np.savez(folder / "phrases.npz", tokens=rng.standard_normal((lengths.sum(), 384)).astype(np.float16), lengths=lengths,
+             pooled=rng.standard_normal((len(lengths), 384)).astype(np.float16), phrases=np.array([json.dumps(vars(p)) for p in phrases]))
+    patch = np.full((4, 3, 48, 48), -860, np.int16)
+    mask = np.zeros(patch.shape, np.uint8)
+    mask[..., 20:28, 20:28] = 1
+    np.savez(folder / "nodules.npz", hu=np.where(mask > 0, 30, patch).astype(np.int16), mask=mask, kind=np.array(["smooth_nodule"] * 4),
+             side=np.array(["left"] * 4), size_mm=np.full(4, 8.0))
+    return folder
+
+
+def test_examples_are_true(shards):
+    maker, rng = ExampleMaker(shards, 0.5), np.random.default_rng(1)
+    for make in (maker.simulated, maker.real_nodule):
+        for example in (e for _ in range(6) for e in make(rng)):
+            lesion, mask = example["lesion"][0], example["mask"][1] > 0
+            phrase = maker.bank.phrases[int(example["text"]) - 1]
+            assert phrase.present == bool(lesion.any())
+            assert mask[lesion > 0.1].all(), "the hole must hold the lesion"
+            assert np.array_equal(example["context"][1][~mask], example["clean"][0][~mask])
+
+
+def test_batches_are_seeded(shards):
+    maker = ExampleMaker(shards, 0.3)
+    a, b = next(maker.batches(2, 5)), next(ExampleMaker(shards, 0.3).batches(2, 5))
+    assert all(np.array_equal(a[k], b[k]) for k in a)
+
+
+def test_masks_cover_the_lesion_whether_or_not_it_is_there(shards):
+    maker, rng = ExampleMaker(shards, 0), np.random.default_rng(0)
+    patch = next(p for p in (maker.patch(rng) for _ in range(50)) if p is not None)
+    lesion = insert_lesion(patch, "smooth_nodule", rng, size_mm=15)
+    sizes = []
+    for _ in range(40):
+        mask = random_edit_mask(lesion.mask, patch.lungs > 0, patch.spacing, rng)
+        assert mask[lesion.mask].all()
+        sizes.append(mask.mean())
+    assert min(sizes) < 0.1 and max(sizes) == 1.0
+
+
+def test_crop_pads_outside():
+    out = crop(np.ones((1, 4, 4), np.int16), (-2, 1), 6, -1024)
+    assert (out[0, :2] == -1024).all() and (out[0, 2:, :3] == 1).all() and (out[0, 2:, 3:] == -1024).all()
+
+
+def test_losses_know_right_from_wrong():
+    clean, mask = torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)
+    t = torch.tensor([0.5])
+    assert flow_loss(clean, clean, t, mask) == 0 and flow_loss(clean + 1, clean, t, mask) == 4
+    lesion = torch.zeros(1, 1, 8, 8)
+    lesion[..., :4, :4] = 1
+    right = torch.tensor([[[0.01, 0.99], [0.99, 0.01], [0.99, 0.01], [0.99, 0.01]]])
+    spoken = torch.ones(1)
+    assert grounding_loss(right, lesion, t, mask, spoken) < 0.1 < grounding_loss(1 - right, lesion, t, mask, spoken)
+    assert grounding_loss(1 - right, lesion, t, mask, torch.zeros(1)) == 0
+
+
+def test_training_learns_and_resumes(shards, tmp_path):
+    recipe = Recipe(str(shards), str(tmp_path / "run"), steps=50, batch=2, workers=0, widths=(16, 16, 16), checkpoint_every=50, learning_rate=2e-3, warmup=5)
+    weights = train(recipe)
+    assert (weights / "diffusion_pytorch_model.safetensors").exists()
+    longer = Recipe(**{**vars(recipe), "steps": 100})
+    train(longer)
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log] == [50, 100]
+    assert log[1]["flow"] < log[0]["flow"]
+    with pytest.raises(WeightsError, match="architecture"):
+        train(Recipe(**{**vars(longer), "widths": (32, 16, 16), "steps": 120}))
+
+
+def test_recipes_and_data_folders_are_checked(tmp_path):
+    path = tmp_path / "r.json"
+    path.write_text('{"shards": "a", "out": "b", "typo": 1}')
+    with pytest.raises(UsageError, match="typo"):
+        load_recipe(path)
+    path.write_text("{")
+    with pytest.raises(UnreadableError):
+        load_recipe(path)
+    with pytest.raises(UnreadableError, match="volumes"):
+        build_shards(tmp_path, tmp_path / "out")

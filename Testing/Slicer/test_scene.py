@@ -1,0 +1,112 @@
+"""The result in a real MRML scene (slicer-core, no desktop): saved, reopened, and everything is back."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from DGMVLCCore.anatomy.segment import segment_anatomy
+from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult, EditPlan
+from DGMVLCCore.export import results
+from DGMVLCCore.export.results import write_result
+from DGMVLCCore.export.scene import make_scene
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("slicer") is None, reason="slicer-core is not installed: pip install 'dgmvlc[scene]'")
+
+LOOK = """
+import json, sys, vtk, slicer, slicer.util
+from SlicerDGMVLCLib.headless import startApplication
+from SlicerDGMVLCLib.scene import loadResult, removeRun
+app = startApplication()
+scene = app.scene
+if sys.argv[1].endswith(".mrb"):
+    scene.ReadFromMRB(sys.argv[1], True, slicer.vtkMRMLMessageCollection())
+else:
+    before = scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode") + scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
+    nodes = loadResult(scene, sys.argv[1])
+    removeRun(scene, nodes)
+    print(json.dumps({"left": scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode") + scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") - before,
+                      "storage": scene.GetNumberOfNodesByClass("vtkMRMLVolumeArchetypeStorageNode")}))
+    sys.exit()
+def volume(start):
+    for i in range(scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")):
+        n = scene.GetNthNodeByClass(i, "vtkMRMLScalarVolumeNode")
+        if n.GetName().startswith(start):
+            return n
+change = volume("Difference")
+matrix = vtk.vtkMatrix4x4(); change.GetIJKToRASMatrix(matrix)
+attention = slicer.util.getNode("Attention") if scene.GetFirstNodeByName("Attention") else None
+seg = attention.GetSegmentation(); ids = [seg.GetNthSegmentID(i) for i in range(seg.GetNumberOfSegments())]
+tag = vtk.reference(""); seg.GetSegment(ids[-1]).GetTag("DGMVLC.Finding", tag)
+composites = [scene.GetNthNodeByClass(i, "vtkMRMLSliceCompositeNode") for i in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode"))]
+display = change.GetDisplayNode()
+print(json.dumps({
+    "change": slicer.util.arrayFromVolume(change).tolist(), "ras": slicer.util.arrayFromVTKMatrix(matrix).tolist(),
+    "segments": [seg.GetSegment(i).GetName() for i in ids], "tag": str(tag),
+    "opacity": [attention.GetDisplayNode().GetSegmentOpacity2DFill(i) for i in ids],
+    "columns": {c.GetLayoutName(): [scene.GetNodeByID(c.GetBackgroundVolumeID()).GetName(), c.GetLinkedControl(), c.GetHotLinkedControl()] for c in composites},
+    "attention_views": attention.GetDisplayNode().GetNumberOfViewNodeIDs(),
+    "range": [display.GetWindowLevelMin(), display.GetWindowLevelMax()], "legends": scene.GetNumberOfNodesByClass("vtkMRMLColorLegendDisplayNode"),
+    "window": [volume("Original").GetDisplayNode().GetWindow(), volume("Original").GetDisplayNode().GetLevel()],
+    "notice": scene.GetFirstNodeByClass("vtkMRMLTextNode").GetText(), "layout": scene.GetFirstNodeByClass("vtkMRMLLayoutNode").GetViewArrangement()}))
+"""
+
+
+@pytest.fixture(scope="module")
+def result_path(tmp_path_factory, make_chest):
+    return build(make_chest((6, 56, 64), (4.0, 5.0, 5.0)), tmp_path_factory.mktemp("scene"))
+
+
+def build(volume, folder):
+    mask = np.zeros(volume.shape, bool)
+    mask[2:4, 22:32, 40:50] = True
+    edited = np.where(mask, volume.array - 100, volume.array)
+    heat = np.where(mask, np.linspace(-0.9, 1.4, 64), 0).astype(np.float32)
+    result = CounterfactualResult(volume, volume.with_array(edited), edited, mask * np.float32(5), mask,
+                                  EditPlan(mask, "Nodule.", "No nodule. Clear lung.", "nodule"), [], {"seed": 1}, {"nodule": AttentionMap("nodule", heat)})
+    skip_scene, results.make_scene = results.make_scene, lambda *_: "made below"
+    try:
+        return write_result(result, folder / "run", anatomy=segment_anatomy(volume), report="Nodule.", findings=[], inputs={},
+                            weights={"name": "w", "sha256": "0" * 64})
+    finally:
+        results.make_scene = skip_scene
+
+
+def look(path):
+    package = Path(__file__).resolve().parents[2] / "SlicerDGMVLC"
+    done = subprocess.run([sys.executable, "-c", LOOK, str(path)], capture_output=True, text=True, env={"PYTHONPATH": str(package), "PATH": ""}, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def test_scene_is_saved_and_everything_is_back(result_path, tmp_path):
+    scene = tmp_path / "scene.mrb"
+    assert make_scene(result_path, scene) is None
+    seen = look(scene)
+    change = np.array(seen["change"])
+    assert change.min() == -100 and (change != 0).sum() == 2 * 10 * 10
+    manifest = json.loads(result_path.read_text())
+    lps_to_ras = np.diag([-1.0, -1.0, 1.0, 1.0])
+    assert np.allclose(seen["ras"], lps_to_ras @ np.array(manifest["grid"]["index_to_lps"]))
+    assert seen["segments"] == ["nodule: medium attention", "nodule: high attention"]
+    assert seen["tag"] == "nodule" and seen["opacity"] == sorted(seen["opacity"])
+    assert {name: names[0].split(":")[0].split(" (")[0] for name, names in seen["columns"].items()} == {
+        "Original": "Original", "Counterfactual": "Counterfactual", "Difference": "Difference"}
+    assert all(linked == hot == 1 for _, linked, hot in seen["columns"].values())
+    assert seen["attention_views"] == 1, "the overlay belongs to the original only"
+    assert seen["range"] == [-100.0, 100.0] and seen["window"] == [1500.0, -500.0] and seen["legends"] == 1
+    assert "synthetic" in seen["notice"] and seen["layout"] == 20251
+
+
+def test_a_run_is_removed_completely(result_path):
+    assert look(result_path) == {"left": 0, "storage": 0}
+
+
+def test_a_broken_result_gives_a_reason(tmp_path):
+    bad = tmp_path / "result.json"
+    bad.write_text('{"schema_version": "0.1"}')
+    assert "schema" in make_scene(bad, tmp_path / "s.mrb")
