@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from DGMVLCCore.anatomy.masks import lesion_region
 from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.attention.reading import attention_map
+from DGMVLCCore.attention.reading import READING_MM, attention_map
 from DGMVLCCore.counterfactual.evidence import presence_evidence
 from DGMVLCCore.counterfactual.gates import quality_gates
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
@@ -22,6 +22,7 @@ from DGMVLCCore.evaluation import metrics
 from DGMVLCCore.evaluation.baselines import BASELINES
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
+from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.simulation.insert import KINDS, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import ScanPatch
 from DGMVLCCore.training.examples import TrainingScan, clear
@@ -111,7 +112,7 @@ def _score_reading(pipe: CounterfactualPipeline, case: Case, source: str, target
     middle = ndimage.center_of_mass(lungs)
     nearest = np.argwhere(lungs)[np.argmin(((np.argwhere(lungs) - middle) ** 2).sum(1))]
     centre[tuple(nearest)] = 1
-    cells = float(lesion.sum((1, 2)).max() * np.prod(case.scan.spacing[1:]) / (4 * 1.4) ** 2)
+    cells = float(lesion.sum((1, 2)).max() * np.prod(case.scan.spacing[1:]) / (PATCH * READING_MM) ** 2)
     return {"pointing": metrics.pointing_hit(values, lesion), "pointing_centre": metrics.pointing_hit(centre, lesion),
             "pointing_random": float(lesion.sum() / lungs.sum()), "attention_cnr": metrics.contrast_to_noise(values, lesion, lungs),
             "attention_cells": round(cells, 1), "attention_peak": float(values.max())}

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 from DGMVLCCore.anatomy.zones import Location
 from DGMVLCCore.counterfactual.result import CounterfactualResult
-from DGMVLCCore.export.manifest import measures
+from DGMVLCCore.export.manifest import NOTICE, measures
+
+SIDES = {"bilateral": "both lungs", "left": "the left lung", "right": "the right lung"}
+
+
+def _change(result: CounterfactualResult, location: Location) -> str:
+    """What changed, where and by how much."""
+    numbers, target = measures(result), result.plan.target.rstrip(".")
+    largest = numbers["max_change_outside_hu"]
+    outside = f"voxels outside it differ by up to {largest:g} HU" if largest else "no voxel outside it differs"
+    if not result.difference.any():
+        return f"No voxel changed: the scan “{target}” equals the original everywhere."
+    zone = f"the {location.zone} zone of " if location.zone else ""
+    place = zone + SIDES.get(location.side or "", "the scan")
+    return (f"Inside a region of {numbers['volume_ml']:.1f} ml in {place}, the scan “{target}” differs from the original by "
+            f"{numbers['mean_change_hu']:+.0f} HU on average (from {numbers['mean_hu_before']:.0f} to {numbers['mean_hu_after']:.0f} HU; "
+            f"standard deviation between {result.settings.get('noises', 1)} samples {numbers['mean_uncertainty_hu']:.0f} HU), "
+            f"and {outside}.")
+
+
+def _verdict(result: CounterfactualResult) -> str:
+    """Which checks passed, with their numbers; a failed one in its own plain words."""
+    if not result.gates:
+        return "No check of the change was needed or made."
+    said = [f"{gate.name} {gate.value:g} {gate.unit} (allowed {gate.limit})" + ("" if gate.passed else f": {gate.sentence.rstrip('.')}")
+            for gate in sorted(result.gates, key=lambda gate: gate.passed)]
+    failed = sum(not gate.passed for gate in result.gates)
+    start = f"{failed} of {len(result.gates)} checks failed" if failed else f"All {len(result.gates)} checks passed"
+    return f"{start}: {'; '.join(said)}."
 
 
 def explain(result: CounterfactualResult, location: Location) -> str:
-    """What was changed where and by how much, and whether the checks passed."""
-    numbers = measures(result)
-    side = {"bilateral": "both lungs", "left": "the left lung", "right": "the right lung"}.get(location.side or "", "the scan")
-    zone = f"the {location.zone} zone of " if location.zone else ""
-    text = (f"Inside a region of {numbers['volume_ml']:.1f} ml in {zone}{side}, the scan “{result.plan.target.rstrip('.')}” differs from the "
-            f"original by {numbers['mean_change_hu']:+.0f} HU on average (from {numbers['mean_hu_before']:.0f} to {numbers['mean_hu_after']:.0f} HU; "
-            f"spread between {result.settings.get('noises', 1)} samples {numbers['mean_uncertainty_hu']:.0f} HU), and by "
-            f"{numbers['max_change_outside_hu']:.0f} HU outside it.")
-    failed = [gate for gate in result.gates if not gate.passed]
-    if failed:
-        checks = "Not every check passed: " + " ".join(gate.sentence for gate in failed)
-    else:
-        checks = f"All {len(result.gates)} checks passed: " + "; ".join(f"{g.name} {g.value:g} {g.unit} (allowed {g.limit})" for g in result.gates) + "."
-    return f"{text}\n{checks}\nResearch use only; not a medical device. Voxels inside the region are synthetic.\n"
+    """One sentence on the change, one on the checks, and the notice, a line each."""
+    return f"{_change(result, location)}\n{_verdict(result)}\n{NOTICE}\n"

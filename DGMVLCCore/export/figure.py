@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from DGMVLCCore.errors import OutputError
 
 MARK = "synthetic – research use only"
 INK, PAPER, ACCENT = "#e8e8e8", "#101214", "#f2b134"
+# Black at 0, so that unchanged tissue does not glare beside the CT: pale blue – blue – black – red – pale orange.
+DIVERGING = ("#9eebff", "#1f70db", "#0a0d0f", "#d13329", "#ffd685")
+WINDOW = {"cmap": "gray", "vmin": -1250, "vmax": 250}
 
 
 def key_slice(difference: np.ndarray, mask: np.ndarray) -> int:
@@ -41,11 +45,56 @@ def _panel(axis: Any, image: np.ndarray, aspect: float, title: str, **how: Any) 
     return shown
 
 
-def _bar(figure: Any, shown: Any, axis: Any, label: str) -> None:
-    bar = figure.colorbar(shown, ax=axis, orientation="horizontal", fraction=0.05, pad=0.03)
+def _bar(figure: Any, axis: Any, label: str, cmap: Any, low: float, high: float) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    bar = figure.colorbar(ScalarMappable(Normalize(low, high), cmap), ax=axis, orientation="horizontal", fraction=0.05, pad=0.03)
     bar.set_label(label, color=INK, fontsize=9)
     bar.ax.tick_params(colors=INK, labelsize=8)
     bar.outline.set_edgecolor("#555555")
+
+
+def _ruler(axis: Any, shape: tuple[int, int], step: float) -> None:
+    """A length scale along the lower edge; `step` is the pixel width in mm."""
+    from matplotlib.patheffects import withStroke
+
+    mm = next((mm for mm in (100, 50, 20, 10, 5) if mm / step < 0.35 * shape[1]), 5)
+    right, low = shape[1] * 0.96, shape[0] * 0.95
+    edge = [withStroke(linewidth=3, foreground=PAPER)]  # readable over a bright table, too
+    axis.plot([right - mm / step, right], [low, low], color=INK, linewidth=2, solid_capstyle="butt", path_effects=edge)
+    axis.text(right - mm / step / 2, low - 0.015 * shape[0], f"{mm} mm", color=INK, fontsize=8, ha="center", va="bottom", path_effects=edge)
+
+
+def _row(axes: Any, images: tuple[np.ndarray, ...], spacing: tuple[float, float], limit: float, titles: list[str], diverging: Any) -> None:
+    """One row of panels from (original, edited, change, heat, mask), each (H,W)."""
+    original, edited, change, heat, mask = images
+    aspect = spacing[0] / spacing[1]
+    _panel(axes[0], original, aspect, titles[0], **WINDOW)
+    _panel(axes[1], edited, aspect, titles[1], **WINDOW)
+    _panel(axes[2], change, aspect, titles[2], cmap=diverging, vmin=-limit, vmax=limit, smooth=False)
+    _panel(axes[3], original, aspect, titles[3], **WINDOW)
+    axes[3].imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=np.clip(1.2 * heat, 0, 0.65), aspect=aspect, interpolation="nearest")
+    _ruler(axes[0], original.shape, spacing[1])  # type: ignore[arg-type]
+    for axis in axes[:3]:
+        if mask.any() and not mask.all():
+            axis.contour(mask, [0.5], colors=ACCENT, linewidths=0.7, linestyles="dashed")
+    for axis in axes:
+        axis.text(0.01, 0.98, "R", transform=axis.transAxes, color=INK, fontsize=9, va="top")
+    for axis in axes[1:3]:
+        axis.text(0.02, 0.02, MARK, transform=axis.transAxes, color=ACCENT, fontsize=9, bbox={"facecolor": PAPER, "alpha": 0.6, "lw": 0, "pad": 1.5})
+
+
+def _heading(result: CounterfactualResult, z: int, depth: int) -> tuple[str, str]:
+    """Two lines: what the report says and what is shown; what the checks say, in plain words."""
+    finding = result.plan.finding
+    said = f"Report: “{textwrap.shorten(finding['sentence'], 140, placeholder=' …')}”   ·   " if finding else ""
+    failed = [gate.sentence for gate in result.gates if not gate.passed]
+    if failed:
+        verdict = f"{len(failed)} of {len(result.gates)} checks failed. " + " ".join(failed)
+    else:
+        verdict = f"All {len(result.gates)} checks passed." if result.gates else "No checks were made."
+    return f"{said}slice {z + 1} of {depth} from the feet, lung window", textwrap.fill(verdict, 190)
 
 
 def save_figure(result: CounterfactualResult, path: Path) -> None:
@@ -58,37 +107,26 @@ def save_figure(result: CounterfactualResult, path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.colors import LinearSegmentedColormap
 
-    turn = result.original.orientation()
-    original, edited = (turn.apply(v.array) for v in (result.original, result.counterfactual))
-    mask, change = turn.apply(result.mask), turn.apply(result.difference)
-    scan, _ = result.original.canonical()
+    scan, turn = result.original.canonical()
+    change, mask = turn.apply(result.difference), turn.apply(result.mask)
     z, spacing = key_slice(change, mask), scan.spacing[1:]
-    attention = next(iter(result.attention.values()), None)
+    attention = result.attention.get(result.plan.term) or next(iter(result.attention.values()), None)
     heat = turn.apply(attention.values)[z] if attention else np.zeros_like(change[z])
+    slices = (scan.array[z], turn.apply(result.counterfactual.array)[z], change[z], heat, mask[z])
     limit = max(100.0, float(np.ceil(np.abs(change[z]).max() / 100) * 100))
-    figure, axes = plt.subplots(2, 4, figsize=(17, 9.2), facecolor=PAPER, layout="constrained")
-    grey = {"cmap": "gray", "vmin": -1250, "vmax": 250}
+    titles = ["Original", f"Counterfactual: “{result.plan.target.rstrip('.')}”", "Difference (counterfactual − original)",
+              f"Attention to “{attention.term}”" if attention else "Attention (not read)"]
+    diverging = LinearSegmentedColormap.from_list("difference", DIVERGING)
+    figure, axes = plt.subplots(2, 4, figsize=(17, 9.6), facecolor=PAPER, layout="constrained")
     for row, window in zip(axes, ((slice(None), slice(None)), _close_up(mask[z], spacing))):
-        aspect = spacing[0] / spacing[1]
-        _panel(row[0], original[z][window], aspect, "Original", **grey)
-        _panel(row[1], edited[z][window], aspect, f"Counterfactual: “{result.plan.target.rstrip('.')}”", **grey)
-        delta = _panel(row[2], change[z][window], aspect, "Difference (counterfactual − original)", cmap="RdBu_r", vmin=-limit, vmax=limit, smooth=False)
-        _panel(row[3], original[z][window], aspect, f"Attention to “{attention.term}”" if attention else "Attention (not read)", **grey)
-        shade = row[3].imshow(np.ma.masked_less(heat[window], 0.1), cmap="inferno", vmin=0, vmax=1, alpha=0.6, aspect=aspect)
-        for axis in row[:2]:
-            axis.contour(mask[z][window], [0.5], colors=ACCENT, linewidths=0.7, linestyles="dashed")
-        row[1].text(0.02, 0.02, MARK, transform=row[1].transAxes, color=ACCENT, fontsize=9)
-        row[2].text(0.02, 0.02, MARK, transform=row[2].transAxes, color="#333333", fontsize=9)
-        for axis in (row[0], row[1], row[3]):
-            axis.text(0.01, 0.97, "R", transform=axis.transAxes, color=INK, fontsize=9, va="top")
-    _bar(figure, delta, axes[1, 2], "HU")
-    _bar(figure, shade, axes[1, 3], "attention (0–1)")
-    failed = [gate.sentence for gate in result.gates if not gate.passed]
-    verdict = "checks: " + (" ".join(failed) if failed else "all passed")
-    finding = result.plan.finding
-    said = f"Report: “{finding['sentence'][:140]}”\n" if finding else ""
-    figure.suptitle(f"{said}slice {z + 1} of {len(mask)} · {verdict}", color=ACCENT if failed else INK, fontsize=11)
+        _row(row, tuple(image[window] for image in slices), spacing, limit, titles, diverging)
+    _bar(figure, axes[1, 2], "HU", diverging, -limit, limit)
+    _bar(figure, axes[1, 3], "attention (0–1)", "inferno", 0, 1)
+    shown, verdict = _heading(result, z, len(mask))
+    figure.suptitle(shown, color=INK, fontsize=12)
+    figure.supxlabel(verdict, color=INK if all(gate.passed for gate in result.gates) else ACCENT, fontsize=11)
     try:
         figure.savefig(path, dpi=100, facecolor=PAPER, metadata={"Description": f"DGM-VLC counterfactual, {MARK}"})
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,18 @@ SCHEMA = Path(__file__).parent / "schema" / "result.schema.json"
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else \
-            hashlib.sha256(file.read()).hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def measures(result: CounterfactualResult) -> dict[str, float]:
     """Numbers of a result, each over the voxels of the edit mask; HU unless the name says otherwise."""
     inside, change = result.mask, result.difference[result.mask]
     if not inside.any():
-        return {"voxels": 0.0}
+        return {"voxels": 0.0, "max_change_outside_hu": float(np.abs(result.difference).max(initial=0))}
     before, after = result.original.array[inside], result.counterfactual.array[inside]
     outside = result.difference[~inside]
     return {
@@ -47,7 +50,7 @@ def build_manifest(result: CounterfactualResult, files: list[dict[str, str]], *,
     from DGMVLCCore import __version__
 
     scan, plan = result.original, result.plan
-    return {
+    manifest = {
         "schema_version": SCHEMA_VERSION, "software": {"name": "dgmvlc", "version": __version__}, "notice": NOTICE,
         "synthetic": True, "files": files,
         "grid": {"size_xyz": [int(n) for n in scan.shape[::-1]], "spacing_mm": [float(s) for s in scan.spacing[::-1]],
@@ -56,13 +59,37 @@ def build_manifest(result: CounterfactualResult, files: list[dict[str, str]], *,
         "plan": {"term": plan.term, "source": plan.source, "target": plan.target, "mode": plan.mode, "removes": plan.removes,
                  "finding": plan.finding},
         "location": location, "measures": {k: round(v, 3) for k, v in measures(result).items()},
-        "gates": [{**asdict(gate), "passed": bool(gate.passed), "value": float(gate.value)} for gate in result.gates],
-        "settings": json.loads(json.dumps(result.settings, default=_plain)), "inputs": inputs, "weights": weights, "notes": notes,
+        "gates": [asdict(gate) for gate in result.gates],
+        "settings": result.settings, "inputs": inputs, "weights": weights, "notes": notes,
     }
+    return _plain(manifest)
 
 
 def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else value.item() if isinstance(value, np.generic) else str(value)
+    """`value` as JSON knows it; a number that is not finite becomes null, because JSON has none."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def validate_manifest(manifest: dict[str, Any]) -> None:
+    """Check a manifest against `schema/result.schema.json` (JSON Schema 2020-12).
+
+    Raises:
+        UnreadableError: it does not follow the schema; the sentence says where.
+    """
+    import jsonschema
+
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(manifest))
+    if error is not None:
+        raise UnreadableError(f"The manifest does not follow the result schema {SCHEMA_VERSION} (at {error.json_path}: {error.message[:160]}).")
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -71,13 +98,12 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         UnreadableError: missing, not JSON, or not of this schema.
     """
-    import jsonschema
-
     try:
         manifest = json.loads(Path(path).read_text(encoding="utf-8"))
-        jsonschema.validate(manifest, json.loads(SCHEMA.read_text()))
     except (OSError, ValueError) as error:
         raise UnreadableError(f"{path} is not a readable result.json.") from error
-    except jsonschema.ValidationError as error:
-        raise UnreadableError(f"{path} does not follow the result schema {SCHEMA_VERSION} ({error.message[:160]}).") from error
+    try:
+        validate_manifest(manifest)
+    except UnreadableError as error:
+        raise UnreadableError(f"{path}: {error}") from error
     return manifest

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import uuid
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.anatomy.zones import locate
@@ -15,7 +18,7 @@ from DGMVLCCore.counterfactual.result import CounterfactualResult
 from DGMVLCCore.errors import OutputError
 from DGMVLCCore.export.explanation import explain
 from DGMVLCCore.export.figure import save_figure
-from DGMVLCCore.export.manifest import NOTICE, build_manifest, sha256_of
+from DGMVLCCore.export.manifest import NOTICE, build_manifest, sha256_of, validate_manifest
 from DGMVLCCore.export.scene import make_scene
 from DGMVLCCore.export.segmentation import Segment, attention_segments, save_segmentation
 from DGMVLCCore.imaging.io import save_volume
@@ -25,18 +28,49 @@ SIGN = "counterfactual - original"
 EDIT_COLOUR = (0.95, 0.69, 0.20)
 
 
+def _foreign(out: Path) -> str | None:
+    """Name of something in `out` that no run of this program wrote; None when there is nothing of the kind."""
+    if not out.is_dir() or out.is_symlink():
+        return out.name
+    names = sorted(p.name for p in out.iterdir() if not p.name.startswith(".") and p.name not in ("Thumbs.db", "desktop.ini"))
+    try:
+        manifest = json.loads((out / "result.json").read_text(encoding="utf-8"))
+        known = {entry["name"] for entry in manifest["files"]} | {"result.json"} if manifest["software"]["name"] == "dgmvlc" else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        known = set()
+    return next((name for name in names if name not in known), None)
+
+
 def check_output(out: Path, overwrite: bool) -> None:
     """Refuse early what could not be written at the end.
 
     Raises:
-        OutputError: something is there already, or the parent folder is missing.
+        OutputError: something is there already that may not be replaced, or the parent folder is missing or read-only.
     """
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
-    if out.exists() and not (out / "result.json").is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(f"{out} holds something that is no result of this program, so it is not overwritten; choose another folder.")
-    if not out.absolute().parent.is_dir():
-        raise OutputError(f"The folder {out.absolute().parent} does not exist; create it first.")
+    if out.exists() or out.is_symlink():
+        if not overwrite:
+            raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
+        if foreign := _foreign(out):
+            raise OutputError(f"{out} holds {foreign}, which is no result of this program, so it is not overwritten; "
+                              "move it away or choose another folder.")
+    parent = out.absolute().parent
+    if not parent.is_dir():
+        raise OutputError(f"The folder {parent} does not exist; create it first.")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"The folder {parent} may not be written to; choose another one or change its permissions.")
+
+
+def _put_in_place(folder: Path, out: Path) -> None:
+    """Rename the finished folder; an earlier result steps aside first and comes back when that fails."""
+    aside = folder.with_suffix(".earlier")
+    try:
+        if out.exists():
+            out.rename(aside)
+        folder.rename(out)
+    finally:
+        if aside.exists() and not out.exists():
+            aside.rename(out)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def slug(term: str) -> str:
@@ -55,7 +89,8 @@ def _write_volumes(result: CounterfactualResult, folder: Path) -> list[dict[str,
                {"name": "uncertainty.nrrd", "role": "uncertainty", "unit": "HU (standard deviation over noises)"}]
     save_volume(scan, folder / "original.nrrd", {"DGMVLC_Unit": "HU"})
     save_volume(result.counterfactual, folder / "counterfactual.nrrd", hu)
-    kind = "int16" if scan.integer else "float32"
+    largest = float(np.abs(result.difference).max(initial=0))
+    kind = "float32" if not scan.integer else "int16" if largest < 2**15 else "int32"
     save_volume(scan.with_array(result.difference, stored_dtype=kind), folder / "difference.nrrd", {**hu, "DGMVLC_Sign": SIGN})
     save_volume(scan.with_array(result.uncertainty, stored_dtype="float32"), folder / "uncertainty.nrrd", hu)
     for attention in result.attention.values():
@@ -82,6 +117,7 @@ def _write_all(result: CounterfactualResult, anatomy: Anatomy, folder: Path, fac
     def save(notes: list[str]) -> None:
         files = [{**entry, "sha256": sha256_of(folder / entry["name"])} for entry in entries]
         manifest = build_manifest(result, files, location=vars(location), notes=notes, **facts)
+        validate_manifest(manifest)
         (folder / "result.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
 
     save([])
@@ -110,9 +146,7 @@ def write_result(result: CounterfactualResult, out: Path, *, anatomy: Anatomy, r
         folder.mkdir()
         facts = {"report": report, "findings": [f.to_dict() for f in findings], "inputs": inputs, "weights": weights}
         _write_all(result, anatomy, folder, facts)
-        if out.exists():
-            shutil.rmtree(out)
-        folder.rename(out)
+        _put_in_place(folder, out)
     except OSError as error:
         raise OutputError(f"The result could not be written to {out} ({error.strerror or error}); check permission and free space.") from error
     finally:

@@ -1,41 +1,94 @@
-"""Scans in and out: NRRD, NIfTI, MetaImage and DICOM; HU and geometry survive exactly."""
+"""Scans in and out: NRRD, NIfTI, MetaImage and DICOM; HU and geometry survive exactly.
+
+Geometry is exact to double precision in NRRD and MetaImage; NIfTI stores it in single precision (about 1e-5 mm).
+"""
 
 from __future__ import annotations
 
+import logging
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
-from DGMVLCCore.imaging.profiles import check_modality, guess_modality
+from DGMVLCCore.imaging import nifti
+from DGMVLCCore.imaging.checks import check_straight, check_voxels
+from DGMVLCCore.imaging.profiles import settle_modality
 from DGMVLCCore.imaging.volume import Volume
 
+logger = logging.getLogger(__name__)
+
 SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
+WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")  # one file each, so that one rename puts all of it in place
+READERS = ("NrrdImageIO", "NiftiImageIO", "MetaImageIO")
+LARGEST_EXACT = 2**24  # float32 holds every whole number up to here
+STDERR = 2
 
 
-def read_image(path: Path) -> sitk.Image:
-    """Read an image file without the toolkit's own chatter.
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the toolkit's C++ warnings off stderr; they go to the log at debug level."""
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    with tempfile.TemporaryFile() as chatter:
+        kept = os.dup(STDERR)
+        os.dup2(chatter.fileno(), STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(kept, STDERR)
+            os.close(kept)
+            sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+            chatter.seek(0)
+            if said := chatter.read().decode(errors="replace").strip():
+                logger.debug("SimpleITK: %s", said)
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no readable, non-empty file.
 
     Raises:
-        UnreadableError: missing, empty, truncated or not an image.
+        UnreadableError: with the reason.
     """
     if not path.exists():
         raise UnreadableError(f"{path} does not exist; check the path.")
-    if path.is_dir():
+    if not path.is_file():
         raise UnreadableError(f"{path} is a folder, not an image file; give one of its files.")
-    if path.stat().st_size == 0:
-        raise UnreadableError(f"{path} is empty; export it again.")
-    warnings_on = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
-        return sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise UnreadableError(f"{path} could not be read as an image (expected {', '.join(SUFFIXES)} or a DICOM folder); "
-                              "it is damaged or of another kind.") from error
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(warnings_on)
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise UnreadableError(f"{path} may not be read ({error.strerror}); check its permissions.") from error
+    if empty:
+        raise UnreadableError(f"{path} is empty; copy or export it again.")
+
+
+def read_image(path: Path) -> sitk.Image:
+    """Read a NRRD, NIfTI or MetaImage file.
+
+    Raises:
+        UnreadableError: missing, empty, truncated or not such an image. UnsuitableInputError: sheared NIfTI.
+    """
+    check_file(path)
+    if nifti.is_nifti(path):
+        nifti.check_whole(path)
+    with quiet():
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(path))
+        try:
+            kind = sitk.ImageFileReader.GetImageIOFromFileName(str(path))
+            if kind in READERS:
+                return reader.Execute()
+        except RuntimeError as error:
+            if "orthonormal" in str(error):
+                raise UnsuitableInputError(f"{path.name} lies on a sheared grid (gantry tilt); resample it to a straight grid first.") from error
+            raise UnreadableError(f"{path} is cut or damaged; copy or export it again.") from error
+    raise UnreadableError(f"{path} is not an image this program reads; give {', '.join(SUFFIXES)}, a DICOM file or a DICOM folder.")
 
 
 def affine_of(image: sitk.Image) -> np.ndarray:
@@ -46,65 +99,92 @@ def affine_of(image: sitk.Image) -> np.ndarray:
     return matrix
 
 
-def volume_from_image(image: sitk.Image, name: str, modality: str | None = None) -> Volume:
-    """A scalar 3D image as a checked `Volume`.
+def one_value_3d(image: sitk.Image, name: str) -> sitk.Image:
+    """The image with 3 axes and one real number a voxel.
 
     Raises:
-        UnsuitableInputError: colour, 4D, NaN, constant, or not of the modality it is said to be.
+        UnsuitableInputError: colour, vector, complex, or more than 3 dimensions.
     """
+    if (values := image.GetNumberOfComponentsPerPixel()) != 1:
+        raise UnsuitableInputError(f"{name} is a colour or vector image ({values} values a voxel); a scan with one value a voxel is needed.")
+    if "complex" in image.GetPixelIDTypeAsString():
+        raise UnsuitableInputError(f"{name} holds complex numbers; give the magnitude image.")
     if image.GetDimension() == 2:
-        image = sitk.JoinSeries(image)
-    if image.GetNumberOfComponentsPerPixel() != 1:
-        raise UnsuitableInputError(f"{name} is a colour or vector image ({image.GetNumberOfComponentsPerPixel()} values a voxel); "
-                                   "a scan with one value a voxel is needed.")
+        return sitk.JoinSeries(image)
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
-        image = image[:, :, :, 0]
+        return image[:, :, :, 0]
     if image.GetDimension() != 3:
-        raise UnsuitableInputError(f"{name} has {image.GetDimension()} dimensions; give a single 3D scan.")
-    pixels = sitk.GetArrayFromImage(image)
+        size = "x".join(str(n) for n in image.GetSize())
+        raise UnsuitableInputError(f"{name} has {image.GetDimension()} dimensions ({size}); give a single 3D scan.")
+    return image
+
+
+def volume_from_image(image: sitk.Image, name: str, modality: str | None = None) -> Volume:
+    """A scalar image as a checked `Volume`.
+
+    Raises:
+        UnsuitableInputError: colour, 4D, sheared, NaN, constant, or not of the modality it is said to be.
+    """
+    image = one_value_3d(image, name)
+    affine = affine_of(image)
+    check_straight(affine, name)
+    pixels = sitk.GetArrayViewFromImage(image)
+    if np.issubdtype(pixels.dtype, np.integer) and max(abs(int(pixels.min())), abs(int(pixels.max()))) > LARGEST_EXACT:
+        raise UnsuitableInputError(f"{name} holds whole numbers beyond 2^24, which are no HU; export it again.")
     array = pixels.astype(np.float32)
-    if not np.isfinite(array).all():
-        raise UnsuitableInputError(f"{name} holds NaN or infinite voxels; export it again.")
-    if array.min() == array.max():
-        raise UnsuitableInputError(f"{name} is constant ({array.flat[0]:g} everywhere), so it shows nothing.")
-    stored = pixels.dtype.name
-    if np.issubdtype(pixels.dtype, np.integer) and np.abs(pixels.astype(np.float64)).max() > 2**24:
-        raise UnsuitableInputError(f"{name} holds integers beyond 2^24, which are no HU; export it again.")
-    known = check_modality(array, modality, name) if modality else guess_modality(array, name)
-    return Volume(array, affine_of(image), known, stored, {"source": name})
+    check_voxels(array, name)
+    return Volume(array, affine, settle_modality(array, name, modality), pixels.dtype.name, {"source": name})
 
 
-def load_volume(path: str | Path, modality: str | None = None) -> Volume:
+def load_volume(path: str | Path, modality: str | None = None, series: int | None = None) -> Volume:
     """Read a scan.
 
     Args:
         path: NRRD, NIfTI or MetaImage file, a DICOM file, or a folder with one DICOM series.
         modality: "CT", "MR" or "XR"; found in the file when None.
+        series: which of a folder's DICOM series, counted from 1 as the refusal lists them.
 
     Returns:
-        float32 (D,H,W), HU for CT, with its LPS geometry.
+        float32 (D,H,W), HU for CT, with its LPS geometry; X-ray images have depth 1.
 
     Raises:
-        UnreadableError, UnsuitableInputError: with the reason.
+        UnreadableError, UnsuitableInputError: with the reason. UsageError: no such series.
     """
     from DGMVLCCore.imaging import dicom
 
     path = Path(path)
     if path.is_dir():
-        return dicom.load_series(path, modality)
-    if path.exists() and path.stat().st_size and not str(path).lower().endswith(SUFFIXES) and dicom.is_dicom(path):
+        return dicom.load_series(path, modality, series)
+    check_file(path)
+    if not path.name.lower().endswith(SUFFIXES) and dicom.is_dicom(path):
         return dicom.load_file(path, modality)
     return volume_from_image(read_image(path), path.name, modality)
 
 
+def _stored_type(array: np.ndarray, wanted: np.dtype) -> np.dtype:
+    """The wanted integer type, or the smallest wider one that holds every value."""
+    low, high = float(array.min()), float(array.max())
+    for kind in (wanted, np.dtype("int16"), np.dtype("int32"), np.dtype("int64")):
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return kind
+    raise OutputError(f"Values from {low:g} to {high:g} do not fit any whole-number type; keep the volume as float32.")
+
+
 def to_image(volume: Volume) -> sitk.Image:
-    """A `Volume` as SimpleITK image of its stored type; integers are rounded, never wrapped."""
+    """A `Volume` as SimpleITK image of its stored type; integers are rounded, and widened rather than clipped or wrapped.
+
+    Raises:
+        OutputError: NaN or infinite voxels.
+    """
     array = volume.array
+    if not np.isfinite(array).all():
+        raise OutputError("The volume holds NaN or infinite voxels, so it is not written.")
     if volume.integer:
-        limits = np.iinfo(volume.stored_dtype)
-        array = np.clip(np.rint(array), limits.min, limits.max)
-    stored = "float32" if volume.stored_dtype == "float64" else volume.stored_dtype
-    image = sitk.GetImageFromArray(array.astype(stored))
+        array = np.rint(array)
+        array = array.astype(_stored_type(array, np.dtype(volume.stored_dtype)))
+    else:
+        array = array.astype(np.float32)
+    image = sitk.GetImageFromArray(array)
     spacing = np.linalg.norm(volume.affine[:3, :3], axis=0)
     image.SetSpacing(spacing.tolist())
     image.SetDirection((volume.affine[:3, :3] / spacing).ravel().tolist())
@@ -113,19 +193,20 @@ def to_image(volume: Volume) -> sitk.Image:
 
 
 def write_image(image: sitk.Image, path: Path) -> None:
-    """Write under a temporary name, then rename.
+    """Write under a temporary name, then rename: the file is there whole, or not at all.
 
     Raises:
-        OutputError: no such folder, no permission, no space; nothing is left behind.
+        OutputError: no such folder, no permission, no space; nothing is left behind and an older file stays.
     """
-    suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(s)), None)
+    suffix = next((s for s in sorted(WRITABLE, key=len, reverse=True) if path.name.lower().endswith(s)), None)
     if suffix is None:
-        raise OutputError(f"{path.name} has no image ending; use one of {', '.join(SUFFIXES)}.")
-    temporary = path.with_name(f".{os.getpid()}-partial{suffix}")
+        raise OutputError(f"{path.name} has no image ending that can be written; use one of {', '.join(WRITABLE)}.")
+    if not path.parent.is_dir():
+        raise OutputError(f"The folder {path.parent} does not exist; create it first.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-partial{suffix}")
     try:
-        if not path.parent.is_dir():
-            raise OutputError(f"The folder {path.parent} does not exist; create it first.")
-        sitk.WriteImage(image, str(temporary), useCompression=True)
+        with quiet():
+            sitk.WriteImage(image, str(temporary), useCompression=True)
         temporary.replace(path)
     except (RuntimeError, OSError) as error:
         raise OutputError(f"{path} could not be written; check permission and free space of {path.parent}.") from error

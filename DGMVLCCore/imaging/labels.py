@@ -2,64 +2,130 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.imaging import nifti
 from DGMVLCCore.imaging.io import affine_of, read_image
 from DGMVLCCore.imaging.volume import Volume
 
-TOLERANCE_VOXELS = 0.05
+TOLERANCE_VOXELS = 0.1
+MAX_LABEL, MAX_SEGMENTS = 65535, 1000
 
 
 @dataclass(frozen=True, eq=False)
 class LabelMap:
-    """Named segments on the reference scan's grid: name -> bool (D,H,W)."""
+    """Named segments on the reference scan's grid.
+
+    Args:
+        segments: name -> bool (D,H,W). names: label value -> name; segments of further layers that repeat a value get the next free number.
+    """
 
     segments: dict[str, np.ndarray]
+    names: dict[int, str] = field(default_factory=dict)
 
     def union(self) -> np.ndarray:
         """All segments together, bool (D,H,W)."""
         return np.any(list(self.segments.values()), axis=0)
 
 
-def _place(array: np.ndarray, affine: np.ndarray, reference: Volume, name: str) -> np.ndarray:
-    """Lay labels (L,D,H,W) of the same lattice but perhaps another extent onto the reference grid."""
-    index = np.linalg.inv(reference.affine) @ affine
-    offset = np.rint(index[:3, 3]).astype(int)
-    same = np.abs(index[:3, :3] - np.eye(3)).max() * max(array.shape[-3:]) < max(TOLERANCE_VOXELS * 10, 0.5) \
-        and np.abs(index[:3, 3] - offset).max() < 0.1
-    if not same:
-        own = np.round(np.linalg.norm(affine[:3, :3], axis=0), 3)
-        raise UnsuitableInputError(
-            f"The segmentation {name} ({array.shape[-1]}x{array.shape[-2]}x{array.shape[-3]} voxels of {own[0]}x{own[1]}x{own[2]} mm) lies on "
-            f"another grid than the scan ({reference.shape[2]}x{reference.shape[1]}x{reference.shape[0]} voxels of "
-            f"{reference.spacing[2]:.3f}x{reference.spacing[1]:.3f}x{reference.spacing[0]:.3f} mm); resample it to the scan first.")
-    out = np.zeros(array.shape[:-3] + reference.shape, array.dtype)
-    x, y, z = offset
-    target: list[slice] = []
-    source: list[slice] = []
-    for start, n, limit in zip((z, y, x), array.shape[-3:], reference.shape):
-        low, high = max(start, 0), min(start + n, limit)
-        target.append(slice(low, max(high, low)))
-        source.append(slice(low - start, max(high, low) - start))
-    out[:, target[0], target[1], target[2]] = array[:, source[0], source[1], source[2]]
+@dataclass(frozen=True)
+class _Entry:
+    """A row of the segment table: name, layer, label value."""
+
+    name: str
+    layer: int
+    value: int
+
+
+def _grid_words(shape: tuple[int, ...], affine: np.ndarray) -> str:
+    """A grid in a reader's words."""
+    step, origin = np.linalg.norm(affine[:3, :3], axis=0), affine[:3, 3]
+    return (f"{shape[-1]}x{shape[-2]}x{shape[-3]} voxels of {step[0]:.3f}x{step[1]:.3f}x{step[2]:.3f} mm "
+            f"from ({origin[0]:.1f}, {origin[1]:.1f}, {origin[2]:.1f})")
+
+
+def _lattice(affine: np.ndarray, shape: tuple[int, ...], reference: Volume) -> np.ndarray | None:
+    """Whole-number (3,4) map from own voxel index (x,y,z) to the reference's, or None when the grids do not share their voxels."""
+    index = (np.linalg.inv(reference.affine) @ affine)[:3]
+    whole = np.rint(index)
+    corners = np.array([[x, y, z, 1] for x in (0, shape[-1]) for y in (0, shape[-2]) for z in (0, shape[-3])], float).T
+    turned = np.abs(whole[:, :3])
+    square = (turned.sum(0) == 1).all() and (turned.sum(1) == 1).all()
+    close = np.abs(index @ corners - whole @ corners).max() <= TOLERANCE_VOXELS
+    return whole.astype(int) if square and close else None
+
+
+def _place(layers: np.ndarray, affine: np.ndarray, reference: Volume, name: str) -> np.ndarray:
+    """Lay labels (L,D,H,W) onto the reference grid: the same voxels, perhaps cropped, turned or flipped; nothing is interpolated.
+
+    Raises:
+        UnsuitableInputError: another grid, or labels outside the scan.
+    """
+    whole = _lattice(affine, layers.shape, reference)
+    if whole is None:
+        raise UnsuitableInputError(f"The segmentation {name} ({_grid_words(layers.shape, affine)}) lies on another grid than the scan "
+                                   f"({_grid_words(reference.shape, reference.affine)}); resample it to the scan first.")
+    found = np.argwhere(layers)
+    moved = found[:, :0:-1] @ whole[:, :3].T + whole[:, 3]  # (x,y,z) on the reference
+    limits = np.array(reference.shape[::-1])
+    outside = int(((moved < 0) | (moved >= limits)).any(1).sum())
+    if outside:
+        raise UnsuitableInputError(f"The segmentation {name} has {outside} of its {len(found)} voxels outside the scan; crop it to the scan, or load the scan "
+                                   "it was drawn on.")
+    out = np.zeros((len(layers), *reference.shape), layers.dtype)
+    x, y, z = moved.T
+    out[found[:, 0], z, y, x] = layers[tuple(found.T)]
     return out
 
 
-def _segment_table(image: sitk.Image) -> list[tuple[str, int, int]]:
-    """(name, layer, label value) of each segment of a .seg.nrrd."""
-    table, index = [], 0
-    while image.HasMetaDataKey(f"Segment{index}_Name"):
-        def fact(key: str, default: str, at: int = index) -> str:
-            full = f"Segment{at}_{key}"
-            return image.GetMetaData(full) if image.HasMetaDataKey(full) else default
+def _segment_table(image: sitk.Image) -> list[_Entry]:
+    """The segments a .seg.nrrd names, under distinct names."""
+    def fact(index: int, key: str, default: str) -> str:
+        full = f"Segment{index}_{key}"
+        return (image.GetMetaData(full) if image.HasMetaDataKey(full) else "") or default
 
-        table.append((fact("Name", ""), int(fact("Layer", "0")), int(fact("LabelValue", "1"))))
+    table: list[_Entry] = []
+    index = 0
+    while any(image.HasMetaDataKey(f"Segment{index}_{key}") for key in ("ID", "Name")):
+        name = unique = fact(index, "Name", fact(index, "ID", f"segment {index + 1}"))
+        again = 2
+        while any(unique == entry.name for entry in table):
+            unique, again = f"{name} ({again})", again + 1
+        table.append(_Entry(unique, int(fact(index, "Layer", "0")), int(fact(index, "LabelValue", "1"))))
         index += 1
+    return table
+
+
+def _label_layers(image: sitk.Image, name: str) -> np.ndarray:
+    """Labels as uint16 (L,D,H,W).
+
+    Raises:
+        UnsuitableInputError: not 3D, or not whole numbers of labels.
+    """
+    if image.GetDimension() == 2:
+        image = sitk.JoinSeries(image)
+    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
+        image = image[:, :, :, 0]
+    if image.GetDimension() != 3:
+        raise UnsuitableInputError(f"{name} has {image.GetDimension()} dimensions; give a 3D segmentation.")
+    array = sitk.GetArrayFromImage(image)
+    layers = np.moveaxis(array, -1, 0) if array.ndim == 4 else array[None]
+    if np.iscomplexobj(layers) or not np.array_equal(layers, np.rint(layers)) or layers.min() < 0 or layers.max() > MAX_LABEL:
+        raise UnsuitableInputError(f"{name} holds values from {layers.min():g} to {layers.max():g}, which are no labels; give a segmentation.")
+    return layers.astype(np.uint16)
+
+
+def _plain_table(layers: np.ndarray, names: dict[int, str], name: str) -> list[_Entry]:
+    """Segments of an image that names none itself: one a label value (and layer)."""
+    table = [_Entry(names.get(int(value), f"label {value}") + (f" (layer {layer + 1})" if layer else ""), layer, int(value))
+             for layer, plane in enumerate(layers) for value in np.unique(plane) if value]
+    if len(table) > MAX_SEGMENTS:
+        raise UnsuitableInputError(f"{name} holds {len(table)} different values, too many for a segmentation; it may be a scan.")
     return table
 
 
@@ -67,28 +133,27 @@ def load_labels(path: str | Path, reference: Volume, names: dict[int, str] | Non
     """Read a segmentation onto a scan's grid.
 
     Args:
-        path: .seg.nrrd or an integer label image. names: label value -> name, for images that carry none.
+        path: .seg.nrrd or an integer label image, on the scan's voxels; may be cropped, or stored in another axis order.
+        names: label value -> name, for images that carry none (a .seg.nrrd and TotalSegmentator's NIfTI do).
 
     Raises:
-        UnsuitableInputError: another grid, not labels, or no voxel set.
+        UnreadableError: no such image. UnsuitableInputError: another grid, not labels, outside the scan, or no voxel set.
     """
     path = Path(path)
     image = read_image(path)
-    if image.GetDimension() == 2:
-        image = sitk.JoinSeries(image)
-    array = sitk.GetArrayFromImage(image)
-    if image.GetDimension() != 3:
-        raise UnsuitableInputError(f"{path.name} has {image.GetDimension()} dimensions; give a 3D segmentation.")
-    layers = np.moveaxis(array, -1, 0) if array.ndim == 4 else array[None]
-    if not np.array_equal(layers, np.rint(layers)) or layers.min() < 0 or layers.max() > 1000:
-        raise UnsuitableInputError(f"{path.name} holds values from {layers.min():g} to {layers.max():g}, which are no labels; give a segmentation.")
-    placed = _place(layers.astype(np.int16), affine_of(image), reference, path.name)
-    table = _segment_table(image)
-    if not table:
-        values = [int(v) for v in np.unique(placed[0]) if v]
-        table = [((names or {}).get(v, f"label {v}"), 0, v) for v in values]
-    segments = {name: placed[layer] == value for name, layer, value in table}
-    segments = {name: mask for name, mask in segments.items() if mask.any()}
+    layers = _label_layers(image, path.name)
+    if not layers.any():
+        raise UnsuitableInputError(f"The segmentation {path.name} is empty; draw a region first.")
+    known = names or (nifti.label_names(path) if nifti.is_nifti(path) else {})
+    table = _segment_table(image) or _plain_table(layers, known, path.name)
+    placed = _place(layers, affine_of(image), reference, path.name)
+    segments: dict[str, np.ndarray] = {}
+    numbers: dict[int, str] = {}
+    for entry in table:
+        mask = placed[entry.layer] == entry.value if entry.layer < len(placed) else np.zeros(0, bool)
+        if mask.any():
+            segments[entry.name] = mask
+            numbers[entry.value if entry.value not in numbers else max(numbers) + 1] = entry.name
     if not segments:
-        raise UnsuitableInputError(f"The segmentation {path.name} is empty on this scan; draw a region first.")
-    return LabelMap(segments)
+        raise UnsuitableInputError(f"The segmentation {path.name} names {len(table)} segments, but none has a voxel; draw a region first.")
+    return LabelMap(segments, numbers)

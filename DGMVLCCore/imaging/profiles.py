@@ -1,4 +1,4 @@
-"""What each modality's numbers mean, and how to show them."""
+"""What each modality's numbers mean, how to tell it, and how to show it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.imaging.volume import Volume
 
 MODALITIES = ("CT", "MR", "XR")
+ALIASES = {"CR": "XR", "DX": "XR", "DR": "XR", "RG": "XR", "MRI": "MR"}
+AIR_HU, TISSUE_HU, MIN_SHARE = (-1250.0, -700.0), (-150.0, 200.0), 0.02
+PADDING_HU = -1500.0  # below what noise makes of air; scanners pad with -2000, -2048 or -3024
+UNSIGNED_OFFSET = 1024.0
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Window and unit of a modality; `note` is said to the user when the scan is loaded."""
+    """Window and unit of a modality; `note` says what the shipped weights can do with it."""
 
     modality: str
     unit: str
@@ -25,55 +30,69 @@ class Profile:
         if self.fixed_window:
             return self.fixed_window
         low, high = np.percentile(array, (1, 99))
-        return float(low), float(max(high, low + 1e-6))
+        return float(low), float(high if high > low else low + 1)
 
-    def normalise(self, array: np.ndarray) -> np.ndarray:
-        """(D,H,W) in stored units -> float32 -1..1 over the window."""
-        low, high = self.window(array)
+    def normalise(self, array: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
+        """(D,H,W) in stored units -> float32 -1..1 over `limits` (by default this array's window); clipped outside."""
+        low, high = limits or self.window(array)
         return (2 * (np.clip(array, low, high) - low) / (high - low) - 1).astype(np.float32)
+
+    def denormalise(self, values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+        """-1..1 -> float32 in stored units; the inverse of `normalise` with the same `limits`."""
+        low, high = limits
+        return ((np.asarray(values) + 1) / 2 * (high - low) + low).astype(np.float32)
 
 
 OTHER = "The shipped weights are for chest CT; this {} can be loaded and shown, but not edited with them."
 PROFILES = {
-    "CT": Profile("CT", "HU", (-1250.0, 250.0), ""),
+    "CT": Profile("CT", "HU", (-1250.0, 250.0), "The shipped weights are for chest CT; scans of other parts of the body are not for them."),
     "MR": Profile("MR", "a.u.", None, OTHER.format("MR scan")),
     "XR": Profile("XR", "a.u.", None, OTHER.format("X-ray image")),
 }
 
 
 def looks_like_ct(array: np.ndarray) -> bool:
-    """True when voxels hold air (below -700 HU) and soft tissue (-150..200 HU), as every chest CT does."""
-    sample = array[:: max(len(array) // 16, 1), ::4, ::4]
-    return bool((sample < -700).mean() > 0.02 and ((sample > -150) & (sample < 200)).mean() > 0.02)
+    """True when voxels (D,H,W) hold air near -1000 HU and soft tissue, as every chest CT does; padding counts as neither."""
+    sample = array[:: max(len(array) // 16, 1), :: max(array.shape[1] // 128, 1), :: max(array.shape[2] // 128, 1)]
+    return all(bool(((sample > low) & (sample < high)).mean() > MIN_SHARE) for low, high in (AIR_HU, TISSUE_HU))
 
 
-def check_modality(array: np.ndarray, modality: str, name: str) -> str:
-    """The modality the user or the file names, if it is known and the voxels agree.
+def _no_ct(array: np.ndarray, name: str) -> UnsuitableInputError:
+    """Why these voxels are not HU of a chest CT."""
+    values = f"{name} holds values from {array.min():g} to {array.max():g}"
+    if array.min() >= 0 and looks_like_ct(array - UNSIGNED_OFFSET):
+        return UnsuitableInputError(f"{values}, which look like HU with {UNSIGNED_OFFSET:g} added; subtract it, or load the original DICOM series.")
+    return UnsuitableInputError(f"{values} without the air and soft tissue of a chest CT in HU; load the CT, or say the modality (MR or XR).")
+
+
+def settle_modality(array: np.ndarray, name: str, said: str | None = None, tagged: str | None = None) -> str:
+    """The modality of a scan.
+
+    Args:
+        array: (D,H,W) in stored units. said: by the user. tagged: by the file.
+
+    Returns:
+        "CT", "MR" or "XR"; without a word from either, "CT" if the voxels look like HU.
 
     Raises:
-        UnsuitableInputError: unknown, or a "CT" without HU.
+        UnsuitableInputError: unknown, user and file disagree, or a CT whose voxels are not HU.
     """
-    modality = {"CR": "XR", "DX": "XR", "MRI": "MR"}.get(modality.upper(), modality.upper())
+    said, tagged = (ALIASES.get(word.upper(), word.upper()) if word else "" for word in (said, tagged))
+    if said and tagged in MODALITIES and said != tagged:
+        raise UnsuitableInputError(f"{name} is {tagged} by its DICOM header, but {said} was asked; load the right scan, or leave the modality out.")
+    modality = said or tagged or "CT"
     if modality not in MODALITIES:
         raise UnsuitableInputError(f"The modality {modality} of {name} is not known; choose one of {', '.join(MODALITIES)}.")
     if modality == "CT" and not looks_like_ct(array):
-        raise UnsuitableInputError(f"{name} holds values from {array.min():g} to {array.max():g} without the air and soft tissue of a "
-                                   "chest CT in HU; load the CT, or say which modality this is.")
+        raise _no_ct(array, name)
     return modality
 
 
-def guess_modality(array: np.ndarray, name: str) -> str:
-    """"CT" when the voxels look like HU.
-
-    Raises:
-        UnsuitableInputError: they do not, so the user must say.
-    """
-    if looks_like_ct(array):
-        return "CT"
-    raise UnsuitableInputError(f"{name} holds values from {array.min():g} to {array.max():g}, which are not HU of a chest CT; "
-                               "say the modality (MR or XR) if it is another kind of image.")
+def air_padding(volume: Volume) -> np.ndarray:
+    """Voxels outside the scanner's field of view, bool (D,H,W): those a CT holds below -1500 HU; none in other modalities."""
+    return volume.array < PADDING_HU if volume.modality == "CT" else np.zeros(volume.shape, bool)
 
 
 def window(hu: np.ndarray, level: float = -500.0, width: float = 1500.0) -> np.ndarray:
-    """HU -> uint8 grey values of a display window (lung window by default)."""
+    """HU -> uint8 grey values of a display window (lung window by default); any shape."""
     return (np.clip((hu - level) / width + 0.5, 0, 1) * 255).round().astype(np.uint8)

@@ -1,16 +1,21 @@
-"""In-plane resampling with half-pixel centres: what goes to the network and comes back lies where it was."""
+"""In-plane resampling with half-pixel centres, and regions cut out and put back: what leaves the scan returns to where it was."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
 
+Box = tuple[int, int, int, int]
+
 
 def resize_in_plane(array: np.ndarray, size: tuple[int, int], order: int = 1) -> np.ndarray:
-    """(D,H,W) -> (D,h,w) over the same field of view.
+    """(D,H,W) -> (D,h,w) over the same field of view; pixel i of n covers i/n..(i+1)/n of it.
 
     Args:
-        size: (h,w). order: 0 nearest (labels), 1 linear (HU; blurred first where pixels get larger).
+        size: (h,w). order: 0 nearest (labels), 1 linear, 3 cubic (HU; blurred first where pixels get larger).
+
+    Returns:
+        float32, or the array's own type for order 0.
     """
     zoom = (1.0, size[0] / array.shape[1], size[1] / array.shape[2])
     if zoom[1:] == (1.0, 1.0):
@@ -20,3 +25,41 @@ def resize_in_plane(array: np.ndarray, size: tuple[int, int], order: int = 1) ->
         sigma = [0.5 * max(1 / z - 1, 0) for z in zoom]
         source = ndimage.gaussian_filter(array.astype(np.float32), sigma) if max(sigma) > 0 else array.astype(np.float32)
     return ndimage.zoom(source, zoom, order=order, mode="nearest", grid_mode=True)
+
+
+def resample_in_plane(array: np.ndarray, spacing: tuple[float, float], wanted: tuple[float, float],
+                      order: int = 1) -> tuple[np.ndarray, tuple[float, float]]:
+    """(D,H,W) at `spacing` -> about the `wanted` spacing, both (y,x) in mm, over exactly the same field of view.
+
+    Returns:
+        The array and its true spacing: the field of view holds whole pixels, so it may differ a little from `wanted`.
+    """
+    extent = [n * mm for n, mm in zip(array.shape[1:], spacing)]
+    height, width = (max(round(mm / step), 1) for mm, step in zip(extent, wanted))
+    return resize_in_plane(array, (height, width), order), (extent[0] / height, extent[1] / width)
+
+
+def _overlap(box: Box, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """In-plane slices of the part a box shares with an image: in the image, in the box."""
+    inside, within = [], []
+    for low, high, n in ((box[0], box[1], shape[-2]), (box[2], box[3], shape[-1])):
+        first = min(max(low, 0), n)
+        last = max(min(high, n), first)
+        inside.append(slice(first, last))
+        within.append(slice(first - low, last - low) if last > first else slice(0, 0))
+    return (inside[0], inside[1]), (within[0], within[1])
+
+
+def crop(array: np.ndarray, box: Box, outside: float) -> np.ndarray:
+    """Cut (D,H,W) to the in-plane box (y0, y1, x0, x1), which may reach outside; there it holds `outside`."""
+    out = np.full((*array.shape[:-2], box[1] - box[0], box[3] - box[2]), outside, array.dtype)
+    inside, within = _overlap(box, array.shape)
+    out[(..., *within)] = array[(..., *inside)]
+    return out
+
+
+def paste(part: np.ndarray, box: Box, target: np.ndarray) -> np.ndarray:
+    """Put a cropped part back into `target` (D,H,W), in place; what lies outside `target` is dropped. Inverse of `crop`."""
+    inside, within = _overlap(box, target.shape)
+    target[(..., *inside)] = part[(..., *within)]
+    return target

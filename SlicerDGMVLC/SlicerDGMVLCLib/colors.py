@@ -7,8 +7,9 @@ from typing import Any
 
 import slicer
 
-# Anchor colours at even steps: blue – white – red (symmetric about 0), and black – purple – orange – pale yellow.
-DIVERGING = ((0.02, 0.19, 0.38), (0.26, 0.58, 0.76), (0.97, 0.97, 0.97), (0.84, 0.38, 0.30), (0.40, 0.00, 0.12))
+# Anchor colours at even steps. Diverging: pale blue – blue – black – red – pale orange, black at 0 so that unchanged tissue
+# does not glare beside a CT; sequential: black – purple – orange – pale yellow.
+DIVERGING = ((0.62, 0.92, 1.00), (0.12, 0.44, 0.86), (0.04, 0.05, 0.06), (0.82, 0.20, 0.16), (1.00, 0.84, 0.52))
 SEQUENTIAL = ((0.0, 0.0, 0.02), (0.34, 0.06, 0.43), (0.73, 0.21, 0.33), (0.98, 0.55, 0.04), (0.99, 1.0, 0.64))
 
 

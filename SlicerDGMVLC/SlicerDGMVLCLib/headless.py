@@ -15,13 +15,15 @@ class HeadlessApplication:
     """A scene with the logics that the desktop application would have started.
 
     Args:
-        scene: vtkMRMLScene. logic: vtkSlicerApplicationLogic. layout: vtkMRMLLayoutLogic.
+        scene: vtkMRMLScene. logic: vtkSlicerApplicationLogic. layout: vtkMRMLLayoutLogic. modules: name -> logic.
+        cache: folder for what is unpacked from scene files; removed with the application.
     """
 
     scene: Any
     logic: Any
     layout: Any
     modules: dict[str, Any]
+    cache: tempfile.TemporaryDirectory
 
 
 def startApplication() -> HeadlessApplication:
@@ -29,7 +31,8 @@ def startApplication() -> HeadlessApplication:
     scene = slicer.vtkMRMLScene()
     slicer.mrmlScene = scene
     cache = slicer.vtkCacheManager()
-    cache.SetRemoteCacheDirectory(tempfile.mkdtemp(prefix="dgmvlc-scene-"))
+    folder = tempfile.TemporaryDirectory(prefix="dgmvlc-scene-", ignore_cleanup_errors=True)
+    cache.SetRemoteCacheDirectory(folder.name)
     data = slicer.vtkDataIOManager()
     data.SetCacheManager(cache)
     scene.SetCacheManager(cache)
@@ -51,4 +54,4 @@ def startApplication() -> HeadlessApplication:
     scene.RegisterNodeClass(slicer.vtkMRMLColorLegendDisplayNode())
     layout = slicer.vtkMRMLLayoutLogic()
     layout.SetMRMLScene(scene)
-    return HeadlessApplication(scene, logic, layout, modules)
+    return HeadlessApplication(scene, logic, layout, modules, folder)

@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m SlicerDGMVLCLib.make_scene RESULT.JSON SCENE.MRB\n")
         return 2
     application = startApplication()
-    loadResult(application.scene, arguments[0])
+    loadResult(application.scene, arguments[0], portable=True)
     saveMrb(application.scene, arguments[1])
     return 0
 

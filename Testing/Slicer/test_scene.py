@@ -26,11 +26,16 @@ scene = app.scene
 if sys.argv[1].endswith(".mrb"):
     scene.ReadFromMRB(sys.argv[1], True, slicer.vtkMRMLMessageCollection())
 else:
-    before = scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode") + scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
-    nodes = loadResult(scene, sys.argv[1])
-    removeRun(scene, nodes)
-    print(json.dumps({"left": scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode") + scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") - before,
-                      "storage": scene.GetNumberOfNodesByClass("vtkMRMLVolumeArchetypeStorageNode")}))
+    first, second = loadResult(scene, sys.argv[1]), loadResult(scene, sys.argv[1])
+    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode").GetViewArrangement()
+    views = [v for v in ("Original", "Counterfactual", "Difference") if scene.GetSingletonNode(v, "vtkMRMLSliceNode")]
+    both = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
+    removeRun(scene, first)
+    one = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
+    removeRun(scene, second)
+    kinds = ("Volume", "Segmentation", "Text", "Storage", "DisplayableNode", "ColorLegendDisplay", "VolumeDisplay", "SegmentationDisplay")
+    left = {k: scene.GetNumberOfNodesByClass("vtkMRML" + k.replace("Node", "") + "Node") for k in kinds}
+    print(json.dumps({"left": left, "volumes": [both, one], "layout": layout, "views": views}))
     sys.exit()
 def volume(start):
     for i in range(scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")):
@@ -51,6 +56,12 @@ print(json.dumps({
     "columns": {c.GetLayoutName(): [scene.GetNodeByID(c.GetBackgroundVolumeID()).GetName(), c.GetLinkedControl(), c.GetHotLinkedControl()] for c in composites},
     "attention_views": attention.GetDisplayNode().GetNumberOfViewNodeIDs(),
     "range": [display.GetWindowLevelMin(), display.GetWindowLevelMax()], "legends": scene.GetNumberOfNodesByClass("vtkMRMLColorLegendDisplayNode"),
+    "hidden": [c.GetForegroundOpacity() for c in composites], "fill": attention.GetDisplayNode().GetOpacity2DFill(),
+    "heat": [scene.GetNodeByID(c.GetForegroundVolumeID()).GetName() for c in composites if c.GetForegroundVolumeID()],
+    "offset": scene.GetSingletonNode("Red", "vtkMRMLSliceNode").GetSliceOffset(), "titles": [
+        scene.GetNthNodeByClass(i, "vtkMRMLColorLegendDisplayNode").GetTitleText() for i in range(scene.GetNumberOfNodesByClass("vtkMRMLColorLegendDisplayNode"))],
+    "known_layout": bool(scene.GetFirstNodeByClass("vtkMRMLLayoutNode").GetCurrentLayoutDescription()),
+    "outline_only": not scene.GetFirstNodeByName("Edit mask").GetDisplayNode().GetVisibility2DFill(),
     "window": [volume("Original").GetDisplayNode().GetWindow(), volume("Original").GetDisplayNode().GetLevel()],
     "notice": scene.GetFirstNodeByClass("vtkMRMLTextNode").GetText(), "layout": scene.GetFirstNodeByClass("vtkMRMLLayoutNode").GetViewArrangement()}))
 """
@@ -94,16 +105,24 @@ def test_scene_is_saved_and_everything_is_back(result_path, tmp_path):
     assert np.allclose(seen["ras"], lps_to_ras @ np.array(manifest["grid"]["index_to_lps"]))
     assert seen["segments"] == ["nodule: medium attention", "nodule: high attention"]
     assert seen["tag"] == "nodule" and seen["opacity"] == sorted(seen["opacity"])
-    assert {name: names[0].split(":")[0].split(" (")[0] for name, names in seen["columns"].items()} == {
-        "Original": "Original", "Counterfactual": "Counterfactual", "Difference": "Difference"}
+    shown = {"Red": "Original", "Green": "Counterfactual", "Yellow": "Difference"}
+    columns = {name: volume.split(":")[0].split(" (")[0] for name, (volume, *_) in seen["columns"].items()}
+    assert columns == shown | {f"{name}+": title for name, title in shown.items()}
     assert all(linked == hot == 1 for _, linked, hot in seen["columns"].values())
-    assert seen["attention_views"] == 1, "the overlay belongs to the original only"
-    assert seen["range"] == [-100.0, 100.0] and seen["window"] == [1500.0, -500.0] and seen["legends"] == 1
-    assert "synthetic" in seen["notice"] and seen["layout"] == 20251
+    assert seen["attention_views"] == 2, "the overlay belongs to the original only (axial and coronal)"
+    assert seen["fill"] == 1.0 and seen["outline_only"]
+    assert seen["heat"] == ["Attention heat map: nodule"] * 2 and set(seen["hidden"]) == {0.0}
+    assert seen["range"] == [-100.0, 100.0] and seen["window"] == [1500.0, -500.0]
+    assert len(seen["titles"]) == 2 and all("synthetic – research use only" in title for title in seen["titles"])
+    assert seen["known_layout"], "a scene file does not carry custom layouts, so it must name one every Slicer has"
+    assert min(abs(seen["offset"] - z) for z in -300 + 4.0 * np.arange(2, 4)) < 1e-3, "the view stands on a slice of the region"
+    assert "synthetic" in seen["notice"]
 
 
-def test_a_run_is_removed_completely(result_path):
-    assert look(result_path) == {"left": 0, "storage": 0}
+def test_runs_stand_side_by_side_and_are_removed_completely(result_path):
+    seen = look(result_path)
+    assert seen["layout"] == 20251 and seen["views"] == ["Original", "Counterfactual", "Difference"]
+    assert seen["volumes"] == [10, 5] and not any(seen["left"].values()), seen["left"]
 
 
 def test_a_broken_result_gives_a_reason(tmp_path):

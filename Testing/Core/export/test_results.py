@@ -10,7 +10,10 @@ from DGMVLCCore.anatomy.segment import segment_anatomy
 from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult, EditPlan, Gate
 from DGMVLCCore.errors import OutputError, UnreadableError
 from DGMVLCCore.export import results
+from DGMVLCCore.export.explanation import explain
 from DGMVLCCore.export.manifest import read_manifest, sha256_of
+from DGMVLCCore.export.scene import make_scene
+from DGMVLCCore.export.segmentation import attention_segments, save_segmentation
 from DGMVLCCore.export.results import slug, write_result
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
@@ -65,6 +68,23 @@ def test_everything_is_there_and_exact(write, tmp_path, phantom_with_nodule):
     assert manifest["notes"] == ["no scene in this test"]
 
 
+def test_two_findings_lie_in_two_layers_with_tags(tmp_path, phantom):
+    d, h, w = phantom.shape
+    first = np.broadcast_to(np.linspace(0, 1, w, dtype=np.float32), phantom.shape).copy()
+    second = np.broadcast_to(np.linspace(1, 0, h, dtype=np.float32)[:, None], phantom.shape).copy()
+    maps = {"nodule": AttentionMap("nodule", first), "pleural effusion": AttentionMap("pleural effusion", second)}
+    save_segmentation(attention_segments(maps), phantom, tmp_path / "a.seg.nrrd")
+    bands = load_labels(tmp_path / "a.seg.nrrd", phantom).segments
+    assert len(bands) == 6, "overlapping findings keep all their bands"
+    for term, values in (("nodule", first), ("pleural effusion", second)):
+        parts = [bands[f"{term}: {level} attention"] for level in ("low", "medium", "high")]
+        assert np.array_equal(sum(p.astype(int) for p in parts), (values >= 0.25).astype(int)), "bands are disjoint and cover"
+    header = sitk.ReadImage(str(tmp_path / "a.seg.nrrd"))
+    tags = dict(pair.split(":") for pair in header.GetMetaData("Segment5_Tags").strip("|").split("|"))
+    assert tags["DGMVLC.Finding"] == "pleural effusion" and tags["DGMVLC.Threshold"] == "0.75" and 0.75 < float(tags["DGMVLC.Value"]) <= 1
+    assert {header.GetMetaData(f"Segment{i}_Layer") for i in range(6)} == {"0", "1"}
+
+
 def test_nothing_is_lost_or_half_written(write, tmp_path, monkeypatch):
     out = tmp_path / "out"
     write(out)
@@ -82,17 +102,59 @@ def test_nothing_is_lost_or_half_written(write, tmp_path, monkeypatch):
     monkeypatch.undo()
 
 
+def test_a_failed_rename_brings_the_earlier_result_back(write, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    first = write(out).read_text()
+    rename = type(out).rename
+
+    def refuse(self, target):
+        if self.suffix == ".partial":
+            raise OSError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(type(out), "rename", refuse)
+    with pytest.raises(OutputError, match="Permission denied"):
+        write(out, overwrite=True)
+    assert (out / "result.json").read_text() == first and [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_full_disk_leaves_nothing(write, tmp_path):
+    resource = pytest.importorskip("resource", reason="file size limits are a POSIX matter")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+        with pytest.raises(OutputError, match="could not be written"):
+            write(tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_read_only_folder_is_refused_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(results.os, "access", lambda path, mode: False)
+    with pytest.raises(OutputError, match="may not be written"):
+        results.check_output(tmp_path / "out", False)
+
+
 def test_only_our_own_results_are_overwritten(write, tmp_path):
     precious = tmp_path / "thesis"
     precious.mkdir()
     (precious / "chapter.txt").write_text("years of work")
-    with pytest.raises(OutputError, match="no result of this program"):
-        write(precious, overwrite=True)
-    assert (precious / "chapter.txt").exists()
+    for manifest in (None, "{}", "[]", "no json", json.dumps({"software": {"name": "other"}, "files": [{"name": "chapter.txt"}]})):
+        if manifest:
+            (precious / "result.json").write_text(manifest)
+        with pytest.raises(OutputError, match="no result of this program"):
+            write(precious, overwrite=True)
+        assert (precious / "chapter.txt").read_text() == "years of work"
     with pytest.raises(OutputError, match="does not exist"):
         write(tmp_path / "no" / "where")
     write(tmp_path / "out")
     write(tmp_path / "out", overwrite=True)
+    (tmp_path / "out" / "my-notes.txt").write_text("seen by me")
+    with pytest.raises(OutputError, match="my-notes.txt"):
+        write(tmp_path / "out", overwrite=True)
+    (tmp_path / "empty").mkdir()
+    assert write(tmp_path / "empty", overwrite=True).exists()
 
 
 def test_manifests_are_checked(write, tmp_path):
@@ -105,6 +167,37 @@ def test_manifests_are_checked(write, tmp_path):
     path.write_text("{")
     with pytest.raises(UnreadableError, match="readable"):
         read_manifest(path)
+
+
+def test_numbers_that_are_none_become_null(write, tmp_path, monkeypatch):
+    gates = [Gate("rim gradient", True, float("nan"), "1 to 2", "HU/voxel", "No border."), Gate("n", True, np.float32(2), "3", "", "Fine.")]
+    path, result_of = tmp_path / "out", make_result
+
+    def with_gates(volume):
+        result = result_of(volume)
+        result.gates, result.settings["spread"] = gates, {"low": np.float64("inf"), "rows": (np.int64(1), 2)}
+        return result
+
+    monkeypatch.setitem(globals(), "make_result", with_gates)
+    text = write(path).read_text()
+    manifest = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert [g["value"] for g in manifest["gates"]] == [None, 2.0] and manifest["settings"]["spread"] == {"low": None, "rows": [1, 2]}
+
+
+def test_the_explanation_says_only_what_was_measured(phantom_with_nodule):
+    result = make_result(phantom_with_nodule)
+    place = results.locate(result.mask, segment_anatomy(phantom_with_nodule), phantom_with_nodule)
+    change, checks, notice = explain(result, place).strip().split("\n")
+    mean = float(result.difference[result.mask].mean())
+    assert f"{mean:+.0f} HU on average" in change and "left lung" in change and "no voxel outside it differs" in change
+    assert checks.startswith("1 of 1 checks failed: rim gradient 99 HU/voxel (allowed 1 to 2)") and "Research use only" in notice
+    result.counterfactual, result.gates = result.original, []
+    assert explain(result, place).startswith("No voxel changed")
+
+
+def test_the_scene_says_why_it_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "slicer-core is not installed" in make_scene(tmp_path / "result.json", tmp_path / "scene.mrb")
 
 
 def test_file_names():
