@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 .PHONY: demo test clean
 
 .venv/installed: pyproject.toml setup.py constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	@echo "installing (once; a few minutes) ..."
 # torch first and by its exact version, so that no other package's range pulls a larger build
 	$(PIP) -c constraints.txt "$$(grep '^torch==' constraints.txt)"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import json
 import logging
 import sys
@@ -11,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore import __version__
-from DGMVLCCore.errors import Cancelled, DGMVLCError, UnreadableError, UsageError
+from DGMVLCCore.errors import Cancelled, DeviceError, DGMVLCError, OutputError, UnreadableError, UsageError
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
+NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class Progress:
@@ -56,6 +59,14 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableError(f"The report {path} could not be read as text.") from error
+
+
+def _check_new_file(path: Path, overwrite: bool) -> None:
+    """Refuse before the work what could not be written after it."""
+    if not path.name.endswith(".seg.nrrd"):
+        raise UsageError(f"The output is a segmentation, so its name must end in .seg.nrrd, not {path.name}.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; choose another name or add --overwrite.")
 
 
 def _edit_options(parser: argparse.ArgumentParser) -> None:
@@ -103,6 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
     anatomy = add("anatomy", "body, lungs and airway of a scan as a segmentation")
     anatomy.add_argument("-i", "--image", type=Path, required=True)
     anatomy.add_argument("-o", "--output", type=Path, required=True, help=".seg.nrrd file")
+    anatomy.add_argument("--overwrite", action="store_true", help="replace an earlier file")
     data = add("data", "training shards from a data folder")
     data.add_argument("-i", "--input", type=Path, required=True)
     data.add_argument("-o", "--output", type=Path, required=True)
@@ -176,6 +188,7 @@ def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.export.segmentation import Segment, save_segmentation
     from DGMVLCCore.imaging.io import load_volume
 
+    _check_new_file(args.output, args.overwrite)
     volume = load_volume(args.image)
     labels = segment_anatomy(volume).labels
     colours = {1: (0.9, 0.75, 0.6), 2: (0.3, 0.6, 0.9), 3: (0.9, 0.4, 0.4), 4: (0.5, 0.8, 0.5)}
@@ -204,6 +217,8 @@ def run_train(args: argparse.Namespace) -> dict[str, Any]:
     if args.recipe is None and not {"shards", "out"} <= set(given):
         raise UsageError("Training needs --recipe, or --shards and --output.")
     recipe = load_recipe(args.recipe, **given) if args.recipe else Recipe(**given)
+    if not (Path(recipe.shards) / "phrases.npz").is_file():
+        raise UnreadableError(f"{recipe.shards} holds no training shards; make them with: dgmvlc data -i FOLDER -o {recipe.shards}.")
     return {"weights": str(train(recipe))}
 
 
@@ -231,7 +246,7 @@ COMMANDS: dict[str, Command] = {"demo": run_demo, "counterfactual": run_edit, "r
 
 def _say(args: argparse.Namespace, answer: dict[str, Any]) -> None:
     if args.json:
-        print(json.dumps(answer, ensure_ascii=False, indent=1))
+        print(json.dumps(answer, indent=1))
     elif not args.quiet:
         for name, value in answer.items():
             if value in (None, [], ""):
@@ -244,6 +259,9 @@ def _say(args: argparse.Namespace, answer: dict[str, Any]) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code (0 done, 2 usage, 3 unreadable, 4 unsuitable, 5 device, 6 output, 7 weights, 130 cancelled)."""
     args = build_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a console that cannot show “ or − must not end a run
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s")
     try:
         _say(args, COMMANDS[args.command](args))
@@ -251,7 +269,11 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(args, str(error), error.exit_code, type(error).__name__)
     except KeyboardInterrupt:
         return _fail(args, "Cancelled; nothing was written.", Cancelled.exit_code, "Cancelled")
+    except MemoryError:
+        return _fail(args, "Out of memory; take a smaller part of the scan or a machine with more.", DeviceError.exit_code, "DeviceError")
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
+            return _fail(args, f"{error.filename or 'The output'} could not be written: {error.strerror}.", OutputError.exit_code, "OutputError")
         if args.verbose:
             logging.getLogger(__name__).exception("unexpected error")
         return _fail(args, f"Unexpected error ({type(error).__name__}: {error}); run again with -v and report it.", 1, "Unexpected")
@@ -260,7 +282,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _fail(args: argparse.Namespace, sentence: str, code: int, kind: str) -> int:
     if args.json:
-        print(json.dumps({"error": {"kind": kind, "message": sentence, "exit_code": code}}, ensure_ascii=False))
+        print(json.dumps({"error": {"kind": kind, "message": sentence, "exit_code": code}}))
     print(f"dgmvlc: {sentence}", file=sys.stderr)
     return code
 

@@ -126,6 +126,16 @@ def _region(request: Request, volume: Volume, anatomy: Anatomy, attention: Atten
     return region, origin
 
 
+def _read(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, finding: Finding, findings: list[Finding], request: Request,
+          tell: Progress) -> dict[str, AttentionMap]:
+    """A map for the edited finding and for every other finding of the report that is there and that the weights know."""
+    known = load_vocabulary().known
+    wanted = {f.term: f for f in (finding, *findings) if f is finding or (f.presence != "absent" and f.term in known)}
+    wanted[finding.term] = finding
+    return {term: attention_map(pipe, volume, anatomy, term, source_prompt(said), absent_prompt(term), slices=request.slices,
+                                seed=request.seed, callback=tell) for term, said in wanted.items()}
+
+
 def _check_presence(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, plan: EditPlan, source: str, seed: int) -> dict[str, Any]:
     """Abstain when the scan fits the finding's absence better than the finding."""
     scan, turn = volume.canonical()
@@ -181,9 +191,8 @@ def run_counterfactual(request: Request, progress: Progress | None = None, pipe:
     anatomy = anatomy_from_labels(load_labels(request.anatomy, volume), volume) if request.anatomy else segment_anatomy(volume)
     pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
     try:
-        attention = attention_map(pipe, volume, anatomy, finding.term, source, absent_prompt(finding.term), slices=request.slices,
-                                  seed=request.seed, callback=tell)
-        mask, origin = _region(request, volume, anatomy, attention, finding)
+        attention = _read(pipe, volume, anatomy, finding, findings, request, tell)
+        mask, origin = _region(request, volume, anatomy, attention[finding.term], finding)
         plan = EditPlan(mask, source, target, target_term, removes, request.mode, finding.to_dict())
         evidence = _check_presence(pipe, volume, anatomy, plan, source, request.seed) if finding.presence != "absent" else None
         result = pipe(volume, plan, anatomy=anatomy, noises=request.noises, steps=request.steps, seed=request.seed,
@@ -192,7 +201,7 @@ def run_counterfactual(request: Request, progress: Progress | None = None, pipe:
         if isinstance(error, RuntimeError) and "out of memory" not in str(error) and "can't allocate" not in str(error):
             raise
         raise DeviceError(f"{device} ran out of memory; take fewer slices (--slices A:B) or another device.") from error
-    result.attention = {finding.term: attention}
+    result.attention = attention
     result.gates = quality_gates(result, anatomy) if result.mask.any() and source != target else []
     result.settings |= {"region": origin, "evidence": evidence, "clinical": request.clinical, "anatomy": anatomy.origin}
     tell("writing", 0.0)

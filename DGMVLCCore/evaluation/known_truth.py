@@ -70,9 +70,9 @@ def make_case(path: Path, kind: str, seed: int) -> Case:
 
 def make_cases(shards: Path, source: str = "native", kinds: tuple[str, ...] = KINDS, seeds: int = 1) -> Iterator[Case]:
     """Every kind in every patient of a shard folder."""
-    for path in sorted(shards.glob(f"scan-{source}-*.npz")):
+    for seed in range(seeds):
         for kind in kinds:
-            for seed in range(seeds):
+            for path in sorted(shards.glob(f"scan-{source}-*.npz")):
                 yield make_case(path, kind, seed)
 
 

@@ -55,13 +55,18 @@ def _bar(figure: Any, axis: Any, label: str, cmap: Any, low: float, high: float)
     bar.outline.set_edgecolor("#555555")
 
 
-def _ruler(axis: Any, shape: tuple[int, int], step: float) -> None:
-    """A length scale along the lower edge; `step` is the pixel width in mm."""
+def _edge() -> list[Any]:
+    """A dark rim for light marks, so that they can be read over bone and table, too."""
     from matplotlib.patheffects import withStroke
 
+    return [withStroke(linewidth=4, foreground=PAPER)]
+
+
+def _ruler(axis: Any, shape: tuple[int, int], step: float) -> None:
+    """A length scale along the lower edge; `step` is the pixel width in mm."""
     mm = next((mm for mm in (100, 50, 20, 10, 5) if mm / step < 0.35 * shape[1]), 5)
     right, low = shape[1] * 0.96, shape[0] * 0.95
-    edge = [withStroke(linewidth=3, foreground=PAPER)]  # readable over a bright table, too
+    edge = _edge()
     axis.plot([right - mm / step, right], [low, low], color=INK, linewidth=2, solid_capstyle="butt", path_effects=edge)
     axis.text(right - mm / step / 2, low - 0.015 * shape[0], f"{mm} mm", color=INK, fontsize=8, ha="center", va="bottom", path_effects=edge)
 
@@ -80,7 +85,7 @@ def _row(axes: Any, images: tuple[np.ndarray, ...], spacing: tuple[float, float]
         if mask.any() and not mask.all():
             axis.contour(mask, [0.5], colors=ACCENT, linewidths=0.7, linestyles="dashed")
     for axis in axes:
-        axis.text(0.01, 0.98, "R", transform=axis.transAxes, color=INK, fontsize=9, va="top")
+        axis.text(0.01, 0.98, "R", transform=axis.transAxes, color=INK, fontsize=9, va="top", path_effects=_edge())
     for axis in axes[1:3]:
         axis.text(0.02, 0.02, MARK, transform=axis.transAxes, color=ACCENT, fontsize=9, bbox={"facecolor": PAPER, "alpha": 0.6, "lw": 0, "pad": 1.5})
 

@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels import apply_modality_lut
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, MediaStorageDirectoryStorage
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.checks import check_voxels
@@ -64,11 +64,10 @@ def _headers(folder: Path) -> Slices:
         if not is_dicom(path):
             continue
         header = _read(path, stop_before_pixels=True)
-        kind = header.get("SOPClassUID")
-        if "Rows" in header and kind != MediaStorageDirectoryStorage:
+        kind = header.get("SOPClassUID") or getattr(header, "file_meta", {}).get("MediaStorageSOPClassUID")
+        if "Rows" in header:
             found.append((path, header))
-        elif kind is None and header.get("file_meta", {}).get("MediaStorageSOPClassUID") != MediaStorageDirectoryStorage \
-                or kind is not None and kind.name.endswith("Image Storage"):
+        elif kind is None or kind.name.endswith("Image Storage"):  # reports, DICOMDIR and the like have no rows by right
             raise UnreadableError(f"{path} is a cut or damaged DICOM file; copy or export it again.")
     return found
 

@@ -5,9 +5,8 @@ Geometry is exact to double precision in NRRD and MetaImage; NIfTI stores it in 
 
 from __future__ import annotations
 
-import logging
 import os
-import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,32 +20,29 @@ from DGMVLCCore.imaging.checks import check_straight, check_voxels
 from DGMVLCCore.imaging.profiles import settle_modality
 from DGMVLCCore.imaging.volume import Volume
 
-logger = logging.getLogger(__name__)
-
 SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")  # one file each, so that one rename puts all of it in place
 READERS = ("NrrdImageIO", "NiftiImageIO", "MetaImageIO")
 LARGEST_EXACT = 2**24  # float32 holds every whole number up to here
 STDERR = 2
+_stderr_lock = threading.RLock()  # two threads turning stderr away at once would lose it
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the toolkit's C++ warnings off stderr; they go to the log at debug level."""
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    with tempfile.TemporaryFile() as chatter:
-        kept = os.dup(STDERR)
-        os.dup2(chatter.fileno(), STDERR)
+    """Keep the toolkit's C++ warnings off stderr: some of its readers write there past every switch."""
+    with _stderr_lock:
+        shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+        sitk.ProcessObject.SetGlobalWarningDisplay(False)
+        kept, nowhere = os.dup(STDERR), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, STDERR)
         try:
             yield
         finally:
             os.dup2(kept, STDERR)
             os.close(kept)
+            os.close(nowhere)
             sitk.ProcessObject.SetGlobalWarningDisplay(shown)
-            chatter.seek(0)
-            if said := chatter.read().decode(errors="replace").strip():
-                logger.debug("SimpleITK: %s", said)
 
 
 def check_file(path: Path) -> None:
@@ -207,8 +203,10 @@ def write_image(image: sitk.Image, path: Path) -> None:
     try:
         with quiet():
             sitk.WriteImage(image, str(temporary), useCompression=True)
+        if nifti.is_nifti(temporary):
+            nifti.check_whole(temporary)  # its writer says nothing when the disk is full
         temporary.replace(path)
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, UnreadableError) as error:
         raise OutputError(f"{path} could not be written; check permission and free space of {path.parent}.") from error
     finally:
         temporary.unlink(missing_ok=True)

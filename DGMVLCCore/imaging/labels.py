@@ -70,16 +70,25 @@ def _place(layers: np.ndarray, affine: np.ndarray, reference: Volume, name: str)
     if whole is None:
         raise UnsuitableInputError(f"The segmentation {name} ({_grid_words(layers.shape, affine)}) lies on another grid than the scan "
                                    f"({_grid_words(reference.shape, reference.affine)}); resample it to the scan first.")
-    found = np.argwhere(layers)
-    moved = found[:, :0:-1] @ whole[:, :3].T + whole[:, 3]  # (x,y,z) on the reference
-    limits = np.array(reference.shape[::-1])
-    outside = int(((moved < 0) | (moved >= limits)).any(1).sum())
-    if outside:
-        raise UnsuitableInputError(f"The segmentation {name} has {outside} of its {len(found)} voxels outside the scan; crop it to the scan, or load the scan "
+    axes = [2 - int(np.abs(whole[2 - k, :3]).argmax()) for k in range(3)]  # own (z,y,x) axis of each reference axis
+    turned = layers.transpose(0, *(1 + axis for axis in axes))
+    target: list[slice] = [slice(None)]
+    source: list[slice] = [slice(None)]
+    for k, axis in enumerate(axes):
+        start, n, limit = int(whole[2 - k, 3]), turned.shape[1 + k], reference.shape[k]
+        if whole[2 - k, 2 - axis] < 0:
+            turned, start = np.flip(turned, 1 + k), start - n + 1
+        low = min(max(start, 0), limit)
+        high = max(min(start + n, limit), low)
+        target.append(slice(low, high))
+        source.append(slice(low - start, high - start) if high > low else slice(0, 0))
+    kept = turned[tuple(source)]
+    total = int(np.count_nonzero(layers))
+    if outside := total - int(np.count_nonzero(kept)):
+        raise UnsuitableInputError(f"The segmentation {name} has {outside} of its {total} voxels outside the scan; crop it to the scan, or load the scan "
                                    "it was drawn on.")
     out = np.zeros((len(layers), *reference.shape), layers.dtype)
-    x, y, z = moved.T
-    out[found[:, 0], z, y, x] = layers[tuple(found.T)]
+    out[tuple(target)] = kept
     return out
 
 

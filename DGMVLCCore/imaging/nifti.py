@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from DGMVLCCore.errors import UnreadableError
 
-HEADER_BYTES, CARET_XML = 348, 30
+HEADER_BYTES = 348
 CHUNK = 1 << 22
 LABEL = re.compile(r"<Label\s.*?</Label>", re.DOTALL)
 
@@ -71,16 +71,11 @@ def label_names(path: Path) -> dict[int, str]:
         end = int(struct.unpack_from(f"{order}f", header, 108)[0])
         rest = file.read(max(end - HEADER_BYTES - 4, 0))
     names: dict[int, str] = {}
-    while len(rest) >= 8:
-        size, code = struct.unpack_from(f"{order}2i", rest)
-        if size < 8:
-            break
-        if code == CARET_XML:
-            for label in LABEL.findall(rest[8:size].decode("utf-8", "replace")):
-                try:
-                    element = ElementTree.fromstring(label)
-                    names[int(element.get("Key", ""))] = (element.text or "").strip()
-                except (ElementTree.ParseError, ValueError):
-                    continue
-        rest = rest[size:]
+    # TotalSegmentator writes the table as an extension of code 0, Workbench of code 30: look for labels whatever the code.
+    for label in LABEL.findall(rest.decode("utf-8", "replace")):
+        try:
+            element = ElementTree.fromstring(label)
+            names[int(element.get("Key", ""))] = (element.text or "").strip()
+        except (ElementTree.ParseError, ValueError):
+            continue
     return {value: name for value, name in names.items() if name}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import ndimage
 
@@ -39,27 +41,28 @@ def resample_in_plane(array: np.ndarray, spacing: tuple[float, float], wanted: t
     return resize_in_plane(array, (height, width), order), (extent[0] / height, extent[1] / width)
 
 
-def _overlap(box: Box, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """In-plane slices of the part a box shares with an image: in the image, in the box."""
-    inside, within = [], []
+def _overlap(box: Box, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Index of the part a box shares with an image: in the image, in the box."""
+    inside: list[Any] = [...]
+    within: list[Any] = [...]
     for low, high, n in ((box[0], box[1], shape[-2]), (box[2], box[3], shape[-1])):
         first = min(max(low, 0), n)
         last = max(min(high, n), first)
         inside.append(slice(first, last))
         within.append(slice(first - low, last - low) if last > first else slice(0, 0))
-    return (inside[0], inside[1]), (within[0], within[1])
+    return tuple(inside), tuple(within)
 
 
 def crop(array: np.ndarray, box: Box, outside: float) -> np.ndarray:
     """Cut (D,H,W) to the in-plane box (y0, y1, x0, x1), which may reach outside; there it holds `outside`."""
     out = np.full((*array.shape[:-2], box[1] - box[0], box[3] - box[2]), outside, array.dtype)
     inside, within = _overlap(box, array.shape)
-    out[(..., *within)] = array[(..., *inside)]
+    out[within] = array[inside]
     return out
 
 
 def paste(part: np.ndarray, box: Box, target: np.ndarray) -> np.ndarray:
     """Put a cropped part back into `target` (D,H,W), in place; what lies outside `target` is dropped. Inverse of `crop`."""
     inside, within = _overlap(box, target.shape)
-    target[(..., *inside)] = part[(..., *within)]
+    target[inside] = part[within]
     return target

@@ -1,6 +1,10 @@
 """The command line: exit codes, sentences, JSON; and the main job on the sample scan with the shipped weights."""
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,7 @@ from DGMVLCCore.export.manifest import read_manifest
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
 
+ROOT = Path(__file__).resolve().parents[2]
 REPORT = "There is a 33 mm spiculated nodule in the left lung. No pleural effusion."
 
 
@@ -48,6 +53,34 @@ def test_anatomy_writes_a_segmentation(capsys, tmp_path, phantom):
     assert set(load_labels(tmp_path / "a.seg.nrrd", phantom).segments) == set(volumes)
 
 
+def test_anatomy_never_writes_over_the_scan(capsys, tmp_path, phantom):
+    scan, labels = tmp_path / "ct.nrrd", tmp_path / "a.seg.nrrd"
+    save_volume(phantom, scan)
+    labels.write_bytes(b"earlier")
+    before = scan.read_bytes()
+    for code, words, out in ((2, "must end in .seg.nrrd", scan), (6, "exists already", labels), (6, "does not exist", tmp_path / "no" / "a.seg.nrrd")):
+        found, _, err = run(capsys, "anatomy", "-q", "-i", scan, "-o", out)
+        assert (found, words in err) == (code, True), err
+    assert scan.read_bytes() == before and labels.read_bytes() == b"earlier"
+    assert run(capsys, "anatomy", "-q", "-i", scan, "-o", labels, "--overwrite")[0] == 0 and labels.read_bytes() != b"earlier"
+
+
+def test_training_without_shards_says_how_to_make_them(capsys, tmp_path):
+    code, _, err = run(capsys, "train", "--shards", tmp_path / "none", "-o", tmp_path / "out")
+    assert code == 3 and "dgmvlc data" in err and not (tmp_path / "out").exists()
+    assert run(capsys, "train")[0] == 2
+
+
+def test_a_poor_console_and_a_pipe_still_get_the_answer(tmp_path):
+    path = tmp_path / "report.txt"
+    path.write_text("Größe: 5 mm “nodule” − right lung.", encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    call = [sys.executable, "-m", "DGMVLCCore.cli", "report", "-i", str(path)]
+    done = [subprocess.run([*call, *more], env=environment, cwd=ROOT, capture_output=True, text=True) for more in ([], ["--json"])]
+    assert [d.returncode for d in done] == [0, 0], done[0].stderr
+    assert "“nodule”" in json.loads(done[1].stdout)["findings"][0]["sentence"]
+
+
 def bad_cases(folder: Path, phantom):
     ct, text = folder / "ct.nrrd", folder / "report.txt"
     save_volume(phantom, ct)
@@ -60,7 +93,7 @@ def bad_cases(folder: Path, phantom):
     save_volume(phantom.with_array(corner, stored_dtype="uint8"), folder / "corner.nrrd")
     base = ["-i", ct, "-r", text, "-o", folder / "out"]
     return [
-        (3, "does not exist", ["-i", folder / "no.nrrd", *base[2:]]), (3, "could not be read", ["-i", folder / "junk.nrrd", *base[2:]]),
+        (3, "does not exist", ["-i", folder / "no.nrrd", *base[2:]]), (3, "not an image", ["-i", folder / "junk.nrrd", *base[2:]]),
         (3, "could not be read as text", [*base[:2], "-r", folder / "no.txt", *base[4:]]),
         (4, "report is empty", [*base[:2], "-r", folder / "empty.txt", *base[4:]]),
         (4, "names no present finding", [*base[:2], "-r", folder / "clear.txt", *base[4:]]),
@@ -89,8 +122,19 @@ def test_interrupt_and_unexpected_errors(capsys, monkeypatch, report):
     def crash(_):
         raise ZeroDivisionError("x")
 
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device", "x.nrrd")
+
+    def heavy(_):
+        raise MemoryError
+
     monkeypatch.setitem(cli.COMMANDS, "report", stop)
     assert run(capsys, "report", "-i", report)[0] == 130
+    monkeypatch.setitem(cli.COMMANDS, "report", full)
+    code, _, err = run(capsys, "report", "-i", report)
+    assert code == 6 and "x.nrrd could not be written: No space left" in err
+    monkeypatch.setitem(cli.COMMANDS, "report", heavy)
+    assert run(capsys, "report", "-i", report)[0] == 5
     monkeypatch.setitem(cli.COMMANDS, "report", crash)
     code, out, err = run(capsys, "report", "-i", report, "--json")
     assert code == 1 and "ZeroDivisionError" in err and json.loads(out)["error"]["exit_code"] == 1

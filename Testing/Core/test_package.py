@@ -1,21 +1,25 @@
 """The package as a whole: light to import, split intact, resources complete, files small."""
 
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import DGMVLCCore
 from DGMVLCCore._resources import resource
-from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, WeightsError
 from DGMVLCCore.evaluation.splits import load_splits
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_import_is_light():
-    code = "import sys, DGMVLCCore; sys.exit(any(m in sys.modules for m in ('torch', 'numpy', 'SimpleITK', 'diffusers')))"
+    code = ("import sys, time; t = time.perf_counter(); import DGMVLCCore, DGMVLCCore.cli; t = time.perf_counter() - t\n"
+            "sys.exit(any(m in sys.modules for m in ('torch', 'numpy', 'SimpleITK', 'diffusers')) or t > 0.2)")
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
@@ -31,6 +35,18 @@ def test_resources_are_there():
         assert resource(name).exists()
     with pytest.raises(UnreadableError, match=r"nothing\.bin"):
         resource("nothing.bin")
+    with pytest.raises(WeightsError, match="weights/other"):
+        resource("weights/other")
+
+
+def test_constraints_pin_every_dependency_within_its_range():
+    """A fresh machine gets the tested set; a pin that a Python lacks stands under a marker, or nothing installs there."""
+    pins = {pin.name.lower(): pin for pin in map(Requirement, (ROOT / "constraints.txt").read_text().splitlines())}
+    for wanted in map(Requirement, importlib.metadata.requires("dgmvlc")):
+        assert wanted.specifier.contains(str(pins[wanted.name.lower()].specifier).lstrip("=")), wanted
+    for name, pin in pins.items():
+        needs = SpecifierSet(importlib.metadata.metadata(name)["Requires-Python"] or "")
+        assert "3.10" in needs or (pin.marker and not pin.marker.evaluate({"python_version": "3.10"})), name
 
 
 def test_weights_are_small_and_safe():

@@ -48,6 +48,7 @@ attention = slicer.util.getNode("Attention") if scene.GetFirstNodeByName("Attent
 seg = attention.GetSegmentation(); ids = [seg.GetNthSegmentID(i) for i in range(seg.GetNumberOfSegments())]
 tag = vtk.reference(""); seg.GetSegment(ids[-1]).GetTag("DGMVLC.Finding", tag)
 composites = [scene.GetNthNodeByClass(i, "vtkMRMLSliceCompositeNode") for i in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode"))]
+legends = [scene.GetNthNodeByClass(i, "vtkMRMLColorLegendDisplayNode") for i in range(scene.GetNumberOfNodesByClass("vtkMRMLColorLegendDisplayNode"))]
 display = change.GetDisplayNode()
 print(json.dumps({
     "change": slicer.util.arrayFromVolume(change).tolist(), "ras": slicer.util.arrayFromVTKMatrix(matrix).tolist(),
@@ -55,11 +56,11 @@ print(json.dumps({
     "opacity": [attention.GetDisplayNode().GetSegmentOpacity2DFill(i) for i in ids],
     "columns": {c.GetLayoutName(): [scene.GetNodeByID(c.GetBackgroundVolumeID()).GetName(), c.GetLinkedControl(), c.GetHotLinkedControl()] for c in composites},
     "attention_views": attention.GetDisplayNode().GetNumberOfViewNodeIDs(),
-    "range": [display.GetWindowLevelMin(), display.GetWindowLevelMax()], "legends": scene.GetNumberOfNodesByClass("vtkMRMLColorLegendDisplayNode"),
+    "range": [display.GetWindowLevelMin(), display.GetWindowLevelMax()], "legends": len(legends),
     "hidden": [c.GetForegroundOpacity() for c in composites], "fill": attention.GetDisplayNode().GetOpacity2DFill(),
     "heat": [scene.GetNodeByID(c.GetForegroundVolumeID()).GetName() for c in composites if c.GetForegroundVolumeID()],
-    "offset": scene.GetSingletonNode("Red", "vtkMRMLSliceNode").GetSliceOffset(), "titles": [
-        scene.GetNthNodeByClass(i, "vtkMRMLColorLegendDisplayNode").GetTitleText() for i in range(scene.GetNumberOfNodesByClass("vtkMRMLColorLegendDisplayNode"))],
+    "offset": scene.GetSingletonNode("Red", "vtkMRMLSliceNode").GetSliceOffset(),
+    "titles": [legend.GetTitleText() for legend in legends],
     "known_layout": bool(scene.GetFirstNodeByClass("vtkMRMLLayoutNode").GetCurrentLayoutDescription()),
     "outline_only": not scene.GetFirstNodeByName("Edit mask").GetDisplayNode().GetVisibility2DFill(),
     "window": [volume("Original").GetDisplayNode().GetWindow(), volume("Original").GetDisplayNode().GetLevel()],

@@ -103,5 +103,7 @@ def test_a_given_segmentation_replaces_ours(phantom):
     right, left = truth(phantom)
     anatomy = anatomy_from_labels(LabelMap({"lung_upper_lobe_left": left, "lung_middle_lobe_right": right, "heart": left & right}), phantom)
     assert (anatomy.labels[left] == LEFT).all() and (anatomy.labels[right] == RIGHT).all()
+    numbered = anatomy_from_labels(LabelMap({"label 10": left, "label 13": right, "label 51": left & right}), phantom)
+    assert np.array_equal(numbered.lungs, anatomy.lungs)
     with pytest.raises(UnsuitableInputError, match="no left or right lung"):
         anatomy_from_labels(LabelMap({"liver": left}), phantom)

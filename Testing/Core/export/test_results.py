@@ -12,9 +12,9 @@ from DGMVLCCore.errors import OutputError, UnreadableError
 from DGMVLCCore.export import results
 from DGMVLCCore.export.explanation import explain
 from DGMVLCCore.export.manifest import read_manifest, sha256_of
+from DGMVLCCore.export.results import slug, write_result
 from DGMVLCCore.export.scene import make_scene
 from DGMVLCCore.export.segmentation import attention_segments, save_segmentation
-from DGMVLCCore.export.results import slug, write_result
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.language.parser import parse_report

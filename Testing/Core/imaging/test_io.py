@@ -1,101 +1,164 @@
 """Files in and out: exact round trips, and one clear sentence for every bad file."""
 
+import re
+import signal
+import struct
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
-from DGMVLCCore.imaging.io import load_volume, save_volume
-from DGMVLCCore.imaging.labels import load_labels
-from DGMVLCCore.imaging.profiles import PROFILES, window
-from DGMVLCCore.imaging.resample import resize_in_plane
+from DGMVLCCore.imaging.io import load_volume, save_volume, to_image
 
 
-@pytest.mark.parametrize("suffix", [".nrrd", ".nii.gz", ".mha"])
-@pytest.mark.parametrize("kind", ["int16", "float32"])
-def test_round_trip_is_exact(phantom, tmp_path, suffix, kind):
-    volume = phantom.with_array(phantom.array, stored_dtype=kind)
-    tilt = np.eye(4)
-    tilt[:2, :2] = [[0.96, -0.28], [0.28, 0.96]]
-    object.__setattr__(volume, "affine", tilt @ volume.affine)
-    save_volume(volume, tmp_path / f"a{suffix}")
-    again = load_volume(tmp_path / f"a{suffix}")
-    assert np.array_equal(again.array, volume.array)
-    assert again.stored_dtype == kind and again.modality == "CT"
-    assert again.same_grid(volume, 1e-3)
-    assert [p.name for p in tmp_path.iterdir()] == [f"a{suffix}"]
+@pytest.fixture(scope="module")
+def small(phantom):
+    return phantom.with_array(phantom.array[:4, 10:90:2, ::2].copy())
 
 
-def write(array, path, vector=False):
-    sitk.WriteImage(sitk.GetImageFromArray(array, isVector=vector), str(path))
+def write(array, path, vector=False, compress=False):
+    sitk.WriteImage(sitk.GetImageFromArray(array, isVector=vector), str(path), useCompression=compress)
     return path
 
 
-def test_bad_files_are_refused_with_a_reason(tmp_path, phantom):
-    empty, text = tmp_path / "empty.nrrd", tmp_path / "text.nrrd"
-    empty.touch()
-    text.write_text("hello")
-    save_volume(phantom, tmp_path / "whole.nrrd")
-    cut = tmp_path / "cut.nrrd"
-    cut.write_bytes((tmp_path / "whole.nrrd").read_bytes()[:3000])
-    for path, word in ((tmp_path / "none.nrrd", "does not exist"), (empty, "empty"), (text, "could not be read"), (cut, "could not be read")):
-        with pytest.raises(UnreadableError, match=word):
-            load_volume(path)
-    nan = phantom.array.copy()
-    nan[0, 0, 0] = np.nan
-    for array, vector, word in ((nan, False, "NaN"), (np.full((3, 4, 5), 7, np.int16), False, "constant"),
-                                (np.zeros((3, 8, 8, 3), np.uint8), True, "colour"), (np.zeros((2, 3, 8, 8), np.int16), False, "dimensions")):
-        with pytest.raises(UnsuitableInputError, match=word):
-            load_volume(write(array, tmp_path / "bad.nrrd", vector))
+@pytest.mark.parametrize("suffix", [".nrrd", ".nii", ".nii.gz", ".mha"])
+@pytest.mark.parametrize("kind", ["int16", "int32", "float32"])
+def test_round_trip_is_exact(small, tmp_path, suffix, kind):
+    array = small.array + (0.25 if kind == "float32" else 0)
+    save_volume(small.with_array(array, stored_dtype=kind), tmp_path / f"a{suffix}")
+    again = load_volume(tmp_path / f"a{suffix}")
+    assert np.array_equal(again.array, array) and again.array.dtype == np.float32
+    assert again.stored_dtype == kind and again.modality == "CT"
+    assert [p.name for p in tmp_path.iterdir()] == [f"a{suffix}"]
 
 
-def test_other_modalities_must_be_named(tmp_path):
-    array = np.random.default_rng(0).integers(0, 800, (4, 30, 30)).astype(np.int16)
-    path = write(array, tmp_path / "mr.nii.gz")
-    with pytest.raises(UnsuitableInputError, match="say the modality"):
-        load_volume(path)
-    with pytest.raises(UnsuitableInputError, match="without the air"):
-        load_volume(path, "CT")
+def test_detached_headers_are_read(small, tmp_path):
+    for suffix in (".mhd", ".nhdr"):
+        sitk.WriteImage(to_image(small), str(tmp_path / f"a{suffix}"))
+        assert np.array_equal(load_volume(tmp_path / f"a{suffix}").array, small.array)
+    (tmp_path / "a.raw").unlink()
+    with pytest.raises(UnreadableError, match="cut or damaged"):
+        load_volume(tmp_path / "a.mhd")
+
+
+def test_whole_numbers_are_rounded_and_never_wrapped(small, tmp_path):
+    values = small.array.copy()
+    values[0, 0, :4] = (-1000.4, -999.6, 40000, -40000)
+    save_volume(small.with_array(values, stored_dtype="int16"), tmp_path / "a.nrrd")
+    again = load_volume(tmp_path / "a.nrrd")
+    assert again.array[0, 0, :4].tolist() == [-1000, -1000, 40000, -40000] and again.stored_dtype == "int32"
+    save_volume(small.with_array(small.array, stored_dtype="uint16"), tmp_path / "b.nrrd")
+    assert np.array_equal(load_volume(tmp_path / "b.nrrd").array, small.array)
+
+
+def test_header_fields_survive_in_nrrd(small, tmp_path):
+    save_volume(small, tmp_path / "a.nrrd", {"DGMVLC_Unit": "HU"})
+    assert sitk.ReadImage(str(tmp_path / "a.nrrd")).GetMetaData("DGMVLC_Unit") == "HU"
+
+
+def refused(path, kind, word, modality=None):
+    with pytest.raises(kind, match=word) as caught:
+        load_volume(path, modality)
+    text = str(caught.value)
+    assert path.name in text and text.endswith(".") and "\n" not in text, text
+
+
+def test_files_that_are_no_scans(tmp_path):
+    for name, content, word in (("empty.nrrd", b"", "empty"), ("text.nrrd", b"hello" * 99, "not an image"), ("text.nii.gz", b"hello" * 99, "not an image"),
+                                ("text.mha", b"hello" * 99, "damaged|not an image"), ("letter.pdf", b"%PDF" * 99, "not an image")):
+        (tmp_path / name).write_bytes(content)
+        refused(tmp_path / name, UnreadableError, word)
+    refused(tmp_path / "none.nrrd", UnreadableError, "does not exist")
+    write(np.eye(9, dtype=np.uint8), tmp_path / "photo.png")
+    refused(tmp_path / "photo.png", UnreadableError, "not an image this program reads", "XR")
+    (tmp_path / "folder.nrrd").mkdir()
+    refused(tmp_path / "folder.nrrd", UnreadableError, "no DICOM images")
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("suffix", [".nrrd", ".nii", ".nii.gz", ".mha"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_cut_files_are_refused_in_silence(small, tmp_path, suffix, share, compress, capfd):
+    sitk.WriteImage(to_image(small), str(tmp_path / f"whole{suffix}"), useCompression=compress)
+    content = (tmp_path / f"whole{suffix}").read_bytes()
+    (tmp_path / f"cut{suffix}").write_bytes(content[:int(len(content) * share)])
+    refused(tmp_path / f"cut{suffix}", UnreadableError, "cut")
+    assert capfd.readouterr().err == ""
+
+
+def test_flipped_bits_in_a_packed_nifti_are_seen(small, tmp_path):
+    save_volume(small, tmp_path / "a.nii.gz")
+    content = bytearray((tmp_path / "a.nii.gz").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    (tmp_path / "a.nii.gz").write_bytes(content)
+    refused(tmp_path / "a.nii.gz", UnreadableError, "damaged")
+
+
+def test_images_nothing_can_be_made_of(small, tmp_path):
+    nan, infinite = small.array.copy(), small.array.copy()
+    nan[0, 0, 0], infinite[0, 0, 0] = np.nan, np.inf
+    for array, vector, word in ((nan, False, "NaN"), (infinite, False, "infinite"), (np.full((3, 4, 5), 7, np.int16), False, "constant .7 everywhere"),
+                                (np.zeros((3, 8, 8, 3), np.uint8), True, "colour or vector image .3 values"),
+                                (np.zeros((2, 3, 8, 8), np.int16), False, "4 dimensions .8x8x3x2"),
+                                (np.full((3, 4, 5), 2**30 + np.arange(5)), False, "beyond 2.24"), ((small.array + 1j).astype(np.complex64), False, "complex")):
+        refused(write(array, tmp_path / "bad.nrrd", vector), UnsuitableInputError, word)
+
+
+def test_a_fourth_axis_of_one_is_no_fourth_axis(small, tmp_path):
+    assert load_volume(write(small.array[None].astype(np.int16), tmp_path / "a.nii.gz")).shape == small.shape
+
+
+def test_wrong_modality_is_refused_with_its_file(tmp_path):
+    path = write(np.random.default_rng(0).integers(0, 800, (4, 30, 30)).astype(np.int16), tmp_path / "mr.nii.gz")
+    refused(path, UnsuitableInputError, "say the modality")
+    refused(path, UnsuitableInputError, "air and soft tissue", "CT")
+    with pytest.raises(UnsuitableInputError, match="XY of mr.nii.gz is not known"):
+        load_volume(path, "XY")
     assert load_volume(path, "MR").modality == "MR"
-    assert "chest CT" in PROFILES["MR"].note
-    assert np.abs(PROFILES["MR"].normalise(array)).max() == 1
 
 
-def test_writing_where_it_cannot_be_written(phantom, tmp_path):
+def test_sheared_grids_are_refused_with_the_angle(small, tmp_path):
+    sitk.WriteImage(to_image(small), str(tmp_path / "a.nrrd"))
+    head, voxels = (tmp_path / "a.nrrd").read_bytes().split(b"\n\n", 1)
+    head = re.sub(rb"space directions: .*", b"space directions: (1,0,0) (0,1,0) (0,0.5,2)", head)
+    (tmp_path / "a.nrrd").write_bytes(head + b"\n\n" + voxels)
+    refused(tmp_path / "a.nrrd", UnsuitableInputError, "tilted by 14.0°")
+    sitk.WriteImage(to_image(small), str(tmp_path / "a.nii"))
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    struct.pack_into("<hh", content, 252, 0, 1)
+    struct.pack_into("<f", content, 280 + 8, 2.0)
+    (tmp_path / "a.nii").write_bytes(content)
+    refused(tmp_path / "a.nii", UnsuitableInputError, "sheared grid")
+
+
+def test_writing_where_it_cannot_be_written(small, tmp_path):
     with pytest.raises(OutputError, match="does not exist"):
-        save_volume(phantom, tmp_path / "no" / "a.nrrd")
-    with pytest.raises(OutputError, match="ending"):
-        save_volume(phantom, tmp_path / "a.txt")
+        save_volume(small, tmp_path / "no" / "a.nrrd")
+    for name in ("a.txt", "a.mhd"):
+        with pytest.raises(OutputError, match="ending"):
+            save_volume(small, tmp_path / name)
+    (tmp_path / "a.nrrd").mkdir()
+    with pytest.raises(OutputError, match="could not be written"):
+        save_volume(small, tmp_path / "a.nrrd")
+    with pytest.raises(OutputError, match="NaN"):
+        save_volume(small.with_array(small.array * np.nan), tmp_path / "b.nrrd")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.nrrd"]
 
 
-def test_labels_of_a_cropped_extent_are_laid_in_place(phantom, tmp_path):
-    full = np.zeros(phantom.shape, np.uint8)
-    full[4:7, 40:60, 80:95] = 1
-    image = sitk.GetImageFromArray(full)
-    image.SetSpacing(phantom.spacing[::-1])
-    image.SetOrigin(phantom.affine[:3, 3].tolist())
-    sitk.WriteImage(image[78:100, 30:70, 3:9], str(tmp_path / "crop.nrrd"))
-    assert np.array_equal(load_labels(tmp_path / "crop.nrrd", phantom).union(), full > 0)
-    image.SetSpacing((1.0, 1.0, 1.0))
-    sitk.WriteImage(image, str(tmp_path / "other.nrrd"))
-    with pytest.raises(UnsuitableInputError, match="another grid"):
-        load_labels(tmp_path / "other.nrrd", phantom)
-    sitk.WriteImage(image * 0, str(tmp_path / "empty.nrrd"))
-
-
-def test_empty_segmentation_is_refused(phantom, tmp_path):
-    save_volume(phantom.with_array(np.zeros(phantom.shape, np.float32), stored_dtype="uint8"), tmp_path / "e.nrrd")
-    with pytest.raises(UnsuitableInputError, match="empty"):
-        load_labels(tmp_path / "e.nrrd", phantom)
-
-
-def test_resizing_keeps_positions():
-    ramp = np.tile(np.arange(64, dtype=np.float32), (1, 32, 1))
-    half = resize_in_plane(ramp, (16, 32))
-    assert half[0, 8, 4:28] == pytest.approx(np.arange(64).reshape(32, 2).mean(1)[4:28], abs=0.05)
-    back = resize_in_plane(half, (32, 64))
-    assert back[0, 16, 8:56] == pytest.approx(ramp[0, 16, 8:56], abs=0.1)
-
-
-def test_window_ends():
-    assert window(np.array([-2000.0, -500.0, 2000.0])).tolist() == [0, 128, 255]
+@pytest.mark.parametrize("suffix", [".nrrd", ".nii", ".nii.gz", ".mha"])
+def test_a_full_disk_leaves_the_old_file(small, tmp_path, suffix, capfd):
+    """A limit on file size stands for the full disk."""
+    resource = pytest.importorskip("resource")
+    path = tmp_path / f"a{suffix}"
+    path.write_text("old")
+    handler, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match="free space"):
+            save_volume(small, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == [path.name]
+    assert capfd.readouterr().err == ""
