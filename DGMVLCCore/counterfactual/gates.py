@@ -45,7 +45,7 @@ def rim_gate(original: np.ndarray, edited: np.ndarray, mask: np.ndarray, lungs: 
         own = float(before[rim].mean()) if rim.any() else 0.0
         elsewhere = [own]
     low, high = min(elsewhere) / RIM_TOLERANCE, max(elsewhere) * RIM_TOLERANCE
-    passed = low <= value <= high
+    passed = bool(low <= value <= high)
     sentence = "No border of the edit is visible." if passed else "The border of the edit is visible; read the rim with care."
     return Gate("rim gradient", passed, round(value, 1), f"{low:.1f} to {high:.1f}", "HU/voxel", sentence)
 
@@ -57,7 +57,7 @@ def organ_gate(edited: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> Gate:
     if not inside.any() or not around.any():
         return Gate("lung density", True, 0.0, "no untouched lung to compare with", "HU", "The lung's density could not be compared.")
     value = float(np.median(edited[rows][inside]) - np.median(edited[rows][around]))
-    passed = abs(value) <= ORGAN_TOLERANCE_HU
+    passed = bool(abs(value) <= ORGAN_TOLERANCE_HU)
     sentence = "The edited lung is as dense as the lung around it." if passed else \
         f"The edited lung differs from the lung around it by {value:+.0f} HU."
     return Gate("lung density", passed, round(value, 1), f"within ±{ORGAN_TOLERANCE_HU:.0f}", "HU", sentence)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.imaging.resample import resize_in_plane
+from DGMVLCCore.imaging.resample import crop, paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import Conditions
 from DGMVLCCore.models.units import smooth_fill, to_units
@@ -43,9 +43,7 @@ class Region:
         if not self.native:
             values = resize_in_plane(values, (y1 - y0, x1 - x0), order=1)
         out = np.zeros(shape, np.float32)
-        h, w = shape[1:]
-        a, b, c, d = max(y0, 0), min(y1, h), max(x0, 0), min(x1, w)
-        out[self.rows[0]:self.rows[1], a:b, c:d] = values[:, a - y0:b - y0, c - x0:d - x0]
+        paste(values, self.box, out[self.rows[0]:self.rows[1]])
         return out
 
     def conditions(self, rows: list[int]) -> Conditions:
@@ -67,16 +65,6 @@ class Region:
 def _side(length_mm: float, spacing: float) -> int:
     """Pixels, a multiple of 16, that hold a length."""
     return max(int(np.ceil(length_mm / spacing / MULTIPLE)) * MULTIPLE, MIN_SIDE)
-
-
-def _grow(image: np.ndarray, box: tuple[int, int, int, int], outside: float) -> np.ndarray:
-    """Crop (D,H,W) to a box that may reach outside the slice."""
-    y0, y1, x0, x1 = box
-    out = np.full((len(image), y1 - y0, x1 - x0), outside, image.dtype)
-    h, w = image.shape[1:]
-    a, b, c, d = max(y0, 0), min(y1, h), max(x0, 0), min(x1, w)
-    out[:, a - y0:b - y0, c - x0:d - x0] = image[:, a:b, c:d]
-    return out
 
 
 def cut_region(scan: Volume, anatomy: Anatomy, mask: np.ndarray, rows: tuple[int, int], *,
@@ -101,8 +89,8 @@ def cut_region(scan: Volume, anatomy: Anatomy, mask: np.ndarray, rows: tuple[int
     top, left = int((y0 + y1 - tall) // 2), int((x0 + x1 - wide) // 2)
     box = (top, top + tall, left, left + wide)
     part = slice(*rows)
-    hu, labels = _grow(scan.array[part], box, OUTSIDE_HU), _grow(anatomy.labels[part], box, 0)
-    inside = _grow(mask[part], box, 0)
+    hu, labels = crop(scan.array[part], box, OUTSIDE_HU), crop(anatomy.labels[part], box, 0)
+    inside = crop(mask[part], box, 0)
     hu = np.maximum(hu, OUTSIDE_HU)
     if not native:
         hu = resize_in_plane(hu, (height, width), order=1)

@@ -179,7 +179,9 @@ def run_counterfactual(request: Request, progress: Progress | None = None, pipe:
     _check_options(request)
     findings = parse_report(request.report_text)
     finding = choose_finding(findings, request.finding)
-    source = source_prompt(finding)
+    if finding.presence == "absent" and request.target is None:
+        raise UnsuitableInputError(f"The report says “{finding.term}” is absent, so there is nothing to take away; name what to show with --target.")
+    source = absent_prompt(finding.term) if finding.presence == "absent" else source_prompt(finding)
     target, target_term, removes = target_prompt(finding.term, request.target)
     tell("loading", 0.0)
     device = choose_device(request.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from DGMVLCCore.counterfactual.result import CounterfactualResult
 from DGMVLCCore.errors import OutputError
 
+HEADING = re.compile(r"^[A-Z][A-Za-z ]{2,30}:\s*")
 MARK = "synthetic – research use only"
 INK, PAPER, ACCENT = "#e8e8e8", "#101214", "#f2b134"
 # Black at 0, so that unchanged tissue does not glare beside the CT: pale blue – blue – black – red – pale orange.
@@ -93,7 +95,7 @@ def _row(axes: Any, images: tuple[np.ndarray, ...], spacing: tuple[float, float]
 def _heading(result: CounterfactualResult, z: int, depth: int) -> tuple[str, str]:
     """Two lines: what the report says and what is shown; what the checks say, in plain words."""
     finding = result.plan.finding
-    said = f"Report: “{textwrap.shorten(finding['sentence'], 140, placeholder=' …')}”   ·   " if finding else ""
+    said = f"Report: “{textwrap.shorten(HEADING.sub('', finding['sentence']), 140, placeholder=' …')}”   ·   " if finding else ""
     failed = [gate.sentence for gate in result.gates if not gate.passed]
     if failed:
         verdict = f"{len(failed)} of {len(result.gates)} checks failed. " + " ".join(failed)

@@ -52,10 +52,14 @@ def load_recipe(path: Path, **overrides: object) -> Recipe:
         fields = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
         raise UnreadableError(f"The recipe {path} is not a readable JSON file ({error}).") from error
+    if not isinstance(fields, dict):
+        raise UnreadableError(f"The recipe {path} is no JSON object of fields.")
     fields.update(overrides)
     known = set(Recipe.__dataclass_fields__)
     if unknown := set(fields) - known:
         raise UsageError(f"The recipe has unknown fields {sorted(unknown)}; known are {sorted(known)}.")
+    if missing := {"shards", "out"} - set(fields):
+        raise UsageError(f"The recipe lacks {sorted(missing)}; add them to {path} or as options.")
     if "widths" in fields:
         fields["widths"] = tuple(fields["widths"])
     return Recipe(**fields)

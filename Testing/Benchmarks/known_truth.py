@@ -34,16 +34,22 @@ def main() -> None:
         for case in make_cases(Path(folder), seeds=args.seeds):
             rows.append(score_case(pipe, case, noises=args.noises))
             sys.stderr.write(f"{len(rows):3d} {time.monotonic() - started:6.0f} s  {case.name}  MAE {rows[-1]['single seed']['mae_hu']:.0f}\n")
-            args.out.write_text(json.dumps({"part": args.part, "weights_sha256": pipe.weights_sha256, "noises": args.noises, "rows": rows}, indent=1))
+            args.out.write_text(json.dumps({"part": args.part, "rows": rows}, default=lambda v: v.item()))
+    report(args, pipe.weights_sha256, rows, time.monotonic() - started)
+
+
+def report(args: argparse.Namespace, sha256: str, rows: list[dict], seconds: float) -> None:
+    """Write the summary and print it."""
     taught = [row for row in rows if row["kind"] != HELD_OUT_KIND]
-    report = {"part": args.part, "weights_sha256": pipe.weights_sha256, "noises": args.noises, "seconds": round(time.monotonic() - started),
-              "taught kinds": summarise(taught), "held-out kind": summarise([row for row in rows if row["kind"] == HELD_OUT_KIND]), "rows": rows}
-    args.out.write_text(json.dumps(report, indent=1))
+    held_out = [row for row in rows if row["kind"] == HELD_OUT_KIND]
+    answer = {"part": args.part, "weights_sha256": sha256, "noises": args.noises, "seconds": round(seconds),
+              "taught kinds": summarise(taught), "held-out kind": summarise(held_out), "rows": rows}
+    args.out.write_text(json.dumps(answer, indent=1, default=lambda v: v.item()))
     for name in ("taught kinds", "held-out kind"):
         sys.stdout.write(f"\n{name}\n")
-        for method, scores in report[name]["methods"].items():
+        for method, scores in answer[name]["methods"].items():
             sys.stdout.write(f"{method:22}" + "  ".join(f"{k} {v['value']} (n={v['n']})" for k, v in scores.items()) + "\n")
-        for fact, value in report[name]["facts"].items():
+        for fact, value in answer[name]["facts"].items():
             sys.stdout.write(f"{fact:26}{value['value']}  n={value['n']}  {value.get('ci95')}\n")
 
 

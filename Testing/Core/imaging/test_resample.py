@@ -29,10 +29,10 @@ def test_finer_and_back_returns_the_image():
 
 
 def test_coarser_does_not_alias():
-    """Stripes of one pixel vanish at a quarter of the pixels instead of turning into others."""
+    """Stripes of one pixel vanish at a third of the pixels instead of turning into broad ones."""
     stripes = np.tile(np.array([0.0, 100.0], np.float32), 64)[None, None].repeat(64, 1)
-    coarse = resize_in_plane(stripes, (16, 32))
-    assert coarse[:, :, 2:-2] == pytest.approx(50, abs=3)
+    coarse = resize_in_plane(stripes, (20, 40))
+    assert coarse[:, :, 2:-2] == pytest.approx(50, abs=5)
 
 
 def test_labels_stay_labels_and_same_size_is_a_copy():
@@ -54,7 +54,8 @@ def test_crop_and_paste_are_inverse(y0, height, x0, width):
     rng = np.random.default_rng(0)
     scan, box = rng.normal(size=(2, 9, 11)), (y0, y0 + height, x0, x0 + width)
     part = crop(scan, box, -1024.0)
-    assert part.shape == (2, height, width)
+    padded = np.pad(scan, ((0, 0), (45, 45), (45, 45)), constant_values=-1024.0)
+    assert np.array_equal(part, padded[:, 45 + y0:45 + y0 + height, 45 + x0:45 + x0 + width])
     assert np.array_equal(paste(part, box, scan.copy()), scan)
     changed = paste(part + 1, box, scan.copy())
     rows, columns = np.arange(9), np.arange(11)
