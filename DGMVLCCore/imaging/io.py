@@ -34,14 +34,20 @@ def quiet() -> Iterator[None]:
     with _stderr_lock:
         shown = sitk.ProcessObject.GetGlobalWarningDisplay()
         sitk.ProcessObject.SetGlobalWarningDisplay(False)
-        kept, nowhere = os.dup(STDERR), os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, STDERR)
+        try:
+            kept = os.dup(STDERR)
+        except OSError:
+            kept = None  # a desktop program started without a console has no stderr to keep quiet
+        if kept is not None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, STDERR)
+            os.close(nowhere)
         try:
             yield
         finally:
-            os.dup2(kept, STDERR)
-            os.close(kept)
-            os.close(nowhere)
+            if kept is not None:
+                os.dup2(kept, STDERR)
+                os.close(kept)
             sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 

@@ -1,8 +1,11 @@
 """Files in and out: exact round trips, and one clear sentence for every bad file."""
 
+import os
 import re
 import signal
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -144,6 +147,25 @@ def test_writing_where_it_cannot_be_written(small, tmp_path):
     with pytest.raises(OutputError, match="NaN"):
         save_volume(small.with_array(small.array * np.nan), tmp_path / "b.nrrd")
     assert [p.name for p in tmp_path.iterdir()] == ["a.nrrd"]
+
+
+def test_an_older_file_is_replaced_never_written_into(small, tmp_path):
+    """A second name for the old file still holds the old content: a reader, or a crash, never sees half of each."""
+    path = tmp_path / "a.nrrd"
+    path.write_text("old")
+    os.link(path, tmp_path / "second")
+    save_volume(small, path)
+    assert (tmp_path / "second").read_text() == "old" and np.array_equal(load_volume(path).array, small.array)
+
+
+def test_scans_load_and_save_without_a_stderr(small, tmp_path):
+    """As in a desktop program that has no console; in a process of its own, since pytest needs its stderr."""
+    save_volume(small, tmp_path / "a.nrrd")
+    code = ("import os, sys; os.close(2); from DGMVLCCore.imaging.io import load_volume, save_volume; "
+            "save_volume(load_volume(sys.argv[1]), sys.argv[2])")
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "a.nrrd", tmp_path / "b.nrrd"], timeout=60,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert done.returncode == 0 and np.array_equal(load_volume(tmp_path / "b.nrrd").array, small.array)
 
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".nii", ".nii.gz", ".mha"])
