@@ -19,7 +19,8 @@ def _change(result: CounterfactualResult, location: Location) -> str:
     zone = f"the {location.zone} zone of " if location.zone else ""
     place = zone + SIDES.get(location.side or "", "the scan")
     return (f"Inside a region of {numbers['volume_ml']:.1f} ml in {place}, the scan “{target}” differs from the original by "
-            f"{numbers['mean_change_hu']:+.0f} HU on average (from {numbers['mean_hu_before']:.0f} to {numbers['mean_hu_after']:.0f} HU; "
+            f"{numbers['mean_change_hu']:+.0f} HU on average (median {numbers['median_change_hu']:+.0f}; "
+            f"mean from {numbers['mean_hu_before']:.0f} to {numbers['mean_hu_after']:.0f} HU; "
             f"standard deviation between {result.settings.get('noises', 1)} samples {numbers['mean_uncertainty_hu']:.0f} HU), "
             f"and {outside}.")
 

@@ -38,8 +38,9 @@ def _close_up(mask: np.ndarray, spacing: tuple[float, float]) -> tuple[slice, sl
 
 
 def _panel(axis: Any, image: np.ndarray, aspect: float, title: str, **how: Any) -> Any:
-    shown = axis.imshow(image, aspect=aspect, interpolation="lanczos" if how.pop("smooth", True) else "nearest", **how)
-    axis.set_title(title, color=INK, fontsize=11, pad=6)
+    # A kernel without negative lobes: sharper ones draw dark halos around vessels that are not in the scan.
+    shown = axis.imshow(image, aspect=aspect, interpolation="hanning" if how.pop("smooth", True) else "nearest", **how)
+    axis.set_title(textwrap.fill(title, 48), color=INK, fontsize=11, pad=6)
     axis.set_xticks([])
     axis.set_yticks([])
     for edge in axis.spines.values():
@@ -110,11 +111,21 @@ def save_figure(result: CounterfactualResult, path: Path) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    import matplotlib
+    from matplotlib import rc_context
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
+    # Words of reports and users are no formulas (a $ would start one); the caller's plotting style stays out.
+    with rc_context({"text.parse_math": False, "text.usetex": False}):
+        figure = _draw(result)
+        try:
+            figure.savefig(path, format="png", dpi=100, facecolor=PAPER, metadata={"Description": f"DGM-VLC counterfactual, {MARK}"})
+        except OSError as error:
+            raise OutputError(f"{path} could not be written; check permission and free space.") from error
+
+
+def _draw(result: CounterfactualResult) -> Any:
+    """The matplotlib figure of a result; not through pyplot, so that the caller's backend stays as it is."""
     from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
 
     scan, turn = result.original.canonical()
     change, mask = turn.apply(result.difference), turn.apply(result.mask)
@@ -126,7 +137,8 @@ def save_figure(result: CounterfactualResult, path: Path) -> None:
     titles = ["Original", f"Counterfactual: “{result.plan.target.rstrip('.')}”", "Difference (counterfactual − original)",
               f"Attention to “{attention.term}”" if attention else "Attention (not read)"]
     diverging = LinearSegmentedColormap.from_list("difference", DIVERGING)
-    figure, axes = plt.subplots(2, 4, figsize=(17, 9.6), facecolor=PAPER, layout="constrained")
+    figure = Figure(figsize=(17, 9.6), facecolor=PAPER, layout="constrained")
+    axes = figure.subplots(2, 4)
     for row, window in zip(axes, ((slice(None), slice(None)), _close_up(mask[z], spacing))):
         _row(row, tuple(image[window] for image in slices), spacing, limit, titles, diverging)
     _bar(figure, axes[1, 2], "HU", diverging, -limit, limit)
@@ -134,9 +146,4 @@ def save_figure(result: CounterfactualResult, path: Path) -> None:
     shown, verdict = _heading(result, z, len(mask))
     figure.suptitle(shown, color=INK, fontsize=12)
     figure.supxlabel(verdict, color=INK if all(gate.passed for gate in result.gates) else ACCENT, fontsize=11)
-    try:
-        figure.savefig(path, dpi=100, facecolor=PAPER, metadata={"Description": f"DGM-VLC counterfactual, {MARK}"})
-    except OSError as error:
-        raise OutputError(f"{path} could not be written; check permission and free space.") from error
-    finally:
-        plt.close(figure)
+    return figure

@@ -25,14 +25,15 @@ from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.language.findings import Finding
 
 SIGN = "counterfactual - original"
-EDIT_COLOUR = (0.95, 0.69, 0.20)
+EDIT_COLOUR = (0.45, 0.90, 0.45)  # none of the attention's, none of the difference's
+LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}  # file managers leave it anywhere
 
 
 def _foreign(out: Path) -> str | None:
     """Name of something in `out` that no run of this program wrote; None when there is nothing of the kind."""
     if not out.is_dir() or out.is_symlink():
         return out.name
-    names = sorted(p.name for p in out.iterdir() if not p.name.startswith(".") and p.name not in ("Thumbs.db", "desktop.ini"))
+    names = sorted(p.name for p in out.iterdir() if p.name not in LITTER)
     try:
         manifest = json.loads((out / "result.json").read_text(encoding="utf-8"))
         known = {entry["name"] for entry in manifest["files"]} | {"result.json"} if manifest["software"]["name"] == "dgmvlc" else set()

@@ -195,7 +195,11 @@ def loadResult(scene: Any, path: str | Path, portable: bool = False) -> ResultNo
     path = Path(path)
     manifest = readResult(path)
     nodes = ResultNodes(_runId(manifest))
-    _loadFiles(scene, path.parent, manifest, nodes)
+    try:
+        _loadFiles(scene, path.parent, manifest, nodes)
+    except ValueError:
+        removeRun(scene, nodes)
+        raise
     _colour(scene, nodes)
     rows = _arrange(scene, nodes, _focus(manifest, nodes.byRole["original"]), portable)
     if "attention-segments" in nodes.byRole:
@@ -226,8 +230,8 @@ def removeRun(scene: Any, nodes: ResultNodes) -> None:
         for helper in filter(None, own):
             scene.RemoveNode(helper)
         scene.RemoveNode(node)
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    hierarchy.RemoveItem(nodes.folderItem)
+    if nodes.folderItem:  # there is none yet when loading stopped halfway
+        slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene).RemoveItem(nodes.folderItem)
 
 
 def saveMrb(scene: Any, path: str | Path) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from DGMVLCCore.export import results
 from DGMVLCCore.export.results import write_result
 from DGMVLCCore.export.scene import make_scene
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("slicer") is None, reason="slicer-core is not installed: pip install 'dgmvlc[scene]'")
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("slicer_core") is None, reason="slicer-core is not installed: pip install 'dgmvlc[scene]'")
 
 LOOK = """
 import json, sys, vtk, slicer, slicer.util
@@ -26,7 +27,12 @@ scene = app.scene
 if sys.argv[1].endswith(".mrb"):
     scene.ReadFromMRB(sys.argv[1], True, slicer.vtkMRMLMessageCollection())
 else:
-    first, second = loadResult(scene, sys.argv[1]), loadResult(scene, sys.argv[1])
+    before = scene.GetNumberOfNodes()
+    try:
+        first, second = loadResult(scene, sys.argv[1]), loadResult(scene, sys.argv[1])
+    except ValueError as error:
+        print(json.dumps({"error": str(error), "added": scene.GetNumberOfNodes() - before}))
+        sys.exit()
     layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode").GetViewArrangement()
     views = [v for v in ("Original", "Counterfactual", "Difference") if scene.GetSingletonNode(v, "vtkMRMLSliceNode")]
     both = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
@@ -47,11 +53,15 @@ matrix = vtk.vtkMatrix4x4(); change.GetIJKToRASMatrix(matrix)
 attention = slicer.util.getNode("Attention") if scene.GetFirstNodeByName("Attention") else None
 seg = attention.GetSegmentation(); ids = [seg.GetNthSegmentID(i) for i in range(seg.GetNumberOfSegments())]
 tag = vtk.reference(""); seg.GetSegment(ids[-1]).GetTag("DGMVLC.Finding", tag)
+hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene); top, inside = vtk.vtkIdList(), vtk.vtkIdList()
+hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), top); hierarchy.GetItemChildren(top.GetId(0), inside)
+folder = [hierarchy.GetItemName(top.GetId(0)), *(hierarchy.GetItemName(inside.GetId(i)) for i in range(inside.GetNumberOfIds()))]
 composites = [scene.GetNthNodeByClass(i, "vtkMRMLSliceCompositeNode") for i in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode"))]
 legends = [scene.GetNthNodeByClass(i, "vtkMRMLColorLegendDisplayNode") for i in range(scene.GetNumberOfNodesByClass("vtkMRMLColorLegendDisplayNode"))]
 display = change.GetDisplayNode()
 print(json.dumps({
     "change": slicer.util.arrayFromVolume(change).tolist(), "ras": slicer.util.arrayFromVTKMatrix(matrix).tolist(),
+    "folder": folder, "folders": top.GetNumberOfIds(), "layers": seg.GetNumberOfLayers(),
     "segments": [seg.GetSegment(i).GetName() for i in ids], "tag": str(tag),
     "opacity": [attention.GetDisplayNode().GetSegmentOpacity2DFill(i) for i in ids],
     "columns": {c.GetLayoutName(): [scene.GetNodeByID(c.GetBackgroundVolumeID()).GetName(), c.GetLinkedControl(), c.GetHotLinkedControl()] for c in composites},
@@ -78,8 +88,10 @@ def build(volume, folder):
     mask[2:4, 22:32, 40:50] = True
     edited = np.where(mask, volume.array - 100, volume.array)
     heat = np.where(mask, np.linspace(-0.9, 1.4, 64), 0).astype(np.float32)
+    second = np.where(mask, np.linspace(0.9, 0.1, 56)[:, None], 0).astype(np.float32)
     result = CounterfactualResult(volume, volume.with_array(edited), edited, mask * np.float32(5), mask,
-                                  EditPlan(mask, "Nodule.", "No nodule. Clear lung.", "nodule"), [], {"seed": 1}, {"nodule": AttentionMap("nodule", heat)})
+                                  EditPlan(mask, "Nodule.", "No nodule. Clear lung.", "nodule"), [], {"seed": 1},
+                                  {"nodule": AttentionMap("nodule", heat), "consolidation": AttentionMap("consolidation", second)})
     skip_scene, results.make_scene = results.make_scene, lambda *_: "made below"
     try:
         return write_result(result, folder / "run", anatomy=segment_anatomy(volume), report="Nodule.", findings=[], inputs={},
@@ -104,8 +116,10 @@ def test_scene_is_saved_and_everything_is_back(result_path, tmp_path):
     manifest = json.loads(result_path.read_text())
     lps_to_ras = np.diag([-1.0, -1.0, 1.0, 1.0])
     assert np.allclose(seen["ras"], lps_to_ras @ np.array(manifest["grid"]["index_to_lps"]))
-    assert seen["segments"] == ["nodule: medium attention", "nodule: high attention"]
-    assert seen["tag"] == "nodule" and seen["opacity"] == sorted(seen["opacity"])
+    assert seen["segments"] == ["nodule: medium attention", "nodule: high attention", "consolidation: low attention", "consolidation: medium attention"]
+    assert seen["layers"] == 2, "findings that overlap keep a layer each"
+    assert seen["tag"] == "consolidation" and np.allclose(seen["opacity"], [0.4, 0.55, 0.25, 0.4])
+    assert seen["folders"] == 1 and seen["folder"][0].endswith("Nodule. → No nodule. Clear lung.") and len(seen["folder"]) == 10
     shown = {"Red": "Original", "Green": "Counterfactual", "Yellow": "Difference"}
     columns = {name: volume.split(":")[0].split(" (")[0] for name, (volume, *_) in seen["columns"].items()}
     assert columns == shown | {f"{name}+": title for name, title in shown.items()}
@@ -123,7 +137,16 @@ def test_scene_is_saved_and_everything_is_back(result_path, tmp_path):
 def test_runs_stand_side_by_side_and_are_removed_completely(result_path):
     seen = look(result_path)
     assert seen["layout"] == 20251 and seen["views"] == ["Original", "Counterfactual", "Difference"]
-    assert seen["volumes"] == [10, 5] and not any(seen["left"].values()), seen["left"]
+    assert seen["volumes"] == [12, 6] and not any(seen["left"].values()), seen["left"]
+
+
+def test_a_result_with_a_missing_file_leaves_the_scene_as_it_was(result_path, tmp_path):
+    shutil.copytree(result_path.parent, tmp_path / "run")
+    (tmp_path / "run" / "uncertainty.nrrd").unlink()
+    seen = look(tmp_path / "run" / "result.json")
+    assert "uncertainty.nrrd could not be read" in seen["error"] and seen["added"] == 0
+    assert "uncertainty.nrrd could not be read" in make_scene(tmp_path / "run" / "result.json", tmp_path / "s.mrb")
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_broken_result_gives_a_reason(tmp_path):

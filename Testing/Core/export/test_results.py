@@ -1,6 +1,7 @@
 """The result folder: whole or not there, exact on reading back, described by its manifest."""
 
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult,
 from DGMVLCCore.errors import OutputError, UnreadableError
 from DGMVLCCore.export import results
 from DGMVLCCore.export.explanation import explain
+from DGMVLCCore.export.figure import save_figure
 from DGMVLCCore.export.manifest import read_manifest, sha256_of
 from DGMVLCCore.export.results import slug, write_result
 from DGMVLCCore.export.scene import make_scene
@@ -155,6 +157,11 @@ def test_only_our_own_results_are_overwritten(write, tmp_path):
         write(tmp_path / "out", overwrite=True)
     (tmp_path / "empty").mkdir()
     assert write(tmp_path / "empty", overwrite=True).exists()
+    (tmp_path / "project" / ".git").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"\.git"):
+        write(tmp_path / "project", overwrite=True)
+    (tmp_path / "empty" / ".DS_Store").write_text("left by a file manager")
+    assert write(tmp_path / "empty", overwrite=True).exists()
 
 
 def test_manifests_are_checked(write, tmp_path):
@@ -189,10 +196,40 @@ def test_the_explanation_says_only_what_was_measured(phantom_with_nodule):
     place = results.locate(result.mask, segment_anatomy(phantom_with_nodule), phantom_with_nodule)
     change, checks, notice = explain(result, place).strip().split("\n")
     mean = float(result.difference[result.mask].mean())
-    assert f"{mean:+.0f} HU on average" in change and "left lung" in change and "no voxel outside it differs" in change
+    assert f"{mean:+.0f} HU on average" in change
+    assert f"median {np.median(result.difference[result.mask]):+.0f}" in change and "left lung" in change and "no voxel outside it differs" in change
     assert checks.startswith("1 of 1 checks failed: rim gradient 99 HU/voxel (allowed 1 to 2)") and "Research use only" in notice
     result.counterfactual, result.gates = result.original, []
     assert explain(result, place).startswith("No voxel changed")
+
+
+def test_a_figure_takes_any_words_and_leaves_the_plotting_of_the_caller_alone(phantom_with_nodule, tmp_path):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("svg")
+    result = make_result(phantom_with_nodule)
+    plan = EditPlan(result.mask, "Nodule.", r"No nodule $\foo{ $.", "nodule", finding={"sentence": r"It cost $5 and $x_{$ at 50 % \n."})
+    result.plan = plan
+    save_figure(result, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG") and matplotlib.get_backend().lower() == "svg"
+
+
+@pytest.mark.parametrize("failure", ["timeout", "exit", "silent"])
+def test_a_scene_that_stops_halfway_leaves_nothing(tmp_path, monkeypatch, failure):
+    """What stayed would not be in the manifest, and the folder could not be overwritten any more."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: type("Spec", (), {"submodule_search_locations": [str(tmp_path)]}))
+
+    def stop(command, *, timeout, **_):
+        (tmp_path / "scene.mrb").write_bytes(b"half")
+        if failure == "timeout":
+            raise subprocess.TimeoutExpired(command, timeout)
+        stderr = f"Traceback\nValueError: {tmp_path}/difference.nrrd could not be read; run the edit again." if failure == "exit" else ""
+        return subprocess.CompletedProcess(command, 1, "", stderr)
+
+    monkeypatch.setattr(subprocess, "run", stop)
+    note = make_scene(tmp_path / "result.json", tmp_path / "scene.mrb")
+    assert note.startswith("scene.mrb was not made: ") and note.endswith(".") and str(tmp_path) not in note, "no path of this machine in a manifest"
+    assert {"timeout": "longer than", "exit": "difference.nrrd could not be read; run", "silent": "exit code 1"}[failure] in note
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_scene_says_why_it_is_missing(tmp_path, monkeypatch):
