@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -93,6 +93,30 @@ def _make(patch: ScanPatch, kind: str, centre: tuple[float, float, float], size:
     return make(hu, soft, strength, noise, spacing, rng), soft
 
 
+def _box(patch: ScanPatch, kind: str, centre: tuple[float, float, float], size: float) -> tuple[slice, slice, slice]:
+    """In-plane box that holds the lesion; all slices, because they are few. Fluid follows the whole lung."""
+    if kind == "effusion":
+        return slice(None), slice(None), slice(None)
+    reach = 1.1 * size + 14 if kind in ("reticulation", "honeycombing") else 0.95 * size + 10
+    cut = [slice(None)]
+    for c, s, n in zip(centre[1:], patch.spacing[1:], patch.hu.shape[1:]):
+        low = int(np.clip(np.floor(c - reach / s), 0, n - 2))
+        cut.append(slice(low, max(int(np.ceil(c + reach / s)) + 1, low + 2)))
+    return cut[0], cut[1], cut[2]
+
+
+def _limit(patch: ScanPatch, kind: str) -> np.ndarray:
+    """How far a lesion may change each voxel: 1 in the lung and in its half-air rim, 0 in the chest wall."""
+    inside = patch.lungs > 0
+    limit = np.clip(2 * ndimage.gaussian_filter(inside.astype(np.float32), (0, 0.7, 0.7)), 0, 1)
+    if kind in ("emphysema", "reticulation", "honeycombing"):
+        return limit * inside
+    # A lung mask ends a voxel or two early; unfilled, that rim stays as a dark line between the lesion and the wall.
+    steps = max(int(round(2.0 / patch.spacing[1])), 1)
+    rim = ndimage.binary_dilation(inside, ndimage.generate_binary_structure(2, 1)[None], iterations=steps) & ~inside
+    return np.where(rim, np.clip((-20 - patch.hu) / 150, 0, 1) * (patch.hu > -750), np.where(inside, 1, 0)).astype(np.float32)
+
+
 def insert_lesion(patch: ScanPatch, kind: str, rng: np.random.Generator, *, centre: tuple[float, float, float] | None = None,
                   size_mm: float | None = None, contrast: float | None = None) -> Lesion:
     """Insert one lesion in 3D.
@@ -111,14 +135,16 @@ def insert_lesion(patch: ScanPatch, kind: str, rng: np.random.Generator, *, cent
     size = draw_size(kind, rng) if size_mm is None else float(size_mm)
     place = _draw_centre(patch, kind, size, rng) if centre is None else centre
     strength = float(rng.uniform(0.6, 1.1)) if contrast is None else float(contrast)
-    changed, soft = _make(patch, kind, place, size, strength, rng)
-    inside = patch.lungs > 0
-    # Full at the pleura itself, so that no thin line of old lung stays between the lesion and the chest wall.
-    limit = np.clip(2 * ndimage.gaussian_filter(inside.astype(np.float32), (0, 0.7, 0.7)), 0, 1)
-    weight = limit * (soft > 0.02) * np.clip((soft - 0.02) / 0.05, 0, 1)
-    hu = (patch.hu + (changed - patch.hu) * weight).astype(np.float32)
-    soft = np.where(weight > 0, soft * limit, 0).astype(np.float32)
-    mask = soft > 0.1
+    box = _box(patch, kind, place, size)
+    part = replace(patch, hu=patch.hu[box], lungs=patch.lungs[box])
+    start = (place[0], place[1] - (box[1].start or 0), place[2] - (box[2].start or 0))
+    changed, member = _make(part, kind, start, size, strength, rng)
+    limit = _limit(part, kind)
+    weight = limit * np.clip((member - 0.02) / 0.05, 0, 1)
+    hu, soft = patch.hu.copy(), np.zeros(patch.hu.shape, np.float32)
+    hu[box] += (changed - part.hu) * weight
+    soft[box] = np.where(weight > 0, member * limit, 0)
+    mask = (soft > 0.1) & (patch.lungs > 0)
     return Lesion(hu, soft, mask, kind, TERM_OF_KIND[kind], _side(patch, mask), _zone(patch, mask), size,
                   ("spiculated",) if kind == "spiculated_nodule" else ())
 

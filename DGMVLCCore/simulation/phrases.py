@@ -15,7 +15,7 @@ SIZES_MM = (4, 6, 8, 10, 12, 15, 20, 25, 30, 35)
 SIZED = ("nodule", "part-solid nodule")
 SYNONYMS = {
     "nodule": ("nodule", "solid nodule", "pulmonary nodule", "solid pulmonary nodule"),
-    "part-solid nodule": ("part-solid nodule", "subsolid nodule", "mixed-density nodule"),
+    "part-solid nodule": ("part-solid nodule", "part solid nodule", "mixed-density nodule"),
     "ground-glass opacity": ("ground-glass opacity", "ground-glass attenuation", "GGO", "hazy opacity"),
     "consolidation": ("consolidation", "airspace consolidation", "alveolar consolidation"),
     "emphysema": ("emphysema", "emphysematous change", "centrilobular emphysema"),
@@ -24,19 +24,19 @@ SYNONYMS = {
     "pleural effusion": ("pleural effusion", "pleural fluid", "effusion"),
 }
 PRESENT = {
-    "report": ("There is {a}{size}{words}{term}{place}.", "{A}{size}{words}{term} is seen{place}."),
+    "report": ("There {be} {a}{size}{words}{term}{place}.", "{A}{size}{words}{term} {be} seen{place}."),
     "impression": ("{Size}{words}{term}{place}.", "Findings consistent with {words}{term}{place}."),
     "short": ("{Words}{term}{place}.", "{Words}{term}{place}{comma_size}."),
-    "question": ("This is what the {words}{term}{place} looks like.", "The scan shows {a}{size}{words}{term}{place}."),
+    "question": ("This is what the {words}{term}{place} {look} like.", "The scan shows {a}{size}{words}{term}{place}."),
     "dictation": ("Note is made of {a}{size}{words}{term}{place}.", "{Size}{words}{term} noted{place}."),
     HELD_OUT_FAMILY: ("{term}{place}{comma_size} +", "pos {words}{term}{place}"),
 }
 ABSENT = {
-    "report": ("There is no {term}{place}.", "No evidence of {term}{place}. The lung is clear."),
+    "report": ("There {be} no {term}{place}.", "No evidence of {term}{place}. The lung is clear."),
     "impression": ("No {term}. Clear lung.", "No {term}{place}."),
     "short": ("No {term}.", "Clear lung."),
     "question": ("This is how it looks without the {term}.", "The scan shows no {term}{place}."),
-    "dictation": ("No {term} is noted{place}. Lungs are clear.", "The lungs are clear without {term}."),
+    "dictation": ("No {term} {be} noted{place}. Lungs are clear.", "The lungs are clear without {term}."),
     HELD_OUT_FAMILY: ("{term} neg", "lungs cl, {term} -"),
 }
 
@@ -55,9 +55,11 @@ class Phrase:
     words: tuple[str, ...] = ()
 
 
-def _place(side: str | None, zone: str | None, rng: np.random.Generator) -> str:
+def _place(side: str | None, zone: str | None, rng: np.random.Generator, present: bool) -> str:
     if side is None and zone is None:
         return ""
+    if side == "bilateral" and not present:
+        return f" in either {zone} zone" if zone else " in either lung"
     if side == "bilateral":
         return f" in both {zone} zones" if zone else " in both lungs"
     if zone is None:
@@ -83,11 +85,13 @@ def say(term: str, rng: np.random.Generator, *, present: bool, side: str | None 
     if words and noun.startswith("solid"):
         noun = noun.removeprefix("solid ")
     article = ("an " if (size or words or noun)[0] in "aeiou8" else "a ") if term in SIZED else ""
+    plural = noun.endswith(("opacities", "cysts"))
     template = str(rng.choice(templates[family]))
     said_size = size if present and any(field in template for field in ("{size}", "{Size}", "{comma_size}")) else ""
     said_place = "{place}" in template
     text = template.format(a=article, A=_upper(article), size=size, Size=size, words=words, Words=words, term=noun,
-                           place=_place(side, zone, rng), comma_size=f", {size.strip()}" if size else "")
+                           place=_place(side, zone, rng, present), comma_size=f", {size.strip()}" if size else "",
+                           be="are" if plural else "is", look="look" if plural else "looks")
     text = text if family == HELD_OUT_FAMILY else _upper(text)
     return Phrase(text, term, present, side if said_place else None, zone if said_place else None,
                   float(said_size.split()[0]) if said_size else None, family, descriptors if present and "ords}" in template else ())
@@ -106,9 +110,11 @@ def phrase_bank(rng: np.random.Generator, count: int) -> list[Phrase]:
         term, present = TERMS[turn % len(TERMS)], bool(turn // len(TERMS) % 3)
         side = [None, None, "left", "right", "bilateral"][rng.integers(5 if term not in SIZED else 4)]
         zone = [None, None, "upper", "middle", "lower"][rng.integers(5)]
-        size = float(rng.choice(SIZES_MM)) if rng.random() < 0.5 else None
+        size = float(SIZES_MM[turn // len(TERMS) % len(SIZES_MM)]) if present and term in SIZED and rng.random() < 0.5 else None
         words = ("spiculated",) if term == "nodule" and present and rng.random() < 0.35 else ()
         phrase = say(term, rng, present=present, side=side, zone=zone, size_mm=size, descriptors=words)
+        while phrase.size_mm != size:  # not every wording has room for a size
+            phrase = say(term, rng, present=present, side=side, zone=zone, size_mm=size, descriptors=words)
         phrases.setdefault(phrase.text, phrase)
     return list(phrases.values())
 

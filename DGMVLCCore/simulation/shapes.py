@@ -28,13 +28,15 @@ def smooth_nodule(shape: tuple[int, ...], centre: Centre, radius: float, spacing
 
 def lobulated_nodule(shape: tuple[int, ...], centre: Centre, radius: float, spacing: Spacing, rng: np.random.Generator) -> np.ndarray:
     """Several balls grown together."""
-    soft = np.zeros(shape, np.float32)
-    for _ in range(int(rng.integers(4, 8))):
-        way = rng.standard_normal(3)
-        way *= rng.uniform(0.35, 0.6) * radius / np.linalg.norm(way)
+    distance, _ = _ellipsoid(shape, centre, spacing, rng)
+    soft = soft_step(distance - radius * 0.78, 1.4)
+    count, start = int(rng.integers(5, 9)), rng.uniform(0, 2 * np.pi)
+    for k in range(count):
+        angle, height = start + 2 * np.pi * (k + rng.uniform(-0.25, 0.25)) / count, rng.uniform(-0.6, 0.6)
+        way = np.array([height, *(np.sqrt(1 - height**2) * np.array([np.sin(angle), np.cos(angle)]))]) * rng.uniform(0.56, 0.68) * radius
         part = tuple(c + w / s for c, w, s in zip(centre, way, spacing))
         distance, _ = _ellipsoid(shape, part, spacing, rng)  # type: ignore[arg-type]
-        soft = np.maximum(soft, soft_step(distance - radius * rng.uniform(0.42, 0.62), 1.4))
+        soft = np.maximum(soft, soft_step(distance - radius * rng.uniform(0.42, 0.54), 1.4))
     return soft
 
 
@@ -42,16 +44,18 @@ def spiculated_nodule(shape: tuple[int, ...], centre: Centre, radius: float, spa
     """An uneven core with thin strands into the lung."""
     distance, (z, y, x) = _ellipsoid(shape, centre, spacing, rng)
     uneven = random_field(shape, max(radius * 0.4, 1.8), spacing, rng) * 0.14 * radius
-    soft = soft_step(distance + uneven - radius * 0.88, 1.6)
+    soft = soft_step(distance + uneven - radius * 0.95, 1.6)
     for _ in range(int(rng.integers(9, 20))):
         way = rng.standard_normal(3) * (0.6, 1, 1)
         way /= np.linalg.norm(way)
         along = z * way[0] + y * way[1] + x * way[2]
         across = np.sqrt(np.maximum(z * z + y * y + x * x - along * along, 0))
         length = radius * rng.uniform(1.25, 1.9)
-        width = np.maximum(rng.uniform(0.5, 1.0) * (1 - along / length) + 0.25, 0)
-        strand = soft_step(across - width, 1.2) * (along > 0) * soft_step(along - length, 1.5)
-        soft = np.maximum(soft, 0.9 * strand)
+        width = np.maximum(rng.uniform(0.5, 1.0) * (1 - along / length), 0) + 0.25
+        # Thinner than a voxel a strand is a broader, paler line, not a row of dots.
+        seen = np.hypot(width, 0.45 * max(spacing[1:]))
+        strand = width / seen * np.exp(-((across / (1.2 * seen)) ** 2)) * (along > 0) * soft_step(along - length, 1.5)
+        soft = np.maximum(soft, strand)
     return soft
 
 
@@ -86,9 +90,11 @@ def effusion_depth(lungs: np.ndarray, spacing: Spacing, thickness: float, rng: n
         ys, xs = np.nonzero(lungs[z])
         if len(ys) < 30:
             continue
+        columns = np.arange(lungs.shape[2])
         back = np.full(lungs.shape[2], -1)
         np.maximum.at(back, xs, ys)
-        columns = np.arange(lungs.shape[2])
+        # Columns beside the lung take their neighbour's wall, so that smoothing does not thin the fluid at the sides.
+        back = np.interp(columns, np.flatnonzero(back >= 0), back[back >= 0])
         rear = float(ys.max())
         y = np.arange(lungs.shape[1])[:, None]
         level = (rear - y) * spacing[1]  # height above the lowest point, mm
@@ -96,4 +102,4 @@ def effusion_depth(lungs: np.ndarray, spacing: Spacing, thickness: float, rng: n
         wall = (back[None] - y) * spacing[1]
         depth = np.minimum(level, wall * 0.8 + meniscus) + tilt * (columns - xs.mean())[None] * spacing[2] * 0.2
         soft[z] = soft_step(depth - thickness, 2.0)
-    return ndimage.gaussian_filter(soft, (0.4, 1.2, 1.2)) * ndimage.gaussian_filter(lungs.astype(np.float32), (0, 0.7, 0.7))
+    return ndimage.gaussian_filter(soft, (0.4, 1.2, 1.2), mode="nearest")

@@ -8,6 +8,12 @@ from scipy import ndimage
 from DGMVLCCore.simulation.texture import Spacing, random_field
 
 
+def thin(width_mm: float, spacing: Spacing) -> tuple[float, float]:
+    """Width and height of a line of half-width `width_mm` as this grid sees it: broader and paler when thinner than a voxel."""
+    seen = float(np.hypot(width_mm, 0.45 * max(spacing[1:])))
+    return seen, width_mm / seen
+
+
 def solid(hu: np.ndarray, soft: np.ndarray, level: float, noise: np.ndarray, spacing: Spacing, rng: np.random.Generator) -> np.ndarray:
     """Soft tissue of `level` HU; denser vessels and calcium stay as they are."""
     tissue = level + noise + 8 * random_field(hu.shape, 4.0, spacing, rng)
@@ -17,7 +23,7 @@ def solid(hu: np.ndarray, soft: np.ndarray, level: float, noise: np.ndarray, spa
 def ground_glass(hu: np.ndarray, soft: np.ndarray, filled: float, noise: np.ndarray, spacing: Spacing,
                  rng: np.random.Generator) -> np.ndarray:
     """Fluid takes a share of the air: h' = h (1 - s f) for h < 0, so vessels stay visible; damped noise is given back."""
-    share = soft * filled * np.clip(1 + 0.18 * random_field(hu.shape, 2.5, spacing, rng), 0.4, 1.5)
+    share = soft * filled * np.clip(1 + 0.14 * random_field(hu.shape, 5.0, spacing, rng), 0.4, 1.5)
     share = np.clip(share, 0, 0.92)
     lost = np.sqrt(1 - (1 - share) ** 2)
     return np.where(hu < 0, hu * (1 - share) + noise * lost * 0.9, hu)
@@ -26,8 +32,10 @@ def ground_glass(hu: np.ndarray, soft: np.ndarray, filled: float, noise: np.ndar
 def consolidation(hu: np.ndarray, soft: np.ndarray, level: float, noise: np.ndarray, spacing: Spacing,
                   rng: np.random.Generator) -> np.ndarray:
     """Airspaces full of fluid, vessels hidden, some bronchi still holding air."""
-    tube = np.abs(random_field(hu.shape, 7.0, spacing, rng)) + np.abs(random_field(hu.shape, 7.0, spacing, rng))
-    bronchi = 0.75 * (1 / (1 + np.exp(np.clip((tube - 0.28) * 14, -30, 30))))
+    # A tube is where two smooth fields are both near zero; fields of 9 mm change by about 0.1 a mm.
+    tube = np.hypot(random_field(hu.shape, 9.0, spacing, rng), random_field(hu.shape, 9.0, spacing, rng))
+    seen, height = thin(1.2, spacing)
+    bronchi = height * np.exp(-((tube / (0.13 * seen)) ** 2)) * np.clip(4 * soft - 2.6, 0, 1)
     tissue = level + noise + 12 * random_field(hu.shape, 5.0, spacing, rng)
     tissue = tissue * (1 - bronchi) - 820 * bronchi
     dense = np.clip(soft * 1.15, 0, 1)
@@ -36,26 +44,31 @@ def consolidation(hu: np.ndarray, soft: np.ndarray, level: float, noise: np.ndar
 
 def emphysema(hu: np.ndarray, soft: np.ndarray, share: float, noise: np.ndarray, spacing: Spacing,
               rng: np.random.Generator) -> np.ndarray:
-    """Clusters of destroyed lung towards -985 HU; vessels are spared."""
+    """Clusters of destroyed lung towards -985 HU in a region that has lost density; vessels are spared."""
     holes = random_field(hu.shape, rng.uniform(2.5, 5.0), spacing, rng)
-    holes = 1 / (1 + np.exp(np.clip((0.9 - 1.5 * share - holes) * 5, -30, 30)))
-    weight = soft * holes * np.clip((-700 - ndimage.gaussian_filter(hu, (0, 0.6, 0.6))) / 100, 0, 1)
+    holes = 1 / (1 + np.exp(np.clip((0.6 - 1.2 * share - holes) * 5, -30, 30)))
+    inside = soft > 0.3
+    # What counts as a vessel follows the density of the lung around it: in a shallow breath clear lung is at -700 HU.
+    clear = min(float(np.percentile(hu[inside], 35)), -600.0) if inside.any() else -850.0
+    spared = np.clip((clear + 200 - ndimage.gaussian_filter(hu, (0, 0.6, 0.6))) / 120, 0, 1)
+    weight = soft * (0.25 + 0.7 * holes) * spared
     return hu * (1 - weight) + np.minimum(hu, -983 + 0.6 * noise) * weight
 
 
-def _ridges(shape: tuple[int, ...], cell_mm: float, width: float, spacing: Spacing, rng: np.random.Generator) -> np.ndarray:
+def _ridges(shape: tuple[int, ...], cell_mm: float, width_mm: float, spacing: Spacing, rng: np.random.Generator) -> np.ndarray:
     """A network of thin lines: where two smooth fields pass through zero."""
     lines = np.zeros(shape, np.float32)
+    seen, height = thin(width_mm, spacing)
     for _ in range(2):
-        field = np.abs(random_field(shape, cell_mm, spacing, rng))
-        lines = np.maximum(lines, np.exp(-((field / width) ** 2)))
+        field = random_field(shape, cell_mm, spacing, rng)
+        lines = np.maximum(lines, height * np.exp(-((field * cell_mm / seen) ** 2)))
     return lines
 
 
 def reticulation(hu: np.ndarray, soft: np.ndarray, strength: float, noise: np.ndarray, spacing: Spacing,
                  rng: np.random.Generator) -> np.ndarray:
     """Thickened septa: fine lines of -450..-150 HU over slight haze."""
-    lines = _ridges(hu.shape, rng.uniform(3.0, 4.5), 0.22, spacing, rng)
+    lines = _ridges(hu.shape, rng.uniform(4.0, 6.0), 0.9, spacing, rng)
     haze = hu * (1 - 0.15 * soft * strength)
     weight = soft * lines * min(0.55 + 0.4 * strength, 1.0)
     return haze * (1 - weight) + np.maximum(haze, -180 + noise) * weight
@@ -64,7 +77,8 @@ def reticulation(hu: np.ndarray, soft: np.ndarray, strength: float, noise: np.nd
 def honeycombing(hu: np.ndarray, soft: np.ndarray, strength: float, noise: np.ndarray, spacing: Spacing,
                  rng: np.random.Generator) -> np.ndarray:
     """Stacked cysts of 3-8 mm with shared walls (cells of a random point pattern)."""
-    cell = rng.uniform(3.5, 6.5)
+    cell = max(rng.uniform(3.5, 7.0), 3.0 * max(spacing[1:]))  # smaller cysts cannot be told apart on this grid
+    seen, height = thin(0.8, spacing)
     where = np.argwhere(soft > 0.05)
     if not len(where):
         return hu
@@ -78,8 +92,8 @@ def honeycombing(hu: np.ndarray, soft: np.ndarray, strength: float, noise: np.nd
     inside = soft[box] > 0.05
     near, _ = cKDTree(points).query(grid[inside], k=2)
     wall = np.zeros(inside.shape, np.float32)
-    wall[inside] = np.exp(-(((near[:, 1] - near[:, 0]) / 0.9) ** 2))
-    cysts = -930 * (1 - wall) + (-120 + 40 * strength) * wall + 0.7 * noise[box]
+    wall[inside] = height * np.exp(-(((near[:, 1] - near[:, 0]) / (1.6 * seen)) ** 2))
+    cysts = -930 * (1 - wall) + (-80 + 80 * strength) * wall + 0.7 * noise[box]
     out = hu.copy()
     weight = np.clip(soft[box] * 1.2, 0, 1)
     out[box] = hu[box] * (1 - weight) + np.where(hu[box] > 50, hu[box], cysts) * weight

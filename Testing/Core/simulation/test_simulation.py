@@ -7,8 +7,9 @@ from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.evaluation.splits import load_splits
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS, TERM_OF_KIND, insert_lesion
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch, estimate_noise
-from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY, TERMS, compatible, phrase_bank, say
+from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY, SIZES_MM, TERMS, compatible, phrase_bank, say
 from DGMVLCCore.simulation.texture import random_field, scan_noise
+from DGMVLCCore.simulation.tissue import thin
 
 SPACING = (3.0, 1.0, 1.0)
 
@@ -101,3 +102,46 @@ def test_no_patient_is_in_two_parts():
     parts = list(splits.lidc_patients.values())
     assert parts.count("test") / len(parts) == pytest.approx(0.2, abs=0.03)
     assert splits.lidc_patients["LIDC-IDRI-0001"] == "test"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_can_be_seen_and_its_mask_stays_in_the_lung(patch, kind):
+    for seed in range(4):
+        lesion = insert_lesion(patch, kind, np.random.default_rng(seed), size_mm=30)
+        assert not lesion.mask[patch.lungs == 0].any()
+        assert np.abs(lesion.hu - patch.hu)[lesion.soft > 0.5].mean() > 40
+
+
+@pytest.mark.parametrize("kind", ["smooth_nodule", "lobulated_nodule", "spiculated_nodule", "part_solid_nodule"])
+def test_every_nodule_is_as_large_as_it_says(patch, kind):
+    areas = [(insert_lesion(patch, kind, np.random.default_rng(s), centre=(3, 75, 60), size_mm=20).soft[3] > 0.5).sum() for s in range(12)]
+    assert np.median(2 * np.sqrt(np.array(areas) / np.pi)) == pytest.approx(20, rel=0.15)
+
+
+def test_fluid_reaches_the_chest_wall():
+    """Half-air voxels just outside the lung mask are filled too, so no dark line is left behind the fluid."""
+    lungs = np.zeros((5, 96, 96), np.uint8)
+    lungs[:, 10:80, 10:86] = 1
+    hu = np.where(lungs > 0, -850.0, 40.0).astype(np.float32)
+    hu[:, 80:81, 10:86] = -400.0
+    scan = ScanPatch(hu, lungs, SPACING, (1.0, 3.0), NoiseModel(10.0, 0.7))
+    lesion = insert_lesion(scan, "effusion", np.random.default_rng(0), centre=(2, 70, 48), size_mm=20)
+    assert lesion.hu[2, 76:84, 30:66].min() > -120
+
+
+def test_thin_lines_grow_paler_on_coarse_grids_not_sparser():
+    fine, coarse = thin(0.9, (3.0, 0.6, 0.6)), thin(0.9, (3.0, 2.0, 2.0))
+    assert coarse[0] > fine[0] and coarse[1] < fine[1] and fine[0] * fine[1] == pytest.approx(coarse[0] * coarse[1])
+
+
+def test_bank_says_every_size_about_equally_often():
+    sizes = [p.size_mm for p in phrase_bank(np.random.default_rng(0), 900) if p.size_mm]
+    counts = [sizes.count(float(size)) for size in SIZES_MM]
+    assert min(counts) >= 4 and max(counts) <= 3 * min(counts)
+
+
+def test_plural_findings_agree_with_their_verb():
+    rng = np.random.default_rng(0)
+    texts = {say("honeycombing", rng, present=present, family=family).text for present in (True, False)
+             for family in ("report", "question", "dictation") for _ in range(40)}
+    assert not any("cysts is" in t or "is no honeycomb cysts" in t or "cysts looks" in t for t in texts)
