@@ -118,7 +118,8 @@ def build_parser() -> argparse.ArgumentParser:
     data = add("data", "training shards from a data folder")
     data.add_argument("-i", "--input", type=Path, required=True)
     data.add_argument("-o", "--output", type=Path, required=True)
-    train = add("train", "train or resume the denoiser")
+    train = add("train", "train or resume the denoiser or the dual encoder")
+    train.add_argument("--task", choices=("denoiser", "dual"))
     train.add_argument("--recipe", type=Path, help="JSON file with recipe fields")
     train.add_argument("--shards", help="folder made by `dgmvlc data`")
     train.add_argument("-o", "--output", help="folder for checkpoint, log and weights")
@@ -127,6 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--batch", type=int)
     train.add_argument("--workers", type=int)
     train.add_argument("--start-from", help="weights folder to begin with")
+    train.add_argument("--vision", help="folder of a dual encoder whose scan embedding conditions the denoiser")
     add("info", "versions, devices, weights and the findings they know")
     return parser
 
@@ -211,8 +213,8 @@ def run_train(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.training.loop import train
     from DGMVLCCore.training.recipe import Recipe, load_recipe
 
-    given = {"shards": args.shards, "out": args.output, "minutes": args.minutes, "steps": args.steps, "batch": args.batch,
-             "workers": args.workers, "start_from": args.start_from}
+    given = {"shards": args.shards, "out": args.output}
+    given |= {name: getattr(args, name) for name in ("task", "vision", "minutes", "steps", "batch", "workers", "start_from")}
     given = {name: value for name, value in given.items() if value is not None}
     if args.recipe is None and not {"shards", "out"} <= set(given):
         raise UsageError("Training needs --recipe, or --shards and --output.")
@@ -228,9 +230,10 @@ def run_info(args: argparse.Namespace) -> dict[str, Any]:
     import platform
 
     from DGMVLCCore._resources import resource
-    from DGMVLCCore.counterfactual.pipeline import WEIGHTS, check_weights
+    from DGMVLCCore.counterfactual.pipeline import WEIGHTS
     from DGMVLCCore.devices import available_devices
     from DGMVLCCore.language.vocabulary import load_vocabulary
+    from DGMVLCCore.models.checks import check_weights
 
     folder = resource(WEIGHTS)
     config = json.loads((folder / "config.json").read_text())

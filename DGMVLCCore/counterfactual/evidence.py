@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.region import Region
+from DGMVLCCore.models.region import Region
 
 TIMES = (0.35, 0.55, 0.75)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,34 +15,18 @@ from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
 from DGMVLCCore.counterfactual import sampler
 from DGMVLCCore.counterfactual.compose import compose, feather, residual
 from DGMVLCCore.counterfactual.noise import slice_correlation, volume_noise
-from DGMVLCCore.counterfactual.region import Region, cut_region
 from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
 from DGMVLCCore.errors import Cancelled, DeviceError, UnsuitableInputError, WeightsError
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.encoder import LanguageEncoder
+from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.models.denoiser import Conditions, Denoiser
+from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_units
 
 BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
 WEIGHTS = "weights/dgmvlc-ct"
 Progress = Callable[[str, float], None]
-
-
-def check_weights(folder: Path) -> str:
-    """SHA-256 of a weights folder's safetensors, compared with the `sha256` its model card data names.
-
-    Raises:
-        WeightsError: no weights there, or altered ones.
-    """
-    path = folder / "diffusion_pytorch_model.safetensors"
-    if not path.exists():
-        raise WeightsError(f"There are no weights in {folder} (diffusion_pytorch_model.safetensors is missing).")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    facts = folder / "training.json"
-    wanted = json.loads(facts.read_text()).get("sha256") if facts.exists() else None
-    if wanted is not None and wanted != found:
-        raise WeightsError(f"{path} has SHA-256 {found[:12]}…, its record says {wanted[:12]}…: the file was altered; get it again.")
-    return found
 
 
 class CounterfactualPipeline:

@@ -20,7 +20,6 @@ from DGMVLCCore.attention.reading import attention_map
 from DGMVLCCore.counterfactual.evidence import presence_evidence
 from DGMVLCCore.counterfactual.gates import quality_gates
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.region import cut_region
 from DGMVLCCore.counterfactual.result import AttentionMap, EditPlan
 from DGMVLCCore.devices import choose_device
 from DGMVLCCore.errors import DeviceError, UnsuitableInputError, UsageError
@@ -33,6 +32,7 @@ from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import absent_prompt, known_findings, source_prompt, target_prompt
 from DGMVLCCore.language.vocabulary import load_vocabulary
+from DGMVLCCore.models.region import cut_region
 
 log = logging.getLogger(__name__)
 MARGIN_MM = 6.0
