@@ -16,6 +16,8 @@ from DGMVLCCore.errors import Cancelled, OutputError, UnreadableError, UsageErro
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
 
+AGREEMENT_NOTE = "Agreement says how well words fit the picture, learned from few patients; it is no probability of disease. Research use only."
+
 
 class Progress:
     """One progress bar a stage, on standard error."""
@@ -113,6 +115,20 @@ def build_parser() -> argparse.ArgumentParser:
     anatomy.add_argument("-i", "--image", type=Path, required=True)
     anatomy.add_argument("-o", "--output", type=Path, required=True, help=".seg.nrrd file")
     anatomy.add_argument("--overwrite", action="store_true", help="replace an earlier file")
+    explain = add("explain", "which findings fit a region of a scan")
+    explain.add_argument("-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder")
+    explain.add_argument("--region", type=Path, required=True, metavar="SEG", help="segmentation of the region")
+    explain.add_argument("--segment", help="name of the segment in --region")
+    seek = add("find", "which regions of a scan fit a sentence")
+    seek.add_argument("-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder")
+    seek.add_argument("text", help="a finding in words, e.g. “12 mm nodule in the right upper lobe”")
+    seek.add_argument("-o", "--output", type=Path, help=".seg.nrrd file for the regions")
+    seek.add_argument("--most", type=int, default=5, help="regions at most (default 5)")
+    seek.add_argument("--overwrite", action="store_true", help="replace an earlier file")
+    for each in (explain, seek):
+        each.add_argument("--anatomy", type=Path, metavar="SEG", help="lung segmentation; found in the scan when left out")
+        each.add_argument("-d", "--device", help="cpu, gpu, cuda:N or mps; default: the first GPU, else the CPU")
+        each.add_argument("--weights", type=Path, help="folder of a dual encoder; default: the shipped one")
     data = add("data", "training shards from a data folder")
     data.add_argument("-i", "--input", type=Path, required=True)
     data.add_argument("-o", "--output", type=Path, required=True)
@@ -199,6 +215,50 @@ def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
     return {"output": str(args.output), "volume_ml": {s.name: round(float(s.mask.sum() * millilitre), 1) for s in segments}}
 
 
+def _look(args: argparse.Namespace) -> tuple[Any, Any, Any]:
+    """Dual encoder, scan and anatomy of `explain` and `find`."""
+    from DGMVLCCore.counterfactual.memory import ScanMemory
+    from DGMVLCCore.devices import choose_device
+    from DGMVLCCore.imaging.profiles import require_ct
+    from DGMVLCCore.vision.pipeline import AlignmentPipeline
+
+    device, memory = choose_device(args.device), ScanMemory()
+    volume = require_ct(memory.volume(args.image, None), args.image.name)
+    return AlignmentPipeline.from_pretrained(args.weights).to(device), volume, memory.anatomy(volume, args.anatomy)
+
+
+def run_explain(args: argparse.Namespace) -> dict[str, Any]:
+    """`dgmvlc explain`."""
+    from DGMVLCCore.imaging.labels import load_region
+
+    pipe, volume, anatomy = _look(args)
+    matches = pipe.explain(volume, anatomy, load_region(args.region, volume, args.segment))
+    return {"findings": [{"term": m.term, "agreement": round(m.agreement, 3)} for m in matches], "notes": [AGREEMENT_NOTE]}
+
+
+def run_find(args: argparse.Namespace) -> dict[str, Any]:
+    """`dgmvlc find`."""
+    from DGMVLCCore.export.segmentation import proposal_segments, save_segmentation
+    from DGMVLCCore.language.prompts import wanted_finding
+    from DGMVLCCore.vision.find import find
+
+    if args.output:
+        _check_new_file(args.output, args.overwrite)
+    if args.most < 1:
+        raise UsageError(f"--most must be 1 or more, not {args.most}.")
+    finding = wanted_finding(args.text)
+    pipe, volume, anatomy = _look(args)
+    progress = Progress(args.quiet or args.json)
+    try:
+        found = find(pipe, volume, anatomy, finding, most=args.most, callback=progress)
+    finally:
+        progress.close()
+    if args.output and found:
+        save_segmentation(proposal_segments(finding.term, [(p.mask, p.score) for p in found]), volume, args.output)
+    regions = [{"score": round(p.score, 3), "agreement": round(p.agreement, 3), **vars(p.location)} for p in found]
+    return {"finding": finding.to_dict(), "regions": regions, "output": str(args.output) if args.output and found else None, "notes": [AGREEMENT_NOTE]}
+
+
 def run_data(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc data`."""
     from DGMVLCCore.training.shards import build_shards
@@ -251,6 +311,7 @@ def run_info(args: argparse.Namespace) -> dict[str, Any]:
 
 
 COMMANDS: dict[str, Command] = {"demo": run_demo, "counterfactual": run_edit, "report": run_report, "anatomy": run_anatomy,
+                                "explain": run_explain, "find": run_find,
                                 "data": run_data, "train": run_train, "worker": run_worker, "info": run_info}
 
 

@@ -23,9 +23,11 @@ from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.models.denoiser import Conditions, Denoiser
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_units
+from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
 WEIGHTS = "weights/dgmvlc-ct"
+KEPT_VOXELS = 4_000_000  # a region up to this size keeps its conditions between noises (about 160 MB)
 Progress = Callable[[str, float], None]
 
 
@@ -38,17 +40,22 @@ class CounterfactualPipeline:
         >>> result.difference  # HU, counterfactual − original
     """
 
-    def __init__(self, model: Denoiser, encoder: LanguageEncoder, weights_sha256: str = "", weights: str = "") -> None:
-        self.model, self.encoder = model.eval(), encoder
+    def __init__(self, model: Denoiser, encoder: LanguageEncoder, weights_sha256: str = "", weights: str = "",
+                 alignment: AlignmentPipeline | None = None) -> None:
+        self.model, self.encoder, self.alignment = model.eval(), encoder, alignment
         self.weights_sha256, self.weights = weights_sha256, weights
         self.device = torch.device("cpu")
 
     @classmethod
-    def from_pretrained(cls, path: str | Path | None = None, encoder: LanguageEncoder | None = None) -> CounterfactualPipeline:
+    def from_pretrained(cls, path: str | Path | None = None, encoder: LanguageEncoder | None = None,
+                        alignment: AlignmentPipeline | None = None) -> CounterfactualPipeline:
         """Load weights from a folder (the shipped ones by default); nothing is downloaded.
 
+        Args:
+            alignment: the dual encoder that proposes regions and checks edits; the shipped one by default.
+
         Raises:
-            WeightsError: missing, altered, or of another architecture.
+            WeightsError: missing, altered, of another architecture, or trained with another dual encoder.
         """
         folder = Path(path) if path else resource(WEIGHTS)
         sha256 = check_weights(folder)
@@ -58,7 +65,13 @@ class CounterfactualPipeline:
         except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
             reason = str(error).strip().splitlines()[0][:160]
             raise WeightsError(f"The weights in {folder} do not fit this version's network ({reason}).") from error
-        return cls(model, encoder or LanguageEncoder(), sha256, folder.name)
+        encoder = encoder or LanguageEncoder()
+        alignment = alignment or AlignmentPipeline.from_pretrained(encoder=encoder)
+        trained_with = model.config["vision_sha256"]
+        if trained_with and trained_with != alignment.weights_sha256:
+            raise WeightsError(f"The weights in {folder} were trained with another dual encoder ({trained_with[:12]}…) than {alignment.weights} "
+                               f"({alignment.weights_sha256[:12]}…); give both from one release.")
+        return cls(model, encoder, sha256, folder.name, alignment)
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write weights (fp16) and configuration as a folder."""
@@ -73,6 +86,8 @@ class CounterfactualPipeline:
         except (RuntimeError, AssertionError) as error:
             raise DeviceError(f"The device {device} cannot be used ({str(error).splitlines()[0]}).") from error
         self.device = torch.device(device)
+        if self.alignment is not None:
+            self.alignment.to(device)
         return self
 
     @property
@@ -96,7 +111,10 @@ class CounterfactualPipeline:
         for start in range(0, len(rows), size):
             part = rows[start:start + size]
             image = torch.from_numpy(to_units(region.hu[part]))[:, None].to(self.device)
-            yield part, image, region.conditions(part).to(self.device)
+            cond = region.conditions(part).to(self.device)
+            if self.model.scan is not None and self.alignment is not None:
+                cond.scan = self.alignment.model.scan_embedding(cond)
+            yield part, image, cond
 
     def __call__(self, volume: Volume, plan: EditPlan, *, anatomy: Anatomy | None = None, noises: int = 8, steps: int = 10,
                  seed: int = 0, guidance: float = 1.5, slices: tuple[int, int] | None = None,
@@ -145,9 +163,10 @@ class CounterfactualPipeline:
         rows = [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
         out = np.repeat(to_units(region.hu)[None], noises, axis=0)
         total, done = noises * len(rows) * steps, 0
+        kept = list(self.batches(region, rows)) if noises > 1 and region.hu.size <= KEPT_VOXELS else None
         for draw in range(noises):
             field = volume_noise((len(scan.array), *region.hu.shape[1:]), correlation, int(settings["seed"]) * 1000 + draw)
-            for part, image, cond in self.batches(region, rows):
+            for part, image, cond in kept or self.batches(region, rows):
                 def on_step(step: int, of: int, size: int = len(part)) -> None:
                     nonlocal done
                     if should_cancel and should_cancel():

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from DGMVLCCore.anatomy.masks import lesion_region, share_near
 from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.anatomy.zones import zone_region
 from DGMVLCCore.attention.reading import attention_map
+from DGMVLCCore.counterfactual.agreement import agreement_of
 from DGMVLCCore.counterfactual.evidence import presence_evidence
 from DGMVLCCore.counterfactual.gates import quality_gates
 from DGMVLCCore.counterfactual.memory import ScanMemory, file_facts
@@ -24,19 +23,20 @@ from DGMVLCCore.counterfactual.result import AttentionMap, EditPlan
 from DGMVLCCore.devices import choose_device
 from DGMVLCCore.errors import Cancelled, DeviceError, UnsuitableInputError, UsageError
 from DGMVLCCore.export.results import check_output, write_result
-from DGMVLCCore.imaging.labels import load_labels
-from DGMVLCCore.imaging.profiles import PROFILES
+from DGMVLCCore.imaging.labels import load_region
+from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import absent_prompt, known_findings, source_prompt, target_prompt
 from DGMVLCCore.language.vocabulary import load_vocabulary
 from DGMVLCCore.models.region import cut_region
+from DGMVLCCore.vision.find import Proposal as Found
+from DGMVLCCore.vision.find import find
 
 log = logging.getLogger(__name__)
 MARGIN_MM = 6.0
 MIN_LUNG_SHARE = 0.3
-PROPOSAL_FLOOR = 0.15  # attention below this everywhere means the network does not see the finding
 Progress = Callable[[str, float], None]
 OnPlan = Callable[[CounterfactualPipeline, Volume, Anatomy, EditPlan], None]
 
@@ -48,7 +48,7 @@ class Request:
     Args:
         image: scan. report_text: chest CT prose. out: result folder.
         finding: 1-based number in the parsed report; the first present one the weights know when None.
-        mask: segmentation of the region; proposed from the attention when None. segment: name of one of its segments.
+        mask: segmentation of the region; proposed from the finding's words when None. segment: name of one of its segments.
         target: free words; the finding's absence when None.
         slices: canonical slices [first, last), counted from the feet.
         clinical: sentence of clinical facts, recorded beside the report.
@@ -93,34 +93,29 @@ def choose_finding(findings: list[Finding], number: int | None) -> Finding:
     raise UnsuitableInputError(f"The report names no present finding the weights were taught (read: {listed}); they know: {known_findings()}.")
 
 
-def propose_region(attention: AttentionMap, anatomy: Anatomy, volume: Volume, finding: Finding) -> np.ndarray:
-    """The lesion-like region the reading pass points at, within the side and zone the report names.
+def propose_region(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, finding: Finding, slices: tuple[int, int] | None,
+                   tell: Progress) -> Found:
+    """The region that fits the finding best, within the side and zone and of about the size that the report names.
 
     Raises:
-        UnsuitableInputError: the network sees nothing there.
+        UnsuitableInputError: no dual encoder is loaded, it was not taught the finding, or it sees none there.
     """
-    allowed = zone_region(anatomy, volume, finding.side, finding.zone)
-    values = np.where(allowed, attention.values, 0)
-    peak = float(values.max())
-    if peak < PROPOSAL_FLOOR:
+    if pipe.alignment is None:
+        raise UnsuitableInputError("Without a dual encoder no region can be proposed; give the region as a segmentation (--mask).")
+    found = find(pipe.alignment, volume, anatomy, finding, rows=slices, most=1, callback=lambda _, share: tell("reading", share))
+    if not found:
         place = " ".join(filter(None, (finding.side, finding.zone))) or "lungs"
-        raise UnsuitableInputError(f"No region of the {place} looks like “{finding.term}” (attention at most {peak:.2f}, {PROPOSAL_FLOOR} needed); "
-                                   "give the region as a segmentation (--mask).")
-    parts, _ = ndimage.label(values >= max(0.5 * peak, PROPOSAL_FLOOR))
-    best = parts.ravel()[values.argmax()]
-    return parts == best
+        raise UnsuitableInputError(f"No region of the {place} looks like “{finding.term}”; check the side and the finding, "
+                                   "or give the region as a segmentation (--mask).")
+    return found[0]
 
 
-def _region(request: Request, volume: Volume, anatomy: Anatomy, finding: Finding, read: Callable[[], AttentionMap]) -> tuple[np.ndarray, str]:
-    """Edit mask on the scan's grid and where it came from; `read` gives the finding's attention when a region must be proposed."""
+def _region(request: Request, volume: Volume, anatomy: Anatomy, propose: Callable[[], Found]) -> tuple[np.ndarray, str]:
+    """Edit mask on the scan's grid and where it came from; `propose` finds one when the user gave none."""
     if request.mask is None:
-        lesion, origin = propose_region(read(), anatomy, volume, finding), "proposed from the reading pass"
+        lesion, origin = propose().mask, "proposed from the finding's words"
     else:
-        labels = load_labels(request.mask, volume)
-        if request.segment and request.segment not in labels.segments:
-            raise UsageError(f"{request.mask.name} has no segment “{request.segment}”; it has {', '.join(labels.segments)}.")
-        lesion = labels.segments[request.segment] if request.segment else labels.union()
-        origin = f"segmentation {request.mask.name}"
+        lesion, origin = load_region(request.mask, volume, request.segment), f"segmentation {request.mask.name}"
     region = lesion_region(lesion, anatomy, volume.spacing, MARGIN_MM)
     share = share_near(lesion, anatomy.lungs, volume.spacing, 3.0)
     if share < MIN_LUNG_SHARE:
@@ -181,9 +176,7 @@ def _sentences(request: Request, finding: Finding) -> tuple[str, str, str, bool]
 
 def _load(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
     """The scan and its anatomy, checked."""
-    volume = memory.volume(request.image, request.modality)
-    if volume.modality != "CT":
-        raise UnsuitableInputError(f"{request.image.name}: {PROFILES[volume.modality].note}")
+    volume = require_ct(memory.volume(request.image, request.modality), request.image.name)
     if request.slices and not 0 <= request.slices[0] < request.slices[1] <= len(volume.canonical()[0].array):
         raise UsageError(f"The slices {request.slices[0]}:{request.slices[1]} are not within 0:{len(volume.canonical()[0].array)}.")
     return volume, memory.anatomy(volume, request.anatomy)
@@ -216,18 +209,17 @@ def _part(tell: Progress, index: int, count: int) -> Progress:
 
 
 @dataclass(frozen=True, eq=False)
-class Proposal:
-    """A region the reading pass points at: mask bool (D,H,W) on the scan's grid, without margin; score = attention at its peak, 0..1."""
+class Proposed:
+    """A proposed region with what it was found in; the mask has no margin yet."""
 
-    mask: np.ndarray
-    score: float
+    region: Found
     finding: Finding
     volume: Volume
     anatomy: Anatomy
 
 
 def propose(request: Request, progress: Progress | None = None, pipe: CounterfactualPipeline | None = None, *,
-            should_cancel: Callable[[], bool] | None = None, memory: ScanMemory | None = None) -> Proposal:
+            should_cancel: Callable[[], bool] | None = None, memory: ScanMemory | None = None) -> Proposed:
     """The region of the chosen finding that a run without a mask would edit; arguments as `run_counterfactual`.
 
     Raises:
@@ -241,9 +233,8 @@ def propose(request: Request, progress: Progress | None = None, pipe: Counterfac
     volume, anatomy = _load(request, memory)
     pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
     with _memory_named(device):
-        attention = _reader(pipe, volume, anatomy, request, memory)(finding, tell)
-        mask = propose_region(attention, anatomy, volume, finding)
-    return Proposal(mask, float(attention.values[mask].max()), finding, volume, anatomy)
+        region = propose_region(pipe, volume, anatomy, finding, request.slices, tell)
+    return Proposed(region, finding, volume, anatomy)
 
 
 def run_counterfactual(request: Request, progress: Progress | None = None, pipe: CounterfactualPipeline | None = None, *,
@@ -270,7 +261,7 @@ def run_counterfactual(request: Request, progress: Progress | None = None, pipe:
     wanted, read = _to_read(finding, findings), _reader(pipe, volume, anatomy, request, memory)
     parts = len(wanted) + 1
     with _memory_named(device):
-        mask, origin = _region(request, volume, anatomy, finding, lambda: read(finding, _part(tell, 0, parts)))
+        mask, origin = _region(request, volume, anatomy, lambda: propose_region(pipe, volume, anatomy, finding, request.slices, _part(tell, 0, parts)))
         plan = EditPlan(mask, source, target, target_term, removes, request.mode, finding.to_dict())
         if on_plan:
             on_plan(pipe, volume, anatomy, plan)
@@ -280,7 +271,9 @@ def run_counterfactual(request: Request, progress: Progress | None = None, pipe:
         result = pipe(volume, plan, anatomy=anatomy, noises=request.noises, steps=request.steps, seed=request.seed,
                       slices=request.slices, callback=tell)
     result.attention = attention
-    result.gates = quality_gates(result, anatomy) if result.mask.any() and source != target else []
+    if result.mask.any() and source != target:
+        result.agreement = agreement_of(pipe.alignment, result, anatomy) if pipe.alignment else None
+        result.gates = quality_gates(result, anatomy)
     result.settings |= {"region": origin, "evidence": evidence, "clinical": request.clinical, "anatomy": anatomy.origin}
     tell("writing", 0.0)
     inputs = {"image": file_facts(request.image)} | ({"mask": file_facts(request.mask)} if request.mask else {})

@@ -13,15 +13,14 @@ from DGMVLCCore.counterfactual.memory import ScanMemory
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.preview import Preview, preview_slice, rows_to_edit
 from DGMVLCCore.counterfactual.result import EditPlan
-from DGMVLCCore.counterfactual.run import MARGIN_MM, Proposal, Request, propose, run_counterfactual
+from DGMVLCCore.counterfactual.run import MARGIN_MM, Proposed, Request, propose, run_counterfactual
 from DGMVLCCore.errors import Cancelled, OutputError, UsageError
-from DGMVLCCore.export.segmentation import Segment, save_segmentation
+from DGMVLCCore.export.segmentation import proposal_segments, save_segmentation
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 
 log = logging.getLogger(__name__)
 Cancel = Callable[[], bool]
-REGION_COLOUR = (0.95, 0.70, 0.20)
 
 
 def _is(kind: type, value: Any) -> bool:
@@ -119,7 +118,7 @@ class Session:
 
         return run_counterfactual(request, progress, self.pipeline(request.weights), should_cancel=should_cancel, memory=self.memory, on_plan=planned)
 
-    def region(self, request: Request, progress: Callable[[str, float], None] | None = None, should_cancel: Cancel | None = None) -> Proposal:
+    def region(self, request: Request, progress: Callable[[str, float], None] | None = None, should_cancel: Cancel | None = None) -> Proposed:
         """Propose a region and write it to `request.out` as a segmentation.
 
         Raises:
@@ -133,15 +132,13 @@ class Session:
         found = propose(request, progress, self.pipeline(request.weights), should_cancel=should_cancel, memory=self.memory)
         if should_cancel and should_cancel():
             raise Cancelled("Cancelled; nothing was written.")
-        tags = {"DGMVLC.Finding": found.finding.term, "DGMVLC.Value": f"{found.score:.3f}", "DGMVLC.Origin": "proposed"}
-        save_segmentation([Segment(found.mask, f"{found.finding.term} (proposed)", REGION_COLOUR, tags=tags)], found.volume, out)
+        save_segmentation(proposal_segments(found.finding.term, [(found.region.mask, found.region.score)]), found.volume, out)
         return found
 
 
-def region_facts(found: Proposal) -> dict[str, Any]:
+def region_facts(found: Proposed) -> dict[str, Any]:
     """Volume, score and a sentence on a proposal."""
-    millilitre = float(found.volume.spacing[0] * found.volume.spacing[1] * found.volume.spacing[2]) / 1000
-    volume_ml = float(found.mask.sum()) * millilitre
-    return {"volume_ml": volume_ml, "score": found.score,
-            "sentence": f"Proposed for “{found.finding.term}”: {volume_ml:.1f} ml, attention up to {found.score:.2f}; "
+    location, score = found.region.location, found.region.score
+    return {"volume_ml": location.volume_ml, "score": score,
+            "sentence": f"Proposed for “{found.finding.term}”: {location.volume_ml:.1f} ml, {location.diameter_mm:.0f} mm, fit {score:.2f} of 1; "
                         f"an edit also takes {MARGIN_MM:.0f} mm of lung around it. Check it before you press Apply."}

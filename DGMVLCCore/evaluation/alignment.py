@@ -146,7 +146,7 @@ def proposals(pipe: AlignmentPipeline, found: list[Case], placed: bool) -> list[
         lesion, side = case.lesion, case.lesion.side if placed else None
         said = Finding(lesion.term, "present", side, None, lesion.size_mm if placed and lesion.term in SIZED else None, (), (0, 0), "", "")
         truth = lesion.mask & case.anatomy.lungs
-        regions = find(pipe, case.scan, case.anatomy, said, present_prompt(lesion.term))
+        regions = find(pipe, case.scan, case.anatomy, said)
         ious = [float((p.mask & truth).sum() / (p.mask | truth).sum()) for p in regions[:3]] or [0.0]
         inside = [bool((p.mask & truth).sum() > 0.5 * min(p.mask.sum(), truth.sum())) for p in regions[:3]] or [False]
         heat = heat_maps(pipe, case.scan, case.anatomy, [present_prompt(lesion.term)])[0]

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.models.denoiser import PATCH, Conditions, Denoiser
 from DGMVLCCore.simulation.phrases import TERMS
 from DGMVLCCore.training.examples import Example, ExampleMaker, PhraseBank
@@ -56,12 +57,12 @@ class DenoisingTrainer(Trainer):
     def build(self) -> Denoiser:
         """A new network, or one to begin with; what an older one lacks starts as the identity."""
         recipe = self.recipe
-        scan_dim = EMBEDDING if recipe.vision else 0
+        seen = {"scan_dim": EMBEDDING, "vision_sha256": check_weights(Path(recipe.vision))} if recipe.vision else {}
         if recipe.start_from:
-            return Denoiser.from_pretrained(recipe.start_from, torch_dtype=torch.float32, low_cpu_mem_usage=False, scan_dim=scan_dim)
+            return Denoiser.from_pretrained(recipe.start_from, torch_dtype=torch.float32, low_cpu_mem_usage=False, **seen)
         # By keyword: the configuration records only what is named.
         return Denoiser(widths=recipe.widths, affine_fusion=recipe.affine_fusion, cross_attention=recipe.cross_attention,
-                        anatomy=recipe.anatomy, findings=TERMS, scan_dim=scan_dim)
+                        anatomy=recipe.anatomy, findings=TERMS, **seen)
 
     @staticmethod
     def batches(recipe: Recipe, seed: int) -> Iterator[Example]:

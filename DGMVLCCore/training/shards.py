@@ -55,12 +55,13 @@ def _infected_sides(scan: dict[str, Any]) -> np.ndarray:
     return sides
 
 
-def _tumour(scan: dict[str, np.ndarray]) -> np.ndarray:
+def _tumour(scan: dict[str, Any]) -> np.ndarray:
     """bool (D,H,W): the outlined tumour, or the ellipse in each tumour box."""
     mask = np.zeros(scan["hu"].shape, bool)
     if "lesion" in scan:
         mask |= scan["lesion"] > 0
-    y, x = np.ogrid[: mask.shape[1], : mask.shape[2]]
+    _, height, width = scan["hu"].shape
+    y, x = np.ogrid[:height, :width]
     for z, x0, y0, x1, y1 in scan.get("boxes_i_x0y0x1y1", np.zeros((0, 5))):
         mask[int(z)] |= ((2 * y - y0 - y1) / (y1 - y0)) ** 2 + ((2 * x - x0 - x1) / (x1 - x0)) ** 2 <= 1
     return mask

@@ -127,13 +127,26 @@ def segments(heat: np.ndarray, allowed: np.ndarray, *, floor: float = FLOOR, sha
     return found
 
 
-def find(pipe: AlignmentPipeline, volume: Volume, anatomy: Anatomy, finding: Finding, sentence: str, *, rows: tuple[int, int] | None = None,
+def plain_sentence(pipe: AlignmentPipeline, finding: Finding) -> str:
+    """The finding as the encoder was taught it; side, zone and size are looked after by where and how large the region may be.
+
+    Raises:
+        UnsuitableInputError: the encoder was never taught this finding.
+    """
+    if finding.term not in pipe.findings:
+        raise UnsuitableInputError(f"The dual encoder was never taught “{finding.term}”; it knows: {', '.join(pipe.findings)}.")
+    spiculated = finding.term == "nodule" and {"spiculated", "spiculation"} & set(finding.descriptors)
+    return "Spiculated nodule." if spiculated else f"{finding.term[:1].upper()}{finding.term[1:]}."
+
+
+def find(pipe: AlignmentPipeline, volume: Volume, anatomy: Anatomy, finding: Finding, *, rows: tuple[int, int] | None = None,
          most: int = 5, callback: Progress | None = None) -> list[Proposal]:
     """Segments that fit a finding, within the side and zone it names, the best first; empty when the encoder sees none.
 
-    Args:
-        sentence: the finding said plainly, as the encoder was taught it.
+    Raises:
+        UnsuitableInputError: the encoder was never taught this finding, or the slices show no lung.
     """
+    sentence = plain_sentence(pipe, finding)
     heat = heat_maps(pipe, volume, anatomy, [sentence], rows=rows, callback=callback)[0]
     allowed = zone_region(anatomy, volume, finding.side, finding.zone)
     proposals = []

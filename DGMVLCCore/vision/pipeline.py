@@ -139,9 +139,13 @@ class AlignmentPipeline:
             return [float(value) for value in self.model.logit(texts @ vector, 1).sigmoid()]
 
     def explain(self, volume: Volume, anatomy: Anatomy, mask: np.ndarray) -> list[Match]:
-        """Every finding the encoder knows, and clear lung, the best fitting first."""
+        """Every finding the encoder knows, and clear lung, the best fitting a region first."""
+        return self.rank(self.region_vector(volume, anatomy, mask))
+
+    def rank(self, vector: Tensor) -> list[Match]:
+        """The same for a region's vector that is already there."""
         asked = [(term, f"{term[:1].upper()}{term[1:]}.") for term in self.findings] + [("clear lung", "Clear lung.")]
-        values = self.agreement(volume, anatomy, mask, [sentence for _, sentence in asked])
+        values = self.agreement_of(vector, [sentence for _, sentence in asked])
         matches = [Match(term, sentence, value) for (term, sentence), value in zip(asked, values)]
         return sorted(matches, key=lambda match: -match.agreement)
 
