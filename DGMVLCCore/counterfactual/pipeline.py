@@ -67,9 +67,8 @@ class CounterfactualPipeline:
         encoder = encoder or LanguageEncoder()
         alignment = alignment or AlignmentPipeline.from_pretrained(encoder=encoder)
         trained_with = model.config["vision_sha256"]
-        if trained_with and trained_with != alignment.weights_sha256:
-            raise WeightsError(f"The weights in {folder} were trained with another dual encoder ({trained_with[:12]}…) than {alignment.weights} "
-                               f"({alignment.weights_sha256[:12]}…); give both from one release.")
+        if trained_with and trained_with != alignment.model.scan_sha256():
+            raise WeightsError(f"The weights in {folder} were trained with another dual encoder than {alignment.weights}; give both from one release.")
         return cls(model, encoder, sha256, folder.name, alignment)
 
     def save_pretrained(self, path: str | Path) -> None:

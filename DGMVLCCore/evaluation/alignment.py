@@ -146,10 +146,10 @@ def proposals(pipe: AlignmentPipeline, found: list[Case], placed: bool) -> list[
         lesion, side = case.lesion, case.lesion.side if placed else None
         said = Finding(lesion.term, "present", side, None, lesion.size_mm if placed and lesion.term in SIZED else None, (), (0, 0), "", "")
         truth = lesion.mask & case.anatomy.lungs
-        regions = find(pipe, case.scan, case.anatomy, said)
-        ious = [float((p.mask & truth).sum() / (p.mask | truth).sum()) for p in regions[:3]] or [0.0]
-        inside = [bool((p.mask & truth).sum() > 0.5 * min(p.mask.sum(), truth.sum())) for p in regions[:3]] or [False]
         heat = heat_maps(pipe, case.scan, case.anatomy, [present_prompt(lesion.term)])[0]
+        regions = find(pipe, case.scan, case.anatomy, said, heat=heat, most=3)
+        ious = [float((p.mask & truth).sum() / (p.mask | truth).sum()) for p in regions] or [0.0]
+        inside = [bool((p.mask & truth).sum() > 0.5 * min(p.mask.sum(), truth.sum())) for p in regions] or [False]
         rows.append({"patient": case.patient, "kind": lesion.kind, "size_mm": round(lesion.size_mm, 1), "hit1": inside[0], "hit3": any(inside),
                      "iou1": ious[0], "pointing": bool(truth.ravel()[heat.argmax()]), "regions": len(regions)})
     return rows

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.models.denoiser import PATCH, Conditions, Denoiser
 from DGMVLCCore.simulation.phrases import TERMS
 from DGMVLCCore.training.examples import Example, ExampleMaker, PhraseBank
@@ -57,7 +56,7 @@ class DenoisingTrainer(Trainer):
     def build(self) -> Denoiser:
         """A new network, or one to begin with; what an older one lacks starts as the identity."""
         recipe = self.recipe
-        seen = {"scan_dim": EMBEDDING, "vision_sha256": check_weights(Path(recipe.vision))} if recipe.vision else {}
+        seen = {"scan_dim": EMBEDDING, "vision_sha256": DualEncoder.from_pretrained(recipe.vision).scan_sha256()} if recipe.vision else {}
         if recipe.start_from:
             return Denoiser.from_pretrained(recipe.start_from, torch_dtype=torch.float32, low_cpu_mem_usage=False, **seen)
         # By keyword: the configuration records only what is named.

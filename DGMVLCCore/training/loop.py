@@ -70,7 +70,9 @@ class Trainer:
         self.accelerator = Accelerator(mixed_precision="bf16" if _has_bf16() else "no")
         torch.manual_seed(recipe.seed + self.accelerator.process_index)
         model = self.build().to(self.accelerator.device).train()
-        optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, betas=(0.9, 0.99),
+        for name, value in model.named_parameters():
+            value.requires_grad_(not name.startswith(recipe.frozen) if recipe.frozen else True)
+        optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], recipe.learning_rate, betas=(0.9, 0.99),
                                       weight_decay=recipe.weight_decay)
         self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
         self.average = Average(self.accelerator.unwrap_model(self.model), recipe.ema)

@@ -153,11 +153,11 @@ class PairMaker(ExampleMaker):
             yield stacked | self.sentences(pairs, rng)
 
     def sentences(self, pairs: list[Pair], rng: np.random.Generator) -> Example:
-        """A true sentence for each look where the bank has one, more from the bank, and which is true of which."""
+        """For each finding a sentence that states and one that denies it, more from the bank, and which is true of which."""
         chosen = {int(i) for i in rng.choice(len(self.bank.phrases), min(EXTRA_PHRASES, len(self.bank.phrases)), replace=False) + 1}
         for pair in pairs:
             if pair.lesion is not None:
-                chosen.add(self.bank.choose(pair.lesion, True, rng))
+                chosen |= {self.bank.choose(pair.lesion, present, rng) for present in (True, False)}
         numbers = sorted(chosen - {0})
         said = [self.bank.phrases[i - 1] for i in numbers]
         return {"text": np.array(numbers), "verdict": np.array([[verdict(phrase, pair.lesion, pair.about) for phrase in said] for pair in pairs], np.int8),

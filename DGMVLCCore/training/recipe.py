@@ -21,6 +21,7 @@ class Recipe:
         minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that is given).
         batch: slices of 128x128 a step; nodule batches (48x48) hold four times as many.
         vision: folder of a trained dual encoder whose scan embedding conditions the denoiser; none when empty.
+        frozen: beginnings of the names of weights that stay as they are.
         grounding: weight of the loss that asks the full-grid attention to name the lesion's cells.
     """
 
@@ -47,6 +48,7 @@ class Recipe:
     anatomy: bool = True
     start_from: str = ""
     vision: str = ""
+    frozen: tuple[str, ...] = ()
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -71,4 +73,5 @@ def load_recipe(path: Path, **overrides: object) -> Recipe:
         raise UsageError(f"The recipe's task is {fields['task']!r}; it must be one of {', '.join(TASKS)}.")
     if "widths" in fields:
         fields["widths"] = tuple(fields["widths"])
+    fields["frozen"] = tuple(fields.get("frozen", ()))
     return Recipe(**fields)

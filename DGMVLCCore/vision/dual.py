@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,7 @@ from DGMVLCCore.models.denoiser import ANATOMY_CHANNELS, PATCH, Conditions, ResB
 
 EMBEDDING = 64
 UNKNOWN_PLACE = -1.0
+SCAN_PARTS = ("vision.", "region_head.")
 
 
 @dataclass
@@ -131,6 +133,14 @@ class DualEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def logit(self, cosine: Tensor, kind: int) -> Tensor:
         """Cosine -> logit of “they belong together”; kind 0 = cells, 1 = regions."""
         return self.log_scale[kind].exp() * cosine + self.bias[kind]
+
+    def scan_sha256(self) -> str:
+        """Hash of the weights behind `scan_embedding`, in fp16; a generator names the one it was trained with."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.state_dict().items()):
+            if name.startswith(SCAN_PARTS):
+                digest.update(name.encode() + value.detach().half().cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     @torch.no_grad()
     def scan_embedding(self, cond: Conditions) -> Tensor:

@@ -140,19 +140,22 @@ def plain_sentence(pipe: AlignmentPipeline, finding: Finding) -> str:
 
 
 def find(pipe: AlignmentPipeline, volume: Volume, anatomy: Anatomy, finding: Finding, *, rows: tuple[int, int] | None = None,
-         most: int = 5, callback: Progress | None = None) -> list[Proposal]:
+         heat: np.ndarray | None = None, most: int = 5, callback: Progress | None = None) -> list[Proposal]:
     """Segments that fit a finding, within the side and zone it names, the best first; empty when the encoder sees none.
+
+    Args:
+        rows: canonical slices [first, last) to look at. heat: the finding's map, when it is there already. most: proposals at most.
 
     Raises:
         UnsuitableInputError: the encoder was never taught this finding, or the slices show no lung.
     """
     sentence = plain_sentence(pipe, finding)
-    heat = heat_maps(pipe, volume, anatomy, [sentence], rows=rows, callback=callback)[0]
+    heat = heat_maps(pipe, volume, anatomy, [sentence], rows=rows, callback=callback)[0] if heat is None else heat
     allowed = zone_region(anatomy, volume, finding.side, finding.zone)
-    proposals = []
+    scored = []
     for blob, peak in segments(heat, allowed):
         mask = _grow_back(blob, volume, anatomy, finding.term)
         location = locate(mask, anatomy, volume)
-        agreement = pipe.agreement(volume, anatomy, mask, [sentence])[0]
-        proposals.append(Proposal(mask, peak * size_fit(finding.size_mm, location.diameter_mm), agreement, location))
-    return sorted(proposals, key=lambda proposal: -proposal.score)[:most]
+        scored.append((peak * size_fit(finding.size_mm, location.diameter_mm), mask, location))
+    best = sorted(scored, key=lambda row: -row[0])[:most]
+    return [Proposal(mask, score, pipe.agreement(volume, anatomy, mask, [sentence])[0], location) for score, mask, location in best]
