@@ -14,7 +14,7 @@ import numpy as np
 from DGMVLCCore.anatomy.masks import lesion_region, share_near
 from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.attention.reading import attention_map
-from DGMVLCCore.counterfactual.agreement import agreement_of
+from DGMVLCCore.counterfactual.agreement import agreement_of, refuse_opposed
 from DGMVLCCore.counterfactual.evidence import presence_evidence
 from DGMVLCCore.counterfactual.gates import quality_gates
 from DGMVLCCore.counterfactual.memory import ScanMemory, file_facts
@@ -272,7 +272,9 @@ def run_counterfactual(request: Request, progress: Progress | None = None, pipe:
                       slices=request.slices, callback=tell)
     result.attention = attention
     if result.mask.any() and source != target:
-        result.agreement = agreement_of(pipe.alignment, result, anatomy) if pipe.alignment else None
+        if pipe.alignment is not None:
+            result.agreement = agreement_of(pipe.alignment, result, anatomy)
+            refuse_opposed(result.agreement)
         result.gates = quality_gates(result, anatomy)
     result.settings |= {"region": origin, "evidence": evidence, "clinical": request.clinical, "anatomy": anatomy.origin}
     tell("writing", 0.0)
