@@ -9,7 +9,7 @@ from DGMVLCCore.language.vocabulary import load_vocabulary
 
 LARGE_BY_NAME = ("lymphadenopathy", "cardiomegaly")  # “enlarged” names these, it tells no change
 SAME_MM = 1.0  # two sizes that differ by less are called unchanged
-MORE = r"(?:increas(?:e|ed|es|ing)|enlarg(?:ed|ing|ement|es)|grown|growing|growth|grew|wors(?:e|ened|ening)|progress(?:ed|ion|ive|ing|es)|larger|bigger|" \
+MORE = r"(?:increas(?:e|ed|es|ing)|enlarg(?:ed|ing|ement|es)|grown|growing|growth|wors(?:e|ened|ening)|progress(?:ed|ion|ive|ing|es)|larger|bigger|" \
        r"more (?:prominent|extensive|conspicuous|pronounced|confluent)|expanded)"
 LESS = r"(?:decreas(?:e|ed|es|ing)|smaller|reduced|reduction|improv(?:ed|ing|ement|es)|regress(?:ed|ion|ing)|shrunk(?:en)?|shrinking|shrinkage|diminished|" \
        r"less (?:prominent|extensive|conspicuous|pronounced)|resolving|(?:partial(?:ly)?|nearly|near|almost|incompletely|mostly|largely)[\s-]+(?:complete(?:ly)?\s+)?(?:resol\w+|cleared|clearing))"
@@ -18,7 +18,7 @@ CUES = re.compile(
     rf"(?P<unchanged>\b(?:no|without|not|n't)\s+(?:{DEGREE}\s+)*(?:changed?|difference|{MORE}|{LESS})\b|\b(?:unchanged|stable|stability|static|persist(?:s|ent|ing)?|"
     r"similar(?: in (?:size|appearance|extent))?(?=\s+(?:to|compared|as)|\s*[.,;]|$)|again (?:seen|noted|demonstrated|identified)|remains?\b(?!\s+(?:of|suspicious))|redemonstrat\w+|re-demonstrat\w+))"
     rf"|(?P<decreased>\b{LESS}\b)|(?P<increased>\b{MORE}\b)"
-    r"|(?P<new>\b(?:new(?:ly)?(?: developed| appeared)?|(?:interval )?(?:development|appearance) of|has developed|have developed|not (?:seen|present) (?:previously|on (?:the )?prior)"
+    r"|(?P<new>\b(?:new(?:ly)?(?: developed| appeared)?|(?:interval )?development of|interval appearance of|has developed|have developed|not (?:seen|present) (?:previously|on (?:the )?prior)"
     r"|previously (?:not (?:seen|present)|absent)|not previously (?:seen|present))(?!\w))", re.IGNORECASE)
 GONE = re.compile(r"\b(?:resolved|resolution|no longer|disappear\w+|cleared|clearance|vanished|gone|resorbed|interval clearing)\b", re.IGNORECASE)
 # “Increased density”, “enlarged heart”, “growth rate”, “progressive disease” say nothing of time or of the finding.
@@ -29,6 +29,9 @@ BLOCK = re.compile(r"[;:.,()]|\b(?:and|or|but|with|while|whereas|is|are|was|were
 BLOCK_OF = re.compile(r"[;:,]|\b(?:but|while|whereas|which|is|are|has|have)\b", re.IGNORECASE)
 OF = re.compile(r"\s*(?:in|of)\b", re.IGNORECASE)
 TURNED = re.compile(r";|\b(?:but|however|while|whereas|although|there (?:is|are)|except|without|no)\b", re.IGNORECASE)
+COMPARED = ("larger", "smaller", "bigger")  # before a noun they compare findings with one another
+THAN = re.compile(r"\s*(?:than|compared|in (?:size|extent)|since)\b", re.IGNORECASE)
+ENDS = re.compile(r"\s*(?:[.,;)]|$|(?:from|since|compared|in|when|over|and|with|relative|to|as|than|by|following|after|on|at|now|markedly|slightly)\b)", re.IGNORECASE)
 LISTED = re.compile(r"\s*(?:,|and|or|,\s*and|&|/)\s*(?:(?:left|right|bilateral|adjacent|associated|small|mild|the)\s+){0,2}", re.IGNORECASE)
 PLURAL = re.compile(r"\b(?:are|have|both|all|were)\b[^.;]{0,20}$", re.IGNORECASE)
 
@@ -36,11 +39,13 @@ PLURAL = re.compile(r"\b(?:are|have|both|all|were)\b[^.;]{0,20}$", re.IGNORECASE
 def _target(sentence: str, cue: re.Match[str], spans: list[tuple[int, int]]) -> list[int]:
     """The wordings a cue speaks of: the one it qualifies, else the last before it with those listed beside that."""
     after = next((i for i, (first, _) in enumerate(spans) if first >= cue.end()), None)
-    inside = next((i for i, (first, last) in enumerate(spans) if first <= cue.start() < last), None)
+    inside = next((i for i, (first, last) in enumerate(spans) if first < cue.end() and cue.start() < last), None)
     before = max((i for i, (_, last) in enumerate(spans) if last <= cue.start()), default=None)
     if inside is not None:
         return []
     predicate = before is not None and VERB.search(sentence[spans[before][1]:cue.start()]) and not re.search(r"[;,]", sentence[spans[before][1]:cue.start()])
+    if cue.group().lower() in COMPARED and not predicate and not THAN.match(sentence, cue.end()):
+        return []
     if after is not None and not predicate:
         between = sentence[cue.end():spans[after][0]]
         if not (BLOCK_OF if OF.match(between) else BLOCK).search(between):
@@ -51,6 +56,8 @@ def _target(sentence: str, cue: re.Match[str], spans: list[tuple[int, int]]) -> 
             return out
     if before is None or TURNED.search(sentence, spans[before][1], cue.start()):
         return []
+    if not predicate and cue.lastgroup != "new" and not ENDS.match(sentence, cue.end()):
+        return []  # “…, unchanged lung parenchyma”: the cue qualifies something else
     out = [before]
     plural = PLURAL.search(sentence[spans[before][1]:cue.start()])
     while before > 0 and plural and (LISTED.fullmatch(sentence[spans[before - 1][1]:spans[before][0]]) or re.search(r"\bboth\b", plural.group())):

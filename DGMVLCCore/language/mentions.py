@@ -12,11 +12,11 @@ from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
 JOINT = r"\s*(?:and/or|and|or|nor|/|,)\s*(?:(?:left|right|bilateral|small|large)\s+)*"
 # "pleural or pericardial effusion" says the noun once for both.
 ELLIPSIS = re.compile(rf"\b(pleural|pericardial)(?={JOINT}(pleural|pericardial)\s+(?:effusions?|fluid)\b)", re.IGNORECASE)
-LUNG = re.compile(r"\b(?:lungs?|lobes?|lobar|pulmonary|[rl][uml]l|lingula\w*|parenchym\w*|hilum|hilar)\b", re.IGNORECASE)
+LUNG = re.compile(r"\b(?:lungs?|hemithora\w+|lobes?|lobar|pulmonary|[rl][uml]l|lingula\w*|parenchym\w*|hilum|hilar)\b", re.IGNORECASE)
 NODE = r"(?:lymph[\s-]*nodes?|nodes?|lymphnodes?)"
 STATION = r"(?:(?:and|or|/|,|mediastinal|hilar|axillary|sub-?carinal|(?:left|right|upper|lower|bilateral)(?:-sided)?|(?:para|pre)tracheal|supraclavicular|internal mammary|" \
           r"aorto-?pulmonary|(?:para|pre)-?aortic|precarinal|prevascular|thoracic|retrocrural|intrapulmonary|cardiophrenic|lymph)[\s,/]+)"
-ENLARGED = r"(?:enlarged|enlarging|prominent|bulky|pathologic(?:al(?:ly)?)?(?:\s+enlarged)?|significant|suspicious|abnormal|swollen|necrotic)"
+ENLARGED = r"(?:enlarged|enlarging|prominent|bulky|pathologic(?:al(?:ly)?)?(?:\s+enlarged)?|significant|suspicious|abnormal|swollen|enlargement of|swelling of)"
 # Nodes are a finding when they are called large, wherever that word stands, or measure 10 mm or more.
 BIG_NODES = re.compile(rf"\b{ENLARGED}\s+(?:and\s+)?{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=\s+(?:is|are|was|were|appears?)\s+(?:\w+\s+){{0,2}}?enlarged\b)"
                        rf"|\bno\s+{STATION}*{NODE}\b", re.IGNORECASE)

@@ -11,14 +11,17 @@ from DGMVLCCore.language.counts import count
 from DGMVLCCore.language.descriptors import descriptors
 from DGMVLCCore.language.english import check_english, cleaned
 from DGMVLCCore.language.findings import Finding
-from DGMVLCCore.language.mentions import Mention, mentions
+from DGMVLCCore.language.mentions import MASSLIKE, Mention, mentions
 from DGMVLCCore.language.places import assign_places
 from DGMVLCCore.language.presence import DENIED, clause, presence
 from DGMVLCCore.language.sentences import sentences
 from DGMVLCCore.language.sizes import assign_sizes, sizes
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
-IT = re.compile(r"\b(?:it|this|these|they|largest|biggest|larger|dominant|lesion|measur\w+|diameter|size)\b", re.IGNORECASE)
+IT = re.compile(r"^\W*(?:it|this|these|they|size|(?:maximum |maximal )?diameter|measur\w+|the (?:larger|lesion|former|latter))\b|\b(?:largest|biggest|dominant|which measures?)\b",
+                re.IGNORECASE)
+THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$", re.IGNORECASE)
+MIDLINE = ("lymphadenopathy", "pericardial effusion", "cardiomegaly", "pneumomediastinum", "hernia", "aneurysm", "pulmonary edema")
 ARROWS = re.compile(r"\([^()]*\b(?:arrow\w*|asterisks?|circles?)\b[^()]*\)", re.IGNORECASE)
 OTHER = re.compile(r"\b(?:new|other|additional|further|more|larger|enlarging|suspicious|remaining)\s+(?:[\w-]+\s+)?$", re.IGNORECASE)
 
@@ -54,7 +57,7 @@ def _read(offset: int, original: str) -> list[Finding]:
     spans = [(m.start, m.end) for m in named]
     clauses = [clause(sentence, *span) for span in spans]
     said = _named_again(sentence, named, [presence(sentence, *span, [o for o in spans if o != span]) for span in spans])
-    places = assign_places(sentence, spans, clauses, [p == "absent" for p in said])
+    places = assign_places(sentence, spans, clauses, [p == "absent" for p in said], [m.term in MIDLINE for m in named])
     sized = [i for i, m in enumerate(named) if m.term in load_vocabulary().sized and said[i] != "absent"]
     lengths = dict(zip(sized, assign_sizes(sentence, [spans[i] for i in sized], [clauses[i] for i in sized])))
     changes = assign_changes(sentence, spans, clauses, said, [m.term for m in named])
@@ -78,6 +81,15 @@ def _later(found: list[Finding], sentence: str) -> None:
         found[-1] = replace(found[-1], size_mm=measured[0][2])
     if found[-1].change is None and (change := alone(sentence)):
         found[-1] = replace(found[-1], change=change)
+
+
+def _about_the_mass(found: list[Finding], new: list[Finding]) -> list[Finding]:
+    """“The mass …” behind a mass outside the lung is that one again."""
+    before = [f for f in (*found, *new) if f.term == "extrapulmonary mass"]
+    if not before or any(f.term in MASSLIKE for f in found):
+        return new
+    return [replace(f, term="extrapulmonary mass", side=before[0].side, zone=before[0].zone, lobe=before[0].lobe)
+            if f.term in MASSLIKE and THE_MASS.search(f.sentence[:max(0, f.sentence.find(f.text))]) else f for f in new]
 
 
 def _contradicted(found: list[Finding]) -> list[Finding]:
@@ -114,7 +126,7 @@ def parse_report(report: str) -> list[Finding]:
         new = _read(offset, sentence)
         if not new:
             _later(found, sentence)
-        for finding in new:
+        for finding in _about_the_mass(found, new):
             earlier = next((i for i, other in enumerate(found) if _same(other, finding)), None)
             if earlier is None:
                 found.append(finding)

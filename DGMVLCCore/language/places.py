@@ -25,6 +25,9 @@ JOINED = re.compile(rf"\s*{LINK}?\s*(?:(?:the|an?|some|adjacent|associated|overl
                     r"extensive|moderate|large|multiple|subpleural|traction|compressive|passive|\d+(?:[.,]\d+)?|mm|cm)\s+)*", re.IGNORECASE)
 BREAK = re.compile(r"[;:]|\b(?:with|and|or|of|in|at|which|is|are|was|were|there|showing|shows|demonstrates?|"
                    r"within|by|from|to|on|making|causing|forming)\b|,", re.IGNORECASE)
+PART_OF = re.compile(r"\b(?:areas?|foci|focus|patch(?:es)?|bands?|amounts?|degrees?|components?) of\b", re.IGNORECASE)
+COUNTED = re.compile(r"\b(?:multiple|several|an?|some|the|\d+)\b", re.IGNORECASE)  # “bilateral effusions and multiple nodules”
+VERB = re.compile(r"\b(?:is|are|was|were|has|have|causing|show\w*|extend\w*|displac\w*|compress\w*|shift\w*)\b", re.IGNORECASE)
 SMALL = re.compile(r"\b(?:small|moderate|large|trace|tiny)\b", re.IGNORECASE)
 INHERITS = re.compile(r"^\s*(?:with|and an?)\b|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent with|compatible with|in keeping with|representing|suggest\w+(?: of)?|suspicious for|"
                       r"concerning for|(?:may|might|could) (?:represent|reflect|be))(?:\s+[\w-]+){0,2}\s*$", re.IGNORECASE)
@@ -72,8 +75,8 @@ def _place(group: list[re.Match[str]]) -> Place:
     sides, zones, lobes = (set().union(*parts) for parts in zip(*map(_atom, group)))
     side = "bilateral" if {"left", "right"} <= sides else next(iter(sides), None)
     lobe = next(iter(lobes)) if len(lobes) == 1 and len(zones) == 1 else None
-    if lobe == "middle" and side is None:
-        side = "right"
+    if "middle" in lobes and not any(atom["side"] for atom in group):
+        side = "bilateral" if side == "left" else side or "right"
     return Place(group[0].start(), group[-1].end(), side, next(iter(zones)) if len(zones) == 1 else None, lobe)
 
 
@@ -95,7 +98,7 @@ def _continues(sentence: str, last: re.Match[str], match: re.Match[str], mention
     gap = sentence[last.end():match.start()]
     if GREATER.fullmatch(gap):
         return True
-    if not FILLER.fullmatch(gap):
+    if not FILLER.fullmatch(gap) or (last["both"] and match["side"]):
         return False
     if SMALL.search(gap) and (any(0 <= last.start() - end < 20 for _, end in mentions) or not re.search(r"\band\b", gap)):
         return False
@@ -108,7 +111,7 @@ def _continues(sentence: str, last: re.Match[str], match: re.Match[str], mention
 
 def _close(sentence: str, place: Place, start: int) -> bool:
     """True when the place stands directly before a wording (“left lower lobe nodule”)."""
-    return place.end <= start and not BREAK.search(re.sub(rf"^\s*(?:{NOUN})\b", "", sentence[place.end:start]))
+    return place.end <= start and not BREAK.search(PART_OF.sub(" ", re.sub(rf"^\s*(?:{NOUN})\b", "", sentence[place.end:start])))
 
 
 def _touched(sentence: str, end: int, place: Place) -> bool:
@@ -125,13 +128,29 @@ def _around(sentence: str, found: list[Place], mentions: list[tuple[int, int]], 
     close = [p for p in found if begin <= p.start and _close(sentence, p, first)]
     late = [p for p in found if last <= p.start and p.end <= until and p.start < clauses[i][1] and ";" not in sentence[last:p.start]
             and (is_last or not _close(sentence, p, until)) and not _touched(sentence, last, p)]
+    if close and late and re.search(r"\band\b", sentence[last:late[0].start]):
+        late = []
     return close, late
 
 
-def assign_places(sentence: str, mentions: list[tuple[int, int]], clauses: list[tuple[int, int]], absent: list[bool]) -> list[Place | None]:
+def _listed(sentence: str, late: list[Place]) -> Place | None:
+    """The first place behind a wording, with those that “and” adds to it (“in the right main artery and in a left branch”)."""
+    if not late:
+        return None
+    place = late[0]
+    for other in late[1:]:
+        if not re.fullmatch(r"[^.;:]{0,40}(?:\band\b|&)[^.;:,]{0,30}", sentence[place.end:other.start]) or VERB.search(sentence[place.end:other.start]):
+            break
+        side = place.side if place.side == other.side else "bilateral" if place.side and other.side else place.side or other.side
+        place = Place(place.start, other.end, side, place.zone if place.zone == other.zone else None, place.lobe if place.lobe == other.lobe else None)
+    return place
+
+
+def assign_places(sentence: str, mentions: list[tuple[int, int]], clauses: list[tuple[int, int]], absent: list[bool],
+                  midline: list[bool]) -> list[Place | None]:
     """Place of every wording: what stands directly before it, else after it, else before its clause's start.
 
-    Findings joined by “and” or “with” share a place; what is absent takes none from far away.
+    Findings joined by “and” or “with” share a place, but not those of the midline; what is absent takes none from far away.
     """
     found = places(sentence, mentions)
     own: list[Place | None] = []
@@ -139,8 +158,9 @@ def assign_places(sentence: str, mentions: list[tuple[int, int]], clauses: list[
     used: set[int] = set()
     for i in range(len(mentions)):
         close, late = _around(sentence, found, mentions, clauses, i)
-        own.append(_join(close[-1] if close else None, late[0] if late else None))
-        after.append(late[0] if late else None)
+        behind = _listed(sentence, late)
+        own.append(_join(close[-1] if close else None, behind))
+        after.append(behind)
         used |= {found.index(p) for p in (*close, *late[:1])}
     for i in range(len(mentions) - 2, -1, -1):  # "X and Y in the left lung"
         gap = sentence[mentions[i][1]:mentions[i + 1][0]]
@@ -150,7 +170,9 @@ def assign_places(sentence: str, mentions: list[tuple[int, int]], clauses: list[
         gap = sentence[mentions[i - 1][1]:first] if i else ""
         fronted = [p for k, p in enumerate(found) if p.end <= first and k not in used and ";" not in sentence[p.end:first]
                    and (not absent[i] or HEADED.match(sentence[p.end:first]))]
-        if own[i] is None and i and own[i - 1] and absent[i] == absent[i - 1] and JOINED.fullmatch(gap):
+        if midline[i] and own[i] is None and not fronted:
+            continue
+        if own[i] is None and i and own[i - 1] and absent[i] == absent[i - 1] and JOINED.fullmatch(gap) and not COUNTED.search(gap):
             own[i] = own[i - 1]  # "bilateral X and Y"
         elif own[i] is None and fronted:
             own[i] = fronted[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 SKIPPED = ("(?:reason|indications?)(?: for (?:the )?(?:exam(?:ination)?|study|scan))?|clinical (?:history|information|indications?|details|data|question|background|"
-           "notes?)|clinical|history|hx|background|techniques?|comparisons?|prior (?:stud(?:y|ies)|exams?)|protocol|procedure|exam(?:ination)?|scan|contrast|"
+           "notes?)|clinical|history|hx|background|techniques?|comparisons?|prior (?:stud(?:y|ies)|exams?)|protocol|procedure|exam(?:ination)?|contrast|"
            "request|recommendations?|follow-up|dose|ctdi|dlp|diagnosis at referral|past medical history|pmh")
 READ = ("findings?|impressions?|conclusions?|opinion|summary|reports?|interpretation|results?|lungs?(?: and airways| parenchyma)?|airways?|pleurae?|"
         "pleural (?:spaces?|cavity)|mediastinum|hila|nodes|lymph nodes|heart|cardiac|vessels|vasculature|chest|chest wall|bones?|osseous|(?:left|right) lung|"
@@ -18,6 +18,7 @@ ITEM = re.compile(r"[-*•–]\s|\(?\d{1,2}[.)]\s")
 SHORT_LINE = 45  # characters; a shorter line was not broken for want of room
 # A line that ends so goes on in the next one even when that begins with a capital (“… in the / RUL”).
 GOES_ON = re.compile(r"(?:,|-|\b(?:the|an?|of|in|at|on|to|and|or|with|without|no|from|by|for|is|are|was|were|left|right|measuring|upper|middle|lower))\s*$", re.IGNORECASE)
+BEGINS = re.compile(r"(?:^|[.;:!?\n]\s*)$")
 BLANK = re.compile(r"\n[^\S\n]*\n")
 
 LONGEST = 1500
@@ -29,7 +30,7 @@ def _sections(report: str) -> list[tuple[int, int]]:
     Where no later heading says that findings begin, a skipped section ends with its paragraph.
     """
     ranges, start, reading = [], 0, True
-    headings = list(HEADING.finditer(report))
+    headings = [h for h in HEADING.finditer(report) if h.group().isupper() or BEGINS.search(report[max(0, h.start() - 9):h.start()])]
     last_read = max((h.start() for h in headings if h["read"] or h["read_line"]), default=-1)
     for i, heading in enumerate(headings):
         if reading:
