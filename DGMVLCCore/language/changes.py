@@ -31,7 +31,7 @@ OF = re.compile(r"\s*(?:in|of)\b", re.IGNORECASE)
 TURNED = re.compile(r";|\b(?:but|however|while|whereas|although|there (?:is|are)|except|without|no)\b", re.IGNORECASE)
 COMPARED = ("larger", "smaller", "bigger")  # before a noun they compare findings with one another
 THAN = re.compile(r"\s*(?:than|compared|in (?:size|extent)|since)\b", re.IGNORECASE)
-ENDS = re.compile(r"\s*(?:[.,;)]|$|(?:from|since|compared|in|when|over|and|with|relative|to|as|than|by|following|after|on|at|now|markedly|slightly)\b)", re.IGNORECASE)
+ENDS = re.compile(r"\s*(?:[.,;)]|$|(?:from|since|compared|in|when|over|and|with|relative|to|as|than|by|x|for|again|bilateral(?:ly)?|following|after|on|at|now|markedly|slightly)\b)", re.IGNORECASE)
 LISTED = re.compile(r"\s*(?:,|and|or|,\s*and|&|/)\s*(?:(?:left|right|bilateral|adjacent|associated|small|mild|the)\s+){0,2}", re.IGNORECASE)
 PLURAL = re.compile(r"\b(?:are|have|both|all|were)\b[^.;]{0,20}$", re.IGNORECASE)
 
@@ -47,7 +47,7 @@ def _target(sentence: str, cue: re.Match[str], spans: list[tuple[int, int]]) -> 
     if cue.group().lower() in COMPARED and not predicate and not THAN.match(sentence, cue.end()):
         return []
     if after is not None and not predicate:
-        between = sentence[cue.end():spans[after][0]]
+        between = sentence[cue.end():spans[after][0]].removeprefix(":")
         if not (BLOCK_OF if OF.match(between) else BLOCK).search(between):
             out = [after]
             while after + 1 < len(spans) and re.fullmatch(r"\s*(?:and|&|/)\s*", sentence[spans[after][1]:spans[after + 1][0]]):

@@ -19,7 +19,7 @@ STATION = r"(?:(?:and|or|/|,|mediastinal|hilar|axillary|sub-?carinal|(?:left|rig
 ENLARGED = r"(?:enlarged|enlarging|prominent|bulky|pathologic(?:al(?:ly)?)?(?:\s+enlarged)?|significant|suspicious|abnormal|swollen|enlargement of|swelling of)"
 # Nodes are a finding when they are called large, wherever that word stands, or measure 10 mm or more.
 BIG_NODES = re.compile(rf"\b{ENLARGED}\s+(?:and\s+)?{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=\s+(?:is|are|was|were|appears?)\s+(?:\w+\s+){{0,2}}?enlarged\b)"
-                       rf"|\bno\s+{STATION}*{NODE}\b", re.IGNORECASE)
+                       rf"|\bno\s+{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{{0,60}}\bnot\s+(?:\w+\s+)?enlarged\b)|\b(?:no|mediastinal|hilar|axillary|bulky|significant)\s+lad\b", re.IGNORECASE)
 NODES = re.compile(rf"\b(?:{STATION}){{0,6}}{NODE}\b", re.IGNORECASE)
 LARGE_NODE_MM = 10.0
 BIG_HEART = re.compile(r"\b(?:heart(?:\s+size)?|cardiac (?:size|silhouette))(?=\s+(?:is|was|appears?|remains?|not)?\s*(?:\w+\s+){0,2}?enlarged\b)", re.IGNORECASE)
@@ -64,6 +64,8 @@ def _not_a_finding(sentence: str, start: int, end: int) -> bool:
     single = re.sub(r"(?:ies|(?<!s)s)$", lambda m: "y" if m.group() == "ies" else "", wording)
     if (before and before[-1] in load_vocabulary().not_findings.get(single, ())) or is_past(sentence, start):
         return True
+    if re.match(r"[\s-]?like\b", sentence[end:], re.IGNORECASE):
+        return True
     return single == "mass" and re.match(r"\s+effect", sentence[end:], re.IGNORECASE) is not None
 
 
@@ -88,14 +90,17 @@ def mentions(sentence: str) -> list[Mention]:
 
 def _elsewhere(sentence: str, mention: Mention, found: list[Mention]) -> str | None:
     """The words around a mass that put it outside the lung; None when some put it inside, or none say."""
+    elsewhere = load_vocabulary().elsewhere
     low = max([m.end for m in found if m.end <= mention.start], default=0)
     high = min([m.start for m in found if m.start >= mention.end], default=len(sentence))
+    subject = re.match(rf"\W*(?:the\s+)?(?:[\w-]+\s+)?{elsewhere.pattern}(?:\s+\w+)?\s*(?::|\b(?:shows?|contains?|demonstrates?|has|have|reveals?|with)\b)", sentence, re.IGNORECASE)
     premodifiers = " ".join(re.split(r"[,;:()]|\b(?:and|or|with|of|in)\b", sentence[low:mention.start])[-1].split()[-4:])
-    elsewhere = load_vocabulary().elsewhere
     if LUNG.search(premodifiers) or LUNG.search(sentence[mention.start:mention.end]):
         return None
     if elsewhere.search(premodifiers):
         return premodifiers
+    if subject and subject.end() <= mention.start and not LUNG.search(sentence[:mention.start]):
+        return subject.group()
     after = sentence[mention.end:high]
     where = re.search(rf"\b(?:in|of|within|at|from|involving|(?:an|pos)terior to)\s+(?:[\w-]+\s+){{0,4}}?{elsewhere.pattern}", after, re.IGNORECASE)
     return where.group() if where is not None and LUNG.search(after[:where.end()]) is None else None

@@ -24,10 +24,13 @@ LINK = (r"(?:,|and|or|and/or|with|,\s*and|/|&|associated with|,\s*with|versus|vs
 JOINED = re.compile(rf"\s*{LINK}?\s*(?:(?:the|an?|some|adjacent|associated|overlying|underlying|mild|small|minimal|patchy|focal|diffuse|new|severe|"
                     r"extensive|moderate|large|multiple|subpleural|traction|compressive|passive|\d+(?:[.,]\d+)?|mm|cm)\s+)*", re.IGNORECASE)
 BREAK = re.compile(r"[;:]|\b(?:with|and|or|of|in|at|which|is|are|was|were|there|showing|shows|demonstrates?|"
-                   r"within|by|from|to|on|making|causing|forming)\b|,", re.IGNORECASE)
+                   r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+|suggest\w*|but|no|without|has|have|now|"
+                   r"previously|compatible|consistent|suspicious|possibly|probably)\b|,", re.IGNORECASE)
 PART_OF = re.compile(r"\b(?:areas?|foci|focus|patch(?:es)?|bands?|amounts?|degrees?|components?) of\b", re.IGNORECASE)
 COUNTED = re.compile(r"\b(?:multiple|several|an?|some|the|\d+)\b", re.IGNORECASE)  # “bilateral effusions and multiple nodules”
 VERB = re.compile(r"\b(?:is|are|was|were|has|have|causing|show\w*|extend\w*|displac\w*|compress\w*|shift\w*)\b", re.IGNORECASE)
+WITH = re.compile(r"with\b", re.IGNORECASE)
+ADJACENT = re.compile(r"\s*,?\s*(?:and|with)\s+(?:associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){0,2}", re.IGNORECASE)
 SMALL = re.compile(r"\b(?:small|moderate|large|trace|tiny)\b", re.IGNORECASE)
 INHERITS = re.compile(r"^\s*(?:with|and an?)\b|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent with|compatible with|in keeping with|representing|suggest\w+(?: of)?|suspicious for|"
                       r"concerning for|(?:may|might|could) (?:represent|reflect|be))(?:\s+[\w-]+){0,2}\s*$", re.IGNORECASE)
@@ -126,7 +129,7 @@ def _around(sentence: str, found: list[Place], mentions: list[tuple[int, int]], 
     is_last = i + 1 == len(mentions)
     until = len(sentence) if is_last else mentions[i + 1][0]
     close = [p for p in found if begin <= p.start and _close(sentence, p, first)]
-    late = [p for p in found if last <= p.start and p.end <= until and p.start < clauses[i][1] and ";" not in sentence[last:p.start]
+    late = [p for p in found if last <= p.start and p.end <= until and (p.start < clauses[i][1] or (is_last and WITH.match(sentence, clauses[i][1]))) and ";" not in sentence[last:p.start]
             and (is_last or not _close(sentence, p, until)) and not _touched(sentence, last, p)]
     if close and late and re.search(r"\band\b", sentence[last:late[0].start]):
         late = []
@@ -176,7 +179,8 @@ def assign_places(sentence: str, mentions: list[tuple[int, int]], clauses: list[
             own[i] = own[i - 1]  # "bilateral X and Y"
         elif own[i] is None and fronted:
             own[i] = fronted[-1]
-        elif own[i] is None and not absent[i] and i and own[i - 1] and INHERITS.search(gap):
+        elif own[i] is None and not absent[i] and i and own[i - 1] and (
+                INHERITS.search(gap) or ADJACENT.fullmatch(sentence, max(own[i - 1].end, mentions[i - 1][1]), first)):
             own[i] = own[i - 1]
         elif fronted and own[i] is not None and (SUBJECT.match(sentence[fronted[-1].end:]) or HEADED.match(sentence, fronted[-1].end)):
             own[i] = _join(own[i], fronted[-1])  # "the left lung shows a nodule in the upper lobe"

@@ -27,14 +27,21 @@ SPARED = re.compile(
     r"|\bno longer excluded\b|\bnot only\b|\b(?:not|no) (?:calcified|solid|spiculated)\b|\b(?:cannot|can not|could not|not) (?:be )?(?:excluded?|ruled? out)\b",
     re.IGNORECASE)
 DENIED_AFTER = re.compile(
-    r"^\s*(?:[:\-–=]\s*(?:none|no|nil|absent|negative|not (?:seen|present|identified))\b"
+    r"^[^.;]{0,60}?\bnot (?:pathologically |significantly )?enlarged\b"
+    r"|^\s*(?:[:\-–=]\s*(?:none|no|nil|absent|negative|not (?:seen|present|identified))\b"
     r"|(?:[^,.;:]{0,40}?\s)?(?:(?:is|are|was|were|has been|have been|can be|could be)\s+)?"
     r"(?:not (?:definitely |clearly |pathologically |significantly |abnormally )?(?:enlarged|seen|present|identified|visuali[sz]ed|evident|detected|demonstrated|appreciated|noted|found|observed)"
     r"|absent|no longer (?:seen|present|visible|identified|evident|visuali[sz]ed)|ruled out|(?<!not )(?<!not be )excluded"
     r"|(?:has |have )?(?:completely |fully |now |since |entirely )*(?:resolved|disappeared|cleared|gone|resorbed|vanished))\b)", re.IGNORECASE)
+RESOLVED = re.compile(r"(?:^|\b(?:the|with|and|interval|of|completely|now)\s+|:\s*)resolved\s+(?:[\w-]+\s+){0,3}$", re.IGNORECASE)  # “resolved effusion”
+# “No calcification within the mass” denies nothing of the mass.
+WITHIN = re.compile(r"\b(?:within|in|of|from|around|surrounding|adjacent to|involving)\s+(?:the|this|these)\s+(?:[\w-]+\s+){0,2}$", re.IGNORECASE)
+NO_NOUN = re.compile(r"\W*(?:evidence|signs?|residual|remnants?|recurren\w+|trace|longer|any|further)?\W*", re.IGNORECASE)
 PARTLY = re.compile(r"\b(?:partial(?:ly)?|nearly|almost|incompletely|mostly|largely|not (?:completely |fully )?)\s*(?:completely )?"
                     r"(?:resolved|cleared|disappeared)", re.IGNORECASE)
-DOUBT = _cue("possible", "possibly", "probable", "probably", "likely", "presumed", "presumably", "may represent", "might represent", "could represent",
+# “Probably benign nodule” doubts what it is, not that it is there.
+OF_CAUSE = r"(?:benign|malignant|infectious|inflammatory|post\S*|reactive|metastatic|chronic|old|due|related|secondary|stable|unchanged|neoplastic|granulomatous)\b"
+DOUBT = _cue("possible", rf"(?:possibly|probably|likely|presumably)(?!\s+{OF_CAUSE})", "probable", "presumed", "unlikely", "may represent", "might represent", "could represent",
              "may reflect", "could reflect", "may be", "might be", "could be", "questionable", "question of", "potential(?:ly)?", "tentative(?:ly)?", "suspected", "suspicion (?:of|for)",
              "suspicious (?:of|for)", "suspected of", "(?:can ?not|can't|could not|not possible to|difficult to|unable to) (?:completely |entirely |definitely |definitively |fully )?(?:exclude|rule out)",
              "not exclude", "concern for", "concerning for", "worrisome for", "equivocal", r"versus", r"vs", "rule out", "r/o",
@@ -95,16 +102,18 @@ def presence(sentence: str, start: int, end: int, others: list[tuple[int, int]])
     low, high = clause(sentence, start, end)
     before, after = sentence[low:start], _after(sentence, end, high, others)
     denied = [m.start() for m in DENIED.finditer(SPARED.sub(lambda m: " " * len(m.group()), before))]
+    if denied and (within := WITHIN.search(before)) and (cue := DENIED.search(before, denied[-1])):
+        denied = [] if cue.end() < within.start() and not NO_NOUN.fullmatch(before, cue.end(), within.start()) else denied
     if exception := EXCEPTION.match(before):
         return "absent" if any(at >= exception.end() for at in denied) else "present"
     doubts = [m.start() for m in DOUBT.finditer(before) if not DOUBT_ENDS.search(before[m.end():])]
     if asked := ASKED.search(before):
         doubts.append(asked.start())
     if doubts:
-        return "absent" if any(at < doubts[0] for at in denied) else "uncertain"
+        return "absent" if any(at < doubts[0] and "," not in before[at:doubts[0]] for at in denied) else "uncertain"
     doubt = DOUBT_AFTER.search(after)
     if doubt and not (denied and doubt.group().endswith("?")):
         return "uncertain"
     if DENIED_AFTER.search(after) and not PARTLY.search(after):
         return "absent"
-    return "absent" if denied else "present"
+    return "absent" if denied or (RESOLVED.search(before) and not PARTLY.search(before)) else "present"
