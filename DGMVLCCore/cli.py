@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore import __version__
-from DGMVLCCore.errors import Cancelled, DeviceError, DGMVLCError, OutputError, UnreadableError, UsageError
+from DGMVLCCore.errors import Cancelled, DeviceError, DGMVLCError, OutputError, UnreadableError, UsageError, WeightsError
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
 NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -81,6 +81,23 @@ def _edit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result in the output folder")
 
 
+def _word_commands(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    clinical = add("clinical", "rows of a clinical table as text")
+    clinical.add_argument("-i", "--input", type=Path, required=True, metavar="TABLE", help="CSV or Excel (.xlsx)")
+    clinical.add_argument("--row", metavar="ID", help="one row, by its id column; all rows when left out")
+    prompts = add("prompts", "what can be asked of a report's findings, and what not and why")
+    prompts.add_argument("-r", "--report", type=Path, required=True)
+    prompts.add_argument("--finding", type=int, metavar="N", help="number of the finding in the report, from 1; all when left out")
+    prompts.add_argument("--target", help="free words, e.g. “ground-glass opacity”")
+    prompts.add_argument("--clinical", type=Path, metavar="TABLE", help="CSV or Excel table of clinical data")
+    prompts.add_argument("--row", metavar="ID", help="row of --clinical, by its id column")
+    prompts.add_argument("--weights", type=Path, help="weights folder; default: the shipped weights")
+    for command in (clinical, prompts):
+        command.add_argument("--schema", type=Path, metavar="FILE", help="JSON file that says what the columns mean; default: the shipped one")
+        command.add_argument("--sheet", metavar="NAME", help="sheet of an Excel file; the first when left out")
+    clinical.add_argument("--outcome", action="append", default=[], metavar="NAME", help="an outcome to say all the same (may be repeated)")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """All commands and options."""
     common = argparse.ArgumentParser(add_help=False)
@@ -105,12 +122,14 @@ def build_parser() -> argparse.ArgumentParser:
     edit.add_argument("--mask", type=Path, metavar="SEG", help="segmentation of the region; proposed when left out")
     edit.add_argument("--segment", help="name of the segment in --mask")
     edit.add_argument("--anatomy", type=Path, metavar="SEG", help="lung segmentation; found in the scan when left out")
-    edit.add_argument("--clinical", type=Path, metavar="TABLE", help="CSV table of clinical data")
-    edit.add_argument("--row", metavar="ID", help="row of --clinical, by its first column")
+    edit.add_argument("--clinical", type=Path, metavar="TABLE", help="CSV or Excel table of clinical data")
+    edit.add_argument("--row", metavar="ID", help="row of --clinical, by its id column")
+    edit.add_argument("--schema", type=Path, metavar="FILE", help="JSON file that says what the columns of --clinical mean")
     edit.add_argument("--modality", help="CT, MR or XR when the file does not say")
     _edit_options(edit)
     report = add("report", "what a report says: findings, certainty, side, size")
     report.add_argument("-i", "--input", type=Path, required=True)
+    _word_commands(add)
     anatomy = add("anatomy", "body, lungs and airway of a scan as a segmentation")
     anatomy.add_argument("-i", "--image", type=Path, required=True)
     anatomy.add_argument("-o", "--output", type=Path, required=True, help=".seg.nrrd file")
@@ -168,18 +187,62 @@ def run_edit(args: argparse.Namespace) -> dict[str, Any]:
     if bool(args.clinical) != bool(args.row):
         raise UsageError("--clinical and --row go together: the table and the row in it.")
     if args.clinical:
-        from DGMVLCCore.language.clinical import read_row, row_to_text
+        from DGMVLCCore.language.clinical import read_row, row_text
+        from DGMVLCCore.language.schema import load_schema
 
-        clinical = row_to_text(read_row(args.clinical, args.row))
+        schema = load_schema(args.schema)
+        clinical = row_text(read_row(args.clinical, args.row, schema), schema).text
     return _run_edit(args, _request(args, image=args.image, report_text=_read_text(args.report), finding=args.finding, mask=args.mask,
                                     segment=args.segment, anatomy=args.anatomy, clinical=clinical, modality=args.modality))
 
 
 def run_report(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc report`."""
+    from DGMVLCCore.language.parser import parse_report, report_notes
+
+    text = _read_text(args.input)
+    findings = parse_report(text)
+    return {"findings": [finding.to_dict() for finding in findings], "notes": report_notes(text, findings)}
+
+
+def run_clinical(args: argparse.Namespace) -> dict[str, Any]:
+    """`dgmvlc clinical`."""
+    from DGMVLCCore.language.clinical import table_texts
+    from DGMVLCCore.language.schema import load_schema
+
+    return table_texts(args.input, args.row, load_schema(args.schema), tuple(args.outcome), args.sheet)
+
+
+def run_prompts(args: argparse.Namespace) -> dict[str, Any]:
+    """`dgmvlc prompts`."""
+    from DGMVLCCore.language.pairs import report_pairs
     from DGMVLCCore.language.parser import parse_report
 
-    return {"findings": [finding.to_dict() for finding in parse_report(_read_text(args.input))]}
+    if bool(args.clinical) != bool(args.row):
+        raise UsageError("--clinical and --row go together: the table and the row in it.")
+    findings = parse_report(_read_text(args.report))
+    if args.finding is not None and not 1 <= args.finding <= len(findings):
+        raise UsageError(f"There is no finding {args.finding}; the report names {len(findings)}.")
+    answer: dict[str, Any] = {"findings": report_pairs(findings, args.finding, args.target)}
+    if args.clinical:
+        answer["attributes"] = _attribute_pairs(args)
+    return answer
+
+
+def _attribute_pairs(args: argparse.Namespace) -> list[dict[str, Any]]:
+    from DGMVLCCore._resources import resource
+    from DGMVLCCore.language.clinical import read_row, row_text
+    from DGMVLCCore.language.pairs import attribute_pairs
+    from DGMVLCCore.language.schema import load_schema
+
+    folder = args.weights or resource("weights/dgmvlc-ct")
+    try:
+        taught = tuple(json.loads((folder / "config.json").read_text(encoding="utf-8"))["attributes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{folder} holds no weights of this program (config.json); give their folder.") from error
+    schema = load_schema(args.schema)
+    row = row_text(read_row(args.clinical, args.row, schema, args.sheet), schema)
+    return [pair.to_dict() for pair in attribute_pairs(row.attributes, schema, taught)]
 
 
 def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
@@ -240,7 +303,7 @@ def run_info(args: argparse.Namespace) -> dict[str, Any]:
             "vocabulary": list(load_vocabulary().terms)}
 
 
-COMMANDS: dict[str, Command] = {"demo": run_demo, "counterfactual": run_edit, "report": run_report, "anatomy": run_anatomy,
+COMMANDS: dict[str, Command] = {"demo": run_demo, "counterfactual": run_edit, "report": run_report, "clinical": run_clinical, "prompts": run_prompts, "anatomy": run_anatomy,
                                 "data": run_data, "train": run_train, "info": run_info}
 
 

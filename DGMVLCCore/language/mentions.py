@@ -50,8 +50,9 @@ def _nodes(sentence: str) -> list[Mention]:
     for m in BIG_NODES.finditer(sentence):
         start = m.end() - len(re.sub(r"^no\s+", "", m.group(), flags=re.IGNORECASE))
         found.append(Mention(start, m.end(), "lymphadenopathy", _side(m.group())))
-    for first, last, value in sizes(sentence):
-        near = [m for m in NODES.finditer(sentence) if 0 <= first - m.end() < 40 or 0 <= m.start() - last < 25]
+    named = list(NODES.finditer(sentence))
+    for first, last, value in sizes(sentence) if named else ():
+        near = [m for m in named if 0 <= first - m.end() < 40 or 0 <= m.start() - last < 25]
         if value >= LARGE_NODE_MM and near:
             found.append(Mention(*near[0].span(), "lymphadenopathy", _side(near[0].group())))
     return found

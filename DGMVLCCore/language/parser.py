@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 
 from DGMVLCCore.errors import UnsuitableInputError
@@ -22,6 +23,7 @@ IT = re.compile(r"^\W*(?:it|this|these|they|size|(?:maximum |maximal )?diameter|
                 re.IGNORECASE)
 THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$", re.IGNORECASE)
 MIDLINE = ("lymphadenopathy", "pericardial effusion", "cardiomegaly", "pneumomediastinum", "hernia", "aneurysm", "pulmonary edema")
+NO_UNIT = re.compile(r"\b(?:measur\w+|diameter(?: of)?|size(?: of)?)\s+(?:up to\s+|about\s+|approximately\s+)?\d+(?:[.,]\d+)?(?:\s*[x\u00d7]\s*\d+(?:[.,]\d+)?)*(?![\d.,]*\s*-?\s*(?:mm|cm|millim|centim|x|%|to\b|-|–|\d|ml|hu|suv))", re.IGNORECASE)
 ARROWS = re.compile(r"\([^()]*\b(?:arrow\w*|asterisks?|circles?)\b[^()]*\)", re.IGNORECASE)
 OTHER = re.compile(r"\b(?:new|other|additional|further|more|larger|enlarging|suspicious|remaining)\s+(?:[\w-]+\s+)?$", re.IGNORECASE)
 
@@ -103,6 +105,22 @@ def _contradicted(found: list[Finding]) -> list[Finding]:
             if b.term == a.term and b.presence == "present" and b.sentence != a.sentence and a.side in (None, b.side, "bilateral") and a.zone in (None, b.zone):
                 flagged |= {i, k}
     return [replace(f, contradicted=True) if i in flagged else f for i, f in enumerate(found)]
+
+
+def report_notes(report: str, findings: list[Finding]) -> list[str]:
+    """What the reader of the findings should know: contradictions, sizes without a unit, text that was not read."""
+    notes = []
+    for term in dict.fromkeys(f.term for f in findings if f.contradicted):
+        notes.append(f"The report contradicts itself about “{term}”; both statements are listed.")
+    plain = cleaned(report)
+    for match in NO_UNIT.finditer(plain):
+        notes.append(f"“{match.group().strip()}” has no unit, so it was not read as a size.")
+    other = sum(c.isalpha() and not unicodedata.name(c, "").startswith("LATIN") for c in report if not c.isascii())
+    if other > 3:
+        notes.append(f"{other} letters of another script were not read; only English is.")
+    if not findings:
+        notes.append("No finding of the vocabulary was read; text under indication, history, comparison and technique is not read.")
+    return notes
 
 
 def parse_report(report: str) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 
 def _cue(*parts: str) -> re.Pattern[str]:
@@ -65,14 +66,19 @@ WISH = re.compile(r"(?:^\W*(?:please\s+)?(?:exclude|rule out|r/o|evaluat\w+ for|
                   r"|\b(?:risk|screening|surveillance|evaluation|signs? and symptoms|protocol|window|study|examination) (?:of|for)(?: an?| the)?(?:\s+[\w-]+){0,2})\s*$", re.IGNORECASE)
 
 
+@lru_cache(maxsize=64)
+def _turns(sentence: str) -> list[tuple[int, int]]:
+    return [m.span() for m in TURN.finditer(sentence)]
+
+
 def clause(sentence: str, start: int, end: int) -> tuple[int, int]:
     """The part of a sentence between turning words that holds the wording [start, end)."""
     low, high = 0, len(sentence)
-    for turn in TURN.finditer(sentence):
-        if turn.start() <= start and turn.end() <= start:
-            low = turn.start()
-        elif turn.start() >= end:
-            high = turn.start()
+    for first, last in _turns(sentence):
+        if last <= start:
+            low = first
+        elif first >= end:
+            high = first
             break
     return low, high
 

@@ -13,7 +13,7 @@ READ = ("findings?|impressions?|conclusions?|opinion|summary|reports?|interpreta
 HEADING = re.compile(rf"(?:^|(?<=[\s.;]))(?:(?P<skipped>{SKIPPED})|(?P<read>{READ}))\s*:|^[ \t#*]*(?:(?P<skipped_line>{SKIPPED})|(?P<read_line>{READ}))[ \t*]*$",
                      re.IGNORECASE | re.MULTILINE)
 # A full stop inside a number or after an abbreviation ends no sentence; “? nodule” is a question about what follows.
-END = re.compile(r"(?<=[.!?;])(?<!\bvs\.)(?<!\bapprox\.)(?<!\bdr\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bca\.)(?<!(?<!\w)\?)\s+|\s*\n\s*", re.IGNORECASE)
+END = re.compile(r"(?<=[.!?;])(?<!\bvs\.)(?<!\bapprox\.)(?<!\bdr\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bca\.)(?<!(?<!\w)\?)\s+|(?<!\s)\s*\n\s*", re.IGNORECASE)
 ITEM = re.compile(r"[-*•–]\s|\(?\d{1,2}[.)]\s")
 SHORT_LINE = 45  # characters; a shorter line was not broken for want of room
 # A line that ends so goes on in the next one even when that begins with a capital (“… in the / RUL”).
@@ -21,7 +21,7 @@ GOES_ON = re.compile(r"(?:,|-|\b(?:the|an?|of|in|at|on|to|and|or|with|without|no
 BEGINS = re.compile(r"(?:^|[.;:!?\n]\s*)$")
 BLANK = re.compile(r"\n[^\S\n]*\n")
 
-LONGEST = 1500
+LONGEST = 800  # characters; a longer sentence is read in parts
 
 
 def _sections(report: str) -> list[tuple[int, int]]:
