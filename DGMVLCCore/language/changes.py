@@ -15,11 +15,13 @@ LESS = r"(?:decreas(?:e|ed|es|ing)|smaller|reduced|reduction|improv(?:ed|ing|eme
        r"less (?:prominent|extensive|conspicuous|pronounced)|resolving|(?:partial(?:ly)?|nearly|near|almost|incompletely|mostly|largely)[\s-]+(?:complete(?:ly)?\s+)?(?:resol\w+|cleared|clearing))"
 DEGREE = r"(?:evidence of|any|significant(?:ly)?|interval|substantial(?:ly)?|appreciabl[ey]|further|definite(?:ly)?|relevant|major|obvious|convincing|a|been|be|markedly)"
 CUES = re.compile(
-    rf"(?P<unchanged>\b(?:no|without|not|n't)\s+(?:{DEGREE}\s+)*(?:changed?|difference|{MORE}|{LESS})\b|\b(?:unchanged|stable|stability|static|persist(?:s|ent|ing)?|"
-    r"similar(?: in (?:size|appearance|extent))?(?=\s+(?:to|compared|as)|\s*[.,;]|$)|again (?:seen|noted|demonstrated|identified)|remains?\b(?!\s+(?:of|suspicious))|redemonstrat\w+|re-demonstrat\w+))"
+    rf"(?P<unchanged>\b(?:no|without|not|n't)\s+(?:{DEGREE}\s+)*(?:changed?|difference|{MORE}|{LESS})\b|\b(?:unchanged|stable|stability|static|"
+    r"similar(?: in (?:size|appearance|extent))?(?=\s+(?:to|compared|as)|\s*[.,;]|$)))"
+    r"|(?P<there>\b(?:persist(?:s|ent|ing)?|again (?:seen|noted|demonstrated|identified)|remains?\b(?!\s+(?:of|suspicious))|re-?demonstrat\w+))"
     rf"|(?P<decreased>\b{LESS}\b)|(?P<increased>\b{MORE}\b)"
     r"|(?P<new>\b(?:new(?:ly)?(?: developed| appeared)?|(?:interval )?development of|interval appearance of|has developed|have developed|not (?:seen|present) (?:previously|on (?:the )?prior)"
     r"|previously (?:not (?:seen|present)|absent)|not previously (?:seen|present))(?!\w))", re.IGNORECASE)
+NO_PROOF = re.compile(r"\bno (?:evidence|signs?|indication) that\b", re.IGNORECASE)  # “… the nodule has grown”
 GONE = re.compile(r"\b(?:resolved|resolution|no longer|disappear\w+|cleared|clearance|vanished|gone|resorbed|interval clearing)\b", re.IGNORECASE)
 # “Increased density”, “enlarged heart”, “growth rate”, “progressive disease” say nothing of time or of the finding.
 NO_CHANGE = re.compile(r"\s+(?:densit|attenuat|markings?\b|lucenc|interstitial|lymph|nodes?\b|hilar|mediastinal|axillary|heart|cardiac|risk|uptake|left|right atri|pulmonary arter|"
@@ -80,7 +82,7 @@ def _of_sizes(sentence: str) -> str | None:
 def alone(sentence: str) -> str | None:
     """The change a sentence tells that names no finding (“It has increased.”)."""
     cue = CUES.search(sentence)
-    return _of_sizes(sentence) or (cue.lastgroup if cue else None)
+    return _of_sizes(sentence) or (("unchanged" if cue.lastgroup == "there" else cue.lastgroup) if cue else None)
 
 
 def assign_changes(sentence: str, spans: list[tuple[int, int]], bounds: list[tuple[int, int]], said: list[str], terms: list[str]) -> list[str | None]:
@@ -96,11 +98,13 @@ def assign_changes(sentence: str, spans: list[tuple[int, int]], bounds: list[tup
         for i in _target(sentence, cue, spans):
             if terms[i] in LARGE_BY_NAME and cue.group().lower() == "enlarged":
                 continue
-            if given[i] in (None, "unchanged") and said[i] != "absent":
+            if given[i] in (None, "there") and said[i] != "absent":
                 given[i] = cue.lastgroup
     measured = [i for i in range(len(spans)) if terms[i] in load_vocabulary().sized and said[i] != "absent"]
     if len(measured) == 1 and (change := _of_sizes(sentence)):
-        given[measured[0]] = change if given[measured[0]] in (None, "unchanged") else given[measured[0]]
+        given[measured[0]] = change if given[measured[0]] in (None, "there") else given[measured[0]]
+    denied = NO_PROOF.search(sentence) is not None
+    given = ["unchanged" if change == "there" or (denied and change == "increased") else change for change in given]
     for i, (low, high) in enumerate(bounds):
         if said[i] == "absent" and GONE.search(sentence, low, high) and not re.search(r"\bno\s+(?:new|other)\b", sentence[low:spans[i][0]], re.IGNORECASE):
             given[i] = "resolved"

@@ -21,6 +21,7 @@ from DGMVLCCore.language.vocabulary import load_vocabulary
 
 IT = re.compile(r"^\W*(?:it|this|these|they|size|(?:maximum |maximal )?diameter|measur\w+|the (?:larger|lesion|former|latter))\b|\b(?:largest|biggest|dominant|which measures?)\b",
                 re.IGNORECASE)
+OR = re.compile(r"\s+or\s+(?:[\w-]+\s+){0,2}", re.IGNORECASE)
 THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$", re.IGNORECASE)
 MIDLINE = ("lymphadenopathy", "pericardial effusion", "cardiomegaly", "pneumomediastinum", "hernia", "aneurysm", "pulmonary edema")
 NO_UNIT = re.compile(r"\b(?:measur\w+|diameter(?: of)?|size(?: of)?)\s+(?:up to\s+|about\s+|approximately\s+)?\d+(?:[.,]\d+)?(?:\s*[x\u00d7]\s*\d+(?:[.,]\d+)?)*(?![\d.,]*\s*-?\s*(?:mm|cm|millim|centim|x|%|to\b|-|–|\d|ml|hu|suv))", re.IGNORECASE)
@@ -41,14 +42,17 @@ def _merge(a: Finding, b: Finding) -> Finding:
                    change=a.change or b.change, descriptors=tuple(dict.fromkeys((*a.descriptors, *b.descriptors))))
 
 
-def _named_again(sentence: str, named: list[Mention], said: list[str]) -> list[str]:
-    """“No effusion on the left, small effusion on the right”: the same noun behind a comma begins a new statement."""
+def _listed(sentence: str, named: list[Mention], said: list[str]) -> list[str]:
+    """“No effusion on the left, small effusion on the right”: the same noun behind a comma begins a new statement; “A or B” is either."""
     nouns = [re.split(r"[\s-]", sentence[m.start:m.end].lower())[-1].rstrip("s") for m in named]
     out = list(said)
     for i in range(1, len(named)):
         gap = sentence[named[i - 1].end:named[i].start]
         if said[i] == said[i - 1] == "absent" and nouns[i] == nouns[i - 1] and "," in gap and not DENIED.search(gap) and not re.search(r"\b(?:or|nor)\b", gap):
             out[i] = "present"
+    for i in range(1, len(named)):
+        if OR.fullmatch(sentence, named[i - 1].end, named[i].start) and out[i - 1] in ("present", "uncertain") and out[i] == "present":
+            out[i - 1] = out[i] = "uncertain"  # “atelectasis or early consolidation”
     return out
 
 
@@ -58,7 +62,7 @@ def _read(offset: int, original: str) -> list[Finding]:
     named = mentions(sentence)
     spans = [(m.start, m.end) for m in named]
     clauses = [clause(sentence, *span) for span in spans]
-    said = _named_again(sentence, named, [presence(sentence, *span, [o for o in spans if o != span]) for span in spans])
+    said = _listed(sentence, named, [presence(sentence, *span, [o for o in spans if o != span]) for span in spans])
     places = assign_places(sentence, spans, clauses, [p == "absent" for p in said], [m.term in MIDLINE for m in named])
     sized = [i for i, m in enumerate(named) if m.term in load_vocabulary().sized and said[i] != "absent"]
     lengths = dict(zip(sized, assign_sizes(sentence, [spans[i] for i in sized], [clauses[i] for i in sized])))

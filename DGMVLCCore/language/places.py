@@ -6,23 +6,23 @@ import re
 from dataclasses import dataclass, replace
 
 NOT_LUNG = (r"(?!\s+(?:main |lower |upper )?(?:ventric|atri|heart|cavit|chamber|coronary|kidney|adrenal|breast|thyroid|arm\b|subclavian|vocal|jugular|carotid|"
-            r"recurrent|sinus|aortic|aorta|renal|lobe of (?:the )?(?:thyroid|liver)|hepatic|liver|axill|scapul|clavic|sided chest pain|chest pain))")
+            r"recurrent|sinus|chest tube|chest drain|drain|picc|port\b|internal|ij\b|pleural (?:tube|drain|catheter)|aortic|aorta|renal|lobe of (?:the )?(?:thyroid|liver)|hepatic|liver|axill|scapul|clavic|sided chest pain|chest pain))")
 LETTER = r"(?-i:[LR])(?=\s(?:[a-z-]+\s){0,2}(?:lungs?|base|apex|hil|effusion|pleural|lobe|upper|lower|middle|side|hemithorax)|\s?>\s?[LR]\b|\s*$)"
 ATOMS = re.compile(
     rf"\b(?:(?P<lobe>rul|rml|rll|lul|lll)s?|(?P<both>bilateral(?:ly)?|bilat|b/l|both(?=\s+(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes|zones|hemithora|pleural))"
-    rf"|throughout (?:the|both) lungs?|each lung|(?:two|2) lungs?)|(?P<two>bibasilar|bibasal|biapical)|(?P<side>left|right|(?:lt|rt)(?=\.?\s)|{LETTER})(?:-sided|-side)?\b{NOT_LUNG}"
+    rf"|throughout (?:the|both) lungs?|each lung|(?:two|2) lungs?|all (?:five |5 )?(?:lung )?lobes(?! of the (?:left|right)))|(?P<two>bibasilar|bibasal|biapical)|(?P<side>left|right|(?:lt|rt)(?=\.?\s)|{LETTER})(?:-sided|-side)?\b{NOT_LUNG}"
     r"|(?P<lingula>lingular?)|(?P<same>ipsilateral|contralateral)"
     r"|(?P<zone>upper|middle|mid|lower)(?=(?:[\s,/-]+(?:and|or|&|left|right|upper|middle|mid|lower|lung))*[\s-]+(?:(?P<named>lobes?|lobar)|zones?|lungs?|fields?|regions?|hemithora\w+)\b)"
     r"|(?P<apex>apex|apices|apical(?! segment))|(?P<base>bases?|basal(?:ly)?(?! segment)|basilar(?! segment)))(?!\w)", re.IGNORECASE)
 LOBES = {"rul": ("right", "upper"), "rml": ("right", "middle"), "rll": ("right", "lower"), "lul": ("left", "upper"), "lll": ("left", "lower")}
 NOUN = r"lungs?|lobes?|lobar|zones?|bases?|apex|apices|hemithorax|fields?|side"
-FILLER = re.compile(rf"(?:[\s,/&-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior|inferior|basal|apical|segments?|segmental|small|moderate|large|trace|tiny|"
+FILLER = re.compile(rf"(?:[\s,/&-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior|inferior|basal|apical|segments?|segmental|small|moderate|moderate-sized|large|trace|tiny|minimal|an?|"
                     r"portions?|regions?|predominantly|aspect|part)\b)*", re.IGNORECASE)
 GREATER = re.compile(r"\s*(?:>|<|(?:is |are )?(?:slightly |much )?(?:greater|more|larger|worse|less|smaller) than(?: the)?)\s*(?:on the\s+)?", re.IGNORECASE)  # “left > right”
 LINK = (r"(?:,|and|or|and/or|with|,\s*and|/|&|associated with|,\s*with|versus|vs\.?|rather than|suspicious for|suggestive of|consistent with|"
         r"compatible with|representing|(?:which |that )?(?:may|might|could) (?:represent|reflect|be))")
-JOINED = re.compile(rf"\s*{LINK}?\s*(?:(?:the|an?|some|adjacent|associated|overlying|underlying|mild|small|minimal|patchy|focal|diffuse|new|severe|"
-                    r"extensive|moderate|large|multiple|subpleural|traction|compressive|passive|\d+(?:[.,]\d+)?|mm|cm)\s+)*", re.IGNORECASE)
+JOINED = re.compile(rf"\s*{LINK}?\s*(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)*(?:(?!(?:in|at|of|with|is|are|was|no|and|or|to|from|left|right|bilateral|both|lobe|lung)\b)[\w-]+\s+){{0,3}}",
+                    re.IGNORECASE)
 BREAK = re.compile(r"[;:]|\b(?:with|and|or|of|in|at|which|is|are|was|were|there|showing|shows|demonstrates?|"
                    r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+|suggest\w*|but|no|without|has|have|now|"
                    r"previously|compatible|consistent|suspicious|possibly|probably)\b|,", re.IGNORECASE)
@@ -31,14 +31,14 @@ COUNTED = re.compile(r"\b(?:multiple|several|an?|some|the|\d+)\b", re.IGNORECASE
 VERB = re.compile(r"\b(?:is|are|was|were|has|have|causing|show\w*|extend\w*|displac\w*|compress\w*|shift\w*)\b", re.IGNORECASE)
 WITH = re.compile(r"with\b", re.IGNORECASE)
 ADJACENT = re.compile(r"\s*,?\s*(?:and|with)\s+(?:associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){0,2}", re.IGNORECASE)
-SMALL = re.compile(r"\b(?:small|moderate|large|trace|tiny)\b", re.IGNORECASE)
+SMALL = re.compile(r"\b(?:small|moderate|large|trace|tiny|minimal|an?)\b", re.IGNORECASE)
 INHERITS = re.compile(r"^\s*(?:with|and an?)\b|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent with|compatible with|in keeping with|representing|suggest\w+(?: of)?|suspicious for|"
                       r"concerning for|(?:may|might|could) (?:represent|reflect|be))(?:\s+[\w-]+){0,2}\s*$", re.IGNORECASE)
 SUBJECT = re.compile(rf"\s*(?:{NOUN})?\s*(?:shows?|demonstrates?|contains?|has|reveals?|is affected)\b", re.IGNORECASE)
 HEADED = re.compile(rf"\s*(?:{NOUN})?\s*:", re.IGNORECASE)  # “Left lower lobe: no nodule”
 # “Compressing the right bronchus” tells what a mass touches, not where it is.
 FISSURE = re.compile(r"\s*(?:(?:major|minor|oblique|horizontal|costal|visceral|parietal)\s+)?(?:fissure|pleura|hemidiaphragm|chest wall|hilum)", re.IGNORECASE)
-TOUCHES = re.compile(r"\b(?:compress|invad|abut|displac|encas|extending to|adjacent to|next to|close to)\w*", re.IGNORECASE)
+TOUCHES = re.compile(r"\b(?:compress|invad|abut|displac|encas|extending to|adjacent to|next to|close to|after\b|following)\w*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def _place(group: list[re.Match[str]]) -> Place:
     lobe = next(iter(lobes)) if len(lobes) == 1 and len(zones) == 1 else None
     if "middle" in lobes and not any(atom["side"] for atom in group):
         side = "bilateral" if side == "left" else side or "right"
-    return Place(group[0].start(), group[-1].end(), side, next(iter(zones)) if len(zones) == 1 else None, lobe)
+    zone = next(iter(zones)) if len(zones) == 1 and len(lobes) < 2 else None
+    return Place(group[0].start(), group[-1].end(), side, zone, lobe)
 
 
 def places(sentence: str, mentions: list[tuple[int, int]]) -> list[Place]:

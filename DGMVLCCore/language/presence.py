@@ -25,7 +25,7 @@ DENIED = _cue("no", "without", "negative for", "free of", "clear of", "absence o
 SPARED = re.compile(
     r"\b(?:no|without|not)\s+(?:(?:evidence of|sign of|any|significant(?:ly)?|interval|substantial|appreciable|further|definite|relevant|major)\s+)*"
     r"(?:change[ds]?|growth|grown|increased?|decreased?|progression|enlargement|enlarged|difference|improvement|worsening)\b"
-    r"|\bno longer excluded\b|\bnot only\b|\b(?:not|no) (?:calcified|solid|spiculated)\b|\b(?:cannot|can not|could not|not) (?:be )?(?:excluded?|ruled? out)\b",
+    r"|\bno (?:evidence|signs?|indication) that\b|\bno longer excluded\b|\bnot only\b|\b(?:not|no) (?:calcified|solid|spiculated)\b|\b(?:cannot|can not|could not|not) (?:be )?(?:excluded?|ruled? out)\b",
     re.IGNORECASE)
 DENIED_AFTER = re.compile(
     r"^[^.;]{0,60}?\bnot (?:pathologically |significantly )?enlarged\b"
@@ -55,7 +55,7 @@ DOUBT_AFTER = re.compile(
     r"|^\s*,?\s*(?:versus|vs\b)|^\s?\?(?!\s?\w)|^\s*\(\?\)", re.IGNORECASE)
 LIST = re.compile(r"\s*(?:,\s*(?:and|or|nor)|and/or|and|or|nor|,|/)\s*(?:[\w-]+\s+){0,2}", re.IGNORECASE)
 ASKED = re.compile(r"\?\s*(?:[\w-]+\s+){0,2}$")  # “? nodule”
-PAST = re.compile(r"\b(?:(?:history of|h/o|hx of)(?:\s+(?!with\b|now\b|and now\b)[\w/-]+,?){0,6}"
+PAST = re.compile(r"\b(?:(?:previously|formerly)\s+(?:pure\s+)?|(?:site|area|region|location)s? of (?:the |a )?(?:prior|previous(?:ly \w+)?|resolved|known|treated)(?:\s+[\w-]+){0,2}|(?:history of|h/o|hx of)(?:\s+(?!with\b|now\b|and now\b)[\w/-]+,?){0,6}"
                   r"|(?:from|due to|after|following|status post|s/p|sequela[e]? of|secondary to|related to|treated for) (?:an? |the )?(?:prior|previous|old|remote|past|treated)(?:\s+[\w-]+){0,2}"
                   r"|\b(?:patient|man|woman|male|female|boy|girl|case)\b[^.,;]{0,30}?\bwith (?:an? )?(?:known|previous|prior)(?:\s+[\w-]+,?){0,5}"
                   r"|(?:drain\w*|thoracentesis|surgery|resection|treatment|chemotherapy|radiotherapy|therapy|operated|operation) (?:of|for) (?:an? |the )?(?:[\w-]+\s+){0,3}?)\s*$",
