@@ -58,11 +58,12 @@ def _target(sentence: str, cue: re.Match[str], spans: list[tuple[int, int]]) -> 
             return out
     if before is None or TURNED.search(sentence, spans[before][1], cue.start()):
         return []
-    if not predicate and cue.lastgroup != "new" and not ENDS.match(sentence, cue.end()):
+    if not predicate and cue.lastgroup != "there" and not ENDS.match(sentence, cue.end()):
         return []  # “…, unchanged lung parenchyma”: the cue qualifies something else
     out = [before]
     plural = PLURAL.search(sentence[spans[before][1]:cue.start()])
-    while before > 0 and plural and (LISTED.fullmatch(sentence[spans[before - 1][1]:spans[before][0]]) or re.search(r"\bboth\b", plural.group())):
+    while before > 0 and (sentence[spans[before - 1][1]:spans[before][0]] == "/" or plural and (
+            LISTED.fullmatch(sentence[spans[before - 1][1]:spans[before][0]]) or re.search(r"\bboth\b", plural.group()))):
         before -= 1
         out.append(before)
     return out

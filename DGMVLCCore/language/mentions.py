@@ -22,6 +22,7 @@ BIG_NODES = re.compile(rf"\b{ENLARGED}\s+(?:and\s+)?{STATION}*{NODE}\b|\b(?:lymp
                        rf"|\bno\s+{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{{0,60}}\bnot\s+(?:\w+\s+)?enlarged\b)|\b(?:no|mediastinal|hilar|axillary|bulky|significant)\s+lad\b", re.IGNORECASE)
 NODES = re.compile(rf"\b(?:{STATION}){{0,6}}{NODE}\b", re.IGNORECASE)
 LARGE_NODE_MM = 10.0
+FLUID = re.compile(r"\bfluid(?= (?:with)?in (?:the |both )?(?:\w+ )?pleural (?:spaces?|cavit))", re.IGNORECASE)
 BIG_HEART = re.compile(r"\b(?:heart(?:\s+size)?|cardiac (?:size|silhouette))(?=\s+(?:is|was|appears?|remains?|not)?\s*(?:\w+\s+){0,2}?enlarged\b)", re.IGNORECASE)
 MASSLIKE = ("nodule", "part-solid nodule")
 LUNG_ONLY = ("cyst", "cavity", "abscess")  # the same word elsewhere is no finding of the lung
@@ -74,7 +75,8 @@ def mentions(sentence: str) -> list[Mention]:
     """The findings a sentence names, in order, none within another; a mass outside the lung is called so."""
     found = [Mention(m.start(), m.end(), f"{m.group().lower()} effusion") for m in ELLIPSIS.finditer(sentence)]
     found += [Mention(*m.span(), canonical(m.group())) for m in load_vocabulary().pattern.finditer(sentence)]
-    found += [*_nodes(sentence), *(Mention(*m.span(), "cardiomegaly") for m in BIG_HEART.finditer(sentence))]
+    found += [*_nodes(sentence), *(Mention(*m.span(), "cardiomegaly") for m in BIG_HEART.finditer(sentence)),
+              *(Mention(*m.span(), "pleural effusion") for m in FLUID.finditer(sentence))]
     kept: list[Mention] = []
     for mention in sorted(found, key=lambda m: (m.start, -m.end)):
         if not _not_a_finding(sentence, mention.start, mention.end) and (not kept or mention.start >= kept[-1].end):

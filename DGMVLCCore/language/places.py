@@ -19,7 +19,7 @@ NOUN = r"lungs?|lobes?|lobar|zones?|bases?|apex|apices|hemithorax|fields?|side"
 FILLER = re.compile(rf"(?:[\s,/&-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior|inferior|basal|apical|segments?|segmental|small|moderate|moderate-sized|large|trace|tiny|minimal|an?|"
                     r"portions?|regions?|predominantly|aspect|part)\b)*", re.IGNORECASE)
 GREATER = re.compile(r"\s*(?:>|<|(?:is |are )?(?:slightly |much )?(?:greater|more|larger|worse|less|smaller) than(?: the)?)\s*(?:on the\s+)?", re.IGNORECASE)  # “left > right”
-LINK = (r"(?:,|and|or|and/or|with|,\s*and|/|&|associated with|,\s*with|versus|vs\.?|rather than|suspicious for|suggestive of|consistent with|"
+LINK = (r"(?:,|\(|and|or|and/or|with|,\s*and|/|&|associated with|,\s*with|versus|vs\.?|rather than|suspicious for|suggestive of|consistent with|"
         r"compatible with|representing|(?:which |that )?(?:may|might|could) (?:represent|reflect|be))")
 JOINED = re.compile(rf"\s*{LINK}?\s*(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)*(?:(?!(?:in|at|of|with|is|are|was|no|and|or|to|from|left|right|bilateral|both|lobe|lung)\b)[\w-]+\s+){{0,3}}",
                     re.IGNORECASE)
@@ -34,7 +34,7 @@ ADJACENT = re.compile(r"\s*,?\s*(?:and|with)\s+(?:associated|adjacent|surroundin
 SMALL = re.compile(r"\b(?:small|moderate|large|trace|tiny|minimal|an?)\b", re.IGNORECASE)
 INHERITS = re.compile(r"^\s*(?:with|and an?)\b|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent with|compatible with|in keeping with|representing|suggest\w+(?: of)?|suspicious for|"
                       r"concerning for|(?:may|might|could) (?:represent|reflect|be))(?:\s+[\w-]+){0,2}\s*$", re.IGNORECASE)
-SUBJECT = re.compile(rf"\s*(?:{NOUN})?\s*(?:shows?|demonstrates?|contains?|has|reveals?|is affected)\b", re.IGNORECASE)
+SUBJECT = re.compile(rf"\s*(?:{NOUN})?\s*(?:shows?|demonstrates?|contains?|has|reveals?|is affected|(?:is|are) (?:otherwise )?(?:clear|normal|unremarkable) (?:apart|except|other than|with the exception|aside))\b", re.IGNORECASE)
 HEADED = re.compile(rf"\s*(?:{NOUN})?\s*:", re.IGNORECASE)  # “Left lower lobe: no nodule”
 # “Compressing the right bronchus” tells what a mass touches, not where it is.
 FISSURE = re.compile(r"\s*(?:(?:major|minor|oblique|horizontal|costal|visceral|parietal)\s+)?(?:fissure|pleura|hemidiaphragm|chest wall|hilum)", re.IGNORECASE)
@@ -185,6 +185,8 @@ def assign_places(sentence: str, mentions: list[tuple[int, int]], clauses: list[
             own[i] = own[i - 1]
         elif fronted and own[i] is not None and (SUBJECT.match(sentence[fronted[-1].end:]) or HEADED.match(sentence, fronted[-1].end)):
             own[i] = _join(own[i], fronted[-1])  # "the left lung shows a nodule in the upper lobe"
+        elif own[i] is not None and i and own[i - 1] and own[i].side is None and own[i - 1].zone is None and re.match(r"\s*(?:with|and)\b", gap):
+            own[i] = replace(own[i], side=own[i - 1].side)  # "right-sided volume loss with fibrosis in the upper lobe"
         own[i] = _referred(own[i], own[i - 1] if i else None)
     return own
 

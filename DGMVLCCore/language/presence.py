@@ -14,7 +14,7 @@ def _cue(*parts: str) -> re.Pattern[str]:
 TURN = re.compile(
     r"\b(?:but|except(?:ing)?(?: for)?|with the exception of|however|although|though|apart from|other than|aside from|besides|"
     r"there (?:is|are|was|were)|(?:and|,)\s+(?=(?:an?|the|several|there)\b|(?:stable|unchanged|persistent)\s+(?!from|since|compared|when|in\b|and\b|to\b|over\b)\w|"
-    r"\d[\d.,x× to-]{0,12}(?:mm|cm)\s+(?!x\b|by\b|in\b|at\b|on\b|from\b)[a-z])|"
+    r"\d[\d.,x× to-]{0,12}(?:mm|cm)\s+(?!is\b|are\b|was\b|present\b|seen\b|x\b|by\b|in\b|at\b|on\b|from\b)[a-z])|"
     r"which|yet|"
     r"shows?|showing|demonstrat(?:es?|ing)|reveal(?:s|ing)|with (?=(?:an?|residual|remaining|persistent|persisting|new|now)\b))|;", re.IGNORECASE)
 EXCEPTION = _cue(r"except(?:ing)?(?: for)?", "with the exception of", "apart from", "other than", "aside from", "besides")
