@@ -47,6 +47,55 @@ def _overlap(a: Labels, b: Labels) -> int:
     return min(a["span"][1], b["span"][1]) - max(a["span"][0], b["span"][0])
 
 
+def comparable(labels: Sequence[Labels], said: Sequence[Labels], terms: frozenset[str]) -> tuple[list[Labels], list[Labels]]:
+    """What counts of a text's labels and of what was said.
+
+    Labels that are optional or outside the vocabulary count for nothing, nor does what is said of their words, of terms the labels never use,
+    or again of a finding's later wording (`coref_spans`). Labels that share wording, term and presence (one for each lobe) become one.
+    """
+    true: list[Labels] = []
+    for label in labels:
+        if not label.get("outside_vocabulary") and not label.get("optional"):
+            twin = next((i for i, t in enumerate(true) if all(t[k] == label[k] for k in ("span", "term", "presence"))), None)
+            if twin is None:
+                true.append(label)
+            else:
+                true[twin] = _joined(true[twin], label)
+    free = [f["span"] for f in labels if f.get("outside_vocabulary") or f.get("optional")]
+    kept = []
+    for f in said:
+        own = any(_touch(f["span"], t["span"]) for t in true)
+        again = any(t["term"] == f["term"] and _touch(f["span"], span) for t in true for span in t.get("coref_spans", ()))
+        if f["term"] in terms and (own or not (again or any(_touch(f["span"], span) for span in free))):
+            kept.append(f)
+    return true, kept
+
+
+def _touch(a: Sequence[int], b: Sequence[int]) -> bool:
+    return min(a[1], b[1]) > max(a[0], b[0])
+
+
+def _joined(a: Labels, b: Labels) -> Labels:
+    """Two places of one wording as one finding: both sides are bilateral, two lobes leave the lobe open, the larger size counts."""
+    sides = {a["side"], b["side"]}
+    return {**a, "side": a["side"] if len(sides) == 1 else "bilateral" if None not in sides else None, "lobe": a["lobe"] if a["lobe"] == b["lobe"] else None,
+            "size_mm": max((x["size_mm"] for x in (a, b) if x["size_mm"] is not None), default=None),
+            "change": a["change"] if a["change"] == b["change"] else None, "count": None,
+            "descriptors": [*a["descriptors"], *(d for d in b["descriptors"] if d not in a["descriptors"])]}
+
+
+def lenient(true: Sequence[Labels], said: Sequence[Labels]) -> list[Labels]:
+    """The labels, with a second reading (`alt_…`) taken where what was said agrees with it."""
+    out = list(true)
+    for t, s in match([{**t, "term": t.get("alt_term", t["term"])} for t in true], said):
+        i = next(k for k, label in enumerate(true) if label["span"] == t["span"] and label.get("alt_term", label["term"]) == t["term"])
+        out[i] = {**out[i], "term": t["term"]} if not any(s["term"] == label["term"] and _touch(s["span"], label["span"]) for label in true) else out[i]
+    for t, s in match(out, said):
+        i = next(k for k, label in enumerate(out) if label is t)
+        out[i] = {**t, **{name: s.get(name) for name in ("presence", *FIELDS) if f"alt_{name}" in t and _equal(name, t[f"alt_{name}"], s.get(name))}}
+    return out
+
+
 def match(true: Sequence[Labels], said: Sequence[Labels]) -> list[tuple[Labels, Labels]]:
     """Pairs (true, said) of findings with the same term, each used once, those whose spans share most first."""
     found = [(_overlap(t, s), -abs(i - k), i, k) for i, t in enumerate(true) for k, s in enumerate(said) if t["term"] == s["term"]]
