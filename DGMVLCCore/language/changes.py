@@ -22,9 +22,9 @@ CUES = re.compile(
     r"|(?P<new>\b(?:new(?:ly)?(?: developed| appeared)?|(?:interval )?development of|interval appearance of|has developed|have developed|not (?:seen|present) (?:previously|on (?:the )?prior)"
     r"|previously (?:not (?:seen|present)|absent)|not previously (?:seen|present))(?!\w))", re.IGNORECASE)
 NO_PROOF = re.compile(r"\bno (?:evidence|signs?|indication) that\b", re.IGNORECASE)  # “… the nodule has grown”
-GONE = re.compile(r"\b(?:resolved|resolution|no longer|disappear\w+|cleared|clearance|vanished|gone|resorbed|interval clearing)\b", re.IGNORECASE)
+GONE = re.compile(r"\b(?:resolved|resolution|no longer|disappear\w+|cleared|clearance|replaced by|vanished|gone|resorbed|interval clearing)\b", re.IGNORECASE)
 # “Increased density”, “enlarged heart”, “growth rate”, “progressive disease” say nothing of time or of the finding.
-NO_CHANGE = re.compile(r"\s+(?:densit|attenuat|markings?\b|lucenc|interstitial|lymph|nodes?\b|hilar|mediastinal|axillary|heart|cardiac|risk|uptake|left|right atri|pulmonary arter|"
+NO_CHANGE = re.compile(r"\s+(?:(?:on|at|in|towards) (?:the |both )?(?:left|right|upper|lower|middle|bases|apices|lung)|densit|attenuat|markings?\b|lucenc|interstitial|lymph|nodes?\b|hilar|mediastinal|axillary|heart|cardiac|risk|uptake|left|right atri|pulmonary arter|"
                        r"air|aeration|expan|visuali[sz]ation|inspirat|sinus|main pulm)", re.IGNORECASE)
 VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|remains?|appears?|shows?|measures?|now|been)\b", re.IGNORECASE)
 BLOCK = re.compile(r"[;:.,()]|\b(?:and|or|but|with|while|whereas|is|are|was|were|has|have|which|in (?:the )?(?:left|right|both|[rl][uml]l))\b", re.IGNORECASE)

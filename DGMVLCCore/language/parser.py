@@ -13,7 +13,7 @@ from DGMVLCCore.language.descriptors import descriptors
 from DGMVLCCore.language.english import check_english, cleaned
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.mentions import MASSLIKE, Mention, mentions
-from DGMVLCCore.language.places import assign_places
+from DGMVLCCore.language.places import assign_places, places
 from DGMVLCCore.language.presence import DENIED, clause, presence
 from DGMVLCCore.language.sentences import sentences
 from DGMVLCCore.language.sizes import assign_sizes, sizes
@@ -21,6 +21,7 @@ from DGMVLCCore.language.vocabulary import load_vocabulary
 
 IT = re.compile(r"^\W*(?:it|this|these|they|size|(?:maximum |maximal )?diameter|measur\w+|the (?:larger|lesion|former|latter))\b|\b(?:largest|biggest|dominant|which measures?)\b",
                 re.IGNORECASE)
+HEADING_LINE = re.compile(r"\W*[A-Za-z][\w /&-]{0,40}:")
 OR = re.compile(r"\s+or\s+(?:[\w-]+\s+){0,2}", re.IGNORECASE)
 THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$", re.IGNORECASE)
 MIDLINE = ("lymphadenopathy", "pericardial effusion", "cardiomegaly", "pneumomediastinum", "hernia", "aneurysm", "pulmonary edema")
@@ -63,13 +64,13 @@ def _read(offset: int, original: str) -> list[Finding]:
     spans = [(m.start, m.end) for m in named]
     clauses = [clause(sentence, *span) for span in spans]
     said = _listed(sentence, named, [presence(sentence, *span, [o for o in spans if o != span]) for span in spans])
-    places = assign_places(sentence, spans, clauses, [p == "absent" for p in said], [m.term in MIDLINE for m in named])
+    where = assign_places(sentence, spans, clauses, [p == "absent" for p in said], [m.term in MIDLINE for m in named])
     sized = [i for i, m in enumerate(named) if m.term in load_vocabulary().sized and said[i] != "absent"]
     lengths = dict(zip(sized, assign_sizes(sentence, [spans[i] for i in sized], [clauses[i] for i in sized])))
     changes = assign_changes(sentence, spans, clauses, said, [m.term for m in named])
     found = []
     for i, m in enumerate(named):
-        place = places[i]
+        place = where[i]
         number = count(sentence, spans[i - 1][1] if i else 0, m.start, m.end) if said[i] != "absent" else None
         found.append(Finding(
             m.term, said[i], m.side or (place.side if place else None), place.zone if place else None, lengths.get(i),
@@ -96,6 +97,22 @@ def _about_the_mass(found: list[Finding], new: list[Finding]) -> list[Finding]:
         return new
     return [replace(f, term="extrapulmonary mass", side=before[0].side, zone=before[0].zone, lobe=before[0].lobe)
             if f.term in MASSLIKE and THE_MASS.search(f.sentence[:max(0, f.sentence.find(f.text))]) else f for f in new]
+
+
+def _heading(sentence: str, before: tuple[str | None, str | None]) -> tuple[str | None, str | None]:
+    """Side and zone of a heading on a line of its own (“RIGHT LUNG:”); any other heading ends it."""
+    if not HEADING_LINE.match(sentence):
+        return before
+    place = next(iter(places(sentence, [])), None) if sentence.rstrip().endswith(":") else None
+    return (place.side, place.zone) if place else (None, None)
+
+
+def _under(headed: tuple[str | None, str | None], finding: Finding) -> Finding:
+    """The finding, in the heading's place when it names none of its own."""
+    side, zone = headed
+    if finding.side or not side or finding.term in MIDLINE:
+        return finding
+    return replace(finding, side=side, zone=finding.zone or zone)
 
 
 def _contradicted(found: list[Finding]) -> list[Finding]:
@@ -144,8 +161,10 @@ def parse_report(report: str) -> list[Finding]:
         raise UnsuitableInputError("The report is empty; paste its text.")
     check_english(report)
     found: list[Finding] = []
+    headed: tuple[str | None, str | None] = (None, None)
     for offset, sentence in sentences(report):
-        new = _read(offset, sentence)
+        headed = _heading(sentence, headed)
+        new = [_under(headed, f) for f in _read(offset, sentence)]
         if not new:
             _later(found, sentence)
         for finding in _about_the_mass(found, new):

@@ -11,9 +11,9 @@ LETTER = r"(?-i:[LR])(?=\s(?:[a-z-]+\s){0,2}(?:lungs?|base|apex|hil|effusion|ple
 ATOMS = re.compile(
     rf"\b(?:(?P<lobe>rul|rml|rll|lul|lll)s?|(?P<both>bilateral(?:ly)?|bilat|b/l|both(?=\s+(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes|zones|hemithora|pleural))"
     rf"|throughout (?:the|both) lungs?|each lung|(?:two|2) lungs?|all (?:five |5 )?(?:lung )?lobes(?! of the (?:left|right)))|(?P<two>bibasilar|bibasal|biapical)|(?P<side>left|right|(?:lt|rt)(?=\.?\s)|{LETTER})(?:-sided|-side)?\b{NOT_LUNG}"
-    r"|(?P<lingula>lingular?)|(?P<same>ipsilateral|contralateral)"
+    r"|(?P<lingula>lingular?)|(?P<same>ipsilateral|contralateral|same (?:lobe|lung|side))"
     r"|(?P<zone>upper|middle|mid|lower)(?=(?:[\s,/-]+(?:and|or|&|left|right|upper|middle|mid|lower|lung))*[\s-]+(?:(?P<named>lobes?|lobar)|zones?|lungs?|fields?|regions?|hemithora\w+)\b)"
-    r"|(?P<apex>apex|apices|apical(?! segment))|(?P<base>bases?|basal(?:ly)?(?! segment)|basilar(?! segment)))(?!\w)", re.IGNORECASE)
+    r"|(?P<apex>apex|apices|apical(?! segment))|(?P<base>bases?|basal(?:ly)?(?:(?= segment))?|basilar))(?!\w)", re.IGNORECASE)
 LOBES = {"rul": ("right", "upper"), "rml": ("right", "middle"), "rll": ("right", "lower"), "lul": ("left", "upper"), "lll": ("left", "lower")}
 NOUN = r"lungs?|lobes?|lobar|zones?|bases?|apex|apices|hemithorax|fields?|side"
 FILLER = re.compile(rf"(?:[\s,/&-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior|inferior|basal|apical|segments?|segmental|small|moderate|moderate-sized|large|trace|tiny|minimal|an?|"
@@ -27,15 +27,16 @@ BREAK = re.compile(r"[;:]|\b(?:with|and|or|of|in|at|which|is|are|was|were|there|
                    r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+|suggest\w*|but|no|without|has|have|now|"
                    r"previously|compatible|consistent|suspicious|possibly|probably)\b|,", re.IGNORECASE)
 PART_OF = re.compile(r"\b(?:areas?|foci|focus|patch(?:es)?|bands?|amounts?|degrees?|components?) of\b", re.IGNORECASE)
-COUNTED = re.compile(r"\b(?:multiple|several|an?|some|the|\d+)\b", re.IGNORECASE)  # “bilateral effusions and multiple nodules”
+COUNTED = re.compile(r"\b(?:multiple|several|numerous|innumerable|scattered|diffuse|few|an?|some|the|\d+)\b", re.IGNORECASE)  # “bilateral effusions and multiple nodules”
 VERB = re.compile(r"\b(?:is|are|was|were|has|have|causing|show\w*|extend\w*|displac\w*|compress\w*|shift\w*)\b", re.IGNORECASE)
 WITH = re.compile(r"with\b", re.IGNORECASE)
 ADJACENT = re.compile(r"\s*,?\s*(?:and|with)\s+(?:associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){0,2}", re.IGNORECASE)
+NEXT = re.compile(rf"\s*(?:{NOUN})?\s*(?:\([^()]{{0,20}}\))?\s*(?:,|&|/|\band\b|,\s*and\b)\s*(?:in\s+)?(?:the\s+)?", re.IGNORECASE)  # “RUL (5 mm), RLL (8 mm)”
 SMALL = re.compile(r"\b(?:small|moderate|large|trace|tiny|minimal|an?)\b", re.IGNORECASE)
-INHERITS = re.compile(r"^\s*(?:with|and an?)\b|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent with|compatible with|in keeping with|representing|suggest\w+(?: of)?|suspicious for|"
+INHERITS = re.compile(r"^\s*and an?\b|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent with|compatible with|in keeping with|representing|suggest\w+(?: of)?|suspicious for|"
                       r"concerning for|(?:may|might|could) (?:represent|reflect|be))(?:\s+[\w-]+){0,2}\s*$", re.IGNORECASE)
 SUBJECT = re.compile(rf"\s*(?:{NOUN})?\s*(?:shows?|demonstrates?|contains?|has|reveals?|is affected|(?:is|are) (?:otherwise )?(?:clear|normal|unremarkable) (?:apart|except|other than|with the exception|aside))\b", re.IGNORECASE)
-HEADED = re.compile(rf"\s*(?:{NOUN})?\s*:", re.IGNORECASE)  # “Left lower lobe: no nodule”
+HEADED = re.compile(rf"\s*(?:{NOUN})?\s*(?::|(?:(?:is|are|remains?)\s+)?(?:free of|clear of|without)\b|(?:shows?|has|have|contains?)\s+no\b)", re.IGNORECASE)  # “Left lower lobe: no nodule”
 # “Compressing the right bronchus” tells what a mass touches, not where it is.
 FISSURE = re.compile(r"\s*(?:(?:major|minor|oblique|horizontal|costal|visceral|parietal)\s+)?(?:fissure|pleura|hemidiaphragm|chest wall|hilum)", re.IGNORECASE)
 TOUCHES = re.compile(r"\b(?:compress|invad|abut|displac|encas|extending to|adjacent to|next to|close to|after\b|following)\w*", re.IGNORECASE)
@@ -43,7 +44,7 @@ TOUCHES = re.compile(r"\b(?:compress|invad|abut|displac|encas|extending to|adjac
 
 @dataclass(frozen=True)
 class Place:
-    """One place phrase of a sentence: its range, side, zone, and lobe where one is named; side "same" or "other" refers back."""
+    """One place phrase of a sentence: its range, side, zone, and lobe where one is named; side "same", "same lobe" or "other" refers back."""
 
     start: int
     end: int
@@ -64,13 +65,14 @@ def _atom(match: re.Match[str]) -> tuple[set[str], set[str], set[str]]:
     if match["both"]:
         return {"left", "right"}, set(), set()
     if match["same"]:
-        return {"same" if match["same"].lower().startswith("i") else "other"}, set(), set()
+        return {"other" if match["same"].lower().startswith("c") else "same lobe" if "lobe" in match["same"].lower() else "same"}, set(), set()
     if match["side"]:
         return {"left" if match["side"].lower().startswith("l") else "right"}, set(), set()
     if match["zone"]:
         zone = "middle" if match["zone"].lower().startswith("mid") else match["zone"].lower()
         return set(), {zone}, {zone} if match["named"] else set()
-    return set(), {"upper" if match["apex"] else "lower"}, set()
+    basal_segment = match["base"] and re.match(r" segment", match.string[match.end():match.end() + 8], re.IGNORECASE)
+    return set(), {"upper" if match["apex"] else "lower"}, {"lower"} if basal_segment else set()
 
 
 def _place(group: list[re.Match[str]]) -> Place:
@@ -104,6 +106,8 @@ def _continues(sentence: str, last: re.Match[str], match: re.Match[str], mention
         return True
     if not FILLER.fullmatch(gap) or (last["both"] and match["side"]):
         return False
+    if match["side"] and last["side"] and "," in gap and not any(first >= match.end() for first, _ in mentions):
+        return True  # “effusions: right small, left moderate”
     if SMALL.search(gap) and (any(0 <= last.start() - end < 20 for _, end in mentions) or not re.search(r"\band\b", gap)):
         return False
     if not re.search(r"\band\b|,|&|\bin\b", gap) or not (re.search(rf"\b(?:{NOUN})\b", gap) or last["lobe"] or last["base"] or last["apex"] or last["lingula"]):
@@ -143,7 +147,8 @@ def _listed(sentence: str, late: list[Place]) -> Place | None:
         return None
     place = late[0]
     for other in late[1:]:
-        if not re.fullmatch(r"[^.;:]{0,40}(?:\band\b|&)[^.;:,]{0,30}", sentence[place.end:other.start]) or VERB.search(sentence[place.end:other.start]):
+        gap = sentence[place.end:other.start]
+        if not (NEXT.fullmatch(gap) or re.fullmatch(r"[^.;:]{0,40}(?:\band\b|&)[^.;:,]{0,30}", gap)) or VERB.search(sentence[place.end:other.start]):
             break
         side = place.side if place.side == other.side else "bilateral" if place.side and other.side else place.side or other.side
         place = Place(place.start, other.end, side, place.zone if place.zone == other.zone else None, place.lobe if place.lobe == other.lobe else None)
@@ -193,8 +198,10 @@ def assign_places(sentence: str, mentions: list[tuple[int, int]], clauses: list[
 
 def _referred(place: Place | None, before: Place | None) -> Place | None:
     """“Ipsilateral” and “contralateral” as the side they mean."""
-    if place is None or place.side not in ("same", "other"):
+    if place is None or place.side not in ("same", "same lobe", "other"):
         return place
+    if place.side == "same lobe":
+        return before
     side = before.side if before else None
     if place.side == "other":
         side = {"left": "right", "right": "left"}.get(side or "")

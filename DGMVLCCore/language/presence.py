@@ -18,7 +18,7 @@ TURN = re.compile(
     r"which|yet|"
     r"shows?|showing|demonstrat(?:es?|ing)|reveal(?:s|ing)|with (?=(?:an?|residual|remaining|persistent|persisting|new|now)\b))|;", re.IGNORECASE)
 EXCEPTION = _cue(r"except(?:ing)?(?: for)?", "with the exception of", "apart from", "other than", "aside from", "besides")
-DENIED = _cue("no", "without", "negative for", "free of", "clear of", "absence of", "absent", "lack of", "lacks?", "no longer", "denies", "nor",
+DENIED = _cue("no", "nil", "without", "negative for", "free of", "clear of", "absence of", "absent", "lack of", "lacks?", "no longer", "denies", "nor",
               "neither", "not", "never", "fails? to show", "no longer any", "unremarkable for", "has not developed", "excludes?", "rules out", "ruled out", "rather than",
               r"(?<!partial )(?<!incomplete )(?<!near )(?<!near-)(?<!near complete )(?<!near-complete )(?:complete |interval |full |total )?(?:resolution|clearance|clearing|disappearance) of")
 # "No change of the nodule" denies the change, not the nodule.
@@ -32,7 +32,7 @@ DENIED_AFTER = re.compile(
     r"|^\s*(?:[:\-–=]\s*(?:none|no|nil|absent|negative|not (?:seen|present|identified))\b"
     r"|(?:[^,.;:]{0,40}?\s)?(?:(?:is|are|was|were|has been|have been|can be|could be)\s+)?"
     r"(?:not (?:definitely |clearly |pathologically |significantly |abnormally )?(?:enlarged|seen|present|identified|visuali[sz]ed|evident|detected|demonstrated|appreciated|noted|found|observed)"
-    r"|absent|no longer (?:seen|present|visible|identified|evident|visuali[sz]ed)|ruled out|(?<!not )(?<!not be )excluded"
+    r"|absent|been replaced by|no longer (?:seen|present|visible|identified|evident|visuali[sz]ed)|ruled out|(?<!not )(?<!not be )excluded"
     r"|(?:has |have )?(?:completely |fully |now |since |entirely )*(?:resolved|disappeared|cleared|gone|resorbed|vanished))\b)", re.IGNORECASE)
 RESOLVED = re.compile(r"(?:^|\b(?:the|with|and|interval|of|completely|now)\s+|:\s*)resolved\s+(?:[\w-]+\s+){0,3}$", re.IGNORECASE)  # “resolved effusion”
 # “No calcification within the mass” denies nothing of the mass.
@@ -61,7 +61,7 @@ PAST = re.compile(r"\b(?:(?:previously|formerly)\s+(?:pure\s+)?|(?:site|area|reg
                   r"|(?:drain\w*|thoracentesis|surgery|resection|treatment|chemotherapy|radiotherapy|therapy|operated|operation) (?:of|for) (?:an? |the )?(?:[\w-]+\s+){0,3}?)\s*$",
                   re.IGNORECASE)
 # A wish is no statement: “to exclude pneumonia”, “Evaluate for embolism”, “follow-up to ensure resolution of …”.
-WISH = re.compile(r"(?:^\W*(?:please\s+)?(?:exclude|rule out|r/o|evaluat\w+ for|assess\w* for|follow[- ]up (?:for|of|to|in|is))\b[^.;:]*"
+WISH = re.compile(r"(?:^\W*(?:please\s+)?(?:recommend(?:ed|ation)?|advise[ds]?|exclude|rule out|r/o|evaluat\w+ for|assess\w* for|follow[- ]up (?:for|of|to|in|is))\b[^.;:]*"
                   r"|(?<!unable )(?<!possible )(?<!difficult )(?<!insufficient )\b(?:to|for) (?:exclude|rule out|evaluate for|assess for|look for|check for|ensure|document|confirm|assess)\b(?:[^.;:,]|,(?= (?:or|and)))*"
                   r"|\b(?:risk|screening|surveillance|evaluation|signs? and symptoms|protocol|window|study|examination) (?:of|for)(?: an?| the)?(?:\s+[\w-]+){0,2})\s*$", re.IGNORECASE)
 

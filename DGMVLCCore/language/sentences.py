@@ -13,11 +13,12 @@ READ = ("findings?|impressions?|conclusions?|opinion|summary|reports?|interpreta
 HEADING = re.compile(rf"(?:^|(?<=[\s.;]))(?:(?P<skipped>{SKIPPED})|(?P<read>{READ}))\s*:|^[ \t#*]*(?:(?P<skipped_line>{SKIPPED})|(?P<read_line>{READ}))[ \t*]*$",
                      re.IGNORECASE | re.MULTILINE)
 # A full stop inside a number or after an abbreviation ends no sentence; “? nodule” is a question about what follows.
-END = re.compile(r"(?<=[.!?;])(?<!\bvs\.)(?<!\bapprox\.)(?<!\bdr\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bca\.)(?<!(?<!\w)\?)\s+|(?<!\s)\s*\n\s*", re.IGNORECASE)
+END = re.compile(r"(?<=[.!?;])(?<!\bvs\.)(?<!\bapprox\.)(?<!\bdr\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bca\.)(?<!\bprev\.)(?<!\bbilat\.)(?<!\blt\.)(?<!\brt\.)(?<!\bmod\.)(?<!\bmax\.)(?<!\bfig\.)(?<!(?<!\w)\?)\s+|(?<!\s)\s*\n\s*", re.IGNORECASE)
 ITEM = re.compile(r"[-*•–]\s|\(?\d{1,2}[.)]\s")
 SHORT_LINE = 45  # characters; a shorter line was not broken for want of room
 # A line that ends so goes on in the next one even when that begins with a capital (“… in the / RUL”).
 GOES_ON = re.compile(r"(?:,|-|\b(?:the|an?|of|in|at|on|to|and|or|with|without|no|from|by|for|is|are|was|were|left|right|measuring|upper|middle|lower))\s*$", re.IGNORECASE)
+LINE_END = re.compile(r"(?<!\s)\s*\n\s*")
 BEGINS = re.compile(r"(?:^|[.;:!?\n]\s*)$")
 BLANK = re.compile(r"\n[^\S\n]*\n")
 
@@ -27,7 +28,7 @@ LONGEST = 800  # characters; a longer sentence is read in parts
 def _sections(report: str) -> list[tuple[int, int]]:
     """Ranges to read: all but indication, history, technique and comparison.
 
-    Where no later heading says that findings begin, a skipped section ends with its paragraph.
+    Where no later heading says that findings begin, a skipped section ends with its line or, wrapped, its paragraph.
     """
     ranges, start, reading = [], 0, True
     headings = [h for h in HEADING.finditer(report) if h.group().isupper() or BEGINS.search(report[max(0, h.start() - 9):h.start()])]
@@ -37,8 +38,10 @@ def _sections(report: str) -> list[tuple[int, int]]:
             ranges.append((start, heading.start()))
         start, reading = heading.start(), bool(heading["read"] or heading["read_line"])
         following = headings[i + 1].start() if i + 1 < len(headings) else len(report)
-        if not reading and heading.start() > last_read and (blank := BLANK.search(report, heading.end(), following)):
-            start, reading = blank.end(), True
+        if not reading and heading.start() > last_read:
+            breaks = ((m.start(), m.end()) for m in LINE_END.finditer(report, heading.end(), following))
+            if after := next((last for first, last in breaks if not _wrapped(report, first, last, heading.start())), None):
+                start, reading = after, True
     if reading:
         ranges.append((start, len(report)))
     return ranges

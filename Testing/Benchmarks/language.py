@@ -96,7 +96,8 @@ def main() -> None:
         if "--errors" in sys.argv[1:]:
             print_errors(rows, docs)
         every += rows
-    throughput(every)
+    if "--no-throughput" not in sys.argv[1:]:
+        throughput(every)
 
 
 if __name__ == "__main__":
