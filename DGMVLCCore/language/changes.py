@@ -9,22 +9,26 @@ from DGMVLCCore.language.vocabulary import load_vocabulary
 
 LARGE_BY_NAME = ("lymphadenopathy", "cardiomegaly")  # “enlarged” names these, it tells no change
 SAME_MM = 1.0  # two sizes that differ by less are called unchanged
-MORE = r"(?:increas(?:e|ed|es|ing)|enlarg(?:ed|ing|ement|es)|grown|growing|growth|wors(?:e|ened|ening)|progress(?:ed|ion|ive|ing|es)|larger|bigger|" \
-       r"more (?:prominent|extensive|conspicuous|pronounced|confluent)|expanded)"
-LESS = r"(?:decreas(?:e|ed|es|ing)|smaller|reduced|reduction|improv(?:ed|ing|ement|es)|regress(?:ed|ion|ing)|shrunk(?:en)?|shrinking|shrinkage|diminished|" \
-       r"less (?:prominent|extensive|conspicuous|pronounced)|resolving|(?:partial(?:ly)?|nearly|near|almost|incompletely|mostly|largely)[\s-]+(?:complete(?:ly)?\s+)?(?:resol\w+|cleared|clearing))"
-DEGREE = r"(?:evidence of|any|significant(?:ly)?|interval|substantial(?:ly)?|appreciabl[ey]|further|definite(?:ly)?|relevant|major|obvious|convincing|a|been|be|markedly)"
+MORE = (r"(?:increas(?:e|ed|es|ing)|enlarg(?:ed|ing|ement|es)|grown|growing|growth|wors(?:e|ened|ening)|progress(?:ed|ion|ive|ing|es)|larger|bigger|"
+    r"more (?:prominent|extensive|conspicuous|pronounced|confluent)|expanded)")
+LESS = (r"(?:decreas(?:e|ed|es|ing)|smaller|reduced|reduction|improv(?:ed|ing|ement|es)|regress(?:ed|ion|ing)|shrunk(?:en)?|shrinking|shrinkage|diminished|"
+    r"less (?:prominent|extensive|conspicuous|pronounced)|resolving|(?:partial(?:ly)?|nearly|near|almost|incompletely|mostly"
+    r"|largely)[\s-]+(?:complete(?:ly)?\s+)?(?:resol\w+|cleared|clearing))")
+DEGREE = (r"(?:evidence of|any|significant(?:ly)?|interval|substantial(?:ly)?|appreciabl[ey]|further|definite(?:ly)?|relevant|major|obvious|convincing|a"
+         r"|been|be|markedly)")
 CUES = re.compile(
     rf"(?P<unchanged>\b(?:no|without|not|n't)\s+(?:{DEGREE}\s+)*(?:changed?|difference|{MORE}|{LESS})\b|\b(?:unchanged|stable|stability|static|"
     r"similar(?: in (?:size|appearance|extent))?(?=\s+(?:to|compared|as)|\s*[.,;]|$)))"
     r"|(?P<there>\b(?:persist(?:s|ent|ing)?|again (?:seen|noted|demonstrated|identified)|remains?\b(?!\s+(?:of|suspicious))|re-?demonstrat\w+))"
     rf"|(?P<decreased>\b{LESS}\b)|(?P<increased>\b{MORE}\b)"
-    r"|(?P<new>\b(?:new(?:ly)?(?: developed| appeared)?|(?:interval )?development of|interval appearance of|has developed|have developed|not (?:seen|present) (?:previously|on (?:the )?prior)"
+    r"|(?P<new>\b(?:new(?:ly)?(?: developed| appeared)?|(?:interval )?development of|interval appearance of|has developed|have developed|not (?:seen"
+    r"|present) (?:previously|on (?:the )?prior)"
     r"|previously (?:not (?:seen|present)|absent)|not previously (?:seen|present))(?!\w))", re.IGNORECASE)
 NO_PROOF = re.compile(r"\bno (?:evidence|signs?|indication) that\b", re.IGNORECASE)  # “… the nodule has grown”
 GONE = re.compile(r"\b(?:resolved|resolution|no longer|disappear\w+|cleared|clearance|replaced by|vanished|gone|resorbed|interval clearing)\b", re.IGNORECASE)
 # “Increased density”, “enlarged heart”, “growth rate”, “progressive disease” say nothing of time or of the finding.
-NO_CHANGE = re.compile(r"\s+(?:(?:on|at|in|towards) (?:the |both )?(?:left|right|upper|lower|middle|bases|apices|lung)|densit|attenuat|markings?\b|lucenc|interstitial|lymph|nodes?\b|hilar|mediastinal|axillary|heart|cardiac|risk|uptake|left|right atri|pulmonary arter|"
+NO_CHANGE = re.compile(r"\s+(?:(?:on|at|in|towards) (?:the |both )?(?:left|right|upper|lower|middle|bases|apices|lung)|densit|attenuat|markings?\b|lucenc"
+                       r"|interstitial|lymph|nodes?\b|hilar|mediastinal|axillary|heart|cardiac|risk|uptake|left|right atri|pulmonary arter|"
                        r"air|aeration|expan|visuali[sz]ation|inspirat|sinus|main pulm)", re.IGNORECASE)
 VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|remains?|appears?|shows?|measures?|now|been)\b", re.IGNORECASE)
 BLOCK = re.compile(r"[;:.,()]|\b(?:and|or|but|with|while|whereas|is|are|was|were|has|have|which|in (?:the )?(?:left|right|both|[rl][uml]l))\b", re.IGNORECASE)
@@ -33,7 +37,8 @@ OF = re.compile(r"\s*(?:in|of)\b", re.IGNORECASE)
 TURNED = re.compile(r";|\b(?:but|however|while|whereas|although|there (?:is|are)|except|without|no)\b", re.IGNORECASE)
 COMPARED = ("larger", "smaller", "bigger")  # before a noun they compare findings with one another
 THAN = re.compile(r"\s*(?:than|compared|in (?:size|extent)|since)\b", re.IGNORECASE)
-ENDS = re.compile(r"\s*(?:[.,;)]|$|(?:from|since|compared|in|when|over|and|with|relative|to|as|than|by|x|for|again|bilateral(?:ly)?|following|after|on|at|now|markedly|slightly)\b)", re.IGNORECASE)
+ENDS = re.compile(r"\s*(?:[.,;)]|$|(?:from|since|compared|in|when|over|and|with|relative|to|as|than|by|x|for|again|bilateral(?:ly)?|following|after|on|at"
+                  r"|now|markedly|slightly)\b)", re.IGNORECASE)
 LISTED = re.compile(r"\s*(?:,|and|or|,\s*and|&|/)\s*(?:(?:left|right|bilateral|adjacent|associated|small|mild|the)\s+){0,2}", re.IGNORECASE)
 PLURAL = re.compile(r"\b(?:are|have|both|all|were)\b[^.;]{0,20}$", re.IGNORECASE)
 

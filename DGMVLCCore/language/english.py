@@ -6,14 +6,11 @@ import re
 import unicodedata
 
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.language.vocabulary import load_vocabulary
+from DGMVLCCore.language.vocabulary import cues, load_vocabulary
 
-ENGLISH = frozenset("the of and in is are no with without there was were which this that to from at on by for or has have been be as an measuring seen "
-                    "right left lung lobe upper lower middle both chest normal clear small large new stable unchanged findings impression".split())
+ENGLISH = frozenset(cues("english"))
 # Function words of German, Dutch, French, Spanish, Portuguese, Italian, Polish and Swedish that are no English words.
-FOREIGN = frozenset("der das und ist nicht kein keine keinen eine einer einem ein im mit ohne von zur zum auf bei rechts links rechten linken lunge nachweis het een van geen niet aan "
-                    "le la les des du une est pas sans avec dans droit droite gauche au aux sur et el los las del sin se una derecho derecha izquierdo izquierda pulmón pulmonar en "
-                    "os um uma da dos sem direito esquerda não il di della nel nella senza polmone destro sinistro jest nie bez oraz och inte ingen utan".split())
+FOREIGN = frozenset(cues("foreign"))
 PUNCTUATION = str.maketrans({"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2212": "-", "\u2018": "'", "\u2019": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u00d7": "x"})
 WORD = re.compile(r"[^\W\d_]+")
 LEAST_LATIN = 0.6  # share of the letters

@@ -14,12 +14,16 @@ JOINT = r"\s*(?:and/or|and|or|nor|/|,)\s*(?:(?:left|right|bilateral|small|large)
 ELLIPSIS = re.compile(rf"\b(pleural|pericardial)(?={JOINT}(pleural|pericardial)\s+(?:effusions?|fluid)\b)", re.IGNORECASE)
 LUNG = re.compile(r"\b(?:lungs?|hemithora\w+|lobes?|lobar|pulmonary|[rl][uml]l|lingula\w*|parenchym\w*|hilum|hilar)\b", re.IGNORECASE)
 NODE = r"(?:lymph[\s-]*nodes?|nodes?|lymphnodes?)"
-STATION = r"(?:(?:and|or|/|,|mediastinal|hilar|axillary|sub-?carinal|(?:left|right|upper|lower|bilateral)(?:-sided)?|(?:para|pre)tracheal|supraclavicular|internal mammary|" \
-          r"aorto-?pulmonary|(?:para|pre)-?aortic|precarinal|prevascular|thoracic|retrocrural|intrapulmonary|cardiophrenic|lymph)[\s,/]+)"
-ENLARGED = r"(?:enlarged|enlarging|prominent|bulky|pathologic(?:al(?:ly)?)?(?:\s+enlarged)?|significant|suspicious|abnormal|swollen|necrotic|enlargement of|swelling of)"
+STATION = (r"(?:(?:and|or|/|,|mediastinal|hilar|axillary|sub-?carinal|(?:left|right|upper|lower|bilateral)(?:-sided)?|(?:para|pre)tracheal|supraclavicular"
+           r"|internal mammary|"
+    r"aorto-?pulmonary|(?:para|pre)-?aortic|precarinal|prevascular|thoracic|retrocrural|intrapulmonary|cardiophrenic|lymph)[\s,/]+)")
+ENLARGED = (r"(?:enlarged|enlarging|prominent|bulky|pathologic(?:al(?:ly)?)?(?:\s+enlarged)?|significant|suspicious|abnormal|swollen|necrotic|enlargement of"
+           r"|swelling of)")
 # Nodes are a finding when they are called large, wherever that word stands, or measure 10 mm or more.
-BIG_NODES = re.compile(rf"\b{ENLARGED}\s+(?:and\s+)?{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=\s+(?:is|are|was|were|appears?)\s+(?:\w+\s+){{0,2}}?enlarged\b)"
-                       rf"|\bno\s+{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{{0,60}}\bnot\s+(?:\w+\s+)?enlarged\b)|\b(?:no|mediastinal|hilar|axillary|bulky|significant)\s+lad\b", re.IGNORECASE)
+BIG_NODES = re.compile(rf"\b{ENLARGED}\s+(?:and\s+)?{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=\s+(?:is|are|was|were"
+                       rf"|appears?)\s+(?:\w+\s+){{0,2}}?enlarged\b)"
+                       rf"|\bno\s+{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{{0,60}}\bnot\s+(?:\w+\s+)?enlarged\b)|\b(?:no|mediastinal|hilar"
+                       rf"|axillary|bulky|significant)\s+lad\b", re.IGNORECASE)
 NODES = re.compile(rf"\b(?:{STATION}){{0,6}}{NODE}\b", re.IGNORECASE)
 LARGE_NODE_MM = 10.0
 FLUID = re.compile(r"\bfluid(?= (?:with)?in (?:the |both )?(?:\w+ )?(?:pleural|thoracic) (?:spaces?|cavit))", re.IGNORECASE)

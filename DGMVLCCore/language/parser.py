@@ -19,13 +19,16 @@ from DGMVLCCore.language.sentences import sentences
 from DGMVLCCore.language.sizes import assign_sizes, sizes
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
-IT = re.compile(r"^\W*(?:it|this|these|they|size|(?:maximum |maximal )?diameter|measur\w+|the (?:larger|lesion|former|latter))\b|\b(?:largest|biggest|dominant|which measures?)\b",
+IT = re.compile(r"^\W*(?:it|this|these|they|size|(?:maximum |maximal )?diameter|measur\w+|the (?:larger|lesion|former|latter))\b|\b(?:largest|biggest"
+                r"|dominant|which measures?)\b",
                 re.IGNORECASE)
 HEADING_LINE = re.compile(r"\W*[A-Za-z][\w /&-]{0,40}:")
 OR = re.compile(r"\s+or\s+(?:[\w-]+\s+){0,2}", re.IGNORECASE)
 THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$", re.IGNORECASE)
 MIDLINE = ("lymphadenopathy", "pericardial effusion", "cardiomegaly", "pneumomediastinum", "hernia", "aneurysm", "pulmonary edema")
-NO_UNIT = re.compile(r"\b(?:measur\w+|diameter(?: of)?|size(?: of)?)\s+(?:up to\s+|about\s+|approximately\s+)?\d+(?:[.,]\d+)?(?:\s*[x\u00d7]\s*\d+(?:[.,]\d+)?)*(?![\d.,]*\s*-?\s*(?:mm|cm|millim|centim|x|%|to\b|-|–|\d|ml|hu|suv))", re.IGNORECASE)
+NO_UNIT = re.compile(r"\b(?:measur\w+|diameter(?: of)?|size(?: of)?)\s+(?:up to\s+|about\s+"
+                     r"|approximately\s+)?\d+(?:[.,]\d+)?(?:\s*[x\u00d7]\s*\d+(?:[.,]\d+)?)*(?![\d.,]*\s*-?\s*(?:mm|cm|millim|centim|x|%|to\b|-|–|\d|ml|hu"
+                     r"|suv))", re.IGNORECASE)
 ARROWS = re.compile(r"\([^()]*\b(?:arrow\w*|asterisks?|circles?)\b[^()]*\)", re.IGNORECASE)
 OTHER = re.compile(r"\b(?:new|other|additional|further|more|larger|enlarging|suspicious|remaining)\s+(?:[\w-]+\s+)?$", re.IGNORECASE)
 

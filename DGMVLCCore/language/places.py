@@ -6,22 +6,28 @@ import re
 from dataclasses import dataclass, replace
 
 NOT_LUNG = (r"(?!\s+(?:main |lower |upper )?(?:ventric|atri|heart|cavit|chamber|coronary|kidney|adrenal|breast|thyroid|arm\b|subclavian|vocal|jugular|carotid|"
-            r"recurrent|sinus|chest tube|chest drain|drain|picc|port\b|internal|ij\b|pleural (?:tube|drain|catheter)|aortic|aorta|renal|lobe of (?:the )?(?:thyroid|liver)|hepatic|liver|axill|scapul|clavic|sided chest pain|chest pain))")
+            r"recurrent|sinus|chest tube|chest drain|drain|picc|port\b|internal|ij\b|pleural (?:tube|drain|catheter)|aortic|aorta|renal|lobe of (?:the"
+            r" )?(?:thyroid|liver)|hepatic|liver|axill|scapul|clavic|sided chest pain|chest pain))")
 LETTER = r"(?-i:[LR])(?=\s(?:[a-z-]+\s){0,2}(?:lungs?|base|apex|hil|effusion|pleural|lobe|upper|lower|middle|side|hemithorax)|\s?>\s?[LR]\b|\s*$)"
 ATOMS = re.compile(
-    rf"\b(?:(?P<lobe>rul|rml|rll|lul|lll)s?|(?P<both>bilateral(?:ly)?|bilat|b/l|both(?=\s+(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes|zones|hemithora|pleural))"
-    rf"|throughout (?:the|both) lungs?|each lung|(?:two|2) lungs?|all (?:five |5 )?(?:lung )?lobes(?! of the (?:left|right)))|(?P<two>bibasilar|bibasal|biapical)|(?P<side>left|right|(?:lt|rt)(?=\.?\s)|{LETTER})(?:-sided|-side)?\b{NOT_LUNG}"
+    rf"\b(?:(?P<lobe>rul|rml|rll|lul|lll)s?|(?P<both>bilateral(?:ly)?|bilat|b/l|both(?=\s+(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes|zones|hemithora"
+    rf"|pleural))"
+    rf"|throughout (?:the|both) lungs?|each lung|(?:two|2) lungs?|all (?:five |5 )?(?:lung )?lobes(?! of the (?:left|right)))|(?P<two>bibasilar|bibasal"
+    rf"|biapical)|(?P<side>left|right|(?:lt|rt)(?=\.?\s)|{LETTER})(?:-sided|-side)?\b{NOT_LUNG}"
     r"|(?P<lingula>lingular?)|(?P<same>ipsilateral|contralateral|same (?:lobe|lung|side))"
-    r"|(?P<zone>upper|middle|mid|lower)(?=(?:[\s,/-]+(?:and|or|&|left|right|upper|middle|mid|lower|lung))*[\s-]+(?:(?P<named>lobes?|lobar)|zones?|lungs?|fields?|regions?|hemithora\w+)\b)"
+    r"|(?P<zone>upper|middle|mid|lower)(?=(?:[\s,/-]+(?:and|or|&|left|right|upper|middle|mid|lower|lung))*[\s-]+(?:(?P<named>lobes?|lobar)|zones?|lungs?"
+    r"|fields?|regions?|hemithora\w+)\b)"
     r"|(?P<apex>apex|apices|apical(?! segment))|(?P<base>bases?|basal(?:ly)?(?:(?= segment))?|basilar))(?!\w)", re.IGNORECASE)
 LOBES = {"rul": ("right", "upper"), "rml": ("right", "middle"), "rll": ("right", "lower"), "lul": ("left", "upper"), "lll": ("left", "lower")}
 NOUN = r"lungs?|lobes?|lobar|zones?|bases?|apex|apices|hemithorax|fields?|side"
-FILLER = re.compile(rf"(?:[\s,/&-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior|inferior|basal|apical|segments?|segmental|small|moderate|moderate-sized|large|trace|tiny|minimal|an?|"
+FILLER = re.compile(rf"(?:[\s,/&-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior|inferior|basal|apical|segments?|segmental"
+                    rf"|small|moderate|moderate-sized|large|trace|tiny|minimal|an?|"
                     r"portions?|regions?|predominantly|aspect|part)\b)*", re.IGNORECASE)
 GREATER = re.compile(r"\s*(?:>|<|(?:is |are )?(?:slightly |much )?(?:greater|more|larger|worse|less|smaller) than(?: the)?)\s*(?:on the\s+)?", re.IGNORECASE)  # “left > right”
 LINK = (r"(?:,|\(|and|or|and/or|with|,\s*and|/|&|associated with|,\s*with|versus|vs\.?|rather than|suspicious for|suggestive of|consistent with|"
         r"compatible with|representing|(?:which |that )?(?:may|might|could) (?:represent|reflect|be))")
-JOINED = re.compile(rf"\s*{LINK}?\s*(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)*(?:(?!(?:in|at|of|with|is|are|was|no|and|or|to|from|left|right|bilateral|both|lobe|lung)\b)[\w-]+\s+){{0,3}}",
+JOINED = re.compile(rf"\s*{LINK}?\s*(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)*(?:(?!(?:in|at|of|with|is|are|was|no|and|or|to|from|left|right|bilateral"
+                    rf"|both|lobe|lung)\b)[\w-]+\s+){{0,3}}",
                     re.IGNORECASE)
 BREAK = re.compile(r"[;:]|\b(?:with|and|or|of|in|at|which|is|are|was|were|there|showing|shows|demonstrates?|"
                    r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+|suggest\w*|but|no|without|has|have|now|"
@@ -33,9 +39,11 @@ WITH = re.compile(r"with\b", re.IGNORECASE)
 ADJACENT = re.compile(r"\s*,?\s*(?:and|with)\s+(?:associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){0,2}", re.IGNORECASE)
 NEXT = re.compile(rf"\s*(?:{NOUN})?\s*(?:\([^()]{{0,20}}\))?\s*(?:,|&|/|\band\b|,\s*and\b)\s*(?:in\s+)?(?:the\s+)?", re.IGNORECASE)  # “RUL (5 mm), RLL (8 mm)”
 SMALL = re.compile(r"\b(?:small|moderate|large|trace|tiny|minimal|an?)\b", re.IGNORECASE)
-INHERITS = re.compile(r"^\s*and an?\b|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent with|compatible with|in keeping with|representing|suggest\w+(?: of)?|suspicious for|"
+INHERITS = re.compile(r"^\s*and an?\b|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent with|compatible with|in keeping with"
+                      r"|representing|suggest\w+(?: of)?|suspicious for|"
                       r"concerning for|(?:may|might|could) (?:represent|reflect|be))(?:\s+[\w-]+){0,2}\s*$", re.IGNORECASE)
-SUBJECT = re.compile(rf"\s*(?:{NOUN})?\s*(?:shows?|demonstrates?|contains?|has|reveals?|is affected|(?:is|are) (?:otherwise )?(?:clear|normal|unremarkable) (?:apart|except|other than|with the exception|aside))\b", re.IGNORECASE)
+SUBJECT = re.compile(rf"\s*(?:{NOUN})?\s*(?:shows?|demonstrates?|contains?|has|reveals?|is affected|(?:is|are) (?:otherwise )?(?:clear|normal|unremarkable)"
+                     rf" (?:apart|except|other than|with the exception|aside))\b", re.IGNORECASE)
 HEADED = re.compile(rf"\s*(?:{NOUN})?\s*(?::|(?:(?:is|are|remains?)\s+)?(?:free of|clear of|without)\b|(?:shows?|has|have|contains?)\s+no\b)", re.IGNORECASE)  # “Left lower lobe: no nodule”
 # “Compressing the right bronchus” tells what a mass touches, not where it is.
 FISSURE = re.compile(r"\s*(?:(?:major|minor|oblique|horizontal|costal|visceral|parietal)\s+)?(?:fissure|pleura|hemidiaphragm|chest wall|hilum)", re.IGNORECASE)

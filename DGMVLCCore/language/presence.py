@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from DGMVLCCore.language.vocabulary import cues
+
 
 def _cue(*parts: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE)
@@ -13,25 +15,26 @@ def _cue(*parts: str) -> re.Pattern[str]:
 # Words after which an earlier cue no longer holds.
 TURN = re.compile(
     r"\b(?:but|except(?:ing)?(?: for)?|with the exception of|however|although|though|apart from|other than|aside from|besides|"
-    r"there (?:is|are|was|were)|(?:and|,)\s+(?=(?:an?|the|several|there)\b|(?:stable|unchanged|persistent)\s+(?!from|since|compared|when|in\b|and\b|to\b|over\b)\w|"
+    r"there (?:is|are|was|were)|(?:and|,)\s+(?=(?:an?|the|several|there)\b|(?:stable|unchanged|persistent)\s+(?!from|since|compared|when|in\b|and\b|to\b"
+    r"|over\b)\w|"
     r"\d[\d.,x× to-]{0,12}(?:mm|cm)\s+(?!is\b|are\b|was\b|present\b|seen\b|x\b|by\b|in\b|at\b|on\b|from\b)[a-z])|"
     r"which|yet|"
     r"shows?|showing|demonstrat(?:es?|ing)|reveal(?:s|ing)|with (?=(?:an?|residual|remaining|persistent|persisting|new|now)\b))|;", re.IGNORECASE)
-EXCEPTION = _cue(r"except(?:ing)?(?: for)?", "with the exception of", "apart from", "other than", "aside from", "besides")
-DENIED = _cue("no", "nil", "without", "negative for", "free of", "clear of", "absence of", "absent", "lack of", "lacks?", "no longer", "denies", "nor",
-              "neither", "not", "never", "fails? to show", "no longer any", "unremarkable for", "has not developed", "excludes?", "rules out", "ruled out", "rather than",
-              r"(?<!partial )(?<!incomplete )(?<!near )(?<!near-)(?<!near complete )(?<!near-complete )(?:complete |interval |full |total )?(?:resolution|clearance|clearing|disappearance) of")
+EXCEPTION = _cue(*cues("exception"))
+DENIED = _cue(*cues("denied"))
 # "No change of the nodule" denies the change, not the nodule.
 SPARED = re.compile(
     r"\b(?:no|without|not)\s+(?:(?:evidence of|sign of|any|significant(?:ly)?|interval|substantial|appreciable|further|definite|relevant|major)\s+)*"
     r"(?:change[ds]?|growth|grown|increased?|decreased?|progression|enlargement|enlarged|difference|improvement|worsening)\b"
-    r"|\bno (?:evidence|signs?|indication) that\b|\bno longer excluded\b|\bnot only\b|\b(?:not|no) (?:calcified|solid|spiculated)\b|\b(?:cannot|can not|could not|not) (?:be )?(?:excluded?|ruled? out)\b",
+    r"|\bno (?:evidence|signs?|indication) that\b|\bno longer excluded\b|\bnot only\b|\b(?:not|no) (?:calcified|solid|spiculated)\b|\b(?:cannot|can not"
+    r"|could not|not) (?:be )?(?:excluded?|ruled? out)\b",
     re.IGNORECASE)
 DENIED_AFTER = re.compile(
     r"^[^.;]{0,60}?\bnot (?:pathologically |significantly )?enlarged\b"
     r"|^\s*(?:[:\-–=]\s*(?:none|no|nil|absent|negative|not (?:seen|present|identified))\b"
     r"|(?:[^,.;:]{0,40}?\s)?(?:(?:is|are|was|were|has been|have been|can be|could be)\s+)?"
-    r"(?:not (?:definitely |clearly |pathologically |significantly |abnormally )?(?:enlarged|seen|present|identified|visuali[sz]ed|evident|detected|demonstrated|appreciated|noted|found|observed)"
+    r"(?:not (?:definitely |clearly |pathologically |significantly |abnormally )?(?:enlarged|seen|present|identified|visuali[sz]ed|evident|detected"
+    r"|demonstrated|appreciated|noted|found|observed)"
     r"|absent|been replaced by|no longer (?:seen|present|visible|identified|evident|visuali[sz]ed)|ruled out|(?<!not )(?<!not be )excluded"
     r"|(?:has |have )?(?:completely |fully |now |since |entirely )*(?:resolved|disappeared|cleared|gone|resorbed|vanished))\b)", re.IGNORECASE)
 RESOLVED = re.compile(r"(?:^|\b(?:the|with|and|interval|of|completely|now)\s+|:\s*)resolved\s+(?:[\w-]+\s+){0,3}$", re.IGNORECASE)  # “resolved effusion”
@@ -41,29 +44,31 @@ NO_NOUN = re.compile(r"\W*(?:evidence|signs?|residual|remnants?|recurren\w+|trac
 PARTLY = re.compile(r"\b(?:partial(?:ly)?|nearly|almost|incompletely|mostly|largely|not (?:completely |fully )?)\s*(?:completely )?"
                     r"(?:resolved|cleared|disappeared)", re.IGNORECASE)
 # “Probably benign nodule” doubts what it is, not that it is there.
-OF_CAUSE = r"(?:benign|malignant|infectious|inflammatory|post\S*|reactive|metastatic|chronic|old|due|related|secondary|stable|unchanged|neoplastic|granulomatous)\b"
-DOUBT = _cue("possible", rf"(?:possibly|probably|likely|presumably)(?!\s+{OF_CAUSE})", "probable", "presumed", "unlikely", "may represent", "might represent", "could represent",
-             "may reflect", "could reflect", "may be", "might be", "could be", "questionable", "question of", "potential(?:ly)?", "tentative(?:ly)?", "suspected", "suspicion (?:of|for)",
-             "suspicious (?:of|for)", "suspected of", "(?:can ?not|can't|could not|not possible to|difficult to|unable to) (?:completely |entirely |definitely |definitively |fully )?(?:exclude|rule out)",
-             "not exclude", "concern for", "concerning for", "worrisome for", "equivocal", r"versus", r"vs", "rule out", "r/o",
-             "differential(?: diagnosis)?(?: considerations?)? (?:includes?|of|being|is)", "suggest(?:s|ed|ing|ion of|ive of)?", "raises? (?:the )?(?:possibility|suspicion|question|concern) (?:of|for)", "possibility of", "favou?r(?:ed|s|ing)?", "perhaps", "maybe", "thought to (?:be|represent|reflect)", "presumptive", "query", "compatible with but not diagnostic of", "(?:may|might|could) (?:also )?(?:indicate|suggest|be due to|be related to|relate to|correspond to|well represent)", "felt to (?:be|represent)", "either")
+DOUBT = _cue(*cues("doubt"))
 DOUBT_ENDS = re.compile(r"[,;:]|\bwith\b|\bin (?:a|the)\b", re.IGNORECASE)
 DOUBT_AFTER = re.compile(
-    r"^[^,.;]{0,30}?\b(?:is|are|was|were|remains?) (?:also )?(?:possible|suspected|questionable|questioned|not excluded|unlikely|considered|(?:a )?consideration|favou?red|suggested|equivocal|(?:less |more )?likely)\b"
+    r"^[^,.;]{0,30}?\b(?:is|are|was|were|remains?) (?:also )?(?:possible|suspected|questionable|questioned|not excluded|unlikely|considered|(?:a"
+    r" )?consideration|favou?red|suggested|equivocal|(?:less |more )?likely)\b"
     r"|^\s*(?:not excluded|suspected|is a possibility|favou?red|(?:less )?likely(?!\s+\w)|cannot be|questioned)\b"
     r"|^[^,.;]{0,25}?\b(?:cannot|can not|could not|not) be (?:completely |entirely |definitely )?(?:excluded|ruled out)\b"
     r"|^\s*,?\s*(?:versus|vs\b)|^\s?\?(?!\s?\w)|^\s*\(\?\)", re.IGNORECASE)
 LIST = re.compile(r"\s*(?:,\s*(?:and|or|nor)|and/or|and|or|nor|,|/)\s*(?:[\w-]+\s+){0,2}", re.IGNORECASE)
 ASKED = re.compile(r"\?\s*(?:[\w-]+\s+){0,2}$")  # “? nodule”
-PAST = re.compile(r"\b(?:(?:previously|formerly)\s+(?:pure\s+)?|(?:site|area|region|location)s? of (?:the |a )?(?:prior|previous(?:ly \w+)?|resolved|known|treated)(?:\s+[\w-]+){0,2}|(?:history of|h/o|hx of)(?:\s+(?!with\b|now\b|and now\b)[\w/-]+,?){0,6}"
-                  r"|(?:from|due to|after|following|status post|s/p|sequela[e]? of|secondary to|related to|treated for) (?:an? |the )?(?:prior|previous|old|remote|past|treated)(?:\s+[\w-]+){0,2}"
+PAST = re.compile(r"\b(?:(?:previously|formerly)\s+(?:pure\s+)?|(?:site|area|region|location)s? of (?:the |a )?(?:prior|previous(?:ly \w+)?|resolved|known"
+                  r"|treated)(?:\s+[\w-]+){0,2}|(?:history of|h/o|hx of)(?:\s+(?!with\b|now\b|and now\b)[\w/-]+,?){0,6}"
+                  r"|(?:from|due to|after|following|status post|s/p|sequela[e]? of|secondary to|related to|treated for) (?:an? |the )?(?:prior|previous|old"
+                  r"|remote|past|treated)(?:\s+[\w-]+){0,2}"
                   r"|\b(?:patient|man|woman|male|female|boy|girl|case)\b[^.,;]{0,30}?\bwith (?:an? )?(?:known|previous|prior)(?:\s+[\w-]+,?){0,5}"
-                  r"|(?:drain\w*|thoracentesis|surgery|resection|treatment|chemotherapy|radiotherapy|therapy|operated|operation) (?:of|for) (?:an? |the )?(?:[\w-]+\s+){0,3}?)\s*$",
+                  r"|(?:drain\w*|thoracentesis|surgery|resection|treatment|chemotherapy|radiotherapy|therapy|operated|operation) (?:of|for) (?:an? |the"
+                  r" )?(?:[\w-]+\s+){0,3}?)\s*$",
                   re.IGNORECASE)
 # A wish is no statement: “to exclude pneumonia”, “Evaluate for embolism”, “follow-up to ensure resolution of …”.
-WISH = re.compile(r"(?:^\W*(?:please\s+)?(?:recommend(?:ed|ation)?|advise[ds]?|exclude|rule out|r/o|evaluat\w+ for|assess\w* for|follow[- ]up (?:for|of|to|in|is))\b[^.;:]*"
-                  r"|(?<!unable )(?<!possible )(?<!difficult )(?<!insufficient )\b(?:to|for) (?:exclude|rule out|evaluate for|assess for|look for|check for|ensure|document|confirm|assess)\b(?:[^.;:,]|,(?= (?:or|and)))*"
-                  r"|\b(?:risk|screening|surveillance|evaluation|signs? and symptoms|protocol|window|study|examination) (?:of|for)(?: an?| the)?(?:\s+[\w-]+){0,2})\s*$", re.IGNORECASE)
+WISH = re.compile(r"(?:^\W*(?:please\s+)?(?:recommend(?:ed|ation)?|advise[ds]?|exclude|rule out|r/o|evaluat\w+ for|assess\w* for|follow[- ]up (?:for|of|to"
+                  r"|in|is))\b[^.;:]*"
+                  r"|(?<!unable )(?<!possible )(?<!difficult )(?<!insufficient )\b(?:to|for) (?:exclude|rule out|evaluate for|assess for|look for|check for"
+                  r"|ensure|document|confirm|assess)\b(?:[^.;:,]|,(?= (?:or|and)))*"
+                  r"|\b(?:risk|screening|surveillance|evaluation|signs? and symptoms|protocol|window|study|examination) (?:of|for)(?: an?|"
+                  r" the)?(?:\s+[\w-]+){0,2})\s*$", re.IGNORECASE)
 
 
 @lru_cache(maxsize=64)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
-SKIPPED = ("(?:reason|indications?)(?: for (?:the )?(?:exam(?:ination)?|study|scan))?|clinical (?:history|information|indications?|details|data|question|background|"
+SKIPPED = ("(?:reason|indications?)(?: for (?:the )?(?:exam(?:ination)?|study|scan))?|clinical (?:history|information|indications?|details|data|question"
+           "|background|"
            "notes?)|clinical|history|hx|background|techniques?|comparisons?|prior (?:stud(?:y|ies)|exams?)|protocol|procedure|exam(?:ination)?|contrast|"
            "request|recommendations?|follow-up|dose|ctdi|dlp|diagnosis at referral|past medical history|pmh")
 READ = ("findings?|impressions?|conclusions?|opinion|summary|reports?|interpretation|results?|lungs?(?: and airways| parenchyma)?|airways?|pleurae?|"
         "pleural (?:spaces?|cavity)|mediastinum|hila|nodes|lymph nodes|heart|cardiac|vessels|vasculature|chest|chest wall|bones?|osseous|(?:left|right) lung|"
         "upper abdomen|thorax|other")
-HEADING = re.compile(rf"(?:^|(?<=[\s.;]))(?:(?P<skipped>{SKIPPED})|(?P<read>{READ}))\s*:|^[ \t#*]*(?:(?P<skipped_line>{SKIPPED})|(?P<read_line>{READ}))[ \t*]*$",
+HEADING = re.compile(rf"(?:^|(?<=[\s.;]))(?:(?P<skipped>{SKIPPED})|(?P<read>{READ}))\s*:|^[ \t#*]*(?:(?P<skipped_line>{SKIPPED})|(?P<read_line>{READ}))["
+                     rf" \t*]*$",
                      re.IGNORECASE | re.MULTILINE)
 # A full stop inside a number or after an abbreviation ends no sentence; “? nodule” is a question about what follows.
 END = re.compile(r"(?<=[.!?;])(?<!\bvs\.)(?<!\bapprox\.)(?<!\bdr\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bca\.)(?<!\bprev\.)(?<!\bbilat\.)(?<!\blt\.)(?<!\brt\.)(?<!\bmod\.)(?<!\bmax\.)(?<!\bfig\.)(?<!(?<!\w)\?)\s+|(?<!\s)\s*\n\s*", re.IGNORECASE)

@@ -10,14 +10,19 @@ SIZE = re.compile(rf"(?<![\w.,])(?P<first>{NUMBER})(?:\s*(?P<u>{UNIT})?\s*(?P<jo
                   rf"(?:\s*(?:{UNIT})?\s*(?:x|×|\*|∗|by)\s*(?P<third>{NUMBER}))?\s*-?\s*(?P<unit>{UNIT})\b", re.IGNORECASE)
 EARLIER = re.compile(r"(?:\b(?:previously|previous|prev\.?|formerly|prior|compared (?:to|with)|earlier|originally|initially)[\s\w]{0,12}|"
                      r"\b(?:versus|vs\.?)\s*|(?<!apart )(?<!aside )\bfrom\s*|(?:\(|,)\s*(?:it )?was\s*)[\s(]*$", re.IGNORECASE)
-EARLIER_AFTER = re.compile(r"\s*,?\s*(?:(?:previously|formerly|earlier|before)\b(?!\s*[:(]?\s*\d)|(?:in|on|at) (?:the )?(?:prior|previous|earlier|last|baseline|(?:19|20)\d\d\b|\d{1,2}[/.]\d))",
+EARLIER_AFTER = re.compile(r"\s*,?\s*(?:(?:previously|formerly|earlier|before)\b(?!\s*[:(]?\s*\d)|(?:in|on|at) (?:the )?(?:prior|previous|earlier|last"
+                           r"|baseline|(?:19|20)\d\d\b|\d{1,2}[/.]\d))",
                            re.IGNORECASE)
 FALLING = re.compile(r"\bfrom\s*$", re.IGNORECASE)
-NOT_BEFORE = re.compile(r"\b(?:(?:slice|section|reconstruction|collimation|interval|increment)s?(?:[\s-]thickness(?:es)?)?|thickness|length|collimation|(?:reconstructed|acquired|obtained|"
-                        r"performed|imaged|scanned) (?:at|with|every|in|using)|every|fov|field of view|pitch|within|less than|more than|at least|located|lies|lying)"
+NOT_BEFORE = re.compile(r"\b(?:(?:slice|section|reconstruction|collimation|interval|increment)s?(?:[\s-]thickness(?:es)?)?|thickness|length|collimation"
+                        r"|(?:reconstructed|acquired|obtained|"
+                        r"performed|imaged|scanned) (?:at|with|every|in|using)|every|fov|field of view|pitch|within|less than|more than|at least|located"
+                        r"|lies|lying)"
                         r"(?:\s+(?:of|is|was|at|approximately|about|a))*\s*[:=]?\s*$", re.IGNORECASE)
-NOT_A_SIZE = re.compile(r"^\s*-?\s*(?:(?:axial|thin|thick|contiguous|reconstructed|helical|coronal)\s+)*(?:slices?|sections?|collimation|intervals?|reconstruct|"
-                        r"solid component|increments?|images?\b|thick (?:slices?|sections?)|cuts?|from\b|above\b|below\b|beneath\b|deep\b|distal\b|proximal\b|away\b|caudal\b|cranial\b|apart\b|"
+NOT_A_SIZE = re.compile(r"^\s*-?\s*(?:(?:axial|thin|thick|contiguous|reconstructed|helical|coronal)\s+)*(?:slices?|sections?|collimation|intervals?"
+                        r"|reconstruct|"
+                        r"solid component|increments?|images?\b|thick (?:slices?|sections?)|cuts?|from\b|above\b|below\b|beneath\b|deep\b|distal\b"
+                        r"|proximal\b|away\b|caudal\b|cranial\b|apart\b|"
                         r"inferior\b|superior\b|posterior to\b|anterior to\b|lateral to\b|medial to\b|of the (?:pleura|carina|fissure|hilum)|margins?\b|"
                         r"(?:chest |pigtail )?(?:tube|catheter|needle|stent)|slice)", re.IGNORECASE)
 DISTANCE = re.compile(r"\b(?:within|located|lies|lying|less than|more than|at least)\b", re.IGNORECASE)

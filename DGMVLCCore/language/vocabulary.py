@@ -72,3 +72,14 @@ def load_vocabulary() -> Vocabulary:
 def canonical(wording: str) -> str:
     """A matched wording -> canonical term."""
     return load_vocabulary().by_name[_flat(wording)]
+
+
+@lru_cache(maxsize=1)
+def _all_cues() -> dict[str, list[str]]:
+    data: dict[str, list[str]] = json.loads(resource("cues.json").read_text(encoding="utf-8"))
+    return data
+
+
+def cues(kind: str) -> tuple[str, ...]:
+    """Words of one kind from `Resources/cues.json`: "denied", "doubt", "exception", "english" or "foreign"."""
+    return tuple(_all_cues()[kind])
