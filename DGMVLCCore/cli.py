@@ -303,7 +303,8 @@ def run_info(args: argparse.Namespace) -> dict[str, Any]:
             "vocabulary": list(load_vocabulary().terms)}
 
 
-COMMANDS: dict[str, Command] = {"demo": run_demo, "counterfactual": run_edit, "report": run_report, "clinical": run_clinical, "prompts": run_prompts, "anatomy": run_anatomy,
+COMMANDS: dict[str, Command] = {"demo": run_demo, "counterfactual": run_edit, "report": run_report, "clinical": run_clinical, "prompts": run_prompts,
+                                "anatomy": run_anatomy,
                                 "data": run_data, "train": run_train, "info": run_info}
 
 

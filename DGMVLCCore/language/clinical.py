@@ -175,9 +175,9 @@ def row_text(row: dict[str, str], schema: ClinicalSchema | None = None, outcomes
         if len(given) > 1:
             result.left_out.extend({"column": name, "value": value, "reason": "the columns contradict each other"} for name, value in given.values())
         elif given:
-            value = next(iter(given))
-            result.attributes[attribute.name] = value
-            clauses.append(clause(attribute, value))
+            said = next(iter(given))
+            result.attributes[attribute.name] = said
+            clauses.append(clause(attribute, said))
     return ClinicalText(JOIN.join(clauses), result.attributes, result.left_out)
 
 

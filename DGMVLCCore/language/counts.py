@@ -9,7 +9,8 @@ WORDS = {"one": 1, "single": 1, "solitary": 1, "two": 2, "couple": 2, "pair": 2,
 SIZED = r"\d+(?:[.,]\d+)?\s*-?\s*(?:mm|cm)"
 BEFORE = re.compile(rf"(?<![\w.,/×-])(?<!\bin )(?<!\bof )(?:(?P<word>{'|'.join(WORDS)})|(?P<number>[1-9]\d?))(?:\s+(?:of|or more|distinct|separate|discrete))?"
                     rf"(?!\s*-?\s*(?:mm|cm|x\b|×|by\b|to\b|–|%|days?|weeks?|months?|years?|[.):/]))\s+"
-                    rf"(?:(?!(?:and|or|with|in|of|is|are|no|the|ct|scans?|patient|show\w*|demonstrat\w*|reveal\w*)\b)(?:{SIZED}|[a-z][\w/-]*),?\s+){{0,7}}$", re.IGNORECASE)
+                    rf"(?:(?!(?:and|or|with|in|of|is|are|no|the|ct|scans?|patient|show\w*|demonstrat\w*|reveal\w*)\b)"
+                    rf"(?:{SIZED}|[a-z][\w/-]*),?\s+){{0,7}}$", re.IGNORECASE)
 AFTER = re.compile(r"\s*(?::\s*|\(\s*(?:n\s*=\s*)?|x\s?|×\s?|n\s*=\s*)(?P<number>[1-9]\d?)(?!\s*-?\s*(?:mm|cm|x\b|×|to\b|-|–|%|[.,/]\d|\w))", re.IGNORECASE)
 
 

@@ -11,7 +11,8 @@ from DGMVLCCore.language.vocabulary import cues, load_vocabulary
 ENGLISH = frozenset(cues("english"))
 # Function words of German, Dutch, French, Spanish, Portuguese, Italian, Polish and Swedish that are no English words.
 FOREIGN = frozenset(cues("foreign"))
-PUNCTUATION = str.maketrans({"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2212": "-", "\u2018": "'", "\u2019": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u00d7": "x"})
+PUNCTUATION = str.maketrans({"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2212": "-", "\u2018": "'",
+                             "\u2019": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u00d7": "x"})
 WORD = re.compile(r"[^\W\d_]+")
 LEAST_LATIN = 0.6  # share of the letters
 

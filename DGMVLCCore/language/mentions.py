@@ -27,7 +27,8 @@ BIG_NODES = re.compile(rf"\b{ENLARGED}\s+(?:and\s+)?{STATION}*{NODE}\b|\b(?:lymp
 NODES = re.compile(rf"\b(?:{STATION}){{0,6}}{NODE}\b", re.IGNORECASE)
 LARGE_NODE_MM = 10.0
 FLUID = re.compile(r"\bfluid(?= (?:with)?in (?:the |both )?(?:\w+ )?(?:pleural|thoracic) (?:spaces?|cavit))", re.IGNORECASE)
-BIG_HEART = re.compile(r"\b(?:heart(?:\s+size)?|cardiac (?:size|silhouette))(?=\s+(?:is|was|appears?|remains?|not)?\s*(?:\w+\s+){0,2}?enlarged\b)", re.IGNORECASE)
+BIG_HEART = re.compile(r"\b(?:heart(?:\s+size)?|cardiac (?:size|silhouette))"
+                       r"(?=\s+(?:is|was|appears?|remains?|not)?\s*(?:\w+\s+){0,2}?enlarged\b)", re.IGNORECASE)
 MASSLIKE = ("nodule", "part-solid nodule")
 LUNG_ONLY = ("cyst", "cavity", "abscess")  # the same word elsewhere is no finding of the lung
 SIDE = re.compile(r"\b(left|right)\b(?!\s+(?:atri|ventric|main))", re.IGNORECASE)
@@ -100,7 +101,8 @@ def _elsewhere(sentence: str, mention: Mention, found: list[Mention]) -> str | N
     elsewhere = load_vocabulary().elsewhere
     low = max([m.end for m in found if m.end <= mention.start], default=0)
     high = min([m.start for m in found if m.start >= mention.end], default=len(sentence))
-    subject = re.match(rf"\W*(?:the\s+)?(?:[\w-]+\s+)?{elsewhere.pattern}(?:\s+\w+)?\s*(?::|\b(?:shows?|contains?|demonstrates?|has|have|reveals?|with)\b)", sentence, re.IGNORECASE)
+    subject = re.match(rf"\W*(?:the\s+)?(?:[\w-]+\s+)?{elsewhere.pattern}(?:\s+\w+)?\s*"
+                       rf"(?::|\b(?:shows?|contains?|demonstrates?|has|have|reveals?|with)\b)", sentence, re.IGNORECASE)
     premodifiers = " ".join(re.split(r"[,;:()]|\b(?:and|or|with|of|in)\b", sentence[low:mention.start])[-1].split()[-4:])
     if LUNG.search(premodifiers) or LUNG.search(sentence[mention.start:mention.end]):
         return None

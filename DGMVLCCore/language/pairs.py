@@ -83,9 +83,10 @@ def finding_pairs(finding: Finding) -> list[PromptPair]:
     known = finding.term in load_vocabulary().known
     absent = finding.presence == "absent"
     if not known:
-        texts = (_plain(finding), f"No {finding.term}. Clear lung.")
-        pair = PromptPair("with it" if absent else "without", *(reversed(texts) if absent else texts), False, _untaught(f"“{finding.term}”"))
-        return [pair] if absent else [pair, *_sizes(finding), _other_side(finding)]
+        there, gone, reason = _plain(finding), f"No {finding.term}. Clear lung.", _untaught(f"“{finding.term}”")
+        if absent:
+            return [PromptPair("with it", gone, there, False, reason)]
+        return [PromptPair("without", there, gone, False, reason), *_sizes(finding), _other_side(finding)]
     if absent:
         return [PromptPair("with it", absent_prompt(finding.term), present_prompt(finding.term), True)]
     source = source_prompt(finding)
@@ -143,6 +144,8 @@ def attribute_pairs(attributes: dict[str, Value], schema: ClinicalSchema | None 
     out = []
     for attribute in schema.attributes:
         have = attributes.get(attribute.name)
-        others: list[Value] = [v for v in attribute.values if v != have and v not in attribute.vague] if attribute.kind == "category" else [not have] if isinstance(have, bool) else []
+        others: list[Value] = [not have] if isinstance(have, bool) else []
+        if attribute.kind == "category":
+            others = [v for v in attribute.values if v != have and v not in attribute.vague]
         out += [attribute_pair(attributes, attribute.name, value, schema, known) for value in others] if have is not None else []
     return out

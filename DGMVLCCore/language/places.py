@@ -23,7 +23,8 @@ NOUN = r"lungs?|lobes?|lobar|zones?|bases?|apex|apices|hemithorax|fields?|side"
 FILLER = re.compile(rf"(?:[\s,/&-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior|inferior|basal|apical|segments?|segmental"
                     rf"|small|moderate|moderate-sized|large|trace|tiny|minimal|an?|"
                     r"portions?|regions?|predominantly|aspect|part)\b)*", re.IGNORECASE)
-GREATER = re.compile(r"\s*(?:>|<|(?:is |are )?(?:slightly |much )?(?:greater|more|larger|worse|less|smaller) than(?: the)?)\s*(?:on the\s+)?", re.IGNORECASE)  # “left > right”
+GREATER = re.compile(r"\s*(?:>|<|(?:is |are )?(?:slightly |much )?(?:greater|more|larger|worse|less|smaller) than(?: the)?)\s*(?:on the\s+)?",
+                     re.IGNORECASE)  # “left > right”
 LINK = (r"(?:,|\(|and|or|and/or|with|,\s*and|/|&|associated with|,\s*with|versus|vs\.?|rather than|suspicious for|suggestive of|consistent with|"
         r"compatible with|representing|(?:which |that )?(?:may|might|could) (?:represent|reflect|be))")
 JOINED = re.compile(rf"\s*{LINK}?\s*(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)*(?:(?!(?:in|at|of|with|is|are|was|no|and|or|to|from|left|right|bilateral"
@@ -33,7 +34,8 @@ BREAK = re.compile(r"[;:]|\b(?:with|and|or|of|in|at|which|is|are|was|were|there|
                    r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+|suggest\w*|but|no|without|has|have|now|"
                    r"previously|compatible|consistent|suspicious|possibly|probably)\b|,", re.IGNORECASE)
 PART_OF = re.compile(r"\b(?:areas?|foci|focus|patch(?:es)?|bands?|amounts?|degrees?|components?) of\b", re.IGNORECASE)
-COUNTED = re.compile(r"\b(?:multiple|several|numerous|innumerable|scattered|diffuse|few|an?|some|the|\d+)\b", re.IGNORECASE)  # “bilateral effusions and multiple nodules”
+COUNTED = re.compile(r"\b(?:multiple|several|numerous|innumerable|scattered|diffuse|few|an?|some|the|\d+)\b",
+                     re.IGNORECASE)  # “bilateral effusions and multiple nodules”
 VERB = re.compile(r"\b(?:is|are|was|were|has|have|causing|show\w*|extend\w*|displac\w*|compress\w*|shift\w*)\b", re.IGNORECASE)
 WITH = re.compile(r"with\b", re.IGNORECASE)
 ADJACENT = re.compile(r"\s*,?\s*(?:and|with)\s+(?:associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){0,2}", re.IGNORECASE)
@@ -44,7 +46,8 @@ INHERITS = re.compile(r"^\s*and an?\b|,\s*(?:which (?:is |are )?)?(?:most )?(?:l
                       r"concerning for|(?:may|might|could) (?:represent|reflect|be))(?:\s+[\w-]+){0,2}\s*$", re.IGNORECASE)
 SUBJECT = re.compile(rf"\s*(?:{NOUN})?\s*(?:shows?|demonstrates?|contains?|has|reveals?|is affected|(?:is|are) (?:otherwise )?(?:clear|normal|unremarkable)"
                      rf" (?:apart|except|other than|with the exception|aside))\b", re.IGNORECASE)
-HEADED = re.compile(rf"\s*(?:{NOUN})?\s*(?::|(?:(?:is|are|remains?)\s+)?(?:free of|clear of|without)\b|(?:shows?|has|have|contains?)\s+no\b)", re.IGNORECASE)  # “Left lower lobe: no nodule”
+HEADED = re.compile(rf"\s*(?:{NOUN})?\s*(?::|(?:(?:is|are|remains?)\s+)?(?:free of|clear of|without)\b|(?:shows?|has|have|contains?)\s+no\b)",
+                    re.IGNORECASE)  # “Left lower lobe: no nodule”
 # “Compressing the right bronchus” tells what a mass touches, not where it is.
 FISSURE = re.compile(r"\s*(?:(?:major|minor|oblique|horizontal|costal|visceral|parietal)\s+)?(?:fissure|pleura|hemidiaphragm|chest wall|hilum)", re.IGNORECASE)
 TOUCHES = re.compile(r"\b(?:compress|invad|abut|displac|encas|extending to|adjacent to|next to|close to|after\b|following)\w*", re.IGNORECASE)
@@ -142,7 +145,8 @@ def _around(sentence: str, found: list[Place], mentions: list[tuple[int, int]], 
     is_last = i + 1 == len(mentions)
     until = len(sentence) if is_last else mentions[i + 1][0]
     close = [p for p in found if begin <= p.start and _close(sentence, p, first)]
-    late = [p for p in found if last <= p.start and p.end <= until and (p.start < clauses[i][1] or (is_last and WITH.match(sentence, clauses[i][1]))) and ";" not in sentence[last:p.start]
+    reach = len(sentence) if is_last and WITH.match(sentence, clauses[i][1]) else clauses[i][1]
+    late = [p for p in found if last <= p.start < reach and p.end <= until and ";" not in sentence[last:p.start]
             and (is_last or not _close(sentence, p, until)) and not _touched(sentence, last, p)]
     if close and late and re.search(r"\band\b", sentence[last:late[0].start]):
         late = []
@@ -184,23 +188,34 @@ def assign_places(sentence: str, mentions: list[tuple[int, int]], clauses: list[
         if own[i] is None and after[i + 1] and absent[i] == absent[i + 1] and JOINED.fullmatch(gap) and not re.match(r"\s*with an?\b", gap):
             own[i] = after[i] = after[i + 1]
     for i, (first, _) in enumerate(mentions):
-        gap = sentence[mentions[i - 1][1]:first] if i else ""
         fronted = [p for k, p in enumerate(found) if p.end <= first and k not in used and ";" not in sentence[p.end:first]
                    and (not absent[i] or HEADED.match(sentence[p.end:first]))]
-        if midline[i] and own[i] is None and not fronted:
-            continue
-        if own[i] is None and i and own[i - 1] and absent[i] == absent[i - 1] and JOINED.fullmatch(gap) and not COUNTED.search(gap):
-            own[i] = own[i - 1]  # "bilateral X and Y"
-        elif own[i] is None and fronted:
-            own[i] = fronted[-1]
-        elif own[i] is None and not absent[i] and i and own[i - 1] and (
-                INHERITS.search(gap) or ADJACENT.fullmatch(sentence, max(own[i - 1].end, mentions[i - 1][1]), first)):
-            own[i] = own[i - 1]
-        elif fronted and own[i] is not None and (SUBJECT.match(sentence[fronted[-1].end:]) or HEADED.match(sentence, fronted[-1].end)):
-            own[i] = _join(own[i], fronted[-1])  # "the left lung shows a nodule in the upper lobe"
-        elif own[i] is not None and i and own[i - 1] and own[i].side is None and own[i - 1].zone is None and re.match(r"\s*(?:with|and)\b", gap):
-            own[i] = replace(own[i], side=own[i - 1].side)  # "right-sided volume loss with fibrosis in the upper lobe"
-        own[i] = _referred(own[i], own[i - 1] if i else None)
+        before = own[i - 1] if i else None
+        gap = sentence[mentions[i - 1][1]:first] if i else ""
+        if own[i] is not None or fronted or not midline[i]:
+            alike = bool(i) and absent[i] == absent[i - 1]
+            own[i] = _borrowed(sentence, own[i], fronted[-1] if fronted else None, before, gap, alike, absent[i], first)
+        own[i] = _referred(own[i], before)
+    return own
+
+
+def _borrowed(sentence: str, own: Place | None, fronted: Place | None, before: Place | None, gap: str, alike: bool, absent: bool, first: int) -> Place | None:
+    """A wording's own place, completed or replaced by the place in front of its clause, or by that of the wording before it.
+
+    Args:
+        gap: the text since that wording. alike: both are absent, or neither. first: where this wording begins.
+    """
+    if own is None:
+        if before and alike and JOINED.fullmatch(gap) and not COUNTED.search(gap):
+            return before  # "bilateral X and Y"
+        if fronted:
+            return fronted
+        tail = ADJACENT.fullmatch(sentence, max(before.end, first - len(gap)), first) if before else None
+        return before if before and not absent and (INHERITS.search(gap) or tail) else None
+    if fronted and (SUBJECT.match(sentence[fronted.end:]) or HEADED.match(sentence, fronted.end)):
+        return _join(own, fronted)  # "the left lung shows a nodule in the upper lobe"
+    if before and own.side is None and before.zone is None and re.match(r"\s*(?:with|and)\b", gap):
+        return replace(own, side=before.side)  # "right-sided volume loss with fibrosis in the upper lobe"
     return own
 
 

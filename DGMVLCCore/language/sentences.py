@@ -15,11 +15,14 @@ HEADING = re.compile(rf"(?:^|(?<=[\s.;]))(?:(?P<skipped>{SKIPPED})|(?P<read>{REA
                      rf" \t*]*$",
                      re.IGNORECASE | re.MULTILINE)
 # A full stop inside a number or after an abbreviation ends no sentence; “? nodule” is a question about what follows.
-END = re.compile(r"(?<=[.!?;])(?<!\bvs\.)(?<!\bapprox\.)(?<!\bdr\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bca\.)(?<!\bprev\.)(?<!\bbilat\.)(?<!\blt\.)(?<!\brt\.)(?<!\bmod\.)(?<!\bmax\.)(?<!\bfig\.)(?<!(?<!\w)\?)\s+|(?<!\s)\s*\n\s*", re.IGNORECASE)
+END = re.compile(r"(?<=[.!?;])(?<!\bvs\.)(?<!\bapprox\.)(?<!\bdr\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bca\.)"
+                 r"(?<!\bprev\.)(?<!\bbilat\.)(?<!\blt\.)(?<!\brt\.)(?<!\bmod\.)(?<!\bmax\.)(?<!\bfig\.)(?<!(?<!\w)\?)\s+|(?<!\s)\s*\n\s*",
+                 re.IGNORECASE)
 ITEM = re.compile(r"[-*•–]\s|\(?\d{1,2}[.)]\s")
 SHORT_LINE = 45  # characters; a shorter line was not broken for want of room
 # A line that ends so goes on in the next one even when that begins with a capital (“… in the / RUL”).
-GOES_ON = re.compile(r"(?:,|-|\b(?:the|an?|of|in|at|on|to|and|or|with|without|no|from|by|for|is|are|was|were|left|right|measuring|upper|middle|lower))\s*$", re.IGNORECASE)
+GOES_ON = re.compile(r"(?:,|-|\b(?:the|an?|of|in|at|on|to|and|or|with|without|no|from|by|for|is|are|was|were|left|right|measuring|upper|middle|lower))\s*$",
+                     re.IGNORECASE)
 LINE_END = re.compile(r"(?<!\s)\s*\n\s*")
 BEGINS = re.compile(r"(?:^|[.;:!?\n]\s*)$")
 BLANK = re.compile(r"\n[^\S\n]*\n")

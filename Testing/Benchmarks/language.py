@@ -21,6 +21,7 @@ from DGMVLCCore.language.parser import parse_report
 
 DATA = Path(__file__).resolve().parents[1] / "Data" / "language"
 SETS = ("sentences", "captions", "sentences_extra")
+SHARED = frozenset((DATA / "terms.txt").read_text(encoding="utf-8").split("\n")) - {""}  # terms the labelling was asked to use
 Documents = list[tuple[list[Labels], list[Labels]]]
 
 
@@ -37,13 +38,6 @@ def said_by_parser(text: str) -> list[Labels]:
 def documents(rows: list[dict[str, Any]], reader: Callable[[str], list[Labels]]) -> Documents:
     """(labels, what `reader` says) of every text, as far as they can be compared."""
     return [comparable(row["findings"], reader(row["text"]), SHARED) for row in rows]
-
-
-# Terms the labelling was asked to use.
-SHARED = frozenset("""nodule;part-solid nodule;ground-glass opacity;consolidation;emphysema;reticulation;honeycombing;pleural effusion;atelectasis;pneumothorax;bronchiectasis;
-lymphadenopathy;cavity;cyst;pulmonary embolism;pericardial effusion;calcification;pleural thickening;fibrosis;pneumonia;crazy-paving;mosaic attenuation;tree-in-bud;bulla;
-air trapping;bronchial wall thickening;mucus plugging;cardiomegaly;extrapulmonary mass;infiltrate;scarring;interstitial lung disease;hernia;pulmonary edema;aneurysm;fracture;
-metastasis""".replace("\n", "").split(";"))
 
 
 def print_scores(name: str, docs: Documents, baseline: Documents) -> None:
