@@ -34,7 +34,8 @@ def test_clauses_stand_in_order_and_what_is_not_known_is_left_out(row: dict[str,
 
 
 def test_every_cell_that_is_not_said_has_its_reason() -> None:
-    left_out = {cell["column"]: cell["reason"] for cell in row_text({"age": "430", "smoking": "0", "status": "dead", "ctd_type": "=1+1", "pack_years": "x"}).left_out}
+    row = {"age": "430", "smoking": "0", "status": "dead", "ctd_type": "=1+1", "pack_years": "x"}
+    left_out = {cell["column"]: cell["reason"] for cell in row_text(row).left_out}
     assert "not within 1 to 120" in left_out["age"] and "code 0" in left_out["smoking"] and "outcome" in left_out["status"]
     assert "formula" in left_out["ctd_type"] and "not a number" in left_out["pack_years"]
 
@@ -47,7 +48,8 @@ def test_an_outcome_is_said_only_when_asked_for() -> None:
 
 
 SCHEMA = load_schema()
-CELLS = st.one_of(st.sampled_from(["", "unknown", "0", "99999", "yes", "no", "male", "IPF", "active", "dead within one year", "63", "-120", "1.5", "12 days", "=1+1"]),
+CELLS = st.one_of(st.sampled_from(["", "unknown", "0", "99999", "yes", "no", "male", "IPF", "active", "dead within one year", "63", "-120", "1.5",
+    "12 days", "=1+1"]),
                   st.integers(-10**6, 10**6).map(str), st.text(max_size=70))
 ROWS = st.dictionaries(st.sampled_from([column for a in SCHEMA.attributes for column in a.columns]), CELLS)
 
@@ -133,7 +135,8 @@ def test_excel_formulas_stay_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "content", "error"), [
-    ("t.csv", None, UnreadableError), ("t.csv", b"", UnreadableError), ("t.csv", b"id,age\n", UnreadableError), ("t.csv", b"PK\x03\x04\xff\xfe\x00", UnreadableError),
+    ("t.csv", None, UnreadableError), ("t.csv", b"", UnreadableError), ("t.csv", b"id,age\n", UnreadableError),
+        ("t.csv", b"PK\x03\x04\xff\xfe\x00", UnreadableError),
     ("t.csv", b"id,age,age\n1,2,3\n", UnreadableError), ("t.csv", b"id,age\n1,2,3\n", UnreadableError), ("t.csv", b'id,age\n1,"2\n', UnreadableError),
     ("t.xlsx", b"no workbook", UnreadableError), ("t.xls", b"old", UnsuitableInputError),
 ])

@@ -148,7 +148,8 @@ def test_any_transformers_encoder(tmp_path: Path, encoder: LanguageEncoder) -> N
 
     tokenizer = AutoTokenizer.from_pretrained(str(encoder.folder), local_files_only=True)
     tokenizer.save_pretrained(tmp_path)
-    DistilBertModel(DistilBertConfig(vocab_size=len(tokenizer), dim=16, hidden_dim=16, n_layers=1, n_heads=2, max_position_embeddings=40)).save_pretrained(tmp_path)
+    DistilBertModel(DistilBertConfig(vocab_size=len(tokenizer), dim=16, hidden_dim=16, n_layers=1, n_heads=2,
+        max_position_embeddings=40)).save_pretrained(tmp_path)
     states = LanguageEncoder(tmp_path, max_tokens=40).encode(["nodule " * 15])
     assert states.tokens.shape == (1, 40, 16) and states.mask.sum() == 32 and np.isfinite(states.tokens).all()
     with pytest.raises(WeightsError, match="at most 40"):

@@ -31,7 +31,8 @@ def test_a_known_finding_can_go_or_be_exchanged_but_not_grow_shrink_or_move() ->
     assert {f"as {term}" for term in load_vocabulary().known} - {"as nodule"} < {*pairs}
 
 
-@pytest.mark.parametrize("sentence", ["Spiculated nodule.", "GGO in both lungs.", "No pleural effusion.", "Possible emphysema.", "Pneumothorax.", "No fracture."])
+@pytest.mark.parametrize("sentence", ["Spiculated nodule.", "GGO in both lungs.", "No pleural effusion.",
+                                      "Possible emphysema.", "Pneumothorax.", "No fracture."])
 def test_known_pairs_are_sentences_the_weights_understand_and_others_say_why_not(sentence: str) -> None:
     for pair in finding_pairs(parse_report(sentence)[0]):
         assert pair.known == (not pair.reason) and pair.to_dict()["differs"] == [list(d) for d in pair.differs]
@@ -42,7 +43,8 @@ def test_known_pairs_are_sentences_the_weights_understand_and_others_say_why_not
 
 def test_what_the_report_does_not_say_is_not_made_up() -> None:
     pairs = _pairs("Bilateral nodules.")
-    assert pairs["smaller"].source == pairs["other side"].source == "" and "no size" in pairs["smaller"].reason and "no single side" in pairs["other side"].reason
+    assert pairs["smaller"].source == pairs["other side"].source == ""
+    assert "no size" in pairs["smaller"].reason and "no single side" in pairs["other side"].reason
 
 
 def test_free_words() -> None:

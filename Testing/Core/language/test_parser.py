@@ -81,7 +81,8 @@ def test_notes_say_what_was_not_read() -> None:
     assert "No finding" in report_notes("The heart is normal.", [])[0]
 
 
-@pytest.mark.parametrize("text", ["There is a 33 mm nodule in the left\nlung and a small effusion in the\nRUL.", "FINDINGS\nThere is a 33 mm nodule in the left lung.\nIMPRESSION\nNodule.",
+@pytest.mark.parametrize("text", ["There is a 33 mm nodule in the left\nlung and a small effusion in the\nRUL.",
+                                  "FINDINGS\nThere is a 33 mm nodule in the left lung.\nIMPRESSION\nNodule.",
                                   "INDICATION: effusion?\nNodule of 33 mm in the left lung.", "LEFT LUNG:\n33 mm nodule.\nHEART:\nNormal."])
 def test_layouts(text: str) -> None:
     finding = next(f for f in parse_report(text) if f.term == "nodule")
@@ -98,7 +99,7 @@ def test_the_work_grows_no_faster_than_the_text(piece: str) -> None:
     """Characters that the patterns are tried at, a measure that no clock disturbs: twice the text, at most 2.5 times the parts."""
     def parts(length: int) -> int:
         return sum(len(part) ** 2 for _, part in sentences((piece * length)[:length]))
-    assert parts(100_000) <= 2.5 * parts(50_000) + LONGEST**2
+    assert parts(40_000) <= 2.5 * parts(20_000) + LONGEST**2
     parse_report((piece * 20_000)[:20_000] + " nodule")
 
 

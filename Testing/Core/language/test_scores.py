@@ -10,7 +10,7 @@ import pytest
 from DGMVLCCore.evaluation.parsing import comparable, keyword_findings, lenient, match, score
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "Benchmarks"))
-import language  # noqa: E402
+import language
 
 # A little under the measured F1 (Testing/Data/language/README.md).
 FLOORS = {"sentences": {"term+presence": 0.97, "side": 0.95, "lobe": 0.95, "size_mm": 0.97, "change": 0.95},
@@ -33,7 +33,8 @@ def test_labels_are_whole() -> None:
 
 
 def _label(**facts: object) -> dict:
-    return {"term": "nodule", "presence": "present", "side": None, "lobe": None, "size_mm": None, "change": None, "count": None, "descriptors": [], "span": [0, 6], **facts}
+    return {"term": "nodule", "presence": "present", "side": None, "lobe": None, "size_mm": None, "change": None, "count": None,
+            "descriptors": [], "span": [0, 6], **facts}
 
 
 def test_scores_by_hand() -> None:
