@@ -54,8 +54,6 @@ def _decoded(path: Path, data: bytes) -> tuple[str, list[str]]:
 
 def _csv_cells(path: Path) -> tuple[list[list[str]], list[str]]:
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise UnsuitableInputError(f"{path} is larger than {LARGEST_BYTES >> 20} MiB; split the table.")
         text, notes = _decoded(path, path.read_bytes())
         header = text.partition("\n")[0]
         delimiter = max(DELIMITERS, key=header.count)
@@ -112,6 +110,8 @@ def read_table(path: Path | str, sheet: str | None = None) -> Table:
     path = Path(path)
     if path.suffix.lower() == ".xls":
         raise UnsuitableInputError(f"{path.name} is in the old Excel format; save it as .xlsx or CSV.")
+    if path.is_file() and path.stat().st_size > LARGEST_BYTES:
+        raise UnsuitableInputError(f"{path} is larger than {LARGEST_BYTES >> 20} MiB; split the table.")
     cells, notes = _excel_cells(path, sheet) if path.suffix.lower() in (".xlsx", ".xlsm") else _csv_cells(path)
     lines = [(number, [cell.strip() for cell in row]) for number, row in enumerate(cells, 1) if _filled(row)]
     if len(lines) < 2:
