@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import io
 import json
 import logging
@@ -13,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore import __version__
-from DGMVLCCore.errors import Cancelled, DeviceError, DGMVLCError, OutputError, UnreadableError, UsageError, WeightsError
+from DGMVLCCore.cli_words import read_text, run_clinical, run_prompts, run_report, word_commands
+from DGMVLCCore.errors import Cancelled, OutputError, UnreadableError, UsageError, as_dgmvlc_error
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
-NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+AGREEMENT_NOTE = "Agreement says how well words fit the picture, learned from few patients; it is no probability of disease. Research use only."
 
 
 class Progress:
@@ -54,13 +55,6 @@ def _slices(text: str) -> tuple[int, int]:
     return low, high
 
 
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableError(f"The report {path} could not be read as text.") from error
-
-
 def _check_new_file(path: Path, overwrite: bool) -> None:
     """Refuse before the work what could not be written after it."""
     if not path.name.endswith(".seg.nrrd"):
@@ -79,23 +73,6 @@ def _edit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-d", "--device", help="cpu, gpu, cuda:N or mps; default: the first GPU, else the CPU")
     parser.add_argument("--weights", type=Path, help="weights folder; default: the shipped weights")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result in the output folder")
-
-
-def _word_commands(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
-    clinical = add("clinical", "rows of a clinical table as text")
-    clinical.add_argument("-i", "--input", type=Path, required=True, metavar="TABLE", help="CSV or Excel (.xlsx)")
-    clinical.add_argument("--row", metavar="ID", help="one row, by its id column; all rows when left out")
-    prompts = add("prompts", "what can be asked of a report's findings, and what not and why")
-    prompts.add_argument("-r", "--report", type=Path, required=True)
-    prompts.add_argument("--finding", type=int, metavar="N", help="number of the finding in the report, from 1; all when left out")
-    prompts.add_argument("--target", help="free words, e.g. “ground-glass opacity”")
-    prompts.add_argument("--clinical", type=Path, metavar="TABLE", help="CSV or Excel table of clinical data")
-    prompts.add_argument("--row", metavar="ID", help="row of --clinical, by its id column")
-    prompts.add_argument("--weights", type=Path, help="weights folder; default: the shipped weights")
-    for command in (clinical, prompts):
-        command.add_argument("--schema", type=Path, metavar="FILE", help="JSON file that says what the columns mean; default: the shipped one")
-        command.add_argument("--sheet", metavar="NAME", help="sheet of an Excel file; the first when left out")
-    clinical.add_argument("--outcome", action="append", default=[], metavar="NAME", help="an outcome to say all the same (may be repeated)")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -127,17 +104,30 @@ def build_parser() -> argparse.ArgumentParser:
     edit.add_argument("--schema", type=Path, metavar="FILE", help="JSON file that says what the columns of --clinical mean")
     edit.add_argument("--modality", help="CT, MR or XR when the file does not say")
     _edit_options(edit)
-    report = add("report", "what a report says: findings, certainty, side, size")
-    report.add_argument("-i", "--input", type=Path, required=True)
-    _word_commands(add)
+    word_commands(add)
     anatomy = add("anatomy", "body, lungs and airway of a scan as a segmentation")
     anatomy.add_argument("-i", "--image", type=Path, required=True)
     anatomy.add_argument("-o", "--output", type=Path, required=True, help=".seg.nrrd file")
     anatomy.add_argument("--overwrite", action="store_true", help="replace an earlier file")
+    explain = add("explain", "which findings fit a region of a scan")
+    explain.add_argument("-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder")
+    explain.add_argument("--region", type=Path, required=True, metavar="SEG", help="segmentation of the region")
+    explain.add_argument("--segment", help="name of the segment in --region")
+    seek = add("find", "which regions of a scan fit a sentence")
+    seek.add_argument("-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder")
+    seek.add_argument("text", help="a finding in words, e.g. “12 mm nodule in the right upper lobe”")
+    seek.add_argument("-o", "--output", type=Path, help=".seg.nrrd file for the regions")
+    seek.add_argument("--most", type=int, default=5, help="regions at most (default 5)")
+    seek.add_argument("--overwrite", action="store_true", help="replace an earlier file")
+    for each in (explain, seek):
+        each.add_argument("--anatomy", type=Path, metavar="SEG", help="lung segmentation; found in the scan when left out")
+        each.add_argument("-d", "--device", help="cpu, gpu, cuda:N or mps; default: the first GPU, else the CPU")
+        each.add_argument("--weights", type=Path, help="folder of a dual encoder; default: the shipped one")
     data = add("data", "training shards from a data folder")
     data.add_argument("-i", "--input", type=Path, required=True)
     data.add_argument("-o", "--output", type=Path, required=True)
-    train = add("train", "train or resume the denoiser")
+    train = add("train", "train or resume the denoiser or the dual encoder")
+    train.add_argument("--task", choices=("denoiser", "dual"))
     train.add_argument("--recipe", type=Path, help="JSON file with recipe fields")
     train.add_argument("--shards", help="folder made by `dgmvlc data`")
     train.add_argument("-o", "--output", help="folder for checkpoint, log and weights")
@@ -146,6 +136,8 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--batch", type=int)
     train.add_argument("--workers", type=int)
     train.add_argument("--start-from", help="weights folder to begin with")
+    train.add_argument("--vision", help="folder of a dual encoder whose scan embedding conditions the denoiser")
+    add("worker", "run jobs that a viewer sends as JSON lines on standard input, until it closes")
     add("info", "versions, devices, weights and the findings they know")
     return parser
 
@@ -178,7 +170,7 @@ def run_demo(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore._resources import resource
 
     sample = resource("sample")
-    return _run_edit(args, _request(args, image=sample / "ct.nrrd", report_text=_read_text(sample / "report.txt"), mask=sample / "nodule.nrrd"))
+    return _run_edit(args, _request(args, image=sample / "ct.nrrd", report_text=read_text(sample / "report.txt"), mask=sample / "nodule.nrrd"))
 
 
 def run_edit(args: argparse.Namespace) -> dict[str, Any]:
@@ -192,57 +184,8 @@ def run_edit(args: argparse.Namespace) -> dict[str, Any]:
 
         schema = load_schema(args.schema)
         clinical = row_text(read_row(args.clinical, args.row, schema), schema).text
-    return _run_edit(args, _request(args, image=args.image, report_text=_read_text(args.report), finding=args.finding, mask=args.mask,
+    return _run_edit(args, _request(args, image=args.image, report_text=read_text(args.report), finding=args.finding, mask=args.mask,
                                     segment=args.segment, anatomy=args.anatomy, clinical=clinical, modality=args.modality))
-
-
-def run_report(args: argparse.Namespace) -> dict[str, Any]:
-    """`dgmvlc report`."""
-    from DGMVLCCore.language.parser import parse_report, report_notes
-
-    text = _read_text(args.input)
-    findings = parse_report(text)
-    return {"findings": [finding.to_dict() for finding in findings], "notes": report_notes(text, findings)}
-
-
-def run_clinical(args: argparse.Namespace) -> dict[str, Any]:
-    """`dgmvlc clinical`."""
-    from DGMVLCCore.language.clinical import table_texts
-    from DGMVLCCore.language.schema import load_schema
-
-    return table_texts(args.input, args.row, load_schema(args.schema), tuple(args.outcome), args.sheet)
-
-
-def run_prompts(args: argparse.Namespace) -> dict[str, Any]:
-    """`dgmvlc prompts`."""
-    from DGMVLCCore.language.pairs import report_pairs
-    from DGMVLCCore.language.parser import parse_report
-
-    if bool(args.clinical) != bool(args.row):
-        raise UsageError("--clinical and --row go together: the table and the row in it.")
-    findings = parse_report(_read_text(args.report))
-    if args.finding is not None and not 1 <= args.finding <= len(findings):
-        raise UsageError(f"There is no finding {args.finding}; the report names {len(findings)}.")
-    answer: dict[str, Any] = {"findings": report_pairs(findings, args.finding, args.target)}
-    if args.clinical:
-        answer["attributes"] = _attribute_pairs(args)
-    return answer
-
-
-def _attribute_pairs(args: argparse.Namespace) -> list[dict[str, Any]]:
-    from DGMVLCCore._resources import resource
-    from DGMVLCCore.language.clinical import read_row, row_text
-    from DGMVLCCore.language.pairs import attribute_pairs
-    from DGMVLCCore.language.schema import load_schema
-
-    folder = args.weights or resource("weights/dgmvlc-ct")
-    try:
-        taught = tuple(json.loads((folder / "config.json").read_text(encoding="utf-8"))["attributes"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{folder} holds no weights of this program (config.json); give their folder.") from error
-    schema = load_schema(args.schema)
-    row = row_text(read_row(args.clinical, args.row, schema, args.sheet), schema)
-    return [pair.to_dict() for pair in attribute_pairs(row.attributes, schema, taught)]
 
 
 def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
@@ -261,6 +204,50 @@ def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
     return {"output": str(args.output), "volume_ml": {s.name: round(float(s.mask.sum() * millilitre), 1) for s in segments}}
 
 
+def _look(args: argparse.Namespace) -> tuple[Any, Any, Any]:
+    """Dual encoder, scan and anatomy of `explain` and `find`."""
+    from DGMVLCCore.counterfactual.memory import ScanMemory
+    from DGMVLCCore.devices import choose_device
+    from DGMVLCCore.imaging.profiles import require_ct
+    from DGMVLCCore.vision.pipeline import AlignmentPipeline
+
+    device, memory = choose_device(args.device), ScanMemory()
+    volume = require_ct(memory.volume(args.image, None), args.image.name)
+    return AlignmentPipeline.from_pretrained(args.weights).to(device), volume, memory.anatomy(volume, args.anatomy)
+
+
+def run_explain(args: argparse.Namespace) -> dict[str, Any]:
+    """`dgmvlc explain`."""
+    from DGMVLCCore.imaging.labels import load_region
+
+    pipe, volume, anatomy = _look(args)
+    matches = pipe.explain(volume, anatomy, load_region(args.region, volume, args.segment))
+    return {"findings": [{"term": m.term, "agreement": round(m.agreement, 3)} for m in matches], "notes": [AGREEMENT_NOTE]}
+
+
+def run_find(args: argparse.Namespace) -> dict[str, Any]:
+    """`dgmvlc find`."""
+    from DGMVLCCore.export.segmentation import proposal_segments, save_segmentation
+    from DGMVLCCore.language.prompts import wanted_finding
+    from DGMVLCCore.vision.find import find
+
+    if args.output:
+        _check_new_file(args.output, args.overwrite)
+    if args.most < 1:
+        raise UsageError(f"--most must be 1 or more, not {args.most}.")
+    finding = wanted_finding(args.text)
+    pipe, volume, anatomy = _look(args)
+    progress = Progress(args.quiet or args.json)
+    try:
+        found = find(pipe, volume, anatomy, finding, most=args.most, callback=progress)
+    finally:
+        progress.close()
+    if args.output and found:
+        save_segmentation(proposal_segments(finding.term, [(p.mask, p.score) for p in found]), volume, args.output)
+    regions = [{"score": round(p.score, 3), "agreement": round(p.agreement, 3), **vars(p.location)} for p in found]
+    return {"finding": finding.to_dict(), "regions": regions, "output": str(args.output) if args.output and found else None, "notes": [AGREEMENT_NOTE]}
+
+
 def run_data(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc data`."""
     from DGMVLCCore.training.shards import build_shards
@@ -274,8 +261,8 @@ def run_train(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.training.loop import train
     from DGMVLCCore.training.recipe import Recipe, load_recipe
 
-    given = {"shards": args.shards, "out": args.output, "minutes": args.minutes, "steps": args.steps, "batch": args.batch,
-             "workers": args.workers, "start_from": args.start_from}
+    given = {"shards": args.shards, "out": args.output}
+    given |= {name: getattr(args, name) for name in ("task", "vision", "minutes", "steps", "batch", "workers", "start_from")}
     given = {name: value for name, value in given.items() if value is not None}
     if args.recipe is None and not {"shards", "out"} <= set(given):
         raise UsageError("Training needs --recipe, or --shards and --output.")
@@ -285,15 +272,24 @@ def run_train(args: argparse.Namespace) -> dict[str, Any]:
     return {"weights": str(train(recipe))}
 
 
+def run_worker(args: argparse.Namespace) -> dict[str, Any]:
+    """`dgmvlc worker`; ends when its standard input does."""
+    from DGMVLCCore.worker import main as work
+
+    work()
+    return {}
+
+
 def run_info(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc info`."""
     import importlib.metadata
     import platform
 
     from DGMVLCCore._resources import resource
-    from DGMVLCCore.counterfactual.pipeline import WEIGHTS, check_weights
+    from DGMVLCCore.counterfactual.pipeline import WEIGHTS
     from DGMVLCCore.devices import available_devices
     from DGMVLCCore.language.vocabulary import load_vocabulary
+    from DGMVLCCore.models.checks import check_weights
 
     folder = resource(WEIGHTS)
     config = json.loads((folder / "config.json").read_text())
@@ -304,8 +300,8 @@ def run_info(args: argparse.Namespace) -> dict[str, Any]:
 
 
 COMMANDS: dict[str, Command] = {"demo": run_demo, "counterfactual": run_edit, "report": run_report, "clinical": run_clinical, "prompts": run_prompts,
-                                "anatomy": run_anatomy,
-                                "data": run_data, "train": run_train, "info": run_info}
+                                "anatomy": run_anatomy, "explain": run_explain, "find": run_find,
+                                "data": run_data, "train": run_train, "worker": run_worker, "info": run_info}
 
 
 def _say(args: argparse.Namespace, answer: dict[str, Any]) -> None:
@@ -329,15 +325,11 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s")
     try:
         _say(args, COMMANDS[args.command](args))
-    except DGMVLCError as error:
-        return _fail(args, str(error), error.exit_code, type(error).__name__)
     except KeyboardInterrupt:
         return _fail(args, "Cancelled; nothing was written.", Cancelled.exit_code, "Cancelled")
-    except MemoryError:
-        return _fail(args, "Out of memory; take a smaller part of the scan or a machine with more.", DeviceError.exit_code, "DeviceError")
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
-            return _fail(args, f"{error.filename or 'The output'} could not be written: {error.strerror}.", OutputError.exit_code, "OutputError")
+        if known := as_dgmvlc_error(error):
+            return _fail(args, str(known), known.exit_code, type(known).__name__)
         if args.verbose:
             logging.getLogger(__name__).exception("unexpected error")
         return _fail(args, f"Unexpected error ({type(error).__name__}: {error}); run again with -v and report it.", 1, "Unexpected")

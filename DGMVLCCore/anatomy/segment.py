@@ -153,7 +153,7 @@ def _bridges(box: tuple[slice, ...], middle: float, span: float) -> bool:
     return box[2].start < middle - 0.2 * span and box[2].stop > middle + 0.2 * span
 
 
-def _split(lungs: np.ndarray) -> np.ndarray:
+def split_lungs(lungs: np.ndarray) -> np.ndarray:
     """Left and right by eroding until two parts stand apart, then by nearness; (D,H,W) of 0, LEFT, RIGHT."""
     columns = np.nonzero(lungs.any((0, 1)))[0]
     middle = (columns[0] + columns[-1]) / 2
@@ -260,7 +260,7 @@ def segment_anatomy(volume: Volume) -> Anatomy:
         medial_high = tissue.mean() > columns.mean()  # heart and spine lie towards the patient's left of a right lung
         split = np.where(air, RIGHT if medial_high else LEFT, 0).astype(np.uint8)
     else:
-        split = _split(air)
+        split = split_lungs(air)
     side = _complete(split, hu, body, airway, WORKING_MM)
     labels = np.zeros(scan.shape, np.uint8)
     for mask, label in ((body, BODY), (airway, AIRWAY), (side == LEFT, LEFT), (side == RIGHT, RIGHT)):

@@ -11,6 +11,7 @@ from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 
 ZONES = ("lower", "middle", "upper")
+MIN_THIRDS_MM = 60.0  # with less lung in view there are no honest thirds
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ def zone_edges(lungs: np.ndarray) -> tuple[float, float]:
 
 
 def zone_region(anatomy: Anatomy, volume: Volume, side: str | None, zone: str | None) -> np.ndarray:
-    """A lung's upper, middle or lower third, bool (D,H,W) on the scan's own grid."""
-    turn = volume.orientation()
+    """A lung's upper, middle or lower third, bool (D,H,W) on the scan's own grid; the whole lung where too little is in view for thirds."""
+    scan, turn = volume.canonical()
     mask = turn.apply(lung_region(anatomy, side)).copy()
-    if zone in ZONES:
-        low, high = zone_edges(turn.apply(anatomy.lungs))
+    low, high = zone_edges(turn.apply(anatomy.lungs))
+    if zone in ZONES and 3 * (high - low) * scan.spacing[0] >= MIN_THIRDS_MM:
         index = np.arange(len(mask))
         keep = {"lower": index < low, "middle": (index >= low) & (index < high), "upper": index >= high}[zone]
         mask[~keep] = False
@@ -55,7 +56,7 @@ def locate(mask: np.ndarray, anatomy: Anatomy, volume: Volume) -> Location:
     low, high = zone_edges(np.isin(labels, (2, 3)))
     middle = float(where[:, 0].mean())
     zone: str | None = "lower" if middle < low else "middle" if middle < high else "upper"
-    if high - low < 20 / scan.spacing[0]:  # fewer than 6 cm of lung in view: no honest thirds
+    if 3 * (high - low) * scan.spacing[0] < MIN_THIRDS_MM:
         zone = None
     centre = (scan.affine @ np.append(where.mean(0)[::-1], 1.0))[:3]
     areas = [np.ptp(where[where[:, 0] == z][:, 1:] * scan.spacing[1:], axis=0) for z in np.unique(where[:, 0])]

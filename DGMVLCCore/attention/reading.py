@@ -8,11 +8,11 @@ from scipy import ndimage
 
 from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline, Progress
-from DGMVLCCore.counterfactual.region import cut_region
 from DGMVLCCore.counterfactual.result import AttentionMap
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import PATCH
+from DGMVLCCore.models.region import cut_region
 
 TIMES = (0.25, 0.4, 0.55)
 READING_MM = 1.0  # chosen on validation patients: coarser grids lose nodules below 10 mm

@@ -6,11 +6,12 @@ import numpy as np
 from scipy import ndimage
 
 from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.counterfactual.result import CounterfactualResult, Gate
+from DGMVLCCore.counterfactual.result import Agreement, CounterfactualResult, Gate
 
 DARKER = ("emphysema",)  # findings that lower HU; all others raise it
 RIM_TOLERANCE = 1.25
 ORGAN_TOLERANCE_HU = 120.0
+MIN_DIRECTION = 0.1
 SHIFTS = 24
 
 
@@ -73,6 +74,14 @@ def direction_gate(difference: np.ndarray, mask: np.ndarray, term: str, removes:
     return Gate("direction", passed, round(value, 1), f"{'<' if wanted < 0 else '>'} 0", "HU", sentence)
 
 
+def words_gate(agreement: Agreement) -> Gate:
+    """The image moved the way the words did, in the space image and words share."""
+    passed = agreement.direction >= MIN_DIRECTION
+    sentence = "The change of the image follows the change of the words." if passed else \
+        "The change of the image does not follow the change of the words; do not rely on this result."
+    return Gate("words and image", passed, round(agreement.direction, 2), f"at least {MIN_DIRECTION:.2f}", "cosine", sentence)
+
+
 def quality_gates(result: CounterfactualResult, anatomy: Anatomy) -> list[Gate]:
     """All gates of a result, on the scan's canonical grid."""
     turn = result.original.orientation()
@@ -83,4 +92,6 @@ def quality_gates(result: CounterfactualResult, anatomy: Anatomy) -> list[Gate]:
     gates = [rim_gate(original, edited, mask, lungs), direction_gate(edited - original, mask, result.plan.term, result.plan.removes)]
     if result.plan.removes:
         gates.append(organ_gate(edited, mask, lungs))
+    if result.agreement is not None:
+        gates.append(words_gate(result.agreement))
     return gates

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,34 +15,19 @@ from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
 from DGMVLCCore.counterfactual import sampler
 from DGMVLCCore.counterfactual.compose import compose, feather, residual
 from DGMVLCCore.counterfactual.noise import slice_correlation, volume_noise
-from DGMVLCCore.counterfactual.region import Region, cut_region
 from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
 from DGMVLCCore.errors import Cancelled, DeviceError, UnsuitableInputError, WeightsError
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.encoder import LanguageEncoder
+from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.models.denoiser import Conditions, Denoiser
+from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_units
+from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
 WEIGHTS = "weights/dgmvlc-ct"
 Progress = Callable[[str, float], None]
-
-
-def check_weights(folder: Path) -> str:
-    """SHA-256 of a weights folder's safetensors, compared with the `sha256` its model card data names.
-
-    Raises:
-        WeightsError: no weights there, or altered ones.
-    """
-    path = folder / "diffusion_pytorch_model.safetensors"
-    if not path.exists():
-        raise WeightsError(f"There are no weights in {folder} (diffusion_pytorch_model.safetensors is missing).")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    facts = folder / "training.json"
-    wanted = json.loads(facts.read_text()).get("sha256") if facts.exists() else None
-    if wanted is not None and wanted != found:
-        raise WeightsError(f"{path} has SHA-256 {found[:12]}…, its record says {wanted[:12]}…: the file was altered; get it again.")
-    return found
 
 
 class CounterfactualPipeline:
@@ -56,17 +39,22 @@ class CounterfactualPipeline:
         >>> result.difference  # HU, counterfactual − original
     """
 
-    def __init__(self, model: Denoiser, encoder: LanguageEncoder, weights_sha256: str = "", weights: str = "") -> None:
-        self.model, self.encoder = model.eval(), encoder
+    def __init__(self, model: Denoiser, encoder: LanguageEncoder, weights_sha256: str = "", weights: str = "",
+                 alignment: AlignmentPipeline | None = None) -> None:
+        self.model, self.encoder, self.alignment = model.eval(), encoder, alignment
         self.weights_sha256, self.weights = weights_sha256, weights
         self.device = torch.device("cpu")
 
     @classmethod
-    def from_pretrained(cls, path: str | Path | None = None, encoder: LanguageEncoder | None = None) -> CounterfactualPipeline:
+    def from_pretrained(cls, path: str | Path | None = None, encoder: LanguageEncoder | None = None,
+                        alignment: AlignmentPipeline | None = None) -> CounterfactualPipeline:
         """Load weights from a folder (the shipped ones by default); nothing is downloaded.
 
+        Args:
+            alignment: the dual encoder that proposes regions and checks edits; the shipped one by default.
+
         Raises:
-            WeightsError: missing, altered, or of another architecture.
+            WeightsError: missing, altered, of another architecture, or trained with another dual encoder.
         """
         folder = Path(path) if path else resource(WEIGHTS)
         sha256 = check_weights(folder)
@@ -76,7 +64,12 @@ class CounterfactualPipeline:
         except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
             reason = str(error).strip().splitlines()[0][:160]
             raise WeightsError(f"The weights in {folder} do not fit this version's network ({reason}).") from error
-        return cls(model, encoder or LanguageEncoder(), sha256, folder.name)
+        encoder = encoder or LanguageEncoder()
+        alignment = alignment or AlignmentPipeline.from_pretrained(encoder=encoder)
+        trained_with = model.config["vision_sha256"]
+        if trained_with and trained_with != alignment.model.scan_sha256():
+            raise WeightsError(f"The weights in {folder} were trained with another dual encoder than {alignment.weights}; give both from one release.")
+        return cls(model, encoder, sha256, folder.name, alignment)
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write weights (fp16) and configuration as a folder."""
@@ -91,6 +84,8 @@ class CounterfactualPipeline:
         except (RuntimeError, AssertionError) as error:
             raise DeviceError(f"The device {device} cannot be used ({str(error).splitlines()[0]}).") from error
         self.device = torch.device(device)
+        if self.alignment is not None:
+            self.alignment.to(device)
         return self
 
     @property
@@ -114,7 +109,10 @@ class CounterfactualPipeline:
         for start in range(0, len(rows), size):
             part = rows[start:start + size]
             image = torch.from_numpy(to_units(region.hu[part]))[:, None].to(self.device)
-            yield part, image, region.conditions(part).to(self.device)
+            cond = region.conditions(part).to(self.device)
+            if self.model.scan is not None and self.alignment is not None:
+                cond.scan = self.alignment.model.scan_embedding(cond)
+            yield part, image, cond
 
     def __call__(self, volume: Volume, plan: EditPlan, *, anatomy: Anatomy | None = None, noises: int = 8, steps: int = 10,
                  seed: int = 0, guidance: float = 1.5, slices: tuple[int, int] | None = None,
@@ -163,24 +161,30 @@ class CounterfactualPipeline:
         rows = [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
         out = np.repeat(to_units(region.hu)[None], noises, axis=0)
         total, done = noises * len(rows) * steps, 0
-        for draw in range(noises):
-            field = volume_noise((len(scan.array), *region.hu.shape[1:]), correlation, int(settings["seed"]) * 1000 + draw)
-            for part, image, cond in self.batches(region, rows):
-                def on_step(step: int, of: int, size: int = len(part)) -> None:
-                    nonlocal done
-                    if should_cancel and should_cancel():
-                        raise Cancelled("Cancelled; nothing was changed.")
-                    done += size
-                    if callback:
-                        callback("editing", done / total)
+        # Samples of one slice share a batch, so that an edit of few slices keeps the processor as busy as one of many.
+        pairs = [(draw, row) for draw in range(noises) for row in rows]
+        fields: dict[int, Tensor] = {}
+        for part, image, cond in self.batches(region, [row for _, row in pairs]):
+            group, pairs = pairs[:len(part)], pairs[len(part):]
 
-                noise = field[[region.rows[0] + r for r in part]][:, None].to(self.device)
-                common = {"steps": steps, "guidance": settings["guidance"], "on_step": on_step}
-                if plan.mode == "shift":
-                    edited = sampler.shift(predict, image, noise, cond, source, target, **common)
-                else:
-                    edited = sampler.replace(predict, image, noise, cond, target, empty, **common)
-                out[draw, part] = edited[:, 0].float().cpu().numpy()
+            def on_step(step: int, of: int, size: int = len(part)) -> None:
+                nonlocal done
+                if should_cancel and should_cancel():
+                    raise Cancelled("Cancelled; nothing was changed.")
+                done += size
+                if callback:
+                    callback("editing", done / total)
+
+            fields = {draw: fields[draw] if draw in fields else volume_noise((len(scan.array), *region.hu.shape[1:]), correlation,
+                                                                             int(settings["seed"]) * 1000 + draw) for draw, _ in group}
+            noise = torch.stack([fields[draw][region.rows[0] + row] for draw, row in group])[:, None].to(self.device)
+            common = {"steps": steps, "guidance": settings["guidance"], "on_step": on_step}
+            if plan.mode == "shift":
+                edited = sampler.shift(predict, image, noise, cond, source, target, **common)
+            else:
+                edited = sampler.replace(predict, image, noise, cond, target, empty, **common)
+            for index, (draw, row) in enumerate(group):
+                out[draw, row] = edited[index, 0].float().cpu().numpy()
         return out
 
     def _finish(self, volume: Volume, scan: Volume, turn: Any, region: Region, mask: np.ndarray, samples: np.ndarray,

@@ -58,6 +58,21 @@ class AttentionMap:
     tokens: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """How well the edited region fits the two sentences (0..1), before and after the edit.
+
+    Args:
+        source, target: agreement with each sentence as (before, after). direction: cos(ΔI, ΔT), -1..1.
+        ranked: findings that fit the region before the edit, the best first, with their agreement.
+    """
+
+    source: tuple[float, float]
+    target: tuple[float, float]
+    direction: float
+    ranked: tuple[tuple[str, float], ...]
+
+
 @dataclass(eq=False)
 class CounterfactualResult:
     """A counterfactual scan and everything needed to judge it.
@@ -66,6 +81,7 @@ class CounterfactualResult:
         original, counterfactual: scans on the same grid, HU; identical outside `mask`.
         mean: float32 (D,H,W) HU, mean over the noises. uncertainty: float32 (D,H,W) HU, standard deviation over them.
         mask: bool (D,H,W), the edit mask. attention: finding -> map.
+        agreement: how region and sentences agree before and after, None without a dual encoder.
         synthetic: always True: voxels inside the mask are generated.
     """
 
@@ -78,6 +94,7 @@ class CounterfactualResult:
     gates: list[Gate] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     attention: dict[str, AttentionMap] = field(default_factory=dict)
+    agreement: Agreement | None = None
     synthetic: bool = True
 
     @property

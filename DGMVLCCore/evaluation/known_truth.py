@@ -16,13 +16,13 @@ from DGMVLCCore.attention.reading import READING_MM, attention_map
 from DGMVLCCore.counterfactual.evidence import presence_evidence
 from DGMVLCCore.counterfactual.gates import quality_gates
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.region import cut_region
 from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
 from DGMVLCCore.evaluation import metrics
 from DGMVLCCore.evaluation.baselines import BASELINES
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.models.denoiser import PATCH
+from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.simulation.insert import KINDS, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import ScanPatch
 from DGMVLCCore.training.examples import TrainingScan, clear

@@ -60,6 +60,7 @@ def build_manifest(result: CounterfactualResult, files: list[dict[str, str]], *,
         "plan": {"term": plan.term, "source": plan.source, "target": plan.target, "mode": plan.mode, "removes": plan.removes,
                  "finding": plan.finding, "differs": difference_words(plan.source, plan.target)},
         "location": location, "measures": {k: round(v, 3) for k, v in measures(result).items()},
+        "agreement": asdict(result.agreement) if result.agreement else None,
         "gates": [asdict(gate) for gate in result.gates],
         "settings": result.settings, "inputs": inputs, "weights": weights, "notes": notes,
     }

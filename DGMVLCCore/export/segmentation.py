@@ -13,6 +13,7 @@ from DGMVLCCore.imaging.io import to_image, write_image
 from DGMVLCCore.imaging.volume import Volume
 
 BANDS = ("low", "medium", "high")
+PROPOSED = ((0.95, 0.70, 0.20), (0.31, 0.62, 0.82), (0.82, 0.38, 0.31), (0.45, 0.69, 0.42), (0.65, 0.50, 0.82))
 COLOURS = ((0.99, 0.85, 0.35), (0.96, 0.49, 0.13), (0.74, 0.15, 0.20))
 
 
@@ -40,6 +41,12 @@ def attention_segments(maps: dict[str, AttentionMap]) -> list[Segment]:
                         "DGMVLC.Value": f"{float(attention.values[mask].mean()):.3f}"}
                 segments.append(Segment(mask, f"{attention.term}: {BANDS[index]} attention", COLOURS[index], layer, index + 1, tags))
     return segments
+
+
+def proposal_segments(term: str, regions: list[tuple[np.ndarray, float]]) -> list[Segment]:
+    """Proposed regions (mask, score) as segments, each in a layer of its own, for they may overlap."""
+    return [Segment(mask, f"{term} (proposed{f' {i + 1}' if len(regions) > 1 else ''})", PROPOSED[i % len(PROPOSED)], i, 1,
+                    {"DGMVLC.Finding": term, "DGMVLC.Value": f"{score:.3f}", "DGMVLC.Origin": "proposed"}) for i, (mask, score) in enumerate(regions)]
 
 
 def _extent(mask: np.ndarray) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.imaging import nifti
 from DGMVLCCore.imaging.io import affine_of, read_image
 from DGMVLCCore.imaging.volume import Volume
@@ -166,3 +166,15 @@ def load_labels(path: str | Path, reference: Volume, names: dict[int, str] | Non
     if not segments:
         raise UnsuitableInputError(f"The segmentation {path.name} names {len(table)} segments, but none has a voxel; draw a region first.")
     return LabelMap(segments, numbers)
+
+
+def load_region(path: str | Path, reference: Volume, segment: str | None = None) -> np.ndarray:
+    """One segment of a segmentation, or all of them together, bool (D,H,W) on the scan's grid.
+
+    Raises:
+        UsageError: it has no segment of this name. Others as `load_labels`.
+    """
+    labels = load_labels(path, reference)
+    if segment and segment not in labels.segments:
+        raise UsageError(f"{Path(path).name} has no segment “{segment}”; it has {', '.join(labels.segments)}.")
+    return labels.segments[segment] if segment else labels.union()

@@ -88,6 +88,17 @@ def settle_modality(array: np.ndarray, name: str, said: str | None = None, tagge
     return modality
 
 
+def require_ct(volume: Volume, name: str) -> Volume:
+    """The scan, when the shipped weights are for it.
+
+    Raises:
+        UnsuitableInputError: it is no CT.
+    """
+    if volume.modality != "CT":
+        raise UnsuitableInputError(f"{name}: {PROFILES[volume.modality].note}")
+    return volume
+
+
 def air_padding(volume: Volume) -> np.ndarray:
     """Voxels outside the scanner's field of view, bool (D,H,W): those a CT holds below -1500 HU; none in other modalities."""
     return volume.array < PADDING_HU if volume.modality == "CT" else np.zeros(volume.shape, bool)

@@ -111,3 +111,18 @@ def difference_words(source: str, target: str) -> list[tuple[str, str]]:
     a, b = source.split(), target.split()
     changes = difflib.SequenceMatcher(a=a, b=b, autojunk=False).get_opcodes()
     return [(" ".join(a[i:j]), " ".join(b[k:m])) for kind, i, j, k, m in changes if kind != "equal"]
+
+
+def wanted_finding(text: str) -> Finding:
+    """The one finding that a search sentence names.
+
+    Raises:
+        UnsuitableInputError: it names none, several, or only one that is said to be absent.
+    """
+    findings = [f for f in parse_report(text if text.rstrip().endswith(".") else text + ".") if f.presence != "absent"]
+    if not findings:
+        raise UnsuitableInputError(f"“{text.strip()[:80]}” names no finding that could be looked for; say one, for example “nodule in the right upper lobe”.")
+    if len({f.term for f in findings}) > 1:
+        named = ", ".join(dict.fromkeys(f.term for f in findings))
+        raise UnsuitableInputError(f"“{text.strip()[:80]}” names several findings ({named}); look for one at a time.")
+    return findings[0]

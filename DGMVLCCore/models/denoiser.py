@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -28,6 +28,7 @@ class Conditions:
         anatomy: (B,4,H,W) body, left lung, right lung, airway, 0..1.
         geometry: (B,2) in-plane spacing and distance between slices, mm.
         tokens: (B,L,T) text states. token_mask: (B,L) bool. pooled: (B,T).
+        scan: (B,E) embedding of what is visible of the scan; None or zeros say nothing.
     """
 
     context: Tensor
@@ -37,10 +38,11 @@ class Conditions:
     tokens: Tensor
     token_mask: Tensor
     pooled: Tensor
+    scan: Tensor | None = None
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Conditions:
         """The same conditions with `change` applied to every tensor."""
-        return Conditions(**{name: change(value) for name, value in vars(self).items()})
+        return Conditions(**{name: change(value) for name, value in vars(self).items() if value is not None})
 
     def to(self, device: torch.device | str) -> Conditions:
         """On another device."""
@@ -50,7 +52,7 @@ class Conditions:
         """The same image under another text; (1,L,T) text is repeated for every slice."""
         n = len(self.context)
         return Conditions(self.context, self.mask, self.anatomy, self.geometry,
-                          tokens.expand(n, -1, -1), token_mask.expand(n, -1), pooled.expand(n, -1))
+                          tokens.expand(n, -1, -1), token_mask.expand(n, -1), pooled.expand(n, -1), self.scan)
 
 
 def fourier(x: Tensor, size: int, scale: float) -> Tensor:
@@ -111,6 +113,8 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         text_dim: width of the language encoder's states.
         affine_fusion, cross_attention: the paper's two fusion units, each may be switched off.
         anatomy: feed body, lungs and airway.
+        scan_dim: width of the scan's embedding, which joins the pooled text in the affine units; 0 for none.
+        vision_sha256: weights of the vision encoder that makes it.
 
     x_t = (1-t) x + t n (Liu et al., 2022, rectified flow). The network predicts the clean slice x as
     residual to the smooth fill of the hole; the velocity is (x_t - x)/t.
@@ -119,7 +123,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     @register_to_config
     def __init__(self, widths: tuple[int, int, int] = (64, 112, 176), text_dim: int = 384, affine_fusion: bool = True,
                  cross_attention: bool = True, anatomy: bool = True, findings: tuple[str, ...] = (),
-                 attributes: tuple[str, ...] = (), text_encoder_sha256: str = "") -> None:
+                 attributes: tuple[str, ...] = (), text_encoder_sha256: str = "", scan_dim: int = 0, vision_sha256: str = "") -> None:
         super().__init__()
         a, b, c = widths
         cells = PATCH * PATCH
@@ -140,6 +144,9 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.up0 = Stage([b + a, a], **how)  # type: ignore[arg-type]
         self.last = Stage([a, a], **{**how, "cross": False})  # type: ignore[arg-type]
         self.norm, self.head = nn.GroupNorm(16, a), nn.Conv2d(a, cells, 3, padding=1)
+        self.scan = nn.Linear(scan_dim, text_dim, bias=False) if scan_dim else None
+        if self.scan is not None:
+            nn.init.zeros_(self.scan.weight)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
@@ -168,6 +175,8 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         size = self.config.widths[0]  # type: ignore[attr-defined]
         spacing, step = cond.geometry.float().clamp_min(0.05).log().unbind(1)
         where = torch.cat([fourier(spacing, size, 100.0), fourier(step, size, 100.0)], dim=1)
+        if self.scan is not None and cond.scan is not None:
+            cond = replace(cond, pooled=cond.pooled + self.scan(cond.scan))
         embed = F.silu(self.time(fourier(t, 2 * size, 1000.0)) + self.geometry(where))
         h0, _ = self.down0(self.stem(self.arrange(x_t, cond)), embed, cond)
         h1, _ = self.down1(self.shrink1(h0), embed, cond)

@@ -10,6 +10,7 @@ from DGMVLCCore.simulation.insert import Lesion
 
 TERMS = ("nodule", "part-solid nodule", "ground-glass opacity", "consolidation", "emphysema", "reticulation", "honeycombing",
          "pleural effusion")
+WEAK_TERMS = ("pneumonia",)  # known from labels of slices and lobes only: for the dual encoder, not for the generator
 HELD_OUT_FAMILY = "telegraphic"
 SIZES_MM = (4, 6, 8, 10, 12, 15, 20, 25, 30, 35)
 SIZED = ("nodule", "part-solid nodule")
@@ -22,6 +23,7 @@ SYNONYMS = {
     "reticulation": ("reticulation", "reticular opacities", "interstitial thickening"),
     "honeycombing": ("honeycombing", "honeycomb cysts", "subpleural honeycombing"),
     "pleural effusion": ("pleural effusion", "pleural fluid", "effusion"),
+    "pneumonia": ("pneumonia", "infection", "pulmonary infection"),
 }
 PRESENT = {
     "report": ("There {be} {a}{size}{words}{term}{place}.", "{A}{size}{words}{term} {be} seen{place}."),
@@ -97,20 +99,20 @@ def say(term: str, rng: np.random.Generator, *, present: bool, side: str | None 
                   float(said_size.split()[0]) if said_size else None, family, descriptors if present and "ords}" in template else ())
 
 
-def phrase_bank(rng: np.random.Generator, count: int) -> list[Phrase]:
+def phrase_bank(rng: np.random.Generator, count: int, terms: tuple[str, ...] = TERMS) -> list[Phrase]:
     """About `count` different taught phrases, evenly over terms and presence; the plain prompts come first."""
     phrases: dict[str, Phrase] = {}
-    for term in TERMS:
+    for term in terms:
         for phrase in (Phrase(f"{_upper(term)}.", term, True), Phrase(f"No {term}. Clear lung.", term, False)):
             phrases[phrase.text] = phrase
     phrases["Spiculated nodule."] = Phrase("Spiculated nodule.", "nodule", True, words=("spiculated",))
     for turn in range(20 * count):
         if len(phrases) >= count:
             break
-        term, present = TERMS[turn % len(TERMS)], bool(turn // len(TERMS) % 3)
+        term, present = terms[turn % len(terms)], bool(turn // len(terms) % 3)
         side = [None, None, "left", "right", "bilateral"][rng.integers(5 if term not in SIZED else 4)]
         zone = [None, None, "upper", "middle", "lower"][rng.integers(5)]
-        size = float(SIZES_MM[turn // len(TERMS) % len(SIZES_MM)]) if present and term in SIZED and rng.random() < 0.5 else None
+        size = float(SIZES_MM[turn // len(terms) % len(SIZES_MM)]) if present and term in SIZED and rng.random() < 0.5 else None
         words = ("spiculated",) if term == "nodule" and present and rng.random() < 0.35 else ()
         phrase = say(term, rng, present=present, side=side, zone=zone, size_mm=size, descriptors=words)
         while phrase.size_mm != size:  # not every wording has room for a size

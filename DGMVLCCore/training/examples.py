@@ -55,6 +55,8 @@ class TrainingScan:
     unclear: np.ndarray
     noise: NoiseModel
     zone_edges: tuple[float, float]
+    infected: np.ndarray | None = None
+    tumour: np.ndarray | None = None
 
     @classmethod
     def load(cls, path: Path) -> TrainingScan:
@@ -64,7 +66,8 @@ class TrainingScan:
             rows = np.nonzero(np.isin(labels, (2, 3)).any((1, 2)))[0]
             third = (rows[-1] - rows[0] + 1) / 3
             edges = (float(rows[0] + third), float(rows[0] + 2 * third))
-            return cls(file["hu"], labels, file["spacing"], file["unclear"], NoiseModel(*map(float, file["noise"])), edges)
+            return cls(file["hu"], labels, file["spacing"], file["unclear"], NoiseModel(*map(float, file["noise"])), edges,
+                       *(file[name] if name in file.files else None for name in ("infected", "tumour")))
 
 
 def crop(array: np.ndarray, corner: tuple[int, int], size: int, outside: float) -> np.ndarray:
@@ -124,8 +127,8 @@ class ExampleMaker:
         dz, dy, dx = map(float, spacing)
         return ScanPatch(hu, lungs, (dz, dy, dx), edges, scan.noise)
 
-    def simulated(self, rng: np.random.Generator) -> list[Example]:
-        """Two slices of one patch: with or without the lesion, the mask drawn the same way for both."""
+    def draw(self, rng: np.random.Generator) -> tuple[ScanPatch, Lesion, np.ndarray, np.ndarray]:
+        """A clear patch, a lesion in it, the slices that hold it, and the patch's labels."""
         while True:
             patch = self.patch(rng)
             if patch is None or (patch.lungs > 0).sum() < 3000:
@@ -136,6 +139,11 @@ class ExampleMaker:
                 break
         labels = np.where(patch.lungs == 1, 2, np.where(patch.lungs == 2, 3, 0)).astype(np.uint8)
         labels[(labels == 0) & (patch.hu > -400)] = 1
+        return patch, lesion, rows, labels
+
+    def simulated(self, rng: np.random.Generator) -> list[Example]:
+        """Two slices of one patch: with or without the lesion, the mask drawn the same way for both."""
+        patch, lesion, rows, labels = self.draw(rng)
         mask = random_edit_mask(lesion.mask, patch.lungs > 0, patch.spacing, rng)
         examples = []
         for present in (True, False):
@@ -146,10 +154,9 @@ class ExampleMaker:
             examples.append(example)
         return examples
 
-    def real_nodule(self, rng: np.random.Generator) -> list[Example]:
-        """A real nodule with its readers' words, and a clear hole of another nodule's shape beside it."""
+    def nodule(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Lesion]:
+        """A real nodule: HU, its mask, lungs, labels (all (3,48,48)), and what its readers said."""
         data = self.nodules
-        index = int(rng.integers(len(data["hu"])))
         hu, nodule = data["hu"][index].astype(np.float32), data["mask"][index] > 0
         lungs = ndimage.binary_closing(hu < -500, np.ones((1, 5, 5))) | nodule
         labels = np.where(lungs, 2, 1).astype(np.uint8)
@@ -161,6 +168,12 @@ class ExampleMaker:
         words = ("spiculated",) if kind == "spiculated_nodule" else ()
         lesion = Lesion(hu=hu, soft=nodule.astype(np.float32), mask=nodule, kind=kind, term=term, side=side, zone=None,
                         size_mm=float(data["size_mm"][index]), descriptors=words)
+        return hu, nodule, lungs, labels, lesion
+
+    def real_nodule(self, rng: np.random.Generator) -> list[Example]:
+        """A real nodule with its readers' words, and a clear hole of another nodule's shape beside it."""
+        data = self.nodules
+        hu, nodule, lungs, labels, lesion = self.nodule(int(rng.integers(len(data["hu"]))))
         spacing = (2.0, 1.0, 1.0)
         examples = []
         present_mask = random_edit_mask(nodule, lungs, spacing, rng)

@@ -17,8 +17,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
 from DGMVLCCore.errors import WeightsError
-from DGMVLCCore.models.denoiser import PATCH, Conditions, Denoiser
-from DGMVLCCore.training.examples import Example, ExampleMaker, PhraseBank
+from DGMVLCCore.training.examples import Example
 from DGMVLCCore.training.recipe import Recipe
 from DGMVLCCore.training.record import write_record
 
@@ -28,45 +27,17 @@ log = logging.getLogger(__name__)
 class Stream(IterableDataset):
     """Batches made in worker processes, each with its own seed."""
 
-    def __init__(self, recipe: Recipe, rank: int, start: int) -> None:
-        self.recipe, self.rank, self.start = recipe, rank, start
+    def __init__(self, task: type[Trainer], recipe: Recipe, rank: int, start: int) -> None:
+        self.task, self.recipe, self.rank, self.start = task, recipe, rank, start
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         torch.set_num_threads(1)
         info = get_worker_info()
         worker = info.id if info else 0
-        maker = ExampleMaker(Path(self.recipe.shards), self.recipe.nodule_share)
         # A resumed run draws new examples: the step it starts from is part of the seed.
         seed = [self.recipe.seed, self.rank, worker, self.start]
-        for batch in maker.batches(self.recipe.batch, int(np.random.SeedSequence(seed).generate_state(1)[0])):
+        for batch in self.task.batches(self.recipe, int(np.random.SeedSequence(seed).generate_state(1)[0])):
             yield {key: torch.from_numpy(value) for key, value in batch.items()}
-
-
-def conditions_of(batch: dict[str, Tensor], bank: PhraseBank, text: Tensor) -> Conditions:
-    """Conditions of a batch under the phrases `text` (B,) of the bank."""
-    index = text.cpu().numpy()
-    device = batch["clean"].device
-    tokens, mask, pooled = (torch.from_numpy(x[index]).to(device) for x in (bank.tokens, bank.mask, bank.pooled))
-    return Conditions(batch["context"], batch["mask"], batch["anatomy"], batch["geometry"], tokens, mask, pooled)
-
-
-def flow_loss(predicted: Tensor, clean: Tensor, t: Tensor, mask: Tensor) -> Tensor:
-    """Velocity error inside the hole: |(x_hat - x) / t|^2, t held above 0.15 (rectified flow, x-prediction)."""
-    error = ((predicted - clean) / t[:, None, None, None].clamp_min(0.15)) ** 2
-    return (error * mask).sum() / mask.sum().clamp_min(1)
-
-
-def grounding_loss(attention: Tensor, lesion: Tensor, t: Tensor, mask: Tensor, spoken: Tensor) -> Tensor:
-    """Cross-entropy between a cell's attention to words (not to the null token) and the lesion's share of that cell.
-
-    Counts only cells of the hole, only where the text was not dropped, less as noise hides the lesion.
-    """
-    target = torch.nn.functional.avg_pool2d(lesion, PATCH).flatten(1).clamp(0, 1)
-    inside = (torch.nn.functional.avg_pool2d(mask, PATCH).flatten(1) > 0.5).float()
-    weight = inside * ((1 - t).clamp_min(0) * spoken)[:, None]
-    words = (1 - attention[..., 0]).clamp(1e-4, 1 - 1e-4)
-    loss = -(target * words.log() + (1 - target) * (1 - words).log())
-    return (loss * weight).sum() / weight.sum().clamp_min(1)
 
 
 class Average:
@@ -90,29 +61,35 @@ def learning_rate(recipe: Recipe, step: int, done: float) -> float:
 
 
 class Trainer:
-    """State of a run: model, optimiser, average; saved and resumed as one checkpoint."""
+    """State of a run: model, optimiser, average; saved and resumed as one checkpoint. A task says what is learned from what."""
 
     def __init__(self, recipe: Recipe) -> None:
         from accelerate import Accelerator
 
-        from DGMVLCCore.simulation.phrases import TERMS
-
         self.recipe, self.out = recipe, Path(recipe.out)
         self.accelerator = Accelerator(mixed_precision="bf16" if _has_bf16() else "no")
         torch.manual_seed(recipe.seed + self.accelerator.process_index)
-        if recipe.start_from:
-            model = Denoiser.from_pretrained(recipe.start_from, torch_dtype=torch.float32)
-        else:
-            # By keyword: the configuration records only what is named.
-            model = Denoiser(widths=recipe.widths, affine_fusion=recipe.affine_fusion, cross_attention=recipe.cross_attention,
-                             anatomy=recipe.anatomy, findings=TERMS)
-        model = model.to(self.accelerator.device).train()
-        optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, betas=(0.9, 0.99),
+        model = self.build().to(self.accelerator.device).train()
+        for name, value in model.named_parameters():
+            value.requires_grad_(not name.startswith(recipe.frozen) if recipe.frozen else True)
+        optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], recipe.learning_rate, betas=(0.9, 0.99),
                                       weight_decay=recipe.weight_decay)
         self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
         self.average = Average(self.accelerator.unwrap_model(self.model), recipe.ema)
-        self.bank = PhraseBank(Path(recipe.shards) / "phrases.npz")
         self.step, self.spent = 0, 0.0
+
+    def build(self) -> Any:
+        """The network to train, a diffusers model."""
+        raise NotImplementedError
+
+    @staticmethod
+    def batches(recipe: Recipe, seed: int) -> Iterator[Example]:
+        """Endless batches; called in worker processes."""
+        raise NotImplementedError
+
+    def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Named terms; their sum is minimised."""
+        raise NotImplementedError
 
     @property
     def checkpoint(self) -> Path:
@@ -129,7 +106,7 @@ class Trainer:
         temporary = self.checkpoint.with_suffix(".new")
         torch.save(state, temporary)
         temporary.replace(self.checkpoint)
-        averaged = Denoiser.from_config(model.config)
+        averaged = type(model).from_config(model.config)
         averaged.load_state_dict(self.average.values)
         averaged.half().save_pretrained(self.out / "weights")
         write_record(self.out / "weights", self.recipe, steps=self.step, seconds=self.spent, device=self.accelerator.device.type)
@@ -148,27 +125,16 @@ class Trainer:
         self.average.values = {k: v.to(self.accelerator.device) for k, v in self.average.values.items()}
         self.step, self.spent = state["step"], state["spent"]
 
-    def update(self, batch: dict[str, Tensor]) -> tuple[float, float]:
-        """One optimiser step; returns flow and grounding loss."""
-        clean, mask = batch["clean"], batch["mask"][:, 1:2]
-        n = len(clean)
-        t = torch.sigmoid(torch.randn(n, device=clean.device))
-        spoken = (torch.rand(n, device=clean.device) >= self.recipe.text_dropout) & (batch["text"] > 0)
-        cond = conditions_of(batch, self.bank, torch.where(spoken, batch["text"], 0))
-        x_t = (1 - t[:, None, None, None]) * clean + t[:, None, None, None] * torch.randn_like(clean)
-        with self.accelerator.autocast():
-            predicted, attention = self.model(x_t, t, cond)
-        flow = flow_loss(predicted.float(), clean, t, mask)
-        ground = flow.new_zeros(())
-        if attention is not None:
-            ground = grounding_loss(attention, batch["lesion"], t, mask, spoken.float())
-        self.accelerator.backward(flow + self.recipe.grounding * ground)
+    def update(self, batch: dict[str, Tensor]) -> dict[str, float]:
+        """One optimiser step; returns the terms of the loss."""
+        terms = self.losses(batch)
+        self.accelerator.backward(torch.stack(list(terms.values())).sum())
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.average.update(self.accelerator.unwrap_model(self.model))
         self.step += 1
-        return flow.item(), ground.item()
+        return {name: value.item() for name, value in terms.items()}
 
     def run(self) -> Path:
         """Train until the recipe's end; returns the folder of the averaged weights."""
@@ -176,10 +142,10 @@ class Trainer:
         self.out.mkdir(parents=True, exist_ok=True)
         recipe.save(self.out / "recipe.json")
         self.resume()
-        stream = Stream(recipe, self.accelerator.process_index, self.step)
+        stream = Stream(type(self), recipe, self.accelerator.process_index, self.step)
         loader = DataLoader(stream, batch_size=None, num_workers=recipe.workers, prefetch_factor=4 if recipe.workers else None)
         bar = tqdm(initial=self.step, total=recipe.steps or None, unit="step", disable=not self.accelerator.is_main_process)
-        recent: list[tuple[float, float]] = []
+        recent: list[dict[str, float]] = []
         clock = time.monotonic()
         for batch in loader:
             done = self.step / recipe.steps if recipe.steps else self.spent / (recipe.minutes * 60)
@@ -200,14 +166,13 @@ class Trainer:
         self.save()
         return self.out / "weights"
 
-    def report(self, recent: list[tuple[float, float]], bar: Any) -> None:
-        """One line of log.jsonl."""
-        flow, ground = (float(np.mean(column)) for column in zip(*recent))
-        row = {"step": self.step, "seconds": round(self.spent, 1), "flow": round(flow, 5), "grounding": round(ground, 5)}
-        bar.set_postfix(flow=f"{flow:.4f}", grounding=f"{ground:.4f}")
+    def report(self, recent: list[dict[str, float]], bar: Any) -> None:
+        """One line of log.jsonl: the mean of each term."""
+        means = {name: round(float(np.mean([row[name] for row in recent])), 5) for name in recent[0]}
+        bar.set_postfix(**{name: f"{value:.4f}" for name, value in means.items()})
         if self.accelerator.is_main_process:
             with (self.out / "log.jsonl").open("a") as file:
-                file.write(json.dumps(row) + "\n")
+                file.write(json.dumps({"step": self.step, "seconds": round(self.spent, 1), **means}) + "\n")
 
 
 def _has_bf16() -> bool:
@@ -219,7 +184,7 @@ def _has_bf16() -> bool:
 
 def train(recipe: Recipe) -> Path:
     """Run a recipe (resuming when its folder holds a checkpoint); returns the weights' folder."""
-    return Trainer(recipe).run()
+    from DGMVLCCore.training.aligning import AligningTrainer
+    from DGMVLCCore.training.denoising import DenoisingTrainer
 
-
-__all__ = ["Example", "Trainer", "train"]
+    return {"denoiser": DenoisingTrainer, "dual": AligningTrainer}[recipe.task](recipe).run()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from DGMVLCCore.errors import UnreadableError, UsageError
 
+TASKS = ("denoiser", "dual")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -15,13 +17,17 @@ class Recipe:
 
     Args:
         shards: folder made by `dgmvlc data`. out: folder for checkpoints, log and final weights.
+        task: "denoiser" or "dual" (the vision and language encoders that share a space).
         minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that is given).
         batch: slices of 128x128 a step; nodule batches (48x48) hold four times as many.
+        vision: folder of a trained dual encoder whose scan embedding conditions the denoiser; none when empty.
+        frozen: beginnings of the names of weights that stay as they are.
         grounding: weight of the loss that asks the full-grid attention to name the lesion's cells.
     """
 
     shards: str
     out: str
+    task: str = "denoiser"
     minutes: float = 60.0
     steps: int = 0
     batch: int = 32
@@ -30,6 +36,7 @@ class Recipe:
     weight_decay: float = 0.01
     ema: float = 0.999
     text_dropout: float = 0.1
+    scan_dropout: float = 0.2
     nodule_share: float = 0.2
     grounding: float = 0.05
     workers: int = 1
@@ -40,6 +47,8 @@ class Recipe:
     cross_attention: bool = True
     anatomy: bool = True
     start_from: str = ""
+    vision: str = ""
+    frozen: tuple[str, ...] = ()
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -60,6 +69,9 @@ def load_recipe(path: Path, **overrides: object) -> Recipe:
         raise UsageError(f"The recipe has unknown fields {sorted(unknown)}; known are {sorted(known)}.")
     if missing := {"shards", "out"} - set(fields):
         raise UsageError(f"The recipe lacks {sorted(missing)}; add them to {path} or as options.")
+    if fields.get("task", "denoiser") not in TASKS:
+        raise UsageError(f"The recipe's task is {fields['task']!r}; it must be one of {', '.join(TASKS)}.")
     if "widths" in fields:
         fields["widths"] = tuple(fields["widths"])
+    fields["frozen"] = tuple(fields.get("frozen", ()))
     return Recipe(**fields)

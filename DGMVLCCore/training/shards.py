@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
+from DGMVLCCore.anatomy.segment import AIRWAY, BODY, split_lungs
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.evaluation.splits import load_splits
 from DGMVLCCore.simulation.patch import estimate_noise
 
 log = logging.getLogger(__name__)
-BODY, LEFT, RIGHT, AIRWAY = 1, 2, 3, 4
 
 
 def _label_slices(hu: np.ndarray, lung: np.ndarray) -> np.ndarray:
     """Body, left and right lung, airway (D,H,W) uint8 from HU and a lung mask; x ascends to the patient's left."""
     labels = np.zeros(hu.shape, np.uint8)
-    columns = np.nonzero(lung.any((0, 1)))[0]
-    middle = (columns[0] + columns[-1]) / 2
+    sides = split_lungs(lung > 0)
     for z, (plane, inside) in enumerate(zip(hu, lung > 0)):
         body = ndimage.binary_opening(plane > -450, iterations=2) | inside
         parts, _ = ndimage.label(body)
@@ -29,9 +29,7 @@ def _label_slices(hu: np.ndarray, lung: np.ndarray) -> np.ndarray:
         body = ndimage.binary_fill_holes(keep)
         labels[z][body] = BODY
         labels[z][body & ~inside & (plane < -850)] = AIRWAY
-        parts, count = ndimage.label(inside)
-        for index, centre in enumerate(ndimage.center_of_mass(inside, parts, range(1, count + 1)), 1):
-            labels[z][parts == index] = RIGHT if centre[1] < middle else LEFT
+        labels[z][inside] = sides[z][inside]
     return labels
 
 
@@ -47,8 +45,30 @@ def _unclear_slices(name: str, scan: dict[str, np.ndarray]) -> np.ndarray:
     return unclear
 
 
+def _infected_sides(scan: dict[str, Any]) -> np.ndarray:
+    """(D,2) left and right lung: 1 infected, 0 not, -1 nobody said."""
+    sides = np.full((len(scan["hu"]), 2), -1, np.int8)
+    if "infection_lobes" in scan:
+        lobes = np.asarray(scan["infection_lobes"]) > 0  # LLL, LUL, RLL, RML, RUL
+        sides = np.stack([np.any(lobes[:, :2], axis=1), np.any(lobes[:, 2:], axis=1)], axis=1).astype(np.int8)
+        sides[(scan["infection"] > 0) & ~np.any(lobes, axis=1)] = -1
+    return sides
+
+
+def _tumour(scan: dict[str, Any]) -> np.ndarray:
+    """bool (D,H,W): the outlined tumour, or the ellipse in each tumour box."""
+    mask = np.zeros(scan["hu"].shape, bool)
+    if "lesion" in scan:
+        mask |= scan["lesion"] > 0
+    _, height, width = scan["hu"].shape
+    y, x = np.ogrid[:height, :width]
+    for z, x0, y0, x1, y1 in scan.get("boxes_i_x0y0x1y1", np.zeros((0, 5))):
+        mask[int(z)] |= ((2 * y - y0 - y1) / (y1 - y0)) ** 2 + ((2 * x - x0 - x1) / (x1 - x0)) ** 2 <= 1
+    return mask
+
+
 def build_scan(path: Path, native: bool, reference: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
-    """One scan of the data folder as a training record: hu, labels, step_mm, spacing, unclear, noise.
+    """One scan of the data folder as a training record: hu, labels, spacing, unclear, noise, infected sides, tumour.
 
     Args:
         path: `volumes/*.npz` or `native/*.npz`. native: spacing is the scanner's own.
@@ -67,7 +87,7 @@ def build_scan(path: Path, native: bool, reference: dict[str, np.ndarray] | None
     labels = _label_slices(scan["hu"], scan["lung"])
     noise = estimate_noise(scan["hu"].astype(np.float32), labels > 0, (step, *in_plane))
     return {"hu": scan["hu"], "labels": labels, "spacing": np.array([step, *in_plane]), "unclear": unclear,
-            "noise": np.array([noise.sd_hu, noise.correlation_mm])}
+            "noise": np.array([noise.sd_hu, noise.correlation_mm]), "infected": _infected_sides(scan), "tumour": _tumour(scan)}
 
 
 def _nodules(folder: Path, part: str) -> dict[str, np.ndarray]:
@@ -87,16 +107,16 @@ def _nodules(folder: Path, part: str) -> dict[str, np.ndarray]:
         return "spiculated_nodule" if row["attributes"]["spiculation"] >= 3 else "smooth_nodule"
 
     return {"hu": hu[keep], "mask": mask[keep], "kind": np.array([kind(rows[i]) for i in keep]),
-            "side": np.array([rows[i]["side"] or "" for i in keep]),
+            "side": np.array([rows[i]["side"] or "" for i in keep]), "patient": np.array([rows[i]["patient_id"] for i in keep]),
             "size_mm": np.array([rows[i]["attributes"]["diameter_mm"] for i in keep], np.float32)}
 
 
 def _phrases(count: int, seed: int) -> dict[str, np.ndarray]:
     """The encoded phrase bank: ragged token states (fp16), pooled vectors and the phrases as JSON lines."""
     from DGMVLCCore.language.encoder import LanguageEncoder
-    from DGMVLCCore.simulation.phrases import phrase_bank
+    from DGMVLCCore.simulation.phrases import TERMS, WEAK_TERMS, phrase_bank
 
-    phrases = phrase_bank(np.random.default_rng(seed), count)
+    phrases = phrase_bank(np.random.default_rng(seed), count, TERMS + WEAK_TERMS)
     states = LanguageEncoder().encode(["", *(phrase.text for phrase in phrases)])
     lengths = states.mask.sum(1)
     ragged = np.concatenate([tokens[:n] for tokens, n in zip(states.tokens, lengths)])
@@ -104,7 +124,7 @@ def _phrases(count: int, seed: int) -> dict[str, np.ndarray]:
             "phrases": np.array([json.dumps(vars(phrase)) for phrase in phrases])}
 
 
-def build_shards(data: Path, out: Path, part: str = "train", phrases: int = 900, seed: int = 0) -> list[Path]:
+def build_shards(data: Path, out: Path, part: str = "train", phrases: int = 1000, seed: int = 0) -> list[Path]:
     """Write the shards of one split (a few tens of MB) that training needs, and nothing else.
 
     Raises:

@@ -90,10 +90,13 @@ def test_edit_masks(phantom_with_nodule):
             lesion_region(mask, anatomy, volume.spacing)
 
 
-def test_zones_and_location(phantom_with_nodule):
-    anatomy = segment_anatomy(phantom_with_nodule)
-    upper = zone_region(anatomy, phantom_with_nodule, "left", "upper")
+def test_zones_and_location(phantom_with_nodule, make_chest):
+    tall = make_chest(spacing=(8.0, 2.5, 2.5))
+    anatomy = segment_anatomy(tall)
+    upper = zone_region(anatomy, tall, "left", "upper")
     assert np.nonzero(upper.any((1, 2)))[0].min() >= 8 and not (upper & anatomy.right).any()
+    anatomy = segment_anatomy(phantom_with_nodule)
+    assert np.array_equal(zone_region(anatomy, phantom_with_nodule, "left", "upper"), anatomy.left), "48 mm of lung have no honest thirds"
     place = locate(nodule(phantom_with_nodule), anatomy, phantom_with_nodule)
     assert place.side == "left" and place.diameter_mm == pytest.approx(24, abs=4)
     assert place.volume_ml == pytest.approx(4 / 3 * np.pi * 1.2**3, rel=0.15)

@@ -9,8 +9,8 @@ from DGMVLCCore.anatomy.segment import segment_anatomy
 from DGMVLCCore.counterfactual.compose import compose, feather, residual
 from DGMVLCCore.counterfactual.gates import direction_gate, organ_gate, rim_gate
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.region import cut_region
 from DGMVLCCore.errors import WeightsError
+from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.models.units import smooth_fill, to_hu, to_units
 
 

@@ -9,8 +9,9 @@ import torch
 from DGMVLCCore.errors import UnreadableError, UsageError, WeightsError
 from DGMVLCCore.simulation.insert import insert_lesion
 from DGMVLCCore.simulation.phrases import phrase_bank
+from DGMVLCCore.training.denoising import flow_loss, grounding_loss
 from DGMVLCCore.training.examples import ExampleMaker, crop
-from DGMVLCCore.training.loop import flow_loss, grounding_loss, train
+from DGMVLCCore.training.loop import train
 from DGMVLCCore.training.masks import random_edit_mask
 from DGMVLCCore.training.recipe import Recipe, load_recipe
 from DGMVLCCore.training.shards import build_shards

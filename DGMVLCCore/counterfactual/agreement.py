@@ -1,0 +1,19 @@
+"""Do image and words agree, before and after an edit?"""
+
+from __future__ import annotations
+
+from DGMVLCCore.anatomy.segment import Anatomy
+from DGMVLCCore.counterfactual.result import Agreement, CounterfactualResult
+from DGMVLCCore.vision.pipeline import AlignmentPipeline
+
+RANKED = 3
+
+
+def agreement_of(look: AlignmentPipeline, result: CounterfactualResult, anatomy: Anatomy) -> Agreement:
+    """Agreement of the edited region with both sentences and the direction of the change."""
+    before = look.region_vector(result.original, anatomy, result.mask)
+    after = look.region_vector(result.counterfactual, anatomy, result.mask)
+    sentences = [result.plan.source, result.plan.target]
+    was, now = look.agreement_of(before, sentences), look.agreement_of(after, sentences)
+    ranked = tuple((match.term, match.agreement) for match in look.rank(before)[:RANKED])
+    return Agreement((was[0], now[0]), (was[1], now[1]), look.direction(before, after, *sentences), ranked)

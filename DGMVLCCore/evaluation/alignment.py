@@ -1,0 +1,169 @@
+"""Does the dual encoder tell regions apart? Retrieval, zero-shot, negation and proposals on held-out patients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from DGMVLCCore.evaluation.known_truth import Case, make_case
+from DGMVLCCore.evaluation.metrics import bootstrap_interval
+from DGMVLCCore.language.findings import Finding
+from DGMVLCCore.language.prompts import absent_prompt, present_prompt
+from DGMVLCCore.models.units import to_units
+from DGMVLCCore.simulation.insert import KINDS, Lesion
+from DGMVLCCore.simulation.phrases import SIZED, TERMS, Phrase, say
+from DGMVLCCore.training.examples import ExampleMaker
+from DGMVLCCore.training.masks import random_edit_mask
+from DGMVLCCore.vision.dual import UNKNOWN_PLACE, Look
+from DGMVLCCore.vision.find import find, heat_maps
+from DGMVLCCore.vision.pipeline import AlignmentPipeline
+
+RETRIEVED = 50
+
+
+@dataclass(eq=False)
+class Seen:
+    """A region the encoder has looked at: its vector, its patient, and what is known of it (None: clear lung)."""
+
+    vector: Tensor
+    patient: str
+    lesion: Lesion | None
+
+
+def auroc(positive: list[float], negative: list[float]) -> dict[str, Any]:
+    """Area under the ROC curve with its counts; None without both kinds."""
+    if not positive or not negative:
+        return {"value": None, "n": [len(positive), len(negative)]}
+    better = np.asarray(positive)[:, None] - np.asarray(negative)[None]
+    return {"value": round(float(((better > 0) + 0.5 * (better == 0)).mean()), 3), "n": [len(positive), len(negative)]}
+
+
+def cases(shards: Path, seeds: int) -> Iterator[Case]:
+    """Every kind in every patient, at native spacing, `seeds` times."""
+    for seed in range(seeds):
+        for kind in KINDS:
+            for path in sorted(shards.glob("scan-native-*.npz")):
+                yield make_case(path, kind, 100 + seed)
+
+
+def see_cases(pipe: AlignmentPipeline, found: list[Case]) -> list[Seen]:
+    """Each case with its lesion, and the same region of the untouched scan."""
+    seen = []
+    for case in found:
+        seen.append(Seen(pipe.region_vector(case.scan, case.anatomy, case.mask), case.patient, case.lesion))
+        seen.append(Seen(pipe.region_vector(case.true, case.anatomy, case.mask), case.patient, None))
+    return seen
+
+
+@torch.no_grad()
+def see_nodules(pipe: AlignmentPipeline, shards: Path, seed: int = 0) -> list[Seen]:
+    """Every real nodule of the shards under a ragged mask around it."""
+    maker, seen = ExampleMaker(shards, 0.0), []
+    for index in range(len(maker.nodules["hu"])):
+        hu, nodule, lungs, labels, lesion = maker.nodule(index)
+        mask = random_edit_mask(nodule, lungs, (2.0, 1.0, 1.0), np.random.default_rng([seed, index]))[1]
+        anatomy = np.stack([labels[1] > 0, labels[1] == 2, labels[1] == 3, labels[1] == 4]).astype(np.float32)
+        look = Look(torch.from_numpy(to_units(hu))[None], torch.from_numpy(anatomy)[None], torch.tensor([[1.0, 2.0]]), torch.tensor([UNKNOWN_PLACE]))
+        _, vector = pipe.model(look.to(pipe.device), torch.from_numpy(mask.astype(np.float32))[None, None].to(pipe.device))
+        seen.append(Seen(vector[0], str(maker.nodules["patient"][index]), lesion))
+    return seen
+
+
+def describe(lesion: Lesion, family: str | None, rng: np.random.Generator) -> Phrase:
+    """A full sentence of a lesion: side, zone and size where they are known."""
+    return say(lesion.term, rng, present=True, side=lesion.side, zone=lesion.zone, size_mm=lesion.size_mm if lesion.term in SIZED else None,
+               descriptors=lesion.descriptors, family=family)
+
+
+def retrieval(pipe: AlignmentPipeline, seen: list[Seen], family: str | None = None, draws: int = 20, shuffled: bool = False) -> dict[str, Any]:
+    """R@1 and R@5 of the sentence among 50 different ones, mean over draws of 50 regions; ties count as misses."""
+    rng, hits = np.random.default_rng(0), []
+    lesions = [one for one in seen if one.lesion is not None]
+    for _ in range(draws):
+        pairs: dict[str, Tensor] = {}
+        for index in rng.permutation(len(lesions)):
+            lesion = lesions[index].lesion
+            if lesion is not None:
+                pairs.setdefault(describe(lesion, family, rng).text, lesions[index].vector)
+            if len(pairs) == RETRIEVED:
+                break
+        _, texts = pipe.text(list(pairs))
+        if shuffled:
+            texts = texts[torch.from_numpy(rng.permutation(len(texts)))]
+        scores = torch.stack(list(pairs.values())) @ texts.T
+        rank = (scores >= scores.diagonal()[:, None]).sum(1).cpu().numpy()
+        hits.append([(rank <= 1).mean(), (rank <= 5).mean(), len(pairs)])
+    first, fifth, among = np.mean(hits, 0)
+    return {"r1": round(float(first), 3), "r5": round(float(fifth), 3), "among": round(float(among)), "draws": draws}
+
+
+def zero_shot(pipe: AlignmentPipeline, seen: list[Seen]) -> dict[str, Any]:
+    """AUROC of each finding's plain sentence: regions with it against all other regions."""
+    scores = {term: [pipe.agreement_of(one.vector, [present_prompt(term)])[0] for one in seen] for term in TERMS}
+    return {term: auroc([v for v, one in zip(values, seen) if one.lesion and one.lesion.term == term],
+                        [v for v, one in zip(values, seen) if not one.lesion or one.lesion.term != term]) for term, values in scores.items()}
+
+
+def negation(pipe: AlignmentPipeline, seen: list[Seen]) -> dict[str, Any]:
+    """How often a region prefers the true one of “X.” and “No X. Clear lung.”; clear regions are asked about every finding."""
+    right: dict[str, dict[str, list[float]]] = {"present": {}, "absent": {}}
+    for one in seen:
+        for term in [one.lesion.term] if one.lesion else TERMS:
+            said, denied = pipe.agreement_of(one.vector, [present_prompt(term), absent_prompt(term)])
+            kind = "present" if one.lesion else "absent"
+            right[kind].setdefault(one.patient, []).append(float((said > denied) == bool(one.lesion)))
+    out = {}
+    for kind, groups in ((kind, groups) for kind, groups in right.items() if groups):
+        values = [v for group in groups.values() for v in group]
+        out[kind] = {"value": round(float(np.mean(values)), 3), "n": len(values), "ci95": [round(v, 3) for v in bootstrap_interval(groups)]}
+    return out
+
+
+def nodule_probes(pipe: AlignmentPipeline, seen: list[Seen]) -> dict[str, Any]:
+    """Zero-shot on real nodules: solid against non-solid, spiculated or not, large (15 mm or more) against small (below 8 mm)."""
+    def contrast(one: Seen, yes: str, no: str) -> float:
+        a, b = pipe.agreement_of(one.vector, [yes, no])
+        return float(np.log(a / (1 - a + 1e-9) + 1e-9) - np.log(b / (1 - b + 1e-9) + 1e-9))
+
+    rows = [(one, one.lesion) for one in seen if one.lesion]
+    solid = [(contrast(one, "Solid nodule.", "Ground-glass opacity."), lesion.term == "nodule") for one, lesion in rows]
+    spiked = [(contrast(one, "Spiculated nodule.", "Nodule."), "spiculated" in lesion.descriptors) for one, lesion in rows if lesion.term == "nodule"]
+    large = [(contrast(one, "20 mm nodule.", "6 mm nodule."), lesion.size_mm >= 15) for one, lesion in rows if lesion.size_mm >= 15 or lesion.size_mm < 8]
+    return {name: auroc([v for v, true in values if true], [v for v, true in values if not true])
+            for name, values in (("solid", solid), ("spiculated", spiked), ("large", large))}
+
+
+def proposals(pipe: AlignmentPipeline, found: list[Case], placed: bool) -> list[dict[str, Any]]:
+    """Of each case: does the first (or one of three) proposals touch the lesion's half, its IoU, and the map's peak."""
+    rows = []
+    for case in found:
+        lesion, side = case.lesion, case.lesion.side if placed else None
+        said = Finding(lesion.term, "present", side, None, lesion.size_mm if placed and lesion.term in SIZED else None, (), (0, 0), "", "")
+        truth = lesion.mask & case.anatomy.lungs
+        heat = heat_maps(pipe, case.scan, case.anatomy, [present_prompt(lesion.term)])[0]
+        regions = find(pipe, case.scan, case.anatomy, said, heat=heat, most=3)
+        ious = [float((p.mask & truth).sum() / (p.mask | truth).sum()) for p in regions] or [0.0]
+        inside = [bool((p.mask & truth).sum() > 0.5 * min(p.mask.sum(), truth.sum())) for p in regions] or [False]
+        rows.append({"patient": case.patient, "kind": lesion.kind, "size_mm": round(lesion.size_mm, 1), "hit1": inside[0], "hit3": any(inside),
+                     "iou1": ious[0], "pointing": bool(truth.ravel()[heat.argmax()]), "regions": len(regions)})
+    return rows
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means of the proposals' scores, with intervals over patients, and by kind."""
+    out: dict[str, Any] = {"n": len(rows)}
+    for key in ("hit1", "hit3", "iou1", "pointing"):
+        groups: dict[str, list[float]] = {}
+        for row in rows:
+            groups.setdefault(row["patient"], []).append(float(row[key]))
+        out[key] = {"value": round(float(np.mean([row[key] for row in rows])), 3), "ci95": [round(v, 3) for v in bootstrap_interval(groups)]}
+    out["by kind"] = {kind: {key: round(float(np.mean([row[key] for row in rows if row["kind"] == kind])), 2) for key in ("hit1", "iou1", "pointing")}
+                      for kind in dict.fromkeys(row["kind"] for row in rows)}
+    return out
+

@@ -1,0 +1,87 @@
+"""What the denoiser learns: a rectified flow inside the hole, and to point at the lesion's cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from DGMVLCCore.models.denoiser import PATCH, Conditions, Denoiser
+from DGMVLCCore.simulation.phrases import TERMS
+from DGMVLCCore.training.examples import Example, ExampleMaker, PhraseBank
+from DGMVLCCore.training.loop import Trainer
+from DGMVLCCore.training.recipe import Recipe
+from DGMVLCCore.vision.dual import EMBEDDING, DualEncoder
+
+
+def conditions_of(batch: dict[str, Tensor], bank: PhraseBank, text: Tensor) -> Conditions:
+    """Conditions of a batch under the phrases `text` (B,) of the bank."""
+    index = text.cpu().numpy()
+    device = batch["clean"].device
+    tokens, mask, pooled = (torch.from_numpy(x[index]).to(device) for x in (bank.tokens, bank.mask, bank.pooled))
+    return Conditions(batch["context"], batch["mask"], batch["anatomy"], batch["geometry"], tokens, mask, pooled)
+
+
+def flow_loss(predicted: Tensor, clean: Tensor, t: Tensor, mask: Tensor) -> Tensor:
+    """Velocity error inside the hole: |(x_hat - x) / t|^2, t held above 0.15 (rectified flow, x-prediction)."""
+    error = ((predicted - clean) / t[:, None, None, None].clamp_min(0.15)) ** 2
+    return (error * mask).sum() / mask.sum().clamp_min(1)
+
+
+def grounding_loss(attention: Tensor, lesion: Tensor, t: Tensor, mask: Tensor, spoken: Tensor) -> Tensor:
+    """Cross-entropy between a cell's attention to words (not to the null token) and the lesion's share of that cell.
+
+    Counts only cells of the hole, only where the text was not dropped, less as noise hides the lesion.
+    """
+    target = torch.nn.functional.avg_pool2d(lesion, PATCH).flatten(1).clamp(0, 1)
+    inside = (torch.nn.functional.avg_pool2d(mask, PATCH).flatten(1) > 0.5).float()
+    weight = inside * ((1 - t).clamp_min(0) * spoken)[:, None]
+    words = (1 - attention[..., 0]).clamp(1e-4, 1 - 1e-4)
+    loss = -(target * words.log() + (1 - target) * (1 - words).log())
+    return (loss * weight).sum() / weight.sum().clamp_min(1)
+
+
+class DenoisingTrainer(Trainer):
+    """Trains a `Denoiser`."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe)
+        self.bank = PhraseBank(Path(recipe.shards) / "phrases.npz")
+        self.vision = DualEncoder.from_pretrained(recipe.vision, torch_dtype=torch.float32).eval() if recipe.vision else None
+        if self.vision is not None:
+            self.vision.to(self.accelerator.device).requires_grad_(False)
+
+    def build(self) -> Denoiser:
+        """A new network, or one to begin with; what an older one lacks starts as the identity."""
+        recipe = self.recipe
+        seen = {"scan_dim": EMBEDDING, "vision_sha256": DualEncoder.from_pretrained(recipe.vision).scan_sha256()} if recipe.vision else {}
+        if recipe.start_from:
+            return Denoiser.from_pretrained(recipe.start_from, torch_dtype=torch.float32, low_cpu_mem_usage=False, **seen)
+        # By keyword: the configuration records only what is named.
+        return Denoiser(widths=recipe.widths, affine_fusion=recipe.affine_fusion, cross_attention=recipe.cross_attention,
+                        anatomy=recipe.anatomy, findings=TERMS, **seen)
+
+    @staticmethod
+    def batches(recipe: Recipe, seed: int) -> Iterator[Example]:
+        """Endless batches of holes and true sentences."""
+        return ExampleMaker(Path(recipe.shards), recipe.nodule_share).batches(recipe.batch, seed)
+
+    def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Flow loss and weighted grounding loss."""
+        clean, mask = batch["clean"], batch["mask"][:, 1:2]
+        n = len(clean)
+        t = torch.sigmoid(torch.randn(n, device=clean.device))
+        spoken = (torch.rand(n, device=clean.device) >= self.recipe.text_dropout) & (batch["text"] > 0)
+        cond = conditions_of(batch, self.bank, torch.where(spoken, batch["text"], 0))
+        if self.vision is not None:
+            seen = (torch.rand(n, 1, device=clean.device) >= self.recipe.scan_dropout).float()
+            cond.scan = self.vision.scan_embedding(cond) * seen
+        x_t = (1 - t[:, None, None, None]) * clean + t[:, None, None, None] * torch.randn_like(clean)
+        with self.accelerator.autocast():
+            predicted, attention = self.model(x_t, t, cond)
+        terms = {"flow": flow_loss(predicted.float(), clean, t, mask)}
+        if attention is not None:
+            terms["grounding"] = self.recipe.grounding * grounding_loss(attention, batch["lesion"], t, mask, spoken.float())
+        return terms
