@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore import __version__
+from DGMVLCCore.cli_words import read_text, run_clinical, run_prompts, run_report, word_commands
 from DGMVLCCore.errors import Cancelled, OutputError, UnreadableError, UsageError, as_dgmvlc_error
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
@@ -52,13 +53,6 @@ def _slices(text: str) -> tuple[int, int]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"slices are A:B, for example 10:24, not {text!r}") from None
     return low, high
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableError(f"The report {path} could not be read as text.") from error
 
 
 def _check_new_file(path: Path, overwrite: bool) -> None:
@@ -105,12 +99,12 @@ def build_parser() -> argparse.ArgumentParser:
     edit.add_argument("--mask", type=Path, metavar="SEG", help="segmentation of the region; proposed when left out")
     edit.add_argument("--segment", help="name of the segment in --mask")
     edit.add_argument("--anatomy", type=Path, metavar="SEG", help="lung segmentation; found in the scan when left out")
-    edit.add_argument("--clinical", type=Path, metavar="TABLE", help="CSV table of clinical data")
-    edit.add_argument("--row", metavar="ID", help="row of --clinical, by its first column")
+    edit.add_argument("--clinical", type=Path, metavar="TABLE", help="CSV or Excel table of clinical data")
+    edit.add_argument("--row", metavar="ID", help="row of --clinical, by its id column")
+    edit.add_argument("--schema", type=Path, metavar="FILE", help="JSON file that says what the columns of --clinical mean")
     edit.add_argument("--modality", help="CT, MR or XR when the file does not say")
     _edit_options(edit)
-    report = add("report", "what a report says: findings, certainty, side, size")
-    report.add_argument("-i", "--input", type=Path, required=True)
+    word_commands(add)
     anatomy = add("anatomy", "body, lungs and airway of a scan as a segmentation")
     anatomy.add_argument("-i", "--image", type=Path, required=True)
     anatomy.add_argument("-o", "--output", type=Path, required=True, help=".seg.nrrd file")
@@ -176,7 +170,7 @@ def run_demo(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore._resources import resource
 
     sample = resource("sample")
-    return _run_edit(args, _request(args, image=sample / "ct.nrrd", report_text=_read_text(sample / "report.txt"), mask=sample / "nodule.nrrd"))
+    return _run_edit(args, _request(args, image=sample / "ct.nrrd", report_text=read_text(sample / "report.txt"), mask=sample / "nodule.nrrd"))
 
 
 def run_edit(args: argparse.Namespace) -> dict[str, Any]:
@@ -185,18 +179,13 @@ def run_edit(args: argparse.Namespace) -> dict[str, Any]:
     if bool(args.clinical) != bool(args.row):
         raise UsageError("--clinical and --row go together: the table and the row in it.")
     if args.clinical:
-        from DGMVLCCore.language.clinical import read_row, row_to_text
+        from DGMVLCCore.language.clinical import read_row, row_text
+        from DGMVLCCore.language.schema import load_schema
 
-        clinical = row_to_text(read_row(args.clinical, args.row))
-    return _run_edit(args, _request(args, image=args.image, report_text=_read_text(args.report), finding=args.finding, mask=args.mask,
+        schema = load_schema(args.schema)
+        clinical = row_text(read_row(args.clinical, args.row, schema), schema).text
+    return _run_edit(args, _request(args, image=args.image, report_text=read_text(args.report), finding=args.finding, mask=args.mask,
                                     segment=args.segment, anatomy=args.anatomy, clinical=clinical, modality=args.modality))
-
-
-def run_report(args: argparse.Namespace) -> dict[str, Any]:
-    """`dgmvlc report`."""
-    from DGMVLCCore.language.parser import parse_report
-
-    return {"findings": [finding.to_dict() for finding in parse_report(_read_text(args.input))]}
 
 
 def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
@@ -310,8 +299,8 @@ def run_info(args: argparse.Namespace) -> dict[str, Any]:
             "vocabulary": list(load_vocabulary().terms)}
 
 
-COMMANDS: dict[str, Command] = {"demo": run_demo, "counterfactual": run_edit, "report": run_report, "anatomy": run_anatomy,
-                                "explain": run_explain, "find": run_find,
+COMMANDS: dict[str, Command] = {"demo": run_demo, "counterfactual": run_edit, "report": run_report, "clinical": run_clinical, "prompts": run_prompts,
+                                "anatomy": run_anatomy, "explain": run_explain, "find": run_find,
                                 "data": run_data, "train": run_train, "worker": run_worker, "info": run_info}
 
 

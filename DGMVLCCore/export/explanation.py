@@ -5,6 +5,7 @@ from __future__ import annotations
 from DGMVLCCore.anatomy.zones import Location
 from DGMVLCCore.counterfactual.result import CounterfactualResult
 from DGMVLCCore.export.manifest import NOTICE, measures
+from DGMVLCCore.language.prompts import difference_words
 
 SIDES = {"bilateral": "both lungs", "left": "the left lung", "right": "the right lung"}
 
@@ -36,6 +37,13 @@ def _verdict(result: CounterfactualResult) -> str:
     return f"{start}: {'; '.join(said)}."
 
 
+def _words(result: CounterfactualResult) -> str:
+    """What the two sentences behind the pictures differ in."""
+    changes = difference_words(result.plan.source, result.plan.target)
+    said = [f"“{a}” became “{b}”" if a and b else f"“{a or b}” was {'left out' if a else 'added'}" for a, b in changes]
+    return f"Asked: “{result.plan.target}” instead of “{result.plan.source}”" + (f" ({'; '.join(said)})." if said else ", the same words.")
+
+
 def explain(result: CounterfactualResult, location: Location) -> str:
-    """One sentence on the change, one on the checks, and the notice, a line each."""
-    return f"{_change(result, location)}\n{_verdict(result)}\n{NOTICE}\n"
+    """The change and the words behind it, the checks, and the notice, a line each."""
+    return f"{_change(result, location)} {_words(result)}\n{_verdict(result)}\n{NOTICE}\n"

@@ -13,6 +13,7 @@ import numpy as np
 
 from DGMVLCCore.counterfactual.result import CounterfactualResult
 from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.language.prompts import difference_words
 
 SCHEMA_VERSION = "1.0"
 NOTICE = "Research use only; not a medical device. Voxels inside the edit mask are synthetic."
@@ -57,7 +58,7 @@ def build_manifest(result: CounterfactualResult, files: list[dict[str, str]], *,
                  "index_to_lps": scan.affine.tolist()},
         "report": report, "findings": findings,
         "plan": {"term": plan.term, "source": plan.source, "target": plan.target, "mode": plan.mode, "removes": plan.removes,
-                 "finding": plan.finding},
+                 "finding": plan.finding, "differs": difference_words(plan.source, plan.target)},
         "location": location, "measures": {k: round(v, 3) for k, v in measures(result).items()},
         "agreement": asdict(result.agreement) if result.agreement else None,
         "gates": [asdict(gate) for gate in result.gates],

@@ -1,80 +1,243 @@
-"""A row of a clinical table -> clauses of text; what is missing is left out, never invented (after arXiv 2410.13823)."""
+"""Rows of a clinical table -> clauses of text, and back; what is missing is left out, never invented (after arXiv 2410.13823)."""
 
 from __future__ import annotations
 
-import csv
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.language.schema import Attribute, ClinicalSchema, load_schema
+from DGMVLCCore.language.tables import Table, column_key, read_table
 
-MISSING = {"", "na", "n/a", "nan", "none", "null", "unknown", "not reported", "-", "?"}
-CODES = {0.0, 99999.0}  # numbers that say "not recorded"
-CLAUSES = {
-    "age": "{}-year-old", "sex": "{}", "gender": "{}", "smoking": "{} smoker", "pack_years": "{} pack-years",
-    "diagnosis": "diagnosis {}", "days_since_diagnosis": "{} days since diagnosis",
-}
-OUTCOMES = {"survival": "survival {}", "survival_days": "survival {} days", "death": "death {}", "status": "status {}", "outcome": "outcome {}"}
-SAID = {("sex", "m"): "male", ("sex", "f"): "female", ("gender", "m"): "male", ("gender", "f"): "female",
-        ("smoking", "yes"): "smoker", ("smoking", "no"): "non-smoker", ("smoking", "smoker"): "smoker",
-        ("smoking", "non-smoker"): "non-smoker", ("smoking", "nonsmoker"): "non-smoker"}
+NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}")
+FORMULA = re.compile(r"=|[+@-](?![\d.])")
+LONGEST = 60  # characters of a free value; a longer one is no attribute but a story
+JOIN = ", "
+Value = float | int | bool | str
 
 
-def read_row(table: Path, row_id: str) -> dict[str, str]:
-    """One row of a CSV table by the value of its first column.
+@dataclass(frozen=True)
+class ClinicalText:
+    """What a row says.
+
+    Args:
+        text: clauses joined by commas; empty when nothing is known. attributes: attribute -> value behind each clause.
+        left_out: {"column", "value", "reason"} of every cell of a known attribute that is not said.
+    """
+
+    text: str
+    attributes: dict[str, Value] = field(default_factory=dict)
+    left_out: list[dict[str, str]] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"text": self.text, "attributes": self.attributes, "left_out": self.left_out}
+
+
+class _LeftOut(Exception):
+    """Why a value is not said."""
+
+
+def _plain(value: str) -> str:
+    """Free text without control marks; commas separate clauses, so they become semicolons."""
+    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in value)
+    return re.sub(r"\s+", " ", kept.replace(",", ";")).strip()
+
+
+def _free(value: str) -> str:
+    text = _plain(value)
+    if FORMULA.match(text):
+        raise _LeftOut("a formula is not evaluated")
+    if len(text) > LONGEST:
+        raise _LeftOut(f"longer than {LONGEST} characters")
+    if not any(c.isalpha() for c in text):
+        raise _LeftOut("not in the schema and no word")
+    return text
+
+
+def _number(attribute: Attribute, value: str) -> float | int:
+    digits = re.sub(rf"\s*(?:{attribute.suffix})$", "", value) if attribute.suffix else value
+    if FORMULA.match(digits):
+        raise _LeftOut("a formula is not evaluated")
+    if not NUMBER.fullmatch(digits):
+        raise _LeftOut("not a number")
+    if THOUSANDS.fullmatch(digits):
+        raise _LeftOut("thousands or decimals? write it with a point")
+    number = float(digits.replace(",", "."))
+    number = abs(number) if attribute.absolute else number
+    if not attribute.low <= number <= attribute.high:
+        raise _LeftOut(f"not within {attribute.low:g} to {attribute.high:g}")
+    number = round(number, 3)
+    return int(number) if number == int(number) else number
+
+
+def _value(attribute: Attribute, value: str, missing: frozenset[str]) -> Value:
+    """The value of a cell.
 
     Raises:
-        UnreadableError: no such file, not CSV, or two rows with this id. UnsuitableInputError: no such row.
+        _LeftOut: it is missing, a code for it, or cannot be what the attribute is.
     """
-    try:
-        text = Path(table).read_text(encoding="utf-8-sig")
-        header = text.partition("\n")[0]
-        delimiter = max(",;\t", key=header.count)
-        rows = list(csv.DictReader(text.splitlines(), delimiter=delimiter, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableError(f"{table} could not be read as a CSV table in UTF-8.") from error
-    if not rows:
-        raise UnreadableError(f"{table} holds no rows under a header line.")
-    key = next(iter(rows[0]))
-    found = [row for row in rows if (row[key] or "").strip() == row_id]
-    if not found:
-        raise UnsuitableInputError(f"{table} has no row with {key} = {row_id}.")
-    if len(found) > 1:
-        raise UnsuitableInputError(f"{table} has {len(found)} rows with {key} = {row_id}; one row an id is needed.")
-    return {name: value.strip() for name, value in found[0].items() if isinstance(name, str) and isinstance(value, str)}
+    word = value.strip().lower()
+    if word in missing:
+        raise _LeftOut("missing")
+    if NUMBER.fullmatch(word) and float(word.replace(",", ".")) in attribute.codes:
+        raise _LeftOut(f"the code {word} means missing")
+    if attribute.kind == "number":
+        return _number(attribute, value.strip())
+    if attribute.kind == "category":
+        said = next((name for name, spellings in attribute.values.items() if word in spellings), None)
+        if said is None and not attribute.other:
+            raise _LeftOut(f"not in the schema; it knows: {', '.join(attribute.values)}")
+        return said or _free(value)
+    if attribute.kind == "flag" and word in (*attribute.yes_words, *attribute.no_words):
+        return word in attribute.yes_words
+    return _free(value)
 
 
-def _known(value: str) -> bool:
-    """False for an empty cell, a word for “unknown”, or a code for it."""
-    if value.strip().lower() in MISSING:
-        return False
-    try:
-        return float(value) not in CODES
-    except ValueError:
-        return True
+def clause(attribute: Attribute, value: Value) -> str:
+    """How a value of an attribute is said."""
+    if attribute.kind == "flag":
+        return attribute.phrases["named"].format(value) if isinstance(value, str) else attribute.phrases["yes" if value else "no"]
+    return attribute.clause.format(value)
+
+
+def _read_clause(words: str, schema: ClinicalSchema) -> tuple[str, Value] | None:
+    """Attribute and value of one clause: whole phrases first, then numbers, then free words behind the longest opening."""
+    free: list[tuple[int, str, Value]] = []
+    for attribute in schema.attributes:
+        if attribute.kind == "flag":
+            for key, value in (("yes", True), ("no", False)):
+                if words == attribute.phrases[key]:
+                    return attribute.name, value
+        for said in attribute.values:
+            if words == attribute.clause.format(said):
+                return attribute.name, said
+    for attribute in schema.attributes:
+        template = attribute.phrases["named"] if attribute.kind == "flag" else attribute.clause
+        before, after = template.split("{}")
+        if not (words.startswith(before) and words.endswith(after) and len(words) > len(before) + len(after)):
+            continue
+        word = words[len(before):len(words) - len(after)]
+        if attribute.kind == "number" and NUMBER.fullmatch(word):
+            number = float(word)
+            return attribute.name, int(number) if number == int(number) else number
+        if attribute.kind in ("text", "flag") or attribute.other:
+            free.append((len(before) + len(after), attribute.name, word))
+    return max(free)[1:] if free else None
+
+
+def text_to_attributes(text: str, schema: ClinicalSchema | None = None) -> dict[str, Value]:
+    """Text made by `row_text` -> its attributes.
+
+    Raises:
+        UnsuitableInputError: a clause is none of the schema's, or an attribute is said twice.
+    """
+    schema = schema or load_schema()
+    out: dict[str, Value] = {}
+    for words in filter(None, text.split(JOIN)):
+        found = _read_clause(words, schema)
+        if found is None or found[0] in out:
+            raise UnsuitableInputError(f"“{words[:80]}” is {'said twice' if found else 'no clause of the schema'}.")
+        out[found[0]] = found[1]
+    return out
+
+
+def row_text(row: dict[str, str], schema: ClinicalSchema | None = None, outcomes: tuple[str, ...] = ()) -> ClinicalText:
+    """Clauses of the attributes that are known, in the schema's order.
+
+    Args:
+        row: column -> cell. outcomes: names of outcome attributes to say all the same; by default none is, they would leak what is to be found.
+
+    Raises:
+        UnsuitableInputError: an outcome asked for is not one of the schema's, or the row has no such column.
+    """
+    schema = schema or load_schema()
+    cells = [(name, column_key(name), value or "") for name, value in row.items()]
+    keys = {key for _, key, _ in cells}
+    if strange := [name for name in outcomes if not any(a.name == name and a.outcome and keys & {*a.columns} for a in schema.attributes)]:
+        raise UnsuitableInputError(f"The row has no outcome column {', '.join(strange)}; the schema's outcomes are: {', '.join(schema.outcomes) or 'none'}.")
+    result = ClinicalText("")
+    clauses = []
+    for attribute in schema.attributes:
+        given: dict[Value, tuple[str, str]] = {}
+        for name, _, value in (cell for cell in cells if cell[1] in attribute.columns):
+            try:
+                if attribute.outcome and attribute.name not in outcomes:
+                    raise _LeftOut("an outcome; used only when asked for by name")
+                given.setdefault(_said(attribute, _value(attribute, value, schema.missing), schema), (name, value))
+            except _LeftOut as reason:
+                result.left_out.append({"column": name, "value": value, "reason": str(reason)})
+        if len(given) > 1:
+            result.left_out.extend({"column": name, "value": value, "reason": "the columns contradict each other"} for name, value in given.values())
+        elif given:
+            said = next(iter(given))
+            result.attributes[attribute.name] = said
+            clauses.append(clause(attribute, said))
+    return ClinicalText(JOIN.join(clauses), result.attributes, result.left_out)
+
+
+def _said(attribute: Attribute, value: Value, schema: ClinicalSchema) -> Value:
+    """The value, when its clause reads back as itself."""
+    found = _read_clause(clause(attribute, value), schema)
+    if found is None or found[0] != attribute.name or found[1] != value:
+        raise _LeftOut("its words could be read as another attribute")
+    return value
 
 
 def row_to_text(row: dict[str, str], outcomes: tuple[str, ...] = ()) -> str:
-    """Clauses of the attributes that are known; missing values and the codes 0 and 99999 leave their clause out.
+    """The text of a row by the shipped schema, see `row_text`."""
+    return row_text(row, outcomes=outcomes).text
 
-    Negative days count absolute (days before the scan). Columns without a clause are not used.
 
-    Args:
-        outcomes: names of outcome columns to say all the same; by default none is, they would leak what is to be found.
+def _id_column(table: Table, schema: ClinicalSchema) -> str:
+    return next((name for name in table.columns if column_key(name) in schema.ids), table.columns[0])
+
+
+def _one_row(table: Table, key: str, row_id: str) -> dict[str, str]:
+    found = [row for row in table.rows if row[key] == row_id.strip()]
+    if not found:
+        raise UnsuitableInputError(f"{table.name} has no row with {key} = {row_id}.")
+    if len(found) > 1:
+        raise UnsuitableInputError(f"{table.name} has {len(found)} rows with {key} = {row_id}; one row an id is needed.")
+    return found[0]
+
+
+def read_row(table: Path | str, row_id: str, schema: ClinicalSchema | None = None, sheet: str | None = None) -> dict[str, str]:
+    """One row of a table by its id (the schema's id column, else the first).
 
     Raises:
-        UnsuitableInputError: an outcome asked for is not one of the table's.
+        UnreadableError: no such file, or no table. UnsuitableInputError: no such row, or several.
     """
-    names = {name.strip().lower().replace(" ", "_"): value.strip() for name, value in row.items()}
-    if strange := [name for name in outcomes if name not in OUTCOMES or name not in names]:
-        raise UnsuitableInputError(f"The row has no outcome column {', '.join(strange)}.")
-    clauses = []
-    for name, value in names.items():
-        clause = CLAUSES.get(name) or (OUTCOMES[name] if name in outcomes else None)
-        if clause is None or not _known(value):
-            continue
-        said = SAID.get((name, value.lower()))
-        if said is None:
-            value = value.lstrip("-") if "days" in name else value.lower() if name == "smoking" else value
-            said = clause.format(value.removesuffix(" smoker") if name == "smoking" else value)
-        clauses.append(said)
-    return ", ".join(clauses)
+    read = read_table(table, sheet)
+    return _one_row(read, _id_column(read, schema or load_schema()), row_id)
+
+
+def table_texts(path: Path | str, row_id: str | None = None, schema: ClinicalSchema | None = None, outcomes: tuple[str, ...] = (),
+                sheet: str | None = None) -> dict[str, Any]:
+    """What the rows of a table say.
+
+    Args:
+        row_id: only this row; every row with an id of its own when None.
+
+    Returns:
+        "rows": [{"id", "text", "attributes", "left_out"}], "refused": [{"id", "reason"}], "unknown_columns", "notes".
+
+    Raises:
+        UnreadableError, UnsuitableInputError: as `read_table` and `read_row`.
+    """
+    schema = schema or load_schema()
+    table = read_table(path, sheet)
+    key = _id_column(table, schema)
+    known = {column for a in schema.attributes for column in a.columns}
+    unknown = [name for name in table.columns if name != key and column_key(name) not in known]
+    times = Counter(row[key] for row in table.rows)
+    rows = table.rows if row_id is None else [_one_row(table, key, row_id)]
+    refused = [{"id": name, "reason": f"{n} rows have this {key}" if name else f"{n} row(s) without {key}"}
+               for name, n in times.items() if row_id is None and (n > 1 or not name)]
+    said = [{"id": row[key], **row_text(row, schema, outcomes).to_dict()} for row in rows if row[key] and times[row[key]] == 1]
+    return {"rows": said, "refused": refused, "unknown_columns": unknown, "notes": table.notes}

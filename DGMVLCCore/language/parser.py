@@ -1,94 +1,36 @@
-"""Chest CT prose (English) -> findings, by rules: sections, scope of negation, places, sizes, descriptors."""
+"""Chest CT prose (English) -> findings, by rules: sections, scope of negation, places, sizes, counts, changes, descriptors."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+import unicodedata
+from dataclasses import replace
 
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.language.changes import alone, assign_changes
+from DGMVLCCore.language.counts import count
+from DGMVLCCore.language.descriptors import descriptors
+from DGMVLCCore.language.english import check_english, cleaned
 from DGMVLCCore.language.findings import Finding
-from DGMVLCCore.language.places import assign_places
-from DGMVLCCore.language.presence import clause, is_past, presence
+from DGMVLCCore.language.mentions import MASSLIKE, Mention, mentions
+from DGMVLCCore.language.places import assign_places, places
+from DGMVLCCore.language.presence import DENIED, clause, presence
 from DGMVLCCore.language.sentences import sentences
 from DGMVLCCore.language.sizes import assign_sizes, sizes
-from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
+from DGMVLCCore.language.vocabulary import load_vocabulary
 
-JOINT = r"\s*(?:and/or|and|or|/|,)\s*(?:(?:left|right|bilateral|small|large)\s+)*"
-# "pleural or pericardial effusion" says the noun once for both.
-ELLIPSIS = re.compile(rf"\b(pleural|pericardial)(?={JOINT}(pleural|pericardial)\s+(?:effusions?|fluid)\b)", re.IGNORECASE)
-IT = re.compile(r"\b(?:it|this|these|largest|biggest|larger|dominant|lesion|measur\w+|diameter|size)\b", re.IGNORECASE)
-LUNG = re.compile(r"\b(?:lungs?|lobes?|lobar|pulmonary|[rl][uml]l|lingula\w*|parenchym\w*|hilum|hilar)\b", re.IGNORECASE)
+IT = re.compile(r"^\W*(?:it|this|these|they|size|(?:maximum |maximal )?diameter|measur\w+|the (?:larger|lesion|former|latter))\b|\b(?:largest|biggest"
+                r"|dominant|which measures?)\b",
+                re.IGNORECASE)
+HEADING_LINE = re.compile(r"\W*[A-Za-z][\w /&-]{0,40}:")
+OR = re.compile(r"\s+or\s+(?:[\w-]+\s+){0,2}", re.IGNORECASE)
+THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$", re.IGNORECASE)
+MIDLINE = ("lymphadenopathy", "pericardial effusion", "cardiomegaly", "pneumomediastinum", "hernia", "aneurysm", "pulmonary edema")
+NO_UNIT = re.compile(r"\b(?:measur\w+|diameter(?: of)?|size(?: of)?)\s+(?:up to\s+|about\s+"
+                     r"|approximately\s+)?\d+(?:[.,]\d+)?(?:\s*[x\u00d7]\s*\d+(?:[.,]\d+)?)*(?![\d.,]*\s*-?\s*(?:mm|cm|millim|centim|x|%|to\b|-|–|\d|ml|hu"
+                     r"|suv))", re.IGNORECASE)
 ARROWS = re.compile(r"\([^()]*\b(?:arrow\w*|asterisks?|circles?)\b[^()]*\)", re.IGNORECASE)
-MASSLIKE = ("nodule", "part-solid nodule")
-
-
-@dataclass(frozen=True)
-class _Mention:
-    """A wording of the vocabulary in a sentence."""
-
-    start: int
-    end: int
-    term: str
-
-
-def _mentions(sentence: str) -> list[_Mention]:
-    """The wordings of a sentence in order; “thoracic cavity” and “mass effect” are none, a mass elsewhere is named so."""
-    words = load_vocabulary()
-    found = [_Mention(m.start(), m.end(), f"{m.group().lower()} effusion") for m in ELLIPSIS.finditer(sentence)]
-    for match in words.pattern.finditer(sentence):
-        start, end = match.span()
-        before = re.findall(r"[\w-]+", sentence[max(0, start - 40):start].lower())
-        single = re.sub(r"(?:ies|(?<!s)s)$", lambda m: "y" if m.group() == "ies" else "", match.group().lower())
-        if (before and before[-1] in words.not_findings.get(single, ())) or is_past(sentence, start):
-            continue
-        if single == "mass" and re.match(r"\s+effect", sentence[end:], re.IGNORECASE):
-            continue
-        found.append(_Mention(start, end, canonical(match.group())))
-    found.sort(key=lambda m: m.start)
-    return [replace(m, term="extrapulmonary mass") if m.term in MASSLIKE and _elsewhere(sentence, m, found) else m for m in found]
-
-
-def _elsewhere(sentence: str, mention: _Mention, found: list[_Mention]) -> bool:
-    """True when the words around a mass put it outside the lung and none put it inside."""
-    low = max([m.end for m in found if m.end <= mention.start], default=0)
-    high = min([m.start for m in found if m.start >= mention.end], default=len(sentence))
-    premodifiers = " ".join(re.split(r"[,;:()]|\b(?:and|or|with|of|in)\b", sentence[low:mention.start])[-1].split()[-4:])
-    elsewhere = load_vocabulary().elsewhere
-    if LUNG.search(premodifiers) or LUNG.search(sentence[mention.start:mention.end]):
-        return False
-    if elsewhere.search(premodifiers):
-        return True
-    after = sentence[mention.end:high]
-    where = re.search(rf"\b(?:in|of|within|at|from|involving|(?:an|pos)terior to)\s+(?:[\w-]+\s+){{0,4}}?{elsewhere.pattern}", after, re.IGNORECASE)
-    return where is not None and LUNG.search(after[:where.end()]) is None
-
-
-def _own_words(after: str, is_last: bool) -> int:
-    """How much of what follows a wording still qualifies it: its first phrase, then short ones and “which …”."""
-    end = 0
-    for i, part in enumerate(re.split(r"(?=[,;:.](?:\s|$))", after)):
-        stop = re.search(r"\b(?:and|or|with|without|versus|but)\b", part)
-        if (not is_last and i) or (i and len(part.split()) > 4 and not re.match(r",\s*(?:which|that)\b", part)):
-            break
-        end += stop.start() if stop else len(part)
-        if stop or part.startswith((";", ":")):
-            break
-    return end if is_last or re.search(r"[,;]|\b(?:and|or|with|without)\b", after) else 0
-
-
-def _descriptors(sentence: str, mentions: list[_Mention], index: int, bounds: tuple[int, int]) -> tuple[str, ...]:
-    """Qualifying words of one wording: before it back to the last one or comma, after it up to the next one's own words."""
-    here = mentions[index]
-    low = max(bounds[0], mentions[index - 1].end if index else 0)
-    cut = re.search(r".*(?:\b(?:and|or|with|in)\b|[;:])", sentence[low:here.start], re.DOTALL)
-    first = low + cut.end() if cut else low
-    until = mentions[index + 1].start if index + 1 < len(mentions) else len(sentence)
-    last = here.end + _own_words(sentence[here.end:until], index + 1 == len(mentions))
-    pattern = load_vocabulary().descriptor_pattern
-    spans = [*pattern.finditer(sentence, first, here.end), *pattern.finditer(sentence, here.end, max(last, here.end))]
-    denied = re.compile(r"\b(?:not|non|no|without)[\s-]+$", re.IGNORECASE)
-    said = [re.sub(r"\s+", " ", m.group().lower()) for m in spans if not denied.search(sentence[:m.start()])]
-    return tuple(dict.fromkeys(said))
+OTHER = re.compile(r"\b(?:new|other|additional|further|more|larger|enlarging|suspicious|remaining)\s+(?:[\w-]+\s+)?$", re.IGNORECASE)
 
 
 def _same(a: Finding, b: Finding) -> bool:
@@ -100,30 +42,109 @@ def _same(a: Finding, b: Finding) -> bool:
 
 def _merge(a: Finding, b: Finding) -> Finding:
     """The first mention, completed by what only the second says."""
-    return replace(a, side=a.side or b.side, zone=a.zone or b.zone, size_mm=a.size_mm or b.size_mm,
-                   descriptors=tuple(dict.fromkeys((*a.descriptors, *b.descriptors))))
+    return replace(a, side=a.side or b.side, zone=a.zone or b.zone, lobe=a.lobe or b.lobe, size_mm=a.size_mm or b.size_mm, count=a.count or b.count,
+                   change=a.change or b.change, descriptors=tuple(dict.fromkeys((*a.descriptors, *b.descriptors))))
+
+
+def _listed(sentence: str, named: list[Mention], said: list[str]) -> list[str]:
+    """“No effusion on the left, small effusion on the right”: the same noun behind a comma begins a new statement; “A or B” is either."""
+    nouns = [re.split(r"[\s-]", sentence[m.start:m.end].lower())[-1].rstrip("s") for m in named]
+    out = list(said)
+    for i in range(1, len(named)):
+        gap = sentence[named[i - 1].end:named[i].start]
+        if said[i] == said[i - 1] == "absent" and nouns[i] == nouns[i - 1] and "," in gap and not DENIED.search(gap) and not re.search(r"\b(?:or|nor)\b", gap):
+            out[i] = "present"
+    for i in range(1, len(named)):
+        if OR.fullmatch(sentence, named[i - 1].end, named[i].start) and out[i - 1] in ("present", "uncertain") and out[i] == "present":
+            out[i - 1] = out[i] = "uncertain"  # “atelectasis or early consolidation”
+    return out
 
 
 def _read(offset: int, original: str) -> list[Finding]:
     """The findings of one sentence."""
-    sentence = ARROWS.sub(lambda m: " " * len(m.group()), original)  # spans stay those of the original
-    mentions = _mentions(sentence)
-    spans = [(m.start, m.end) for m in mentions]
+    sentence = ARROWS.sub(lambda m: " " * len(m.group()), cleaned(original))  # spans stay those of the original
+    named = mentions(sentence)
+    spans = [(m.start, m.end) for m in named]
     clauses = [clause(sentence, *span) for span in spans]
-    said = [presence(sentence, *span, [o for o in spans if o != span]) for span in spans]
-    places = assign_places(sentence, spans, clauses, [p == "absent" for p in said])
-    sized = [i for i, m in enumerate(mentions) if m.term in load_vocabulary().sized and said[i] != "absent"]
+    said = _listed(sentence, named, [presence(sentence, *span, [o for o in spans if o != span]) for span in spans])
+    where = assign_places(sentence, spans, clauses, [p == "absent" for p in said], [m.term in MIDLINE for m in named])
+    sized = [i for i, m in enumerate(named) if m.term in load_vocabulary().sized and said[i] != "absent"]
     lengths = dict(zip(sized, assign_sizes(sentence, [spans[i] for i in sized], [clauses[i] for i in sized])))
-    return [Finding(m.term, said[i], *places[i], lengths.get(i), _descriptors(sentence, mentions, i, clauses[i]),
-                    (offset + m.start, offset + m.end), original[m.start:m.end], original) for i, m in enumerate(mentions)]
+    changes = assign_changes(sentence, spans, clauses, said, [m.term for m in named])
+    found = []
+    for i, m in enumerate(named):
+        place = where[i]
+        number = count(sentence, spans[i - 1][1] if i else 0, m.start, m.end) if said[i] != "absent" else None
+        found.append(Finding(
+            m.term, said[i], m.side or (place.side if place else None), place.zone if place else None, lengths.get(i),
+            descriptors(sentence, spans, i, clauses[i]), (offset + m.start, offset + m.end), original[m.start:m.end], original,
+            lobe=place.lobe if place else None, count=number, change=changes[i]))
+    return found
 
 
-def _later_size(found: list[Finding], sentence: str) -> None:
-    """“… It measures 8 mm.”: a size alone belongs to the last finding that can have one and has none."""
+def _later(found: list[Finding], sentence: str) -> None:
+    """“… It measures 8 mm.”, “It is unchanged.”: what names nothing belongs to the last finding that lacks it."""
+    if not found or found[-1].presence == "absent" or not IT.search(sentence):
+        return
     measured = sizes(sentence)
-    if found and measured and IT.search(sentence) and found[-1].size_mm is None and found[-1].presence != "absent" \
-            and found[-1].term in load_vocabulary().sized:
+    if measured and found[-1].size_mm is None and found[-1].term in load_vocabulary().sized:
         found[-1] = replace(found[-1], size_mm=measured[0][2])
+    if found[-1].change is None and (change := alone(sentence)):
+        found[-1] = replace(found[-1], change=change)
+
+
+def _about_the_mass(found: list[Finding], new: list[Finding]) -> list[Finding]:
+    """“The mass …” behind a mass outside the lung is that one again."""
+    before = [f for f in (*found, *new) if f.term == "extrapulmonary mass"]
+    if not before or any(f.term in MASSLIKE for f in found):
+        return new
+    return [replace(f, term="extrapulmonary mass", side=before[0].side, zone=before[0].zone, lobe=before[0].lobe)
+            if f.term in MASSLIKE and THE_MASS.search(f.sentence[:max(0, f.sentence.find(f.text))]) else f for f in new]
+
+
+def _heading(sentence: str, before: tuple[str | None, str | None]) -> tuple[str | None, str | None]:
+    """Side and zone of a heading on a line of its own (“RIGHT LUNG:”); any other heading ends it."""
+    if not HEADING_LINE.match(sentence):
+        return before
+    place = next(iter(places(sentence, [])), None) if sentence.rstrip().endswith(":") else None
+    return (place.side, place.zone) if place else (None, None)
+
+
+def _under(headed: tuple[str | None, str | None], finding: Finding) -> Finding:
+    """The finding, in the heading's place when it names none of its own."""
+    side, zone = headed
+    if finding.side or not side or finding.term in MIDLINE:
+        return finding
+    return replace(finding, side=side, zone=finding.zone or zone)
+
+
+def _contradicted(found: list[Finding]) -> list[Finding]:
+    """Flag both of two statements that say yes and no of the same term and place; “no other nodules” contradicts nothing."""
+    flagged: set[int] = set()
+    for i, a in enumerate(found):
+        before = a.sentence[:max(0, a.sentence.find(a.text))]
+        if a.presence != "absent" or a.change == "resolved" or OTHER.search(before):
+            continue
+        for k, b in enumerate(found):
+            if b.term == a.term and b.presence == "present" and b.sentence != a.sentence and a.side in (None, b.side, "bilateral") and a.zone in (None, b.zone):
+                flagged |= {i, k}
+    return [replace(f, contradicted=True) if i in flagged else f for i, f in enumerate(found)]
+
+
+def report_notes(report: str, findings: list[Finding]) -> list[str]:
+    """What the reader of the findings should know: contradictions, sizes without a unit, text that was not read."""
+    notes = []
+    for term in dict.fromkeys(f.term for f in findings if f.contradicted):
+        notes.append(f"The report contradicts itself about “{term}”; both statements are listed.")
+    plain = cleaned(report)
+    for match in NO_UNIT.finditer(plain):
+        notes.append(f"“{match.group().strip()}” has no unit, so it was not read as a size.")
+    other = sum(c.isalpha() and not unicodedata.name(c, "").startswith("LATIN") for c in report if not c.isascii())
+    if other > 3:
+        notes.append(f"{other} letters of another script were not read; only English is.")
+    if not findings:
+        notes.append("No finding of the vocabulary was read; text under indication, history, comparison and technique is not read.")
+    return notes
 
 
 def parse_report(report: str) -> list[Finding]:
@@ -133,22 +154,26 @@ def parse_report(report: str) -> list[Finding]:
         report: free text; the sections indication, history, comparison and technique state no findings.
 
     Returns:
-        findings in the order of their first mention; `report[span[0]:span[1]] == text`.
+        findings in the order of their first mention; `report[span[0]:span[1]] == text`. Statements that contradict each other are both
+        there, flagged.
 
     Raises:
-        UnsuitableInputError: the report is empty.
+        UnsuitableInputError: the report is empty, or not in English.
     """
-    if not report.strip():
+    if not cleaned(report).strip():
         raise UnsuitableInputError("The report is empty; paste its text.")
+    check_english(report)
     found: list[Finding] = []
+    headed: tuple[str | None, str | None] = (None, None)
     for offset, sentence in sentences(report):
-        new = _read(offset, sentence)
+        headed = _heading(sentence, headed)
+        new = [_under(headed, f) for f in _read(offset, sentence)]
         if not new:
-            _later_size(found, sentence)
-        for finding in new:
+            _later(found, sentence)
+        for finding in _about_the_mass(found, new):
             earlier = next((i for i, other in enumerate(found) if _same(other, finding)), None)
             if earlier is None:
                 found.append(finding)
             else:
                 found[earlier] = _merge(found[earlier], finding)
-    return found
+    return _contradicted(found)

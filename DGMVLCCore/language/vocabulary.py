@@ -16,7 +16,7 @@ class Vocabulary:
 
     Args:
         terms: canonical names. known: those the weights were taught, in fixed order.
-        by_name: wording without hyphens, lower case -> canonical name. codes: term -> RadLex identifier where certain.
+        by_name: wording without hyphens, lower case -> canonical name. codes: term -> {"radlex", "snomed_ct"}, where certain.
         sized: terms a length in mm can be said of. plurals: term -> plural. descriptors: qualifying words.
         pattern: matches any wording, the longest first. descriptor_pattern: matches any qualifying word.
         elsewhere: matches words that put a mass outside the lung. not_findings: wording -> words before it that make
@@ -26,7 +26,7 @@ class Vocabulary:
     terms: tuple[str, ...]
     known: tuple[str, ...]
     by_name: dict[str, str]
-    codes: dict[str, str]
+    codes: dict[str, dict[str, str]]
     sized: frozenset[str]
     plurals: dict[str, str]
     descriptors: tuple[str, ...]
@@ -62,7 +62,7 @@ def load_vocabulary() -> Vocabulary:
     names = [name for term, facts in terms.items() for name in (term, facts["plural"], *facts["synonyms"])]
     return Vocabulary(
         terms=tuple(terms), known=tuple(t for t, f in terms.items() if f["known_to_weights"]), by_name=by_name,
-        codes={t: f["radlex"] for t, f in terms.items() if "radlex" in f},
+        codes={t: {name: f[name] for name in ("radlex", "snomed_ct") if name in f} for t, f in terms.items()},
         sized=frozenset(t for t, f in terms.items() if f.get("sized")), plurals={t: f["plural"] for t, f in terms.items()},
         descriptors=tuple(data["descriptors"]), pattern=_any_of(names, plural=True),
         descriptor_pattern=_any_of(data["descriptors"]), elsewhere=_any_of(data["elsewhere"]),
@@ -72,3 +72,14 @@ def load_vocabulary() -> Vocabulary:
 def canonical(wording: str) -> str:
     """A matched wording -> canonical term."""
     return load_vocabulary().by_name[_flat(wording)]
+
+
+@lru_cache(maxsize=1)
+def _all_cues() -> dict[str, list[str]]:
+    data: dict[str, list[str]] = json.loads(resource("cues.json").read_text(encoding="utf-8"))
+    return data
+
+
+def cues(kind: str) -> tuple[str, ...]:
+    """Words of one kind from `Resources/cues.json`: "denied", "doubt", "exception", "english" or "foreign"."""
+    return tuple(_all_cues()[kind])

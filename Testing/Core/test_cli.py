@@ -39,6 +39,32 @@ def test_report_as_json(capsys, report):
     assert code == 0 and finding["term"] == "nodule" and finding["size_mm"] == 33 and REPORT[slice(*finding["span"])] == finding["text"]
 
 
+def test_report_notes_and_refusals(capsys, tmp_path):
+    path = tmp_path / "r.txt"
+    path.write_text("Nodule measuring 12. No nodule in the RUL.", encoding="utf-8")
+    answer = json.loads(run(capsys, "report", "-i", path, "--json")[1])
+    assert "no unit" in answer["notes"][0] and {"lobe", "count", "change", "contradicted", "codes"} <= set(answer["findings"][0])
+    path.write_text("Kein Erguss, keine Konsolidierung.", encoding="utf-8")
+    code, _, err = run(capsys, "report", "-i", path)
+    assert code == 4 and "only English is read" in err
+
+
+def test_clinical_and_prompts(capsys, report, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("id,age,smoking,status,shoe\nP1,63,active,dead,42\n")
+    answer = json.loads(run(capsys, "clinical", "-i", table, "--json")[1])
+    assert answer["rows"][0]["text"] == "63-year-old, active smoker" and answer["unknown_columns"] == ["shoe"]
+    code, out, _ = run(capsys, "clinical", "-i", table, "--row", "P1", "--outcome", "status", "--json")
+    assert code == 0 and json.loads(out)["rows"][0]["text"].endswith("status dead")
+    assert run(capsys, "clinical", "-i", table, "--row", "P9")[0] == 4 and run(capsys, "clinical", "-i", tmp_path / "none.csv")[0] == 3
+    answer = json.loads(run(capsys, "prompts", "-r", report, "--finding", 1, "--clinical", table, "--row", "P1", "--json")[1])
+    pairs = {pair["name"]: pair for pair in answer["findings"][0]["pairs"]}
+    assert pairs["without"]["known"] and not pairs["smaller"]["known"] and "never taught" in pairs["smaller"]["reason"]
+    assert {pair["name"] for pair in answer["attributes"]} == {"smoking: never smoker", "smoking: ex-smoker"}
+    for code, arguments in ((2, ["--finding", 9]), (2, ["--row", "P1"]), (7, ["--clinical", table, "--row", "P1", "--weights", tmp_path])):
+        assert run(capsys, "prompts", "-r", report, *arguments)[0] == code
+
+
 def test_info_says_what_the_weights_know(capsys):
     code, out, _ = run(capsys, "info", "--json")
     info = json.loads(out)

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.findings import Finding
-from DGMVLCCore.language.parser import parse_report
+from DGMVLCCore.language.parser import parse_report, report_notes
+from DGMVLCCore.language.sentences import LONGEST, sentences
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
 
-def _table() -> list[Any]:
-    """Rows of the table; those it marks as known errors are expected to fail."""
-    lines = (Path(__file__).parent / "sentences.txt").read_text(encoding="utf-8").splitlines()
+def _table(name: str = "sentences.txt") -> list[Any]:
+    """Rows of a table; those it marks as known errors are expected to fail."""
+    lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
     rows = [line.partition("=>") for line in lines if line and not line.startswith("#")]
     return [pytest.param(text.strip(" ~").replace("\\n", "\n"), sorted(w.strip() for w in want.split(";") if w.strip()),
                          marks=pytest.mark.xfail(reason="known error") if text.startswith("~") else ()) for text, _, want in rows]
@@ -32,6 +33,74 @@ def test_sentences(text: str, want: list[str]) -> None:
     findings = parse_report(text)
     assert sorted(map(_short, findings)) == want
     assert all(text[f.span[0]:f.span[1]] == f.text for f in findings)
+
+
+def _long(f: Finding) -> str:
+    rest = ("-" if value is None else str(value) for value in (f.change, f.count))
+    return "|".join([f.presence, f.term, f.side or "-", f.lobe or f.zone or "-", "-" if f.size_mm is None else format(f.size_mm, "g"), *rest])
+
+
+@pytest.mark.parametrize(("text", "want"), _table("development.txt"), ids=lambda value: value[:40] if isinstance(value, str) else "")
+def test_development_set(text: str, want: list[str]) -> None:
+    assert sorted(map(_long, parse_report(text))) == want
+
+
+@pytest.mark.parametrize("text", ["Kein Pleuraerguss, keine Konsolidierung in der linken Lunge.", "Pas d'épanchement pleural dans le poumon gauche.",
+                                  "Nódulo de 8 mm en el pulmón izquierdo, sin derrame.", "لا يوجد انصباب جنبي", "胸腔积液，右肺结节。", "Нет выпота."])
+def test_other_languages_are_refused(text: str) -> None:
+    with pytest.raises(UnsuitableInputError, match="only English is read"):
+        parse_report(text)
+
+
+def test_control_and_direction_marks_move_no_span() -> None:
+    text = "Small\x00 right\u202e pleural\x07 effusion\u200f. \u2067No nodule\u2069."
+    (effusion, nodule) = parse_report(text)
+    assert (effusion.side, effusion.presence, nodule.presence) == ("right", "present", "absent")
+    assert text[effusion.span[0]:effusion.span[1]] == effusion.text
+
+
+@pytest.mark.parametrize(("text", "size"), [("RUL nodule 05.12.2023.", None), ("Nodule measuring 12 in the RUL.", None), ("Nodule, CT of 3/4/2021, 6 mm.", 6.0),
+                                            ("Nodule, 2 x 3 x 4.5 cm.", 45.0), ("Nodule on 2 mm slices.", None)])
+def test_dates_slices_and_bare_numbers_are_no_sizes(text: str, size: float | None) -> None:
+    assert parse_report(text)[0].size_mm == size
+
+
+def test_contradictions_are_both_there_and_flagged() -> None:
+    text = "FINDINGS: No pleural effusion. 5 mm nodule.\nIMPRESSION: Small left pleural effusion. No other nodule."
+    findings = parse_report(text)
+    assert [(f.term, f.presence, f.contradicted) for f in findings] == [
+        ("pleural effusion", "absent", True), ("nodule", "present", False), ("pleural effusion", "present", True), ("nodule", "absent", False)]
+    assert any("contradicts itself about “pleural effusion”" in note for note in report_notes(text, findings))
+    assert not any(f.contradicted for f in parse_report("Left lung: no nodule. Right lung: 5 mm nodule."))
+
+
+def test_notes_say_what_was_not_read() -> None:
+    text = "There is a nodule measuring 12 in the right upper lobe, unchanged. The heart is normal. Всё в норме."
+    notes = report_notes(text, parse_report(text))
+    assert any("“measuring 12” has no unit" in note for note in notes) and any("another script" in note for note in notes)
+    assert "No finding" in report_notes("The heart is normal.", [])[0]
+
+
+@pytest.mark.parametrize("text", ["There is a 33 mm nodule in the left\nlung and a small effusion in the\nRUL.",
+                                  "FINDINGS\nThere is a 33 mm nodule in the left lung.\nIMPRESSION\nNodule.",
+                                  "INDICATION: effusion?\nNodule of 33 mm in the left lung.", "LEFT LUNG:\n33 mm nodule.\nHEART:\nNormal."])
+def test_layouts(text: str) -> None:
+    finding = next(f for f in parse_report(text) if f.term == "nodule")
+    assert (finding.side, finding.size_mm) == ("left", 33)
+
+
+def test_codes_stand_beside_the_term_where_they_are_certain() -> None:
+    assert parse_report("Pleural effusion.")[0].to_dict()["codes"] == {"radlex": "RID34539", "snomed_ct": "60046008"}
+    assert parse_report("Mucus plugging.")[0].to_dict()["codes"] == {}
+
+
+@pytest.mark.parametrize("piece", ["nodule and effusion in the left lung with ", "no ", " ", "5 mm x ", "a\n", "(", "? ", "x", "0,", "\n\n"])
+def test_the_work_grows_no_faster_than_the_text(piece: str) -> None:
+    """Characters that the patterns are tried at, a measure that no clock disturbs: twice the text, at most 2.5 times the parts."""
+    def parts(length: int) -> int:
+        return sum(len(part) ** 2 for _, part in sentences((piece * length)[:length]))
+    assert parts(40_000) <= 2.5 * parts(20_000) + LONGEST**2
+    parse_report((piece * 20_000)[:20_000] + " nodule")
 
 
 @pytest.mark.parametrize(("text", "want"), [
@@ -72,11 +141,14 @@ WORDS = st.sampled_from([*load_vocabulary().by_name, "no", "without", "but", "an
 @settings(max_examples=80, deadline=None)
 @given(st.one_of(st.lists(WORDS, max_size=40).map(" ".join), st.text(max_size=200)))
 def test_any_text_gives_exact_spans_and_lawful_fields(text: str) -> None:
-    if not text.strip():
+    try:
+        findings = parse_report(text)
+    except UnsuitableInputError:  # empty, or not English
         return
-    for f in parse_report(text):
+    for f in findings:
         assert text[f.span[0]:f.span[1]] == f.text
         assert f.sentence in text and f.text in f.sentence
         assert f.term in load_vocabulary().terms
         assert f.presence in ("present", "absent", "uncertain") and f.side in (None, "left", "right", "bilateral")
+        assert f.lobe in (None, "upper", "middle", "lower", "lingula") and f.change in (None, "new", "increased", "decreased", "unchanged", "resolved")
         assert f.zone in (None, "upper", "middle", "lower") and (f.size_mm is None or 0 < f.size_mm <= 400)
