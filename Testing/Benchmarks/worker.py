@@ -1,6 +1,6 @@
-"""Times and memory of `dgmvlc worker` on the shipped sample: `python Testing/Benchmarks/worker.py [JOBS] [OUT.json]`.
+"""`dgmvlc worker` on the shipped sample: `python Testing/Benchmarks/worker.py times` or `python Testing/Benchmarks/worker.py memory 50`.
 
-Wall-clock seconds on whatever machine runs it; the load of the machine is printed with them.
+Wall-clock seconds on whatever machine runs it; the load of the machine (1 minute) stands with each.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,31 +72,36 @@ def cancel_seconds(host: Host, folder: Path, stage: str) -> float:
     return round(time.perf_counter() - began, 2)
 
 
-def main(jobs: int, out: Path | None) -> None:
-    """Measure and print."""
+def times(host: Host, folder: Path, began: float) -> Iterator[tuple[str, object]]:
+    """Cold and warm times to preview and result, and how long cancelling takes."""
     one, quick = {"slices": [6, 7]}, {"slices": [6, 7], "noises": 2, "steps": 6}
+    yield "cold, one slice, 2 samples, 6 steps", host.timed(request(folder, "a", **quick))
+    yield "the same, from the start of the process, s", round(time.perf_counter() - began, 2)
+    yield "warm, same slice, same finding", host.timed(request(folder, "b", **quick, target="ground-glass opacity"))
+    yield "warm, another seed", host.timed(request(folder, "b", **quick, seed=1))
+    yield "warm, one slice, 8 samples, 10 steps", host.timed(request(folder, "b", **one))
+    yield "warm, all slices, 8 samples, 10 steps", host.timed(request(folder, "b"))
+    for stage in ("reading", "editing"):
+        yield f"cancel while {stage}, s", cancel_seconds(host, folder, stage)
+
+
+def memory(host: Host, folder: Path, jobs: int) -> Iterator[tuple[str, object]]:
+    """Memory after every one of many jobs, with seven seeds in turn."""
+    for index in range(jobs):
+        seconds = host.timed(request(folder, "m", slices=[6, 7], noises=1, steps=2, seed=index % 7))
+        yield f"job {index + 1}", {"rss_mb": getattr(host.wait(Heartbeat), "rssMb", 0.0), **seconds}
+
+
+def main(what: str, jobs: int) -> None:
+    """Measure and print, a JSON line a figure."""
+    began = time.perf_counter()
+    host = Host()
     with tempfile.TemporaryDirectory() as name:
-        folder, facts = Path(name), {"cpus": os.cpu_count(), "load": os.getloadavg()}
-        began = time.perf_counter()
-        host = Host()
-        facts["cold, one slice, 2 samples, 6 steps"] = host.timed(request(folder, "a", **quick))
-        facts["cold, from the start of the process"] = round(time.perf_counter() - began, 2)
-        facts["warm, same slice, same finding"] = host.timed(request(folder, "b", **quick, target="ground-glass opacity"))
-        facts["warm, another seed, 2 samples, 6 steps"] = host.timed(request(folder, "b", **quick, seed=1))
-        facts["warm, one slice, 8 samples, 10 steps"] = host.timed(request(folder, "b", **one))
-        facts["warm, all slices, 8 samples, 10 steps"] = host.timed(request(folder, "b"))
-        facts["cancel while reading, s"], facts["cancel while editing, s"] = (cancel_seconds(host, folder, stage) for stage in ("reading", "editing"))
-        memory = []
-        for index in range(jobs):
-            host.timed(request(folder, "m", slices=[6, 7], noises=1, steps=2, seed=index % 7))
-            memory.append(getattr(host.wait(Heartbeat), "rssMb", 0.0))
-        facts |= {"jobs": jobs, "memory_mb": memory, "load after": os.getloadavg()}
+        for label, figure in times(host, Path(name), began) if what == "times" else memory(host, Path(name), jobs):
+            print(json.dumps({label: figure, "load": round(os.getloadavg()[0], 1)}), flush=True)
         host.client.shutdown()
         host.process.wait(60)
-    print(json.dumps(facts, indent=1))
-    if out:
-        out.write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50, Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    main(sys.argv[1] if len(sys.argv) > 1 else "times", int(sys.argv[2]) if len(sys.argv) > 2 else 50)
