@@ -1,0 +1,132 @@
+"""Results in the scene: loaded once, shown in the columns, with their overlays, words and checks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from SlicerDGMVLCLib.scene import ResultNodes, loadResult, readResult, removeRun
+
+from .views import COLUMNS, ROWS, Views
+
+ROLES = ("original", "counterfactual", "difference")
+
+
+@dataclass
+class Run:
+    """One result in the scene.
+
+    Args:
+        number: in order of arrival, from 1. path: its `result.json`. nodes: what the scene library loaded.
+    """
+
+    number: int
+    path: Path
+    manifest: dict[str, Any]
+    nodes: ResultNodes
+    arrived: str
+
+    @property
+    def title(self) -> str:
+        """What was changed, in words."""
+        return f"{self.manifest['plan']['term']} → {self.manifest['plan']['target'].rstrip('.')}"
+
+    @property
+    def explanation(self) -> list[str]:
+        """The core's sentences on this result."""
+        text = next((self.path.parent / entry["name"] for entry in self.manifest["files"] if entry["role"] == "explanation"), None)
+        try:
+            lines = text.read_text(encoding="utf-8").splitlines() if text else []
+        except OSError:
+            lines = []
+        return [line for line in (*lines, *self.manifest.get("notes", [])) if line.strip()]
+
+    @property
+    def gates(self) -> list[dict[str, Any]]:
+        """The checks: {name, passed, words}."""
+        return [{"name": gate["name"], "passed": bool(gate["passed"]), "sentence": gate["sentence"],
+                 "words": f"{gate['value']:g} {gate['unit']} (allowed {gate['limit']})"} for gate in self.manifest["gates"]]
+
+    @property
+    def centre(self) -> tuple[float, float, float] | None:
+        """RAS position (mm) of the region's middle."""
+        centre = self.manifest.get("location", {}).get("centre_mm")
+        return (-float(centre[0]), -float(centre[1]), float(centre[2])) if centre else None
+
+
+class Runs:
+    """The runs of this session, newest last, and the one that is shown."""
+
+    def __init__(self, views: Views) -> None:
+        self.views, self.scene = views, views.scene
+        self.all: list[Run] = []
+        self.shown: Run | None = None
+
+    def add(self, path: Path) -> Run:
+        """Load a result; raises ValueError with a sentence when it cannot be read, and the scene is as it was."""
+        manifest = readResult(path)
+        nodes = loadResult(self.scene, path)
+        run = Run(self.all[-1].number + 1 if self.all else 1, path, manifest, nodes, time.strftime("%H:%M"))
+        self.all.append(run)
+        self._only_here(run)
+        return run
+
+    def _only_here(self, run: Run) -> None:
+        """Segments are seen in the columns, never over the scan alone."""
+        places = {"attention-segments": ("Original", "OriginalCoronal"), "edit-mask": (*COLUMNS, *ROWS)}
+        for role, names in places.items():
+            if role in run.nodes.byRole:
+                run.nodes.byRole[role].GetDisplayNode().SetViewNodeIDs([self.views.view(name).get_view_node_id() for name in names])
+        uncertainty = run.nodes.byRole["uncertainty"].GetDisplayNode()
+        uncertainty.SetApplyThreshold(1)  # where nothing varies the scan stays as it is
+        uncertainty.SetLowerThreshold(1.0)
+        uncertainty.SetUpperThreshold(1e5)
+
+    def get(self, number: int) -> Run | None:
+        """The run of this number."""
+        return next((run for run in self.all if run.number == number), None)
+
+    def show(self, run: Run, layout: str) -> None:
+        """Show a run in the columns, on the slice through its region."""
+        self.shown = run
+        self.views.show_layout(layout)
+        for names in (COLUMNS, ROWS):
+            for name, role in zip(names, ROLES):
+                self.views.show(name, run.nodes.byRole[role])
+        self.views.fit(list(COLUMNS + ROWS), run.centre)
+        for other in self.all:
+            for role in ("attention-segments", "edit-mask"):
+                if role in other.nodes.byRole and other is not run:
+                    other.nodes.byRole[role].GetDisplayNode().SetVisibility(False)
+
+    def remove(self, run: Run) -> None:
+        """Take a run out of the scene and of the list."""
+        self.all.remove(run)
+        if self.shown is run:
+            self.shown = None
+            for name in (*COLUMNS, *ROWS):
+                self.views.show(name, None)
+        removeRun(self.scene, run.nodes)
+
+    def overlays(self, state: Any) -> None:
+        """Overlays of the shown run as the switches say: attention and heat map on the original, uncertainty on the counterfactual."""
+        if self.shown is None:
+            return
+        nodes = self.shown.nodes
+        for role, name in (("attention-segments", "attention"), ("edit-mask", "mask")):
+            if role in nodes.byRole:
+                display, opacity = nodes.byRole[role].GetDisplayNode(), float(state[f"opacity_{name}"])
+                display.SetVisibility(bool(state[f"show_{name}"]))
+                display.SetOpacity2DFill(opacity)
+                display.SetOpacity2DOutline(opacity)
+        heat = nodes.attention.get(state.map) if state.show_heat else None
+        spread = nodes.byRole.get("uncertainty") if state.show_uncertainty else None
+        for names in (COLUMNS, ROWS):
+            self.views.show(names[0], nodes.byRole["original"], heat, float(state.opacity_heat))
+            self.views.show(names[1], nodes.byRole["counterfactual"], spread, float(state.opacity_uncertainty))
+
+    def ct_volumes(self) -> list[Any]:
+        """Every volume that holds a CT, to be windowed."""
+        return [run.nodes.byRole[role] for run in self.all for role in ROLES[:2]]

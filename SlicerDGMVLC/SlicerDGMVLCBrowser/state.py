@@ -1,0 +1,29 @@
+"""Everything the page knows, with its first value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+QUALITY = {"fast": (2, 6), "standard": (8, 10), "fine": (16, 20)}  # noises, steps
+EMPTY_READOUT = {"place": "", "original": "", "counterfactual": "", "difference": ""}
+START: dict[str, Any] = {
+    "trame__title": "DGM-VLC viewer",
+    # scan
+    "scan_name": "", "scan_facts": "", "scan_path": "", "scan_busy": False, "upload_share": 0.0,
+    # file dialog
+    "files_open": False, "files_for": "scan", "files_folder": "", "files": [], "files_note": "",
+    # report and finding
+    "report": "", "report_note": "", "findings": [], "finding": 0, "known": [],
+    # region and what-if
+    "region_from": "proposed", "region_path": "", "region_segment": "", "region_note": "", "region_busy": False,
+    "what": "without", "target": "", "quality": "standard", "slices": "all", "device": "", "devices": [],
+    # run
+    "worker": "starting", "running": False, "cancelling": False, "stage": "", "share": 0.0, "time_left": "", "cannot_run": "Open a scan first.",
+    "message": "", "advice": "", "message_kind": "error",
+    "runs": [], "shown_run": "", "explanation": [], "gates": [], "plan": "", "saving": False,
+    # display
+    "panel": True, "layout": "empty", "preset": "lung", "slice": 0, "slices_of": 0, "titles": {}, "places": {}, "readout": EMPTY_READOUT,
+    "maps": [], "map": "", "has": {"attention": False, "heat": False, "uncertainty": False, "mask": False},
+    "show_attention": True, "opacity_attention": 0.7, "show_heat": False, "opacity_heat": 0.6,
+    "show_uncertainty": False, "opacity_uncertainty": 0.6, "show_mask": True, "opacity_mask": 0.9,
+}
