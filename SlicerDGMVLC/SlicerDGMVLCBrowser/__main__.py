@@ -46,8 +46,8 @@ def own_page(stock: Path) -> str:
     page = re.sub(r'<link rel="icon"[^>]*>', '<link rel="icon" type="image/svg+xml" href="dgmvlc/favicon.svg" />', page)
     page = re.sub(r'<script>\s*fetch\("./loading.tpl"\).*?</script>', "", page, flags=re.S)
     page = re.sub(r'<meta\s+name="(description|keywords)"[^>]*>', "", page, flags=re.S)
-    return page.replace('<div id="app"></div>', '<div id="app" style="background:#0d1216;color:#8fa3b0;height:100vh;display:grid;place-items:center;'
-                                                'font-family:sans-serif">Opening the viewer …</div>')
+    waiting = '<div style="background:#0d1216;color:#8fa3b0;height:100vh;display:grid;place-items:center;font-family:sans-serif">Opening the viewer …</div>'
+    return page.replace('<div id="app"></div>', f'<div id="app">{waiting}</div>')
 
 
 def _bind(viewer: Any, access: Access) -> Any:
@@ -60,7 +60,11 @@ def _bind(viewer: Any, access: Access) -> Any:
         async def index(_: web.Request) -> web.Response:
             return web.Response(text=page, content_type="text/html")
 
+        async def session(request: web.Request) -> web.Response:
+            return web.json_response({"sessionURL": f"ws://{request.host}/ws", "secret": "wslink-secret"})  # the token has been checked already
+
         server.app.router.add_get("/index.html", index)
+        server.app.router.add_post("/paraview/", session)  # where trame's page asks for its socket first
         viewer.transfers.add_routes(server.app)
         access.protect(server.app)
 

@@ -7,6 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+import trame_rca.module
 from trame.app import TrameApp
 
 from SlicerDGMVLCLib.protocol import WorkerCommand
@@ -15,13 +16,13 @@ from . import choose
 from .access import Access
 from .jobs import Jobs
 from .page import build_page
-from .readout import follow_cursor, in_words
+from .readout import in_words
 from .runs import Runs
 from .saving import save_scene
 from .scans import Scan, ScanError, load_volume_node, open_scan
 from .state import EMPTY_READOUT, START
 from .transfers import Transfers
-from .views import ALL, COLUMNS, GROUPS, PRESETS, ROWS, SCAN, Views, start_scene
+from .views import COLUMNS, GROUPS, PRESETS, SCAN, Views, start_scene
 from .worker import WorkerSession
 from .workspace import Workspace
 
@@ -49,14 +50,13 @@ class Viewer(TrameApp):
         self._moved: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._typing: asyncio.Task[Any] | None = None
+        self.server.enable_module(trame_rca.module)  # views are made after the start, its routes before
         self.server.enable_module({"serve": {"dgmvlc": str(STATIC)}, "scripts": ["dgmvlc/viewer.js"], "styles": ["dgmvlc/viewer.css"]})
         self.slicer = start_scene()
-        self.views = Views(self.slicer, self.server, self._on_moved)
+        self.views = Views(self.slicer, self.server, self._on_moved, self._on_cursor)
         self.runs = Runs(self.views)
         self.jobs = Jobs(self.state, workspace, lambda tell: WorkerSession(tell, command), finished=self._on_result, preview=self._on_preview,
                          region=self._on_region, say=self.say)
-        for name in ALL:
-            follow_cursor(self.views.view(name), lambda ras, name=name: self._on_cursor(name, ras))
         self._connect()
         self.ui = build_page(self)
 
@@ -68,7 +68,14 @@ class Viewer(TrameApp):
                                 "show_mask", "opacity_mask"), self._on_overlays),
                               (("finding", "region_from", "what", "target", "scan_path", "running", "findings", "region_path"), self._on_choice)):
             self.state.change(*names)(action)
-        self.ctrl.on_server_ready.add(lambda **_: self._later(self.jobs.warm()))
+        self.ctrl.on_server_ready.add(lambda **_: self._later(self._prepare()))
+
+    async def _prepare(self) -> None:
+        """What would make the first scan and the first run wait, done while the user reads the page."""
+        await self.jobs.warm()
+        for layout in ("scan", "columns"):
+            await asyncio.sleep(0.5)
+            self.views.make(layout)
 
     def _later(self, work: Any) -> asyncio.Task[Any]:
         """Run a coroutine beside the server; kept until it is done, so that it is not collected half-way."""
@@ -130,13 +137,13 @@ class Viewer(TrameApp):
         self._forget_region()
         self.views.window([scan.node], self.state.preset)
         self.runs.shown = None
-        for name in SCAN:
-            self.views.show(name, scan.node)
         with self.state as state:
             state.scan_name, state.scan_facts, state.scan_path = scan.path.name, scan.facts, str(scan.path)
             state.region_path, state.region_segment, state.shown_run = "", "", ""
             state.readout = EMPTY_READOUT
         self._layout("scan")
+        for name in SCAN:
+            self.views.show(name, scan.node)
         self.views.fit(SCAN)
         if old is not None:
             self._drop(old.node)
@@ -214,7 +221,7 @@ class Viewer(TrameApp):
             return
         display = self.region.GetDisplayNode()
         display.SetVisibility2DFill(False)
-        display.SetViewNodeIDs([self.views.view(name).get_view_node_id() for name in SCAN])
+        display.SetViewNodeIDs(self.views.ids(SCAN))
         bounds = [0.0] * 6
         self.region.GetRASBounds(bounds)
         if self.runs.shown is None:
@@ -237,9 +244,9 @@ class Viewer(TrameApp):
             return
         old, self.preview = self.preview, node
         self.views.window([node], self.state.preset)
+        self._layout("pair")
         self.views.show("Original", self.scan.node)
         self.views.show("Counterfactual", node)
-        self._layout("pair")
         bounds = [0.0] * 6
         node.GetRASBounds(bounds)
         self.views.fit(list(COLUMNS[:1]))
@@ -315,8 +322,8 @@ class Viewer(TrameApp):
     def choose_layout(self, layout: str) -> None:
         """Columns alone, or with a coronal row."""
         if self.runs.shown is not None and layout in ("columns", "rows"):
-            self._layout(layout)
-            self.views.fit(list(ROWS), self.runs.shown.centre)
+            self.views.show_layout(layout)
+            self.show_run(self.runs.shown.number)
 
     def _layout(self, layout: str) -> None:
         self.views.show_layout(layout)

@@ -12,6 +12,7 @@ from SlicerDGMVLCLib.scene import ResultNodes, loadResult, readResult, removeRun
 from .views import COLUMNS, ROWS, Views
 
 ROLES = ("original", "counterfactual", "difference")
+PLACES = {"attention-segments": ("Original", "OriginalCoronal"), "edit-mask": (*COLUMNS, *ROWS)}
 
 
 @dataclass
@@ -70,17 +71,15 @@ class Runs:
         nodes = loadResult(self.scene, path)
         run = Run(self.all[-1].number + 1 if self.all else 1, path, manifest, nodes, time.strftime("%H:%M"))
         self.all.append(run)
-        self._only_here(run)
         return run
 
     def _only_here(self, run: Run) -> None:
-        """Segments are seen in the columns, never over the scan alone."""
-        places = {"attention-segments": ("Original", "OriginalCoronal"), "edit-mask": (*COLUMNS, *ROWS)}
-        for role, names in places.items():
+        """Segments are seen in the columns, never over the scan alone; the uncertainty covers only where something varies."""
+        for role, names in PLACES.items():
             if role in run.nodes.byRole:
-                run.nodes.byRole[role].GetDisplayNode().SetViewNodeIDs([self.views.view(name).get_view_node_id() for name in names])
+                run.nodes.byRole[role].GetDisplayNode().SetViewNodeIDs(self.views.ids(names))
         uncertainty = run.nodes.byRole["uncertainty"].GetDisplayNode()
-        uncertainty.SetApplyThreshold(1)  # where nothing varies the scan stays as it is
+        uncertainty.SetApplyThreshold(1)
         uncertainty.SetLowerThreshold(1.0)
         uncertainty.SetUpperThreshold(1e5)
 
@@ -92,12 +91,13 @@ class Runs:
         """Show a run in the columns, on the slice through its region."""
         self.shown = run
         self.views.show_layout(layout)
+        self._only_here(run)
         for names in (COLUMNS, ROWS):
             for name, role in zip(names, ROLES):
                 self.views.show(name, run.nodes.byRole[role])
         self.views.fit(list(COLUMNS + ROWS), run.centre)
         for other in self.all:
-            for role in ("attention-segments", "edit-mask"):
+            for role in PLACES:
                 if role in other.nodes.byRole and other is not run:
                     other.nodes.byRole[role].GetDisplayNode().SetVisibility(False)
 

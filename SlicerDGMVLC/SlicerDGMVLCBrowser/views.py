@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import slicer
+import vtk
 from trame.widgets import html
 from trame_rca.utils import RcaEncoder
 from trame_slicer.core import LayoutManager, SlicerApp
 from trame_slicer.rca_view import register_rca_factories
 from trame_slicer.views import Layout, LayoutDirection, ViewLayoutDefinition, ViewProps, ViewType
+
+from .readout import Point, follow_cursor
 
 SCAN = ("ScanAxial", "ScanCoronal", "ScanSagittal")
 COLUMNS = ("Original", "Counterfactual", "Difference")
@@ -19,6 +24,16 @@ ALL = (*SCAN, *COLUMNS, *ROWS)
 COLORS = {"Original": "#f2b134", "Counterfactual": "#4f9dd0", "Difference": "#d0604f"}
 GROUPS = {**dict.fromkeys(COLUMNS, 0), **dict.fromkeys(ROWS, 1), "ScanAxial": 2, "ScanCoronal": 3, "ScanSagittal": 4}
 PRESETS = {"lung": (-1250.0, 250.0), "mediastinum": (-160.0, 240.0), "bone": (-600.0, 1400.0)}  # lowest and highest HU shown
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without VTK's warnings: trame-slicer listens to an event that VTK 9.6 calls old."""
+    vtk.vtkObject.GlobalWarningDisplayOff()
+    try:
+        yield
+    finally:
+        vtk.vtkObject.GlobalWarningDisplayOn()
 
 
 def orientation_of(name: str) -> str:
@@ -52,18 +67,19 @@ class Views:
     """The views of the page and what they show.
 
     Args:
-        app: trame-slicer's application. server: trame server. moved: called when a view shows another slice.
+        app: trame-slicer's application. server: trame server. moved: called when a view shows another slice. hovered: called with the RAS
+            position (mm) under the cursor.
     """
 
-    def __init__(self, app: SlicerApp, server: Any, moved: Callable[[str], None]) -> None:
+    def __init__(self, app: SlicerApp, server: Any, moved: Callable[[str], None], hovered: Callable[[str, Point], None]) -> None:
         self.app, self.scene = app, app.scene
         register_rca_factories(app.view_manager, server, slice_view_ui_f=_corner, rca_encoder=RcaEncoder.JPEG, target_fps=30, blur_fps=30, interactive_quality=70)
         self.layouts = LayoutManager(app.scene, app.view_manager, server)
-        self.layouts.register_layout_dict(_layouts())
-        self.layout = "empty"
-        self.layouts.set_layout("empty")
-        for name in ALL:
-            self.view(name).get_view_node().AddObserver("ModifiedEvent", lambda *_, name=name: moved(name))
+        self.layouts.register_layout_dict(_layouts(), lazy_initialization=True)  # a view costs up to a second without a graphics card
+        self.made: list[str] = []
+        self._sizes: dict[str, tuple[int, ...]] = {}
+        self._moved, self._hovered = moved, hovered
+        self.show_layout("empty")
 
     def view(self, name: str) -> Any:
         """trame-slicer's view of this name."""
@@ -78,13 +94,47 @@ class Views:
     def show_layout(self, layout: str) -> None:
         """Switch to `empty`, `scan`, `pair`, `columns` or `rows`."""
         self.layout = layout
+        self.make(layout)
         self.layouts.set_layout(layout)
         shown = self.visible
-        for name in ALL:
+        for name in self.made:
             self.view(name).set_mapped_in_layout(name in shown)
 
+    def make(self, layout: str) -> None:
+        """Make those views of a layout that are not there yet."""
+        for definition in self.layouts.get_layout(layout).get_views(is_recursive=True):
+            name = definition.singleton_tag
+            if name not in self.made:
+                with quiet():
+                    self.app.view_manager.create_view(definition)
+                self.made.append(name)
+                self.view(name).get_view_node().AddObserver("ModifiedEvent", lambda *_, name=name: self._on_modified(name))
+                follow_cursor(self.view(name), lambda ras, name=name: self._hovered(name, ras))
+
+    def _on_modified(self, name: str) -> None:
+        size = tuple(self.view(name).get_view_node().GetDimensions()[:2])
+        if self._sizes.get(name) != size:
+            self._sizes[name] = size
+            with suppress(RuntimeError):  # without a running server nobody resizes
+                asyncio.get_running_loop().call_soon(self._refit, name)  # MRML is still at work on the new size
+        self._moved(name)
+
+    def _refit(self, name: str) -> None:
+        """Fit a resized view again, on the slice it shows."""
+        view = self.view(name)
+        if view.get_background_volume_id() is not None:
+            here = view.get_slice_value()
+            view.fit_view_to_content()
+            view.set_slice_value(here)
+
+    def ids(self, names: tuple[str, ...]) -> list[str]:
+        """MRML identifiers of those views that have been made."""
+        return [self.view(name).get_view_node_id() for name in names if name in self.made]
+
     def show(self, name: str, volume: Any | None, overlay: Any | None = None, opacity: float = 0.0) -> None:
-        """Put a volume, and one over it, into a view."""
+        """Put a volume, and one over it, into a view; nothing when the view has not been made."""
+        if name not in self.made:
+            return
         composite = self.view(name)._logic.GetSliceCompositeNode()
         composite.SetDoPropagateVolumeSelection(0)
         composite.SetBackgroundVolumeID(volume.GetID() if volume else None)
@@ -94,13 +144,9 @@ class Views:
         composite.SetLinkedControl(linked)
         composite.SetHotLinkedControl(linked)
 
-    def overlay_opacity(self, name: str, opacity: float) -> None:
-        """Opacity of the volume that lies over another in the view `name`."""
-        self.view(name)._logic.GetSliceCompositeNode().SetForegroundOpacity(opacity)
-
     def fit(self, names: tuple[str, ...] | list[str], ras: tuple[float, float, float] | None = None) -> None:
         """Fit views to their volume; `ras` (mm) is the place they stand at, the volume's middle when None."""
-        for name in names:
+        for name in filter(self.made.__contains__, names):
             view = self.view(name)
             view.get_view_node().SetOrientation(orientation_of(name))
             view.fit_view_to_content()
@@ -115,8 +161,8 @@ class Views:
             return 0, 0
         low, high = view.get_slice_range()
         step = view.get_slice_step() or 1.0
-        count = max(1, round((high - low) / step))
-        return min(max(round((view.get_slice_value() - low) / step + 0.5), 1), count), count
+        count = round((high - low) / step) + 1
+        return min(max(round((view.get_slice_value() - low) / step) + 1, 1), count), count
 
     def go(self, name: str, index: int) -> None:
         """Show slice `index` (from 1) in the view and in all that are linked with it."""
@@ -125,7 +171,7 @@ class Views:
             return
         view = self.view(name)
         low, _ = view.get_slice_range()
-        offset = low + (min(max(index, 1), count) - 0.5) * view.get_slice_step()
+        offset = low + (min(max(index, 1), count) - 1) * view.get_slice_step()
         for other in self.visible:
             if GROUPS[other] == GROUPS[name]:
                 self.view(other).set_slice_value(offset)
