@@ -16,7 +16,7 @@ from . import choose
 from .access import Access
 from .jobs import Jobs
 from .page import build_page
-from .readout import in_words
+from .readout import in_words, under_cursor
 from .runs import Runs
 from .saving import save_scene
 from .scans import Scan, ScanError, load_volume_node, open_scan
@@ -308,7 +308,7 @@ class Viewer(TrameApp):
 
     def _list_runs(self) -> None:
         with self.state as state:
-            state.runs = [{"number": run.number, "title": run.title, "when": run.arrived, "ok": all(gate["passed"] for gate in run.gates)}
+            state.runs = [{"number": run.number, "title": run.title, "when": run.arrived, "scan": run.scan_name, "ok": all(gate["passed"] for gate in run.gates)}
                           for run in reversed(self.runs.all)]
 
     def show_scan(self) -> None:
@@ -378,6 +378,8 @@ class Viewer(TrameApp):
         with self.state as state:
             state.places = places
             state.slice, state.slices_of = self.views.position(main) if main in visible else (0, 0)
+        if self._hovered in visible and self.state.readout["place"]:
+            self._on_cursor(self._hovered, under_cursor(self.views.view(self._hovered)))
 
     def _on_slider(self, slice: Any, **_: Any) -> None:
         main = "ScanAxial" if self.views.layout == "scan" else "Original"

@@ -37,7 +37,7 @@ def _scan(viewer: Viewer) -> None:
             html.Input(id="upload-files", type="file", multiple=True, style="display: none",
                        change="utils.dgmvlc.upload($event.target.files); $event.target.value = ''")
         with html.Div(classes="d-flex ga-2 mt-2"):
-            v3.VTextField(v_model=("scan_typed", ""), placeholder="or type a path, then Enter", classes="scan-path", keyup_enter=(viewer.open_path, "[scan_typed]"),
+            v3.VTextField(v_model=("scan_typed",), placeholder="or type a path, then Enter", classes="scan-path", keyup_enter=(viewer.open_path, "[scan_typed]"),
                           disabled=("scan_busy || running",), aria_label="Path of a scan")
         v3.VProgressLinear(v_show="scan_busy || upload_share", indeterminate=("scan_busy",), model_value=("100 * upload_share",), height=3, color="primary",
                            classes="mt-2")
@@ -90,8 +90,7 @@ def _what() -> None:
                       aria_label="What to show instead")
         with html.Div(classes="d-flex ga-2 mt-2"):
             v3.VSelect(v_model=("quality",), label="Quality", classes="quality",
-                       items=("qualities", [{"title": "Fast (2 samples)", "value": "fast"}, {"title": "Standard (8 samples)", "value": "standard"},
-                                            {"title": "Fine (16 samples)", "value": "fine"}]))
+                       items=("qualities",))
             v3.VSelect(v_show="devices.length > 1", v_model=("device",), items=("[{title: 'automatic', value: ''}, ...devices.map((d) => ({title: d, value: d}))]",),
                        label="Device")
 

@@ -32,11 +32,12 @@ def in_words(ras: Point, original: Any | None, counterfactual: Any | None, diffe
     return texts
 
 
+def under_cursor(view: Any) -> Point:
+    """RAS position (mm) of the view's last cursor place, on the slice it shows now."""
+    x, y = view.interactor().GetEventPosition()
+    return view.get_view_node().GetXYToRAS().MultiplyPoint((float(x), float(y), 0.0, 1.0))[:3]
+
+
 def follow_cursor(view: Any, moved: Callable[[Point], None]) -> None:
     """Call `moved` with the RAS position (mm) under the cursor whenever it moves over the view."""
-
-    def on_move(interactor: Any, _event: str) -> None:
-        x, y = interactor.GetEventPosition()
-        moved(view.get_view_node().GetXYToRAS().MultiplyPoint((float(x), float(y), 0.0, 1.0))[:3])
-
-    view.interactor().AddObserver("MouseMoveEvent", on_move, 1.0)
+    view.interactor().AddObserver("MouseMoveEvent", lambda *_: moved(under_cursor(view)), 1.0)

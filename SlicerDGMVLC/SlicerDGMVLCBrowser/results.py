@@ -40,7 +40,7 @@ def _runs(viewer: Viewer) -> None:
     with html.Div(classes="card runs"):
         html.Div("Runs", classes="card-title")
         with html.Div(v_for="run in runs", key="run.number", classes=("['run-row', {'run-shown': shown_run === run.number}]",)):
-            with html.Button(type="button", classes="run-name", click=(viewer.show_run, "[run.number]"), title=("run.title",)):
+            with html.Button(type="button", classes="run-name", click=(viewer.show_run, "[run.number]"), title=("`${run.title} · ${run.scan}`",)):
                 html.Span("{{ run.when }}", classes="faint mr-2")
                 html.Span("{{ run.title }}")
             v3.VIcon("mdi-alert", v_show="!run.ok", size="x-small", color="warning", title="A check failed")

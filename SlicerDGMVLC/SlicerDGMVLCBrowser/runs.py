@@ -35,11 +35,16 @@ class Run:
         return f"{self.manifest['plan']['term']} → {self.manifest['plan']['target'].rstrip('.')}"
 
     @property
+    def scan_name(self) -> str:
+        """Name of the scan that was edited."""
+        return str(self.manifest["inputs"].get("image", {}).get("name", ""))
+
+    @property
     def explanation(self) -> list[str]:
-        """The core's sentences on this result."""
+        """The core's sentence on the change, and its notes; the checks stand beside it."""
         text = next((self.path.parent / entry["name"] for entry in self.manifest["files"] if entry["role"] == "explanation"), None)
         try:
-            lines = text.read_text(encoding="utf-8").splitlines() if text else []
+            lines = text.read_text(encoding="utf-8").splitlines()[:1] if text else []
         except OSError:
             lines = []
         return [line for line in (*lines, *self.manifest.get("notes", [])) if line.strip()]

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 QUALITY = {"fast": (2, 6), "standard": (8, 10), "fine": (16, 20)}  # noises, steps
+QUALITIES = [{"title": f"{name.capitalize()} ({noises} samples)", "value": name} for name, (noises, _) in QUALITY.items()]
 EMPTY_READOUT = {"place": "", "original": "", "counterfactual": "", "difference": ""}
 START: dict[str, Any] = {
     "trame__title": "DGM-VLC viewer",
     # scan
-    "scan_name": "", "scan_facts": "", "scan_path": "", "scan_busy": False, "upload_share": 0.0,
+    "scan_name": "", "scan_typed": "", "scan_facts": "", "scan_path": "", "scan_busy": False, "upload_share": 0.0,
     # file dialog
     "files_open": False, "files_for": "scan", "files_folder": "", "files": [], "files_note": "",
     # report and finding
     "report": "", "report_note": "", "findings": [], "finding": 0, "known": [],
     # region and what-if
     "region_from": "proposed", "region_path": "", "region_segment": "", "region_note": "", "region_busy": False,
-    "what": "without", "target": "", "quality": "standard", "slices": "all", "device": "", "devices": [],
+    "what": "without", "target": "", "quality": "standard", "qualities": QUALITIES, "device": "", "devices": [],
     # run
     "worker": "starting", "running": False, "cancelling": False, "stage": "", "share": 0.0, "time_left": "", "cannot_run": "Open a scan first.",
     "message": "", "advice": "", "message_kind": "error",

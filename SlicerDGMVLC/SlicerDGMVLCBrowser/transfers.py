@@ -38,12 +38,13 @@ class Transfers:
         return f"scene/{quote(path.name)}?as={quote(name)}"
 
     def uploaded(self, batch: str) -> Path | None:
-        """What a finished batch holds: its only file, or its folder; None for an unknown batch."""
+        """What a finished batch holds: its only file, the header that comes with its data, or the folder; None for an unknown batch."""
         if batch not in self._counts:
             return None
         folder = self.workspace.root / "uploads" / batch
         files = sorted(folder.iterdir())
-        return files[0] if len(files) == 1 else folder
+        headers = [file for file in files if file.suffix.lower() in (".nhdr", ".mhd")]
+        return files[0] if len(files) == 1 else headers[0] if len(headers) == 1 else folder
 
     def _target(self, request: web.Request) -> Path | web.Response:
         batch, name = request.query.get("batch", ""), Path(request.query.get("name", "").replace("\\", "/")).name

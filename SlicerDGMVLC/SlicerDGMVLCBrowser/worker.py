@@ -30,6 +30,7 @@ class WorkerSession:
         self._tell, self._command = tell, command or default_command()
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._starting = asyncio.Lock()
         self.client: WorkerClient | None = None
 
     @property
@@ -39,9 +40,10 @@ class WorkerSession:
 
     async def ensure(self) -> WorkerClient:
         """The client of a running worker, started when there is none."""
-        if self.client is None or self.client.state == "ended":
-            await self._stop_process()
-            await self._start()
+        async with self._starting:
+            if self.client is None or self.client.state == "ended":
+                await self._stop_process()
+                await self._start()
         if self.client is None:
             raise RuntimeError("the worker was not started")
         return self.client
