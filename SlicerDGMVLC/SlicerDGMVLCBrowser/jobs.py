@@ -26,6 +26,7 @@ from .worker import WorkerSession
 from .workspace import Workspace
 
 STAGES = {"loading": "Loading", "reading": "Reading the scan", "editing": "Editing", "writing": "Writing the result"}
+NOTHING_READ = "No finding was read; the report is expected in English and to name one, such as “a 12 mm nodule in the left upper lobe”."
 CERTAINTY = {"present": "present", "absent": "said to be absent", "uncertain": "uncertain"}
 
 
@@ -41,8 +42,8 @@ def finding_row(number: int, finding: dict[str, Any], known: list[str]) -> dict[
     place = " ".join(filter(None, (finding["side"], finding["zone"])))
     taught = not known or finding["term"] in known
     return {"number": number, "term": finding["term"], "phrase": " ".join((*finding["descriptors"], finding["text"])), "sentence": finding["sentence"],
-            "place": place, "size": f"{finding['size_mm']:g} mm" if finding["size_mm"] else "", "certainty": CERTAINTY.get(finding["presence"], finding["presence"]),
-            "presence": finding["presence"], "taught": taught}
+            "place": place, "size": f"{finding['size_mm']:g} mm" if finding["size_mm"] else "",
+            "certainty": CERTAINTY.get(finding["presence"], finding["presence"]), "presence": finding["presence"], "taught": taught}
 
 
 class Jobs:
@@ -84,6 +85,14 @@ class Jobs:
         with self.state as state:
             state.region_busy, state.region_note = True, "Looking for the region …"
         self._place = client.region({**request, "out": str(out)})
+
+    def forget_region(self) -> None:
+        """A proposed region, or one still being looked for, is not wanted any more."""
+        self._place = ""
+        with self.state as state:
+            state.region_busy, state.region_note = False, ""
+            if state.region_from == "proposed":
+                state.region_path = ""
 
     async def run(self, request: dict[str, Any]) -> None:
         """Start a run; a second press while one runs does nothing."""
@@ -142,7 +151,7 @@ class Jobs:
         if not any(row["number"] == self.state.finding for row in rows):
             self.state.finding = usable[0]["number"] if usable else 0
         if not self._raw:
-            self.state.report_note = "No finding was read; the report is expected in English and to name a finding, such as “a 12 mm nodule in the left upper lobe”."
+            self.state.report_note = NOTHING_READ
         else:
             self.state.report_note = "" if usable else f"None of these can be edited: the weights know {', '.join(self.state.known)}."
 

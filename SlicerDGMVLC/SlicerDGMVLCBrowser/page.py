@@ -28,10 +28,11 @@ def _bar(viewer: Viewer) -> None:
             for preset in ("lung", "mediastinum", "bone"):
                 v3.VBtn(preset.capitalize(), value=preset, size="small", classes=f"preset-{preset}")
         with v3.VBtnToggle(model_value=("layout",), density="compact", variant="outlined", divided=True, classes="mr-3", v_show="runs.length"):
-            v3.VBtn("Scan", value="scan", size="small", click=viewer.show_scan, title="The scan alone, in three planes")
-            v3.VBtn("Compare", value="columns", size="small", disabled=("!shown_run",), click=(viewer.choose_layout, "['columns']"),
+            v3.VBtn("Scan", value="scan", size="small", click=viewer.stage.show_scan, title="The scan alone, in three planes")
+            v3.VBtn("Compare", value="columns", size="small", disabled=("!shown_run",), click=(viewer.stage.show_run, "[shown_run, 'columns']"),
                     title="Original, counterfactual and difference")
-            v3.VBtn("+ coronal", value="rows", size="small", disabled=("!shown_run",), click=(viewer.choose_layout, "['rows']"), title="With a coronal row")
+            v3.VBtn("+ coronal", value="rows", size="small", disabled=("!shown_run",), click=(viewer.stage.show_run, "[shown_run, 'rows']"),
+                    title="With a coronal row")
         v3.VBtn("Save scene", prepend_icon="mdi-download", size="small", variant="tonal", classes="mr-3 save", loading=("saving",),
                 v_show="runs.length", click="trigger('save').then((address) => address && utils.dgmvlc.download(address))",
                 title="A .mrb file that 3D Slicer opens")
@@ -58,7 +59,7 @@ def _views(viewer: Viewer) -> None:
             v3.VBtn("Open the sample", color="primary", size="large", prepend_icon="mdi-image-search-outline", click=viewer.open_sample, loading=("scan_busy",),
                     classes="sample-large")
         with html.Div(v_show="layout !== 'empty'", classes="grid"):
-            viewer.views.layouts.initialize_layout_grid(viewer.ui)
+            viewer.stage.views.layouts.initialize_layout_grid(viewer.ui)
     with html.Div(v_show="layout !== 'empty'", classes="strip"):
         html.Span("Slice {{ slice }} / {{ slices_of }}", classes="strip-slice", title="Wheel, or arrow keys; Page keys move by ten")
         v3.VSlider(v_model=("slice",), min=1, max=("Math.max(slices_of, 1)",), step=1, hide_details=True, density="compact", classes="strip-slider",
@@ -92,8 +93,8 @@ THEME = {
         "secondary": "#8fa3b0", "error": "#e0705f", "warning": "#e6b04a", "success": "#6fb98a", "info": "#5aa7d6"}}}},
     "defaults": {
         "VBtn": {"style": "text-transform: none; letter-spacing: 0"},
-        "VTextField": {"variant": "outlined", "density": "compact", "hideDetails": True}, "VTextarea": {"variant": "outlined", "density": "compact", "hideDetails": True},
-        "VSelect": {"variant": "outlined", "density": "compact", "hideDetails": True}, "VSwitch": {"density": "compact", "hideDetails": True, "color": "primary"},
+        **{name: {"variant": "outlined", "density": "compact", "hideDetails": True} for name in ("VTextField", "VTextarea", "VSelect")},
+        "VSwitch": {"density": "compact", "hideDetails": True, "color": "primary"},
         "VSlider": {"color": "primary", "thumbSize": 14, "trackSize": 3},
     },
 }

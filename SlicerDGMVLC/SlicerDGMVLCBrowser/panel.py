@@ -37,8 +37,8 @@ def _scan(viewer: Viewer) -> None:
             html.Input(id="upload-files", type="file", multiple=True, style="display: none",
                        change="utils.dgmvlc.upload($event.target.files); $event.target.value = ''")
         with html.Div(classes="d-flex ga-2 mt-2"):
-            v3.VTextField(v_model=("scan_typed",), placeholder="or type a path, then Enter", classes="scan-path", keyup_enter=(viewer.open_path, "[scan_typed]"),
-                          disabled=("scan_busy || running",), aria_label="Path of a scan")
+            v3.VTextField(v_model=("scan_typed",), placeholder="or type a path, then Enter", classes="scan-path",
+                          keyup_enter=(viewer.open_path, "[scan_typed]"), disabled=("scan_busy || running",), aria_label="Path of a scan")
         v3.VProgressLinear(v_show="scan_busy || upload_share", indeterminate=("scan_busy",), model_value=("100 * upload_share",), height=3, color="primary",
                            classes="mt-2")
 
@@ -51,17 +51,20 @@ def _report() -> None:
 
 
 def _finding() -> None:
-    with _step(3, "Finding", v_show="findings.length"), html.Div(classes="findings", role="listbox"):
-        with html.Button(v_for="row in findings", key="row.number", type="button", role="option", aria_selected=("finding === row.number",),
-                         classes=("['finding', {'finding-chosen': finding === row.number, 'finding-faint': !row.taught || row.presence === 'absent'}]",),
-                         click="finding = row.number", title=("row.sentence",)):
-            with html.Div(classes="d-flex align-center ga-2"):
-                html.Span("{{ row.phrase }}", classes="finding-phrase")
-                html.Span("not taught", v_show="!row.taught", classes="tag tag-warn", title="The weights do not know this finding")
-            with html.Div(classes="d-flex ga-1 flex-wrap mt-1"):
-                html.Span("{{ row.place || 'no side said' }}", classes="tag")
-                html.Span("{{ row.size }}", v_show="row.size", classes="tag")
-                html.Span("{{ row.certainty }}", classes=("['tag', 'tag-' + row.presence]",))
+    classes = "['finding', {'finding-chosen': finding === row.number, 'finding-faint': !row.taught || row.presence === 'absent'}]"
+    with (
+        _step(3, "Finding", v_show="findings.length"),
+        html.Div(classes="findings", role="listbox"),
+        html.Button(v_for="row in findings", key="row.number", type="button", role="option", classes=(classes,), title=("row.sentence",),
+                    click="finding = row.number"),
+    ):
+        with html.Div(classes="d-flex align-center ga-2"):
+            html.Span("{{ row.phrase }}", classes="finding-phrase")
+            html.Span("not taught", v_show="!row.taught", classes="tag tag-warn", title="The weights do not know this finding")
+        with html.Div(classes="d-flex ga-1 flex-wrap mt-1"):
+            html.Span("{{ row.place || 'no side said' }}", classes="tag")
+            html.Span("{{ row.size }}", v_show="row.size", classes="tag")
+            html.Span("{{ row.certainty }}", classes=("['tag', 'tag-' + row.presence]",))
 
 
 def _region(viewer: Viewer) -> None:
@@ -91,8 +94,8 @@ def _what() -> None:
         with html.Div(classes="d-flex ga-2 mt-2"):
             v3.VSelect(v_model=("quality",), label="Quality", classes="quality",
                        items=("qualities",))
-            v3.VSelect(v_show="devices.length > 1", v_model=("device",), items=("[{title: 'automatic', value: ''}, ...devices.map((d) => ({title: d, value: d}))]",),
-                       label="Device")
+            v3.VSelect(v_show="devices.length > 1", v_model=("device",), label="Device",
+                       items=("[{title: 'automatic', value: ''}, ...devices.map((d) => ({title: d, value: d}))]",))
 
 
 def _run(viewer: Viewer) -> None:

@@ -31,7 +31,8 @@ def _words() -> None:
     with html.Div(classes="card words"):
         html.Div("{{ plan }}", classes="card-title")
         html.P("{{ line }}", v_for="(line, index) in explanation", key="index", classes="explanation")
-        with html.Div(classes="gates"), html.Div(v_for="gate in gates", key="gate.name", classes=("['gate', gate.passed ? 'gate-ok' : 'gate-bad']",), title=("gate.sentence",)):
+        with (html.Div(classes="gates"),
+              html.Div(v_for="gate in gates", key="gate.name", classes=("['gate', gate.passed ? 'gate-ok' : 'gate-bad']",), title=("gate.sentence",))):
             v3.VIcon("{{ gate.passed ? 'mdi-check' : 'mdi-alert' }}", size="x-small", classes="mr-1")
             html.Span("{{ gate.name }}: {{ gate.words }}")
 
@@ -40,11 +41,11 @@ def _runs(viewer: Viewer) -> None:
     with html.Div(classes="card runs"):
         html.Div("Runs", classes="card-title")
         with html.Div(v_for="run in runs", key="run.number", classes=("['run-row', {'run-shown': shown_run === run.number}]",)):
-            with html.Button(type="button", classes="run-name", click=(viewer.show_run, "[run.number]"), title=("`${run.title} · ${run.scan}`",)):
+            with html.Button(type="button", classes="run-name", click=(viewer.stage.show_run, "[run.number]"), title=("`${run.title} · ${run.scan}`",)):
                 html.Span("{{ run.when }}", classes="faint mr-2")
                 html.Span("{{ run.title }}")
             v3.VIcon("mdi-alert", v_show="!run.ok", size="x-small", color="warning", title="A check failed")
-            v3.VBtn(icon="mdi-delete-outline", size="x-small", variant="text", click=(viewer.remove_run, "[run.number]"), title="Remove this run",
+            v3.VBtn(icon="mdi-delete-outline", size="x-small", variant="text", click=(viewer.stage.remove_run, "[run.number]"), title="Remove this run",
                     aria_label="Remove this run")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import slicer
 from SlicerDGMVLCLib.scene import ResultNodes, loadResult, readResult, removeRun
 
 from .views import COLUMNS, ROWS, Views
@@ -83,6 +84,11 @@ class Runs:
         for role, names in PLACES.items():
             if role in run.nodes.byRole:
                 run.nodes.byRole[role].GetDisplayNode().SetViewNodeIDs(self.views.ids(names))
+        for role, title in (("counterfactual", ""), ("difference", "HU")):  # the corner of the view says the rest
+            legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(run.nodes.byRole[role])
+            if legend is not None:
+                legend.SetTitleText(title)
+                legend.SetVisibility(bool(title))
         uncertainty = run.nodes.byRole["uncertainty"].GetDisplayNode()
         uncertainty.SetApplyThreshold(1)
         uncertainty.SetLowerThreshold(1.0)
@@ -100,7 +106,7 @@ class Runs:
         for names in (COLUMNS, ROWS):
             for name, role in zip(names, ROLES):
                 self.views.show(name, run.nodes.byRole[role])
-        self.views.fit(list(COLUMNS + ROWS), run.centre)
+        self.views.fit(COLUMNS + ROWS, run.centre)
         for other in self.all:
             for role in PLACES:
                 if role in other.nodes.byRole and other is not run:

@@ -42,7 +42,8 @@ class Scan:
 
 def child_environment() -> dict[str, str]:
     """Environment in which a child process finds this package and the core as this process does."""
-    paths = [str(PACKAGES), str(PACKAGES.parent), os.environ.get("PYTHONPATH", "")]
+    checkout = str(PACKAGES.parent) if (PACKAGES.parent / "DGMVLCCore").is_dir() else ""
+    paths = [str(PACKAGES), checkout, os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUTF8": "1"}
 
 

@@ -28,3 +28,21 @@ START: dict[str, Any] = {
     "show_attention": True, "opacity_attention": 0.7, "show_heat": False, "opacity_heat": 0.6,
     "show_uncertainty": False, "opacity_uncertainty": 0.6, "show_mask": True, "opacity_mask": 0.9,
 }
+
+
+def why_not(state: Any) -> str:
+    """Why Run is not possible yet, in one sentence; empty when it is."""
+    chosen = next((row for row in state.findings if row["number"] == state.finding), None)
+    if not state.scan_name:
+        return "Open a scan first."
+    if chosen is None:
+        return "Paste a report and choose a finding."
+    if not chosen["taught"]:
+        return f"The weights were not taught “{chosen['term']}”; choose another finding."
+    if chosen["presence"] == "absent" and state.what == "without":
+        return "The report says this finding is absent; choose “instead” or another finding."
+    if state.what == "instead" and not (state.target or "").strip():
+        return "Say what to show instead."
+    if state.region_from == "file" and not (state.region_path or "").strip():
+        return "Choose the segmentation file of the region."
+    return ""

@@ -75,7 +75,8 @@ class Transfers:
             return web.Response(status=507, text="The disc is full; free some space and choose the file again." if full else
                                 f"The file could not be stored ({error.strerror or error}).")
         target.unlink(missing_ok=True)
-        return web.Response(status=413, text=f"Files above {LARGEST_FILE >> 30} GB, or {LARGEST_BATCH >> 30} GB together, are not taken; type their path instead.")
+        return web.Response(status=413, text=f"Files above {LARGEST_FILE >> 30} GB, or {LARGEST_BATCH >> 30} GB together, are not taken; "
+                                             "type their path instead.")
 
     async def _store(self, request: web.Request, target: Path, batch: str) -> bool:
         """Write the request's body to `target`; False when it grows too large."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import slicer
@@ -73,7 +74,8 @@ class Views:
 
     def __init__(self, app: SlicerApp, server: Any, moved: Callable[[str], None], hovered: Callable[[str, Point], None]) -> None:
         self.app, self.scene = app, app.scene
-        register_rca_factories(app.view_manager, server, slice_view_ui_f=_corner, rca_encoder=RcaEncoder.JPEG, target_fps=30, blur_fps=30, interactive_quality=70)
+        register_rca_factories(app.view_manager, server, slice_view_ui_f=_corner, rca_encoder=RcaEncoder.JPEG, target_fps=30, blur_fps=30,
+                               interactive_quality=70)
         self.layouts = LayoutManager(app.scene, app.view_manager, server)
         self.layouts.register_layout_dict(_layouts(), lazy_initialization=True)  # a view costs up to a second without a graphics card
         self.made: list[str] = []
@@ -109,7 +111,7 @@ class Views:
                     self.app.view_manager.create_view(definition)
                 self.made.append(name)
                 self.view(name).get_view_node().AddObserver("ModifiedEvent", lambda *_, name=name: self._on_modified(name))
-                follow_cursor(self.view(name), lambda ras, name=name: self._hovered(name, ras))
+                follow_cursor(self.view(name), partial(self._hovered, name))
 
     def _on_modified(self, name: str) -> None:
         size = tuple(self.view(name).get_view_node().GetDimensions()[:2])
@@ -144,7 +146,7 @@ class Views:
         composite.SetLinkedControl(linked)
         composite.SetHotLinkedControl(linked)
 
-    def fit(self, names: tuple[str, ...] | list[str], ras: tuple[float, float, float] | None = None) -> None:
+    def fit(self, names: tuple[str, ...], ras: Point | None = None) -> None:
         """Fit views to their volume; `ras` (mm) is the place they stand at, the volume's middle when None."""
         for name in filter(self.made.__contains__, names):
             view = self.view(name)
@@ -153,6 +155,13 @@ class Views:
             if ras is not None:
                 view.set_slice_value(ras[{"Axial": 2, "Coronal": 1, "Sagittal": 0}[orientation_of(name)]])
             view._logic.SnapSliceOffsetToIJK()
+
+    def align(self, name: str, other: str) -> None:
+        """Show in the view `name` the plane and the field that `other` shows."""
+        source, node = self.view(other).get_view_node(), self.view(name).get_view_node()
+        node.SetFieldOfView(*source.GetFieldOfView())
+        node.GetSliceToRAS().DeepCopy(source.GetSliceToRAS())
+        node.UpdateMatrices()
 
     def position(self, name: str) -> tuple[int, int]:
         """Slice shown in the view (from 1; axial ones count from the feet) and how many there are; (0, 0) without a volume."""
