@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import vtk
 from aiohttp import web
 from SlicerDGMVLCLib.protocol import WorkerCommand
 
@@ -82,4 +83,5 @@ def serve(port: int, ready: Callable[[str], None], command: WorkerCommand | None
         viewer.ctrl.on_server_exited.add(lambda **_: viewer.close())
         viewer.server.start(port=port, host=HOST, open_browser=False, show_connection_info=False, disable_logging=True, timeout=0, backend="aiohttp")
     finally:
+        vtk.vtkObject.GlobalWarningDisplayOff()  # nodes that go one by one complain about those that went before
         workspace.close()

@@ -203,7 +203,8 @@ class Stage:
         visible = self.views.visible
         positions = {name: self.views.position(name) for name in visible}
         with self.state as state:
-            state.places = {name: f"{now} / {count}" if count else "" for name, (now, count) in positions.items()}
+            single = "Counterfactual" if self._preview is not None else ""  # a preview has but one slice
+            state.places = {name: f"{now} / {count}" if count and name != single else "" for name, (now, count) in positions.items()}
             state.slice, state.slices_of = positions.get(self._main, (0, 0))
         if self._hovered in visible and self.state.readout["place"]:
             self._on_cursor(self._hovered, under_cursor(self.views.view(self._hovered)))
