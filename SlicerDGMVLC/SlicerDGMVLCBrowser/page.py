@@ -19,7 +19,8 @@ NOTICE = "Research use only; not a medical device"
 
 def _bar(viewer: Viewer) -> None:
     with v3.VAppBar(height=52, flat=True, classes="bar"):
-        v3.VBtn(icon="mdi-menu", size="small", variant="text", classes="ml-2", click="panel = !panel", title="Show or hide the panel", aria_label="Panel")
+        v3.VBtn(icon="mdi-menu", size="small", variant="text", classes="ml-2", click="panel = !panel",
+                title="Show or hide the panel", raw_attrs=['aria-label="Panel"'])
         html.Img(src="dgmvlc/favicon.svg", classes="logo", alt="")
         html.Span("DGM-VLC", classes="brand")
         html.Span("{{ scan_name }}", classes="scan-name", title=("scan_facts",))
@@ -41,13 +42,14 @@ def _bar(viewer: Viewer) -> None:
 
 def _message(viewer: Viewer) -> None:
     with (
-        html.Div(v_show="message", classes=("['message', 'message-' + message_kind]",), role="alert"),
+        html.Div(v_show="message", classes=("['message', 'message-' + message_kind]",), raw_attrs=['role="alert"']),
         html.Div(classes="d-flex align-center"),
     ):
         with html.Div(classes="flex-grow-1"):
             html.Span("{{ message }}", classes="message-text")
             html.Span(" {{ advice }}", classes="message-advice", v_show="advice")
-        v3.VBtn(icon="mdi-close", size="x-small", variant="text", click="message = ''; advice = ''", title="Close", aria_label="Close the message")
+        v3.VBtn(icon="mdi-close", size="x-small", variant="text", click="message = ''; advice = ''", title="Close",
+                raw_attrs=['aria-label="Close the message"'])
 
 
 def _views(viewer: Viewer) -> None:
@@ -63,7 +65,7 @@ def _views(viewer: Viewer) -> None:
     with html.Div(v_show="layout !== 'empty'", classes="strip"):
         html.Span("Slice {{ slice }} / {{ slices_of }}", classes="strip-slice", title="Wheel, or arrow keys; Page keys move by ten")
         v3.VSlider(v_model=("slice",), min=1, max=("Math.max(slices_of, 1)",), step=1, hide_details=True, density="compact", classes="strip-slider",
-                   aria_label="Slice")
+                   raw_attrs=['aria-label="Slice"'])
         with html.Div(classes="readout"):
             html.Span("{{ readout.place || 'Point at a voxel' }}", classes="readout-place")
             for name, label in (("original", "original"), ("counterfactual", "counterfactual"), ("difference", "difference")):

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .app import Viewer
 
 
+KEYS = [("keyup_enter", "keyup.enter")]  # an event trame does not list
+
+
 @contextmanager
 def _step(number: int, title: str, **attributes: str) -> Iterator[None]:
     with html.Section(classes="step", **attributes):
@@ -38,14 +41,16 @@ def _scan(viewer: Viewer) -> None:
                        change="utils.dgmvlc.upload($event.target.files); $event.target.value = ''")
         with html.Div(classes="d-flex ga-2 mt-2"):
             v3.VTextField(v_model=("scan_typed",), placeholder="or type a path, then Enter", classes="scan-path",
-                          keyup_enter=(viewer.open_path, "[scan_typed]"), disabled=("scan_busy || running",), aria_label="Path of a scan")
+                          __events=KEYS, keyup_enter=(viewer.open_path, "[scan_typed]"), disabled=("scan_busy || running",),
+                          raw_attrs=['aria-label="Path of a scan"'])
         v3.VProgressLinear(v_show="scan_busy || upload_share", indeterminate=("scan_busy",), model_value=("100 * upload_share",), height=3, color="primary",
                            classes="mt-2")
 
 
 def _report() -> None:
     with _step(2, "Report"):
-        v3.VTextarea(v_model=("report",), rows=4, max_rows=9, auto_grow=True, placeholder="Paste the report (English)", classes="report", aria_label="Report",
+        v3.VTextarea(v_model=("report",), rows=4, max_rows=9, auto_grow=True, placeholder="Paste the report (English)", classes="report",
+                     raw_attrs=['aria-label="Report"'],
                      spellcheck="false", maxlength=100000)
         html.Div("{{ report_note }}", v_show="report_note", classes="faint mt-1 report-note")
 
@@ -54,8 +59,8 @@ def _finding() -> None:
     classes = "['finding', {'finding-chosen': finding === row.number, 'finding-faint': !row.taught || row.presence === 'absent'}]"
     with (
         _step(3, "Finding", v_show="findings.length"),
-        html.Div(classes="findings", role="listbox"),
-        html.Button(v_for="row in findings", key="row.number", type="button", role="option", classes=(classes,), title=("row.sentence",),
+        html.Div(classes="findings", raw_attrs=['role="listbox"']),
+        html.Button(v_for="row in findings", key="row.number", type="button", raw_attrs=['role="option"'], classes=(classes,), title=("row.sentence",),
                     click="finding = row.number"),
     ):
         with html.Div(classes="d-flex align-center ga-2"):
@@ -78,10 +83,11 @@ def _region(viewer: Viewer) -> None:
             html.Div("{{ region_note || 'Otherwise it is proposed when you press Run.' }}", classes="faint mt-1")
         with html.Div(v_show="region_from === 'file'", classes="mt-2"):
             with html.Div(classes="d-flex ga-2"):
-                v3.VTextField(v_model=("region_path",), placeholder="path of the segmentation", aria_label="Path of the segmentation", classes="region-path")
+                v3.VTextField(v_model=("region_path",), placeholder="path of the segmentation", raw_attrs=['aria-label="Path of the segmentation"'],
+                              classes="region-path")
                 v3.VBtn(icon="mdi-folder-open-outline", size="small", variant="tonal", click=(viewer.browse, "['', 'mask']"), title="Browse",
-                        aria_label="Browse for a segmentation")
-            v3.VTextField(v_model=("region_segment",), placeholder="segment (all when empty)", classes="mt-2", aria_label="Name of the segment")
+                        raw_attrs=['aria-label="Browse for a segmentation"'])
+            v3.VTextField(v_model=("region_segment",), placeholder="segment (all when empty)", classes="mt-2", raw_attrs=['aria-label="Name of the segment"'])
 
 
 def _what() -> None:
@@ -90,7 +96,7 @@ def _what() -> None:
             v3.VBtn("Without it", value="without", size="small")
             v3.VBtn("Instead …", value="instead", size="small")
         v3.VTextField(v_show="what === 'instead'", v_model=("target",), placeholder="e.g. ground-glass opacity", classes="mt-2 target", maxlength=300,
-                      aria_label="What to show instead")
+                      raw_attrs=['aria-label="What to show instead"'])
         with html.Div(classes="d-flex ga-2 mt-2"):
             v3.VSelect(v_model=("quality",), label="Quality", classes="quality",
                        items=("qualities",))
@@ -116,7 +122,8 @@ def _files(viewer: Viewer) -> None:
     with v3.VDialog(v_model=("files_open",), max_width=640), v3.VCard(classes="files"):
         with html.Div(classes="files-head"):
             html.Div("{{ files_for === 'mask' ? 'Choose a segmentation' : 'Choose a scan, or a folder with one DICOM series' }}", classes="step-title")
-            v3.VTextField(v_model=("files_folder",), keyup_enter=(viewer.browse, "[files_folder]"), classes="mt-2", aria_label="Folder")
+            v3.VTextField(v_model=("files_folder",), __events=KEYS, keyup_enter=(viewer.browse, "[files_folder]"), classes="mt-2",
+                          raw_attrs=['aria-label="Folder"'])
         with html.Div(classes="files-list"):
             with html.Button(type="button", classes="file", click=(viewer.browse, "[files_folder.replace(/[\\/\\\\][^\\/\\\\]+[\\/\\\\]?$/, '') || '/']")):
                 v3.VIcon("mdi-arrow-up", size="small")

@@ -23,7 +23,7 @@ def _overlays() -> None:
             with html.Div(classes="overlay", v_show=f"has.{has}", title=title):
                 v3.VSwitch(v_model=(f"show_{name}",), label=label, classes=f"switch-{name}")
                 v3.VSlider(v_model=(f"opacity_{name}",), min=0, max=1, step=0.05, hide_details=True, density="compact", disabled=(f"!show_{name}",),
-                           aria_label=f"Opacity of {label}")
+                           raw_attrs=[f'aria-label="Opacity of {label}"'])
         v3.VSelect(v_show="maps.length > 1 && show_heat", v_model=("map",), items=("maps",), label="Heat map of", classes="mt-1")
 
 
@@ -46,7 +46,7 @@ def _runs(viewer: Viewer) -> None:
                 html.Span("{{ run.title }}")
             v3.VIcon("mdi-alert", v_show="!run.ok", size="x-small", color="warning", title="A check failed")
             v3.VBtn(icon="mdi-delete-outline", size="x-small", variant="text", click=(viewer.stage.remove_run, "[run.number]"), title="Remove this run",
-                    aria_label="Remove this run")
+                    raw_attrs=['aria-label="Remove this run"'])
 
 
 def build_results(viewer: Viewer) -> None:

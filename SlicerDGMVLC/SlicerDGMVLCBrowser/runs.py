@@ -10,7 +10,7 @@ from typing import Any
 import slicer
 from SlicerDGMVLCLib.scene import ResultNodes, loadResult, readResult, removeRun
 
-from .views import COLUMNS, ROWS, Views
+from .views import COLUMNS, ROWS, Views, quiet
 
 ROLES = ("original", "counterfactual", "difference")
 PLACES = {"attention-segments": ("Original", "OriginalCoronal"), "edit-mask": (*COLUMNS, *ROWS)}
@@ -119,7 +119,8 @@ class Runs:
             self.shown = None
             for name in (*COLUMNS, *ROWS):
                 self.views.show(name, None)
-        removeRun(self.scene, run.nodes)
+        with quiet():  # its legends are still looked for while it goes
+            removeRun(self.scene, run.nodes)
 
     def overlays(self, state: Any) -> None:
         """Overlays of the shown run as the switches say: attention and heat map on the original, uncertainty on the counterfactual."""
