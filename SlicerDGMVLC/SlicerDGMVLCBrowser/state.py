@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-QUALITY = {"fast": (2, 6), "standard": (8, 10), "fine": (16, 20)}  # noises, steps
-QUALITIES = [{"title": f"{name.capitalize()} ({noises} samples)", "value": name} for name, (noises, _) in QUALITY.items()]
+QUALITY = {"quick look": (1, 4), "standard": (8, 10), "thorough": (16, 20)}  # noises, steps
+QUALITIES = [{"title": f"{name.capitalize()} ({noises} sample{'s' * (noises > 1)})", "value": name} for name, (noises, _) in QUALITY.items()]
 EMPTY_READOUT = {"place": "", "original": "", "counterfactual": "", "difference": ""}
 START: dict[str, Any] = {
     "trame__title": "DGM-VLC viewer",
