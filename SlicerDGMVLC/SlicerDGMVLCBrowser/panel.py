@@ -82,9 +82,10 @@ def _region(viewer: Viewer) -> None:
                     click=viewer.propose_region, classes="propose")
             html.Div("{{ region_note || 'Otherwise it is proposed when you press Run.' }}", classes="faint mt-1")
         with html.Div(v_show="region_from === 'file'", classes="mt-2"):
+            html.Div("{{ region_path.split(/[\\\\/]/).pop() }}", v_show="region_path", classes="chosen-name mb-2", title=("region_path",))
             with html.Div(classes="d-flex ga-2"):
-                v3.VTextField(v_model=("region_path",), placeholder="path of the segmentation", raw_attrs=['aria-label="Path of the segmentation"'],
-                              classes="region-path")
+                v3.VTextField(v_model=("region_typed",), placeholder="type a path, then Enter", raw_attrs=['aria-label="Path of the segmentation"'],
+                              classes="region-path", __events=KEYS, keyup_enter="region_path = region_typed; region_typed = ''")
                 v3.VBtn(icon="mdi-folder-open-outline", size="small", variant="tonal", click=(viewer.browse, "['', 'mask']"), title="Browse",
                         raw_attrs=['aria-label="Browse for a segmentation"'])
             v3.VTextField(v_model=("region_segment",), placeholder="segment (all when empty)", classes="mt-2", raw_attrs=['aria-label="Name of the segment"'])

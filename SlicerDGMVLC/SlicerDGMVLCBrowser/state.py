@@ -16,7 +16,7 @@ START: dict[str, Any] = {
     # report and finding
     "report": "", "report_note": "", "findings": [], "finding": 0, "known": [],
     # region and what-if
-    "region_from": "proposed", "region_path": "", "region_segment": "", "region_note": "", "region_busy": False,
+    "region_from": "proposed", "region_path": "", "region_typed": "", "region_segment": "", "region_note": "", "region_busy": False,
     "what": "without", "target": "", "quality": "standard", "qualities": QUALITIES, "device": "", "devices": [],
     # run
     "worker": "starting", "running": False, "cancelling": False, "stage": "", "share": 0.0, "time_left": "", "cannot_run": "Open a scan first.",
