@@ -1,0 +1,43 @@
+"""What lies under the cursor: position, HU of the original and of the counterfactual, their difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import vtk
+
+Point = tuple[float, float, float]
+
+
+def value_at(volume: Any, ras: Point) -> float | None:
+    """Value of the voxel that holds `ras` (mm); None outside the volume."""
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetRASToIJKMatrix(matrix)
+    index = [round(i) for i in matrix.MultiplyPoint((*ras, 1.0))[:3]]
+    image = volume.GetImageData()
+    if image is None or not all(0 <= i < n for i, n in zip(index, image.GetDimensions())):
+        return None
+    return float(image.GetScalarComponentAsDouble(*index, 0))
+
+
+def in_words(ras: Point, original: Any | None, counterfactual: Any | None, difference: Any | None) -> dict[str, str]:
+    """Texts of the read-out; an empty one for what is not there."""
+    right, front, up = ras
+    place = f"{'L' if right < 0 else 'R'} {abs(right):.1f}  {'P' if front < 0 else 'A'} {abs(front):.1f}  {'I' if up < 0 else 'S'} {abs(up):.1f} mm"
+    texts = {"place": place}
+    for name, volume, form in (("original", original, "{:.0f}"), ("counterfactual", counterfactual, "{:.0f}"), ("difference", difference, "{:+.0f}")):
+        value = value_at(volume, ras) if volume is not None else None
+        texts[name] = "" if value is None else f"{form.format(value).replace('-', '−')} HU"
+    return texts
+
+
+def under_cursor(view: Any) -> Point:
+    """RAS position (mm) of the view's last cursor place, on the slice it shows now."""
+    x, y = view.interactor().GetEventPosition()
+    return view.get_view_node().GetXYToRAS().MultiplyPoint((float(x), float(y), 0.0, 1.0))[:3]
+
+
+def follow_cursor(view: Any, moved: Callable[[Point], None]) -> None:
+    """Call `moved` with the RAS position (mm) under the cursor whenever it moves over the view."""
+    view.interactor().AddObserver("MouseMoveEvent", lambda *_: moved(under_cursor(view)), 1.0)

@@ -1,0 +1,144 @@
+"""Results in the scene: loaded once, shown in the columns, with their overlays, words and checks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import slicer
+from SlicerDGMVLCLib.scene import ResultNodes, loadResult, readResult, removeRun
+
+from .views import COLUMNS, ROWS, Views, quiet
+
+ROLES = ("original", "counterfactual", "difference")
+PLACES = {"attention-segments": ("Original", "OriginalCoronal"), "edit-mask": (*COLUMNS, *ROWS)}
+
+
+@dataclass
+class Run:
+    """One result in the scene.
+
+    Args:
+        number: in order of arrival, from 1. path: its `result.json`. nodes: what the scene library loaded.
+    """
+
+    number: int
+    path: Path
+    manifest: dict[str, Any]
+    nodes: ResultNodes
+    arrived: str
+
+    @property
+    def title(self) -> str:
+        """What was changed, in words."""
+        return f"{self.manifest['plan']['term']} → {self.manifest['plan']['target'].rstrip('.')}"
+
+    @property
+    def scan_name(self) -> str:
+        """Name of the scan that was edited."""
+        return str(self.manifest["inputs"].get("image", {}).get("name", ""))
+
+    @property
+    def explanation(self) -> list[str]:
+        """The core's sentence on the change, and its notes; the checks stand beside it."""
+        text = next((self.path.parent / entry["name"] for entry in self.manifest["files"] if entry["role"] == "explanation"), None)
+        try:
+            lines = text.read_text(encoding="utf-8").splitlines()[:1] if text else []
+        except OSError:
+            lines = []
+        return [line for line in (*lines, *self.manifest.get("notes", [])) if line.strip()]
+
+    @property
+    def gates(self) -> list[dict[str, Any]]:
+        """The checks: {name, passed, words}."""
+        return [{"name": gate["name"], "passed": bool(gate["passed"]), "sentence": gate["sentence"],
+                 "words": f"{gate['value']:g} {gate['unit']} (allowed {gate['limit']})"} for gate in self.manifest["gates"]]
+
+    @property
+    def centre(self) -> tuple[float, float, float] | None:
+        """RAS position (mm) of the region's middle."""
+        centre = self.manifest.get("location", {}).get("centre_mm")
+        return (-float(centre[0]), -float(centre[1]), float(centre[2])) if centre else None
+
+
+class Runs:
+    """The runs of this session, newest last, and the one that is shown."""
+
+    def __init__(self, views: Views) -> None:
+        self.views, self.scene = views, views.scene
+        self.all: list[Run] = []
+        self.shown: Run | None = None
+
+    def add(self, path: Path) -> Run:
+        """Load a result; raises ValueError with a sentence when it cannot be read, and the scene is as it was."""
+        manifest = readResult(path)
+        nodes = loadResult(self.scene, path)
+        run = Run(self.all[-1].number + 1 if self.all else 1, path, manifest, nodes, time.strftime("%H:%M"))
+        self.all.append(run)
+        return run
+
+    def _only_here(self, run: Run) -> None:
+        """Segments are seen in the columns, never over the scan alone; the uncertainty covers only where something varies."""
+        for role, names in PLACES.items():
+            if role in run.nodes.byRole:
+                run.nodes.byRole[role].GetDisplayNode().SetViewNodeIDs(self.views.ids(names))
+        for role, title in (("counterfactual", ""), ("difference", "HU")):  # the corner of the view says the rest
+            legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(run.nodes.byRole[role])
+            if legend is not None:
+                legend.SetTitleText(title)
+                legend.SetVisibility(bool(title))
+        uncertainty = run.nodes.byRole["uncertainty"].GetDisplayNode()
+        uncertainty.SetApplyThreshold(1)
+        uncertainty.SetLowerThreshold(1.0)
+        uncertainty.SetUpperThreshold(1e5)
+
+    def get(self, number: int) -> Run | None:
+        """The run of this number."""
+        return next((run for run in self.all if run.number == number), None)
+
+    def show(self, run: Run, layout: str) -> None:
+        """Show a run in the columns, on the slice through its region."""
+        self.shown = run
+        self.views.show_layout(layout)
+        self._only_here(run)
+        for names in (COLUMNS, ROWS):
+            for name, role in zip(names, ROLES):
+                self.views.show(name, run.nodes.byRole[role])
+        self.views.fit(COLUMNS + ROWS, run.centre)
+        for other in self.all:
+            for role in PLACES:
+                if role in other.nodes.byRole and other is not run:
+                    other.nodes.byRole[role].GetDisplayNode().SetVisibility(False)
+
+    def remove(self, run: Run) -> None:
+        """Take a run out of the scene and of the list."""
+        self.all.remove(run)
+        if self.shown is run:
+            self.shown = None
+            for name in (*COLUMNS, *ROWS):
+                self.views.show(name, None)
+        with quiet():  # its legends are still looked for while it goes
+            removeRun(self.scene, run.nodes)
+
+    def overlays(self, state: Any) -> None:
+        """Overlays of the shown run as the switches say: attention and heat map on the original, uncertainty on the counterfactual."""
+        if self.shown is None:
+            return
+        nodes = self.shown.nodes
+        for role, name in (("attention-segments", "attention"), ("edit-mask", "mask")):
+            if role in nodes.byRole:
+                display, opacity = nodes.byRole[role].GetDisplayNode(), float(state[f"opacity_{name}"])
+                display.SetVisibility(bool(state[f"show_{name}"]))
+                display.SetOpacity2DFill(opacity)
+                display.SetOpacity2DOutline(opacity)
+        heat = nodes.attention.get(state.map) if state.show_heat else None
+        spread = nodes.byRole.get("uncertainty") if state.show_uncertainty else None
+        for names in (COLUMNS, ROWS):
+            self.views.show(names[0], nodes.byRole["original"], heat, float(state.opacity_heat))
+            self.views.show(names[1], nodes.byRole["counterfactual"], spread, float(state.opacity_uncertainty))
+
+    def ct_volumes(self) -> list[Any]:
+        """Every volume that holds a CT, to be windowed."""
+        return [run.nodes.byRole[role] for run in self.all for role in ROLES[:2]]

@@ -1,0 +1,101 @@
+"""Opens a scan: read and checked in a process of its own, then loaded into the scene."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+TIMEOUT_S = 300.0
+PACKAGES = Path(__file__).resolve().parents[1]  # folder that holds this package and the scene library
+
+
+class ScanError(Exception):
+    """A scan that cannot be opened; the text is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """An opened scan.
+
+    Args:
+        path: what the user chose; the worker reads it. node: vtkMRMLScalarVolumeNode. size: voxels (x,y,z). spacing: mm (x,y,z).
+    """
+
+    path: Path
+    node: Any
+    size: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    modality: str
+
+    @property
+    def facts(self) -> str:
+        """Size and spacing in words."""
+        return f"{' × '.join(map(str, self.size))} voxels of {' × '.join(f'{s:g}' for s in self.spacing)} mm · {self.modality}"
+
+
+def child_environment() -> dict[str, str]:
+    """Environment in which a child process finds this package and the core as this process does."""
+    checkout = str(PACKAGES.parent) if (PACKAGES.parent / "DGMVLCCore").is_dir() else ""
+    paths = [str(PACKAGES), checkout, os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUTF8": "1"}
+
+
+async def run_child(module: str, *arguments: str, timeout: float = TIMEOUT_S) -> tuple[int, str, str]:
+    """Run `python -m module` without blocking; returns exit code, standard output, standard error.
+
+    Raises:
+        TimeoutError: it took longer than `timeout` seconds and was ended.
+    """
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, *arguments, env=child_environment(), stdin=asyncio.subprocess.DEVNULL,
+                                                   stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), timeout)
+    except (TimeoutError, asyncio.TimeoutError) as error:
+        raise TimeoutError(f"{module} took longer than {timeout:.0f} s") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+
+
+def load_volume_node(scene: Any, path: Path, name: str) -> Any:
+    """A scalar volume node read from a file the core wrote; raises ScanError when MRML cannot read it."""
+    node, storage = slicer.vtkMRMLScalarVolumeNode(), slicer.vtkMRMLVolumeArchetypeStorageNode()
+    node.SetName(name)
+    storage.SetFileName(str(path))
+    scene.AddNode(storage)
+    scene.AddNode(node)
+    if not storage.ReadData(node):
+        scene.RemoveNode(node)
+        scene.RemoveNode(storage)
+        raise ScanError(f"{name} could not be loaded into the viewer; free some memory and open it again.")
+    node.SetAndObserveStorageNodeID(storage.GetID())
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+async def open_scan(scene: Any, path: Path, out: Path) -> Scan:
+    """Read `path` (file or DICOM folder), converting it to `out` (.nrrd), and load it.
+
+    Raises:
+        ScanError: with the sentence to show; the scene is as it was.
+    """
+    try:
+        code, answer, log = await run_child("SlicerDGMVLCBrowser.reader", str(path), str(out))
+        facts = json.loads(answer)
+    except TimeoutError as error:
+        raise ScanError(f"{path.name} took longer than {TIMEOUT_S / 60:.0f} minutes to read; copy it to a local disc first.") from error
+    except ValueError as error:
+        raise ScanError(f"{path.name} ended the reader (exit code {code}); it is damaged or too large: export it again.") from error
+    if "error" in facts:
+        raise ScanError(facts["error"])
+    node = load_volume_node(scene, out, path.name)
+    return Scan(path, node, tuple(facts["size"]), tuple(facts["spacing"]), facts["modality"])

@@ -1,0 +1,76 @@
+"""A worker that edits nothing: it answers the protocol with results prepared beforehand, for tests of the page alone.
+
+    python fake_worker.py RESULT_FOLDER [--slow SECONDS] [--die]
+
+RESULT_FOLDER is copied to the place a job asks for. --die: ends without a word in the middle of a job.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+LOCK = threading.Lock()
+
+
+def say(kind, **fields):
+    with LOCK:
+        sys.stdout.write(json.dumps({"type": kind, **fields}) + "\n")
+        sys.stdout.flush()
+
+
+def beat(busy):
+    while True:
+        time.sleep(2)
+        say("heartbeat", uptime_s=1.0, busy=busy.get("id"), rss_mb=1.0)
+
+
+def job(message, source, seconds, die, cancelled, busy):
+    identifier, out = message["id"], Path(message["request"]["out"])
+    busy["id"] = identifier
+    for step in range(10):
+        say("progress", id=identifier, stage="editing", share=step / 10, seconds_left=seconds * (10 - step) / 10)
+        time.sleep(seconds / 10)
+        if identifier in cancelled:
+            say("cancelled", id=identifier)
+            busy.clear()
+            return
+        if die and step == 3:
+            os._exit(9)
+    shutil.copytree(source, out)
+    busy.clear()
+    say("result", id=identifier, manifest=str(out / "result.json"))
+
+
+def main():
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from DGMVLCCore.language.parser import parse_report
+
+    source = Path(sys.argv[1])
+    seconds = float(sys.argv[sys.argv.index("--slow") + 1]) if "--slow" in sys.argv else 0.5
+    cancelled, busy = set(), {}
+    threading.Thread(target=beat, args=(busy,), daemon=True).start()
+    for line in sys.stdin:
+        message = json.loads(line)
+        kind = message["type"]
+        if kind == "hello":
+            say("hello", protocol=1, version="0", pid=os.getpid(), findings=["nodule"], attributes=[], devices=["cpu"], weights={"name": "fake", "sha256": "0"})
+        elif kind == "shutdown":
+            return
+        elif kind == "cancel":
+            cancelled.add(message["id"])
+        else:
+            say("accepted", id=message["id"])
+        if kind == "report":
+            say("findings", id=message["id"], findings=[finding.to_dict() for finding in parse_report(message["text"])])
+        elif kind == "job":
+            threading.Thread(target=job, args=(message, source, seconds, "--die" in sys.argv, cancelled, busy), daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()
