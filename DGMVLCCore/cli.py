@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import io
 import json
 import logging
@@ -13,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore import __version__
-from DGMVLCCore.errors import Cancelled, DeviceError, DGMVLCError, OutputError, UnreadableError, UsageError
+from DGMVLCCore.errors import Cancelled, OutputError, UnreadableError, UsageError, as_dgmvlc_error
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
-NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class Progress:
@@ -127,6 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--batch", type=int)
     train.add_argument("--workers", type=int)
     train.add_argument("--start-from", help="weights folder to begin with")
+    add("worker", "run jobs that a viewer sends as JSON lines on standard input, until it closes")
     add("info", "versions, devices, weights and the findings they know")
     return parser
 
@@ -222,6 +221,14 @@ def run_train(args: argparse.Namespace) -> dict[str, Any]:
     return {"weights": str(train(recipe))}
 
 
+def run_worker(args: argparse.Namespace) -> dict[str, Any]:
+    """`dgmvlc worker`; ends when its standard input does."""
+    from DGMVLCCore.worker import main as work
+
+    work()
+    return {}
+
+
 def run_info(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc info`."""
     import importlib.metadata
@@ -241,7 +248,7 @@ def run_info(args: argparse.Namespace) -> dict[str, Any]:
 
 
 COMMANDS: dict[str, Command] = {"demo": run_demo, "counterfactual": run_edit, "report": run_report, "anatomy": run_anatomy,
-                                "data": run_data, "train": run_train, "info": run_info}
+                                "data": run_data, "train": run_train, "worker": run_worker, "info": run_info}
 
 
 def _say(args: argparse.Namespace, answer: dict[str, Any]) -> None:
@@ -265,15 +272,11 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s")
     try:
         _say(args, COMMANDS[args.command](args))
-    except DGMVLCError as error:
-        return _fail(args, str(error), error.exit_code, type(error).__name__)
     except KeyboardInterrupt:
         return _fail(args, "Cancelled; nothing was written.", Cancelled.exit_code, "Cancelled")
-    except MemoryError:
-        return _fail(args, "Out of memory; take a smaller part of the scan or a machine with more.", DeviceError.exit_code, "DeviceError")
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
-            return _fail(args, f"{error.filename or 'The output'} could not be written: {error.strerror}.", OutputError.exit_code, "OutputError")
+        if known := as_dgmvlc_error(error):
+            return _fail(args, str(known), known.exit_code, type(known).__name__)
         if args.verbose:
             logging.getLogger(__name__).exception("unexpected error")
         return _fail(args, f"Unexpected error ({type(error).__name__}: {error}); run again with -v and report it.", 1, "Unexpected")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.counterfactual.region import Region
 
 TIMES = (0.35, 0.55, 0.75)
@@ -35,7 +35,7 @@ class Evidence:
 
 
 def presence_evidence(pipe: CounterfactualPipeline, region: Region, source: str, target: str, *, noises: int = 6,
-                      seed: int = 0) -> Evidence:
+                      seed: int = 0, callback: Progress | None = None) -> Evidence:
     """Compare the denoising error of a region's own voxels under two sentences, paired over noises and times.
 
     The error is that of the predicted clean slice inside the mask (as in diffusion classifiers, Li et al. 2023).
@@ -46,7 +46,7 @@ def presence_evidence(pipe: CounterfactualPipeline, region: Region, source: str,
     area = region.mask[rows].sum((1, 2))
     rows = rows[area >= 0.5 * area.max()][:12]
     generator = torch.Generator().manual_seed(seed)
-    ratios = []
+    ratios, done = [], 0
     for _ in range(noises):
         errors = np.zeros(2)
         for t in TIMES:
@@ -57,6 +57,9 @@ def presence_evidence(pipe: CounterfactualPipeline, region: Region, source: str,
                 for index, text in enumerate(texts):
                     clean, _ = predict(x_t, t, cond.with_text(*text))
                     errors[index] += float((((clean - image) ** 2) * hole).sum() / t**2)
+                done += len(image)
+                if callback:
+                    callback("reading", done / (noises * len(TIMES) * len(rows)))
         ratios.append(errors[1] / errors[0] - 1)
     mean, sem = float(np.mean(ratios)), float(stats.sem(ratios))
     half = float(stats.t.ppf(0.975, noises - 1)) * sem

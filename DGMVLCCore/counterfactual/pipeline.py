@@ -163,24 +163,30 @@ class CounterfactualPipeline:
         rows = [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
         out = np.repeat(to_units(region.hu)[None], noises, axis=0)
         total, done = noises * len(rows) * steps, 0
-        for draw in range(noises):
-            field = volume_noise((len(scan.array), *region.hu.shape[1:]), correlation, int(settings["seed"]) * 1000 + draw)
-            for part, image, cond in self.batches(region, rows):
-                def on_step(step: int, of: int, size: int = len(part)) -> None:
-                    nonlocal done
-                    if should_cancel and should_cancel():
-                        raise Cancelled("Cancelled; nothing was changed.")
-                    done += size
-                    if callback:
-                        callback("editing", done / total)
+        # Samples of one slice share a batch, so that an edit of few slices keeps the processor as busy as one of many.
+        pairs = [(draw, row) for draw in range(noises) for row in rows]
+        fields: dict[int, Tensor] = {}
+        for part, image, cond in self.batches(region, [row for _, row in pairs]):
+            group, pairs = pairs[:len(part)], pairs[len(part):]
 
-                noise = field[[region.rows[0] + r for r in part]][:, None].to(self.device)
-                common = {"steps": steps, "guidance": settings["guidance"], "on_step": on_step}
-                if plan.mode == "shift":
-                    edited = sampler.shift(predict, image, noise, cond, source, target, **common)
-                else:
-                    edited = sampler.replace(predict, image, noise, cond, target, empty, **common)
-                out[draw, part] = edited[:, 0].float().cpu().numpy()
+            def on_step(step: int, of: int, size: int = len(part)) -> None:
+                nonlocal done
+                if should_cancel and should_cancel():
+                    raise Cancelled("Cancelled; nothing was changed.")
+                done += size
+                if callback:
+                    callback("editing", done / total)
+
+            fields = {draw: fields[draw] if draw in fields else volume_noise((len(scan.array), *region.hu.shape[1:]), correlation,
+                                                                             int(settings["seed"]) * 1000 + draw) for draw, _ in group}
+            noise = torch.stack([fields[draw][region.rows[0] + row] for draw, row in group])[:, None].to(self.device)
+            common = {"steps": steps, "guidance": settings["guidance"], "on_step": on_step}
+            if plan.mode == "shift":
+                edited = sampler.shift(predict, image, noise, cond, source, target, **common)
+            else:
+                edited = sampler.replace(predict, image, noise, cond, target, empty, **common)
+            for index, (draw, row) in enumerate(group):
+                out[draw, row] = edited[index, 0].float().cpu().numpy()
         return out
 
     def _finish(self, volume: Volume, scan: Volume, turn: Any, region: Region, mask: np.ndarray, samples: np.ndarray,

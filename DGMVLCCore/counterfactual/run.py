@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,19 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.labels import anatomy_from_labels
-from DGMVLCCore.anatomy.masks import dilate_mm, lesion_region
-from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
+from DGMVLCCore.anatomy.masks import lesion_region, share_near
+from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.anatomy.zones import zone_region
 from DGMVLCCore.attention.reading import attention_map
 from DGMVLCCore.counterfactual.evidence import presence_evidence
 from DGMVLCCore.counterfactual.gates import quality_gates
+from DGMVLCCore.counterfactual.memory import ScanMemory, file_facts
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.region import cut_region
 from DGMVLCCore.counterfactual.result import AttentionMap, EditPlan
 from DGMVLCCore.devices import choose_device
-from DGMVLCCore.errors import DeviceError, UnsuitableInputError, UsageError
+from DGMVLCCore.errors import Cancelled, DeviceError, UnsuitableInputError, UsageError
 from DGMVLCCore.export.results import check_output, write_result
-from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.profiles import PROFILES
 from DGMVLCCore.imaging.volume import Volume
@@ -39,6 +38,7 @@ MARGIN_MM = 6.0
 MIN_LUNG_SHARE = 0.3
 PROPOSAL_FLOOR = 0.15  # attention below this everywhere means the network does not see the finding
 Progress = Callable[[str, float], None]
+OnPlan = Callable[[CounterfactualPipeline, Volume, Anatomy, EditPlan], None]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Request:
         target: free words; the finding's absence when None.
         slices: canonical slices [first, last), counted from the feet.
         clinical: sentence of clinical facts, recorded beside the report.
+        scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need it.
     """
 
     image: Path
@@ -72,6 +73,7 @@ class Request:
     clinical: str = ""
     modality: str | None = None
     weights: Path | None = None
+    scene: bool = True
 
 
 def choose_finding(findings: list[Finding], number: int | None) -> Finding:
@@ -109,10 +111,10 @@ def propose_region(attention: AttentionMap, anatomy: Anatomy, volume: Volume, fi
     return parts == best
 
 
-def _region(request: Request, volume: Volume, anatomy: Anatomy, attention: AttentionMap, finding: Finding) -> tuple[np.ndarray, str]:
-    """Edit mask on the scan's grid and where it came from."""
+def _region(request: Request, volume: Volume, anatomy: Anatomy, finding: Finding, read: Callable[[], AttentionMap]) -> tuple[np.ndarray, str]:
+    """Edit mask on the scan's grid and where it came from; `read` gives the finding's attention when a region must be proposed."""
     if request.mask is None:
-        lesion, origin = propose_region(attention, anatomy, volume, finding), "proposed from the reading pass"
+        lesion, origin = propose_region(read(), anatomy, volume, finding), "proposed from the reading pass"
     else:
         labels = load_labels(request.mask, volume)
         if request.segment and request.segment not in labels.segments:
@@ -120,42 +122,45 @@ def _region(request: Request, volume: Volume, anatomy: Anatomy, attention: Atten
         lesion = labels.segments[request.segment] if request.segment else labels.union()
         origin = f"segmentation {request.mask.name}"
     region = lesion_region(lesion, anatomy, volume.spacing, MARGIN_MM)
-    share = float(dilate_mm(anatomy.lungs, volume.spacing, 3.0)[lesion].mean())
+    share = share_near(lesion, anatomy.lungs, volume.spacing, 3.0)
     if share < MIN_LUNG_SHARE:
         raise UnsuitableInputError(f"Only {share:.0%} of the region lies in the lungs; mark the finding in the lung, or give a lung segmentation (--anatomy).")
     return region, origin
 
 
-def _read(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, finding: Finding, findings: list[Finding], request: Request,
-          tell: Progress) -> dict[str, AttentionMap]:
-    """A map for the edited finding and for every other finding of the report that is there and that the weights know."""
+def _reader(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, request: Request,
+            memory: ScanMemory) -> Callable[[Finding, Progress], AttentionMap]:
+    """The reading pass of a finding, from memory when it was read before."""
+    def read(finding: Finding, tell: Progress) -> AttentionMap:
+        source = source_prompt(finding)
+        key = (finding.term, source, request.slices, request.seed, pipe.weights_sha256, str(pipe.device))
+        return memory.attention(key, lambda: attention_map(pipe, volume, anatomy, finding.term, source, absent_prompt(finding.term),
+                                                           slices=request.slices, seed=request.seed, callback=tell))
+    return read
+
+
+def _to_read(finding: Finding, findings: list[Finding]) -> list[Finding]:
+    """The edited finding, then one of every other term of the report that is there and that the weights know."""
     known = load_vocabulary().known
-    wanted = {f.term: f for f in (finding, *findings) if f is finding or (f.presence != "absent" and f.term in known)}
-    wanted[finding.term] = finding
-    return {term: attention_map(pipe, volume, anatomy, term, source_prompt(said), absent_prompt(term), slices=request.slices,
-                                seed=request.seed, callback=tell) for term, said in wanted.items()}
+    others = {f.term: f for f in findings if f.presence != "absent" and f.term in known and f.term != finding.term}
+    return [finding, *others.values()]
 
 
-def _check_presence(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, plan: EditPlan, source: str, seed: int) -> dict[str, Any]:
-    """Abstain when the scan fits the finding's absence better than the finding."""
+def _check_presence(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, plan: EditPlan, source: str, request: Request,
+                    tell: Progress) -> dict[str, Any]:
+    """Abstain when the scan, in the slices to edit, fits the finding's absence better than the finding."""
     scan, turn = volume.canonical()
-    mask = np.ascontiguousarray(turn.apply(plan.mask))
+    mask = turn.apply(plan.mask).copy()
+    if request.slices and mask[slice(*request.slices)].any():
+        mask[: request.slices[0]] = mask[request.slices[1]:] = False
     rows = np.nonzero(mask.any((1, 2)))[0]
     region = cut_region(scan, anatomy.reoriented(turn), mask, (int(rows[0]), int(rows[-1]) + 1))
-    evidence = presence_evidence(pipe, region, source, absent_prompt(plan.term), seed=seed)
+    evidence = presence_evidence(pipe, region, source, absent_prompt(plan.term), seed=request.seed, callback=tell)
     if plan.removes and evidence.absent:
         raise UnsuitableInputError(
             f"The region does not look like “{plan.term}”: “{absent_prompt(plan.term)}” explains its voxels better "
             f"(error difference {evidence.value:+.2%}, 95 % interval {evidence.low:+.2%} to {evidence.high:+.2%}); check the region or the finding.")
     return {"value": evidence.value, "low": evidence.low, "high": evidence.high, "noises": evidence.noises}
-
-
-def _sha256(path: Path) -> dict[str, str]:
-    """Name and hash of an input file; a folder's hash is that of its files' hashes in order."""
-    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
-    digests = [hashlib.sha256(p.read_bytes()).hexdigest() for p in files]
-    joined = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    return {"name": path.name, "sha256": joined}
 
 
 def _check_options(request: Request) -> None:
@@ -166,49 +171,121 @@ def _check_options(request: Request) -> None:
     check_output(request.out, request.overwrite)
 
 
-def run_counterfactual(request: Request, progress: Progress | None = None, pipe: CounterfactualPipeline | None = None) -> Path:
-    """Do the whole job; returns the path of `result.json`.
-
-    Args:
-        progress: gets (stage, share done). pipe: a loaded pipeline, to keep it warm between runs.
-
-    Raises:
-        DGMVLCError: every refusal, with its sentence; then nothing was written.
-    """
-    tell = progress or (lambda stage, share: None)
-    _check_options(request)
-    findings = parse_report(request.report_text)
-    finding = choose_finding(findings, request.finding)
+def _sentences(request: Request, finding: Finding) -> tuple[str, str, str, bool]:
+    """Source and target sentence, the target's term, and whether it removes the finding."""
     if finding.presence == "absent" and request.target is None:
         raise UnsuitableInputError(f"The report says “{finding.term}” is absent, so there is nothing to take away; name what to show with --target.")
     source = absent_prompt(finding.term) if finding.presence == "absent" else source_prompt(finding)
-    target, target_term, removes = target_prompt(finding.term, request.target)
-    tell("loading", 0.0)
-    device = choose_device(request.device)
-    volume = load_volume(request.image, request.modality)
+    return (source, *target_prompt(finding.term, request.target))
+
+
+def _load(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
+    """The scan and its anatomy, checked."""
+    volume = memory.volume(request.image, request.modality)
     if volume.modality != "CT":
         raise UnsuitableInputError(f"{request.image.name}: {PROFILES[volume.modality].note}")
     if request.slices and not 0 <= request.slices[0] < request.slices[1] <= len(volume.canonical()[0].array):
         raise UsageError(f"The slices {request.slices[0]}:{request.slices[1]} are not within 0:{len(volume.canonical()[0].array)}.")
-    anatomy = anatomy_from_labels(load_labels(request.anatomy, volume), volume) if request.anatomy else segment_anatomy(volume)
-    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
+    return volume, memory.anatomy(volume, request.anatomy)
+
+
+@contextmanager
+def _memory_named(device: str) -> Iterator[None]:
+    """Say which device ran out of memory and what to do."""
     try:
-        attention = _read(pipe, volume, anatomy, finding, findings, request, tell)
-        mask, origin = _region(request, volume, anatomy, attention[finding.term], finding)
-        plan = EditPlan(mask, source, target, target_term, removes, request.mode, finding.to_dict())
-        evidence = _check_presence(pipe, volume, anatomy, plan, source, request.seed) if finding.presence != "absent" else None
-        result = pipe(volume, plan, anatomy=anatomy, noises=request.noises, steps=request.steps, seed=request.seed,
-                      slices=request.slices, callback=tell)
+        yield
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "out of memory" not in str(error) and "can't allocate" not in str(error):
             raise
         raise DeviceError(f"{device} ran out of memory; take fewer slices (--slices A:B) or another device.") from error
+
+
+def _guarded(progress: Progress | None, should_cancel: Callable[[], bool] | None) -> Progress:
+    """Progress that ends the run when it is to be cancelled."""
+    def tell(stage: str, share: float) -> None:
+        if should_cancel and should_cancel():
+            raise Cancelled("Cancelled; nothing was written.")
+        if progress:
+            progress(stage, share)
+    return tell
+
+
+def _part(tell: Progress, index: int, count: int) -> Progress:
+    """Progress of the index-th of `count` equal parts of a stage."""
+    return lambda stage, share: tell(stage, (index + share) / count)
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """A region the reading pass points at: mask bool (D,H,W) on the scan's grid, without margin; score = attention at its peak, 0..1."""
+
+    mask: np.ndarray
+    score: float
+    finding: Finding
+    volume: Volume
+    anatomy: Anatomy
+
+
+def propose(request: Request, progress: Progress | None = None, pipe: CounterfactualPipeline | None = None, *,
+            should_cancel: Callable[[], bool] | None = None, memory: ScanMemory | None = None) -> Proposal:
+    """The region of the chosen finding that a run without a mask would edit; arguments as `run_counterfactual`.
+
+    Raises:
+        DGMVLCError: every refusal, with its sentence.
+    """
+    tell, memory = _guarded(progress, should_cancel), memory or ScanMemory()
+    finding = choose_finding(parse_report(request.report_text), request.finding)
+    source_prompt(finding)
+    tell("loading", 0.0)
+    device = choose_device(request.device)
+    volume, anatomy = _load(request, memory)
+    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
+    with _memory_named(device):
+        attention = _reader(pipe, volume, anatomy, request, memory)(finding, tell)
+        mask = propose_region(attention, anatomy, volume, finding)
+    return Proposal(mask, float(attention.values[mask].max()), finding, volume, anatomy)
+
+
+def run_counterfactual(request: Request, progress: Progress | None = None, pipe: CounterfactualPipeline | None = None, *,
+                       should_cancel: Callable[[], bool] | None = None, memory: ScanMemory | None = None, on_plan: OnPlan | None = None) -> Path:
+    """Do the whole job; returns the path of `result.json`.
+
+    Args:
+        progress: gets (stage, share done); stages are loading, reading, editing, writing. pipe: a loaded pipeline, to keep it warm between runs.
+        should_cancel: asked at every report of progress. memory: what the last run left. on_plan: gets pipeline, scan, anatomy and plan once the
+            region is known, before the long work (for a preview).
+
+    Raises:
+        DGMVLCError: every refusal, with its sentence; then nothing was written.
+    """
+    tell, memory = _guarded(progress, should_cancel), memory or ScanMemory()
+    _check_options(request)
+    findings = parse_report(request.report_text)
+    finding = choose_finding(findings, request.finding)
+    source, target, target_term, removes = _sentences(request, finding)
+    tell("loading", 0.0)
+    device = choose_device(request.device)
+    volume, anatomy = _load(request, memory)
+    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
+    wanted, read = _to_read(finding, findings), _reader(pipe, volume, anatomy, request, memory)
+    parts = len(wanted) + 1
+    with _memory_named(device):
+        mask, origin = _region(request, volume, anatomy, finding, lambda: read(finding, _part(tell, 0, parts)))
+        plan = EditPlan(mask, source, target, target_term, removes, request.mode, finding.to_dict())
+        if on_plan:
+            on_plan(pipe, volume, anatomy, plan)
+        check = _part(tell, 0 if request.mask else 1, parts)
+        evidence = _check_presence(pipe, volume, anatomy, plan, source, request, check) if finding.presence != "absent" else None
+        attention = {f.term: read(f, _part(tell, i + 1, parts)) for i, f in enumerate(wanted)}
+        result = pipe(volume, plan, anatomy=anatomy, noises=request.noises, steps=request.steps, seed=request.seed,
+                      slices=request.slices, callback=tell)
     result.attention = attention
     result.gates = quality_gates(result, anatomy) if result.mask.any() and source != target else []
     result.settings |= {"region": origin, "evidence": evidence, "clinical": request.clinical, "anatomy": anatomy.origin}
     tell("writing", 0.0)
-    inputs = {"image": _sha256(request.image)} | ({"mask": _sha256(request.mask)} if request.mask else {})
+    inputs = {"image": file_facts(request.image)} | ({"mask": file_facts(request.mask)} if request.mask else {})
     path = write_result(result, request.out, anatomy=anatomy, report=request.report_text, findings=findings, inputs=inputs,
-                        weights={"name": pipe.weights, "sha256": pipe.weights_sha256}, overwrite=request.overwrite)
-    tell("writing", 1.0)
+                        weights={"name": pipe.weights, "sha256": pipe.weights_sha256}, overwrite=request.overwrite, scene=request.scene)
+    if progress:
+        progress("writing", 1.0)  # no longer through the guard: what is written stays
     return path

@@ -108,7 +108,7 @@ def _write_volumes(result: CounterfactualResult, folder: Path) -> list[dict[str,
     return entries
 
 
-def _write_all(result: CounterfactualResult, anatomy: Anatomy, folder: Path, facts: dict[str, Any]) -> None:
+def _write_all(result: CounterfactualResult, anatomy: Anatomy, folder: Path, facts: dict[str, Any], scene: bool) -> None:
     location = locate(result.mask, anatomy, result.original)
     entries = _write_volumes(result, folder)
     save_figure(result, folder / "figure.png")
@@ -122,6 +122,8 @@ def _write_all(result: CounterfactualResult, anatomy: Anatomy, folder: Path, fac
         (folder / "result.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
 
     save([])
+    if not scene:
+        return
     reason = make_scene(folder / "result.json", folder / "scene.mrb")
     if reason is None:
         entries.append({"name": "scene.mrb", "role": "scene"})
@@ -129,11 +131,11 @@ def _write_all(result: CounterfactualResult, anatomy: Anatomy, folder: Path, fac
 
 
 def write_result(result: CounterfactualResult, out: Path, *, anatomy: Anatomy, report: str, findings: list[Finding],
-                 inputs: dict[str, Any], weights: dict[str, str], overwrite: bool = False) -> Path:
+                 inputs: dict[str, Any], weights: dict[str, str], overwrite: bool = False, scene: bool = True) -> Path:
     """Write a result folder.
 
     Args:
-        inputs: role -> {"name", "sha256"} of what the run read. weights: {"name", "sha256"}.
+        inputs: role -> {"name", "sha256"} of what the run read. weights: {"name", "sha256"}. scene: also pack scene.mrb.
 
     Returns:
         path of its `result.json`.
@@ -146,7 +148,7 @@ def write_result(result: CounterfactualResult, out: Path, *, anatomy: Anatomy, r
     try:
         folder.mkdir()
         facts = {"report": report, "findings": [f.to_dict() for f in findings], "inputs": inputs, "weights": weights}
-        _write_all(result, anatomy, folder, facts)
+        _write_all(result, anatomy, folder, facts, scene)
         _put_in_place(folder, out)
     except OSError as error:
         raise OutputError(f"The result could not be written to {out} ({error.strerror or error}); check permission and free space.") from error

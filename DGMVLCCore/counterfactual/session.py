@@ -1,0 +1,147 @@
+"""A warm pipeline for a program that runs many jobs: weights, language encoder and the last scan stay in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore.anatomy.segment import Anatomy
+from DGMVLCCore.counterfactual.memory import ScanMemory
+from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.counterfactual.preview import Preview, preview_slice, rows_to_edit
+from DGMVLCCore.counterfactual.result import EditPlan
+from DGMVLCCore.counterfactual.run import MARGIN_MM, Proposal, Request, propose, run_counterfactual
+from DGMVLCCore.errors import Cancelled, OutputError, UsageError
+from DGMVLCCore.export.segmentation import Segment, save_segmentation
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.language.prompts import absent_prompt, present_prompt
+
+log = logging.getLogger(__name__)
+Cancel = Callable[[], bool]
+REGION_COLOUR = (0.95, 0.70, 0.20)
+
+
+def _is(kind: type, value: Any) -> bool:
+    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+
+
+def _slices(value: Any) -> tuple[int, int]:
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(_is(int, v) for v in value):
+        raise ValueError
+    return value[0], value[1]
+
+
+def _exactly(kind: type) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if not _is(kind, value):
+            raise ValueError
+        return value
+    return read
+
+
+def _path(value: Any) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError
+    return Path(value)
+
+
+_READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "Path": (_path, "a path"), "str": (_exactly(str), "text"), "int": (_exactly(int), "a whole number"), "bool": (_exactly(bool), "true or false"),
+    "tuple[int, int]": (_slices, "two whole numbers [first, last)")}
+
+
+def request_from_json(fields: Any, **defaults: Any) -> Request:
+    """A request from its fields as JSON holds them (paths as text, slices as [a, b] or null).
+
+    Raises:
+        UsageError: an unknown, missing or wrong field; the sentence names it.
+    """
+    if not isinstance(fields, dict):
+        raise UsageError("The request must be an object with the fields of a request.")
+    known = {field.name: field for field in dataclasses.fields(Request)}
+    if unknown := sorted(set(fields) - set(known)):
+        raise UsageError(f"The request has the unknown field {unknown[0]}; known are: {', '.join(known)}.")
+    values = dict(defaults)
+    for name, value in fields.items():
+        kind, _, optional = str(known[name].type).partition(" | ")
+        if value is None and optional == "None":
+            values[name] = None
+            continue
+        read, wanted = _READERS.get(kind, (lambda v: v, ""))
+        try:
+            values[name] = read(value)
+        except ValueError:
+            raise UsageError(f"The request's field {name} must be {wanted}{' or null' if optional else ''}, not {value!r:.60}.") from None
+    needed = [name for name, field in known.items() if field.default is dataclasses.MISSING and name not in values]
+    if needed:
+        raise UsageError(f"The request lacks the field {needed[0]}.")
+    return Request(**values)
+
+
+class Session:
+    """Runs requests one after another on a pipeline that stays warm; not thread-safe."""
+
+    def __init__(self) -> None:
+        self.memory = ScanMemory()
+        self._pipe: CounterfactualPipeline | None = None
+        self._weights: Path | None = None
+
+    def pipeline(self, weights: Path | None = None) -> CounterfactualPipeline:
+        """The pipeline of a weights folder (the shipped one by default), loaded when it is not the last one."""
+        if self._pipe is None or weights != self._weights:
+            self._pipe = None
+            self._pipe, self._weights = CounterfactualPipeline.from_pretrained(weights), weights
+            self.memory.forget()
+        return self._pipe
+
+    def warm_up(self) -> None:
+        """Load weights and encoder, and encode the plain sentences of every finding, before anybody waits for it."""
+        pipe = self.pipeline()
+        for term in pipe.findings:
+            pipe.encoder.encode([present_prompt(term), absent_prompt(term)])
+        pipe.encoder.encode(["", "Spiculated nodule."])
+
+    def run(self, request: Request, progress: Callable[[str, float], None] | None = None, should_cancel: Cancel | None = None,
+            on_plan: Callable[[int], None] | None = None, on_preview: Callable[[Preview], None] | None = None) -> Path:
+        """A counterfactual; returns the path of `result.json`.
+
+        Args:
+            on_plan: gets the number of slices to edit. on_preview: gets the preview; none is made without it.
+        """
+        def planned(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, plan: EditPlan) -> None:
+            if on_plan:
+                on_plan(len(rows_to_edit(volume.orientation().apply(plan.mask), request.slices)))
+            if on_preview and (shown := preview_slice(pipe, volume, anatomy, plan, slices=request.slices, seed=request.seed)):
+                on_preview(shown)
+
+        return run_counterfactual(request, progress, self.pipeline(request.weights), should_cancel=should_cancel, memory=self.memory, on_plan=planned)
+
+    def region(self, request: Request, progress: Callable[[str, float], None] | None = None, should_cancel: Cancel | None = None) -> Proposal:
+        """Propose a region and write it to `request.out` as a segmentation.
+
+        Raises:
+            OutputError: it cannot be written, or is there already and may not be replaced.
+        """
+        out = request.out
+        if not out.name.endswith(".seg.nrrd"):
+            raise UsageError(f"The region is written as a segmentation, so its name must end in .seg.nrrd, not {out.name}.")
+        if out.exists() and not request.overwrite:
+            raise OutputError(f"{out} exists already; choose another name or allow overwriting.")
+        found = propose(request, progress, self.pipeline(request.weights), should_cancel=should_cancel, memory=self.memory)
+        if should_cancel and should_cancel():
+            raise Cancelled("Cancelled; nothing was written.")
+        tags = {"DGMVLC.Finding": found.finding.term, "DGMVLC.Value": f"{found.score:.3f}", "DGMVLC.Origin": "proposed"}
+        save_segmentation([Segment(found.mask, f"{found.finding.term} (proposed)", REGION_COLOUR, tags=tags)], found.volume, out)
+        return found
+
+
+def region_facts(found: Proposal) -> dict[str, Any]:
+    """Volume, score and a sentence on a proposal."""
+    millilitre = float(found.volume.spacing[0] * found.volume.spacing[1] * found.volume.spacing[2]) / 1000
+    volume_ml = float(found.mask.sum()) * millilitre
+    return {"volume_ml": volume_ml, "score": found.score,
+            "sentence": f"Proposed for “{found.finding.term}”: {volume_ml:.1f} ml, attention up to {found.score:.2f}; "
+                        f"an edit also takes {MARGIN_MM:.0f} mm of lung around it. Check it before you press Apply."}

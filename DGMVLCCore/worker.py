@@ -1,0 +1,396 @@
+"""`dgmvlc worker`: a long-lived process that keeps the model warm and does a viewer's jobs, spoken to in JSON lines.
+
+Requests come on standard input, answers go to standard output, logs to standard error. The main thread works; one thread
+reads, so that cancelling and reports are answered at once; one gives a sign of life and ends the process when its parent has gone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from DGMVLCCore import __version__
+from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, UnsuitableInputError, UsageError, as_dgmvlc_error
+
+log = logging.getLogger(__name__)
+PROTOCOL = 1
+HEARTBEAT_S = 2.0
+PROGRESS_S = 0.1  # no more than ten reports a second
+GRACE_S, WRITING_GRACE_S = 2.0, 60.0  # how long leaving waits for a job that is asked to stop, and for one that is writing
+LONGEST_LINE, LONGEST_REPORT = 1 << 24, 200_000
+ADVICE = {
+    "UsageError": "Correct the request.", "UnreadableError": "Check the file, or export it again.",
+    "UnsuitableInputError": "Choose another finding, region or scan.", "OutputError": "Choose another folder, or free space.",
+    "DeviceError": "Take fewer slices or samples, close other programs, or choose another device.", "WeightsError": "Install dgmvlc again.",
+}
+
+
+@dataclass
+class Job:
+    """A queued or running request. settled: its last message was sent. stage: what it is doing."""
+
+    id: str
+    kind: str
+    request: Any = None
+    preview: bool = False
+    stage: str = "queued"
+    settled: bool = False
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Pace:
+    """Seconds a step of one slice takes on this machine, learned from every edit, and from it the time a job still needs."""
+
+    def __init__(self) -> None:
+        self.step_s: float | None = None
+        self.writing_s = 2.0
+        self._stage, self._since, self._steps = "", 0.0, 0
+
+    def start(self) -> None:
+        """Another job begins; how long it is, is not known yet."""
+        self._stage, self._steps = "", 0
+
+    def plan(self, steps: int) -> None:
+        """The job will take so many steps (slices × samples × steps)."""
+        self._steps = steps
+
+    def left(self, stage: str, share: float, now: float) -> float | None:
+        """Seconds until the job is done, None while nothing is known; `now` in seconds, monotonic."""
+        if stage != self._stage:
+            self._stage, self._since = stage, now
+        spent = now - self._since
+        this = spent * (1 - share) / share if share > 0.02 else None
+        if stage == "writing":
+            self.writing_s = spent if share >= 1 else self.writing_s
+            return max(self.writing_s - spent, 0.0) if share < 1 else 0.0
+        if stage == "editing":
+            if self._steps and this is not None:
+                self.step_s = spent / share / self._steps
+            return None if this is None else this + self.writing_s
+        if this is None or self.step_s is None or not self._steps:
+            return None
+        return this + self._steps * self.step_s + self.writing_s
+
+
+class Worker:
+    """The process's state: session, queue, and the one place where lines are written.
+
+    Args:
+        lines: requests. out: answers. leave: ends the process.
+    """
+
+    def __init__(self, lines: BinaryIO, out: BinaryIO, leave: Callable[[int], None] = os._exit) -> None:
+        self._lines, self._out, self._leave = lines, out, leave
+        self._writing, self._lock = threading.Lock(), threading.RLock()
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: dict[str, Job] = {}
+        self._running: Job | None = None
+        self._greeted = False
+        self._leaving = threading.Event()
+        self._began = time.monotonic()
+        self._pace, self._told = Pace(), 0.0
+        self._scratch = Path(tempfile.mkdtemp(prefix="dgmvlc-worker-"))
+        self._previews = 0
+
+    # Lines out
+
+    def send(self, what: str, **fields: Any) -> None:
+        """Write one line; a host that no longer reads ends the worker."""
+        data = json.dumps({"type": what, **fields}, default=str).encode("ascii") + b"\n"
+        try:
+            with self._writing:
+                self._out.write(data)
+                self._out.flush()
+        except (OSError, ValueError):
+            self.leave("the host no longer reads")
+
+    def _fail(self, id: str | None, error: BaseException) -> None:
+        known = as_dgmvlc_error(error)
+        if known is None:
+            self.send("error", id=id, kind="Unexpected", exit_code=1, message=f"Unexpected error ({type(error).__name__}: {str(error)[:300]}).",
+                      advice="Try again; if it repeats, report it with the log.")
+        else:
+            kind = type(known).__name__
+            self.send("error", id=id, kind=kind, exit_code=known.exit_code, message=str(known), advice=ADVICE.get(kind, ""))
+
+    def _settle(self, job: Job, kind: str | None = None, error: BaseException | None = None, **fields: Any) -> None:
+        """Send a request's last message, unless it was sent already."""
+        with self._lock:
+            if job.settled:
+                return
+            job.settled = True
+            self._jobs.pop(job.id, None)
+        if error is not None:
+            self._fail(job.id, error)
+        else:
+            self.send(str(kind), id=job.id, **fields)
+
+    # Lines in (reader thread)
+
+    def read(self) -> None:
+        """Take lines until standard input ends."""
+        while not self._leaving.is_set():
+            try:
+                line = self._lines.readline(LONGEST_LINE)
+            except (OSError, ValueError):
+                break
+            if not line:
+                break
+            if not line.endswith(b"\n") and len(line) >= LONGEST_LINE:
+                while (more := self._lines.readline(LONGEST_LINE)) and not more.endswith(b"\n"):
+                    pass
+                self._fail(None, UsageError(f"A line of more than {LONGEST_LINE} bytes was dropped."))
+            elif line.strip():
+                self._take(line)
+        self.leave("standard input ended")
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = json.loads(line.decode("utf-8"))
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            self._fail(None, UsageError("A line was no JSON object with a type; it was dropped."))
+            return
+        id = message.get("id") if isinstance(message.get("id"), str) else None
+        try:
+            self._dispatch(message["type"], id, message)
+        except DGMVLCError as error:
+            self._fail(None if id in self._jobs else id, error)
+
+    def _dispatch(self, kind: str, id: str | None, message: dict[str, Any]) -> None:
+        if kind == "shutdown":
+            self.leave("asked to")
+        elif kind == "hello":
+            if message.get("protocol") != PROTOCOL:
+                self._fail(None, UsageError(f"The viewer speaks protocol {message.get('protocol')}, this worker {PROTOCOL}; install two that belong together."))
+            self._greeted = message.get("protocol") == PROTOCOL
+            self._queue.put(Job("", "hello"))
+        elif not self._greeted:
+            raise UsageError("The first message must be the hello of this protocol.")
+        elif kind == "cancel":
+            self._cancel(id)
+        elif kind in ("report", "region", "job"):
+            self._accept(kind, id, message)
+        else:
+            raise UsageError(f"The message type {kind[:40]!r} is not known.")
+
+    def _accept(self, kind: str, id: str | None, message: dict[str, Any]) -> None:
+        if not id:
+            raise UsageError(f"A {kind} needs an id, a text.")
+        job = Job(id, kind, message.get("text") if kind == "report" else message.get("request"), message.get("preview") is True)
+        with self._lock:
+            if id in self._jobs:
+                raise UsageError(f"The id {id[:80]} belongs to a request that is still open.")
+            self._jobs[id] = job
+        self.send("accepted", id=id)
+        if kind == "report":  # quick, and wanted while a job runs
+            self._do(job)
+        else:
+            self._queue.put(job)
+
+    def _cancel(self, id: str | None) -> None:
+        with self._lock:
+            job = self._jobs.get(id or "")
+            if job is None:  # it has just ended: its last message says how
+                return
+            job.stop.set()
+            early = job.stage in ("queued", "loading")  # loading has no steps to stop at; nothing of this job will be written any more
+        if early:
+            self._settle(job, "cancelled")
+
+    # Work (main thread)
+
+    def work(self) -> None:
+        """Do queued requests in order; load the model while there are none."""
+        warm = False
+        while not self._leaving.is_set():
+            if not warm and self._greeted and self._queue.empty():
+                warm = True
+                self._warm_up()
+            job = self._queue.get()
+            if job is None:
+                break
+            if job.kind == "hello":
+                self._hello()
+                continue
+            self._running = job
+            self._do(job)
+            self._running = None
+
+    def _do(self, job: Job) -> None:
+        """One request, whatever becomes of it answered by one last message."""
+        if job.settled:
+            return
+        try:
+            {"report": self._report, "region": self._region, "job": self._counterfactual}[job.kind](job)
+        except Cancelled:
+            self._settle(job, "cancelled")
+        except Exception as error:
+            if as_dgmvlc_error(error) is None or isinstance(error, MemoryError | RuntimeError):
+                log.exception("request %s", job.id)
+            self._settle(job, error=error)
+
+    def _hello(self) -> None:
+        facts: dict[str, Any] = {"findings": [], "attributes": [], "weights": {"name": "", "sha256": ""}}
+        try:
+            facts |= weights_facts()
+        except DGMVLCError as error:
+            self._fail(None, error)
+        from DGMVLCCore.devices import available_devices
+
+        self.send("hello", protocol=PROTOCOL, version=__version__, pid=os.getpid(), devices=available_devices(), **facts)
+
+    def _warm_up(self) -> None:
+        try:
+            self._session.warm_up()
+        except DGMVLCError as error:
+            log.warning("%s", error)
+
+    @cached_property
+    def _session(self) -> Any:
+        from DGMVLCCore.counterfactual.session import Session
+
+        return Session()
+
+    def _report(self, job: Job) -> None:
+        from DGMVLCCore.language.parser import parse_report
+
+        if not isinstance(job.request, str):
+            raise UsageError("A report needs a text.")
+        if len(job.request) > LONGEST_REPORT:
+            raise UnsuitableInputError(f"The text has {len(job.request)} characters, too many for a report (at most {LONGEST_REPORT}).")
+        self._settle(job, "findings", findings=[finding.to_dict() for finding in parse_report(job.request)])
+
+    def _tell(self, job: Job) -> Callable[[str, float], None]:
+        def tell(stage: str, share: float) -> None:
+            now = time.monotonic()
+            with self._lock:
+                if job.stop.is_set() and not (stage == "writing" and share > 0):
+                    raise Cancelled("Cancelled; nothing was written.")
+                changed, job.stage = stage != job.stage, stage
+            left = self._pace.left(stage, share, now)
+            if changed or now - self._told >= PROGRESS_S or share >= 1:
+                self._told = now
+                self.send("progress", id=job.id, stage=stage, share=round(share, 4), seconds_left=None if left is None else round(left, 1))
+        return tell
+
+    def _region(self, job: Job) -> None:
+        from DGMVLCCore.counterfactual.session import region_facts, request_from_json
+
+        request = request_from_json(job.request)
+        found = self._session.region(request, self._tell(job), job.stop.is_set)
+        self._settle(job, "region", path=str(request.out), **region_facts(found))
+
+    def _counterfactual(self, job: Job) -> None:
+        from DGMVLCCore.counterfactual.session import request_from_json
+
+        request = request_from_json(job.request, scene=False)  # a viewer builds its own scene from the result
+
+        def planned(slices: int) -> None:
+            self._pace.plan(slices * request.noises * request.steps)
+
+        def shown(preview: Any) -> None:
+            if not job.stop.is_set():
+                self._show(job, preview)
+
+        self._pace.start()
+        path = self._session.run(request, self._tell(job), job.stop.is_set, planned, shown if job.preview else None)
+        self._settle(job, "result", manifest=str(path))
+
+    def _show(self, job: Job, preview: Any) -> None:
+        """Save a preview and send it; the one before it goes, because its viewer has loaded it."""
+        (self._scratch / f"preview-{self._previews}.nrrd").unlink(missing_ok=True)
+        self._previews += 1
+        path = self._scratch / f"preview-{self._previews}.nrrd"
+        try:
+            preview.save(path)
+        except OutputError as error:  # a full disc for temporary files does not end the job
+            log.warning("no preview: %s", error)
+            return
+        self.send("preview", id=job.id, path=str(path), slice=preview.index, note=preview.note)
+
+    # Life and end
+
+    def beat(self) -> None:
+        """A sign of life every two seconds; ends the process when the parent has gone."""
+        import psutil
+
+        process = psutil.Process()
+        number, parent = os.getppid(), process.parent()
+        while not self._leaving.wait(HEARTBEAT_S):
+            if os.getppid() != number or (parent is not None and not parent.is_running()):
+                self.leave("the parent process has gone")
+                return
+            running = self._running
+            self.send("heartbeat", uptime_s=round(time.monotonic() - self._began, 1), busy=running.id if running and not running.settled else None,
+                      rss_mb=round(process.memory_info().rss / 2**20, 1))
+
+    def leave(self, why: str) -> None:
+        """Stop the running job, wait a little for it, and end the process; safe from every thread and from a signal."""
+        if self._leaving.is_set():
+            return
+        self._leaving.set()
+        log.info("leaving: %s", why)
+        threading.Thread(target=self._end, daemon=True).start()
+
+    def _end(self) -> None:
+        for job in list(self._jobs.values()):
+            job.stop.set()
+        self._queue.put(None)
+        began = time.monotonic()
+        while self._running is not None:
+            patience = WRITING_GRACE_S if self._running.stage == "writing" else GRACE_S
+            if time.monotonic() - began > patience:
+                break
+            time.sleep(0.02)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._leave(0)
+
+
+def weights_facts() -> dict[str, Any]:
+    """What the shipped weights know, without loading them.
+
+    Raises:
+        WeightsError: they are missing or altered.
+    """
+    from DGMVLCCore._resources import resource
+    from DGMVLCCore.counterfactual.pipeline import WEIGHTS, check_weights
+
+    folder = resource(WEIGHTS)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return {"findings": config["findings"], "attributes": config["attributes"], "weights": {"name": folder.name, "sha256": check_weights(folder)}}
+
+
+def _own_stdout() -> BinaryIO:
+    """Standard output for protocol lines alone: what libraries print, in Python or below it, goes to standard error."""
+    sys.stdout.flush()
+    own = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return own
+
+
+def main() -> None:
+    """Run until standard input ends, the host asks, or the parent process has gone; does not return before."""
+    worker = Worker(sys.stdin.buffer, _own_stdout())
+    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: worker.leave("asked to by a signal"))
+    threading.Thread(target=worker.beat, daemon=True).start()
+    threading.Thread(target=worker.read, daemon=True).start()
+    worker.work()
+    threading.Event().wait()  # leave() ends the process
