@@ -1,5 +1,6 @@
 """DGM-VLC in 3D Slicer: counterfactual chest CT from a scan, its report and a region. The work is done by a process beside Slicer."""
 
+import sys
 from pathlib import Path
 
 import slicer
@@ -11,10 +12,14 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
-from SlicerDGMVLCLib.parameters import parametersOf
-from SlicerDGMVLCLib.sample import CATEGORY, NAME, loadSample, sampleFolder
-from SlicerDGMVLCLib.services import applicationServices
-from SlicerDGMVLCLib.widget import Panel
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER))  # before site-packages: an installed core carries this library too, perhaps an older one
+
+from SlicerDGMVLCLib.parameters import parametersOf  # noqa: E402
+from SlicerDGMVLCLib.sample import CATEGORY, NAME, loadSample, sampleFolder  # noqa: E402
+from SlicerDGMVLCLib.services import applicationServices  # noqa: E402
+from SlicerDGMVLCLib.widget import Panel  # noqa: E402
 
 NOTICE = "Research use only; not a medical device."
 
@@ -45,7 +50,7 @@ def registerSampleData():
         return
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category=CATEGORY, sampleName=NAME, uris=scan.as_uri(), fileNames=scan.name, nodeNames=NAME,
-        thumbnailFileName=str(Path(__file__).parent / "Resources" / "Icons" / "SlicerDGMVLC.png"),
+        thumbnailFileName=str(FOLDER / "Resources" / "Icons" / "SlicerDGMVLC.png"),
         customDownloader=lambda source: list(loadSample(slicer.mrmlScene)))
 
 

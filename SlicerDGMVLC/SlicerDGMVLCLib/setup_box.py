@@ -23,11 +23,11 @@ class SetupBox:
         self._ui, self._environment, self._confirm, self._changed = ui, environment, confirm, changed
         self.found: Found | None = None
         self._checks = 0
+        self._locked = False
         ui.pythonCombo.addItem("Slicer's own")
         ui.pythonCombo.addItem("another one")
         ui.pythonCombo.setCurrentIndex(OTHER if environment.chosen else OWN)
         ui.pythonPath.setCurrentPath(environment.chosen)
-        ui.pythonPath.setEnabled(bool(environment.chosen))
         ui.pythonCombo.connect("currentIndexChanged(int)", self._onKind)
         ui.pythonPath.connect("currentPathChanged(QString)", self._onPath)
         ui.checkButton.connect("clicked(bool)", lambda checked=False: self.check())
@@ -64,6 +64,12 @@ class SetupBox:
         self._environment.check(done)
         self._show()
 
+    def lock(self, locked: bool) -> None:
+        """Keep everything as it is while a run goes on."""
+        if locked != self._locked:
+            self._locked = locked
+            self._show()
+
     def close(self) -> None:
         """End what runs."""
         self._checks += 1
@@ -82,8 +88,10 @@ class SetupBox:
         self._ui.setupLabel.setText(words)
         self._ui.hintLabel.setText(words)
         self._ui.hintFrame.setVisible(bool(found and found.problem) and not busy)
-        self._ui.installButton.setEnabled(not busy)
-        self._ui.checkButton.setEnabled(not busy)
+        free = not busy and not self._locked
+        for widget in (self._ui.pythonCombo, self._ui.checkButton, self._ui.installButton):
+            widget.setEnabled(free)
+        self._ui.pythonPath.setEnabled(free and self._ui.pythonCombo.currentIndex == OTHER)
         try:
             self._ui.commandText.setPlainText("\n".join(self._environment.commands()))
         except FileNotFoundError as error:
@@ -94,7 +102,7 @@ class SetupBox:
         self._ui.setupSection.setProperty("collapsed", False)
 
     def _onKind(self, index: int) -> None:
-        self._ui.pythonPath.setEnabled(index == OTHER)
+        self._show()
         self._choose(str(self._ui.pythonPath.currentPath) if index == OTHER else "")
 
     def _onPath(self, path: str) -> None:

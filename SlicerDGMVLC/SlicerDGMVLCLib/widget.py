@@ -27,8 +27,7 @@ from .setup_box import SetupBox
 
 AUTOMATIC = "automatic"
 OUTPUT_SETTING = "DGMVLC/OutputFolder"
-BUSY_LOCKED = ("inputSelector", "sampleButton", "reportSelector", "reportEdit", "regionSelector", "parameterSelector", "pythonCombo", "installButton",
-               "checkButton")
+BUSY_LOCKED = ("inputSelector", "sampleButton", "reportSelector", "reportEdit", "regionSelector", "parameterSelector", "findingsTable")
 
 
 class Panel(VTKObservationMixin):
@@ -69,6 +68,7 @@ class Panel(VTKObservationMixin):
         ui.parameterSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onParameterNode)
         self.addObserver(self.scene, self.scene.StartCloseEvent, self._onStartClose)
         self.addObserver(self.scene, self.scene.EndCloseEvent, self._onEndClose)
+        self.addObserver(self.scene, self.scene.EndImportEvent, self._onEndImport)
         self.addObserver(self.scene, self.scene.NodeRemovedEvent, self._onNodeRemoved)
         ui.progressBar.hide()
         ui.progressLabel.hide()
@@ -147,6 +147,11 @@ class Panel(VTKObservationMixin):
         if self.entered:
             self.setParameters(self._makeParameters())
         self.refresh()
+
+    def _onEndImport(self, caller: Any = None, event: Any = None) -> None:
+        """A scene was opened, and may have brought other choices."""
+        if self.parameters:
+            self.setParameters(self._makeParameters())
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _onNodeRemoved(self, caller: Any, event: Any, node: Any) -> None:
@@ -334,8 +339,8 @@ class Panel(VTKObservationMixin):
         ui.progressLabel.setVisible(running)
         for name in BUSY_LOCKED:
             getattr(ui, name).setEnabled(not running)
+        self.setup.lock(running)
         parameters = self.parameters
-        ui.findingsTable.setEnabled(not running)
         ui.targetEdit.setEnabled(bool(parameters and parameters.question is Question.INSTEAD))
         own = bool(parameters and parameters.quality is Quality.CUSTOM)
         ui.noisesSpin.setEnabled(own)

@@ -72,6 +72,9 @@ class UiLoader(QtUiTools.QUiLoader):
         found = list(wires or [])
         if wires is not None:
             root.remove(wires)
+        for widget in root.iter("widget"):
+            for setting in widget.findall("property[@name='filters']"):  # of ctkPathLineEdit; an enumeration the loader cannot read
+                widget.remove(setting)
         buffer = QtCore.QBuffer()
         buffer.setData(ET.tostring(root))
         buffer.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from typing import Any
 
 import shiboken6
@@ -170,17 +169,8 @@ class ctkCollapsibleButton(QtWidgets.QFrame):
 class ctkPathLineEdit(QtWidgets.QWidget):
     """A path in a line."""
 
-    class Filter(enum.Flag):
-        """What may be chosen."""
-
-        Dirs = 1
-        Files = 2
-        Executable = 4
-
-    QtCore.QFlag(Filter)
     currentPathChanged = Signal(str)
     signatures = {"currentPathChanged(QString)": "currentPathChanged"}
-    filters = _kept(Filter, "filters", Filter.Files)
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
