@@ -31,7 +31,7 @@ class ReportBox(VTKObservationMixin):
         self._ui, self._ask, self._canAsk, self._changed, self._problem = ui, ask, canAsk, changed, problem
         self.parameters: Parameters | None = None
         self.findings: list[dict[str, Any]] | None = None
-        self._known: tuple[str, ...] = ()
+        self._early: list[dict[str, Any]] | None = None  # findings that came before the weights
         self._asked: str | None = None
         self._keepChoice = False
         self._node: Any = None
@@ -91,10 +91,18 @@ class ReportBox(VTKObservationMixin):
         self.refresh()
 
     def onFindings(self, findings: list[dict[str, Any]], known: tuple[str, ...]) -> None:
-        """Show what the worker read, and check the first present finding the weights know."""
+        """Show what the worker read, and check the first present finding the weights know.
+
+        Args:
+            known: terms the weights know; empty while the worker still loads them, then `onKnown` follows.
+        """
         if not self.parameters:
             return
-        self.findings, self._known = findings, known
+        self._early = None if known else findings
+        if not known:
+            self._table.fill(findings, tuple(finding["term"] for finding in findings), [])
+            return
+        self.findings = findings
         numbers = [number for number in self.parameters.findingNumbers if self._keepChoice and number <= len(findings)]
         if not numbers:
             usable = [number for number, finding in enumerate(findings, 1) if finding["term"] in known and finding["presence"] != "absent"]
@@ -103,6 +111,11 @@ class ReportBox(VTKObservationMixin):
         self.parameters.findingNumbers = numbers
         self._table.fill(findings, known, numbers)
         self._changed()
+
+    def onKnown(self, known: tuple[str, ...]) -> None:
+        """The worker has loaded its weights: judge the findings that came before."""
+        if self._early is not None:
+            self.onFindings(self._early, known)
 
     def chosen(self) -> list[tuple[int, dict[str, Any]]]:
         """(1-based number, finding) of the checked findings."""
@@ -113,7 +126,7 @@ class ReportBox(VTKObservationMixin):
     def _await(self, text: str) -> None:
         """The text is another: empty the list, and read it when the typing pauses."""
         first = self._asked is None
-        self._asked = text
+        self._asked, self._early = text, None
         self.findings = None if text.strip() else []
         self._table.fill([], (), [])
         if text.strip():

@@ -260,6 +260,7 @@ class Panel(VTKObservationMixin):
         wanted = self.parameters.device if self.parameters else ""
         combo.setCurrentIndex(ready.devices.index(wanted) + 1 if wanted in ready.devices else 0)
         combo.blockSignals(blocked)
+        self.report.onKnown(self.session.known)
         self.log(f"Worker {ready.version}, weights {ready.weights.get('name', '?')}, devices {', '.join(ready.devices)}")
         self.refresh()
 
