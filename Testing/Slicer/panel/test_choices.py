@@ -9,9 +9,9 @@ import pytest
 import slicer
 import slicer.util
 import vtk
+from SlicerDGMVLCLib import logic
 
 import SlicerDGMVLC
-from SlicerDGMVLCLib import logic
 from Testing.Slicer.substitutes.desk import REPORT, addScan
 
 

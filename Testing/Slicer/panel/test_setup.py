@@ -6,7 +6,6 @@ import zipfile
 
 import pytest
 import slicer
-
 from SlicerDGMVLCLib import environment
 from SlicerDGMVLCLib.environment import Found, findWheel, installSteps, judge, requirementName
 
@@ -104,7 +103,8 @@ def test_nothing_is_installed_without_consent(wheel, desk, scan, monkeypatch):
 
 def torchExtension(monkeypatch, installed, result="torch"):
     asked = []
-    logic = type("PyTorchUtilsLogic", (), {"torchInstalled": staticmethod(lambda: installed), "installTorch": lambda self, **how: (asked.append(how), result)[1]})
+    logic = type("PyTorchUtilsLogic", (), {"torchInstalled": staticmethod(lambda: installed),
+                                           "installTorch": lambda self, **how: (asked.append(how), result)[1]})
     monkeypatch.setitem(sys.modules, "PyTorchUtils", types.SimpleNamespace(PyTorchUtilsLogic=logic))
     return asked
 
