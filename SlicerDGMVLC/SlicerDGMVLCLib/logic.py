@@ -204,15 +204,14 @@ class Exchange:
         self._written[volume.GetID()] = (state, path)
         return path
 
-    def segment(self, segmentation: Any, segmentId: str, volume: Any) -> Path:
-        """A segment as a file on the scan's grid.
+    def segment(self, segmentation: Any, segmentId: str, volume: Any) -> tuple[Path, str]:
+        """A segment as a file on the scan's grid, and a sentence when it had to be resampled to it.
 
         Raises:
             ValueError: an empty segment or one outside the scan. OSError: it cannot be written.
         """
         path = self.path("region.seg.nrrd")
-        exportSegment(segmentation, segmentId, volume, path)
-        return path
+        return path, exportSegment(segmentation, segmentId, volume, path)
 
     def close(self) -> None:
         """Remove the folder."""

@@ -14,6 +14,7 @@ from slicer.util import VTKObservationMixin
 from .environment import Environment
 from .logic import Exchange, Job, axialPosition, checkSpace, describe, makeRequest, makeRunFolder, sliceRange
 from .parameters import Parameters, Quality, Question, parametersOf
+from .preview import PreviewLayer
 from .protocol import Preview, Ready, Region
 from .readiness import whyNot
 from .region_box import RegionBox
@@ -46,7 +47,7 @@ class Panel(VTKObservationMixin):
         self._problem = ""
         self._exchange: Exchange | None = None
         self._waiting: list[Any] = []  # runs that finished while another module was open
-        self._preview: Any = None
+        self._preview = PreviewLayer(scene)
         self.entered = False
         self.environment = Environment(services.settings, self.log, services.processFactory)
         self.session = Session(lambda listener: Runner(self.environment.command, listener, self.log, services.processFactory), self)
@@ -114,6 +115,7 @@ class Panel(VTKObservationMixin):
     def close(self) -> None:
         """Let go of everything: worker, observers, files."""
         self.session.close()
+        self._preview.remove()
         self.setup.close()
         self.report.close()
         self.region.close()
@@ -139,7 +141,8 @@ class Panel(VTKObservationMixin):
         self.session.abandon()
         self.setParameters(None)
         self.results.clear()
-        self._waiting, self._preview = [], None
+        self._waiting = []
+        self._preview.forget()
         self._dropFiles()
 
     def _onEndClose(self, caller: Any = None, event: Any = None) -> None:
@@ -231,7 +234,11 @@ class Panel(VTKObservationMixin):
         image = self._exchange.volume(parameters.inputVolume)
         if not parameters.regionNode:
             return image, None
-        return image, self._exchange.segment(parameters.regionNode, parameters.regionSegment, parameters.inputVolume)
+        mask, note = self._exchange.segment(parameters.regionNode, parameters.regionSegment, parameters.inputVolume)
+        if note:
+            self.log(note)
+            self.ui.regionLabel.setText(note)
+        return image, mask
 
     def _onPropose(self, checked: bool = False) -> None:
         if not self.parameters or self.session.running:
@@ -284,11 +291,14 @@ class Panel(VTKObservationMixin):
         self.ui.progressLabel.setText(words)
 
     def onPreview(self, preview: Preview, job: Job) -> None:
-        """One slice is there early."""
+        """One slice is there early: shown while the user is here to see it."""
+        if self.entered:
+            self._preview.show(preview.path, job.volumeId)
         self.log(f"Preview of slice {preview.slice}: {preview.note}")
 
     def onResult(self, manifest: str, job: Job) -> None:
         """A run is done: show it, now or when the module is open again."""
+        self._preview.remove()
         run = self.results.add(manifest, job.title)
         if run is None:
             return
@@ -306,6 +316,8 @@ class Panel(VTKObservationMixin):
 
     def onStateChanged(self) -> None:
         """Something began or ended."""
+        if not self.session.running:
+            self._preview.remove()
         self.refresh()
 
     def log(self, line: str) -> None:

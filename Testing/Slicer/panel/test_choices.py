@@ -364,3 +364,54 @@ def test_devices_are_those_of_the_worker(desk, scan):
 
 def test_the_notice_is_always_there(desk):
     assert desk.ui.noticeLabel.text == "Research use only; not a medical device" and desk.ui.noticeLabel.isVisibleTo(desk.widget.parent)
+
+
+def vector(name):
+    node = slicer.vtkMRMLVectorVolumeNode()
+    image = vtk.vtkImageData()
+    image.SetDimensions(20, 20, 20)
+    image.AllocateScalars(vtk.VTK_SHORT, 3)
+    node.SetAndObserveImageData(image)
+    node.SetName(name)
+    return slicer.mrmlScene.AddNode(node)
+
+
+def test_unsuitable_volumes_are_refused_with_the_reason(desk, scan):
+    desk.readReport()
+    vector("colour")
+    assert [node.GetName() for node in desk.ui.inputSelector.nodes()] == ["scan"], "colour volumes are not offered"
+    tiny = slicer.mrmlScene.AddNode(slicer.vtkMRMLScalarVolumeNode())
+    tiny.SetName("tiny")
+    slicer.util.updateVolumeFromArray(tiny, np.arange(8, dtype=np.int16).reshape(2, 2, 2))
+    desk.ui.inputSelector.setCurrentNode(tiny)
+    assert "2x2x2 voxels" in desk.reason and not desk.ui.applyButton.enabled
+    empty = slicer.mrmlScene.AddNode(slicer.vtkMRMLScalarVolumeNode())
+    empty.SetName("empty")
+    desk.ui.inputSelector.setCurrentNode(empty)
+    assert "holds no voxels" in desk.reason
+    warp = slicer.mrmlScene.AddNode(slicer.vtkMRMLBSplineTransformNode())
+    warp.SetName("warp")
+    scan.SetAndObserveTransformNodeID(warp.GetID())
+    desk.ui.inputSelector.setCurrentNode(scan)
+    assert "non-linear transform warp" in desk.reason or desk.ui.applyButton.enabled is False
+
+
+def test_a_segment_of_another_geometry_is_resampled_and_said(desk, scan, make_chest):
+    other = addScan(make_chest((12, 112, 128), (2.0, 2.5, 2.5)), "other")
+    desk.ui.inputSelector.setCurrentNode(scan)
+    desk.readReport()
+    desk.ui.drawButton.click()
+    node, segmentId, _ = desk.edited[0]
+    paint(node, segmentId, other, k=(3, 7), i=(80, 99), j=(45, 63))
+    desk.apply()
+    desk.finished()
+    assert "drawn on another grid than scan" in desk.ui.logText.toPlainText() and len(desk.panel.results.runs) == 1
+
+
+def test_a_segment_outside_the_scan_is_refused(desk, scan):
+    desk.readReport()
+    desk.ui.drawButton.click()
+    node, segmentId, _ = desk.edited[0]
+    paint(node, segmentId, scan, k=(200, 202))
+    desk.apply()
+    assert "does not reach a voxel" in desk.reason and not desk.panel.session.running

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import slicer
+import vtk
 
 from Testing.Slicer.substitutes.desk import REPORT, addScan, running
 
@@ -283,3 +284,25 @@ def test_the_scan_is_exported_again_only_when_it_changed(desk, scan):
         desk.finished()
     images = [job["request"]["image"] for job in desk.heard("job")]
     assert images[0] == images[1] != images[2]
+
+
+@pytest.mark.parametrize("end", ["result", "cancel", "crash"])
+def test_preview_covers_the_scan_and_goes_again(desk, scan, end):
+    from SlicerDGMVLCLib.layout import showColumns, showVolume
+
+    view, = showColumns(slicer.mrmlScene, ["Preview test"])
+    axial = vtk.vtkMatrix3x3()
+    axial.SetElement(0, 0, -1.0)
+    view.AddSliceOrientationPreset("Axial", axial)
+    view.SetOrientation("Axial")
+    composite = showVolume(slicer.mrmlScene, view, scan)
+    desk.behave(steps=60, step_s=0.02, die_at=50 if end == "crash" else None)
+    desk.readReport()
+    desk.apply()
+    desk.until(composite.GetForegroundVolumeID, "the preview")
+    assert "synthetic" in slicer.mrmlScene.GetNodeByID(composite.GetForegroundVolumeID()).GetName() and composite.GetForegroundOpacity() == 1
+    if end == "cancel":
+        desk.ui.applyButton.click()
+    desk.finished()
+    assert composite.GetForegroundVolumeID() is None
+    assert count("vtkMRMLScalarVolumeNode") == (6 if end == "result" else 1)
