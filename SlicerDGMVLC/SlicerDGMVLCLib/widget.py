@@ -76,7 +76,7 @@ class Panel(VTKObservationMixin):
 
     # parameters
 
-    def setParameters(self, parameters: Parameters | None) -> None:
+    def setParameters(self, parameters: Any) -> None:
         """Show and observe a set of choices; None to let go."""
         if self.parameters:
             self.parameters.disconnectGui(self._guiTag)
