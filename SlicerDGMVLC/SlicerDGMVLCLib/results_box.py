@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .scene import ResultNodes, loadResult, removeRun, saveMrb
+from .runs import ResultNodes, removeRun
+from .scene import loadResult, saveMrb
 from .services import Services
 from .tables import RunsTable
 

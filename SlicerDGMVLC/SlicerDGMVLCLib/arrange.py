@@ -1,0 +1,161 @@
+"""Which run stands in which view: two, three or N linked columns, overlays only where they belong, layers, and a preview."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import slicer
+import vtk
+
+from .layout import fitView, showColumns, showPortableRows, showVolume
+from .nodes import loadVolume, showWindow
+from .runs import ResultNodes, findRuns, removeRun
+
+TITLES = {"original": "Original", "counterfactual": "Counterfactual", "difference": "Difference"}
+ROLES = tuple(TITLES)
+BAND_OPACITY = {"low": 0.25, "medium": 0.4, "high": 0.55}
+SEGMENTS = ("attention-segments", "edit-mask")
+NOTICE = "synthetic – research use only"
+
+
+def _over(node: Any, views: Sequence[Any]) -> Any:
+    """Restrict a segmentation to some views; returns its display node."""
+    display = node.GetDisplayNode()
+    display.SetViewNodeIDs([view.GetID() for view in views])
+    display.SetVisibility(bool(views))
+    return display
+
+
+def _showBands(node: Any, views: Sequence[Any]) -> None:
+    """Graded opacity; the overlay belongs to the original, not to the synthetic scan."""
+    display, segmentation = _over(node, views), node.GetSegmentation()
+    for index in range(segmentation.GetNumberOfSegments()):
+        identifier = segmentation.GetNthSegmentID(index)
+        level = vtk.reference("")
+        segmentation.GetSegment(identifier).GetTag("DGMVLC.Level", level)
+        display.SetSegmentOpacity2DFill(identifier, BAND_OPACITY.get(str(level), 0.4))
+        display.SetSegmentOpacity2DOutline(identifier, 0.9)
+    display.SetOpacity2DFill(1.0)  # the graded opacities are meant as they are, not times Slicer's default of a half
+
+
+def _showOutline(node: Any, views: Sequence[Any]) -> None:
+    display = _over(node, views)
+    display.SetVisibility2DFill(False)
+    display.SetSliceIntersectionThickness(1)
+
+
+def _overlays(nodes: ResultNodes, bands: Sequence[Any], outline: Sequence[Any]) -> None:
+    if "attention-segments" in nodes.byRole:
+        _showBands(nodes.byRole["attention-segments"], bands)
+    if "edit-mask" in nodes.byRole:
+        _showOutline(nodes.byRole["edit-mask"], outline)
+
+
+def _hideOthers(scene: Any, shown: Sequence[ResultNodes]) -> None:
+    """Runs share their views, so the overlays of a run that is not shown must go."""
+    for run in findRuns(scene):
+        if run.folderItem not in [other.folderItem for other in shown]:
+            for role in SEGMENTS:
+                if role in run.byRole:
+                    run.byRole[role].GetDisplayNode().SetVisibility(False)
+
+
+def showRun(scene: Any, nodes: ResultNodes, roles: Sequence[str] = ROLES, portable: bool = False) -> list[list[Any]]:
+    """A run in linked columns, one a role (two or three); returns rows of slice nodes.
+
+    The heat map of the first finding waits as foreground layer of the original, its slider at 0.
+
+    Args:
+        portable: use a layout that every Slicer knows, for a scene that is saved and opened elsewhere.
+    """
+    rows = showPortableRows(scene) if portable else [showColumns(scene, [TITLES[role] for role in roles])]
+    for views in rows:
+        for view, role in zip(views, roles):
+            showVolume(scene, view, nodes.byRole[role])
+            fitView(view, nodes.byRole["original"], nodes.centre)
+    _overlays(nodes, [views[0] for views in rows], [view for views in rows for view in views])
+    _hideOthers(scene, [nodes])
+    if nodes.attention:
+        setLayer(scene, nodes, "heat", 0.0)
+    _markCorners([view.GetLayoutName() for views in rows for view in views[1:]], NOTICE)
+    return rows
+
+
+def compareRuns(scene: Any, runs: Sequence[ResultNodes]) -> list[Any]:
+    """The first run's original and every run's counterfactual, a linked column each; returns the slice nodes.
+
+    The attention is the first run's; each column carries its own run's edit mask.
+    """
+    views = showColumns(scene, [TITLES["original"], *(f"{TITLES['counterfactual']}{number}" for number in range(1, len(runs) + 1))])
+    volumes = [runs[0].byRole["original"], *(run.byRole["counterfactual"] for run in runs)]
+    for view, volume in zip(views, volumes):
+        showVolume(scene, view, volume)
+        fitView(view, volumes[0], runs[0].centre)
+    for index, run in enumerate(runs):
+        _overlays(run, views[:1] if index == 0 else [], [views[index + 1], *(views[:1] if index == 0 else [])])
+    _hideOthers(scene, runs)
+    _markCorners([view.GetLayoutName() for view in views[1:]], NOTICE)
+    return views
+
+
+def setLayer(scene: Any, nodes: ResultNodes, layer: str, opacity: float, finding: str | None = None) -> None:
+    """Lay a run's heat map over its original, or its uncertainty over its counterfactual, wherever these are shown.
+
+    Args:
+        layer: "heat" or "uncertainty". opacity: 0..1. finding: whose heat map; the first one when None.
+    """
+    base = nodes.byRole["original" if layer == "heat" else "counterfactual"]
+    chosen = finding if finding is not None else next(iter(nodes.attention), "")
+    over = nodes.attention.get(chosen) if layer == "heat" else nodes.byRole.get("uncertainty")
+    if over is None:
+        return
+    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        composite = scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
+        if composite.GetBackgroundVolumeID() == base.GetID():
+            composite.SetForegroundVolumeID(over.GetID())
+            composite.SetForegroundOpacity(opacity)
+
+
+def _markCorners(names: Sequence[str], text: str) -> None:
+    """Text in the lower right corner of views with synthetic voxels, where there is a desktop application with views."""
+    application: Any = getattr(slicer, "app", None)
+    manager: Any = application.layoutManager() if hasattr(application, "layoutManager") else None
+    if manager is None:
+        return
+    for name in names:
+        widget = manager.sliceWidget(name)
+        if widget is not None:
+            widget.sliceView().cornerAnnotation().SetText(vtk.vtkCornerAnnotation.LowerRight, text)
+
+
+def showPreview(scene: Any, original: Any, path: str | Path, note: str) -> Any:
+    """The scan beside one slice of the counterfactual to come; returns the preview's volume node for `removePreview`.
+
+    Args:
+        path: the worker's preview (NRRD, one slice, at its place in the patient). note: becomes its name.
+
+    Raises:
+        ValueError: the preview cannot be read.
+    """
+    node = loadVolume(scene, Path(path), note)
+    node.SetAttribute("DGMVLC.Preview", "1")
+    showWindow(node, -1250, 250, "vtkMRMLColorTableNodeGrey")
+    bounds = [0.0] * 6
+    node.GetRASBounds(bounds)
+    middle = ((bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, (bounds[4] + bounds[5]) / 2)
+    _hideOthers(scene, [])
+    views = showColumns(scene, [TITLES["original"], TITLES["counterfactual"]])
+    for view, volume in zip(views, (original, node)):
+        showVolume(scene, view, volume)
+        fitView(view, original, middle)
+    _markCorners([TITLES["counterfactual"]], NOTICE)
+    return node
+
+
+def removePreview(scene: Any, node: Any = None) -> None:
+    """Take a preview out of the scene, every one when None, with its display and storage nodes."""
+    found = [scene.GetNthNodeByClass(i, "vtkMRMLScalarVolumeNode") for i in range(scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"))]
+    wanted = [node] if node is not None else [n for n in found if n.GetAttribute("DGMVLC.Preview")]
+    removeRun(scene, ResultNodes("preview", {str(index): each for index, each in enumerate(wanted)}))
