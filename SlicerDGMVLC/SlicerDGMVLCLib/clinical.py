@@ -1,0 +1,76 @@
+"""Clinical data as one sentence, from the panel's fields or a row of a table; what is not given is left out, never invented."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .parameters import Parameters, Sex, Smoking
+
+MISSING = {"", "na", "n/a", "nan", "none", "null", "unknown", "not reported", "-", "?"}
+SEXES = {"f": Sex.FEMALE, "female": Sex.FEMALE, "woman": Sex.FEMALE, "m": Sex.MALE, "male": Sex.MALE, "man": Sex.MALE}
+SMOKERS = {"never": Smoking.NEVER, "no": Smoking.NEVER, "non-smoker": Smoking.NEVER, "nonsmoker": Smoking.NEVER, "never smoker": Smoking.NEVER,
+           "former": Smoking.FORMER, "ex": Smoking.FORMER, "ex-smoker": Smoking.FORMER, "former smoker": Smoking.FORMER,
+           "current": Smoking.CURRENT, "yes": Smoking.CURRENT, "smoker": Smoking.CURRENT, "current smoker": Smoking.CURRENT}
+
+
+def sentence(parameters: Parameters) -> str:
+    """The clauses that are known, e.g. “64-year-old, female, former smoker, 40 pack-years”; "" when none is."""
+    clauses = [
+        f"{parameters.age}-year-old" if parameters.age else "",
+        parameters.sex.value if parameters.sex is not Sex.UNKNOWN else "",
+        parameters.smoking.value if parameters.smoking is not Smoking.UNKNOWN else "",
+        f"{parameters.packYears} pack-years" if parameters.packYears else "",
+        " ".join(parameters.otherClinical.split()),
+    ]
+    return ", ".join(filter(None, clauses))
+
+
+def _whole(text: str, limit: int) -> int:
+    """A whole number within 0..limit; 0 for anything else."""
+    try:
+        number = round(float(text.replace(",", ".")))
+    except (ValueError, OverflowError):
+        return 0
+    return number if 0 <= number <= limit else 0
+
+
+def readRow(table: Any, row: int) -> dict[str, str]:
+    """Column name (lower case, underscores) -> text of a row.
+
+    Args:
+        table: vtkMRMLTableNode. row: 1-based.
+
+    Raises:
+        ValueError: no such row.
+    """
+    count = table.GetNumberOfRows()
+    if not 1 <= row <= count:
+        raise ValueError(f"The table “{table.GetName()}” has {count} rows, so there is no row {row}; choose 1 to {count}."
+                         if count else f"The table “{table.GetName()}” has no rows; choose another table.")
+    names = [table.GetColumnName(column) or "" for column in range(table.GetNumberOfColumns())]
+    cells = [table.GetCellText(row - 1, column).strip() for column in range(len(names))]
+    return {name.strip().lower().replace(" ", "_").replace("-", "_"): cell for name, cell in zip(names, cells)
+            if cell.lower() not in MISSING}
+
+
+def fillFromRow(parameters: Parameters, table: Any, row: int) -> list[str]:
+    """Put a table row into the fields; fields without a column are emptied, so that no two patients mix.
+
+    Returns:
+        the names of the fields that the row filled.
+
+    Raises:
+        ValueError: no such row.
+    """
+    cells = readRow(table, row)
+    smoking = cells.get("smoking", cells.get("smoking_status", ""))
+    found: dict[str, Any] = {
+        "age": _whole(cells.get("age", ""), 120),
+        "sex": SEXES.get(cells.get("sex", cells.get("gender", "")).lower(), Sex.UNKNOWN),
+        "smoking": SMOKERS.get(smoking.lower(), Smoking.UNKNOWN),
+        "packYears": _whole(cells.get("pack_years", ""), 300),
+        "otherClinical": f"diagnosis {cells['diagnosis']}" if "diagnosis" in cells else "",
+    }
+    for name, value in found.items():
+        setattr(parameters, name, value)
+    return [name for name, value in found.items() if value not in (0, "", Sex.UNKNOWN, Smoking.UNKNOWN)]

@@ -1,0 +1,140 @@
+"""The panel's results: runs of this session, shown, removed, saved."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .runs import ResultNodes, removeRun
+from .scene import loadResult, saveMrb
+from .services import Services
+from .tables import RunsTable
+
+
+@dataclass
+class Run:
+    """A finished run. nodes: None until it has been shown and after it was taken out of the scene."""
+
+    title: str
+    manifest: Path
+    madeAt: str
+    checks: str
+    nodes: ResultNodes | None = None
+
+
+def checksWords(manifest: dict[str, Any]) -> str:
+    """Quality gates in a few words."""
+    gates = manifest.get("gates", [])
+    failed = [str(gate.get("name", "?")) for gate in gates if not gate.get("passed", False)]
+    if failed:
+        return f"failed: {', '.join(failed)}"
+    return f"{len(gates)} passed" if gates else "none"
+
+
+class ResultsBox:
+    """The list of runs.
+
+    Args:
+        problem: shows (message, advice).
+    """
+
+    def __init__(self, ui: Any, scene: Any, services: Services, problem: Callable[[str, str], None]) -> None:
+        self._ui, self._scene, self._services, self._problem = ui, scene, services, problem
+        self.runs: list[Run] = []
+        self._table = RunsTable(ui.resultsTable, self.refresh)
+        ui.showButton.connect("clicked(bool)", lambda checked=False: self.show())
+        ui.removeButton.connect("clicked(bool)", lambda checked=False: self.remove())
+        ui.saveButton.connect("clicked(bool)", lambda checked=False: self.save())
+        ui.folderButton.connect("clicked(bool)", lambda checked=False: self.openFolder())
+        self.refresh()
+
+    def add(self, manifest: str, title: str) -> Run | None:
+        """Put a finished run on the list; None (and a sentence) when its manifest cannot be read."""
+        path = Path(manifest)
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            self._problem(f"The result {path} cannot be read ({error}).", "Run it again.")
+            return None
+        run = Run(title, path, f"{datetime.datetime.now():%H:%M}", checksWords(content))
+        self.runs.append(run)
+        self._fill(len(self.runs) - 1)
+        return run
+
+    def show(self, run: Run | None = None) -> None:
+        """Show a run, the chosen one by default, side by side."""
+        run = run or self.chosen()
+        if run is None:
+            return
+        self._takeOut(run)
+        try:
+            run.nodes = loadResult(self._scene, run.manifest)
+        except (OSError, ValueError) as error:
+            self._problem(str(error), "Run it again.")
+        self.refresh()
+
+    def remove(self) -> None:
+        """Take the chosen run out of scene and list; its folder stays."""
+        run = self.chosen()
+        if run is not None:
+            self._takeOut(run)
+            self.runs.remove(run)
+            self._fill(len(self.runs) - 1)
+
+    def save(self) -> None:
+        """Save the scene as one file."""
+        path = self._services.askScenePath()
+        if not path:
+            return
+        try:
+            saveMrb(self._scene, path if path.lower().endswith(".mrb") else f"{path}.mrb")
+        except OSError as error:
+            self._problem(str(error), "")
+        else:
+            self._services.statusMessage(f"Saved {path}")
+
+    def openFolder(self) -> None:
+        """Open the chosen run's folder in the system's file browser."""
+        run = self.chosen()
+        if run is None:
+            return
+        if run.manifest.parent.is_dir():
+            self._services.openFolder(run.manifest.parent)
+        else:
+            self._problem(f"The folder {run.manifest.parent} is gone.", "")
+
+    def chosen(self) -> Run | None:
+        """The run whose row is chosen."""
+        row = self._table.current()
+        return self.runs[row] if 0 <= row < len(self.runs) else None
+
+    def clear(self) -> None:
+        """The scene is gone, and the runs' nodes with it."""
+        self.runs = []
+        self._fill(-1)
+
+    def refresh(self) -> None:
+        """Show the chosen run's words and what can be done with it."""
+        run = self.chosen()
+        for button in (self._ui.showButton, self._ui.removeButton, self._ui.saveButton, self._ui.folderButton):
+            button.setEnabled(run is not None)
+        self._ui.resultText.setPlainText(self._words(run) if run else "")
+
+    def _words(self, run: Run) -> str:
+        try:
+            return (run.manifest.parent / "explanation.txt").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return f"{run.title}\n{run.manifest.parent}"
+
+    def _takeOut(self, run: Run) -> None:
+        nodes, run.nodes = run.nodes, None
+        if nodes is not None:
+            removeRun(self._scene, nodes)
+
+    def _fill(self, current: int) -> None:
+        self._table.fill([(run.title, run.madeAt, run.checks) for run in self.runs], current)
+        self.refresh()

@@ -1,0 +1,118 @@
+"""The two lists of the panel: the report's findings and the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+
+FINDING_COLUMNS = ("Finding", "Side", "Size", "Certainty", "Words of the report")
+RUN_COLUMNS = ("Run", "Made at", "Checks")
+
+
+def _prepare(table: Any, columns: tuple[str, ...]) -> None:
+    table.setColumnCount(len(columns))
+    table.setHorizontalHeaderLabels(list(columns))
+    table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
+    table.setSelectionMode(qt.QAbstractItemView.SingleSelection)
+    table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
+    table.setWordWrap(False)
+    table.setShowGrid(False)
+    table.verticalHeader().hide()
+    table.horizontalHeader().setStretchLastSection(True)
+
+
+def place(finding: dict[str, Any]) -> str:
+    """Side and zone of a finding in words; "–" when the report gives none."""
+    return " ".join(filter(None, (finding.get("side"), finding.get("zone")))) or "–"
+
+
+def size(finding: dict[str, Any]) -> str:
+    """Size of a finding with its unit; "–" when the report gives none."""
+    return f"{finding['size_mm']:g} mm" if finding.get("size_mm") else "–"
+
+
+class FindingsTable:
+    """The findings of the report, each with a check box.
+
+    Args:
+        table: QTableWidget. changed: gets the checked 1-based numbers when the user changes them.
+    """
+
+    def __init__(self, table: Any, changed: Callable[[list[int]], None]) -> None:
+        self._table, self._changed = table, changed
+        self._items: list[Any] = []  # the table does not keep Python's references
+        self._filling = False
+        _prepare(table, FINDING_COLUMNS)
+        table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
+
+    def fill(self, findings: list[dict[str, Any]], known: tuple[str, ...], checked: list[int]) -> None:
+        """Show findings. known: terms the weights know; others are grey. checked: 1-based numbers."""
+        self._filling = True
+        self._items = []
+        self._table.clearContents()
+        self._table.setRowCount(len(findings))
+        for row, finding in enumerate(findings):
+            taught = finding["term"] in known
+            cells = (finding["term"], place(finding), size(finding), finding["presence"], finding["text"])
+            for column, text in enumerate(cells):
+                item = qt.QTableWidgetItem(str(text))
+                item.setToolTip(finding["sentence"] if taught else f"The weights were not taught “{finding['term']}”. {finding['sentence']}")
+                flags = qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled if taught else qt.Qt.NoItemFlags
+                if column == 0:
+                    item.setFlags(flags | qt.Qt.ItemIsUserCheckable)
+                    item.setCheckState(qt.Qt.Checked if row + 1 in checked else qt.Qt.Unchecked)
+                else:
+                    item.setFlags(flags)
+                self._items.append(item)
+                self._table.setItem(row, column, item)
+        self._table.resizeColumnsToContents()
+        self._filling = False
+
+    def checked(self) -> list[int]:
+        """1-based numbers of the checked findings."""
+        return [row + 1 for row in range(self._table.rowCount) if self._table.item(row, 0).checkState() == qt.Qt.Checked]
+
+    def setEnabled(self, enabled: bool) -> None:
+        """Lock the list while a run goes on."""
+        self._table.setEnabled(enabled)
+
+    def _onItemChanged(self, item: Any) -> None:
+        if not self._filling and item.column() == 0:
+            self._changed(self.checked())
+
+
+class RunsTable:
+    """The runs of this session.
+
+    Args:
+        table: QTableWidget. chosen: called when the user chooses another row.
+    """
+
+    def __init__(self, table: Any, chosen: Callable[[], None]) -> None:
+        self._table = table
+        self._items: list[Any] = []
+        _prepare(table, RUN_COLUMNS)
+        table.connect("itemSelectionChanged()", chosen)
+
+    def fill(self, rows: list[tuple[str, str, str]], current: int) -> None:
+        """Show (name, time, checks) a run and choose row `current`."""
+        blocked = self._table.blockSignals(True)
+        self._items = []
+        self._table.clearContents()
+        self._table.setRowCount(len(rows))
+        for row, cells in enumerate(rows):
+            for column, text in enumerate(cells):
+                item = qt.QTableWidgetItem(text)
+                item.setToolTip(text)
+                self._items.append(item)
+                self._table.setItem(row, column, item)
+        if 0 <= current < len(rows):
+            self._table.selectRow(current)
+        self._table.resizeColumnsToContents()
+        self._table.blockSignals(blocked)
+
+    def current(self) -> int:
+        """Chosen row, −1 for none."""
+        return int(self._table.currentRow()) if self._table.rowCount else -1

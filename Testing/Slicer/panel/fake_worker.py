@@ -1,0 +1,100 @@
+"""A worker that answers the protocol without a model, for tests of the panel; `behaviour.json` beside the result says how.
+
+Usage: python fake_worker.py FOLDER, where FOLDER holds result/ (copied to every job's folder), region.seg.nrrd and behaviour.json:
+steps, step_s: length of a job; stubborn: ignores cancel; die_at: step at which it kills itself; protocol; fail: {"kind", "message", "advice"}.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from queue import Empty, Queue
+
+FOLDER = Path(sys.argv[1])
+DEFAULT = {"steps": 5, "step_s": 0.02, "stubborn": False, "die_at": None, "protocol": 1, "fail": None, "silent": False}
+lines: Queue = Queue()
+cancelled: set = set()
+
+
+def say(type: str, **fields) -> None:
+    sys.stdout.write(json.dumps({"type": type, **fields}, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def listen() -> None:
+    for line in sys.stdin:
+        message = json.loads(line)
+        with open(FOLDER / "heard.jsonl", "a", encoding="utf-8") as file:
+            file.write(line)
+        if message["type"] == "cancel":
+            cancelled.add(message["id"])
+        lines.put(message)
+    os._exit(0)
+
+
+def findings(text: str) -> list:
+    """One finding a line that reads “term;presence;side;size”."""
+    found = []
+    for line in text.splitlines():
+        term, presence, side, size = [*line.split(";"), "", "", ""][:4]
+        if term.strip() and presence:
+            found.append({"term": term, "presence": presence, "side": side or None, "zone": None, "size_mm": float(size) if size else None,
+                          "descriptors": [], "span": [0, len(term)], "text": term.upper(), "sentence": line})
+    return found
+
+
+def work(message: dict, how: dict) -> None:
+    id, request = message["id"], message["request"]
+    say("accepted", id=id)
+    for step in range(how["steps"]):
+        if id in cancelled and not how["stubborn"]:
+            say("cancelled", id=id)
+            return
+        say("progress", id=id, stage="editing", share=(step + 1) / how["steps"], seconds_left=how["step_s"] * (how["steps"] - step))
+        if step == 0 and message.get("preview"):
+            say("preview", id=id, path=str(FOLDER / "preview.nrrd"), slice=2, note="synthetic, one noise")
+        if how["die_at"] == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(how["step_s"])
+    if how["fail"]:
+        say("error", id=id, exit_code=4, **how["fail"])
+    elif message["type"] == "region":
+        shutil.copy(FOLDER / "region.seg.nrrd", request["out"])
+        say("region", id=id, path=request["out"], volume_ml=12.5, score=0.8, sentence="Where the attention is highest.")
+    else:
+        shutil.copytree(FOLDER / "result", request["out"])
+        say("result", id=id, manifest=str(Path(request["out"]) / "result.json"))
+
+
+def main() -> None:
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        how = DEFAULT | json.loads((FOLDER / "behaviour.json").read_text())
+        try:
+            message = lines.get(timeout=1.0)
+        except Empty:
+            if not how["silent"]:
+                say("heartbeat", uptime_s=1.0, busy=None, rss_mb=10.0)
+            continue
+        kind = message["type"]
+        if kind == "hello":
+            sys.stderr.write("fake worker is up\n")
+            sys.stderr.flush()
+            say("hello", protocol=how["protocol"], version="0.0.fake", pid=os.getpid(), findings=["nodule", "emphysema"], attributes=[],
+                devices=["cpu", "cuda:0"], weights={"name": "fake", "sha256": "0" * 64})
+        elif kind == "report":
+            say("findings", id=message["id"], findings=findings(message["text"]))
+        elif kind in ("job", "region"):
+            if message["id"] in cancelled:
+                say("cancelled", id=message["id"])
+            else:
+                work(message, how)
+        elif kind == "shutdown" and not how["stubborn"]:
+            sys.exit(0)
+
+
+main()

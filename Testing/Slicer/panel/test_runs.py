@@ -1,0 +1,308 @@
+"""A radiologist's way through the panel, and everything that can go wrong during a run."""
+
+import ast
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import slicer
+import vtk
+
+from Testing.Slicer.substitutes.desk import REPORT, addScan, running
+
+
+def count(kind):
+    return slicer.mrmlScene.GetNumberOfNodesByClass(kind)
+
+
+def test_from_report_to_result(desk, scan):
+    assert not desk.ui.applyButton.enabled and desk.reason == "Paste the report."
+    desk.readReport()
+    assert desk.parameters.findingNumbers == [1]
+    desk.ui.ageSpin.setValue(64)
+    desk.apply()
+    assert desk.ui.applyButton.text == "Cancel" and desk.ui.applyButton.enabled and desk.ui.progressBar.isVisibleTo(desk.widget.parent)
+    assert not desk.ui.inputSelector.enabled
+    desk.finished()
+    job = desk.heard("job")[0]
+    request = job["request"]
+    assert job["preview"] is True
+    assert (request["finding"], request["report_text"], request["clinical"], request["slices"]) == (1, REPORT, "64-year-old", None)
+    assert (request["noises"], request["steps"], request["mode"], request["seed"]) == (8, 10, "replace", 0)
+    assert "target" not in request and "mask" not in request and "device" not in request
+    assert Path(request["image"]).exists() and Path(request["out"]).parent == Path(slicer.app.temporaryPath) / "DGM-VLC"
+    assert [run.title for run in desk.panel.results.runs] == ["nodule → without it"]
+    assert count("vtkMRMLScalarVolumeNode") == 6
+    assert desk.ui.applyButton.text == "Apply" and desk.ui.applyButton.enabled and desk.reason == ""
+    assert desk.ui.progressBar.isHidden() and desk.ui.inputSelector.enabled
+    assert desk.ui.resultText.plainText
+
+
+def test_the_request_says_what_the_panel_says(desk, scan):
+    desk.readReport()
+    desk.ui.questionCombo.setCurrentIndex(1)
+    assert desk.reason == "Say what to show instead."
+    desk.ui.targetEdit.setText("  ground-glass   opacity ")
+    desk.ui.qualityCombo.setCurrentIndex(3)
+    desk.ui.noisesSpin.setValue(3)
+    desk.ui.stepsSpin.setValue(7)
+    desk.ui.seedSpin.setValue(42)
+    desk.ui.modeCombo.setCurrentIndex(1)
+    desk.ui.previewCheck.setChecked(False)
+    desk.ui.deviceCombo.setCurrentIndex(2)
+    desk.ui.outputPath.setCurrentPath(str(desk.folder / "my results ö"))
+    desk.apply()
+    desk.finished()
+    job = desk.heard("job")[0]
+    request = job["request"]
+    assert job["preview"] is False
+    assert {name: request[name] for name in ("target", "noises", "steps", "seed", "mode", "device")} == {
+        "target": "ground-glass opacity", "noises": 3, "steps": 7, "seed": 42, "mode": "shift", "device": "cuda:0"}
+    assert Path(request["out"]).parent == desk.folder / "my results ö"
+
+
+def test_requests_are_the_cores(desk, scan):
+    source = Path(__file__).resolve().parents[3] / "DGMVLCCore" / "counterfactual" / "run.py"  # read, not imported: it would import torch
+    request = next(node for node in ast.parse(source.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef) and node.name == "Request")
+    known = {node.target.id for node in request.body if isinstance(node, ast.AnnAssign)}
+    desk.readReport()
+    desk.ui.questionCombo.setCurrentIndex(1)
+    desk.ui.targetEdit.setText("emphysema")
+    desk.apply()
+    desk.finished()
+    assert set(desk.heard("job")[0]["request"]) <= known
+
+
+def test_cancel(desk, scan):
+    desk.behave(steps=1000, step_s=0.02)
+    desk.readReport()
+    desk.apply()
+    desk.until(lambda: desk.ui.progressBar.value > 0 or "editing" in desk.ui.progressLabel.text, "progress")
+    assert "nodule" in desk.ui.progressLabel.text and "left" in desk.ui.progressLabel.text
+    desk.ui.applyButton.click()
+    assert desk.ui.applyButton.text == "Cancelling …" and not desk.ui.applyButton.enabled
+    desk.finished()
+    assert desk.ui.applyButton.text == "Apply" and desk.ui.applyButton.enabled and desk.reason == ""
+    assert not desk.panel.results.runs and desk.panel.session._runner.running, "the worker lives on"
+
+
+def test_a_worker_that_does_not_obey_is_ended(desk, scan, monkeypatch):
+    from SlicerDGMVLCLib import runner
+
+    monkeypatch.setattr(runner, "CANCEL_GRACE_MS", 100)
+    monkeypatch.setattr(runner, "KILL_GRACE_MS", 200)
+    desk.behave(steps=1000, step_s=0.05, stubborn=True)
+    desk.readReport()
+    pid = desk.panel.session._runner.ready.pid
+    desk.apply()
+    desk.until(lambda: desk.heard("job"), "the job")
+    desk.ui.applyButton.click()
+    desk.finished()
+    desk.until(lambda: not running(pid), "the process's end")
+    assert desk.ui.applyButton.text == "Apply" and desk.reason == "", "the user wanted it to stop; no complaint"
+    desk.behave()
+    desk.apply()
+    desk.finished()
+    assert len(desk.panel.results.runs) == 1
+
+
+def test_several_findings_run_one_after_the_other(desk, scan):
+    desk.readReport("nodule;present;left;33\nemphysema;present;right\n")
+    table = desk.ui.findingsTable
+    table.item(1, 0).setCheckState(table.item(0, 0).checkState())
+    assert desk.parameters.findingNumbers == [1, 2]
+    desk.apply()
+    desk.finished()
+    assert [run.title for run in desk.panel.results.runs] == ["nodule → without it", "emphysema → without it"]
+    outs = [job["request"]["out"] for job in desk.heard("job")]
+    assert len(set(outs)) == 2
+
+
+def test_cancel_stops_the_waiting_runs_too(desk, scan):
+    desk.behave(steps=1000, step_s=0.02)
+    desk.readReport("nodule;present\nemphysema;present\n")
+    desk.parameters.findingNumbers = [1, 2]
+    desk.apply()
+    desk.until(lambda: len(desk.heard("job")) == 2, "two jobs")
+    desk.ui.applyButton.click()
+    desk.finished()
+    assert not desk.panel.results.runs and not list((Path(slicer.app.temporaryPath) / "DGM-VLC").glob("*/result.json"))
+
+
+def test_killed_worker_is_one_sentence_and_the_panel_goes_on(desk, scan):
+    desk.behave(steps=10, step_s=0.02, die_at=3)
+    desk.readReport()
+    desk.apply()
+    desk.finished()
+    assert desk.reason.startswith("The worker was stopped by the system") and "nothing was written" in desk.reason
+    assert desk.ui.applyButton.enabled and desk.ui.applyButton.text == "Apply"
+    desk.behave()
+    desk.apply()
+    desk.finished()
+    assert len(desk.panel.results.runs) == 1 and desk.reason == ""
+
+
+def test_a_refusal_of_the_core_is_shown_with_its_advice(desk, scan):
+    desk.behave(fail={"kind": "UnsuitableInputError", "message": "The region does not look like a nodule.", "advice": "Check the region."})
+    desk.readReport()
+    desk.apply()
+    desk.finished()
+    assert desk.reason == "The region does not look like a nodule. Check the region." and desk.ui.applyButton.enabled
+    desk.ui.seedSpin.setValue(3)
+    assert desk.reason == "", "the next choice takes the old sentence away"
+
+
+def test_scene_closed_during_a_run(desk, scan):
+    desk.behave(steps=1000, step_s=0.02)
+    desk.readReport()
+    desk.apply()
+    desk.until(lambda: desk.heard("job"), "the job")
+    slicer.mrmlScene.Clear(0)
+    assert not desk.panel.session.running and desk.parameters is not None and desk.parameters.inputVolume is None
+    assert desk.ui.applyButton.text == "Apply" and not desk.ui.applyButton.enabled
+    desk.until(lambda: desk.heard("cancel"), "the cancel")
+    assert desk.ui.reportEdit.toPlainText() == "" and not desk.panel.results.runs
+
+
+def test_scan_removed_during_a_run(desk, scan):
+    desk.behave(steps=1000, step_s=0.02)
+    desk.readReport()
+    desk.apply()
+    desk.until(lambda: desk.heard("job"), "the job")
+    slicer.mrmlScene.RemoveNode(scan)
+    assert not desk.panel.session.running
+    desk.until(lambda: "removed from the scene" in desk.reason, "the sentence")
+    desk.until(lambda: desk.heard("cancel"), "the cancel")
+
+
+def test_other_nodes_may_go_during_a_run(desk, scan, make_chest):
+    other = addScan(make_chest((6, 56, 64), (4.0, 5.0, 5.0)), "other")
+    desk.readReport()
+    desk.apply()
+    slicer.mrmlScene.RemoveNode(other)
+    assert desk.panel.session.running
+    desk.finished()
+    assert len(desk.panel.results.runs) == 1
+
+
+def test_module_left_during_a_run(desk, scan):
+    desk.readReport()
+    desk.apply()
+    desk.widget.exit()
+    desk.finished()
+    assert desk.messages == ["DGM-VLC: nodule → without it is ready."] and count("vtkMRMLScalarVolumeNode") == 1, "nothing moves while the user is elsewhere"
+    desk.widget.enter()
+    assert count("vtkMRMLScalarVolumeNode") == 6
+    desk.widget.exit()
+    desk.widget.enter()
+    assert count("vtkMRMLScalarVolumeNode") == 6, "shown once"
+
+
+def test_reload_during_a_run_leaves_no_process_and_no_observer(desk, scan, monkeypatch):
+    from SlicerDGMVLCLib import runner
+
+    monkeypatch.setattr(runner, "SHUTDOWN_GRACE_MS", 100)
+    monkeypatch.setattr(runner, "KILL_GRACE_MS", 200)
+    desk.behave(steps=1000, step_s=0.05, stubborn=True)
+    desk.readReport()
+    pid = desk.panel.session._runner.ready.pid
+    desk.apply()
+    desk.until(lambda: desk.heard("job"), "the job")
+    panel = desk.panel
+    files = Path(panel._exchange._folder.name)
+    assert files.is_dir()
+    desk.widget.cleanup()
+    assert not panel.Observations and not panel.report.Observations and not panel.region.Observations
+    assert not files.exists(), "the exported scan does not stay behind"
+    desk.until(lambda: not running(pid), "the process's end")
+    scan.Modified()
+    slicer.mrmlScene.Clear(0)
+
+
+def test_worker_that_cannot_start(desk, scan):
+    desk.readReport()
+    desk.panel.session.restart()
+    desk.panel.environment.chosen = "/nowhere/python"
+    desk.ui.applyButton.click()
+    desk.until(lambda: "could not be started" in desk.reason, "the sentence")
+    assert not desk.panel.session.running and desk.ui.applyButton.text == "Apply"
+
+
+def test_worker_of_another_protocol(desk, scan):
+    desk.behave(protocol=99)
+    desk.ui.reportEdit.setPlainText(REPORT)
+    desk.until(lambda: "protocol 99" in desk.reason, "the sentence")
+    assert not desk.ui.applyButton.enabled or desk.panel.report.findings is None
+
+
+def test_silent_worker_is_noticed(desk, scan, monkeypatch):
+    from SlicerDGMVLCLib import protocol, runner
+
+    monkeypatch.setattr(protocol, "SILENCE_S", 0.5)
+    desk.readReport()
+    desk.behave(steps=1, step_s=30, silent=True)
+    pid = desk.panel.session._runner.ready.pid
+    desk.panel.session._runner._timer.setInterval(100)
+    os.kill(pid, signal.SIGSTOP)
+    desk.apply()
+    monkeypatch.setattr(runner, "KILL_GRACE_MS", 100)
+    desk.finished()
+    assert "has not answered" in desk.reason and desk.ui.applyButton.text == "Apply"
+    desk.until(lambda: not running(pid), "the process's end")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_results_that_cannot_be_written(desk, scan):
+    blocked = desk.folder / "a file"
+    blocked.write_text("")
+    desk.ui.outputPath.setCurrentPath(str(blocked / "results"))
+    desk.readReport()
+    desk.apply()
+    assert "cannot be written" in desk.reason and "Advanced" in desk.reason and not desk.panel.session.running
+
+
+def test_full_disk(desk, scan, monkeypatch):
+    import shutil
+    from types import SimpleNamespace
+
+    desk.readReport()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    desk.apply()
+    assert "MB free" in desk.reason and not desk.panel.session.running and not desk.heard("job")
+
+
+def test_the_scan_is_exported_again_only_when_it_changed(desk, scan):
+    import slicer.util
+
+    desk.readReport()
+    for change in (False, False, True):
+        if change:
+            slicer.util.arrayFromVolume(scan)[0, 0, 0] = 7
+            slicer.util.arrayFromVolumeModified(scan)
+        desk.apply()
+        desk.finished()
+    images = [job["request"]["image"] for job in desk.heard("job")]
+    assert images[0] == images[1] != images[2]
+
+
+@pytest.mark.parametrize("end", ["result", "cancel", "crash"])
+def test_preview_covers_the_scan_and_goes_again(desk, scan, end):
+    from SlicerDGMVLCLib.layout import showColumns, showVolume
+
+    view, = showColumns(slicer.mrmlScene, ["Preview test"])
+    axial = vtk.vtkMatrix3x3()
+    axial.SetElement(0, 0, -1.0)
+    view.AddSliceOrientationPreset("Axial", axial)
+    view.SetOrientation("Axial")
+    composite = showVolume(slicer.mrmlScene, view, scan)
+    desk.behave(steps=60, step_s=0.02, die_at=50 if end == "crash" else None)
+    desk.readReport()
+    desk.apply()
+    desk.until(composite.GetForegroundVolumeID, "the preview")
+    assert "synthetic" in slicer.mrmlScene.GetNodeByID(composite.GetForegroundVolumeID()).GetName() and composite.GetForegroundOpacity() == 1
+    if end == "cancel":
+        desk.ui.applyButton.click()
+    desk.finished()
+    assert composite.GetForegroundVolumeID() is None
+    assert count("vtkMRMLScalarVolumeNode") == (6 if end == "result" else 1)
