@@ -29,6 +29,13 @@ def shoot(tab: Tab, name: str) -> None:
     print(f"viewer-{name}.jpg", (OUT / f"viewer-{name}.jpg").stat().st_size // 1000, "kB")
 
 
+def change(tab: Tab, overlay: str, view: int) -> None:
+    """Turn an overlay's switch and wait until its view shows it."""
+    before = tab.settled(view)
+    tab.page.click(f".switch-{overlay} input")
+    tab.until(lambda: (abs(tab.pixels(view) - before).max(2) > 20).sum() > 50)
+
+
 def main() -> None:
     served = Served()
     try:
@@ -50,9 +57,9 @@ def main() -> None:
             tab.page.mouse.move(box["x"] + 0.61 * box["width"], box["y"] + 0.62 * box["height"])
             tab.until(lambda: "HU" in tab.page.inner_text(".readout"))
             shoot(tab, "compare")
-            tab.page.click(".switch-attention input")
-            tab.page.click(".switch-heat input")
-            tab.page.click(".switch-uncertainty input")
+            change(tab, "attention", 0)
+            change(tab, "heat", 0)
+            change(tab, "uncertainty", 1)
             shoot(tab, "overlays")
             browser.close()
     finally:
