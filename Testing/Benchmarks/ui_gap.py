@@ -41,10 +41,10 @@ def measure(application, quality: int) -> dict[str, float]:
     import qt
     import slicer
     from PySide6 import QtCore
-
-    import SlicerDGMVLC
     from SlicerDGMVLCLib import environment
     from SlicerDGMVLCLib.protocol import workerCommand
+
+    import SlicerDGMVLC
 
     environment.workerCommand = lambda python: workerCommand(python, source=ROOT)  # this checkout, whatever is installed
     parent = slicer.qMRMLWidget()
