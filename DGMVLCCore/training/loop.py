@@ -106,7 +106,8 @@ class Trainer:
         temporary = self.checkpoint.with_suffix(".new")
         torch.save(state, temporary)
         temporary.replace(self.checkpoint)
-        averaged = type(model).from_config(model.config)
+        # Without the private entries: one of them is the folder that the run began from.
+        averaged = type(model).from_config({name: value for name, value in model.config.items() if not name.startswith("_")})
         averaged.load_state_dict(self.average.values)
         averaged.half().save_pretrained(self.out / "weights")
         write_record(self.out / "weights", self.recipe, steps=self.step, seconds=self.spent, device=self.accelerator.device.type)
