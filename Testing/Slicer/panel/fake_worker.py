@@ -1,7 +1,7 @@
 """A worker that answers the protocol without a model, for tests of the panel; `behaviour.json` beside the result says how.
 
 Usage: python fake_worker.py FOLDER, where FOLDER holds result/ (copied to every job's folder), region.seg.nrrd and behaviour.json:
-steps, step_s: length of a job; stubborn: ignores cancel; die_at: step at which it kills itself; protocol; fail: {"kind", "message", "advice"}.
+steps, step_s: length of a job; stubborn: ignores cancel and terminate; die_at: step at which it kills itself; protocol; fail: {"kind", "message", "advice"}.
 """
 
 import json
@@ -71,6 +71,8 @@ def work(message: dict, how: dict) -> None:
 
 
 def main() -> None:
+    if json.loads((FOLDER / "behaviour.json").read_text()).get("stubborn"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=listen, daemon=True).start()
     while True:
         how = DEFAULT | json.loads((FOLDER / "behaviour.json").read_text())

@@ -154,11 +154,15 @@ def test_a_refusal_of_the_core_is_shown_with_its_advice(desk, scan):
 
 
 def test_scene_closed_during_a_run(desk, scan):
-    desk.behave(steps=1000, step_s=0.02)
     desk.readReport()
     desk.apply()
-    desk.until(lambda: desk.heard("job"), "the job")
+    desk.finished()
+    desk.behave(steps=1000, step_s=0.02)
+    desk.apply()
+    desk.until(lambda: len(desk.heard("job")) == 2, "the job")
+    files = Path(desk.panel._exchange._folder.name)
     slicer.mrmlScene.Clear(0)
+    assert not files.exists() and desk.ui.resultsTable.rowCount == 0
     assert not desk.panel.session.running and desk.parameters is not None and desk.parameters.inputVolume is None
     assert desk.ui.applyButton.text == "Apply" and not desk.ui.applyButton.enabled
     desk.until(lambda: desk.heard("cancel"), "the cancel")
@@ -306,3 +310,12 @@ def test_preview_covers_the_scan_and_goes_again(desk, scan, end):
     desk.finished()
     assert composite.GetForegroundVolumeID() is None
     assert count("vtkMRMLScalarVolumeNode") == (6 if end == "result" else 1)
+
+
+def test_answers_to_earlier_questions_are_ignored(desk, scan):
+    from SlicerDGMVLCLib.protocol import Findings, Result
+
+    desk.readReport("nodule;present")
+    desk.panel.session.handle(Findings("report-99", []))
+    desk.panel.session.handle(Result("job-99", "/nowhere/result.json"))
+    assert len(desk.panel.report.findings) == 1 and not desk.panel.results.runs and desk.reason == ""
