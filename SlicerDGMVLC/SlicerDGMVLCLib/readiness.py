@@ -7,11 +7,15 @@ from typing import Any
 from .exchange import checkVolume
 from .logic import reportText, segmentCorners
 from .parameters import Parameters, Question
+from .runs import ROLE
 
 
 def _volumeReason(parameters: Parameters) -> str:
     if not parameters.inputVolume:
         return "Choose a scan, or load the sample."
+    role = parameters.inputVolume.GetAttribute(ROLE)
+    if role and role != "original":
+        return f"“{parameters.inputVolume.GetName()}” is a result of an earlier run, not a scan; choose the original."
     good, reason = checkVolume(parameters.inputVolume)
     return "" if good else reason
 

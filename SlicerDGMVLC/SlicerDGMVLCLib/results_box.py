@@ -9,18 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .runs import ResultNodes, removeRun
+from .arrange import showRun
+from .runs import ResultNodes, findRuns, removeRun, runTitle
 from .scene import loadResult, saveMrb
 from .services import Services
 from .tables import RunsTable
 
+SHOWN = ("original", "counterfactual", "difference")
+
 
 @dataclass
 class Run:
-    """A finished run. nodes: None until it has been shown and after it was taken out of the scene."""
+    """A finished run. nodes: None until it has been shown and after it was taken out of the scene. manifest: None for one that came with a scene file."""
 
     title: str
-    manifest: Path
+    manifest: Path | None
     madeAt: str
     checks: str
     nodes: ResultNodes | None = None
@@ -65,10 +68,21 @@ class ResultsBox:
         self._fill(len(self.runs) - 1)
         return run
 
+    def adopt(self) -> None:
+        """Put the runs that a scene file brought on the list."""
+        known = {run.nodes.runId for run in self.runs if run.nodes is not None}
+        self.runs += [Run(runTitle(self._scene, nodes), None, "saved", "", nodes) for nodes in findRuns(self._scene)
+                      if nodes.runId not in known and set(SHOWN) <= set(nodes.byRole)]
+        self._fill(len(self.runs) - 1)
+
     def show(self, run: Run | None = None) -> None:
         """Show a run, the chosen one by default, side by side."""
         run = run or self.chosen()
         if run is None:
+            return
+        if run.manifest is None:
+            if run.nodes is not None:
+                showRun(self._scene, run.nodes)
             return
         self._takeOut(run)
         try:
@@ -100,7 +114,7 @@ class ResultsBox:
     def openFolder(self) -> None:
         """Open the chosen run's folder in the system's file browser."""
         run = self.chosen()
-        if run is None:
+        if run is None or run.manifest is None:
             return
         if run.manifest.parent.is_dir():
             self._services.openFolder(run.manifest.parent)
@@ -122,9 +136,12 @@ class ResultsBox:
         run = self.chosen()
         for button in (self._ui.showButton, self._ui.removeButton, self._ui.saveButton, self._ui.folderButton):
             button.setEnabled(run is not None)
+        self._ui.folderButton.setEnabled(run is not None and run.manifest is not None)
         self._ui.resultText.setPlainText(self._words(run) if run else "")
 
     def _words(self, run: Run) -> str:
+        if run.manifest is None:
+            return f"{run.title}\nThis run came with the scene file; its folder is not known."
         try:
             return (run.manifest.parent / "explanation.txt").read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):

@@ -68,6 +68,12 @@ def findRuns(scene: Any) -> list[ResultNodes]:
     return runs
 
 
+def runTitle(scene: Any, nodes: ResultNodes) -> str:
+    """Name of a run's folder."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    return str(hierarchy.GetItemName(nodes.folderItem)) if nodes.folderItem else nodes.runId
+
+
 def _removeNode(scene: Any, node: Any) -> None:
     """A node with its display and storage nodes; one that is no longer in the scene is left alone."""
     if not scene.IsNodePresent(node):

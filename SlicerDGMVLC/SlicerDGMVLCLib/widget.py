@@ -155,6 +155,7 @@ class Panel(VTKObservationMixin):
         """A scene was opened, and may have brought other choices."""
         if self.parameters:
             self.setParameters(self._makeParameters())
+        qt.QTimer.singleShot(0, self.results.adopt)  # after the subject hierarchy has put its items in order
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _onNodeRemoved(self, caller: Any, event: Any, node: Any) -> None:

@@ -319,3 +319,24 @@ def test_answers_to_earlier_questions_are_ignored(desk, scan):
     desk.panel.session.handle(Findings("report-99", []))
     desk.panel.session.handle(Result("job-99", "/nowhere/result.json"))
     assert len(desk.panel.report.findings) == 1 and not desk.panel.results.runs and desk.reason == ""
+
+
+def test_runs_of_a_scene_file_come_back_and_no_result_is_a_scan(desk, scan):
+    desk.readReport()
+    desk.apply()
+    desk.finished()
+    made = next(node for node in desk.panel.results.runs[0].nodes.all if node.GetAttribute("DGMVLC.Role") == "counterfactual")
+    desk.ui.inputSelector.setCurrentNode(made)
+    assert "is a result of an earlier run" in desk.reason and not desk.ui.applyButton.enabled
+    desk.scenePath = str(desk.folder / "saved ö.mrb")
+    desk.ui.saveButton.click()
+    slicer.mrmlScene.Clear(0)
+    assert desk.panel.results.runs == []
+    assert slicer.mrmlScene.ReadFromMRB(desk.scenePath, True, slicer.vtkMRMLMessageCollection())
+    desk.until(lambda: desk.panel.results.runs, "the scene's run in the list")
+    (run,) = desk.panel.results.runs
+    assert run.manifest is None and "nodule" in run.title.lower()
+    desk.ui.showButton.click()
+    assert slicer.mrmlScene.GetSingletonNode("Counterfactual", "vtkMRMLSliceNode") and not desk.ui.folderButton.enabled
+    desk.ui.removeButton.click()
+    assert desk.panel.results.runs == [] and not [n for n in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if n.GetAttribute("DGMVLC.Run")]
