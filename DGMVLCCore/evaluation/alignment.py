@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 from DGMVLCCore.evaluation.known_truth import Case, make_case
 from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
+from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.units import to_units
 from DGMVLCCore.simulation.insert import KINDS, Lesion
 from DGMVLCCore.simulation.phrases import SIZED, TERMS, Phrase, say
@@ -62,18 +64,43 @@ def see_cases(pipe: AlignmentPipeline, found: list[Case]) -> list[Seen]:
     return seen
 
 
+def _nodule_look(maker: ExampleMaker, index: int, device: torch.device) -> tuple[Look, np.ndarray, np.ndarray, Lesion]:
+    """A real nodule's look (one slice), its mask and the lungs (3,48,48), and what its readers said."""
+    hu, nodule, lungs, labels, lesion = maker.nodule(index)
+    anatomy = np.stack([labels[1] > 0, labels[1] == 2, labels[1] == 3, labels[1] == 4]).astype(np.float32)
+    look = Look(torch.from_numpy(to_units(hu))[None], torch.from_numpy(anatomy)[None], torch.tensor([[1.0, 2.0]]), torch.tensor([UNKNOWN_PLACE]))
+    return look.to(device), nodule, lungs, lesion
+
+
 @torch.no_grad()
 def see_nodules(pipe: AlignmentPipeline, shards: Path, seed: int = 0) -> list[Seen]:
     """Every real nodule of the shards under a ragged mask around it."""
     maker, seen = ExampleMaker(shards, 0.0), []
     for index in range(len(maker.nodules["hu"])):
-        hu, nodule, lungs, labels, lesion = maker.nodule(index)
+        look, nodule, lungs, lesion = _nodule_look(maker, index, pipe.device)
         mask = random_edit_mask(nodule, lungs, (2.0, 1.0, 1.0), np.random.default_rng([seed, index]))[1]
-        anatomy = np.stack([labels[1] > 0, labels[1] == 2, labels[1] == 3, labels[1] == 4]).astype(np.float32)
-        look = Look(torch.from_numpy(to_units(hu))[None], torch.from_numpy(anatomy)[None], torch.tensor([[1.0, 2.0]]), torch.tensor([UNKNOWN_PLACE]))
-        _, vector = pipe.model(look.to(pipe.device), torch.from_numpy(mask.astype(np.float32))[None, None].to(pipe.device))
+        _, vector = pipe.model(look, torch.from_numpy(mask.astype(np.float32))[None, None].to(pipe.device))
         seen.append(Seen(vector[0], str(maker.nodules["patient"][index]), lesion))
     return seen
+
+
+@torch.no_grad()
+def point_nodules(pipe: AlignmentPipeline, shards: Path) -> dict[str, Any]:
+    """In 48 mm squares around real nodules: does the map of the nodule's plain sentence peak in it, and its IoU at half the peak."""
+    maker = ExampleMaker(shards, 0.0)
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in ("pointing", "iou", "pointing, random")}
+    for index in range(len(maker.nodules["hu"])):
+        look, nodule, lungs, lesion = _nodule_look(maker, index, pipe.device)
+        cells, _ = pipe.model(look, look.anatomy[:, :1])
+        asked, _ = pipe.text([present_prompt(lesion.term)])
+        heat = pipe.model.logit(torch.einsum("bchw,kc->bkhw", cells, asked), 0).sigmoid()[0, 0].cpu().numpy()
+        fine = ndimage.zoom(heat, PATCH, order=1, mode="nearest", grid_mode=True) * lungs[1]
+        hot, patient = fine >= 0.5 * fine.max(), str(maker.nodules["patient"][index])
+        values = (bool(nodule[1].ravel()[fine.argmax()]), (hot & nodule[1]).sum() / (hot | nodule[1]).sum(), nodule[1].sum() / max(lungs[1].sum(), 1))
+        for name, value in zip(found, values):
+            found[name].setdefault(patient, []).append(float(value))
+    return {name: {"value": round(float(np.mean([v for g in groups.values() for v in g])), 3), "n": sum(map(len, groups.values())),
+                   "ci95": [round(v, 3) for v in bootstrap_interval(groups)]} for name, groups in found.items()}
 
 
 def describe(lesion: Lesion, family: str | None, rng: np.random.Generator) -> Phrase:

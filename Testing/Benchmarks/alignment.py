@@ -35,7 +35,7 @@ def main() -> None:
         started = time.monotonic()
         seen = alignment.see_cases(pipe, found)
         regions_a_second = 2 * len(found) / (time.monotonic() - started)
-        nodules = alignment.see_nodules(pipe, shards)
+        nodules, pointed = alignment.see_nodules(pipe, shards), alignment.point_nodules(pipe, shards)
     taught = [one for one in seen if one.lesion is None or one.lesion.kind != HELD_OUT_KIND]
     strange = [one for one in seen if one.lesion is None or one.lesion.kind == HELD_OUT_KIND]
     everything = seen + nodules
@@ -49,6 +49,7 @@ def main() -> None:
         "zero-shot AUROC, kind never taught": alignment.zero_shot(pipe, strange)["nodule"],
         "zero-shot AUROC, real nodules": alignment.nodule_probes(pipe, nodules),
         "negation": alignment.negation(pipe, seen), "negation, real nodules": alignment.negation(pipe, nodules),
+        "real nodules in 48 mm squares": pointed,
         "proposals": {name: alignment.summary(alignment.proposals(pipe, found, placed))
                       for name, placed in (("no place", False), ("side and size", True))},
     }
