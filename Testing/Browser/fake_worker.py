@@ -18,7 +18,7 @@ from pathlib import Path
 LOCK = threading.Lock()
 
 
-def say(kind, **fields):
+def say(kind, /, **fields):
     with LOCK:
         sys.stdout.write(json.dumps({"type": kind, **fields}) + "\n")
         sys.stdout.flush()
@@ -49,6 +49,7 @@ def job(message, source, seconds, die, cancelled, busy):
 
 def main():
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from DGMVLCCore.errors import DGMVLCError
     from DGMVLCCore.language.parser import parse_report
 
     source = Path(sys.argv[1])
@@ -67,7 +68,10 @@ def main():
         else:
             say("accepted", id=message["id"])
         if kind == "report":
-            say("findings", id=message["id"], findings=[finding.to_dict() for finding in parse_report(message["text"])])
+            try:
+                say("findings", id=message["id"], findings=[finding.to_dict() for finding in parse_report(message["text"])])
+            except DGMVLCError as error:
+                say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
         elif kind == "job":
             threading.Thread(target=job, args=(message, source, seconds, "--die" in sys.argv, cancelled, busy), daemon=True).start()
 
