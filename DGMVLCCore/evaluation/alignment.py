@@ -174,19 +174,20 @@ def nodule_probes(pipe: AlignmentPipeline, seen: list[Seen]) -> dict[str, Any]:
             for name, values in (("solid", solid), ("spiculated", spiked), ("large", large))}
 
 
-def proposals(pipe: AlignmentPipeline, found: list[Case], placed: bool) -> list[dict[str, Any]]:
-    """Of each case: does the first (or one of three) proposals touch the lesion's half, its IoU, and the map's peak."""
-    rows = []
+def proposals(pipe: AlignmentPipeline, found: list[Case]) -> dict[str, list[dict[str, Any]]]:
+    """Of each case, without and with its side and size in the words: does the first (or one of three) proposals lie on the lesion, its IoU, the map's peak."""
+    rows: dict[str, list[dict[str, Any]]] = {"no place": [], "side and size": []}
     for case in found:
-        lesion, side = case.lesion, case.lesion.side if placed else None
-        said = Finding(lesion.term, "present", side, None, lesion.size_mm if placed and lesion.term in SIZED else None, (), (0, 0), "", "")
-        truth = lesion.mask & case.anatomy.lungs
+        lesion, truth = case.lesion, case.lesion.mask & case.anatomy.lungs
         heat = heat_maps(pipe, case.scan, case.anatomy, [present_prompt(lesion.term)])[0]
-        regions = find(pipe, case.scan, case.anatomy, said, heat=heat, most=3)
-        ious = [float((p.mask & truth).sum() / (p.mask | truth).sum()) for p in regions] or [0.0]
-        inside = [bool((p.mask & truth).sum() > 0.5 * min(p.mask.sum(), truth.sum())) for p in regions] or [False]
-        rows.append({"patient": case.patient, "kind": lesion.kind, "size_mm": round(lesion.size_mm, 1), "hit1": inside[0], "hit3": any(inside),
-                     "iou1": ious[0], "pointing": bool(truth.ravel()[heat.argmax()]), "regions": len(regions)})
+        for name, part in rows.items():
+            side, size = (lesion.side, lesion.size_mm if lesion.term in SIZED else None) if name != "no place" else (None, None)
+            said = Finding(lesion.term, "present", side, None, size, (), (0, 0), "", "")
+            regions = find(pipe, case.scan, case.anatomy, said, heat=heat, most=3)
+            ious = [float((p.mask & truth).sum() / (p.mask | truth).sum()) for p in regions] or [0.0]
+            inside = [bool((p.mask & truth).sum() > 0.5 * min(p.mask.sum(), truth.sum())) for p in regions] or [False]
+            part.append({"patient": case.patient, "kind": lesion.kind, "size_mm": round(lesion.size_mm, 1), "hit1": inside[0], "hit3": any(inside),
+                         "iou1": ious[0], "pointing": bool(truth.ravel()[heat.argmax()]), "regions": len(regions)})
     return rows
 
 

@@ -95,5 +95,6 @@ def cut_region(scan: Volume, anatomy: Anatomy, mask: np.ndarray, rows: tuple[int
     if not native:
         hu = resize_in_plane(hu, (height, width), order=1)
         labels = resize_in_plane(labels, (height, width), order=0)
-        inside = resize_in_plane(inside.astype(np.float32), (height, width), order=1) > 0.25
+        share = resize_in_plane(inside.astype(np.float32), (height, width), order=1)
+        inside = share > min(0.25, 0.5 * float(share.max()))  # a region finer than the working grid must not vanish
     return Region(hu.astype(np.float32), inside, labels.astype(np.uint8), (dz, working, working), rows, box, bool(native))

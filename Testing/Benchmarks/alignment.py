@@ -50,8 +50,7 @@ def main() -> None:
         "zero-shot AUROC, real nodules": alignment.nodule_probes(pipe, nodules),
         "negation": alignment.negation(pipe, seen), "negation, real nodules": alignment.negation(pipe, nodules),
         "real nodules in 48 mm squares": pointed,
-        "proposals": {name: alignment.summary(alignment.proposals(pipe, found, placed))
-                      for name, placed in (("no place", False), ("side and size", True))},
+        "proposals": {name: alignment.summary(rows) for name, rows in alignment.proposals(pipe, found).items()},
     }
     args.out.write_text(json.dumps(answer, indent=1))
     sys.stdout.write(json.dumps(answer, indent=1) + "\n")

@@ -48,6 +48,13 @@ def test_an_unchanged_region_has_no_direction(look, sample):
     assert float(vector.norm()) == pytest.approx(1, abs=1e-4)
 
 
+def test_a_region_of_one_voxel_still_counts(look, sample):
+    volume, anatomy, nodule = sample
+    dot = np.zeros_like(nodule)
+    dot[tuple(np.argwhere(nodule).mean(0).astype(int))] = True
+    assert np.isfinite(look.agreement(volume, anatomy, dot, ["Nodule."])[0])
+
+
 def test_refusals(look, sample, tmp_path):
     volume, anatomy, nodule = sample
     with pytest.raises(UnsuitableInputError, match="never taught “pneumothorax”; it knows: nodule"):
