@@ -368,7 +368,8 @@ def weights_facts() -> dict[str, Any]:
         WeightsError: they are missing or altered.
     """
     from DGMVLCCore._resources import resource
-    from DGMVLCCore.counterfactual.pipeline import WEIGHTS, check_weights
+    from DGMVLCCore.counterfactual.pipeline import WEIGHTS
+    from DGMVLCCore.models.checks import check_weights
 
     folder = resource(WEIGHTS)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))

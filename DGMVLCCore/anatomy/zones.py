@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -34,12 +35,23 @@ def zone_edges(lungs: np.ndarray) -> tuple[float, float]:
     return float(rows[0] + third), float(rows[0] + 2 * third)
 
 
+def thirds_in_view(edges: tuple[float, float], step_mm: float) -> bool:
+    """True when enough lung is in view for its thirds to mean something; edges from `zone_edges`, step between slices."""
+    return 3 * (edges[1] - edges[0]) * step_mm >= MIN_THIRDS_MM
+
+
+def height(edges: tuple[float, float], z: Any) -> Any:
+    """Place of a slice (or of an array of slices) along the lungs, 0 = base, 1 = apex, from the borders of their thirds."""
+    low, high = edges
+    return np.clip((z - 2 * low + high) / (3 * (high - low) + 1e-6), 0, 1)
+
+
 def zone_region(anatomy: Anatomy, volume: Volume, side: str | None, zone: str | None) -> np.ndarray:
     """A lung's upper, middle or lower third, bool (D,H,W) on the scan's own grid; the whole lung where too little is in view for thirds."""
     scan, turn = volume.canonical()
     mask = turn.apply(lung_region(anatomy, side)).copy()
     low, high = zone_edges(turn.apply(anatomy.lungs))
-    if zone in ZONES and 3 * (high - low) * scan.spacing[0] >= MIN_THIRDS_MM:
+    if zone in ZONES and thirds_in_view((low, high), scan.spacing[0]):
         index = np.arange(len(mask))
         keep = {"lower": index < low, "middle": (index >= low) & (index < high), "upper": index >= high}[zone]
         mask[~keep] = False
@@ -56,7 +68,7 @@ def locate(mask: np.ndarray, anatomy: Anatomy, volume: Volume) -> Location:
     low, high = zone_edges(np.isin(labels, (2, 3)))
     middle = float(where[:, 0].mean())
     zone: str | None = "lower" if middle < low else "middle" if middle < high else "upper"
-    if 3 * (high - low) * scan.spacing[0] < MIN_THIRDS_MM:
+    if not thirds_in_view((low, high), scan.spacing[0]):
         zone = None
     centre = (scan.affine @ np.append(where.mean(0)[::-1], 1.0))[:3]
     areas = [np.ptp(where[where[:, 0] == z][:, 1:] * scan.spacing[1:], axis=0) for z in np.unique(where[:, 0])]

@@ -36,6 +36,7 @@ class ScanMemory:
     """Volume, anatomy and attention maps of the last scan, found again by what its file holds, not by its name."""
 
     def __init__(self) -> None:
+        self.facts: dict[str, str] = {}  # name and hash of the scan last asked for
         self._key: Hashable = None
         self._volume: Volume | None = None
         self._anatomy: tuple[Hashable, Anatomy] | None = None
@@ -50,7 +51,8 @@ class ScanMemory:
         """The scan, read when it is not the last one."""
         if not path.exists():
             return load_volume(path, modality)  # which says what is wrong
-        key = (file_facts(path)["sha256"], path.is_dir(), path.suffix, modality)
+        self.facts = file_facts(path)
+        key = (self.facts["sha256"], path.is_dir(), path.suffix, modality)
         if key != self._key or self._volume is None:
             self.forget()
             self._volume, self._key = load_volume(path, modality), key

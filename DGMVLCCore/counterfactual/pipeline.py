@@ -16,10 +16,10 @@ from DGMVLCCore.counterfactual import sampler
 from DGMVLCCore.counterfactual.compose import compose, feather, residual
 from DGMVLCCore.counterfactual.noise import slice_correlation, volume_noise
 from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
-from DGMVLCCore.errors import Cancelled, DeviceError, UnsuitableInputError, WeightsError
+from DGMVLCCore.errors import Cancelled, UnsuitableInputError, WeightsError
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.encoder import LanguageEncoder
-from DGMVLCCore.models.checks import check_weights
+from DGMVLCCore.models.checks import load_network, move
 from DGMVLCCore.models.denoiser import Conditions, Denoiser
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_units
@@ -57,13 +57,7 @@ class CounterfactualPipeline:
             WeightsError: missing, altered, of another architecture, or trained with another dual encoder.
         """
         folder = Path(path) if path else resource(WEIGHTS)
-        sha256 = check_weights(folder)
-        try:
-            model = Denoiser.from_pretrained(str(folder), torch_dtype=torch.float32, low_cpu_mem_usage=False,
-                                             local_files_only=True)
-        except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
-            reason = str(error).strip().splitlines()[0][:160]
-            raise WeightsError(f"The weights in {folder} do not fit this version's network ({reason}).") from error
+        model, sha256 = load_network(Denoiser, folder, "network")
         encoder = encoder or LanguageEncoder()
         alignment = alignment or AlignmentPipeline.from_pretrained(encoder=encoder)
         trained_with = model.config["vision_sha256"]
@@ -79,10 +73,7 @@ class CounterfactualPipeline:
 
     def to(self, device: str | torch.device) -> CounterfactualPipeline:
         """Move to a device ("cpu", "cuda:0", "mps")."""
-        try:
-            self.model.to(device)  # type: ignore[arg-type]
-        except (RuntimeError, AssertionError) as error:
-            raise DeviceError(f"The device {device} cannot be used ({str(error).splitlines()[0]}).") from error
+        move(self.model, device)
         self.device = torch.device(device)
         if self.alignment is not None:
             self.alignment.to(device)
@@ -109,10 +100,12 @@ class CounterfactualPipeline:
         for start in range(0, len(rows), size):
             part = rows[start:start + size]
             image = torch.from_numpy(to_units(region.hu[part]))[:, None].to(self.device)
-            cond = region.conditions(part).to(self.device)
+            slices, which = np.unique(part, return_inverse=True)  # samples of one slice share its conditions
+            cond = region.conditions([int(row) for row in slices]).to(self.device)
             if self.model.scan is not None and self.alignment is not None:
                 cond.scan = self.alignment.model.scan_embedding(cond)
-            yield part, image, cond
+            index = torch.from_numpy(which).to(self.device)
+            yield part, image, cond.map(lambda value, index=index: value[index])  # type: ignore[misc]
 
     def __call__(self, volume: Volume, plan: EditPlan, *, anatomy: Anatomy | None = None, noises: int = 8, steps: int = 10,
                  seed: int = 0, guidance: float = 1.5, slices: tuple[int, int] | None = None,

@@ -31,8 +31,7 @@ from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import absent_prompt, known_findings, source_prompt, target_prompt
 from DGMVLCCore.language.vocabulary import load_vocabulary
 from DGMVLCCore.models.region import cut_region
-from DGMVLCCore.vision.find import Proposal as Found
-from DGMVLCCore.vision.find import find
+from DGMVLCCore.vision.find import Proposal, find
 
 log = logging.getLogger(__name__)
 MARGIN_MM = 6.0
@@ -94,7 +93,7 @@ def choose_finding(findings: list[Finding], number: int | None) -> Finding:
 
 
 def propose_region(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, finding: Finding, slices: tuple[int, int] | None,
-                   tell: Progress) -> Found:
+                   tell: Progress) -> Proposal:
     """The region that fits the finding best, within the side and zone and of about the size that the report names.
 
     Raises:
@@ -110,7 +109,7 @@ def propose_region(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatom
     return found[0]
 
 
-def _region(request: Request, volume: Volume, anatomy: Anatomy, propose: Callable[[], Found]) -> tuple[np.ndarray, str]:
+def _region(request: Request, volume: Volume, anatomy: Anatomy, propose: Callable[[], Proposal]) -> tuple[np.ndarray, str]:
     """Edit mask on the scan's grid and where it came from; `propose` finds one when the user gave none."""
     if request.mask is None:
         lesion, origin = propose().mask, "proposed from the finding's words"
@@ -212,7 +211,7 @@ def _part(tell: Progress, index: int, count: int) -> Progress:
 class Proposed:
     """A proposed region with what it was found in; the mask has no margin yet."""
 
-    region: Found
+    region: Proposal
     finding: Finding
     volume: Volume
     anatomy: Anatomy
@@ -278,7 +277,7 @@ def run_counterfactual(request: Request, progress: Progress | None = None, pipe:
         result.gates = quality_gates(result, anatomy)
     result.settings |= {"region": origin, "evidence": evidence, "clinical": request.clinical, "anatomy": anatomy.origin}
     tell("writing", 0.0)
-    inputs = {"image": file_facts(request.image)} | ({"mask": file_facts(request.mask)} if request.mask else {})
+    inputs = {"image": memory.facts} | ({"mask": file_facts(request.mask)} if request.mask else {})
     path = write_result(result, request.out, anatomy=anatomy, report=request.report_text, findings=findings, inputs=inputs,
                         weights={"name": pipe.weights, "sha256": pipe.weights_sha256}, overwrite=request.overwrite, scene=request.scene)
     if progress:

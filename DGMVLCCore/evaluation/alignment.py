@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.models.denoiser import PATCH
-from DGMVLCCore.models.units import to_units
+from DGMVLCCore.models.units import anatomy_channels, to_units
 from DGMVLCCore.simulation.insert import KINDS, Lesion
 from DGMVLCCore.simulation.phrases import SIZED, TERMS, Phrase, say
 from DGMVLCCore.training.examples import ExampleMaker
@@ -47,6 +47,15 @@ def auroc(positive: list[float], negative: list[float]) -> dict[str, Any]:
     return {"value": round(float(((better > 0) + 0.5 * (better == 0)).mean()), 3), "n": [len(positive), len(negative)]}
 
 
+def _mean(rows: Iterable[tuple[str, float]]) -> dict[str, Any]:
+    """Mean of (patient, value) rows with n and an interval over patients."""
+    groups: dict[str, list[float]] = {}
+    for patient, value in rows:
+        groups.setdefault(patient, []).append(float(value))
+    values = [value for group in groups.values() for value in group]
+    return {"value": round(float(np.mean(values)), 3), "n": len(values), "ci95": [round(v, 3) for v in bootstrap_interval(groups)]}
+
+
 def cases(shards: Path, seeds: int) -> Iterator[Case]:
     """Every kind in every patient, at native spacing, `seeds` times."""
     for seed in range(seeds):
@@ -67,7 +76,7 @@ def see_cases(pipe: AlignmentPipeline, found: list[Case]) -> list[Seen]:
 def _nodule_look(maker: ExampleMaker, index: int, device: torch.device) -> tuple[Look, np.ndarray, np.ndarray, Lesion]:
     """A real nodule's look (one slice), its mask and the lungs (3,48,48), and what its readers said."""
     hu, nodule, lungs, labels, lesion = maker.nodule(index)
-    anatomy = np.stack([labels[1] > 0, labels[1] == 2, labels[1] == 3, labels[1] == 4]).astype(np.float32)
+    anatomy = anatomy_channels(labels[1])
     look = Look(torch.from_numpy(to_units(hu))[None], torch.from_numpy(anatomy)[None], torch.tensor([[1.0, 2.0]]), torch.tensor([UNKNOWN_PLACE]))
     return look.to(device), nodule, lungs, lesion
 
@@ -88,7 +97,7 @@ def see_nodules(pipe: AlignmentPipeline, shards: Path, seed: int = 0) -> list[Se
 def point_nodules(pipe: AlignmentPipeline, shards: Path) -> dict[str, Any]:
     """In 48 mm squares around real nodules: does the map of the nodule's plain sentence peak in it, and its IoU at half the peak."""
     maker = ExampleMaker(shards, 0.0)
-    found: dict[str, dict[str, list[float]]] = {name: {} for name in ("pointing", "iou", "pointing, random")}
+    found: dict[str, list[tuple[str, float]]] = {name: [] for name in ("pointing", "iou", "pointing, random")}
     for index in range(len(maker.nodules["hu"])):
         look, nodule, lungs, lesion = _nodule_look(maker, index, pipe.device)
         cells, _ = pipe.model(look, look.anatomy[:, :1])
@@ -98,9 +107,8 @@ def point_nodules(pipe: AlignmentPipeline, shards: Path) -> dict[str, Any]:
         hot, patient = fine >= 0.5 * fine.max(), str(maker.nodules["patient"][index])
         values = (bool(nodule[1].ravel()[fine.argmax()]), (hot & nodule[1]).sum() / (hot | nodule[1]).sum(), nodule[1].sum() / max(lungs[1].sum(), 1))
         for name, value in zip(found, values):
-            found[name].setdefault(patient, []).append(float(value))
-    return {name: {"value": round(float(np.mean([v for g in groups.values() for v in g])), 3), "n": sum(map(len, groups.values())),
-                   "ci95": [round(v, 3) for v in bootstrap_interval(groups)]} for name, groups in found.items()}
+            found[name].append((patient, float(value)))
+    return {name: _mean(rows) for name, rows in found.items()}
 
 
 def describe(lesion: Lesion, family: str | None, rng: np.random.Generator) -> Phrase:
@@ -147,17 +155,12 @@ def zero_shot(pipe: AlignmentPipeline, seen: list[Seen]) -> dict[str, Any]:
 
 def negation(pipe: AlignmentPipeline, seen: list[Seen]) -> dict[str, Any]:
     """How often a region prefers the true one of “X.” and “No X. Clear lung.”; clear regions are asked about every finding."""
-    right: dict[str, dict[str, list[float]]] = {"present": {}, "absent": {}}
+    right: dict[str, list[tuple[str, float]]] = {"present": [], "absent": []}
     for one in seen:
         for term in [one.lesion.term] if one.lesion else TERMS:
             said, denied = pipe.agreement_of(one.vector, [present_prompt(term), absent_prompt(term)])
-            kind = "present" if one.lesion else "absent"
-            right[kind].setdefault(one.patient, []).append(float((said > denied) == bool(one.lesion)))
-    out = {}
-    for kind, groups in ((kind, groups) for kind, groups in right.items() if groups):
-        values = [v for group in groups.values() for v in group]
-        out[kind] = {"value": round(float(np.mean(values)), 3), "n": len(values), "ci95": [round(v, 3) for v in bootstrap_interval(groups)]}
-    return out
+            right["present" if one.lesion else "absent"].append((one.patient, float((said > denied) == bool(one.lesion))))
+    return {kind: _mean(rows) for kind, rows in right.items() if rows}
 
 
 def nodule_probes(pipe: AlignmentPipeline, seen: list[Seen]) -> dict[str, Any]:
@@ -194,11 +197,7 @@ def proposals(pipe: AlignmentPipeline, found: list[Case]) -> dict[str, list[dict
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Means of the proposals' scores, with intervals over patients, and by kind."""
     out: dict[str, Any] = {"n": len(rows)}
-    for key in ("hit1", "hit3", "iou1", "pointing"):
-        groups: dict[str, list[float]] = {}
-        for row in rows:
-            groups.setdefault(row["patient"], []).append(float(row[key]))
-        out[key] = {"value": round(float(np.mean([row[key] for row in rows])), 3), "ci95": [round(v, 3) for v in bootstrap_interval(groups)]}
+    out |= {key: _mean((row["patient"], row[key]) for row in rows) for key in ("hit1", "hit3", "iou1", "pointing")}
     out["by kind"] = {kind: {key: round(float(np.mean([row[key] for row in rows if row["kind"] == kind])), 2) for key in ("hit1", "iou1", "pointing")}
                       for kind in dict.fromkeys(row["kind"] for row in rows)}
     return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from DGMVLCCore.errors import UnsuitableInputError
@@ -41,21 +42,21 @@ def require_known(term: str) -> str:
     return term
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def said_plainly(term: str, descriptors: Iterable[str] = ()) -> str:
+    """The plain sentence that a finding is there; “spiculated” is the one descriptor that was taught."""
+    if term == "nodule" and {"spiculated", "spiculation"} & set(descriptors):
+        return "Spiculated nodule."
+    return f"{term[:1].upper()}{term[1:]}."
 
 
 def source_prompt(finding: Finding) -> str:
     """What the scan shows, said the plain way the weights learned; the mask tells the place, so side and zone are left out."""
-    term = require_known(finding.term)
-    if term == "nodule" and {"spiculated", "spiculation"} & set(finding.descriptors):
-        return "Spiculated nodule."
-    return _sentence(f"{term}.")
+    return said_plainly(require_known(finding.term), finding.descriptors)
 
 
 def present_prompt(term: str) -> str:
     """The plain sentence that a finding is there."""
-    return _sentence(f"{require_known(term)}.")
+    return said_plainly(require_known(term))
 
 
 def absent_prompt(term: str) -> str:

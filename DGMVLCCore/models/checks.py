@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
-from DGMVLCCore.errors import WeightsError
+from DGMVLCCore.errors import DeviceError, WeightsError
 
 
 def check_weights(folder: Path) -> str:
@@ -24,3 +25,32 @@ def check_weights(folder: Path) -> str:
     if wanted is not None and wanted != found:
         raise WeightsError(f"{path} has SHA-256 {found[:12]}…, its record says {wanted[:12]}…: the file was altered; get it again.")
     return found
+
+
+def load_network(kind: Any, folder: Path, name: str) -> tuple[Any, str]:
+    """A network of `kind` (a diffusers model) in float32 from a weights folder, and its weights' SHA-256.
+
+    Raises:
+        WeightsError: missing, altered, or of another architecture.
+    """
+    import torch
+
+    sha256 = check_weights(folder)
+    try:
+        model = kind.from_pretrained(str(folder), torch_dtype=torch.float32, low_cpu_mem_usage=False, local_files_only=True)
+    except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0][:160]
+        raise WeightsError(f"The weights in {folder} do not fit this version's {name} ({reason}).") from error
+    return model, sha256
+
+
+def move(model: Any, device: Any) -> None:
+    """Move a network to a device.
+
+    Raises:
+        DeviceError: it cannot be used.
+    """
+    try:
+        model.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(f"The device {device} cannot be used ({str(error).splitlines()[0]}).") from error

@@ -11,7 +11,7 @@ from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.imaging.resample import crop, paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import Conditions
-from DGMVLCCore.models.units import smooth_fill, to_units
+from DGMVLCCore.models.units import anatomy_channels, neighbours, smooth_fill, to_units
 
 MIN_SIDE, MAX_NATIVE_SIDE, MAX_SIDE, MULTIPLE = 128, 224, 288, 16
 FINEST_MM, COARSEST_MM = 0.55, 2.0  # spacings the weights were trained on
@@ -49,13 +49,11 @@ class Region:
     def conditions(self, rows: list[int]) -> Conditions:
         """Image conditions of the given slices (text is left empty)."""
         lungs = np.isin(self.labels, (2, 3))
-        near = sorted({min(max(r + s, 0), len(self.hu) - 1) for r in rows for s in (-1, 0, 1)})
-        filled = {k: to_units(smooth_fill(self.hu[k], self.mask[k], lungs[k])) for k in near}
-        around = [[min(max(r + s, 0), len(self.hu) - 1) for s in (-1, 0, 1)] for r in rows]
+        around = [neighbours(r, len(self.hu)) for r in rows]
+        filled = {k: to_units(smooth_fill(self.hu[k], self.mask[k], lungs[k])) for k in sorted({k for triple in around for k in triple})}
         context = np.stack([np.stack([filled[k] for k in triple]) for triple in around])
         mask = np.stack([self.mask[triple] for triple in around]).astype(np.float32)
-        anatomy = np.stack([np.stack([self.labels[r] > 0, self.labels[r] == 2, self.labels[r] == 3, self.labels[r] == 4])
-                            for r in rows]).astype(np.float32)
+        anatomy = anatomy_channels(self.labels[rows])
         geometry = np.tile(np.array([self.spacing[2], self.spacing[0]], np.float32), (len(rows), 1))
         empty = torch.zeros(len(rows), 1, 1)
         image = [torch.from_numpy(x) for x in (context, mask, anatomy, geometry)]

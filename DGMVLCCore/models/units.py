@@ -20,6 +20,16 @@ def to_hu(units: np.ndarray) -> np.ndarray:
     return (units * HU_SCALE + HU_CENTRE).astype(np.float32)
 
 
+def anatomy_channels(labels: np.ndarray) -> np.ndarray:
+    """Anatomy labels (...,H,W) -> float32 (...,4,H,W): body, left lung, right lung, airway."""
+    return np.stack([labels > 0, labels == 2, labels == 3, labels == 4], axis=-3).astype(np.float32)
+
+
+def neighbours(z: int, depth: int) -> list[int]:
+    """The slice below, this slice, the slice above; the border slice stands in for one that is not there."""
+    return [min(max(z + step, 0), depth - 1) for step in (-1, 0, 1)]
+
+
 def _smooth_mean(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:
     """Normalised blur of `values` where `weights`, ever wider where the hole is wide; also the plain mean."""
     total = float(weights.sum())

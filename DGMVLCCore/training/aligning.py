@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.simulation.phrases import TERMS, WEAK_TERMS
-from DGMVLCCore.training.examples import Example, PhraseBank
+from DGMVLCCore.training.examples import Example
 from DGMVLCCore.training.loop import Trainer
 from DGMVLCCore.training.pairs import PairMaker
 from DGMVLCCore.training.recipe import Recipe
@@ -49,10 +49,6 @@ def cell_loss(logits: Tensor, soft: Tensor, lungs: Tensor, verdict: Tensor, pres
 
 class AligningTrainer(Trainer):
     """Trains a `DualEncoder`."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        super().__init__(recipe)
-        self.bank = PhraseBank(Path(recipe.shards) / "phrases.npz")
 
     def build(self) -> DualEncoder:
         """A new network, or one to begin with."""

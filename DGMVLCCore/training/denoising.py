@@ -48,7 +48,6 @@ class DenoisingTrainer(Trainer):
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
-        self.bank = PhraseBank(Path(recipe.shards) / "phrases.npz")
         self.vision = DualEncoder.from_pretrained(recipe.vision, torch_dtype=torch.float32).eval() if recipe.vision else None
         if self.vision is not None:
             self.vision.to(self.accelerator.device).requires_grad_(False)

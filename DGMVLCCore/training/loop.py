@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
 from DGMVLCCore.errors import WeightsError
-from DGMVLCCore.training.examples import Example
+from DGMVLCCore.training.examples import Example, PhraseBank
 from DGMVLCCore.training.recipe import Recipe
 from DGMVLCCore.training.record import write_record
 
@@ -71,11 +71,12 @@ class Trainer:
         torch.manual_seed(recipe.seed + self.accelerator.process_index)
         model = self.build().to(self.accelerator.device).train()
         for name, value in model.named_parameters():
-            value.requires_grad_(not name.startswith(recipe.frozen) if recipe.frozen else True)
+            value.requires_grad_(not name.startswith(recipe.frozen))
         optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], recipe.learning_rate, betas=(0.9, 0.99),
                                       weight_decay=recipe.weight_decay)
         self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
         self.average = Average(self.accelerator.unwrap_model(self.model), recipe.ema)
+        self.bank = PhraseBank(Path(recipe.shards) / "phrases.npz")
         self.step, self.spent = 0, 0.0
 
     def build(self) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from DGMVLCCore.anatomy.segment import LEFT, RIGHT
-from DGMVLCCore.models.units import to_units
+from DGMVLCCore.anatomy.zones import height
+from DGMVLCCore.models.units import anatomy_channels, neighbours, to_units
 from DGMVLCCore.simulation.insert import Lesion
 from DGMVLCCore.simulation.phrases import SIZES_MM, Phrase
 from DGMVLCCore.training.examples import REGION, Example, ExampleMaker, TrainingScan, clear, crop
@@ -19,12 +20,6 @@ from DGMVLCCore.training.masks import random_edit_mask
 TRUE, FALSE, UNSAID = 1, 0, -1
 WEAK_SHARE = 0.08  # batches of labelled slices, lobes and tumours
 EXTRA_PHRASES = 32  # sentences of the bank a batch is compared with, besides its own
-
-
-def height(zone_edges: tuple[float, float], z: float) -> float:
-    """Place of a slice along the lungs, 0 = base, 1 = apex, from the borders of their thirds."""
-    low, high = zone_edges
-    return float(np.clip((z - 2 * low + high) / (3 * (high - low) + 1e-6), 0, 1))
 
 
 class Pair(NamedTuple):
@@ -73,9 +68,8 @@ class PairMaker(ExampleMaker):
     def pair(self, hu: np.ndarray, labels: np.ndarray, z: int, spacing: np.ndarray, place: float, region: np.ndarray,
              lesion: Lesion | None, soft: np.ndarray, rng: np.random.Generator, trusted: bool = True, about: str | None = None) -> Pair:
         """One look. region, soft: (H,W). trusted: the cells outside `soft` are known to be free of the finding."""
-        near = [min(max(z + step, 0), len(hu) - 1) for step in (-1, 0, 1)]
-        anatomy = np.stack([labels[z] > 0, labels[z] == 2, labels[z] == 3, labels[z] == 4]).astype(np.float32)
-        example = {"image": to_units(hu[near]), "anatomy": anatomy, "geometry": np.array([spacing[2], spacing[0]], np.float32),
+        example = {"image": to_units(hu[neighbours(z, len(hu))]), "anatomy": anatomy_channels(labels[z]),
+                   "geometry": np.array([spacing[2], spacing[0]], np.float32),
                    "height": np.float32(-1 if rng.random() < 0.15 else place), "region": region[None].astype(np.float32),
                    "soft": soft[None].astype(np.float32), "trusted": np.float32(trusted)}
         return Pair(example, lesion, about)

@@ -14,6 +14,7 @@ from DGMVLCCore.anatomy.zones import Location, locate, zone_region
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
+from DGMVLCCore.language.prompts import said_plainly
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.vision.pipeline import LOOK_MM, AlignmentPipeline, slice_heights
@@ -135,8 +136,7 @@ def plain_sentence(pipe: AlignmentPipeline, finding: Finding) -> str:
     """
     if finding.term not in pipe.findings:
         raise UnsuitableInputError(f"The dual encoder was never taught “{finding.term}”; it knows: {', '.join(pipe.findings)}.")
-    spiculated = finding.term == "nodule" and {"spiculated", "spiculation"} & set(finding.descriptors)
-    return "Spiculated nodule." if spiculated else f"{finding.term[:1].upper()}{finding.term[1:]}."
+    return said_plainly(finding.term, finding.descriptors)
 
 
 def find(pipe: AlignmentPipeline, volume: Volume, anatomy: Anatomy, finding: Finding, *, rows: tuple[int, int] | None = None,

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from DGMVLCCore._resources import resource
 from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.anatomy.zones import MIN_THIRDS_MM, zone_edges
-from DGMVLCCore.errors import DeviceError, UnsuitableInputError, WeightsError
+from DGMVLCCore.anatomy.zones import height, thirds_in_view, zone_edges
+from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.encoder import LanguageEncoder
-from DGMVLCCore.models.checks import check_weights
+from DGMVLCCore.language.prompts import said_plainly
+from DGMVLCCore.models.checks import load_network, move
 from DGMVLCCore.models.region import Region, cut_region
-from DGMVLCCore.models.units import to_units
+from DGMVLCCore.models.units import anatomy_channels, neighbours, to_units
 from DGMVLCCore.vision.dual import UNKNOWN_PLACE, DualEncoder, Look
 
 WEIGHTS = "weights/dgmvlc-dual"
@@ -61,19 +62,12 @@ class AlignmentPipeline:
             WeightsError: missing, altered, or of another architecture.
         """
         folder = Path(path) if path else resource(WEIGHTS)
-        sha256 = check_weights(folder)
-        try:
-            model = DualEncoder.from_pretrained(str(folder), torch_dtype=torch.float32, low_cpu_mem_usage=False, local_files_only=True)
-        except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
-            raise WeightsError(f"The weights in {folder} do not fit this version's dual encoder ({str(error).strip().splitlines()[0][:160]}).") from error
+        model, sha256 = load_network(DualEncoder, folder, "dual encoder")
         return cls(model, encoder or LanguageEncoder(), sha256, folder.name)
 
     def to(self, device: str | torch.device) -> AlignmentPipeline:
         """Move to a device ("cpu", "cuda:0", "mps")."""
-        try:
-            self.model.to(device)  # type: ignore[arg-type]
-        except (RuntimeError, AssertionError) as error:
-            raise DeviceError(f"The device {device} cannot be used ({str(error).splitlines()[0]}).") from error
+        move(self.model, device)
         self.device = torch.device(device)
         return self
 
@@ -90,10 +84,8 @@ class AlignmentPipeline:
 
     def look(self, region: Region, rows: list[int], heights: np.ndarray) -> Look:
         """The given slices of a region; heights (D,) of the region's slices."""
-        near = [[min(max(r + s, 0), len(region.hu) - 1) for s in (-1, 0, 1)] for r in rows]
-        image = torch.from_numpy(np.stack([to_units(region.hu[triple]) for triple in near]))
-        labels = torch.from_numpy(region.labels[rows])
-        anatomy = torch.stack([labels > 0, labels == 2, labels == 3, labels == 4], 1).float()
+        image = torch.from_numpy(np.stack([to_units(region.hu[neighbours(r, len(region.hu))]) for r in rows]))
+        anatomy = torch.from_numpy(anatomy_channels(region.labels[rows]))
         geometry = torch.tensor([[region.spacing[2], region.spacing[0]]], dtype=torch.float32).expand(len(rows), -1)
         return Look(image, anatomy, geometry, torch.from_numpy(heights[rows]).float()).to(self.device)
 
@@ -144,7 +136,7 @@ class AlignmentPipeline:
 
     def rank(self, vector: Tensor) -> list[Match]:
         """The same for a region's vector that is already there."""
-        asked = [(term, f"{term[:1].upper()}{term[1:]}.") for term in self.findings] + [("clear lung", "Clear lung.")]
+        asked = [(term, said_plainly(term)) for term in (*self.findings, "clear lung")]
         values = self.agreement_of(vector, [sentence for _, sentence in asked])
         matches = [Match(term, sentence, value) for (term, sentence), value in zip(asked, values)]
         return sorted(matches, key=lambda match: -match.agreement)
@@ -163,7 +155,5 @@ class AlignmentPipeline:
 
 def slice_heights(anatomy: Anatomy, scan: Volume) -> np.ndarray:
     """(D,) place of each canonical slice along the lungs, 0 = base, 1 = apex; -1 where too little lung is in view to know."""
-    low, high = zone_edges(anatomy.lungs)
-    if 3 * (high - low) * scan.spacing[0] < MIN_THIRDS_MM:
-        return np.full(len(scan.array), UNKNOWN_PLACE)
-    return np.clip((np.arange(len(scan.array)) - 2 * low + high) / (3 * (high - low)), 0, 1)
+    edges, slices = zone_edges(anatomy.lungs), np.arange(len(scan.array))
+    return height(edges, slices) if thirds_in_view(edges, scan.spacing[0]) else np.full(len(slices), UNKNOWN_PLACE)

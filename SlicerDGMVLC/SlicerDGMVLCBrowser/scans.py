@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import slicer
+from SlicerDGMVLCLib.nodes import loadVolume
 
 TIMEOUT_S = 300.0
 PACKAGES = Path(__file__).resolve().parents[1]  # folder that holds this package and the scene library
@@ -68,18 +68,10 @@ async def run_child(module: str, *arguments: str, timeout: float = TIMEOUT_S) ->
 
 def load_volume_node(scene: Any, path: Path, name: str) -> Any:
     """A scalar volume node read from a file the core wrote; raises ScanError when MRML cannot read it."""
-    node, storage = slicer.vtkMRMLScalarVolumeNode(), slicer.vtkMRMLVolumeArchetypeStorageNode()
-    node.SetName(name)
-    storage.SetFileName(str(path))
-    scene.AddNode(storage)
-    scene.AddNode(node)
-    if not storage.ReadData(node):
-        scene.RemoveNode(node)
-        scene.RemoveNode(storage)
-        raise ScanError(f"{name} could not be loaded into the viewer; free some memory and open it again.")
-    node.SetAndObserveStorageNodeID(storage.GetID())
-    node.CreateDefaultDisplayNodes()
-    return node
+    try:
+        return loadVolume(scene, path, name)
+    except ValueError as error:
+        raise ScanError(f"{name} could not be loaded into the viewer; free some memory and open it again.") from error
 
 
 async def open_scan(scene: Any, path: Path, out: Path) -> Scan:

@@ -9,9 +9,8 @@ from typing import Any
 
 from SlicerDGMVLCLib.headless import startApplication
 from SlicerDGMVLCLib.layout import compositeNode
+from SlicerDGMVLCLib.nodes import WINDOWS
 from SlicerDGMVLCLib.scene import ResultNodes, loadResult, saveMrb
-
-WINDOWS = {"lung": (-1250.0, 250.0), "mediastinum": (-160.0, 240.0), "bone": (-600.0, 1400.0)}
 
 
 def apply_settings(scene: Any, nodes: ResultNodes, settings: dict[str, Any]) -> None:

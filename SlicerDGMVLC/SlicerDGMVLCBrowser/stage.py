@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import slicer
+from SlicerDGMVLCLib.nodes import WINDOWS
 
 from .readout import Point, in_words, under_cursor
 from .runs import ROLES, Run, Runs
 from .scans import Scan, ScanError, load_volume_node
 from .state import EMPTY_READOUT
-from .views import COLUMNS, GROUPS, PRESETS, SCAN, Views, start_scene
+from .views import COLUMNS, GROUPS, SCAN, Views, start_scene
 
 CORNERS = {"Original": "Original", "Counterfactual": "Counterfactual · synthetic, research use only",
            "Difference": "Difference · counterfactual − original, HU"}
@@ -157,7 +158,7 @@ class Stage:
 
     def window(self) -> None:
         """Every CT in the chosen window."""
-        preset = self.state.preset if self.state.preset in PRESETS else "lung"
+        preset = self.state.preset if self.state.preset in WINDOWS else "lung"
         own = [node for node in (self.scan.node if self.scan else None, self._preview) if node is not None]
         self.views.window(self.runs.ct_volumes() + own, preset)
 

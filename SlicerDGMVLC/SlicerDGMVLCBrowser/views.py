@@ -10,6 +10,7 @@ from typing import Any
 
 import slicer
 import vtk
+from SlicerDGMVLCLib.nodes import WINDOWS
 from trame.widgets import html
 from trame_rca.utils import RcaEncoder
 from trame_slicer.core import LayoutManager, SlicerApp
@@ -24,7 +25,6 @@ ROWS = tuple(f"{name}Coronal" for name in COLUMNS)
 ALL = (*SCAN, *COLUMNS, *ROWS)
 COLORS = {"Original": "#f2b134", "Counterfactual": "#4f9dd0", "Difference": "#d0604f"}
 GROUPS = {**dict.fromkeys(COLUMNS, 0), **dict.fromkeys(ROWS, 1), "ScanAxial": 2, "ScanCoronal": 3, "ScanSagittal": 4}
-PRESETS = {"lung": (-1250.0, 250.0), "mediastinum": (-160.0, 240.0), "bone": (-600.0, 1400.0)}  # lowest and highest HU shown
 
 
 @contextmanager
@@ -186,8 +186,8 @@ class Views:
                 self.view(other).set_slice_value(offset)
 
     def window(self, volumes: list[Any], preset: str) -> None:
-        """Show CT volumes in a window of `PRESETS`."""
-        low, high = PRESETS[preset]
+        """Show CT volumes in a window of `WINDOWS`."""
+        low, high = WINDOWS[preset]
         for volume in volumes:
             display = volume.GetDisplayNode()
             display.AutoWindowLevelOff()

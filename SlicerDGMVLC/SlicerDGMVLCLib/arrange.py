@@ -10,7 +10,7 @@ import slicer
 import vtk
 
 from .layout import fitView, showColumns, showPortableRows, showVolume
-from .nodes import loadVolume, showWindow
+from .nodes import WINDOWS, loadVolume, showWindow
 from .runs import ResultNodes, findRuns, removeRun
 
 TITLES = {"original": "Original", "counterfactual": "Counterfactual", "difference": "Difference"}
@@ -141,7 +141,7 @@ def showPreview(scene: Any, original: Any, path: str | Path, note: str) -> Any:
     """
     node = loadVolume(scene, Path(path), note)
     node.SetAttribute("DGMVLC.Preview", "1")
-    showWindow(node, -1250, 250, "vtkMRMLColorTableNodeGrey")
+    showWindow(node, *WINDOWS["lung"], "vtkMRMLColorTableNodeGrey")
     bounds = [0.0] * 6
     node.GetRASBounds(bounds)
     middle = ((bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, (bounds[4] + bounds[5]) / 2)

@@ -7,6 +7,8 @@ from typing import Any
 
 import slicer
 
+WINDOWS = {"lung": (-1250.0, 250.0), "mediastinum": (-160.0, 240.0), "bone": (-600.0, 1400.0)}  # lowest and highest HU shown
+
 
 def _load(scene: Any, node: Any, storageClass: str, path: Path) -> Any:
     """Read a file into a node through its storage node (works with and without the desktop application)."""

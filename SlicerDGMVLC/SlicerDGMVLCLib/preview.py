@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import slicer
+from .arrange import removePreview
+from .nodes import WINDOWS, loadVolume, showWindow
 
 NAME = "Preview (synthetic – research use only)"
 
@@ -25,17 +26,11 @@ class PreviewLayer:
             path: NRRD on the scan's geometry. volumeId: MRML id of the scan.
         """
         self.remove()
-        storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
-        storage.SetFileName(path)
-        node = slicer.vtkMRMLScalarVolumeNode()
-        node.SetName(NAME)
-        if not Path(path).is_file() or not storage.ReadData(node):
+        try:
+            self._node = loadVolume(self._scene, Path(path), NAME)
+        except ValueError:
             return False
-        self._node = self._scene.AddNode(node)
-        node.CreateDefaultDisplayNodes()
-        display = node.GetDisplayNode()
-        display.AutoWindowLevelOff()
-        display.SetWindowLevelMinMax(-1250, 250)
+        showWindow(self._node, *WINDOWS["lung"], "vtkMRMLColorTableNodeGrey")
         self._cover(volumeId)
         return True
 
@@ -46,9 +41,8 @@ class PreviewLayer:
             if composite is not None and self._node is not None and composite.GetForegroundVolumeID() == self._node.GetID():
                 composite.SetForegroundVolumeID(self._before[1])
                 composite.SetForegroundOpacity(self._before[2])
-        if self._node is not None and self._scene.IsNodePresent(self._node):
-            self._scene.RemoveNode(self._node.GetDisplayNode())
-            self._scene.RemoveNode(self._node)
+        if self._node is not None:
+            removePreview(self._scene, self._node)
         self._node = self._before = None
 
     def forget(self) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import slicer
 
+from .nodes import WINDOWS
+
 NAME = "LIDC-IDRI-0001"
 CATEGORY = "DGM-VLC"
 
@@ -50,7 +52,7 @@ def loadSample(scene: Any) -> tuple[Any, Any, Any]:
     volume.CreateDefaultDisplayNodes()
     display = volume.GetDisplayNode()
     display.AutoWindowLevelOff()
-    display.SetWindowLevelMinMax(-1250, 250)
+    display.SetWindowLevelMinMax(*WINDOWS["lung"])
     labels = _read(scene, slicer.vtkMRMLLabelMapVolumeNode(), "vtkMRMLVolumeArchetypeStorageNode", folder / "nodule.nrrd", f"{NAME} nodule labels")
     region = slicer.vtkMRMLSegmentationNode()
     region.SetName(scene.GenerateUniqueName(f"{NAME} nodule"))

@@ -11,7 +11,7 @@ import slicer
 
 from .arrange import NOTICE, showRun
 from .colors import DIVERGING, SEQUENTIAL, addColorTable
-from .nodes import loadSegments, loadVolume, showWindow
+from .nodes import WINDOWS, loadSegments, loadVolume, showWindow
 from .runs import ResultNodes, groupRun, removeRun
 
 __all__ = ["NOTICE", "SCHEMA_VERSION", "ResultNodes", "loadResult", "readResult", "removeRun", "saveMrb"]
@@ -72,7 +72,7 @@ def _loadFiles(scene: Any, folder: Path, manifest: dict[str, Any], nodes: Result
 def _colour(scene: Any, nodes: ResultNodes) -> None:
     """Lung window for the scans, a scale symmetric about 0 for the difference, a sequential one for spread and attention."""
     for role in ("original", "counterfactual"):
-        showWindow(nodes.byRole[role], -1250, 250, "vtkMRMLColorTableNodeGrey")
+        showWindow(nodes.byRole[role], *WINDOWS["lung"], "vtkMRMLColorTableNodeGrey")
     limit = _largestChange(nodes.byRole["difference"])
     diverging = addColorTable(scene, "DGM-VLC difference", DIVERGING, lambda share: f"{(2 * share - 1):+.2f} of the range")
     sequential = addColorTable(scene, "DGM-VLC attention", SEQUENTIAL, lambda share: f"{share:.2f}")

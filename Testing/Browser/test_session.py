@@ -162,12 +162,17 @@ def test_wrong_files_cost_a_sentence(serve, tab, prepared, tmp_path):
     assert one.page.locator(".run-button").is_disabled() and one.problems == []
 
 
+def start_run(one, scan):
+    """Open a scan, say what its report says, press Run."""
+    one.open_scan(scan)
+    one.page.fill(".report textarea:not(.v-textarea__sizer)", REPORT)
+    one.page.click(".run-button:not([disabled])")
+
+
 def test_cancel_a_closed_tab_and_a_second_press(serve, tab, prepared):
     served = serve("--fake", str(prepared[1]), "--slow", "12")
     one = tab(served)
-    one.open_scan(prepared[0])
-    one.page.fill(".report textarea:not(.v-textarea__sizer)", REPORT)
-    one.page.click(".run-button:not([disabled])")
+    start_run(one, prepared[0])
     one.page.wait_for_selector("text=Cancel")
     one.page.wait_for_selector(".stage-text >> text=Editing")
     one.page.click(".run-button")
@@ -184,9 +189,7 @@ def test_cancel_a_closed_tab_and_a_second_press(serve, tab, prepared):
 def test_a_killed_worker_costs_a_sentence_and_the_page_goes_on(serve, tab, prepared):
     served = serve("--fake", str(prepared[1]), "--slow", "4")
     one = tab(served)
-    one.open_scan(prepared[0])
-    one.page.fill(".report textarea:not(.v-textarea__sizer)", REPORT)
-    one.page.click(".run-button:not([disabled])")
+    start_run(one, prepared[0])
     one.page.wait_for_selector(".stage-text >> text=Editing")
     worker, = served.children()
     os.kill(worker, signal.SIGKILL)

@@ -87,16 +87,22 @@ def test_cancel(desk, scan):
     assert not desk.panel.results.runs and desk.panel.session._runner.running, "the worker lives on"
 
 
-def test_a_worker_that_does_not_obey_is_ended(desk, scan, monkeypatch):
+def stubborn_run(desk, monkeypatch, grace):
+    """A run in a worker that obeys nobody, with short patience; returns the worker's process number."""
     from SlicerDGMVLCLib import runner
 
-    monkeypatch.setattr(runner, "CANCEL_GRACE_MS", 100)
+    monkeypatch.setattr(runner, grace, 100)
     monkeypatch.setattr(runner, "KILL_GRACE_MS", 200)
     desk.behave(steps=1000, step_s=0.05, stubborn=True)
     desk.readReport()
     pid = desk.panel.session._runner.ready.pid
     desk.apply()
     desk.until(lambda: desk.heard("job"), "the job")
+    return pid
+
+
+def test_a_worker_that_does_not_obey_is_ended(desk, scan, monkeypatch):
+    pid = stubborn_run(desk, monkeypatch, "CANCEL_GRACE_MS")
     desk.ui.applyButton.click()
     desk.finished()
     desk.until(lambda: not running(pid), "the process's end")
@@ -204,15 +210,7 @@ def test_module_left_during_a_run(desk, scan):
 
 
 def test_reload_during_a_run_leaves_no_process_and_no_observer(desk, scan, monkeypatch):
-    from SlicerDGMVLCLib import runner
-
-    monkeypatch.setattr(runner, "SHUTDOWN_GRACE_MS", 100)
-    monkeypatch.setattr(runner, "KILL_GRACE_MS", 200)
-    desk.behave(steps=1000, step_s=0.05, stubborn=True)
-    desk.readReport()
-    pid = desk.panel.session._runner.ready.pid
-    desk.apply()
-    desk.until(lambda: desk.heard("job"), "the job")
+    pid = stubborn_run(desk, monkeypatch, "SHUTDOWN_GRACE_MS")
     panel = desk.panel
     files = Path(panel._exchange._folder.name)
     assert files.is_dir()
