@@ -25,7 +25,7 @@ def conditions_of(batch: dict[str, Tensor], bank: PhraseBank, text: Tensor) -> C
 
 
 def flow_loss(predicted: Tensor, clean: Tensor, t: Tensor, mask: Tensor) -> Tensor:
-    """Velocity error inside the hole: |(x_hat - x) / t|^2, t held above 0.15 (rectified flow, x-prediction)."""
+    """Velocity error inside the hole: |(x_hat - x) / t|^2, t held above 0.15 (rectified flow, x-prediction); `mask` weighs pixels."""
     error = ((predicted - clean) / t[:, None, None, None].clamp_min(0.15)) ** 2
     return (error * mask).sum() / mask.sum().clamp_min(1)
 
@@ -48,6 +48,8 @@ class DenoisingTrainer(Trainer):
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
+        terms = [phrase.term if phrase.present else "" for phrase in self.bank.phrases]
+        self.term_of = torch.tensor([-1, *(TERMS.index(term) if term in TERMS else -1 for term in terms)])
         self.vision = DualEncoder.from_pretrained(recipe.vision, torch_dtype=torch.float32).eval() if recipe.vision else None
         if self.vision is not None:
             self.vision.to(self.accelerator.device).requires_grad_(False)
@@ -67,20 +69,33 @@ class DenoisingTrainer(Trainer):
         """Endless batches of holes and true sentences."""
         return ExampleMaker(Path(recipe.shards), recipe.nodule_share).batches(recipe.batch, seed)
 
+    def misread(self, batch: dict[str, Tensor], spoken: Tensor) -> tuple[Tensor, Tensor]:
+        """Phrases (B,) with some exchanged for a present finding that is not there, and which ones (B,) bool."""
+        stated = torch.nonzero(self.term_of >= 0)[:, 0]
+        other = stated[torch.randint(len(stated), (len(spoken),))].to(spoken.device)
+        term_of = self.term_of.to(spoken.device)
+        true = term_of[batch["text"]]
+        wrong = spoken & (torch.rand(len(spoken), device=spoken.device) < self.recipe.misread) & (term_of[other] != true)
+        # A denied finding leaves open what else is there, so only a stated one, or a region without lesion, is safe to misread.
+        wrong &= (true >= 0) | (batch["lesion"].amax((1, 2, 3)) == 0)
+        return torch.where(wrong, other, batch["text"]), wrong
+
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Flow loss and weighted grounding loss."""
         clean, mask = batch["clean"], batch["mask"][:, 1:2]
         n = len(clean)
         t = torch.sigmoid(torch.randn(n, device=clean.device))
         spoken = (torch.rand(n, device=clean.device) >= self.recipe.text_dropout) & (batch["text"] > 0)
-        cond = conditions_of(batch, self.bank, torch.where(spoken, batch["text"], 0))
+        text, wrong = self.misread(batch, spoken)
+        cond = conditions_of(batch, self.bank, torch.where(spoken, text, 0))
         if self.vision is not None:
             seen = (torch.rand(n, 1, device=clean.device) >= self.recipe.scan_dropout).float()
             cond.scan = self.vision.scan_embedding(cond) * seen
         x_t = (1 - t[:, None, None, None]) * clean + t[:, None, None, None] * torch.randn_like(clean)
         with self.accelerator.autocast():
             predicted, attention = self.model(x_t, t, cond)
-        terms = {"flow": flow_loss(predicted.float(), clean, t, mask)}
+        right = (~wrong).float()[:, None, None, None]
+        terms = {"flow": flow_loss(predicted.float(), clean, t, mask * right)}
         if attention is not None:
-            terms["grounding"] = self.recipe.grounding * grounding_loss(attention, batch["lesion"], t, mask, spoken.float())
+            terms["grounding"] = self.recipe.grounding * grounding_loss(attention, batch["lesion"] * right, t, mask, spoken.float())
         return terms

@@ -74,6 +74,8 @@ class Trainer:
             value.requires_grad_(not name.startswith(recipe.frozen))
         optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], recipe.learning_rate, betas=(0.9, 0.99),
                                       weight_decay=recipe.weight_decay)
+        if recipe.compile:
+            model.compile(dynamic=False)
         self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
         self.average = Average(self.accelerator.unwrap_model(self.model), recipe.ema)
         self.bank = PhraseBank(Path(recipe.shards) / "phrases.npz")

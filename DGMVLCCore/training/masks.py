@@ -15,9 +15,9 @@ def random_edit_mask(lesion: np.ndarray, lungs: np.ndarray, spacing: tuple[float
     kind = rng.random()
     if kind < 0.05:
         return np.ones_like(lesion)
-    if kind < 0.20:
-        return ndimage.binary_dilation(lungs, np.ones((1, 3, 3))) | lesion
     if kind < 0.30:
+        return ndimage.binary_dilation(lungs, np.ones((1, 3, 3))) | lesion
+    if kind < 0.38:
         box = np.zeros_like(lesion)
         low, high = (np.argwhere(lesion).min(0), np.argwhere(lesion).max(0) + 1) if lesion.any() else ([0] * 3, [1] * 3)
         pad = int(rng.integers(3, 12))

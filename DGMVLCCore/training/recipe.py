@@ -23,6 +23,8 @@ class Recipe:
         vision: folder of a trained dual encoder whose scan embedding conditions the denoiser; none when empty.
         frozen: beginnings of the names of weights that stay as they are.
         grounding: weight of the loss that asks the full-grid attention to name the lesion's cells.
+        misread: share of examples read under a sentence about another finding; they teach attention to stay away, and no voxel.
+        compile: fuse the network with torch.compile (needs a C++ compiler on a CPU).
     """
 
     shards: str
@@ -39,6 +41,8 @@ class Recipe:
     scan_dropout: float = 0.2
     nodule_share: float = 0.2
     grounding: float = 0.05
+    misread: float = 0.1
+    compile: bool = False
     workers: int = 1
     seed: int = 0
     checkpoint_every: int = 500

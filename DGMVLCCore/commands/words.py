@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from DGMVLCCore.commands.shared import Add, Command
 from DGMVLCCore.errors import UnreadableError, UsageError, WeightsError
 
 
@@ -23,7 +23,7 @@ def read_text(path: Path) -> str:
         raise UnreadableError(f"The report {path} could not be read as text.") from error
 
 
-def word_commands(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+def add_commands(add: Add) -> None:
     """Options of the commands that read text."""
     report = add("report", "what a report says: findings, certainty, side, size")
     report.add_argument("-i", "--input", type=Path, required=True)
@@ -90,3 +90,6 @@ def _attribute_pairs(args: argparse.Namespace) -> list[dict[str, Any]]:
     schema = load_schema(args.schema)
     row = row_text(read_row(args.clinical, args.row, schema, args.sheet), schema)
     return [pair.to_dict() for pair in attribute_pairs(row.attributes, schema, taught)]
+
+
+COMMANDS: dict[str, Command] = {"report": run_report, "clinical": run_clinical, "prompts": run_prompts}
