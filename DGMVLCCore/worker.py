@@ -40,12 +40,13 @@ ADVICE = {
 
 @dataclass
 class Job:
-    """A queued or running request. settled: its last message was sent. stage: what it is doing."""
+    """A queued or running request. name: of a task. settled: its last message was sent. stage: what it is doing."""
 
     id: str
     kind: str
     request: Any = None
     preview: bool = False
+    name: str = ""
     stage: str = "queued"
     settled: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
@@ -183,7 +184,7 @@ class Worker:
             raise UsageError("The first message must be the hello of this protocol.")
         elif kind == "cancel":
             self._cancel(id)
-        elif kind in ("report", "region", "job"):
+        elif kind in ("report", "region", "job", "task"):
             self._accept(kind, id, message)
         else:
             raise UsageError(f"The message type {kind[:40]!r} is not known.")
@@ -191,7 +192,8 @@ class Worker:
     def _accept(self, kind: str, id: str | None, message: dict[str, Any]) -> None:
         if not id:
             raise UsageError(f"A {kind} needs an id, a text.")
-        job = Job(id, kind, message.get("text") if kind == "report" else message.get("request"), message.get("preview") is True)
+        job = Job(id, kind, message.get("text") if kind == "report" else message.get("request"), message.get("preview") is True,
+                  str(message.get("name", "")))
         with self._lock:
             if id in self._jobs:
                 raise UsageError(f"The id {id[:80]} belongs to a request that is still open.")
@@ -236,7 +238,7 @@ class Worker:
         if job.settled:
             return
         try:
-            {"report": self._report, "region": self._region, "job": self._counterfactual}[job.kind](job)
+            {"report": self._report, "region": self._region, "job": self._counterfactual, "task": self._task}[job.kind](job)
         except Cancelled:
             self._settle(job, "cancelled")
         except Exception as error:
@@ -310,6 +312,13 @@ class Worker:
         self._pace.start()
         path = self._session.run(request, self._tell(job), job.stop.is_set, planned, shown if job.preview else None)
         self._settle(job, "result", manifest=str(path))
+
+    def _task(self, job: Job) -> None:
+        from DGMVLCCore.tasks import run_task
+
+        self._pace.start()
+        answer = run_task(job.name, self._session, job.request, self._tell(job), job.stop.is_set)
+        self._settle(job, "answer", name=job.name, answer=answer)
 
     def _show(self, job: Job, preview: Any) -> None:
         """Save a preview and send it; the one before it goes, because its viewer has loaded it."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from SlicerDGMVLCLib.protocol import (
     Accepted,
+    Answer,
     Cancelled,
     Ended,
     Event,
@@ -61,9 +62,10 @@ class Jobs:
         self._finished, self._preview, self._region, self._say = finished, preview, region, say
         self._report = self._place = self._job = ""
         self._raw: list[dict[str, Any]] = []
+        self._answered: Callable[[dict[str, Any]], None] = lambda answer: None
         self._handlers: dict[type, Callable[[Any], None]] = {
             Ready: self._on_ready, Findings: self._on_findings, Region: self._on_region, Progress: self._on_progress, Preview: self._on_preview,
-            Result: self._on_result, Cancelled: self._on_cancelled, Failed: self._on_failed, Ended: self._on_ended}
+            Result: self._on_result, Answer: self._on_answer, Cancelled: self._on_cancelled, Failed: self._on_failed, Ended: self._on_ended}
 
     async def warm(self) -> None:
         """Start the worker, so that the first run need not wait for it."""
@@ -102,6 +104,15 @@ class Jobs:
             state.running, state.cancelling, state.stage, state.share, state.time_left = True, False, "Starting", 0.0, ""
         out = self.workspace.new("results", time.strftime("run-%H%M%S"))
         self._job = (await self.worker.ensure()).job({**request, "out": str(out)})
+
+    async def task(self, name: str, request: dict[str, Any], answered: Callable[[dict[str, Any]], None]) -> None:
+        """Start a task of the core; its progress is shown like a run's, and `answered` gets its answer. Nothing while something runs."""
+        if self.state.running:
+            return
+        with self.state as state:
+            state.running, state.cancelling, state.stage, state.share, state.time_left = True, False, "Starting", 0.0, ""
+        self._answered = answered
+        self._job = (await self.worker.ensure()).task(name, request)
 
     def cancel(self) -> None:
         """Stop the run."""
@@ -173,6 +184,11 @@ class Jobs:
         if event.id == self._job:
             self._idle()
             self._finished(Path(event.manifest))
+
+    def _on_answer(self, event: Answer) -> None:
+        if event.id == self._job:
+            self._idle()
+            self._answered(event.answer)
 
     def _on_cancelled(self, event: Cancelled) -> None:
         if event.id == self._job:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -140,8 +140,7 @@ def _files(viewer: Viewer) -> None:
             v3.VBtn("Close", size="small", variant="text", click="files_open = false")
 
 
-def build_panel(viewer: Viewer) -> None:
-    """All steps of the work, the button, and the file dialog."""
+def _edit(viewer: Viewer) -> None:
     with html.Div(classes="panel-scroll"):
         _scan(viewer)
         _report()
@@ -149,4 +148,19 @@ def build_panel(viewer: Viewer) -> None:
         _region(viewer)
         _what()
     _run(viewer)
+
+
+# name, title, what builds it: a tab of the panel each, in the order of the page
+TABS: tuple[tuple[str, str, Callable[[Viewer], None]], ...] = (("edit", "Edit", _edit),)
+
+
+def build_panel(viewer: Viewer) -> None:
+    """All tabs of the work, and the file dialog."""
+    if len(TABS) > 1:
+        with v3.VTabs(v_model=("tab",), density="compact", grow=True, classes="panel-tabs"):
+            for name, title, _ in TABS:
+                v3.VTab(title, value=name, classes=f"tab-{name}")
+    for name, _, build in TABS:
+        with html.Div(v_show=f"tab === '{name}'", classes="panel-tab"):
+            build(viewer)
     _files(viewer)

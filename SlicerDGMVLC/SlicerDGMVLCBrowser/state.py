@@ -23,7 +23,7 @@ START: dict[str, Any] = {
     "message": "", "advice": "", "message_kind": "error",
     "runs": [], "shown_run": "", "explanation": [], "gates": [], "plan": "", "saving": False,
     # display
-    "panel": True, "layout": "empty", "preset": "lung", "slice": 0, "slices_of": 0, "titles": {}, "places": {}, "readout": EMPTY_READOUT,
+    "panel": True, "tab": "edit", "layout": "empty", "preset": "lung", "slice": 0, "slices_of": 0, "titles": {}, "places": {}, "readout": EMPTY_READOUT,
     "maps": [], "map": "", "has": {"attention": False, "heat": False, "uncertainty": False, "mask": False},
     "show_attention": True, "opacity_attention": 0.7, "show_heat": False, "opacity_heat": 0.6,
     "show_uncertainty": False, "opacity_uncertainty": 0.6, "show_mask": True, "opacity_mask": 0.9,

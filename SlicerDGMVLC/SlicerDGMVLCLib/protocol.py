@@ -104,6 +104,15 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """A task is done. name: of the task. answer: its fields."""
+
+    id: str
+    name: str
+    answer: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Cancelled:
     """The job was stopped; nothing was written."""
 
@@ -140,8 +149,8 @@ class Ended:
     pending: tuple[str, ...] = ()
 
 
-Event = Ready | Accepted | Findings | Region | Progress | Preview | Result | Cancelled | Failed | Heartbeat | Ended
-LAST = (Findings, Region, Result, Cancelled, Failed)  # no event of the same request follows these
+Event = Ready | Accepted | Findings | Region | Progress | Preview | Result | Answer | Cancelled | Failed | Heartbeat | Ended
+LAST = (Findings, Region, Result, Answer, Cancelled, Failed)  # no event of the same request follows these
 
 
 @dataclass(frozen=True)
@@ -225,6 +234,7 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "progress": lambda m: Progress(_text(m["id"]), _text(m["stage"]), min(max(_number(m["share"]), 0.0), 1.0), _maybe(_number, m.get("seconds_left"))),
     "preview": lambda m: Preview(_text(m["id"]), _text(m["path"]), int(m["slice"]), _text(m["note"])),
     "result": lambda m: Result(_text(m["id"]), _text(m["manifest"])),
+    "answer": lambda m: Answer(_text(m["id"]), _text(m["name"]), dict(m["answer"])),
     "cancelled": lambda m: Cancelled(_text(m["id"])),
     "error": lambda m: Failed(_maybe(_text, m.get("id")), _text(m["kind"]), int(m["exit_code"]), _text(m["message"]), _text(m["advice"])),
     "heartbeat": lambda m: Heartbeat(_number(m["uptime_s"]), _maybe(_text, m.get("busy")), _number(m["rss_mb"])),
@@ -275,6 +285,10 @@ class WorkerClient:
     def job(self, request: Mapping[str, Any], preview: bool = True) -> str:
         """Ask for a counterfactual, written to the folder `request["out"]`; returns the request's id."""
         return self._request("job", request=dict(request), preview=preview)
+
+    def task(self, name: str, request: Mapping[str, Any]) -> str:
+        """Ask for a task of `DGMVLCCore.tasks`; `Answer` follows. Returns the request's id."""
+        return self._request("task", name=name, request=dict(request))
 
     def cancel(self, id: str) -> None:
         """Stop a queued or running request; `Cancelled` follows, or the result that was already there."""

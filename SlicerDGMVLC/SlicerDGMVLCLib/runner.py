@@ -90,6 +90,10 @@ class Runner:
         """Ask for a counterfactual; returns the request's id."""
         return self._running().job(request, preview)
 
+    def task(self, name: str, request: Mapping[str, Any]) -> str:
+        """Ask for a task; returns the request's id."""
+        return self._running().task(name, request)
+
     def cancel(self, id: str) -> None:
         """Stop a request; a worker that does not obey in time is ended."""
         client = self._client

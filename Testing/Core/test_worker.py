@@ -211,6 +211,11 @@ def test_every_refusal_is_typed_and_names_what_is_wrong(worker, scan, change, wo
     assert not (scan / "refused").exists()
 
 
+def test_an_unknown_task_and_a_request_that_is_no_object_are_refused(worker):
+    failed = worker.wait(Failed, id=worker.client.task("dance", {}))
+    assert failed.kind == "UsageError" and "dance" in failed.message
+
+
 def test_an_id_is_used_once_at_a_time(worker, scan):
     worker.wait(Ready)
     before = len(worker.events)

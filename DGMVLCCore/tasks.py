@@ -1,0 +1,28 @@
+"""What a worker can do besides counterfactuals, by name: each task gets a warm session and a request, and answers with plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from DGMVLCCore.counterfactual.session import Session
+from DGMVLCCore.errors import UsageError
+
+Task = Callable[[Session, dict[str, Any], Callable[[str, float], None], Callable[[], bool]], dict[str, Any]]
+TASKS: dict[str, Task] = {}
+
+
+def run_task(name: str, session: Session, request: Any, tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
+    """Run the task `name`.
+
+    Args:
+        request: the task's fields as JSON holds them. tell: gets (stage, share 0..1).
+
+    Raises:
+        UsageError: no such task, or a request that is no object.
+    """
+    if name not in TASKS:
+        raise UsageError(f"The task {name[:40]!r} is not known; known are: {', '.join(sorted(TASKS)) or 'none'}.")
+    if not isinstance(request, dict):
+        raise UsageError(f"The request of the task {name} must be an object.")
+    return TASKS[name](session, request, tell, should_cancel)
