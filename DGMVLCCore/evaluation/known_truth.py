@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.masks import lesion_region
-from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.attention.reading import READING_MM, attention_map
 from DGMVLCCore.counterfactual.evidence import presence_evidence
 from DGMVLCCore.counterfactual.gates import quality_gates
@@ -19,61 +14,12 @@ from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
 from DGMVLCCore.evaluation import metrics
 from DGMVLCCore.evaluation.baselines import BASELINES
-from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.evaluation.cases import MARGIN_MM, SLAB, Case, make_case, make_cases
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.region import cut_region
-from DGMVLCCore.simulation.insert import KINDS, Lesion, insert_lesion
-from DGMVLCCore.simulation.patch import ScanPatch
-from DGMVLCCore.training.examples import TrainingScan, clear
 
-SLAB = 7
-MARGIN_MM = 6.0
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A scan slab of a held-out patient without (`true`) and with (`scan`) a lesion."""
-
-    name: str
-    patient: str
-    true: Volume
-    scan: Volume
-    anatomy: Anatomy
-    lesion: Lesion
-    mask: np.ndarray
-
-
-def make_case(path: Path, kind: str, seed: int) -> Case:
-    """One case from a shard of the test part; the place is drawn until the lung there is clear."""
-    scan = TrainingScan.load(path)
-    rng = np.random.default_rng([seed, KINDS.index(kind)])
-    for _ in range(200):
-        z = int(rng.choice(np.nonzero(~scan.unclear)[0]))
-        low = int(np.clip(z - SLAB // 2, 0, max(len(scan.hu) - SLAB, 0)))
-        part = slice(low, low + SLAB)
-        hu, labels = scan.hu[part].astype(np.float32), scan.labels[part]
-        if scan.unclear[part].any() or not np.isin(labels[len(labels) // 2], (2, 3)).any():
-            continue
-        lungs = np.where(labels == 2, 1, np.where(labels == 3, 2, 0)).astype(np.uint8)
-        edges = (scan.zone_edges[0] - low, scan.zone_edges[1] - low)
-        dz, dy, dx = map(float, scan.spacing)
-        lesion = insert_lesion(ScanPatch(hu, lungs, (dz, dy, dx), edges, scan.noise), kind, rng)
-        if lesion.mask.sum((1, 2)).max() >= 20 and clear(hu, lesion.mask, lungs > 0):
-            break
-    affine = np.diag([dx, dy, dz, 1.0])
-    anatomy = Anatomy(labels, origin="shard")
-    mask = lesion_region(lesion.mask, anatomy, (dz, dy, dx), MARGIN_MM)
-    true = Volume(hu, affine)
-    return Case(f"{path.stem}-{kind}-{seed}", path.stem.split("-", 2)[2], true, true.with_array(np.rint(lesion.hu)), anatomy, lesion, mask)
-
-
-def make_cases(shards: Path, source: str = "native", kinds: tuple[str, ...] = KINDS, seeds: int = 1) -> Iterator[Case]:
-    """Every kind in every patient of a shard folder."""
-    for seed in range(seeds):
-        for kind in kinds:
-            for path in sorted(shards.glob(f"scan-{source}-*.npz")):
-                yield make_case(path, kind, seed)
+__all__ = ["MARGIN_MM", "SLAB", "Case", "make_case", "make_cases", "score_case", "summarise"]
 
 
 def _fills(case: Case, result: CounterfactualResult) -> dict[str, np.ndarray]:
