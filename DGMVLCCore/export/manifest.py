@@ -64,17 +64,17 @@ def build_manifest(result: CounterfactualResult, files: list[dict[str, str]], *,
         "gates": [asdict(gate) for gate in result.gates],
         "settings": result.settings, "inputs": inputs, "weights": weights, "notes": notes,
     }
-    return _plain(manifest)
+    return to_plain(manifest)
 
 
-def _plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """`value` as JSON knows it; a number that is not finite becomes null, because JSON has none."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): to_plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple | set):
-        return [_plain(part) for part in value]
+        return [to_plain(part) for part in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)

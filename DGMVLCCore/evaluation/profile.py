@@ -1,0 +1,63 @@
+"""How much an evaluation runs: the quick profile shows that the machinery works, the full one how good the model is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from DGMVLCCore.errors import UsageError
+from DGMVLCCore.simulation.insert import KINDS
+
+QUICK_NOTE = ("This is the quick profile: it shows that every part of the evaluation runs, on a few lesions in one scan with few steps. "
+              "It does not show how good the model is; the full profile on held-out patients does.")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Numbers of everything.
+
+    Args:
+        kinds: lesion kinds put into every patient. seeds: lesions of each kind in each patient. slab: slices of a case.
+        noises, steps: of the model's own edits. reading_noises: of the reading pass.
+        methods, localisers: names to run; all when None.
+        nodules: real nodules at most; all when None. clean: clean regions a patient. sanity: cases whose maps are read again with random weights.
+        ablations: cases of the ablation table. tumours: also edit the sample's nodule and the data folder's tumours.
+    """
+
+    name: str
+    kinds: tuple[str, ...] = KINDS
+    seeds: int = 1
+    slab: int = 5
+    noises: int = 8
+    steps: int = 10
+    reading_noises: int = 4
+    methods: tuple[str, ...] | None = None
+    localisers: tuple[str, ...] | None = None
+    nodules: int | None = None
+    clean: int = 5
+    sanity: int = 8
+    ablations: int = 4
+    tumours: bool = True
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return asdict(self)
+
+
+PROFILES = {
+    "quick": Profile("quick", kinds=("spiculated_nodule", "ground_glass", "consolidation"), slab=3, noises=2, steps=4, reading_noises=1, nodules=0, clean=2,
+                     sanity=1, ablations=1, note=QUICK_NOTE),
+    "full": Profile("full"),
+}
+
+
+def find_profile(name: str) -> Profile:
+    """A profile by its name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in PROFILES:
+        raise UsageError(f"There is no profile {name!r}; choose one of {', '.join(PROFILES)}.")
+    return PROFILES[name]
