@@ -1,0 +1,149 @@
+"""Rows -> tables and headline: means with n and intervals over patients, ranking, pairs of methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from DGMVLCCore.evaluation.methods import METHODS
+from DGMVLCCore.evaluation.records import Row
+from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE
+from DGMVLCCore.evaluation.statistics import Figure, figure, missing, over, rounded
+from DGMVLCCore.evaluation.trial import MEAN, MEDOID, PHRASED, SINGLE, SUBMITTED
+
+SCORES = ("mae_hu", "psnr_db", "ssim", "sd_ratio", "gradient_w1", "texture_error", "log_spectral_db", "hu_w1", "changed_share", "rim")
+FEWEST_FLIPS = 0.5
+FAMILY = {method.name: method.family for method in METHODS} | dict.fromkeys((SINGLE, MEAN, MEDOID, PHRASED), "ours")
+FAMILY |= {SUBMITTED: "submission", LEFT_IN_PLACE: "reference"}
+SIZES = (("below 10 mm", 0.0, 10.0), ("10 to 20 mm", 10.0, 20.0), ("20 mm and more", 20.0, np.inf))
+
+
+def present(logit: float | None) -> bool | None:
+    """The probe's verdict."""
+    return None if logit is None else logit > 0
+
+
+def flipped(row: Row, name: str) -> bool | None:
+    """The probe saw the lesion before and does not after; None where it did not see it before or the method does not apply."""
+    if name not in row["methods"] or not present(row["probe_before"]):
+        return None
+    return not present(row["methods"][name]["probe"])
+
+
+def names_of(rows: Iterable[Row]) -> list[str]:
+    """Methods in the order they were first scored."""
+    return list(dict.fromkeys(name for row in rows for name in row["methods"]))
+
+
+def method_table(rows: list[Row]) -> dict[str, Row]:
+    """Every method's scores over the given cases; `ranked` says whether it takes part in a comparison, and `why` if not."""
+    table: dict[str, Row] = {}
+    for name in names_of(rows):
+        entry: Row = {"family": FAMILY.get(name, "other")}
+        entry |= {score: over(rows, lambda row, score=score: row["methods"].get(name, {}).get(score)) for score in SCORES}
+        entry["flip_rate"] = over(rows, lambda row: flipped(row, name), "the probe saw no lesion before")
+        done = sum(name in row["methods"] for row in rows)
+        entry["cases"], entry["why"] = done, _why_not(name, entry, done, len(rows))
+        entry["ranked"] = not entry["why"]
+        table[name] = entry
+    return table
+
+
+def _why_not(name: str, entry: Row, done: int, total: int) -> str:
+    """Why a method is shown but not ranked; empty when it is."""
+    if name == LEFT_IN_PLACE:
+        return "the scan itself"
+    if entry["flip_rate"]["value"] is None:
+        return "the probe could not say whether the lesion went"
+    if entry["flip_rate"]["value"] < FEWEST_FLIPS:
+        return f"leaves the lesion in place (flip rate {entry['flip_rate']['value']:.2f})"
+    return f"does not apply to {total - done} of {total} cases" if done < total else ""
+
+
+def best(table: dict[str, Row], score: str, families: tuple[str, ...]) -> tuple[str, Figure] | None:
+    """The ranked method of these families with the lowest score."""
+    options = [(entry[score]["value"], name) for name, entry in table.items() if entry["ranked"] and entry["family"] in families and entry[score]["value"] is not None]
+    return (min(options)[1], table[min(options)[1]][score]) if options else None
+
+
+def paired(rows: list[Row], name: str, other: str, score: str) -> Figure:
+    """Mean of (name − other) over the cases that both have, interval over patients; below 0 the first is better."""
+    def difference(row: Row) -> float | None:
+        first, second = (row["methods"].get(n, {}).get(score) for n in (name, other))
+        return None if first is None or second is None else first - second
+    return {**over(rows, difference), "first": name, "second": other}
+
+
+def broken_down(rows: list[Row], key: Callable[[Row], str], scores: tuple[str, ...] = ("mae_hu", "psnr_db", "ssim", "texture_error")) -> dict[str, Any]:
+    """Scores of every method by kind, size or contrast: group -> {"n", method -> score -> figure}."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    out: dict[str, Any] = {}
+    for group, part in groups.items():
+        out[group] = {"n": len(part), "methods": {name: {score: over(part, lambda row, name=name, score=score: row["methods"].get(name, {}).get(score))
+                                                        for score in scores} for name in names_of(part)}}
+    return out
+
+
+def size_group(row: Row) -> str:
+    """By the lesion's diameter (effusion: depth)."""
+    return next(name for name, low, high in SIZES if low <= row["size_mm"] < high)
+
+
+def contrast_groups(rows: list[Row]) -> Callable[[Row], str]:
+    """Thirds of the cases by how much the lesion changed its voxels."""
+    edges = np.percentile([row["contrast_hu"] for row in rows], (100 / 3, 200 / 3)) if rows else np.zeros(2)
+    names = (f"subtlest third (under {edges[0]:.0f} HU)", "middle third", f"strongest third (over {edges[1]:.0f} HU)")
+    return lambda row: names[int(np.searchsorted(edges, row["contrast_hu"], side="right"))]
+
+
+def localisation_table(rows: list[Row]) -> dict[str, Any]:
+    """Every map's scores: all lesions, by size, and those of two or more attention cells."""
+    def table(part: list[Row]) -> dict[str, Any]:
+        names = list(dict.fromkeys(name for row in part for name in row["maps"]))
+        return {name: {score: over(part, lambda row, name=name, score=score: row["maps"].get(name, {}).get(score)) for score in ("pointing", "cnr", "iou", "hit")}
+                for name in names}
+    out = {"all": table(rows), "two cells or more": table([row for row in rows if row["cells"] >= 2])}
+    return out | {name: table(part) for name, low, high in SIZES if (part := [row for row in rows if low <= row["size_mm"] < high])}
+
+
+def own_table(rows: list[Row]) -> dict[str, Figure]:
+    """What only the model was asked: presence check, gates, agreement, consistency, reversibility."""
+    def ask(*path: str) -> Figure:
+        return over(rows, lambda row: _dig(row["own"], path), "not asked of a submission")
+    table = {"reversibility_hu": ask("reversibility_hu"), "abstains on the lesion": ask("evidence_abstains"),
+             "abstains on the untouched scan": ask("evidence_clear_abstains"), "text direction": ask("direction"),
+             "text direction, shuffled sentences": ask("direction_shuffled")}
+    gates = dict.fromkeys(gate for row in rows for gate in row["own"].get("gates", {}))
+    table |= {f"gate: {gate}": ask("gates", gate) for gate in gates}
+    return table | {f"along z: {key}": ask("z", key) for key in dict.fromkeys(key for row in rows for key in row["own"].get("z", {}))}
+
+
+def _dig(tree: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return tree
+
+
+def real_table(rows: list[Row]) -> dict[str, Figure]:
+    """Real lesions: everything that needs no counterfactual truth."""
+    seen = [row for row in rows if row["probe_before"] > 0]
+    table = {"identity_max_hu": {"value": rounded(max(row["outside_hu"] for row in rows)), "n": len(rows), "ci95": None} if rows else missing("no real lesion"),
+             "rim": over(rows, lambda row: row["rim"]), "probe sees it before": over(rows, lambda row: row["probe_before"] > 0),
+             "flip_rate": over(seen, lambda row: row["probe_after"] <= 0, "the probe saw none before"),
+             "median_dhu": over(rows, lambda row: row["median_dhu"])}
+    return table | {score: over(rows, lambda row, score=score: row["map"][score]) for score in ("pointing", "cnr", "iou", "hit")}
+
+
+def auc(positive: list[float], negative: list[float]) -> Figure:
+    """Area under the ROC curve; n counts both kinds."""
+    if not positive or not negative:
+        return missing("needs both kinds")
+    better = np.asarray(positive)[:, None] - np.asarray(negative)[None]
+    return {"value": rounded(float(((better > 0) + 0.5 * (better == 0)).mean())), "n": len(positive) + len(negative), "ci95": None}
+
+
+__all__ = ["auc", "best", "broken_down", "contrast_groups", "figure", "flipped", "localisation_table", "method_table", "own_table", "paired", "real_table", "size_group"]

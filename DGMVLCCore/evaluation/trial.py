@@ -1,0 +1,115 @@
+"""One case through everything: the model's own edit, every other method's, every map, and what only the model can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from DGMVLCCore.counterfactual.agreement import agreement_of
+from DGMVLCCore.counterfactual.evidence import presence_evidence
+from DGMVLCCore.counterfactual.gates import quality_gates
+from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
+from DGMVLCCore.evaluation.calibration import calibration_of
+from DGMVLCCore.evaluation.cases import Case
+from DGMVLCCore.evaluation.consistency import z_consistency
+from DGMVLCCore.evaluation.hole import Hole, removal
+from DGMVLCCore.evaluation.localisation import cells, map_scores
+from DGMVLCCore.evaluation.localisers import LOCALISERS
+from DGMVLCCore.evaluation.methods import METHODS
+from DGMVLCCore.evaluation.profile import Profile
+from DGMVLCCore.evaluation.reversibility import reversibility
+from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE, Judge, composition_hu, kept_arrays
+from DGMVLCCore.evaluation.submission import Answer
+from DGMVLCCore.evaluation.text import alignment_with_control
+from DGMVLCCore.simulation.insert import HELD_OUT_KIND
+from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY, say
+
+SINGLE, MEAN, MEDOID, PHRASED = "replace, one noise", "replace, mean of noises", "replace, medoid of noises", "replace, phrasing never taught"
+SUBMITTED = "submission"
+READING = "reading pass"
+Arrays = dict[str, np.ndarray]
+Tell = Callable[[str], None]
+
+
+def facts(case: Case) -> dict[str, Any]:
+    """What is known of a case."""
+    lesion = case.lesion
+    return {"case": case.name, "patient": case.patient, "kind": lesion.kind, "term": lesion.term, "size_mm": round(lesion.size_mm, 1), "side": lesion.side,
+            "contrast_hu": round(case.contrast_hu, 1), "cells": cells(lesion.mask, case.scan.spacing), "held_out_kind": lesion.kind == HELD_OUT_KIND,
+            "mask_ml": round(float(case.mask.sum() * np.prod(case.scan.spacing) / 1000), 2)}
+
+
+def run_case(pipe: CounterfactualPipeline, case: Case, profile: Profile, judge: Judge, seed: int, answer: Answer | None = None) -> tuple[dict[str, Any], Arrays]:
+    """The row of a case and the arrays to keep; with an answer, the answer is scored in the model's place and only classical fills stand beside it."""
+    row, extra = facts(case), {}
+    if answer is None:
+        fills, extra, row["own"] = _own(pipe, case, profile, judge, seed)
+        maps = {name: make(pipe, case, seed) for name, make in LOCALISERS.items() if profile.localisers is None or name in profile.localisers}
+    else:
+        fills, row["own"] = {SUBMITTED: answer.made}, {}
+        maps = {} if answer.values is None else {SUBMITTED: answer.values}
+    fills |= _others(pipe, case, profile, seed, classical=answer is not None)
+    fills[LEFT_IN_PLACE] = case.scan.array
+    row |= {"probe_before": judge.probed(case, case.scan.array), "probe_true": judge.probed(case, case.true.array)}
+    row["methods"] = {name: judge.score(case, made) for name, made in fills.items()}
+    lungs = case.anatomy.lungs
+    row["maps"] = {name: map_scores(values, case.lesion.mask & lungs, lungs, case.scan.spacing) for name, values in maps.items()}
+    shown = maps.get(READING, maps.get(SUBMITTED))
+    return row, kept_arrays(case, fills, extra | ({"map": shown} if shown is not None else {}))
+
+
+def _others(pipe: CounterfactualPipeline, case: Case, profile: Profile, seed: int, *, classical: bool) -> dict[str, np.ndarray]:
+    """Fills of the other methods; a method that does not apply to the case is left out."""
+    fills = {}
+    for method in METHODS:
+        wanted = profile.methods is None or method.name in profile.methods
+        if wanted and not method.name.startswith("replace") and (method.family == "classical" or not classical):
+            made = method.make(pipe, case, seed)
+            if made is not None:
+                fills[method.name] = made
+    return fills
+
+
+def _own(pipe: CounterfactualPipeline, case: Case, profile: Profile, judge: Judge, seed: int) -> tuple[dict[str, np.ndarray], Arrays, dict[str, Any]]:
+    """The model's own edits of a case, extra arrays, and facts that need the model."""
+    hole, plan = Hole.cut(case), removal(case)
+    samples = hole.samples(pipe, plan, seed, noises=profile.noises, steps=profile.steps)
+    each = np.stack([hole.filled(sample) for sample in samples])
+    chosen = int(((each - each.mean(0))[:, case.mask] ** 2).sum(1).argmin())
+    fills = {SINGLE: each[0], MEAN: hole.filled(*samples), MEDOID: each[chosen]}
+    said = say(case.lesion.term, np.random.default_rng(seed), present=False, family=HELD_OUT_FAMILY).text
+    other = EditPlan(case.mask, case.source, said, case.lesion.term)
+    fills[PHRASED] = hole.filled(*hole.samples(pipe, other, seed, noises=1, steps=profile.steps))
+    clear = _untouched(pipe, case, profile, seed)
+    spread = each.std(0) * case.mask
+    result = CounterfactualResult(case.scan, case.scan.with_array(fills[MEDOID]), fills[MEAN], spread, case.mask, plan)
+    own = {"composition_hu": composition_hu(pipe, case, profile.steps, seed), "phrase": said,
+           "reversibility_hu": reversibility(pipe, case, steps=profile.steps, seed=seed),
+           "clear_median_dhu": float(np.median((clear - case.true.array)[case.mask])), "clear_probe": judge.probed(case, clear),
+           "calibration": calibration_of(fills[MEAN], spread, case.true.array, case.mask),
+           "z": z_consistency(fills[SINGLE], case.true.array, case.mask, case.anatomy.lungs)}
+    return fills, {"fill_clear": clear, "spread": spread}, own | _questions(pipe, case, result, seed)
+
+
+def _untouched(pipe: CounterfactualPipeline, case: Case, profile: Profile, seed: int) -> np.ndarray:
+    """The same edit, mask and sentences asked of the untouched scan; one noise, (D,H,W) HU."""
+    clear = replace(case, scan=case.true)
+    hole = Hole.cut(clear)
+    return hole.filled(*hole.samples(pipe, removal(clear), seed, noises=1, steps=profile.steps))
+
+
+def _questions(pipe: CounterfactualPipeline, case: Case, result: CounterfactualResult, seed: int) -> dict[str, Any]:
+    """Presence check on the lesion and on the untouched scan, gates, agreement of image and words."""
+    found: dict[str, Any] = {}
+    for name, asked in (("evidence", case), ("evidence_clear", replace(case, scan=case.true))):
+        evidence = presence_evidence(pipe, Hole.cut(asked).region, case.source, case.target, seed=seed)
+        found[name], found[f"{name}_abstains"] = evidence.value, evidence.absent
+    if pipe.alignment is not None:
+        result.agreement = agreement_of(pipe.alignment, result, case.anatomy)
+        found |= alignment_with_control(pipe.alignment, result, case.anatomy)
+    found["gates"] = {gate.name: gate.passed for gate in quality_gates(result, case.anatomy)}
+    return found
