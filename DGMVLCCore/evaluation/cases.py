@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -103,14 +103,7 @@ def make_case(path: Path, kind: str, seed: int, slab: int = SLAB) -> Case:
     return place_lesion(scan, np.diag([dx, dy, dz, 1.0]), f"{path.stem}-{kind}-{seed}", path.stem.split("-", 2)[2], kind, seed, slab=slab)
 
 
-def make_cases(shards: Path, source: str = "native", kinds: tuple[str, ...] = KINDS, seeds: int = 1, slab: int = SLAB) -> Iterator[Case]:
-    """Every kind in every patient of a shard folder."""
-    for seed in range(seeds):
-        for kind in kinds:
-            for path in sorted(shards.glob(f"scan-{source}-*.npz")):
-                yield make_case(path, kind, seed, slab)
-
-
+@lru_cache(maxsize=1)
 def load_sample() -> tuple[Volume, np.ndarray, Anatomy]:
     """The sample scan cropped to its lungs: canonical volume, its real nodule (bool), anatomy; all (D,H,W)."""
     whole = load_volume(resource("sample/ct.nrrd"))
@@ -125,14 +118,11 @@ def load_sample() -> tuple[Volume, np.ndarray, Anatomy]:
     return Volume(scan.array[cut].copy(), affine), nodule[cut].copy(), Anatomy(labels[cut].copy())
 
 
-def sample_cases(kinds: tuple[str, ...], seeds: int = 1, slab: int = SLAB) -> Iterator[Case]:
-    """Simulated lesions in the sample scan, at least 20 mm away from its real nodule."""
+def sample_case(kind: str, seed: int, slab: int = SLAB) -> Case:
+    """A simulated lesion in the sample scan, at least 20 mm away from its real nodule."""
     volume, nodule, anatomy = load_sample()
-    dz, dy, dx = volume.spacing
     far = ndimage.distance_transform_edt(~nodule, sampling=volume.spacing) > 20
     third = len(volume.array) / 3
-    scan = TrainingScan(volume.array, anatomy.labels, np.array([dz, dy, dx]), np.zeros(len(volume.array), bool),
+    scan = TrainingScan(volume.array, anatomy.labels, np.array(volume.spacing), np.zeros(len(volume.array), bool),
                         estimate_noise(volume.array, anatomy.body, volume.spacing), (third, 2 * third))
-    for seed in range(seeds):
-        for kind in kinds:
-            yield place_lesion(scan, volume.affine, f"sample-{kind}-{seed}", SAMPLE_PATIENT, kind, seed, slab=slab, free=far)
+    return place_lesion(scan, volume.affine, f"sample-{kind}-{seed}", SAMPLE_PATIENT, kind, seed, slab=slab, free=far)

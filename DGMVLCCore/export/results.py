@@ -61,7 +61,7 @@ def check_output(out: Path, overwrite: bool) -> None:
         raise OutputError(f"The folder {parent} may not be written to; choose another one or change its permissions.")
 
 
-def _put_in_place(folder: Path, out: Path) -> None:
+def put_in_place(folder: Path, out: Path) -> None:
     """Rename the finished folder; an earlier result steps aside first and comes back when that fails."""
     aside = folder.with_suffix(".earlier")
     try:
@@ -149,7 +149,7 @@ def write_result(result: CounterfactualResult, out: Path, *, anatomy: Anatomy, r
         folder.mkdir()
         facts = {"report": report, "findings": [f.to_dict() for f in findings], "inputs": inputs, "weights": weights}
         _write_all(result, anatomy, folder, facts, scene)
-        _put_in_place(folder, out)
+        put_in_place(folder, out)
     except OSError as error:
         raise OutputError(f"The result could not be written to {out} ({error.strerror or error}); check permission and free space.") from error
     finally:
