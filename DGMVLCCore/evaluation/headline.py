@@ -59,7 +59,7 @@ def headline(rows: list[Row], table: dict[str, Row], pooled: dict[str, Any], cle
     }
 
 
-def targets(found: dict[str, Figure], rows: list[Row]) -> list[dict[str, Any]]:
+def targets(found: dict[str, Figure]) -> list[dict[str, Any]]:
     """The aims, and whether each is met; None where a figure is missing."""
     def value(key: str) -> float | None:
         return found[key]["value"]

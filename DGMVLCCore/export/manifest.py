@@ -80,6 +80,20 @@ def to_plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
+def check_schema(record: dict[str, Any], name: str) -> None:
+    """Check a record against a schema of `schema/` (JSON Schema 2020-12).
+
+    Raises:
+        UnreadableError: it does not follow the schema; the sentence says where.
+    """
+    import jsonschema
+
+    schema = json.loads((SCHEMA.parent / name).read_text(encoding="utf-8"))
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(record))
+    if error is not None:
+        raise UnreadableError(f"The record does not follow {name} (at {error.json_path}: {error.message[:160]}).")
+
+
 def validate_manifest(manifest: dict[str, Any]) -> None:
     """Check a manifest against `schema/result.schema.json` (JSON Schema 2020-12).
 
