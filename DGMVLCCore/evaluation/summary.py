@@ -10,7 +10,7 @@ import numpy as np
 from DGMVLCCore.evaluation.methods import METHODS
 from DGMVLCCore.evaluation.records import Row
 from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE
-from DGMVLCCore.evaluation.statistics import Figure, figure, missing, over, rounded
+from DGMVLCCore.evaluation.statistics import Figure, missing, over, rounded
 from DGMVLCCore.evaluation.trial import MEAN, MEDOID, PHRASED, SINGLE, SUBMITTED
 
 SCORES = ("mae_hu", "psnr_db", "ssim", "sd_ratio", "gradient_w1", "texture_error", "log_spectral_db", "hu_w1", "changed_share", "rim")
@@ -146,4 +146,10 @@ def auc(positive: list[float], negative: list[float]) -> Figure:
     return {"value": rounded(float(((better > 0) + 0.5 * (better == 0)).mean())), "n": len(positive) + len(negative), "ci95": None}
 
 
-__all__ = ["auc", "best", "broken_down", "contrast_groups", "figure", "flipped", "localisation_table", "method_table", "own_table", "paired", "real_table", "size_group"]
+
+def infection_table(rows: list[Row]) -> dict[str, Figure]:
+    """How well the reading pass tells infected lungs of labelled slices from the others."""
+    strengths = {said: [row["score"] for row in rows if row["infected"] == said] for said in (True, False)}
+    return {"AUC, infected against not infected lungs": auc(strengths[True], strengths[False]),
+            "reading pass in infected lungs, 99th percentile": over([row for row in rows if row["infected"]], lambda row: row["score"]),
+            "reading pass in other lungs, 99th percentile": over([row for row in rows if not row["infected"]], lambda row: row["score"])}

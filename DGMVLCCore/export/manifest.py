@@ -17,7 +17,7 @@ from DGMVLCCore.language.prompts import difference_words
 
 SCHEMA_VERSION = "1.0"
 NOTICE = "Research use only; not a medical device. Voxels inside the edit mask are synthetic."
-SCHEMA = Path(__file__).parent / "schema" / "result.schema.json"
+SCHEMAS, SCHEMA = Path(__file__).parent / "schema", "result.schema.json"
 
 
 def sha256_of(path: Path) -> str:
@@ -88,7 +88,7 @@ def check_schema(record: dict[str, Any], name: str) -> None:
     """
     import jsonschema
 
-    schema = json.loads((SCHEMA.parent / name).read_text(encoding="utf-8"))
+    schema = json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
     error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(record))
     if error is not None:
         raise UnreadableError(f"The record does not follow {name} (at {error.json_path}: {error.message[:160]}).")
@@ -100,12 +100,7 @@ def validate_manifest(manifest: dict[str, Any]) -> None:
     Raises:
         UnreadableError: it does not follow the schema; the sentence says where.
     """
-    import jsonschema
-
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(manifest))
-    if error is not None:
-        raise UnreadableError(f"The manifest does not follow the result schema {SCHEMA_VERSION} (at {error.json_path}: {error.message[:160]}).")
+    check_schema(manifest, SCHEMA)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
