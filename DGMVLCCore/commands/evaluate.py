@@ -21,7 +21,8 @@ def add_commands(add: Add) -> None:
     evaluate.add_argument("--data", type=Path, metavar="FOLDER", help="data folder of the frozen split (needed by the full profile)")
     evaluate.add_argument("--part", choices=("test", "val"), help="which held-out patients (default test); tune on val only")
     evaluate.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of a denoiser; default: the shipped one")
-    evaluate.add_argument("--submission", type=Path, metavar="DIR", help="score these counterfactuals (one volume a case, by the case's name) in the model's place")
+    evaluate.add_argument("--submission", type=Path, metavar="DIR",
+                          help="score these counterfactuals (one volume a case, by the case's name) in the model's place")
     evaluate.add_argument(EXPORT, action="store_true", help="only write the cases, for others to answer")
     evaluate.add_argument("--with-truth", action="store_true", help=f"with {EXPORT}: also write the scans without the lesion")
     evaluate.add_argument("--seed", type=int, default=0)
@@ -49,8 +50,8 @@ def run_evaluate(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.evaluation.profile import find_profile
     from DGMVLCCore.evaluation.run import Request, export, run_evaluation
 
-    request = Request(args.output, find_profile(args.profile), args.data, args.weights, args.submission, args.part or "test", args.seed, args.device, args.resume,
-                      args.overwrite)
+    request = Request(args.output, find_profile(args.profile), args.data, args.weights, args.submission, args.part or "test", args.seed, args.device,
+                      args.resume, args.overwrite)
     if args.export_cases:
         return export(request, with_truth=args.with_truth)
     progress = Progress(args.quiet or args.json)

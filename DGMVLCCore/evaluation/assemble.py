@@ -11,7 +11,7 @@ from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.evaluation import figures, summary
 from DGMVLCCore.evaluation.extras import ablation_table, randomised_table, safety_rows, safety_table
 from DGMVLCCore.evaluation.headline import headline, subject, targets
-from DGMVLCCore.evaluation.pooled import REALISM_NOTE, calibration_table, pooled_scores
+from DGMVLCCore.evaluation.pooled import REALISM_NOTE, pooled_scores
 from DGMVLCCore.evaluation.records import Records, Row
 from DGMVLCCore.evaluation.report import markdown_report
 from DGMVLCCore.evaluation.statistics import FEWEST_PATIENTS
@@ -50,11 +50,12 @@ def build_report(about: Row, records: Records, pooled: dict[str, Any]) -> dict[s
         "by_size": summary.broken_down(rows, summary.size_group), "by_contrast": summary.broken_down(rows, summary.contrast_groups(rows)),
         "taught_kinds": summary.method_table([row for row in rows if not row["held_out_kind"]]),
         "held_out_kind": summary.method_table([row for row in rows if row["held_out_kind"]]),
-        "realism_note": REALISM_NOTE, "own": summary.own_table(rows) if any(row["own"] for row in rows) else {}, "calibration": calibration_table(rows),
+        "realism_note": REALISM_NOTE, "own": summary.own_table(rows) if any(row["own"] for row in rows) else {},
+        "calibration": summary.calibration_table(rows),
         "localisation": summary.localisation_table(rows), "randomised": randomised_table(records), "safety": safety_table(records), "reader": pooled["reader"],
         "real": _real(records, pooled), "ablations": ablation_table(records)}
-    return to_plain({"schema_version": SCHEMA_VERSION, "notice": NOTICE, **about, "cases": len(rows), "patients": len(patients), "patient_names": patients,
-                     "exploratory": len(patients) < FEWEST_PATIENTS, "headline": found, "targets": targets(found), "tables": tables})
+    counts = {"cases": len(rows), "patients": len(patients), "patient_names": patients, "exploratory": len(patients) < FEWEST_PATIENTS}
+    return to_plain({"schema_version": SCHEMA_VERSION, "notice": NOTICE, **about, **counts, "headline": found, "targets": targets(found), "tables": tables})
 
 
 def _pairs(rows: list[Row], found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -62,7 +63,8 @@ def _pairs(rows: list[Row], found: dict[str, Any]) -> list[dict[str, Any]]:
     single, mean, _ = subject(rows)
     asked = [(single, found["mae_hu_best_generative"].get("method"), "mae_hu"), (single, found["mae_hu_best_classical"].get("method"), "mae_hu"),
              (mean, found["mae_hu_best_classical"].get("method"), "mae_hu"), (single, found["texture_error_best_baseline"].get("method"), "texture_error")]
-    return [{"first": name, "second": other, "score": score, "figure": summary.paired(rows, name, other, score)} for name, other, score in asked if name and other]
+    return [{"first": name, "second": other, "score": score, "figure": summary.paired(rows, name, other, score)}
+            for name, other, score in asked if name and other]
 
 
 def _real(records: Records, pooled: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +89,8 @@ def draw(work: Path, records: Records, report: dict[str, Any]) -> list[str]:
     chosen = [(rank, row, records.kept(row["case"])) for rank, row in figures.extremes(rows, single)]
     if chosen:
         figures.draw_cases(chosen, single, baseline, work / "best-median-worst.png")
-        figures.draw_methods(report["tables"]["methods"], work / "methods.png", len(rows), report["profile"]["note"][:60] and "Quick profile: not how good the model is.")
+        note = "Quick profile: not how good the model is." if report["profile"]["note"] else ""
+        figures.draw_methods(report["tables"]["methods"], work / "methods.png", len(rows), note)
         drawn += ["best-median-worst.png", "methods.png"]
     real = [(row, records.kept(f"tumour-{index:04d}")) for index, row in enumerate(records.of("tumour"))][:REAL_SHOWN]
     if real:

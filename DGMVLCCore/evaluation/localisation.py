@@ -10,8 +10,6 @@ from DGMVLCCore.attention.reading import READING_MM
 from DGMVLCCore.evaluation import metrics
 from DGMVLCCore.models.denoiser import PATCH
 
-THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
-
 
 def cells(lesion: np.ndarray, spacing: tuple[float, float, float]) -> float:
     """Attention cells (4 mm squares) that the lesion's largest slice covers."""
@@ -22,10 +20,9 @@ def map_scores(values: np.ndarray, lesion: np.ndarray, lungs: np.ndarray, spacin
     """Pointing game, signed contrast-to-noise ratio, IoU (mean over thresholds 0.1–0.5 of the map's highest value) and hit.
 
     Args:
-        values: map (D,H,W), any scale; negative values count as 0 for the IoU. lesion: bool (D,H,W), inside the lungs.
+        values: map (D,H,W), any scale. lesion: bool (D,H,W), inside the lungs.
     """
     if not lesion.any():
         return {"pointing": None, "cnr": None, "iou": None, "hit": None, "cells": 0.0}
-    ious = metrics.iou(values, lesion, THRESHOLDS)
     return {"pointing": metrics.pointing_hit(values, lesion), "cnr": metrics.contrast_to_noise(values, lesion, lungs),
-            "iou": float(np.mean(list(ious.values()))), "hit": metrics.hit(values, lesion), "cells": cells(lesion, spacing)}
+            "iou": metrics.iou_at_levels(values, lesion, lungs)["iou_mean"], "hit": metrics.hit(values, lesion, lungs), "cells": cells(lesion, spacing)}

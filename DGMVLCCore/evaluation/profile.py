@@ -18,7 +18,7 @@ class Profile:
 
     Args:
         kinds: lesion kinds put into every patient. seeds: lesions of each kind in each patient. slab: slices of a case.
-        noises, steps: of the model's own edits. reading_noises: of the reading pass.
+        noises, steps: of the model's own edits. reading_noises, evidence_noises: of the reading pass and of the presence check.
         methods, localisers: names to run; all when None.
         nodules: real nodules at most; all when None. clean: clean regions a patient. sanity: cases whose maps are read again with random weights.
         ablations: cases of the ablation table. tumours: also edit the sample's nodule and the data folder's tumours.
@@ -31,6 +31,7 @@ class Profile:
     noises: int = 8
     steps: int = 10
     reading_noises: int = 4
+    evidence_noises: int = 6
     methods: tuple[str, ...] | None = None
     localisers: tuple[str, ...] | None = None
     nodules: int | None = None
@@ -46,8 +47,8 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile("quick", kinds=("spiculated_nodule", "ground_glass", "consolidation"), slab=3, noises=2, steps=4, reading_noises=1, nodules=0, clean=2,
-                     sanity=1, ablations=1, note=QUICK_NOTE),
+    "quick": Profile("quick", kinds=("spiculated_nodule", "ground_glass", "consolidation"), slab=3, noises=2, steps=4, reading_noises=1, evidence_noises=2,
+                     nodules=0, clean=2, sanity=1, ablations=1, note=QUICK_NOTE),
     "full": Profile("full"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from DGMVLCCore.evaluation import markdown as md
-from DGMVLCCore.evaluation.trial import MEAN, MEDOID, PHRASED, SINGLE, SUBMITTED
+from DGMVLCCore.evaluation.trial import MEAN, PHRASED, SINGLE, SUBMITTED
 from DGMVLCCore.export.manifest import NOTICE
 
 FIDELITY = (("mae_hu", "MAE, HU"), ("psnr_db", "PSNR, dB"), ("ssim", "SSIM"), ("changed_share", "changed > 20 HU"), ("flip_rate", "flip rate"))
@@ -58,8 +58,8 @@ def _truth(report: dict[str, Any]) -> str:
     tables, names = report["tables"], _compared(report)
     pairs = [(f"{pair['first']} − {pair['second']}", pair["score"], md.cell(pair["figure"])) for pair in tables["pairs"]]
     return _section(
-        "True counterfactual", "Inside the edit mask, against the untouched scan. Ranked: the probe must see the lesion go in at least half of the cases, and the "
-        "method must do every case.", md.methods(tables["methods"], FIDELITY),
+        "True counterfactual", "Inside the edit mask, against the untouched scan. Ranked: the probe must see the lesion go in at least half of the cases, "
+        "and the method must do every case.", md.methods(tables["methods"], FIDELITY),
         "Differences on the same cases (below 0: the first is better):", md.table(("pair", "score", "mean difference"), pairs),
         "MAE by kind, size and contrast, HU:", *(md.groups(tables[f"by_{key}"], names, "mae_hu", title)
                                                  for key, title in (("kind", "kind"), ("size", "size"), ("contrast", "contrast"))),
@@ -69,8 +69,8 @@ def _truth(report: dict[str, Any]) -> str:
 def _apart(report: dict[str, Any]) -> str:
     tables = report["tables"]
     phrased = {name: entry for name, entry in tables["methods"].items() if name in (SINGLE, PHRASED)}
-    parts = ["Kind never trained on (lobulated nodules):", md.methods(tables["held_out_kind"], FIDELITY[:3]) if tables["held_out_kind"] else "No case of it in this run.\n",
-             "Kinds trained on:", md.methods(tables["taught_kinds"], FIDELITY[:3])]
+    strange = md.methods(tables["held_out_kind"], FIDELITY[:3]) if tables["held_out_kind"] else "No case of it in this run.\n"
+    parts = ["Kind never trained on (lobulated nodules):", strange, "Kinds trained on:", md.methods(tables["taught_kinds"], FIDELITY[:3])]
     if len(phrased) == 2:
         parts += ["Phrasing never trained on (telegraphic), the same cases and noise:", md.methods(phrased, (*FIDELITY[:3], TEXTURE[-1]))]
     return _section("Never trained on", *parts)
@@ -79,15 +79,15 @@ def _apart(report: dict[str, Any]) -> str:
 def _appearance(report: dict[str, Any]) -> str:
     tables = report["tables"]
     return _section(
-        "Texture and realism", "Texture error = (|ln SD ratio| + gradient W1 / the true scan's mean gradient) / 2; 0 is the truth. Log-spectral distance needs a native "
-        "32×32 patch inside the mask.", md.methods(tables["methods"], TEXTURE), tables.get("realism_note", ""), md.methods(tables["methods"], REALISM))
+        "Texture and realism", "Texture error = (|ln SD ratio| + gradient W1 / the true scan's mean gradient) / 2; 0 is the truth. Log-spectral distance "
+        "needs a native 32×32 patch inside the mask.", md.methods(tables["methods"], TEXTURE), tables["realism_note"], md.methods(tables["methods"], REALISM))
 
 
 def _own(report: dict[str, Any]) -> str:
     tables = report["tables"]
     parts = [md.by_name(tables["own"])] if tables["own"] else ["Not asked of a submission.\n"]
-    return _section("Effectiveness, presence check, gates, words, along z, reversibility", *parts, "Calibration of the uncertainty map:", md.by_name(tables["calibration"])
-                    if tables["calibration"] else "Not measured.\n")
+    return _section("Presence check, gates, words, along z, reversibility", *parts, "Calibration of the uncertainty map:",
+                    md.by_name(tables["calibration"]) if tables["calibration"] else "Not measured.\n")
 
 
 def _localisation(report: dict[str, Any]) -> str:
@@ -123,11 +123,10 @@ def _ablations(report: dict[str, Any]) -> str:
 def markdown_report(report: dict[str, Any], pictures: list[str]) -> str:
     """The whole report as Markdown; `pictures` are file names beside it."""
     shown = "\n".join(f"![{name.rsplit('.', 1)[0].replace('-', ' ')}]({name})" for name in pictures)
-    parts = [_intro(report), _headline(report), _section("Pictures", shown) if pictures else "", _truth(report), _apart(report), _appearance(report), _own(report),
-             _localisation(report), _plain(report, "safety", "Safety: edits asked of clean regions", "No finding is there; the edit should change nothing that matters."),
-             _plain(report, "reader", "Reader proxy", "Channelised Hotelling observer; present and absent cases share masks and sentences."),
-             _real(report), _ablations(report), _section("Limits", "\n".join(f"- {limit}" for limit in LIMITS))]
+    safety = _plain(report, "safety", "Safety: edits asked of clean regions", "No finding is there; the edit should change nothing that matters.")
+    reader = _plain(report, "reader", "Reader proxy", "Channelised Hotelling observer; present and absent cases share masks and sentences.")
+    parts = [_intro(report), _headline(report), _section("Pictures", shown) if pictures else "", _truth(report), _apart(report), _appearance(report),
+             _own(report), _localisation(report), safety, reader, _real(report), _ablations(report),
+             _section("Limits", "\n".join(f"- {limit}" for limit in LIMITS))]
     return "\n".join(part for part in parts if part)
 
-
-__all__ = ["MEDOID", "markdown_report"]

@@ -137,7 +137,7 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
     pipe = CounterfactualPipeline.from_pretrained(request.weights).to(choose_device(request.device))
     probe = Probe.from_pretrained()
     about = _about(request, pipe, probe, answers)
-    bench = Bench(request, pipe, Judge(probe, request.seed), Records(work, about, request.resume), work, tell, submission)
+    bench = Bench(request, pipe, Judge(probe), Records(work, about, request.resume), work, tell, submission)
     run_stages(bench, plan)
     assemble.write(work, about, bench.records, bench.pipe, tell)
     (work / "timings.json").write_text(json.dumps({"seconds": {name: round(value, 1) for name, value in bench.seconds.items()}}, indent=1))
@@ -151,8 +151,8 @@ def run_stages(bench: Bench, plan: list[tuple[str, Callable[[], Case]]]) -> None
     """All rows; rows of an interrupted run are not made again."""
     stages: list[tuple[str, Callable[[], Iterator[float]]]] = [("cases", lambda: _cases(bench, plan))]
     if bench.submission is None:
-        stages += [("real lesions", lambda: _real(bench)), ("clean regions", lambda: extras.clean(bench)), ("random weights", lambda: extras.sanity(bench, plan)),
-                   ("ablations", lambda: extras.ablations(bench, plan))]
+        stages += [("real lesions", lambda: _real(bench)), ("clean regions", lambda: extras.clean(bench)),
+                   ("random weights", lambda: extras.sanity(bench, plan)), ("ablations", lambda: extras.ablations(bench, plan))]
     for name, run in stages:
         started = time.monotonic()
         for share in run():

@@ -12,7 +12,7 @@ from DGMVLCCore.counterfactual.result import EditPlan
 from DGMVLCCore.evaluation import metrics
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.probe import Probe
-from DGMVLCCore.evaluation.rim import rim_within_range
+from DGMVLCCore.evaluation.rim import within_places
 from DGMVLCCore.models.region import cut_region
 
 CROP_PIXELS = 24
@@ -21,23 +21,22 @@ LEFT_IN_PLACE = "lesion left in place"
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """What scores a fill: the held-out probe (never used for guidance) and the seed of placements."""
+    """What scores a fill; the probe is held out: it never guides an edit."""
 
     probe: Probe
-    seed: int = 0
 
     def probed(self, case: Case, made: np.ndarray) -> float:
         """The probe's logit that a lesion is in the case's mask; above 0 it says present."""
         return self.probe.score(made, case.mask, case.anatomy.lungs, case.scan.spacing)
 
-    def score(self, case: Case, made: np.ndarray) -> dict[str, Any]:
-        """Scores of one method's scan (D,H,W) HU for one case."""
+    def score(self, case: Case, made: np.ndarray, places: np.ndarray) -> dict[str, Any]:
+        """Scores of one method's scan (D,H,W) HU for one case; `places` are the gradients of the mask's rim on untouched places (`untouched_rims`)."""
         true, mask, lungs = case.true.array, case.mask, case.anatomy.lungs
         inside = mask & lungs
         outside = np.abs(made - case.scan.array)[~mask]
         return {"mae_hu": metrics.mae(made, true, mask), "psnr_db": metrics.psnr(made, true, mask), "ssim": metrics.ssim(made, true, mask),
                 **texture(made, true, inside), "hu_w1": metrics.hu_w1(made, true, mask), "changed_share": metrics.minimality(made, case.scan.array, mask),
-                "rim": rim_within_range(made, case.scan.array, mask, lungs, self.seed), "probe": self.probed(case, made),
+                "rim": within_places(made, places, mask, lungs), "probe": self.probed(case, made),
                 "outside_hu": float(outside.max(initial=0))}
 
 

@@ -14,6 +14,7 @@ from DGMVLCCore.evaluation.statistics import Figure, missing, over, rounded
 from DGMVLCCore.evaluation.trial import MEAN, MEDOID, PHRASED, SINGLE, SUBMITTED
 
 SCORES = ("mae_hu", "psnr_db", "ssim", "sd_ratio", "gradient_w1", "texture_error", "log_spectral_db", "hu_w1", "changed_share", "rim")
+MAP_SCORES = ("pointing", "cnr", "iou", "hit")
 FEWEST_FLIPS = 0.5
 FAMILY = {method.name: method.family for method in METHODS} | dict.fromkeys((SINGLE, MEAN, MEDOID, PHRASED), "ours")
 FAMILY |= {SUBMITTED: "submission", LEFT_IN_PLACE: "reference"}
@@ -37,13 +38,18 @@ def names_of(rows: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row["methods"]))
 
 
+def scored(rows: list[Row], name: str, score: str) -> Figure:
+    """One score of one method."""
+    return over(rows, lambda row: row["methods"].get(name, {}).get(score))
+
+
 def method_table(rows: list[Row]) -> dict[str, Row]:
     """Every method's scores over the given cases; `ranked` says whether it takes part in a comparison, and `why` if not."""
     table: dict[str, Row] = {}
     for name in names_of(rows):
         entry: Row = {"family": FAMILY.get(name, "other")}
-        entry |= {score: over(rows, lambda row, score=score: row["methods"].get(name, {}).get(score)) for score in SCORES}
-        entry["flip_rate"] = over(rows, lambda row: flipped(row, name), "the probe saw no lesion before")
+        entry |= {score: scored(rows, name, score) for score in SCORES}
+        entry["flip_rate"] = over(rows, lambda row, name=name: flipped(row, name), "the probe saw no lesion before")
         done = sum(name in row["methods"] for row in rows)
         entry["cases"], entry["why"] = done, _why_not(name, entry, done, len(rows))
         entry["ranked"] = not entry["why"]
@@ -64,8 +70,9 @@ def _why_not(name: str, entry: Row, done: int, total: int) -> str:
 
 def best(table: dict[str, Row], score: str, families: tuple[str, ...]) -> tuple[str, Figure] | None:
     """The ranked method of these families with the lowest score."""
-    options = [(entry[score]["value"], name) for name, entry in table.items() if entry["ranked"] and entry["family"] in families and entry[score]["value"] is not None]
-    return (min(options)[1], table[min(options)[1]][score]) if options else None
+    ranked = {name: entry[score] for name, entry in table.items() if entry["ranked"] and entry["family"] in families and entry[score]["value"] is not None}
+    name = min(ranked, key=lambda one: (ranked[one]["value"], one), default=None)
+    return None if name is None else (name, ranked[name])
 
 
 def paired(rows: list[Row], name: str, other: str, score: str) -> Figure:
@@ -81,11 +88,8 @@ def broken_down(rows: list[Row], key: Callable[[Row], str], scores: tuple[str, .
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
-    out: dict[str, Any] = {}
-    for group, part in groups.items():
-        out[group] = {"n": len(part), "methods": {name: {score: over(part, lambda row, name=name, score=score: row["methods"].get(name, {}).get(score))
-                                                        for score in scores} for name in names_of(part)}}
-    return out
+    return {group: {"n": len(part), "methods": {name: {score: scored(part, name, score) for score in scores} for name in names_of(part)}}
+            for group, part in groups.items()}
 
 
 def size_group(row: Row) -> str:
@@ -102,10 +106,13 @@ def contrast_groups(rows: list[Row]) -> Callable[[Row], str]:
 
 def localisation_table(rows: list[Row]) -> dict[str, Any]:
     """Every map's scores: all lesions, by size, and those of two or more attention cells."""
+    def figure(part: list[Row], name: str, score: str) -> Figure:
+        return over(part, lambda row: row["maps"].get(name, {}).get(score), "no map")
+
     def table(part: list[Row]) -> dict[str, Any]:
-        names = list(dict.fromkeys(name for row in part for name in row["maps"]))
-        return {name: {score: over(part, lambda row, name=name, score=score: row["maps"].get(name, {}).get(score)) for score in ("pointing", "cnr", "iou", "hit")}
-                for name in names}
+        names = dict.fromkeys(name for row in part for name in row["maps"])
+        return {name: {score: figure(part, name, score) for score in MAP_SCORES} for name in names}
+
     out = {"all": table(rows), "two cells or more": table([row for row in rows if row["cells"] >= 2])}
     return out | {name: table(part) for name, low, high in SIZES if (part := [row for row in rows if low <= row["size_mm"] < high])}
 
@@ -114,12 +121,21 @@ def own_table(rows: list[Row]) -> dict[str, Figure]:
     """What only the model was asked: presence check, gates, agreement, consistency, reversibility."""
     def ask(*path: str) -> Figure:
         return over(rows, lambda row: _dig(row["own"], path), "not asked of a submission")
-    table = {"reversibility_hu": ask("reversibility_hu"), "abstains on the lesion": ask("evidence_abstains"),
-             "abstains on the untouched scan": ask("evidence_clear_abstains"), "text direction": ask("direction"),
-             "text direction, shuffled sentences": ask("direction_shuffled")}
+    table = {"presence check abstains on the lesion": ask("evidence_abstains"), "presence check abstains on the untouched scan": ask("evidence_clear_abstains"),
+             "shift, MAE of back(forth(scan)) to the scan, HU": ask("reversibility", "back_hu"),
+             "shift, MAE of forth(scan) to the scan, HU": ask("reversibility", "forth_hu"),
+             "text direction": ask("text", "direction"), "text direction, other findings' sentences": ask("text", "shuffled"),
+             "share of other sentences that fit the edit worse": ask("text", "above")}
     gates = dict.fromkeys(gate for row in rows for gate in row["own"].get("gates", {}))
     table |= {f"gate: {gate}": ask("gates", gate) for gate in gates}
     return table | {f"along z: {key}": ask("z", key) for key in dict.fromkeys(key for row in rows for key in row["own"].get("z", {}))}
+
+
+def calibration_table(rows: list[Row]) -> dict[str, Figure]:
+    """Of the uncertainty map, mean over cases: coverage by mean ± k SD, rank correlation with the error, calibration error."""
+    asked = [row for row in rows if row["own"]]
+    names = dict.fromkeys(key for row in asked for key, value in row["own"]["calibration"].items() if not isinstance(value, list))
+    return {name.replace("_", " "): over(asked, lambda row, name=name: row["own"]["calibration"].get(name)) for name in names}
 
 
 def _dig(tree: Any, path: tuple[str, ...]) -> Any:
@@ -135,7 +151,7 @@ def real_table(rows: list[Row]) -> dict[str, Figure]:
              "rim": over(rows, lambda row: row["rim"]), "probe sees it before": over(rows, lambda row: row["probe_before"] > 0),
              "flip_rate": over(seen, lambda row: row["probe_after"] <= 0, "the probe saw none before"),
              "median_dhu": over(rows, lambda row: row["median_dhu"])}
-    return table | {score: over(rows, lambda row, score=score: row["map"][score]) for score in ("pointing", "cnr", "iou", "hit")}
+    return table | {score: over(rows, lambda row, score=score: row["map"][score]) for score in MAP_SCORES}
 
 
 def auc(positive: list[float], negative: list[float]) -> Figure:

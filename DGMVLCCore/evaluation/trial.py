@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,7 @@ from DGMVLCCore.counterfactual.evidence import presence_evidence
 from DGMVLCCore.counterfactual.gates import quality_gates
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
-from DGMVLCCore.evaluation.calibration import calibration_of
+from DGMVLCCore.evaluation.calibration import calibration
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.consistency import z_consistency
 from DGMVLCCore.evaluation.hole import Hole, removal
@@ -22,17 +21,19 @@ from DGMVLCCore.evaluation.localisers import LOCALISERS
 from DGMVLCCore.evaluation.methods import METHODS
 from DGMVLCCore.evaluation.profile import Profile
 from DGMVLCCore.evaluation.reversibility import reversibility
+from DGMVLCCore.evaluation.rim import untouched_rims
 from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE, Judge, composition_hu, kept_arrays
 from DGMVLCCore.evaluation.submission import Answer
-from DGMVLCCore.evaluation.text import alignment_with_control
+from DGMVLCCore.evaluation.text import text_alignment
+from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND
-from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY, say
+from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY, TERMS, say
 
 SINGLE, MEAN, MEDOID, PHRASED = "replace, one noise", "replace, mean of noises", "replace, medoid of noises", "replace, phrasing never taught"
 SUBMITTED = "submission"
 READING = "reading pass"
+SENTENCES = [(present_prompt(term), absent_prompt(term)) for term in TERMS]
 Arrays = dict[str, np.ndarray]
-Tell = Callable[[str], None]
 
 
 def facts(case: Case) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def facts(case: Case) -> dict[str, Any]:
             "mask_ml": round(float(case.mask.sum() * np.prod(case.scan.spacing) / 1000), 2)}
 
 
-def run_case(pipe: CounterfactualPipeline, case: Case, profile: Profile, judge: Judge, seed: int, answer: Answer | None = None) -> tuple[dict[str, Any], Arrays]:
+def run_case(pipe: CounterfactualPipeline, case: Case, profile: Profile, judge: Judge, seed: int,
+             answer: Answer | None = None) -> tuple[dict[str, Any], Arrays]:
     """The row of a case and the arrays to keep; with an answer, the answer is scored in the model's place and only classical fills stand beside it."""
     row, extra = facts(case), {}
     if answer is None:
@@ -54,8 +56,9 @@ def run_case(pipe: CounterfactualPipeline, case: Case, profile: Profile, judge: 
         maps = {} if answer.values is None else {SUBMITTED: answer.values}
     fills |= _others(pipe, case, profile, seed, classical=answer is not None)
     fills[LEFT_IN_PLACE] = case.scan.array
+    places = untouched_rims(case.scan.array, case.mask, case.anatomy.lungs, seed)
     row |= {"probe_before": judge.probed(case, case.scan.array), "probe_true": judge.probed(case, case.true.array)}
-    row["methods"] = {name: judge.score(case, made) for name, made in fills.items()}
+    row["methods"] = {name: judge.score(case, made, places) for name, made in fills.items()}
     lungs = case.anatomy.lungs
     row["maps"] = {name: map_scores(values, case.lesion.mask & lungs, lungs, case.scan.spacing) for name, values in maps.items()}
     shown = maps.get(READING, maps.get(SUBMITTED))
@@ -88,11 +91,11 @@ def _own(pipe: CounterfactualPipeline, case: Case, profile: Profile, judge: Judg
     spread = each.std(0) * case.mask
     result = CounterfactualResult(case.scan, case.scan.with_array(fills[MEDOID]), fills[MEAN], spread, case.mask, plan)
     own = {"composition_hu": composition_hu(pipe, case, profile.steps, seed), "phrase": said,
-           "reversibility_hu": reversibility(pipe, case, steps=profile.steps, seed=seed),
+           "reversibility": reversibility(pipe, case.scan, removal(case, "shift"), case.anatomy, steps=profile.steps, seed=seed),
            "clear_median_dhu": float(np.median((clear - case.true.array)[case.mask])), "clear_probe": judge.probed(case, clear),
-           "calibration": calibration_of(fills[MEAN], spread, case.true.array, case.mask),
+           "calibration": calibration(fills[MEAN], spread, case.true.array, case.mask),
            "z": z_consistency(fills[SINGLE], case.true.array, case.mask, case.anatomy.lungs)}
-    return fills, {"fill_clear": clear, "spread": spread}, own | _questions(pipe, case, result, seed)
+    return fills, {"fill_clear": clear, "spread": spread}, own | _questions(pipe, case, result, profile, seed)
 
 
 def _untouched(pipe: CounterfactualPipeline, case: Case, profile: Profile, seed: int) -> np.ndarray:
@@ -102,14 +105,14 @@ def _untouched(pipe: CounterfactualPipeline, case: Case, profile: Profile, seed:
     return hole.filled(*hole.samples(pipe, removal(clear), seed, noises=1, steps=profile.steps))
 
 
-def _questions(pipe: CounterfactualPipeline, case: Case, result: CounterfactualResult, seed: int) -> dict[str, Any]:
+def _questions(pipe: CounterfactualPipeline, case: Case, result: CounterfactualResult, profile: Profile, seed: int) -> dict[str, Any]:
     """Presence check on the lesion and on the untouched scan, gates, agreement of image and words."""
     found: dict[str, Any] = {}
     for name, asked in (("evidence", case), ("evidence_clear", replace(case, scan=case.true))):
-        evidence = presence_evidence(pipe, Hole.cut(asked).region, case.source, case.target, seed=seed)
+        evidence = presence_evidence(pipe, Hole.cut(asked).region, case.source, case.target, noises=profile.evidence_noises, seed=seed)
         found[name], found[f"{name}_abstains"] = evidence.value, evidence.absent
     if pipe.alignment is not None:
         result.agreement = agreement_of(pipe.alignment, result, case.anatomy)
-        found |= alignment_with_control(pipe.alignment, result, case.anatomy)
+        found["text"] = text_alignment(pipe.alignment, case.scan, result.counterfactual, case.anatomy, case.mask, (case.source, case.target), SENTENCES)
     found["gates"] = {gate.name: gate.passed for gate in quality_gates(result, case.anatomy)}
     return found
