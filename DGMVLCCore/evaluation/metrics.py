@@ -146,3 +146,9 @@ def bootstrap_interval(groups: dict[str, list[float]], seed: int = 0, draws: int
         means.append(np.mean(picked))
     low, high = np.percentile(means, (2.5, 97.5))
     return float(low), float(high)
+
+
+def auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Area under the ROC curve of scores (N,) and (M,), neither empty; ties count a half."""
+    better = np.asarray(positive)[:, None] - np.asarray(negative)[None]
+    return float(((better > 0) + 0.5 * (better == 0)).mean())

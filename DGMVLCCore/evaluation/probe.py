@@ -64,7 +64,7 @@ class ProbeNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """
 
     @register_to_config
-    def __init__(self, widths: tuple[int, int, int] = (40, 48, 56), offset: float = 0.0) -> None:
+    def __init__(self, widths: tuple[int, int, int] = (40, 48, 48), offset: float = 0.0) -> None:
         super().__init__()
         a, b, c = widths
         self.stem = nn.Conv2d(2 * CELL**2, a, 3, padding=1)
