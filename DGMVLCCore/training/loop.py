@@ -190,5 +190,6 @@ def train(recipe: Recipe) -> Path:
     """Run a recipe (resuming when its folder holds a checkpoint); returns the weights' folder."""
     from DGMVLCCore.training.aligning import AligningTrainer
     from DGMVLCCore.training.denoising import DenoisingTrainer
+    from DGMVLCCore.training.probing import ProbeTrainer
 
-    return {"denoiser": DenoisingTrainer, "dual": AligningTrainer}[recipe.task](recipe).run()
+    return {"denoiser": DenoisingTrainer, "dual": AligningTrainer, "probe": ProbeTrainer}[recipe.task](recipe).run()
