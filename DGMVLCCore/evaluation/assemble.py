@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.evaluation import figures, summary
 from DGMVLCCore.evaluation.extras import ablation_table, randomised_table, safety_rows, safety_table
 from DGMVLCCore.evaluation.headline import headline, subject, targets
@@ -22,11 +21,11 @@ SCHEMA = "evaluation.schema.json"
 REAL_SHOWN = 4
 
 
-def write(work: Path, about: Row, records: Records, pipe: CounterfactualPipeline, tell: Callable[[str, float], None]) -> None:
+def write(work: Path, about: Row, records: Records, tell: Callable[[str, float], None]) -> None:
     """Write report.json, report.md and the figures into the working folder."""
     rows = records.of("case")
     tell("scoring over all cases", 0.0)
-    pooled = pooled_scores(records, pipe)
+    pooled = pooled_scores(records)
     report = build_report(about, records, pooled)
     check_schema(report, SCHEMA)
     tell("drawing", 0.0)
@@ -75,7 +74,7 @@ def _real(records: Records, pooled: dict[str, Any]) -> dict[str, Any]:
     for name, seen in (("larger lesions of patients that training did not see", False), ("larger lesions of patients that training saw", True)):
         if rows := [row for row in larger if row["seen"] == seen]:
             found[name] = summary.real_table(rows)
-    if rows := records.of("infection"):
+    if rows := [row for entry in records.of("infection") for row in entry["rows"]]:
         found["slices and lungs with infection labels (patients that training saw)"] = summary.infection_table(rows)
     return found
 

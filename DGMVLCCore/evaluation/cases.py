@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -91,9 +92,11 @@ def place_lesion(scan: TrainingScan, affine: np.ndarray, name: str, patient: str
     moved = affine.copy()
     moved[:3, 3] = (affine @ np.array([0, 0, low, 1.0]))[:3]
     anatomy = Anatomy(labels, origin="shard")
-    mask = lesion_region(lesion.mask, anatomy, (dz, dy, dx), MARGIN_MM)
+    with_lesion = np.rint(lesion.hu)
+    # A lesion's soft edge may reach beyond the lung's outline; whatever it changed is part of the hole, so that the truth is the scan outside it.
+    mask = lesion_region(lesion.mask, anatomy, (dz, dy, dx), MARGIN_MM) | (with_lesion != hu)
     true = Volume(hu, moved)
-    return Case(name, patient, true, true.with_array(np.rint(lesion.hu)), anatomy, lesion, mask)
+    return Case(name, patient, true, true.with_array(with_lesion), anatomy, lesion, mask)
 
 
 def make_case(path: Path, kind: str, seed: int, slab: int = SLAB) -> Case:
@@ -101,6 +104,14 @@ def make_case(path: Path, kind: str, seed: int, slab: int = SLAB) -> Case:
     scan = TrainingScan.load(path)
     dz, dy, dx = map(float, scan.spacing)
     return place_lesion(scan, np.diag([dx, dy, dz, 1.0]), f"{path.stem}-{kind}-{seed}", path.stem.split("-", 2)[2], kind, seed, slab=slab)
+
+
+def make_cases(shards: Path, source: str = "native", kinds: tuple[str, ...] = KINDS, seeds: int = 1, slab: int = SLAB) -> Iterator[Case]:
+    """Every kind in every patient of a shard folder."""
+    for seed in range(seeds):
+        for kind in kinds:
+            for path in sorted(shards.glob(f"scan-{source}-*.npz")):
+                yield make_case(path, kind, seed, slab)
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,5 @@
 """Old name of `cases`."""
 
-from DGMVLCCore.evaluation.cases import Case, make_case
+from DGMVLCCore.evaluation.cases import Case, make_case, make_cases
 
-__all__ = ["Case", "make_case"]
+__all__ = ["Case", "make_case", "make_cases"]

@@ -20,14 +20,15 @@ class Profile:
         kinds: lesion kinds put into every patient. seeds: lesions of each kind in each patient. slab: slices of a case.
         noises, steps: of the model's own edits. reading_noises, evidence_noises: of the reading pass and of the presence check.
         methods, localisers: names to run; all when None.
-        nodules: real nodules at most; all when None. clean: clean regions a patient. sanity: cases whose maps are read again with random weights.
-        ablations: cases of the ablation table. tumours: also edit the sample's nodule and the data folder's tumours.
+        nodules: real nodules at most; all when None. clean: clean regions. sanity: cases whose maps are read again with random weights.
+        ablations: cases of the ablation table. ablation_groups: its groups; all when None.
+        tumours: also edit the sample's nodule and the data folder's tumours.
     """
 
     name: str
     kinds: tuple[str, ...] = KINDS
     seeds: int = 1
-    slab: int = 5
+    slab: int = 3
     noises: int = 8
     steps: int = 10
     reading_noises: int = 4
@@ -35,9 +36,10 @@ class Profile:
     methods: tuple[str, ...] | None = None
     localisers: tuple[str, ...] | None = None
     nodules: int | None = None
-    clean: int = 5
-    sanity: int = 8
+    clean: int = 12
+    sanity: int = 4
     ablations: int = 4
+    ablation_groups: tuple[str, ...] | None = None
     tumours: bool = True
     note: str = ""
 
@@ -47,8 +49,10 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile("quick", kinds=("spiculated_nodule", "ground_glass", "consolidation"), slab=3, noises=2, steps=4, reading_noises=1, evidence_noises=2,
-                     nodules=0, clean=2, sanity=1, ablations=1, note=QUICK_NOTE),
+    "quick": Profile("quick", kinds=("spiculated_nodule", "ground_glass"), noises=2, steps=4, reading_noises=1, evidence_noises=2,
+                     methods=("mean lung", "smooth fill", "biharmonic", "Telea", "SDEdit 0.5", "flow inversion"),
+                     localisers=("reading pass", "dual encoder", "threshold", "centre", "random"), nodules=0, clean=1, sanity=1, ablations=1,
+                     ablation_groups=("as shipped", "text", "mode"), note=QUICK_NOTE),
     "full": Profile("full"),
 }
 

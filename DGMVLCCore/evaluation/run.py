@@ -16,6 +16,7 @@ from DGMVLCCore.devices import choose_device
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.evaluation import assemble, extras
 from DGMVLCCore.evaluation.cases import Case, make_case, sample_case
+from DGMVLCCore.evaluation.infection import infection_rows
 from DGMVLCCore.evaluation.output import close_output, open_output
 from DGMVLCCore.evaluation.probe import Probe
 from DGMVLCCore.evaluation.profile import Profile
@@ -139,7 +140,7 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
     about = _about(request, pipe, probe, answers)
     bench = Bench(request, pipe, Judge(probe), Records(work, about, request.resume), work, tell, submission)
     run_stages(bench, plan)
-    assemble.write(work, about, bench.records, bench.pipe, tell)
+    assemble.write(work, about, bench.records, tell)
     (work / "timings.json").write_text(json.dumps({"seconds": {name: round(value, 1) for name, value in bench.seconds.items()}}, indent=1))
     for folder in (STORE, SHARDS):
         shutil.rmtree(work / folder, ignore_errors=True)
@@ -151,7 +152,7 @@ def run_stages(bench: Bench, plan: list[tuple[str, Callable[[], Case]]]) -> None
     """All rows; rows of an interrupted run are not made again."""
     stages: list[tuple[str, Callable[[], Iterator[float]]]] = [("cases", lambda: _cases(bench, plan))]
     if bench.submission is None:
-        stages += [("real lesions", lambda: _real(bench)), ("clean regions", lambda: extras.clean(bench)),
+        stages += [("real lesions", lambda: _real(bench)), ("infection", lambda: _infection(bench)), ("clean regions", lambda: extras.clean(bench, plan)),
                    ("random weights", lambda: extras.sanity(bench, plan)), ("ablations", lambda: extras.ablations(bench, plan))]
     for name, run in stages:
         started = time.monotonic()
@@ -186,6 +187,14 @@ def _real(bench: Bench) -> Iterator[float]:
                 bench.records.keep(f"{stage}-{len(list(bench.records.keys(stage))):04d}", arrays)
                 bench.records.add(stage, name, row)
         yield (number + 1) / len(sources)
+
+
+def _infection(bench: Bench) -> Iterator[float]:
+    """Lungs of slices with infection labels; only with a data folder."""
+    if bench.request.data and bench.request.profile.tumours and not bench.records.of("infection"):
+        rows = list(infection_rows(bench.pipe, bench.request.data, noises=1, seed=bench.request.seed))
+        bench.records.add("infection", "all", {"rows": rows})
+    yield 1.0
 
 
 def export(request: Request, *, with_truth: bool) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.result import EditPlan
 from DGMVLCCore.evaluation import metrics
 from DGMVLCCore.evaluation.cases import Case
+from DGMVLCCore.evaluation.hole import Hole
 from DGMVLCCore.evaluation.probe import Probe
 from DGMVLCCore.evaluation.rim import within_places
-from DGMVLCCore.models.region import cut_region
 
-CROP_PIXELS = 24
+CROP_MM = 18.0  # what the Fréchet radiomics distance looks at, and a little more
 LEFT_IN_PLACE = "lesion left in place"
 
 
@@ -54,30 +54,21 @@ def texture(made: np.ndarray, true: np.ndarray, inside: np.ndarray) -> dict[str,
 
 def composition_hu(pipe: CounterfactualPipeline, case: Case, steps: int, seed: int) -> float:
     """Largest change in HU of a shift between equal sentences, with the shortcut for equal sentences left out."""
-    from DGMVLCCore.counterfactual.compose import compose, feather, residual
-
-    scan = case.scan
-    rows = np.nonzero(case.mask.any((1, 2)))[0]
-    region = cut_region(scan, case.anatomy, case.mask, (int(rows[0]), int(rows[-1]) + 1))
-    plan = EditPlan(case.mask, case.source, case.source, case.lesion.term, mode="shift")
-    settings = {"noises": 1, "steps": steps, "seed": seed, "guidance": 1.5}
-    edited = pipe.sample(region, scan, case.anatomy, case.mask, plan, settings)[0]
-    change = np.where(region.mask, residual(edited, region.hu.clip(-1100, None)), 0)
-    made = compose(scan, region.to_scan(change, scan.shape), feather(case.mask, scan.spacing))
-    return float(np.abs(made - scan.array).max())
+    hole, plan = Hole.cut(case), EditPlan(case.mask, case.source, case.source, case.lesion.term, mode="shift")
+    made = hole.filled(*hole.samples(pipe, plan, seed, noises=1, steps=steps))
+    return float(np.abs(made - case.scan.array).max())
 
 
-def crop_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
+def crop_box(mask: np.ndarray, spacing: tuple[float, float, float]) -> tuple[slice, slice, slice]:
     """All slices, and in the slice the mask with a margin."""
     _, ys, xs = np.nonzero(mask)
-    h, w = mask.shape[1:]
-    return (slice(None), slice(max(int(ys.min()) - CROP_PIXELS, 0), min(int(ys.max()) + CROP_PIXELS + 1, h)),
-            slice(max(int(xs.min()) - CROP_PIXELS, 0), min(int(xs.max()) + CROP_PIXELS + 1, w)))
+    cut = [slice(max(int(at.min() - CROP_MM / mm), 0), int(at.max() + CROP_MM / mm) + 2) for at, mm in zip((ys, xs), spacing[1:])]
+    return slice(None), cut[0], cut[1]
 
 
 def kept_arrays(case: Case, fills: dict[str, np.ndarray], extra: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What figures and the scores over all cases need, cropped around the mask; fills are named "fill:METHOD"."""
-    box = crop_box(case.mask)
+    box = crop_box(case.mask, case.scan.spacing)
     arrays = {"true": case.true.array, "scan": case.scan.array, **{f"fill:{name}": made for name, made in fills.items()}, **extra}
     out = {name: array[box].astype(np.float32) for name, array in arrays.items()}
     out |= {"mask": case.mask[box], "lungs": case.anatomy.lungs[box], "lesion": case.lesion.mask[box], "spacing": np.array(case.scan.spacing)}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from DGMVLCCore.evaluation import metrics, probe
 from DGMVLCCore.evaluation.methods import METHODS
 from DGMVLCCore.evaluation.records import Row
 from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE
@@ -21,16 +22,9 @@ FAMILY |= {SUBMITTED: "submission", LEFT_IN_PLACE: "reference"}
 SIZES = (("below 10 mm", 0.0, 10.0), ("10 to 20 mm", 10.0, 20.0), ("20 mm and more", 20.0, np.inf))
 
 
-def present(logit: float | None) -> bool | None:
-    """The probe's verdict."""
-    return None if logit is None else logit > 0
-
-
 def flipped(row: Row, name: str) -> bool | None:
     """The probe saw the lesion before and does not after; None where it did not see it before or the method does not apply."""
-    if name not in row["methods"] or not present(row["probe_before"]):
-        return None
-    return not present(row["methods"][name]["probe"])
+    return probe.flipped(row["probe_before"], row["methods"][name]["probe"]) if name in row["methods"] else None
 
 
 def names_of(rows: Iterable[Row]) -> list[str]:
@@ -154,18 +148,17 @@ def real_table(rows: list[Row]) -> dict[str, Figure]:
     return table | {score: over(rows, lambda row, score=score: row["map"][score]) for score in MAP_SCORES}
 
 
-def auc(positive: list[float], negative: list[float]) -> Figure:
+def auc_figure(positive: list[float], negative: list[float]) -> Figure:
     """Area under the ROC curve; n counts both kinds."""
     if not positive or not negative:
         return missing("needs both kinds")
-    better = np.asarray(positive)[:, None] - np.asarray(negative)[None]
-    return {"value": rounded(float(((better > 0) + 0.5 * (better == 0)).mean())), "n": len(positive) + len(negative), "ci95": None}
+    return {"value": rounded(metrics.auc(np.array(positive), np.array(negative))), "n": len(positive) + len(negative), "ci95": None}
 
 
 
 def infection_table(rows: list[Row]) -> dict[str, Figure]:
     """How well the reading pass tells infected lungs of labelled slices from the others."""
     strengths = {said: [row["score"] for row in rows if row["infected"] == said] for said in (True, False)}
-    return {"AUC, infected against not infected lungs": auc(strengths[True], strengths[False]),
+    return {"AUC, infected against not infected lungs": auc_figure(strengths[True], strengths[False]),
             "reading pass in infected lungs, 99th percentile": over([row for row in rows if row["infected"]], lambda row: row["score"]),
             "reading pass in other lungs, 99th percentile": over([row for row in rows if not row["infected"]], lambda row: row["score"])}

@@ -19,7 +19,9 @@ from DGMVLCCore.evaluation.hole import Hole, removal
 from DGMVLCCore.evaluation.localisation import cells, map_scores
 from DGMVLCCore.evaluation.localisers import LOCALISERS
 from DGMVLCCore.evaluation.methods import METHODS
+from DGMVLCCore.evaluation.observer import reader_row
 from DGMVLCCore.evaluation.profile import Profile
+from DGMVLCCore.evaluation.realism import region_features
 from DGMVLCCore.evaluation.reversibility import reversibility
 from DGMVLCCore.evaluation.rim import untouched_rims
 from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE, Judge, composition_hu, kept_arrays
@@ -31,7 +33,7 @@ from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY, TERMS, say
 
 SINGLE, MEAN, MEDOID, PHRASED = "replace, one noise", "replace, mean of noises", "replace, medoid of noises", "replace, phrasing never taught"
 SUBMITTED = "submission"
-READING = "reading pass"
+READING, TRUE = "reading pass", "true"
 SENTENCES = [(present_prompt(term), absent_prompt(term)) for term in TERMS]
 Arrays = dict[str, np.ndarray]
 
@@ -62,7 +64,15 @@ def run_case(pipe: CounterfactualPipeline, case: Case, profile: Profile, judge: 
     lungs = case.anatomy.lungs
     row["maps"] = {name: map_scores(values, case.lesion.mask & lungs, lungs, case.scan.spacing) for name, values in maps.items()}
     shown = maps.get(READING, maps.get(SUBMITTED))
-    return row, kept_arrays(case, fills, extra | ({"map": shown} if shown is not None else {}))
+    arrays = kept_arrays(case, fills, extra | ({"map": shown} if shown is not None else {}))
+    return row, arrays | features(pipe, case, {**fills, TRUE: case.true.array})
+
+
+def features(pipe: CounterfactualPipeline, case: Case, fills: dict[str, np.ndarray]) -> Arrays:
+    """"feat:METHOD" -> features (C,) of the case's region in the dual encoder's vision tower; empty without a dual encoder."""
+    if pipe.alignment is None:
+        return {}
+    return {f"feat:{name}": region_features(pipe.alignment, case.scan.with_array(made), case.anatomy, case.mask) for name, made in fills.items()}
 
 
 def _others(pipe: CounterfactualPipeline, case: Case, profile: Profile, seed: int, *, classical: bool) -> dict[str, np.ndarray]:
@@ -94,8 +104,14 @@ def _own(pipe: CounterfactualPipeline, case: Case, profile: Profile, judge: Judg
            "reversibility": reversibility(pipe, case.scan, removal(case, "shift"), case.anatomy, steps=profile.steps, seed=seed),
            "clear_median_dhu": float(np.median((clear - case.true.array)[case.mask])), "clear_probe": judge.probed(case, clear),
            "calibration": calibration(fills[MEAN], spread, case.true.array, case.mask),
-           "z": z_consistency(fills[SINGLE], case.true.array, case.mask, case.anatomy.lungs)}
+           "z": z_consistency(fills[SINGLE], case.true.array, case.mask, case.anatomy.lungs), "reader": _reader(case, fills[SINGLE], clear)}
     return fills, {"fill_clear": clear, "spread": spread}, own | _questions(pipe, case, result, profile, seed)
+
+
+def _reader(case: Case, made: np.ndarray, clear: np.ndarray) -> list[dict[str, Any]]:
+    """What the observer sees of the case with and without its lesion, under one mask and the same sentences."""
+    return [reader_row(scan, edited, case.mask, case.anatomy.lungs, case.scan.spacing, patient=case.patient, case=case.name, present=present,
+                       contrast_hu=case.contrast_hu) for scan, edited, present in ((case.scan.array, made, True), (case.true.array, clear, False))]
 
 
 def _untouched(pipe: CounterfactualPipeline, case: Case, profile: Profile, seed: int) -> np.ndarray:
