@@ -188,7 +188,8 @@ def _has_bf16() -> bool:
 
 def train(recipe: Recipe) -> Path:
     """Run a recipe (resuming when its folder holds a checkpoint); returns the weights' folder."""
+    from DGMVLCCore.evaluation.anomaly import AnomalyTrainer
     from DGMVLCCore.training.aligning import AligningTrainer
     from DGMVLCCore.training.denoising import DenoisingTrainer
 
-    return {"denoiser": DenoisingTrainer, "dual": AligningTrainer}[recipe.task](recipe).run()
+    return {"denoiser": DenoisingTrainer, "dual": AligningTrainer, "anomaly": AnomalyTrainer}[recipe.task](recipe).run()
