@@ -9,8 +9,8 @@ import numpy as np
 
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.evaluation import baselines, generative
+from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import Hole, removal
-from DGMVLCCore.evaluation.known_truth import Case
 
 Make = Callable[[CounterfactualPipeline, Case, int], "np.ndarray | None"]
 NOISES, STEPS = 8, 10

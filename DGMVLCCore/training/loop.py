@@ -188,8 +188,10 @@ def _has_bf16() -> bool:
 
 def train(recipe: Recipe) -> Path:
     """Run a recipe (resuming when its folder holds a checkpoint); returns the weights' folder."""
+    from DGMVLCCore.evaluation.anomaly import AnomalyTrainer
     from DGMVLCCore.training.aligning import AligningTrainer
     from DGMVLCCore.training.denoising import DenoisingTrainer
     from DGMVLCCore.training.probing import ProbeTrainer
 
-    return {"denoiser": DenoisingTrainer, "dual": AligningTrainer, "probe": ProbeTrainer}[recipe.task](recipe).run()
+    trainers = {"denoiser": DenoisingTrainer, "dual": AligningTrainer, "probe": ProbeTrainer, "anomaly": AnomalyTrainer}
+    return trainers[recipe.task](recipe).run()
