@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 
 from DGMVLCCore.anatomy.segment import segment_anatomy
 from DGMVLCCore.cli import main
+from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.evaluation import cases, real, run
 from DGMVLCCore.evaluation.card import BEGIN, END, update_card
@@ -17,9 +19,13 @@ from DGMVLCCore.evaluation.headline import KEYS
 from DGMVLCCore.evaluation.profile import PROFILES
 from DGMVLCCore.evaluation.records import Records
 from DGMVLCCore.evaluation.run import Request, export, run_evaluation
+from DGMVLCCore.language.encoder import LanguageEncoder
+from DGMVLCCore.models.denoiser import Denoiser
+from DGMVLCCore.vision.dual import EMBEDDING, DualEncoder
+from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
-TINY = replace(PROFILES["quick"], kinds=("smooth_nodule", "consolidation"), noises=2, steps=2, methods=("mean lung", "smooth fill", "SDEdit 0.5"),
-               localisers=("reading pass", "centre"), clean=0, sanity=0, ablations=0, tumours=False)
+TINY = replace(PROFILES["quick"], kinds=("smooth_nodule", "consolidation"), noises=2, steps=2, methods=("mean lung", "smooth fill", "SDEdit 0.3"),
+               localisers=("reading pass", "centre"), ablation_groups=("mode",))
 
 
 class DenseVoxels:
@@ -31,15 +37,27 @@ class DenseVoxels:
         return float((hu[mask] > -600).mean() - 0.1)
 
 
+def untrained() -> CounterfactualPipeline:
+    """Small networks with random weights: what is tested here holds for any weights."""
+    torch.manual_seed(0)
+    model, dual = Denoiser(widths=(16, 16, 16), scan_dim=EMBEDDING), DualEncoder(widths=(16, 16, 16))
+    for parameter in model.parameters():  # zero-initialised heads would hide differences
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    encoder = LanguageEncoder()
+    return CounterfactualPipeline(model, encoder, "untrained", "untrained", AlignmentPipeline(dual, encoder))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def phantom_sample(make_chest):
-    """The sample scan is a phantom here, and the probe a stand-in."""
-    volume = make_chest()
-    found = (volume, np.zeros(volume.shape, bool), segment_anatomy(volume))
+    """The sample scan is a phantom here, the networks are untrained, and the probe is a stand-in."""
+    clear, volume = make_chest(), make_chest(nodule=True)
+    found, pipe = (volume, np.abs(volume.array - clear.array) > 500, segment_anatomy(volume)), untrained()
     with pytest.MonkeyPatch.context() as patch:
         for module in (cases, real):
             patch.setattr(module, "load_sample", lambda: found)
         patch.setattr(run.Probe, "from_pretrained", classmethod(lambda cls: DenseVoxels()))
+        patch.setattr(run.CounterfactualPipeline, "from_pretrained", classmethod(lambda cls, path: pipe))
         yield
 
 
@@ -104,13 +122,16 @@ def test_the_model_runs_resumes_and_repeats(tmp_path):
     with pytest.raises(UsageError, match="profile"):
         run_evaluation(Request(tmp_path / "b", replace(TINY, steps=3), resume=True))
     first, second = run_evaluation(Request(tmp_path / "a", TINY)), run_evaluation(Request(tmp_path / "b", TINY, resume=True))
-    for name in ("report.json", "report.md", "rows.jsonl", "best-median-worst.png", "methods.png"):
+    for name in ("report.json", "report.md", "rows.jsonl", "best-median-worst.png", "methods.png", "real-lesions.png"):
         assert (first.parent / name).read_bytes() == (second.parent / name).read_bytes(), name
     report = json.loads(first.read_text())
     heads = report["headline"]
     assert heads["composition_max_hu"]["value"] == 0 and heads["identity_max_hu"]["value"] == 0
     assert heads["mae_hu"]["value"] > 0 and heads["mae_hu_best_generative"]["n"] in (0, 2) and heads["clean_median_dhu"]["n"] == 2
-    assert set(report["tables"]["localisation"]["all"]) == {"reading pass", "centre"}
+    tables = report["tables"]
+    assert set(tables["localisation"]["all"]) == {"reading pass", "centre"} and tables["real"] and tables["randomised"] and tables["ablations"]
+    assert tables["safety"]["shift: share of the mask changed by more than 20 HU"]["n"] == 1
+    assert all(entry["value"] is not None or entry.get("note") for entry in heads.values())
 
 
 def _missing(folder):
