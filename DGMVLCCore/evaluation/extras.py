@@ -15,6 +15,7 @@ from DGMVLCCore.evaluation.real import healthy_square
 from DGMVLCCore.evaluation.records import Records, Row
 from DGMVLCCore.evaluation.safety import clean_region_row
 from DGMVLCCore.evaluation.statistics import Figure, over
+from DGMVLCCore.evaluation.trial import radiomics_of
 
 if TYPE_CHECKING:
     from DGMVLCCore.evaluation.run import Bench
@@ -32,10 +33,12 @@ def spread(plan: Plan, count: int) -> Plan:
     return [plan[(index * len(plan) // count + index) % len(plan)] for index in range(count)]
 
 
-def healthy(case: Case, seed: int) -> dict[str, np.ndarray]:
-    """The healthy region beside a nodule, to compare its counterfactual with; empty where there is no room."""
-    mask = healthy_square(case, seed)
-    return {} if mask is None else {"healthy": mask}
+def square_radiomics(case: Case, made: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """"radiomics:" of a nodule square: as it is ("scan"), edited ("made"), and of a healthy region beside it; what cannot be had is left out."""
+    beside = healthy_square(case, seed)
+    found = {"scan": radiomics_of(case, case.scan.array), "made": radiomics_of(case, made),
+             "healthy": None if beside is None else radiomics_of(case, case.scan.array, beside)}
+    return {f"radiomics:{name}": values for name, values in found.items() if values is not None}
 
 
 def clean(bench: Bench, plan: Plan) -> Iterator[float]:

@@ -11,13 +11,13 @@ from DGMVLCCore.evaluation.observer import reader_gain
 from DGMVLCCore.evaluation.realism import FEWEST, frechet_radiomics, kid
 from DGMVLCCore.evaluation.records import Records
 from DGMVLCCore.evaluation.statistics import Figure, missing, rounded
-from DGMVLCCore.evaluation.trial import MEDOID, PHRASED, TRUE
+from DGMVLCCore.evaluation.trial import NO_FRD, TRUE
 
 REALISM_NOTE = ("FRD (frd-score, version 1) and KID (own encoder's features) compare the edited regions with the same regions of the untouched scans, as sets; "
                 "they have no interval, because resampling four patients' sets says little. FRD is a logarithm and may be negative. Methods that miss cases "
                 "are compared on the cases they did, so their distances do not rank.")
-NO_FRD = (MEDOID, PHRASED)  # shown for their MAE; radiomics of every method take minutes
-Regions = list[tuple[np.ndarray, np.ndarray, tuple[float, float, float]]]
+NO_RADIOMICS = "needs radiomics of two or more regions in each set (pip install dgmvlc[evaluate])"
+Kept = dict[str, np.ndarray]
 
 
 def pooled_scores(records: Records) -> dict[str, Any]:
@@ -29,31 +29,32 @@ def pooled_scores(records: Records) -> dict[str, Any]:
     for name in names:
         done = [arrays for arrays in kept.values() if f"fill:{name}" in arrays]
         if name not in NO_FRD:
-            out["frd"][name] = frd(*([_region(arrays, key) for arrays in done] for key in ("true", f"fill:{name}")))
+            out["frd"][name] = frd(*_pairs(done, f"radiomics:{TRUE}", f"radiomics:{name}"))
         out["kid"][name] = _kid(done, name)
     return out | {"nodules": _nodules(records)}
 
 
-def _region(arrays: dict[str, np.ndarray], key: str) -> tuple[np.ndarray, np.ndarray, tuple[float, float, float]]:
-    dz, dy, dx = map(float, arrays["spacing"])
-    return arrays[key], arrays["mask"] & arrays["lungs"], (dz, dy, dx)
+def _pairs(kept: list[Kept], first: str, second: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Both arrays of the cases that have both."""
+    both = [(arrays[first], arrays[second]) for arrays in kept if first in arrays and second in arrays]
+    return [pair[0] for pair in both], [pair[1] for pair in both]
 
 
-def frd(real: Regions, made: Regions) -> Figure:
-    """Fréchet radiomics distance of sets of regions; null, with the reason, where it cannot be had."""
+def frd(real: list[np.ndarray], made: list[np.ndarray]) -> Figure:
+    """Fréchet radiomics distance of two sets of features (F,); null, with the reason, where it cannot be had."""
     if min(len(real), len(made)) < FEWEST:
-        return missing(f"needs {FEWEST} or more regions in each set")
+        return missing(NO_RADIOMICS)
     try:
-        return {"value": rounded(frechet_radiomics(real, made)), "n": len(made), "ci95": None}
+        return {"value": rounded(frechet_radiomics(np.stack(real), np.stack(made))), "n": len(made), "ci95": None}
     except (UsageError, UnsuitableInputError) as error:
         return missing(str(error))
 
 
-def _kid(done: list[dict[str, np.ndarray]], name: str) -> Figure:
-    pairs = [(arrays[f"feat:{TRUE}"], arrays[f"feat:{name}"]) for arrays in done if f"feat:{name}" in arrays]
-    if len(pairs) < FEWEST:
+def _kid(done: list[Kept], name: str) -> Figure:
+    real, made = _pairs(done, f"feat:{TRUE}", f"feat:{name}")
+    if len(made) < FEWEST:
         return missing(f"needs {FEWEST} or more regions in each set")
-    return {"value": rounded(kid(*(np.stack(part) for part in zip(*pairs)))), "n": len(pairs), "ci95": None}
+    return {"value": rounded(kid(np.stack(real), np.stack(made))), "n": len(made), "ci95": None}
 
 
 def _reader(entries: list[dict[str, Any]]) -> dict[str, Figure]:
@@ -77,10 +78,9 @@ def _shared(value: dict[str, Any], found: dict[str, Any]) -> Figure:
 def _nodules(records: Records) -> dict[str, Figure]:
     """Real nodules' counterfactuals against healthy regions of the same squares, and the nodules themselves for comparison."""
     squares = [records.kept(f"nodule-{index:04d}") for index in range(len(records.of("nodule")))]
-    healthy: Regions = [(one["scan"], one["healthy"], tuple(one["spacing"])) for one in squares if "healthy" in one]
     if not squares:
         return {}
-    return {f"FRD against healthy regions, {said}": frd(healthy, [(one[key], one["mask"], tuple(one["spacing"])) for one in squares])
-            for said, key in (("edited", "made"), ("nodule in place", "scan"))}
+    found = {key: [one[f"radiomics:{key}"] for one in squares if f"radiomics:{key}" in one] for key in ("healthy", "made", "scan")}
+    return {f"FRD against healthy regions, {said}": frd(found["healthy"], found[key]) for said, key in (("edited", "made"), ("nodule in place", "scan"))}
 
 

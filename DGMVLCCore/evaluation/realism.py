@@ -13,7 +13,7 @@ from DGMVLCCore.errors import UnsuitableInputError, UsageError
 
 RegionOfScan = tuple[np.ndarray, np.ndarray, tuple[float, float, float]]
 MARGIN_MM = 15.0  # frd-score scales each image by its own mean and SD: a fixed margin gives every method of a case the same surroundings
-FEWEST = 2
+FEWEST, LOWEST_FRD = 2, -20.0
 
 
 def _write(region: RegionOfScan, image: Path, outline: Path) -> None:
@@ -34,37 +34,69 @@ def _check_sets(real: Sequence[Any], made: Sequence[Any]) -> None:
         raise UnsuitableInputError(f"A distance between sets needs {FEWEST} or more regions in each, not {len(real)} real and {len(made)} made ones.")
 
 
-def frechet_radiomics(real: Sequence[RegionOfScan], made: Sequence[RegionOfScan]) -> float:
-    """Fréchet radiomics distance, version 1 with its defaults, by the authors' package frd-score (Konz, Osuala et al. 2026): lower is better.
-
-    Some 460 radiomic features (PyRadiomics: first order and texture of the slice, its Laplacians and wavelets, at 2 mm) of the fullest slice of each
-    region, scaled by the real set's mean and SD; the logarithm of the distance between the two fitted Gaussians. It depends on the sets' sizes:
-    compare only sets of the same cases.
-
-    Args:
-        real, made: regions (HU (D,H,W), mask bool (D,H,W), spacing (z,y,x) mm); no mask empty.
+def _package() -> Any:
+    """frd-score's module, quiet.
 
     Raises:
-        UsageError: frd-score or PyRadiomics is not installed. UnsuitableInputError: fewer than two regions in a set, or an empty mask.
+        UsageError: frd-score or PyRadiomics is not installed.
     """
-    _check_sets(real, made)
-    if empty := sum(not mask.any() for _, mask, _ in (*real, *made)):
-        raise UnsuitableInputError(f"{empty} region(s) for the Fréchet radiomics distance have an empty mask; leave them out of both sets.")
     try:
-        import frd_score
         import radiomics
+        from frd_score import frd
     except ImportError as error:
         raise UsageError("The Fréchet radiomics distance needs frd-score and PyRadiomics; install them with: pip install dgmvlc[evaluate].") from error
-    radiomics.setVerbosity(50)
+    radiomics.setVerbosity(60)
+    return frd
+
+
+def radiomic_features(regions: Sequence[RegionOfScan]) -> np.ndarray:
+    """What frd-score measures of regions, float32 (N,F): some 400 features of PyRadiomics at 2 mm, first order and texture of the fullest slice, its
+    Laplacians and its wavelets, and the extent of the mask. About a second a region.
+
+    Args:
+        regions: (HU (D,H,W), mask bool (D,H,W), spacing (z,y,x) mm).
+
+    Raises:
+        UsageError: frd-score or PyRadiomics is not installed. UnsuitableInputError: an empty mask.
+    """
+    frd, rows = _package(), []
+    if empty := sum(not mask.any() for _, mask, _ in regions):
+        raise UnsuitableInputError(f"{empty} region(s) for the Fréchet radiomics distance have an empty mask; leave them out of both sets.")
+    extractor = frd.get_feature_extractor(frd.FRD_VERSION_V1, image_dim=2)
     with tempfile.TemporaryDirectory() as folder:
-        files: list[list[list[str]]] = [[], []]
-        for name, part in (("real", real), ("made", made)):
-            paths = [tuple(Path(folder) / f"{name}-{i:04d}-{what}.nii.gz" for what in ("ct", "mask")) for i in range(len(part))]
-            for region, (image, outline) in zip(part, paths):
-                _write(region, image, outline)
-            for at, kind in enumerate(files):
-                kind.append([str(pair[at]) for pair in paths])
-        return float(frd_score.compute_frd(files[0], paths_masks=files[1], num_workers=1))
+        image, outline = (Path(folder) / f"{name}.nii.gz" for name in ("ct", "mask"))
+        for region in regions:
+            _write(region, image, outline)
+            found = frd.process_image_mask_pair((image, outline), feature_extractor=extractor, frd_version=frd.FRD_VERSION_V1)
+            if found is None:
+                raise UnsuitableInputError("A region for the Fréchet radiomics distance is a single voxel; leave it out of both sets.")
+            rows.append(found[0])
+    return np.array(rows, np.float32)
+
+
+def frechet_radiomics(real: Sequence[RegionOfScan] | np.ndarray, made: Sequence[RegionOfScan] | np.ndarray) -> float:
+    """Fréchet radiomics distance, version 1 with its defaults, by the authors' package frd-score (Konz, Osuala et al. 2026): lower is better.
+
+    Features scaled by the real set's mean and SD; the logarithm of the squared Fréchet distance between the Gaussians fitted to both sets, at least
+    -20 (equal sets have none). It depends on the sets' sizes: compare only sets of the same cases.
+
+    Args:
+        real, made: regions as `radiomic_features` takes them, or what it gave for them.
+
+    Raises:
+        UsageError: frd-score or PyRadiomics is not installed. UnsuitableInputError: fewer than two usable regions in a set, or an empty mask.
+    """
+    _check_sets(real, made)
+    frd, sets = _package(), []
+    for part in (real, made):
+        features = part if isinstance(part, np.ndarray) else radiomic_features(part)
+        sets.append(features[~np.isnan(features).any(1)])
+    _check_sets(sets[0], sets[1])
+    scaled = [frd.z_score_normalize(part, base_distribution=sets[0], replace_nan=False, handle_std_zero=False) for part in sets]
+    kept = np.isfinite(scaled[0]).all(0) & np.isfinite(scaled[1]).all(0)
+    mean, spread = ([statistic(part[:, kept]) for part in scaled] for statistic in (lambda x: x.mean(0), lambda x: np.cov(x, rowvar=False)))
+    squared = float(np.real(frd.calculate_frechet_distance(mean[0], spread[0], mean[1], spread[1])))
+    return max(float(np.log(squared)), LOWEST_FRD) if squared > 0 else LOWEST_FRD
 
 
 def kid(real: np.ndarray, made: np.ndarray) -> float:

@@ -31,6 +31,7 @@ from DGMVLCCore.training.shards import build_shards
 
 SHARDS = "shards"
 PHRASES = 40
+RADIOMICS_OF = 60  # nodules; a second a region
 Tell = Callable[[str, float], None]
 
 
@@ -182,9 +183,10 @@ def _real(bench: Bench) -> Iterator[float]:
             name = real.case.name
             if not bench.records.has(stage, name):
                 row, arrays = real_row(bench.pipe, real, bench.judge, steps=profile.steps, reading_noises=profile.reading_noises, seed=seed)
-                if stage == "nodule":
-                    arrays |= extras.healthy(real.case, seed)
-                bench.records.keep(f"{stage}-{len(list(bench.records.keys(stage))):04d}", arrays)
+                index = len(list(bench.records.keys(stage)))
+                if stage == "nodule" and index < RADIOMICS_OF:
+                    arrays |= extras.square_radiomics(real.case, arrays["made"], seed)
+                bench.records.keep(f"{stage}-{index:04d}", arrays)
                 bench.records.add(stage, name, row)
         yield (number + 1) / len(sources)
 

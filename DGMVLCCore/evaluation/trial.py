@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from DGMVLCCore.counterfactual.evidence import presence_evidence
 from DGMVLCCore.counterfactual.gates import quality_gates
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
+from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.evaluation.calibration import calibration
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.consistency import z_consistency
@@ -21,7 +23,7 @@ from DGMVLCCore.evaluation.localisers import LOCALISERS
 from DGMVLCCore.evaluation.methods import METHODS
 from DGMVLCCore.evaluation.observer import reader_row
 from DGMVLCCore.evaluation.profile import Profile
-from DGMVLCCore.evaluation.realism import region_features
+from DGMVLCCore.evaluation.realism import radiomic_features, region_features
 from DGMVLCCore.evaluation.reversibility import reversibility
 from DGMVLCCore.evaluation.rim import untouched_rims
 from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE, Judge, composition_hu, kept_arrays
@@ -31,9 +33,11 @@ from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND
 from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY, TERMS, say
 
+log = logging.getLogger(__name__)
 SINGLE, MEAN, MEDOID, PHRASED = "replace, one noise", "replace, mean of noises", "replace, medoid of noises", "replace, phrasing never taught"
 SUBMITTED = "submission"
 READING, TRUE = "reading pass", "true"
+NO_FRD = (MEDOID, PHRASED)  # shown for their MAE; radiomics take a second a region
 SENTENCES = [(present_prompt(term), absent_prompt(term)) for term in TERMS]
 Arrays = dict[str, np.ndarray]
 
@@ -69,10 +73,27 @@ def run_case(pipe: CounterfactualPipeline, case: Case, profile: Profile, judge: 
 
 
 def features(pipe: CounterfactualPipeline, case: Case, fills: dict[str, np.ndarray]) -> Arrays:
-    """"feat:METHOD" -> features (C,) of the case's region in the dual encoder's vision tower; empty without a dual encoder."""
+    """Features of the case's region for distances between sets.
+
+    Returns:
+        "feat:METHOD" (C,) of the dual encoder's vision tower, empty without one; "radiomics:METHOD" (F,), empty where frd-score is not installed.
+    """
+    out = {f"radiomics:{name}": found for name, made in fills.items() if name not in NO_FRD and (found := radiomics_of(case, made)) is not None}
     if pipe.alignment is None:
-        return {}
-    return {f"feat:{name}": region_features(pipe.alignment, case.scan.with_array(made), case.anatomy, case.mask) for name, made in fills.items()}
+        return out
+    return out | {f"feat:{name}": region_features(pipe.alignment, case.scan.with_array(made), case.anatomy, case.mask) for name, made in fills.items()}
+
+
+def radiomics_of(case: Case, made: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray | None:
+    """Radiomic features (F,) of a case's region (or of another mask) in a scan (D,H,W) HU; None where they cannot be had."""
+    inside = (case.mask if mask is None else mask) & case.anatomy.lungs
+    try:
+        return radiomic_features([(made, inside, case.scan.spacing)])[0]
+    except UsageError:
+        log.warning("The Fréchet radiomics distance is left out: frd-score is not installed (pip install 'dgmvlc[evaluate]').")
+    except UnsuitableInputError:
+        log.warning("%s: the region is too small for radiomics.", case.name)
+    return None
 
 
 def _others(pipe: CounterfactualPipeline, case: Case, profile: Profile, seed: int, *, classical: bool) -> dict[str, np.ndarray]:
