@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.commands.shared import Add, Command, Progress, device_option
-from DGMVLCCore.errors import UsageError
+from DGMVLCCore.errors import Cancelled, UsageError
 
 EXPORT = "--export-cases"
 
@@ -47,6 +48,7 @@ def _check(args: argparse.Namespace) -> None:
 def run_evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc evaluate`."""
     _check(args)
+    from DGMVLCCore.evaluation.output import working_folder
     from DGMVLCCore.evaluation.profile import find_profile
     from DGMVLCCore.evaluation.run import Request, export, run_evaluation
 
@@ -57,10 +59,10 @@ def run_evaluate(args: argparse.Namespace) -> dict[str, Any]:
     progress = Progress(args.quiet or args.json)
     try:
         path = run_evaluation(request, progress)
+    except KeyboardInterrupt as error:
+        raise Cancelled(f"Cancelled; the rows made so far lie in {working_folder(args.output)}, and --resume goes on with them.") from error
     finally:
         progress.close()
-    import json
-
     report = json.loads(path.read_text(encoding="utf-8"))
     notes = [note for note in (report["profile"]["note"], report["notice"]) if note]
     figures = {key: found["value"] for key, found in report["headline"].items()}

@@ -46,7 +46,8 @@ def build_report(about: Row, records: Records, pooled: dict[str, Any]) -> dict[s
     patients = sorted({row["patient"] for row in rows})
     tables = {
         "methods": table, "pairs": _pairs(rows, found), "by_kind": summary.broken_down(rows, lambda row: row["kind"]),
-        "by_size": summary.broken_down(rows, summary.size_group), "by_contrast": summary.broken_down(rows, summary.contrast_groups(rows)),
+        "by_size": summary.broken_down(rows, summary.size_group, lambda row: row["size_mm"]),
+        "by_contrast": summary.broken_down(rows, summary.contrast_groups(rows), lambda row: row["contrast_hu"]),
         "taught_kinds": summary.method_table([row for row in rows if not row["held_out_kind"]]),
         "held_out_kind": summary.method_table([row for row in rows if row["held_out_kind"]]),
         "realism_note": REALISM_NOTE, "own": summary.own_table(rows) if any(row["own"] for row in rows) else {},

@@ -77,10 +77,11 @@ def paired(rows: list[Row], name: str, other: str, score: str) -> Figure:
     return {**over(rows, difference), "first": name, "second": other}
 
 
-def broken_down(rows: list[Row], key: Callable[[Row], str], scores: tuple[str, ...] = ("mae_hu", "psnr_db", "ssim", "texture_error")) -> dict[str, Any]:
-    """Scores of every method by kind, size or contrast: group -> {"n", method -> score -> figure}."""
+def broken_down(rows: list[Row], key: Callable[[Row], str], order: Callable[[Row], float] | None = None,
+                scores: tuple[str, ...] = ("mae_hu", "psnr_db", "ssim", "texture_error")) -> dict[str, Any]:
+    """Scores of every method by kind, size or contrast: group -> {"n", method -> score -> figure}; groups by `order`, else as they come."""
     groups: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in sorted(rows, key=order) if order else rows:
         groups.setdefault(key(row), []).append(row)
     return {group: {"n": len(part), "methods": {name: {score: scored(part, name, score) for score in scores} for name in names_of(part)}}
             for group, part in groups.items()}

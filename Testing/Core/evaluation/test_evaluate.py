@@ -13,7 +13,7 @@ from DGMVLCCore.anatomy.segment import segment_anatomy
 from DGMVLCCore.cli import main
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, UnreadableError, UnsuitableInputError, UsageError
-from DGMVLCCore.evaluation import cases, real, run
+from DGMVLCCore.evaluation import cases, real, run, trial
 from DGMVLCCore.evaluation.card import BEGIN, END, update_card
 from DGMVLCCore.evaluation.headline import KEYS
 from DGMVLCCore.evaluation.profile import PROFILES
@@ -50,13 +50,14 @@ def untrained() -> CounterfactualPipeline:
 
 @pytest.fixture(scope="module", autouse=True)
 def phantom_sample(make_chest):
-    """The sample scan is a phantom here, the networks are untrained, and the probe is a stand-in."""
+    """The sample scan is a phantom here, the networks are untrained, and stand-ins replace the probe and radiomics, which take a second a region."""
     clear, volume = make_chest(), make_chest(nodule=True)
     found, pipe = (volume, np.abs(volume.array - clear.array) > 500, segment_anatomy(volume)), untrained()
     with pytest.MonkeyPatch.context() as patch:
         for module in (cases, real):
             patch.setattr(module, "load_sample", lambda: found)
         patch.setattr(run.Probe, "from_pretrained", classmethod(lambda cls: DenseVoxels()))
+        patch.setattr(trial, "radiomic_features", lambda regions: np.array([[hu[mask].mean(), hu[mask].std()] for hu, mask, _ in regions], np.float32))
         patch.setattr(run.CounterfactualPipeline, "from_pretrained", classmethod(lambda cls, path: pipe))
         yield
 
