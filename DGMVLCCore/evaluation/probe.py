@@ -20,6 +20,7 @@ from DGMVLCCore.models.units import to_units
 WEIGHTS = "weights/dgmvlc-probe"
 SQUARE, CELL = 96, 4  # pixels of 1 mm; pixels a cell
 OUTSIDE_HU = -1024.0
+WIDEST_MM = 80.0
 FULLEST = 0.5  # slices with less of the mask than this share of the fullest one hold its margin, not its content
 
 
@@ -39,6 +40,23 @@ def square(hu: np.ndarray, mask: np.ndarray, spacing: tuple[float, float, float]
     planes = np.stack([crop(hu[None].astype(np.float32), box, OUTSIDE_HU)[0], crop(mask[None].astype(np.float32), box, 0)[0]])
     planes = resize_in_plane(planes, (SQUARE, SQUARE), order=1)
     return np.stack([to_units(planes[0]), np.clip(planes[1], 0, 1)])
+
+
+def parts(mask: np.ndarray, spacing: tuple[float, float, float]) -> list[np.ndarray]:
+    """A slice's mask, bool (H,W), not empty, cut into pieces of 80 mm or less each way, so that a square holds each with its surroundings."""
+    pieces = [mask]
+    for axis, mm in ((0, spacing[1]), (1, spacing[2])):
+        cut = []
+        for piece in pieces:
+            at = np.nonzero(piece.any(1 - axis))[0]
+            count = int(np.ceil((at[-1] + 1 - at[0]) * mm / WIDEST_MM))
+            for rows in np.array_split(np.arange(at[0], at[-1] + 1), count):
+                kept = np.zeros(mask.shape, bool)
+                where = (slice(rows[0], rows[-1] + 1), slice(None)) if axis == 0 else (slice(None), slice(rows[0], rows[-1] + 1))
+                kept[where] = piece[where]
+                cut += [kept] if kept.any() else []
+        pieces = cut
+    return pieces
 
 
 class _Step(nn.Module):
@@ -112,6 +130,8 @@ class Probe:
     def score(self, hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float, float]) -> float:
         """Logit that a lesion is in the region: the highest of the slices that hold at least half as much of the mask as the fullest one.
 
+        A mask wider than 80 mm is looked at in pieces, of which the highest counts too.
+
         Args:
             hu: HU (D,H,W). mask, lungs: bool (D,H,W); what of the mask lies outside the lungs does not count. spacing: (z,y,x) mm.
 
@@ -125,7 +145,7 @@ class Probe:
         rows = np.nonzero(area >= FULLEST * area.max())[0]
         if not np.isfinite(hu[rows]).all():
             raise UnsuitableInputError("The scan to be probed holds values that are not finite; give HU.")
-        squares = torch.from_numpy(np.stack([square(hu[z], inside[z], spacing) for z in rows]))
+        squares = torch.from_numpy(np.stack([square(hu[z], piece, spacing) for z in rows for piece in parts(inside[z], spacing)]))
         return float(self.model(squares).max()) + float(self.model.config["offset"])
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from DGMVLCCore.anatomy.masks import dilate_mm
-from DGMVLCCore.evaluation.probe import OUTSIDE_HU, ProbeNet, square
+from DGMVLCCore.evaluation.probe import OUTSIDE_HU, ProbeNet, parts, square
 from DGMVLCCore.training.examples import Example, ExampleMaker, clear
 from DGMVLCCore.training.loop import Trainer
 from DGMVLCCore.training.masks import random_edit_mask
@@ -21,6 +21,7 @@ from DGMVLCCore.training.recipe import Recipe
 
 FEWEST_PIXELS = 12
 NODULE_SPACING = (2.0, 1.0, 1.0)
+SEEN = 0.04  # model units, 30 HU; a lesion that nowhere changes more is not in the slice
 FRESH, FIRST, LARGEST = 8, 16, 4000  # one in how many of a batch is new; drawn before the first; most that are kept of a sort
 
 
@@ -50,10 +51,14 @@ class ProbeMaker(ExampleMaker):
         rows = [z for z in rng.permutation(rows)[:4] if mask[z].sum() >= FEWEST_PIXELS]
         examples = []
         for z in rows:
+            piece = max(parts(mask[z], patch.spacing), key=lambda part: (part & lesion.mask[z]).sum())
+            if piece.sum() < FEWEST_PIXELS:
+                continue
             narrow = int(rng.integers(1 << 30)) if rng.random() < 0.4 else None
-            for label, hu in ((1, lesion.hu[z]), (0, patch.hu[z])):
-                seen = hu if narrow is None else _windowed(hu, mask[z], np.random.default_rng(narrow))
-                examples.append({"square": square(seen, mask[z], patch.spacing), "label": np.float32(label)})
+            planes = [hu if narrow is None else _windowed(hu, piece, np.random.default_rng(narrow)) for hu in (lesion.hu[z], patch.hu[z])]
+            pair = [square(plane, piece, patch.spacing) for plane in planes]
+            if np.abs(pair[0] - pair[1]).max() > SEEN:
+                examples += [{"square": seen, "label": np.float32(label)} for seen, label in zip(pair, (1, 0))]
         return examples
 
     def nodule_squares(self, rng: np.random.Generator) -> list[Example]:

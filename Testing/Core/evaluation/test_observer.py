@@ -27,7 +27,8 @@ def rows_of(patients: int, known: float, seed: int = 0) -> list[dict]:
             for present in (True, False):
                 scan = clear + present * contrast * blob
                 made = np.where(MASK, expected, scan)
-                rows.append(reader_row(scan, made, MASK, LUNGS, SPACING, patient=f"p{patient}", case=f"p{patient}-{case}", present=present, contrast_hu=contrast))
+                rows.append(reader_row(scan, made, MASK, LUNGS, SPACING, patient=f"p{patient}", case=f"p{patient}-{case}", present=present,
+                                       contrast_hu=contrast))
     return rows
 
 

@@ -8,7 +8,7 @@ import torch
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.metrics import auc
-from DGMVLCCore.evaluation.probe import SQUARE, Probe, ProbeNet, flipped, square
+from DGMVLCCore.evaluation.probe import SQUARE, WIDEST_MM, Probe, ProbeNet, flipped, parts, square
 from DGMVLCCore.models.units import to_units
 from DGMVLCCore.simulation.phrases import phrase_bank
 from DGMVLCCore.training.loop import train
@@ -51,6 +51,16 @@ def test_a_square_at_the_border_is_padded_with_air():
     mask[:4, :4] = True
     seen = square(np.full((40, 40), -850.0), mask, (1.0, 1.0, 1.0))
     assert seen[0][0, 0] == pytest.approx(float(to_units(np.float32(-1024)))) and seen[1].sum() == 16
+
+
+def test_a_wide_mask_is_looked_at_in_pieces():
+    mask = np.zeros((200, 300), bool)
+    mask[20:40, 10:290] = mask[150:180, 10:40] = True
+    pieces = parts(mask, (2.0, 1.0, 1.0))
+    assert np.array_equal(np.sum(pieces, 0), mask), "each pixel in one piece"
+    assert max(np.ptp(at) + 1 for piece in pieces for at in np.nonzero(piece)) <= WIDEST_MM
+    small = mask[:60, :60]
+    assert len(parts(small, (2.0, 1.0, 1.0))) == 1 and np.array_equal(parts(small, (2.0, 1.0, 1.0))[0], small)
 
 
 def test_masks_are_alike_with_and_without_a_lesion(shards):
