@@ -35,11 +35,11 @@ class RandomWords(LanguageEncoder):
 
     def __init__(self, encoder: LanguageEncoder, seed: int = 0) -> None:
         super().__init__(encoder.folder, encoder.device, encoder.max_tokens)
-        self.seed = seed
+        self.spoken, self.seed = encoder, seed
 
     def encode(self, texts: list[str]) -> TextStates:
         """As `LanguageEncoder.encode`."""
-        known = super().encode(texts)
+        known = self.spoken.encode(texts)
         tokens = np.zeros_like(known.tokens)
         for index, words in enumerate(known.words):
             for place, word in enumerate(words):
@@ -77,7 +77,9 @@ def without_units(pipe: CounterfactualPipeline, *, affine: bool, cross: bool) ->
 
 def without_anatomy(pipe: CounterfactualPipeline) -> CounterfactualPipeline:
     """The pipeline with zeros for body, lungs and airway; the smooth fill still knows lung from tissue."""
-    model = Denoiser.from_config({**pipe.model.config, "anatomy": False})
+    # Without the private entries: one of them names values to be replaced by their defaults.
+    public = {name: value for name, value in pipe.model.config.items() if not name.startswith("_")}
+    model = Denoiser.from_config({**public, "anatomy": False})
     model.load_state_dict(pipe.model.state_dict())
     return _with_model(pipe, model)
 
