@@ -14,7 +14,7 @@ from DGMVLCCore.evaluation.metrics import pointing_hit
 from DGMVLCCore.evaluation.real import healthy_square
 from DGMVLCCore.evaluation.records import Records, Row
 from DGMVLCCore.evaluation.safety import clean_region_row
-from DGMVLCCore.evaluation.statistics import Figure, over
+from DGMVLCCore.evaluation.statistics import Figure, at, over
 from DGMVLCCore.evaluation.trial import radiomics_of
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def randomised_table(records: Records) -> dict[str, Figure]:
     for name in dict.fromkeys(name for row in rows for name in row["maps"]):
         for key, said in (("rank_correlation", "rank correlation with the map of the trained weights"), ("pointing", "pointing game, trained weights"),
                           ("pointing_random_weights", "pointing game, random weights")):
-            out[f"{name}: {said}"] = over(rows, lambda row, name=name, key=key: row["maps"][name][key])
+            out[f"{name}: {said}"] = at(rows, "maps", name, key)
     return out
 
 
@@ -122,4 +122,4 @@ def ablation_table(records: Records) -> dict[str, dict[str, Figure]]:
     lines: dict[str, list[dict[str, Any]]] = {}
     for row in (line for entry in records.of("ablations") for line in entry["rows"]):
         lines.setdefault(f"{row['group']}: {row['name']}", []).append(row)
-    return {name: {score: over(part, lambda row, score=score: row[score]) for score in ABLATED} for name, part in lines.items()}
+    return {name: {score: at(part, score) for score in ABLATED} for name, part in lines.items()}

@@ -86,9 +86,9 @@ def tumours(data: Path | None) -> Iterator[RealLesion]:
         yield _slab(f"{name} ({stem})", stem, "tumour", found, Anatomy(scan["labels"], origin="data"), scan["tumour"], seen=True)
     volume = load_volume(data / "test" / "lungdx_a0002_ct.nrrd")
     lesion = _boxed(volume.shape, json.loads((data / "test" / "lungdx_a0002.json").read_text(encoding="utf-8"))["boxes"])
-    scan, turn = volume.canonical()
+    canonical, turn = volume.canonical()
     labels = segment_anatomy(volume).reoriented(turn)
-    yield _slab("tumour, boxed (lungdx_a0002)", "Lung_Dx-A0002", "tumour", scan, labels, np.ascontiguousarray(turn.apply(lesion)))
+    yield _slab("tumour, boxed (lungdx_a0002)", "Lung_Dx-A0002", "tumour", canonical, labels, np.ascontiguousarray(turn.apply(lesion)))
 
 
 def _boxed(shape: tuple[int, int, int], boxes: list[dict[str, Any]]) -> np.ndarray:

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,10 +100,9 @@ def planned(request: Request, shards: Path | None) -> list[tuple[str, Callable[[
     for seed in range(request.seed, request.seed + profile.seeds):
         for kind in profile.kinds:
             if shards is None:
-                plan.append((f"sample-{kind}-{seed}", lambda kind=kind, seed=seed: sample_case(kind, seed, profile.slab)))
+                plan.append((f"sample-{kind}-{seed}", partial(sample_case, kind, seed, profile.slab)))
             else:
-                plan += [(f"{path.stem}-{kind}-{seed}", lambda path=path, kind=kind, seed=seed: make_case(path, kind, seed, profile.slab))
-                         for path in sorted(shards.glob("scan-native-*.npz"))]
+                plan += [(f"{path.stem}-{kind}-{seed}", partial(make_case, path, kind, seed, profile.slab)) for path in sorted(shards.glob("scan-native-*.npz"))]
     return plan
 
 

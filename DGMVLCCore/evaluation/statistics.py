@@ -54,3 +54,12 @@ def largest(values: Sequence[float | None], patients: Iterable[str], note: str =
 def over(rows: Iterable[Row], pick: Callable[[Row], float | bool | None], note: str = "no case of the kind") -> Figure:
     """`figure` of what `pick` takes from each row; rows name their "patient"."""
     return figure(((row["patient"], pick(row)) for row in rows), note)
+
+
+def at(rows: Iterable[Row], *path: str, note: str = "no case of the kind") -> Figure:
+    """`figure` of what lies at row[path[0]][path[1]]…; rows without it are left out."""
+    def dig(tree: Any) -> Any:
+        for name in path:
+            tree = tree.get(name) if isinstance(tree, dict) else None
+        return tree
+    return over(rows, dig, note)

@@ -11,7 +11,7 @@ from DGMVLCCore.evaluation import metrics, probe
 from DGMVLCCore.evaluation.methods import METHODS
 from DGMVLCCore.evaluation.records import Row
 from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE
-from DGMVLCCore.evaluation.statistics import Figure, missing, over, rounded
+from DGMVLCCore.evaluation.statistics import Figure, at, figure, missing, over, rounded
 from DGMVLCCore.evaluation.trial import MEAN, MEDOID, PHRASED, SINGLE, SUBMITTED
 
 SCORES = ("mae_hu", "psnr_db", "ssim", "sd_ratio", "gradient_w1", "texture_error", "log_spectral_db", "hu_w1", "changed_share", "rim")
@@ -34,7 +34,7 @@ def names_of(rows: Iterable[Row]) -> list[str]:
 
 def scored(rows: list[Row], name: str, score: str) -> Figure:
     """One score of one method."""
-    return over(rows, lambda row: row["methods"].get(name, {}).get(score))
+    return at(rows, "methods", name, score)
 
 
 def method_table(rows: list[Row]) -> dict[str, Row]:
@@ -43,7 +43,7 @@ def method_table(rows: list[Row]) -> dict[str, Row]:
     for name in names_of(rows):
         entry: Row = {"family": FAMILY.get(name, "other")}
         entry |= {score: scored(rows, name, score) for score in SCORES}
-        entry["flip_rate"] = over(rows, lambda row, name=name: flipped(row, name), "the probe saw no lesion before")
+        entry["flip_rate"] = figure(((row["patient"], flipped(row, name)) for row in rows), "the probe saw no lesion before")
         done = sum(name in row["methods"] for row in rows)
         entry["cases"], entry["why"] = done, _why_not(name, entry, done, len(rows))
         entry["ranked"] = not entry["why"]
@@ -101,12 +101,9 @@ def contrast_groups(rows: list[Row]) -> Callable[[Row], str]:
 
 def localisation_table(rows: list[Row]) -> dict[str, Any]:
     """Every map's scores: all lesions, by size, and those of two or more attention cells."""
-    def figure(part: list[Row], name: str, score: str) -> Figure:
-        return over(part, lambda row: row["maps"].get(name, {}).get(score), "no map")
-
     def table(part: list[Row]) -> dict[str, Any]:
         names = dict.fromkeys(name for row in part for name in row["maps"])
-        return {name: {score: figure(part, name, score) for score in MAP_SCORES} for name in names}
+        return {name: {score: at(part, "maps", name, score, note="no map") for score in MAP_SCORES} for name in names}
 
     out = {"all": table(rows), "two cells or more": table([row for row in rows if row["cells"] >= 2])}
     return out | {name: table(part) for name, low, high in SIZES if (part := [row for row in rows if low <= row["size_mm"] < high])}
@@ -115,7 +112,7 @@ def localisation_table(rows: list[Row]) -> dict[str, Any]:
 def own_table(rows: list[Row]) -> dict[str, Figure]:
     """What only the model was asked: presence check, gates, agreement, consistency, reversibility."""
     def ask(*path: str) -> Figure:
-        return over(rows, lambda row: _dig(row["own"], path), "not asked of a submission")
+        return at(rows, "own", *path, note="not asked of a submission")
     table = {"presence check abstains on the lesion": ask("evidence_abstains"), "presence check abstains on the untouched scan": ask("evidence_clear_abstains"),
              "shift, MAE of back(forth(scan)) to the scan, HU": ask("reversibility", "back_hu"),
              "shift, MAE of forth(scan) to the scan, HU": ask("reversibility", "forth_hu"),
@@ -130,13 +127,7 @@ def calibration_table(rows: list[Row]) -> dict[str, Figure]:
     """Of the uncertainty map, mean over cases: coverage by mean ± k SD, rank correlation with the error, calibration error."""
     asked = [row for row in rows if row["own"]]
     names = dict.fromkeys(key for row in asked for key, value in row["own"]["calibration"].items() if not isinstance(value, list))
-    return {name.replace("_", " "): over(asked, lambda row, name=name: row["own"]["calibration"].get(name)) for name in names}
-
-
-def _dig(tree: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
-        tree = tree.get(name) if isinstance(tree, dict) else None
-    return tree
+    return {name.replace("_", " "): at(asked, "own", "calibration", name) for name in names}
 
 
 def real_table(rows: list[Row]) -> dict[str, Figure]:
@@ -146,7 +137,7 @@ def real_table(rows: list[Row]) -> dict[str, Figure]:
              "rim": over(rows, lambda row: row["rim"]), "probe sees it before": over(rows, lambda row: row["probe_before"] > 0),
              "flip_rate": over(seen, lambda row: row["probe_after"] <= 0, "the probe saw none before"),
              "median_dhu": over(rows, lambda row: row["median_dhu"])}
-    return table | {score: over(rows, lambda row, score=score: row["map"][score]) for score in MAP_SCORES}
+    return table | {score: at(rows, "map", score) for score in MAP_SCORES}
 
 
 def auc_figure(positive: list[float], negative: list[float]) -> Figure:

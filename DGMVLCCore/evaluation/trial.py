@@ -53,7 +53,7 @@ def facts(case: Case) -> dict[str, Any]:
 def run_case(pipe: CounterfactualPipeline, case: Case, profile: Profile, judge: Judge, seed: int,
              answer: Answer | None = None) -> tuple[dict[str, Any], Arrays]:
     """The row of a case and the arrays to keep; with an answer, the answer is scored in the model's place and only classical fills stand beside it."""
-    row, extra = facts(case), {}
+    row, extra = facts(case), dict[str, np.ndarray]()
     if answer is None:
         fills, extra, row["own"] = _own(pipe, case, profile, judge, seed)
         maps = {name: make(pipe, case, seed) for name, make in LOCALISERS.items() if profile.localisers is None or name in profile.localisers}
