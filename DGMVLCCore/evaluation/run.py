@@ -102,7 +102,8 @@ def planned(request: Request, shards: Path | None) -> list[tuple[str, Callable[[
             if shards is None:
                 plan.append((f"sample-{kind}-{seed}", partial(sample_case, kind, seed, profile.slab)))
             else:
-                plan += [(f"{path.stem}-{kind}-{seed}", partial(make_case, path, kind, seed, profile.slab)) for path in sorted(shards.glob("scan-native-*.npz"))]
+                paths = sorted(shards.glob("scan-native-*.npz"))
+                plan += [(f"{path.stem}-{kind}-{seed}", partial(make_case, path, kind, seed, profile.slab)) for path in paths]
     return plan
 
 
