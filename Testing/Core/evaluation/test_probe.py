@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.metrics import auc
@@ -127,3 +128,19 @@ def test_what_it_cannot_judge_is_refused():
         probe.score(hu, np.ones(hu.shape, bool), np.zeros(hu.shape, bool), (1.0, 1.0, 1.0))
     with pytest.raises(UnsuitableInputError, match="not finite"):
         probe.score(hu * np.nan, np.ones(hu.shape, bool), np.ones(hu.shape, bool), (1.0, 1.0, 1.0))
+
+
+def test_the_shipped_probe_sees_the_samples_nodule_and_not_the_lung_beside_it():
+    from DGMVLCCore import load_labels, load_volume
+    from DGMVLCCore._resources import resource
+
+    probe, volume = Probe.from_pretrained(), load_volume(resource("sample/ct.nrrd"))
+    nodule = load_labels(resource("sample/nodule.nrrd"), volume).union()
+    lungs = ndimage.binary_closing(volume.array < -500, np.ones((1, 9, 9))) | nodule
+    mask = ndimage.binary_dilation(nodule, np.ones((1, 9, 9))) & lungs
+    beside = np.zeros_like(mask)
+    z = int(mask.sum((1, 2)).argmax())
+    clear = ndimage.minimum_filter(((volume.array[z] < -700) & (volume.array[z] > -980)).astype(np.float32), 15) > 0
+    y, x = np.argwhere(clear)[len(np.argwhere(clear)) // 2]
+    beside[z, y - 12:y + 13, x - 12:x + 13] = True
+    assert probe.score(volume.array, mask, lungs, volume.spacing) > 0 > probe.score(volume.array, beside, lungs, volume.spacing)
