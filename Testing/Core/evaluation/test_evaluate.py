@@ -112,23 +112,25 @@ def test_a_lesion_left_in_place_is_shown_but_not_ranked(given, tmp_path):
 
 def test_the_model_runs_resumes_and_repeats(tmp_path):
     """An interrupted and resumed run writes the same bytes as one that was not interrupted."""
+    small = replace(TINY, kinds=("smooth_nodule",))
+
     def stop(stage, share):
         if stage == "cases":
             raise Cancelled("Cancelled.")
 
     with pytest.raises(Cancelled):
-        run_evaluation(Request(tmp_path / "b", TINY), stop)
+        run_evaluation(Request(tmp_path / "b", small), stop)
     with pytest.raises(OutputError, match="--resume"):
-        run_evaluation(Request(tmp_path / "b", TINY))
+        run_evaluation(Request(tmp_path / "b", small))
     with pytest.raises(UsageError, match="profile"):
-        run_evaluation(Request(tmp_path / "b", replace(TINY, steps=3), resume=True))
-    first, second = run_evaluation(Request(tmp_path / "a", TINY)), run_evaluation(Request(tmp_path / "b", TINY, resume=True))
+        run_evaluation(Request(tmp_path / "b", replace(small, steps=3), resume=True))
+    first, second = run_evaluation(Request(tmp_path / "a", small)), run_evaluation(Request(tmp_path / "b", small, resume=True))
     for name in ("report.json", "report.md", "rows.jsonl", "best-median-worst.png", "methods.png", "real-lesions.png"):
         assert (first.parent / name).read_bytes() == (second.parent / name).read_bytes(), name
     report = json.loads(first.read_text())
     heads = report["headline"]
     assert heads["composition_max_hu"]["value"] == 0 and heads["identity_max_hu"]["value"] == 0
-    assert heads["mae_hu"]["value"] > 0 and heads["mae_hu_best_generative"]["n"] in (0, 2) and heads["clean_median_dhu"]["n"] == 2
+    assert heads["mae_hu"]["value"] > 0 and heads["mae_hu_best_generative"]["n"] in (0, 1) and heads["clean_median_dhu"]["n"] == 1
     tables = report["tables"]
     assert set(tables["localisation"]["all"]) == {"reading pass", "centre"} and tables["real"] and tables["randomised"] and tables["ablations"]
     assert tables["safety"]["shift: share of the mask changed by more than 20 HU"]["n"] == 1
