@@ -29,7 +29,7 @@ def _write(region: RegionOfScan, image: Path, outline: Path) -> None:
         sitk.WriteImage(written, str(path))
 
 
-def _check_sets(real: Sequence[Any], made: Sequence[Any]) -> None:
+def _check_sets(real: Sequence[Any] | np.ndarray, made: Sequence[Any] | np.ndarray) -> None:
     if min(len(real), len(made)) < FEWEST:
         raise UnsuitableInputError(f"A distance between sets needs {FEWEST} or more regions in each, not {len(real)} real and {len(made)} made ones.")
 
