@@ -116,10 +116,10 @@ def _compare(rows: Sequence[Row], alone: np.ndarray, both: np.ndarray, kept: np.
 
 def _interval(rows: Sequence[Row], alone: np.ndarray, both: np.ndarray, third: np.ndarray, draws: int, seed: int) -> dict[str, list[float] | None]:
     """95 % intervals of `_compare`, resampling patients; alone and both are compared on the same patients in each draw."""
-    rng, groups = np.random.default_rng(seed), dict[str, list[int]]()
+    groups: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
         groups.setdefault(row["patient"], []).append(i)
-    names, found = sorted(groups), []
+    rng, names, found = np.random.default_rng(seed), sorted(groups), []
     for _ in range(draws):
         at = np.array([i for name in rng.choice(names, len(names)) for i in groups[name]])
         kept = np.nonzero(third[at])[0]
@@ -161,6 +161,6 @@ def reader_gain(rows: Sequence[Row], train: Sequence[Row] | None = None, *, draw
         if not len(kept):
             continue
         values, limits = _compare(rows, alone, both, kept), _interval(rows, alone, both, third, draws, seed)
-        n = sum(bool(rows[int(i)]["present"]) for i in kept)
+        n = sum(rows[int(i)]["present"] for i in kept)
         out[name] = {key: {"value": value, "n": n, "ci95": limits.get(key)} for key, value in values.items()}
     return out
