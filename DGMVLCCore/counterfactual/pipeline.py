@@ -94,9 +94,13 @@ class CounterfactualPipeline:
         native = self.device.type == "cuda" or (self.device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported())
         return sampler.Predictor(self.model, bool(native))
 
+    def capacity(self, region: Region) -> int:
+        """Slices of a region that the network takes at once on this device."""
+        return max(int(BATCH[self.device.type] * (128 * 128) / region.hu[0].size), 1)
+
     def batches(self, region: Region, rows: list[int]) -> Iterator[tuple[list[int], Tensor, Conditions]]:
         """Slices of a region in batches: rows, image (B,1,S,T) in model units, image conditions."""
-        size = max(int(BATCH[self.device.type] * (128 * 128) / region.hu[0].size), 1)
+        size = self.capacity(region)
         for start in range(0, len(rows), size):
             part = rows[start:start + size]
             image = torch.from_numpy(to_units(region.hu[part]))[:, None].to(self.device)
