@@ -9,7 +9,20 @@ from DGMVLCCore.counterfactual.session import Session
 from DGMVLCCore.errors import UsageError
 
 Task = Callable[[Session, dict[str, Any], Callable[[str, float], None], Callable[[], bool]], dict[str, Any]]
-TASKS: dict[str, Task] = {}
+Tell = Callable[[str, float], None]
+
+
+def _compare(session: Session, request: dict[str, Any], tell: Tell, should_cancel: Callable[[], bool]) -> dict[str, Any]:
+    """Hypotheses of one region; the answer is the path of `comparison.json`."""
+    from DGMVLCCore.counterfactual.session import request_from_json
+    from DGMVLCCore.review.compare import CompareRequest, run_comparison
+
+    wanted = request_from_json(request, CompareRequest, scene=False)
+    path = run_comparison(wanted, tell, session.pipeline(wanted.weights), should_cancel=should_cancel, memory=session.memory)
+    return {"record": str(path)}
+
+
+TASKS: dict[str, Task] = {"compare": _compare}
 
 
 def run_task(name: str, session: Session, request: Any, tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:

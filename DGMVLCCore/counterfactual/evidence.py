@@ -39,10 +39,10 @@ class Evidence:
 
 
 def fullest_rows(mask: np.ndarray, most: int = 12) -> list[int]:
-    """Slices of a region's mask (D,S,T) that carry the finding: at least half as full as the fullest one, `most` at most."""
+    """Slices of a region's mask (D,S,T) that carry the finding: those at least half as full as the fullest one, `most` of them evenly chosen."""
     area = mask.sum((1, 2))
-    rows = np.nonzero(area)[0]
-    return [int(row) for row in rows[area[rows] >= 0.5 * area.max()][:most]]
+    rows = np.nonzero(2 * area >= max(area.max(), 1))[0]  # the mask's caps hold little but margin
+    return [int(rows[i]) for i in np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)]
 
 
 def _errors_at(predict: Predictor, image: Tensor, x_t: Tensor, t: float, cond: Conditions, texts: Sequence[Tensor], capacity: int) -> np.ndarray:
@@ -50,12 +50,13 @@ def _errors_at(predict: Predictor, image: Tensor, x_t: Tensor, t: float, cond: C
     n, count = len(image), len(texts[0])
     group, out = max(capacity // n, 1), np.zeros(count)
     for start in range(0, count, group):
-        part = range(start, min(start + group, count))
-        many = cond.map(lambda value, times=len(part): value.repeat(times, *[1] * (value.dim() - 1)))  # type: ignore[misc]
-        said = [text[start:start + group].repeat_interleave(n, 0) for text in texts]
-        clean, _ = predict(x_t.repeat(len(part), 1, 1, 1), t, many.with_text(*said))
-        error = ((clean.view(len(part), *image.shape) - image) ** 2 * cond.mask[:, 1:2]).sum((1, 2, 3, 4))
-        out[start:start + group] = error.double().cpu().numpy()
+        size = min(group, count - start)
+        index = torch.arange(n, device=image.device).repeat(size)
+        many = cond.map(lambda value, index=index: value[index])  # type: ignore[misc]
+        said = [text[start:start + size].repeat_interleave(n, 0) for text in texts]
+        clean, _ = predict(x_t[index], t, many.with_text(*said))
+        error = ((clean.view(size, *image.shape) - image) ** 2 * cond.mask[:, 1:2]).sum((1, 2, 3, 4))
+        out[start:start + size] = error.double().cpu().numpy()
     return out
 
 

@@ -64,32 +64,32 @@ def build_manifest(result: CounterfactualResult, files: list[dict[str, str]], *,
         "gates": [asdict(gate) for gate in result.gates],
         "settings": result.settings, "inputs": inputs, "weights": weights, "notes": notes,
     }
-    return _plain(manifest)
+    return plain(manifest)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """`value` as JSON knows it; a number that is not finite becomes null, because JSON has none."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple | set):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def validate_manifest(manifest: dict[str, Any]) -> None:
-    """Check a manifest against `schema/result.schema.json` (JSON Schema 2020-12).
+def validate_manifest(manifest: dict[str, Any], schema: Path = SCHEMA) -> None:
+    """Check a manifest against `schema/result.schema.json`, or another schema file (JSON Schema 2020-12).
 
     Raises:
         UnreadableError: it does not follow the schema; the sentence says where.
     """
     import jsonschema
 
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(manifest))
+    rules = json.loads(schema.read_text(encoding="utf-8"))
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(rules).iter_errors(manifest))
     if error is not None:
         raise UnreadableError(f"The manifest does not follow the result schema {SCHEMA_VERSION} (at {error.json_path}: {error.message[:160]}).")
 
