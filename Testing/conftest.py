@@ -37,11 +37,12 @@ def chest(shape=(12, 112, 128), spacing=(4.0, 2.5, 2.5), nodule: bool = False, s
 
 def comparison_record(names: tuple[str, ...]) -> dict:
     """What a comparison's record says of hypotheses, invented, the first one in front."""
-    rows = [{"name": name, "sentence": f"{name.capitalize()}.", "term": name, "error": 0.1 * (1 + 0.05 * i), "excess": 0.05 * i, "low": 0.03 * i, "high": 0.07 * i,
-             "agreement": 0.9 - 0.2 * i, "lead": 2.5 * i, "apart": i > 0, "mean_change_hu": -100.0, "mean_uncertainty_hu": 5.0} for i, name in enumerate(names)]
-    return {"hypotheses": rows, "between_hu": [[0.0 if i == j else 40.0 for j in range(len(names))] for i in range(len(names))], "location": {},
-            "settings": {"seed": 1}, "ranking": {"distinguishable": True, "sentence": f"“{names[0]}” fits these voxels best.", "note": "No probability of disease.",
-                                                 "noises": 6, "slices": 2}}
+    rows = [{"name": name, "sentence": f"{name.capitalize()}.", "term": name, "error": 0.1 * (1 + 0.05 * i), "excess": 0.05 * i, "low": 0.03 * i,
+             "high": 0.07 * i, "agreement": 0.9 - 0.2 * i, "lead": 2.5 * i, "apart": i > 0, "mean_change_hu": -100.0, "mean_uncertainty_hu": 5.0}
+            for i, name in enumerate(names)]
+    ranking = {"distinguishable": True, "sentence": f"“{names[0]}” fits these voxels best.", "note": "No probability of disease.", "noises": 6, "slices": 2}
+    between = [[0.0 if i == j else 40.0 for j in range(len(names))] for i in range(len(names))]
+    return {"hypotheses": rows, "between_hu": between, "location": {}, "settings": {"seed": 1}, "ranking": ranking}
 
 
 @pytest.fixture(scope="session")

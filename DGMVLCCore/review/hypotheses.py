@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.language.findings import Finding
-from DGMVLCCore.language.prompts import describe_prompt, present_prompt, require_known, said_plainly
+from DGMVLCCore.language.prompts import absent_prompt, describe_prompt, present_prompt, require_known, said_plainly
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
 FEWEST, MOST = 2, 6
@@ -77,6 +77,12 @@ def hypothesis(words: str) -> Hypothesis:
     return Hypothesis(term, present_prompt(term), term)
 
 
+def beside(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """The same, clear lung said as the absence of the first finding among them: the plain denial the weights were taught."""
+    term = next((each.term for each in hypotheses if each.term), None)
+    return [replace(each, sentence=absent_prompt(term)) if each.term is None and term else each for each in hypotheses]
+
+
 def resolve(words: Sequence[str]) -> list[Hypothesis]:
     """Two to six different hypotheses from what the user wrote, in that order.
 
@@ -92,7 +98,7 @@ def resolve(words: Sequence[str]) -> list[Hypothesis]:
             if one.sentence == other.sentence:
                 raise UsageError(f"The hypotheses “{text.strip()[:60]}” and “{words[index].strip()[:60]}” are the same to the weights "
                                  f"(“{one.sentence}”); name two different ones.")
-    return found
+    return beside(found)
 
 
 def differential(finding: Finding) -> list[Hypothesis]:
@@ -103,4 +109,4 @@ def differential(finding: Finding) -> list[Hypothesis]:
     """
     listed = [hypothesis(name) for name in _data()["differential"][require_known(finding.term)]]
     own = hypothesis(said_plainly(finding.term, finding.descriptors))
-    return [own, *(each for each in listed if each.term != own.term)]
+    return beside([own, *(each for each in listed if each.term != own.term)])

@@ -143,6 +143,16 @@ class Stage:
         self.layout(layout)
         self.runs.overlays(self.state)
 
+    def show_side_by_side(self, runs: list[Run], names: tuple[str, ...], role: str, layout: str, titles: dict[str, str]) -> None:
+        """Several runs of one scan beside its original, a view each; `titles` are those of the views `names`."""
+        self._drop_preview()
+        self.runs.show_beside(runs, names, role, layout)
+        self.window()
+        with self.state as state:
+            state.shown_run = ""
+        self._list_runs()
+        self.layout(layout, titles)
+
     def remove_run(self, number: int) -> None:
         """Take a run off the list and out of the scene."""
         run = self.runs.get(int(number))

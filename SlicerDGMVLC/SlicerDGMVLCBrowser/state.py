@@ -22,6 +22,9 @@ START: dict[str, Any] = {
     "worker": "starting", "running": False, "cancelling": False, "stage": "", "share": 0.0, "time_left": "", "cannot_run": "Open a scan first.",
     "message": "", "advice": "", "message_kind": "error",
     "runs": [], "shown_run": "", "explanation": [], "gates": [], "plan": "", "saving": False,
+    # hypotheses
+    "compare_chosen": [], "compare_words": "", "compare_why": "Open a scan first.", "compare_rows": [], "compare_sentence": "", "compare_note": "",
+    "compare_layer": "counterfactual",
     # display
     "panel": True, "tab": "edit", "layout": "empty", "preset": "lung", "slice": 0, "slices_of": 0, "titles": {}, "places": {}, "readout": EMPTY_READOUT,
     "maps": [], "map": "", "has": {"attention": False, "heat": False, "uncertainty": False, "mask": False},

@@ -22,9 +22,10 @@ from .readout import Point, follow_cursor
 SCAN = ("ScanAxial", "ScanCoronal", "ScanSagittal")
 COLUMNS = ("Original", "Counterfactual", "Difference")
 ROWS = tuple(f"{name}Coronal" for name in COLUMNS)
-ALL = (*SCAN, *COLUMNS, *ROWS)
+HYPOTHESES = tuple(f"Hypothesis{number}" for number in range(1, 7))
+ALL = (*SCAN, *COLUMNS, *HYPOTHESES, *ROWS)
 COLORS = {"Original": "#f2b134", "Counterfactual": "#4f9dd0", "Difference": "#d0604f"}
-GROUPS = {**dict.fromkeys(COLUMNS, 0), **dict.fromkeys(ROWS, 1), "ScanAxial": 2, "ScanCoronal": 3, "ScanSagittal": 4}
+GROUPS = {**dict.fromkeys((*COLUMNS, *HYPOTHESES), 0), **dict.fromkeys(ROWS, 1), "ScanAxial": 2, "ScanCoronal": 3, "ScanSagittal": 4}
 
 
 @contextmanager
@@ -47,6 +48,21 @@ def _view(name: str) -> ViewLayoutDefinition:
     return ViewLayoutDefinition(name, ViewType.SLICE_VIEW, ViewProps(orientation=orientation_of(name), label=name, color=color, group=GROUPS[name]))
 
 
+def compare_layout(count: int) -> str:
+    """Name of the layout for the original and `count` hypotheses."""
+    return f"hypotheses{count}"
+
+
+def _beside(count: int) -> Layout:
+    """The original and `count` hypotheses: one row of up to four views, else two rows."""
+    names = (COLUMNS[0], *HYPOTHESES[:count])
+    if len(names) <= 4:
+        return Layout(LayoutDirection.Horizontal, [_view(name) for name in names])
+    half = (len(names) + 1) // 2
+    rows = [Layout(LayoutDirection.Horizontal, [_view(name) for name in part]) for part in (names[:half], names[half:])]
+    return Layout(LayoutDirection.Vertical, rows)
+
+
 def _layouts() -> dict[str, Layout]:
     row, column = LayoutDirection.Horizontal, LayoutDirection.Vertical
     return {
@@ -54,6 +70,7 @@ def _layouts() -> dict[str, Layout]:
         "scan": Layout(row, [_view("ScanAxial"), Layout(column, [_view("ScanCoronal"), _view("ScanSagittal")])], ["2.2", "1"]),
         "pair": Layout(row, [_view(name) for name in COLUMNS[:2]]),
         "columns": Layout(row, [_view(name) for name in COLUMNS]),
+        **{compare_layout(count): _beside(count) for count in range(1, len(HYPOTHESES) + 1)},
         "rows": Layout(column, [Layout(row, [_view(name) for name in COLUMNS]), Layout(row, [_view(name) for name in ROWS])]),
     }
 
@@ -94,7 +111,7 @@ class Views:
         return [name for name in ALL if name in shown]
 
     def show_layout(self, layout: str) -> None:
-        """Switch to `empty`, `scan`, `pair`, `columns` or `rows`."""
+        """Switch to `empty`, `scan`, `pair`, `columns`, `rows` or a layout of hypotheses."""
         self.layout = layout
         self.make(layout)
         self.layouts.set_layout(layout)
