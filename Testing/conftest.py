@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -43,6 +45,22 @@ def comparison_record(names: tuple[str, ...]) -> dict:
     ranking = {"distinguishable": True, "sentence": f"“{names[0]}” fits these voxels best.", "note": "No probability of disease.", "noises": 6, "slices": 2}
     between = [[0.0 if i == j else 40.0 for j in range(len(names))] for i in range(len(names))]
     return {"hypotheses": rows, "between_hu": between, "location": {}, "settings": {"seed": 1}, "ranking": ranking}
+
+
+@contextmanager
+def without_figures() -> Iterator[None]:
+    """Results whose pictures nobody looks at: a few bytes in their place."""
+    from DGMVLCCore.export import comparison, results
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(results, "save_figure", lambda result, path: path.write_bytes(b"no figure"))
+        patch.setattr(comparison, "save_comparison_figure", lambda results, record, path: path.write_bytes(b"no figure"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def no_figures():
+    return without_figures
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,7 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory, make_chest, make_record):
+def prepared(tmp_path_factory, make_chest, make_record, no_figures):
     """A small scan and the result (with a comparison beside it) that the test's own worker hands out: the nodule taken away, 100 HU at a time."""
     folder = tmp_path_factory.mktemp("browser")
     volume = make_chest((12, 112, 128), (4.0, 2.5, 2.5), nodule=True)
@@ -108,8 +108,9 @@ def prepared(tmp_path_factory, make_chest, make_record):
                                   {"nodule": AttentionMap("nodule", heat)})
     facts = {"report": REPORT, "findings": [], "inputs": {"image": {"name": "scän 1.nrrd", "sha256": "0" * 64}}, "weights": {"name": "w", "sha256": "0" * 64}}
     fainter = replace(result, counterfactual=volume.with_array(np.where(mask, volume.array - 100, volume.array)))
-    write_comparison([result, fainter, result], make_record(("nodule", "emphysema", "no finding (clear lung)")), folder / "comparison",
-                     anatomy=segment_anatomy(volume), facts=facts)
+    with no_figures():
+        write_comparison([result, fainter, result], make_record(("nodule", "emphysema", "no finding (clear lung)")), folder / "comparison", facts=facts,
+                         anatomy=segment_anatomy(volume))
     make, results.make_scene = results.make_scene, lambda *_: "made in the viewer"
     try:
         path = write_result(result, folder / "run", anatomy=segment_anatomy(volume), **facts)
