@@ -83,7 +83,8 @@ def write_shards(folder: Path, scans: Sequence[PatientScan], rows: Rows, sentenc
     (folder / "cohort.json").write_text(json.dumps({"attributes": sentences.names}), encoding="utf-8")
 
 
-def fine_tune(folder: Path, weights: Path | None = None, *, minutes: float = 5.0, steps: int = 0, batch: int = BATCH, seed: int = 0, quiet: bool = True) -> Path:
+def fine_tune(folder: Path, weights: Path | None = None, *, minutes: float = 5.0, steps: int = 0, batch: int = BATCH, seed: int = 0,
+              quiet: bool = True) -> Path:
     """Fine-tune a copy of the generator on the shards in `folder`; returns the folder of its weights.
 
     Args:

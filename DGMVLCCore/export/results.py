@@ -29,21 +29,24 @@ EDIT_COLOUR = (0.45, 0.90, 0.45)  # none of the attention's, none of the differe
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}  # file managers leave it anywhere
 
 
-def _foreign(out: Path) -> str | None:
+def _foreign(out: Path, record: str) -> str | None:
     """Name of something in `out` that no run of this program wrote; None when there is nothing of the kind."""
     if not out.is_dir() or out.is_symlink():
         return out.name
     names = sorted(p.name for p in out.iterdir() if p.name not in LITTER)
     try:
-        manifest = json.loads((out / "result.json").read_text(encoding="utf-8"))
-        known = {entry["name"] for entry in manifest["files"]} | {"result.json"} if manifest["software"]["name"] == "dgmvlc" else set()
+        manifest = json.loads((out / record).read_text(encoding="utf-8"))
+        known = {entry["name"] for entry in manifest["files"]} | {record} if manifest["software"]["name"] == "dgmvlc" else set()
     except (OSError, ValueError, KeyError, TypeError):
         known = set()
     return next((name for name in names if name not in known), None)
 
 
-def check_output(out: Path, overwrite: bool) -> None:
+def check_output(out: Path, overwrite: bool, record: str = "result.json") -> None:
     """Refuse early what could not be written at the end.
+
+    Args:
+        record: the file that names what an earlier run wrote.
 
     Raises:
         OutputError: something is there already that may not be replaced, or the parent folder is missing or read-only.
@@ -51,7 +54,7 @@ def check_output(out: Path, overwrite: bool) -> None:
     if out.exists() or out.is_symlink():
         if not overwrite:
             raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
-        if foreign := _foreign(out):
+        if foreign := _foreign(out, record):
             raise OutputError(f"{out} holds {foreign}, which is no result of this program, so it is not overwritten; "
                               "move it away or choose another folder.")
     parent = out.absolute().parent
@@ -61,7 +64,7 @@ def check_output(out: Path, overwrite: bool) -> None:
         raise OutputError(f"The folder {parent} may not be written to; choose another one or change its permissions.")
 
 
-def _put_in_place(folder: Path, out: Path) -> None:
+def put_in_place(folder: Path, out: Path) -> None:
     """Rename the finished folder; an earlier result steps aside first and comes back when that fails."""
     aside = folder.with_suffix(".earlier")
     try:
@@ -149,7 +152,7 @@ def write_result(result: CounterfactualResult, out: Path, *, anatomy: Anatomy, r
         folder.mkdir()
         facts = {"report": report, "findings": [f.to_dict() for f in findings], "inputs": inputs, "weights": weights}
         _write_all(result, anatomy, folder, facts, scene)
-        _put_in_place(folder, out)
+        put_in_place(folder, out)
     except OSError as error:
         raise OutputError(f"The result could not be written to {out} ({error.strerror or error}); check permission and free space.") from error
     finally:
