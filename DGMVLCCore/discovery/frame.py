@@ -94,7 +94,8 @@ def region_labels(scan: PatientScan) -> np.ndarray:
     low, high = zone_edges(lungs)
     z = np.arange(len(lungs))[:, None, None]
     zone = (z >= low).astype(np.uint8) + (z >= high)
-    depth = np.stack([ndimage.distance_transform_edt(plane, sampling=scan.spacing[1:]) for plane in lungs])
+    # From the middle of a voxel to the lung's edge, which lies half a voxel before the first voxel outside.
+    depth = np.stack([ndimage.distance_transform_edt(plane, sampling=scan.spacing[1:]) for plane in lungs]) - scan.spacing[1] / 2
     out = np.zeros(lungs.shape, np.uint8)
     for side, label in enumerate(SIDES.values()):
         for band, (near, far, _) in enumerate(BANDS):

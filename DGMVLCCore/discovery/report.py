@@ -24,11 +24,11 @@ SCHEMA = Path(__file__).parents[1] / "export" / "schema" / "discovery.schema.jso
 STYLE = ("body{font:15px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;color:#1a1c1e}table{border-collapse:collapse;font-size:13px}"
          "td,th{padding:.2em .7em;border-bottom:1px solid #ddd;text-align:right}td:first-child,th:first-child{text-align:left}"
          "tr.pattern{background:#fff3d6;font-weight:600}.mark{color:#8a5a00}img{max-width:100%}")
-READ = ("Groups: difference between real patients from the first to the second value, adjusted for the named attributes (linear regression), with 95 % "
-        "interval, permutation p and q (false-discovery rate over all regions and questions). Sweep: mean change when the network moves each patient's own lungs "
-        "from one sentence to the other; each half of the cohort is swept by a network that was taught on the other half only, and the interval covers both "
-        "halves. A pattern is reported only where q is at most {fdr:g} and the sweep's interval lies on the same side of zero. Differences between groups are "
-        "associations, not causes.")
+READ = ("Groups: difference between real patients from the first to the second value, adjusted for the named attributes (linear regression), with 95 "
+        "% interval, permutation p and q (false-discovery rate over all regions and questions). Sweep: mean change when the network moves each "
+        "patient's own lungs from one sentence to the other; each half of the cohort is swept by a network that was taught on the other half only, "
+        "and the interval covers both halves. A pattern is reported only where q is at most {fdr:g} and the sweep's interval lies on the same side of "
+        "zero. Differences between groups are associations, not causes.")
 
 
 def _round(value: Any, digits: int = 4) -> Any:
