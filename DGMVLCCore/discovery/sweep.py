@@ -78,7 +78,7 @@ def sweep_patient(pipe: CounterfactualPipeline, scan: PatientScan, source: str, 
 
 
 def choose_patients(rows: Rows, contrast: Contrast, names: Sequence[str], most: int, rng: np.random.Generator) -> list[tuple[str, Value, float]]:
-    """Up to `most` patients to sweep, from both ends alike: name, value to sweep to, and its distance on the contrast's scale (signed)."""
+    """About `most` patients to sweep, from both ends alike: name, value to sweep to, and its distance on the contrast's scale (signed)."""
     ends: dict[bool, list[tuple[str, Value, float]]] = {True: [], False: []}
     for name in rng.permutation(list(names)):
         other = _other_value(rows[str(name)], contrast) if str(name) in contrast.patients else None
@@ -86,7 +86,7 @@ def choose_patients(rows: Rows, contrast: Contrast, names: Sequence[str], most: 
             own = rows[str(name)][contrast.attribute]
             far = contrast.place(other) - (contrast.place(own) if contrast.number else 1 - contrast.place(other))
             ends[far > 0].append((str(name), other, far))
-    half = most // 2
+    half = (most + 1) // 2
     spare = max(half - len(ends[False]), 0), max(half - len(ends[True]), 0)
     return ends[True][:half + spare[0]] + ends[False][:half + spare[1]]
 

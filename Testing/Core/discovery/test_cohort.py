@@ -24,7 +24,8 @@ def test_what_does_not_fit_is_listed(tmp_path):
     said = " ".join(cohort.problems)
     assert list(cohort.attributes) == ["A", "C", "D"] and "age" not in cohort.attributes["A"] and cohort.attributes["D"]["days_since_diagnosis"] == 30
     for words in ("2 row id(s) are not unique", "B (2 rows", "1 scan(s) have no row in the table: X", "1 row(s) have no scan: E",
-                  "Column age: 2 cell(s) not used", "not within 1 to 120: A (“430”), C (“-4”)", "Column days_since_diagnosis: 1 cell(s) not used, not a number: A (“2020-01-02”)",
+                  "Column age: 2 cell(s) not used", "not within 1 to 120: A (“430”), C (“-4”)",
+                  "Column days_since_diagnosis: 1 cell(s) not used, not a number: A (“2020-01-02”)",
                   "the code 0 means missing"):
         assert words in said, words
     assert "ignored: Shoe size" in cohort.notes[0]

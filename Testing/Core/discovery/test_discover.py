@@ -8,9 +8,13 @@ import pytest
 import torch
 
 from DGMVLCCore import cli
+from DGMVLCCore._resources import resource
+from DGMVLCCore.discovery import teach
 from DGMVLCCore.discovery.frame import REGIONS, patient_scan
 from DGMVLCCore.discovery.groups import find_contrasts
+from DGMVLCCore.discovery.patterns import Options
 from DGMVLCCore.discovery.report import validate_record
+from DGMVLCCore.discovery.run import Request, run_discovery
 from DGMVLCCore.discovery.sweep import choose_patients, sweep_patient
 from DGMVLCCore.discovery.teach import Sentences
 from DGMVLCCore.language.clinical import text_to_attributes
@@ -94,10 +98,11 @@ def test_words_of_a_table_are_no_page_and_a_broken_scan_is_left_out(capsys, coho
 def small_weights(tmp_path_factory):
     """A small network that has learned nothing."""
     from DGMVLCCore.models.denoiser import Denoiser
+    from DGMVLCCore.vision.dual import EMBEDDING, DualEncoder
 
     torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("weights")
-    Denoiser(widths=(16, 16, 16)).half().save_pretrained(str(folder))
+    folder, seen = tmp_path_factory.mktemp("weights"), DualEncoder.from_pretrained(str(resource("weights/dgmvlc-dual"))).scan_sha256()
+    Denoiser(widths=(16, 16, 16), scan_dim=EMBEDDING, vision_sha256=seen).half().save_pretrained(str(folder))
     return folder
 
 
@@ -113,14 +118,12 @@ def test_sentences_hold_the_asked_clause_and_are_true():
         assert (other == age.high) == (far > 0) and abs(far) >= 0.4
 
 
-def test_a_planted_effect_is_learned_and_reported_where_both_agree(capsys, call, tmp_path, small_weights, monkeypatch, cohort):
+def test_a_planted_effect_is_learned_and_reported_where_both_agree(tmp_path, small_weights, monkeypatch, cohort):
     """From nothing: the smokers' denser lungs are learned on each half and shown on the other."""
-    from DGMVLCCore.discovery import teach
-
     monkeypatch.setattr(teach, "LEARNING_RATE", 4e-3)
-    code, out, err = run(capsys, *call, "--attribute", "smoking", "--weights", small_weights, "--minutes", 0.3, "--patients", 6, "--json")
-    assert code == 0, err
-    record = json.loads((tmp_path / "out" / "discovery.json").read_text())
+    options = Options(permutations=499, steps=60, batch=2, swept=6, weights=small_weights)
+    path = run_discovery(Request(cohort / "scans", cohort / "table.csv", tmp_path / "out", attributes=("smoking",), anatomy=cohort / "lungs", options=options))
+    record = json.loads(path.read_text())
     validate_record(record)
     both = next(a for a in record["answers"] if a["region"] == "both lungs")
     assert both["sweep_hu"]["low"] > 0 and both["pattern"] and record["synthetic"] and "denser" in record["patterns"][0]["sentence"]
