@@ -15,6 +15,7 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.clinical import JOIN, Value, clause
 from DGMVLCCore.language.encoder import MAX_TOKENS, LanguageEncoder
 from DGMVLCCore.language.schema import ClinicalSchema
+from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.simulation.phrases import Phrase
 
 LEARNING_RATE, BATCH, EMA = 4e-4, 8, 0.98
@@ -89,11 +90,16 @@ def fine_tune(folder: Path, weights: Path | None = None, *, minutes: float = 5.0
 
     Args:
         weights: to begin with; the shipped ones when None. minutes: budget. steps: instead of the budget when given.
+
+    Raises:
+        WeightsError: no weights to begin with, or altered ones.
     """
     from DGMVLCCore.training.loop import train
     from DGMVLCCore.training.recipe import Recipe
 
+    start = weights or resource("weights/dgmvlc-ct")
+    check_weights(start)
+    sees = json.loads((start / "config.json").read_text(encoding="utf-8")).get("scan_dim")
     recipe = Recipe(str(folder), str(folder / "run"), task="cohort", minutes=minutes, steps=steps, batch=batch, learning_rate=LEARNING_RATE, warmup=8, ema=EMA,
-                    workers=0, seed=seed, checkpoint_every=10**9, start_from=str(weights or resource("weights/dgmvlc-ct")),
-                    vision=str(resource("weights/dgmvlc-dual")))
+                    workers=0, seed=seed, checkpoint_every=10**9, start_from=str(start), vision=str(resource("weights/dgmvlc-dual")) if sees else "")
     return train(recipe, quiet=quiet)

@@ -32,7 +32,7 @@ def run(capsys, *arguments):
 
 @pytest.fixture
 def call(cohort, tmp_path):
-    return ["-i", cohort / "scans", "--table", cohort / "table.csv", "--anatomy", cohort / "lungs", "-o", tmp_path / "out", "--permutations", 499]
+    return ["-i", cohort / "scans", "--table", cohort / "table.csv", "--anatomy", cohort / "lungs", "-o", tmp_path / "out", "--permutations", 199]
 
 
 def test_groups_alone_find_the_planted_difference_and_report_no_pattern(capsys, call, tmp_path, cohort):
@@ -121,7 +121,7 @@ def test_sentences_hold_the_asked_clause_and_are_true():
 def test_a_planted_effect_is_learned_and_reported_where_both_agree(tmp_path, small_weights, monkeypatch, cohort):
     """From nothing: the smokers' denser lungs are learned on each half and shown on the other."""
     monkeypatch.setattr(teach, "LEARNING_RATE", 4e-3)
-    options = Options(permutations=499, steps=60, batch=2, swept=6, weights=small_weights)
+    options = Options(permutations=199, steps=60, batch=2, swept=6, weights=small_weights)
     path = run_discovery(Request(cohort / "scans", cohort / "table.csv", tmp_path / "out", attributes=("smoking",), anatomy=cohort / "lungs", options=options))
     record = json.loads(path.read_text())
     validate_record(record)
