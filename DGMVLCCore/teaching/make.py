@@ -122,7 +122,7 @@ def generate_case(pipe: Any, scan: ClearScan, spec: Spec, rng: np.random.Generat
         result = pipe(drawn.before, plan, anatomy=drawn.anatomy, noises=noises, seed=int(rng.integers(2**31)))
         result.agreement = agreement_of(pipe.alignment, result, drawn.anatomy)
         gates = quality_gates(result, drawn.anatomy)
-        failed = [gate.sentence for gate in gates if gate.name == "direction" and not gate.passed]
+        failed = [gate.sentence for gate in gates if gate.name in ("direction", "words and image") and not gate.passed]
         if not failed:
             facts = {"sentence": sentence, "checks": {gate.name: gate.passed for gate in gates}, "agreement": round(result.agreement.target[1], 3)}
             return Made(spec, scan.name, drawn.before, result.counterfactual, region, drawn.labels, "asked", facts)

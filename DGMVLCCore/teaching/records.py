@@ -76,7 +76,8 @@ def head(kind: str, seed: int) -> dict[str, Any]:
             "seed": seed}
 
 
-def _check_place(out: Path, overwrite: bool, marker: str) -> None:
+def check_place(out: Path, overwrite: bool, marker: str) -> None:
+    """Refuse a folder that could not be put in place at the end; arguments and errors as `whole_folder`."""
     if out.exists() or out.is_symlink():
         if not overwrite:
             raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
@@ -98,7 +99,7 @@ def whole_folder(out: Path, overwrite: bool, marker: str) -> Iterator[Path]:
         OutputError: something is there that may not be replaced, or it cannot be written.
     """
     out = Path(out)
-    _check_place(out, overwrite, marker)
+    check_place(out, overwrite, marker)
     folder = out.absolute().with_name(f".{out.name}-{uuid.uuid4().hex[:8]}.partial")
     aside = folder.with_suffix(".earlier")
     try:
