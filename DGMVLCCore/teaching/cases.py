@@ -74,8 +74,9 @@ def key_sentence(spec: Spec) -> str:
     if spec.term is None:
         return "No finding was put into this scan."
     name = ("spiculated " if spec.kind == "spiculated_nodule" else "") + spec.term
-    size = f"{spec.size_mm:g} mm {'deep' if spec.term == 'pleural effusion' else 'across'}"
-    place = f"in the {spec.side} lung" if spec.side != "bilateral" else "in both lungs"
+    fluid = spec.term == "pleural effusion"
+    size = f"{spec.size_mm:g} mm {'deep' if fluid else 'across'}"
+    place = (f"on the {spec.side}" if fluid else f"in the {spec.side} lung") if spec.side != "bilateral" else f"{'on both sides' if fluid else 'in both lungs'}"
     return f"{name[:1].upper()}{name[1:]}, {size}, {place}" + (f", {spec.zone} zone." if spec.zone else ".")
 
 
