@@ -9,7 +9,19 @@ from DGMVLCCore.counterfactual.session import Session
 from DGMVLCCore.errors import UsageError
 
 Task = Callable[[Session, dict[str, Any], Callable[[str, float], None], Callable[[], bool]], dict[str, Any]]
-TASKS: dict[str, Task] = {}
+
+
+def _of_teaching(name: str) -> Task:
+    """A task of the teaching room, which is imported when it is first asked for."""
+    def run(session: Session, request: dict[str, Any], tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
+        from DGMVLCCore.teaching import tasks
+
+        answer: dict[str, Any] = getattr(tasks, name)(session, request, tell, should_cancel)
+        return answer
+    return run
+
+
+TASKS: dict[str, Task] = {name.replace("_", "-"): _of_teaching(name) for name in ("start_quiz", "answer_quiz", "next_quiz", "next_reading", "record_reading")}
 
 
 def run_task(name: str, session: Session, request: Any, tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:

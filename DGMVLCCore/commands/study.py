@@ -70,8 +70,10 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
         return {"reader": args.reader, "left": 0, "notes": ["All is read."]}
     entry = study.cases.case(item.case)
     files = [entry["file"]] + ([entry["counterfactual"], entry["difference"]] if item.mode != "scan" else [])
-    return {"reader": args.reader, "session": item.session, "case": item.case, "read": item.mode, "asked": f"Is there {item.asked}? Where? How sure (0 to 100)?",
-            "files": [str(study.cases.folder / name) for name in files], "left": len(study.of(args.reader)) - len(study.readings(args.reader)), "notes": [STUDY_NOTE]}
+    left = len(study.of(args.reader)) - len(study.readings(args.reader))
+    return {"reader": args.reader, "session": item.session, "case": item.case, "read": item.mode,
+            "asked": f"Is there {item.asked}? Where? How sure (0 to 100)?", "files": [str(study.cases.folder / name) for name in files], "left": left,
+            "notes": [STUDY_NOTE]}
 
 
 def _analyse(args: argparse.Namespace) -> dict[str, Any]:

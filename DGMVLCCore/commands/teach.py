@@ -30,7 +30,7 @@ def add_commands(add: Add) -> None:
     cases.add_argument("--number", type=int, metavar="N", help=f"cases with a finding (default {NUMBER})")
     cases.add_argument("--clear", type=int, default=0, metavar="N", help="cases without a finding (default 0)")
     cases.add_argument("--seed", type=int, default=0)
-    cases.add_argument("--source", choices=("simulated", "generated"), default="simulated", help="what writes the finding (default simulated: every voxel is known)")
+    cases.add_argument("--source", choices=("simulated", "generated"), default="simulated", help="what writes the finding (default simulated)")
     cases.add_argument("--counterfactual", action="store_true", help="also write, blind to the key, the counterfactual to read beside each case")
     cases.add_argument("--weights", type=Path, help="weights folder for --source generated and --counterfactual; default: the shipped weights")
     cases.add_argument("--overwrite", action="store_true", help="replace an earlier set")

@@ -127,8 +127,8 @@ def in_words(result: dict[str, Any]) -> str:
     for reader, fact in result["single_readers"].items():
         p = "" if fact["p"] is None else f"{fact['p']:.3f}"
         lines.append(f"{_line(reader, fact)} {p} |")
-    lines += ["", f"Washout: {washout['pairs_too_close']} of {washout['pairs_with_times']} timed pairs of readings lie closer than {washout['days_planned']:g} days "
-                  f"({washout['pairs']} pairs in all)."]
+    lines += ["", f"Washout: {washout['pairs_too_close']} of {washout['pairs_with_times']} timed pairs of readings lie closer than "
+                  f"{washout['days_planned']:g} days ({washout['pairs']} pairs in all)."]
     return "\n".join(lines) + "\n"
 
 

@@ -52,7 +52,8 @@ def build_cases(order: Order, out: Path, *, overwrite: bool = False, progress: P
     if progress:
         progress("loading", 0.0)
     scans = [load_clear_scan(path, avoid) for path, avoid in order.scans] or [sample_scan()]
-    specs = plan_cases(order.wish, order.number, [place for scan in scans for place in scan.places], seed=order.seed, balanced=order.balanced, clear=order.clear)
+    offered = [place for scan in scans for place in scan.places]
+    specs = plan_cases(order.wish, order.number, offered, seed=order.seed, balanced=order.balanced, clear=order.clear)
     aid = None
     if order.aid or order.source == "generated":
         from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline

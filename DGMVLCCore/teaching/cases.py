@@ -86,14 +86,16 @@ def _write_case(made: Made, name: str, folder: Path) -> dict[str, Any]:
     # Every case is written alike, so that neither header nor type tells which holds a finding.
     save_volume(made.after.with_array(made.after.array, stored_dtype="int16"), folder / f"{name}.nrrd", facts)
     save_volume(made.before.with_array(made.before.array, stored_dtype="int16"), folder / "keys" / f"{name}-before.nrrd", {"DGMVLC_Unit": "HU"})
+    change = made.after.array - made.before.array
+    save_volume(made.after.with_array(change, stored_dtype="int16"), folder / "keys" / f"{name}-difference.nrrd", {**facts, "DGMVLC_Sign": "with - before"})
     segments = [Segment(made.labels == label, side, colour, 1, label) for label, side, colour in
                 ((LEFT, "left lung", (0.3, 0.6, 0.9)), (RIGHT, "right lung", (0.9, 0.4, 0.4))) if (made.labels == label).any()]
     if made.mask.any():
         segments.insert(0, Segment(made.mask, LESION, LESION_COLOUR, 0, 1, {"DGMVLC.Synthetic": "yes", "DGMVLC.Notice": NOTICE}))
     save_segmentation(segments, made.before, folder / "keys" / f"{name}.seg.nrrd")
     spec = {key: value for key, value in vars(made.spec).items() if key != "asked"}
-    return {"id": name, "asked": made.spec.asked, "truth": made.truth, **spec, **_measures(made), "sentence": key_sentence(made.spec),
-            "made_from": made.source, "before": f"{name}-before.nrrd", "segments": f"{name}.seg.nrrd", "facts": made.facts}
+    return {"id": name, "asked": made.spec.asked, "truth": made.truth, **spec, **_measures(made), "sentence": key_sentence(made.spec), "facts": made.facts,
+            "made_from": made.source, "before": f"{name}-before.nrrd", "difference": f"{name}-difference.nrrd", "segments": f"{name}.seg.nrrd"}
 
 
 def write_cases(made: Iterator[Made], out: Path, *, seed: int, asked_for: dict[str, Any], aid: Callable[[Made, Path, str], dict[str, str]] | None = None,
@@ -180,7 +182,7 @@ class CaseSet:
         return {key["id"]: key for key in record["cases"]}
 
     def key_path(self, name: str, what: str) -> Path:
-        """A file of the key: `before` or `segments`."""
+        """A file of the key: `before`, `difference` or `segments`."""
         return self.folder / "keys" / str(self.keys()[name][what])
 
     def truth(self, name: str) -> tuple[np.ndarray, Anatomy]:

@@ -27,7 +27,8 @@ PLAIN = {
     "honeycombing": "small rounded air spaces close together, like a honeycomb", "pleural effusion": "fluid beside the lung",
 }
 # Black on white, for paper; what is printed needs no dark background.
-STYLE = """@page { size: A4; margin: 16mm } body { font: 12pt/1.5 "Helvetica Neue", Arial, sans-serif; color: #16202a; max-width: 190mm; margin: 8mm auto; padding: 0 6mm }
+STYLE = """@page { size: A4; margin: 16mm }
+body { font: 12pt/1.5 "Helvetica Neue", Arial, sans-serif; color: #16202a; max-width: 190mm; margin: 8mm auto; padding: 0 6mm }
 h1 { font-size: 19pt; font-weight: 600; margin: 0 0 2mm } h2 { font-size: 12.5pt; margin: 6mm 0 1mm } p { margin: 0 0 2.5mm }
 .notice { border: 1px solid #8a6a14; background: #fdf6e3; padding: 2mm 3mm; border-radius: 1.5mm; font-size: 10.5pt }
 .pictures { display: grid; grid-template-columns: repeat(3, 1fr); gap: 3mm; margin: 5mm 0 }
@@ -106,8 +107,9 @@ def plain_sentences(manifest: dict[str, Any]) -> list[str]:
     term, where = plan["term"], SIDES.get(place.get("side") or "", "the chest")
     zone = f"the {place['zone']} part of " if place.get("zone") else ""
     finding = plan.get("finding") or {}
-    doctor = f"The report speaks of {_named(finding['term'])}: {PLAIN.get(finding['term'], 'a finding')}." if finding.get("presence") in ("present", "uncertain") else ""
-    shown = f"how the same scan might look without {_named(term)}" if plan["removes"] else f"how the same scan might look with {_named(term)} ({PLAIN.get(term, 'a finding')})"
+    said = finding.get("presence") in ("present", "uncertain")
+    doctor = f"The report speaks of {_named(finding['term'])}: {PLAIN.get(finding['term'], 'a finding')}." if said else ""
+    shown = "how the same scan might look " + (f"without {_named(term)}" if plan["removes"] else f"with {_named(term)} ({PLAIN.get(term, 'a finding')})")
     change = float(numbers.get("mean_change_hu") or 0.0)
     lighter = "darker, which means that it holds more air" if change < 0 else "brighter, which means that it is denser"
     size = f"a region of {numbers['volume_ml']:.1f} millilitres in {zone}{where}" if numbers.get("volume_ml") else f"a region in {zone}{where}"
@@ -150,10 +152,12 @@ def _html(manifest: dict[str, Any], pictures: list[str], z: int, limit: float) -
     captions = ["1. The original scan", f"2. Made by a computer: “{target}”",
                 f"3. Difference (2 − 1): blue is darker, red is brighter in 2; the colours reach from −{limit:.0f} to +{limit:.0f} Hounsfield units"]
     alts = ["one slice of the original CT scan", "the same slice as changed by the computer", "colour picture of the difference"]
-    figures = "".join(f'<figure><img src="{src}" alt="{alt}"><figcaption>{caption}</figcaption></figure>' for src, alt, caption in zip(pictures, alts, captions))
+    figures = "".join(f'<figure><img src="{src}" alt="{alt}"><figcaption>{caption}</figcaption></figure>'
+                      for src, alt, caption in zip(pictures, alts, captions))
     words = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in plain_sentences(manifest))
     software, image = manifest["software"], manifest["inputs"].get("image", {})
-    origin = html.escape(f"dgmvlc {software['version']}; scan {image.get('name', 'not named')}; weights {manifest['weights']['name']}; seed {manifest['settings']['seed']}")
+    origin = html.escape(f"dgmvlc {software['version']}; scan {image.get('name', 'not named')}; weights {manifest['weights']['name']}; "
+                         f"seed {manifest['settings']['seed']}")
     report = f"<h2>The report, word for word</h2><p>{html.escape(manifest['report'])}</p>" if manifest["report"].strip() else ""
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>Your scan, explained</title><style>{STYLE}</style></head><body><h1>Your scan, explained</h1>"

@@ -10,11 +10,13 @@ from DGMVLCCore.language.prompts import wanted_finding
 from DGMVLCCore.simulation.phrases import TERMS
 from DGMVLCCore.teaching.design import Wish, check_wish
 
-ASKING = re.compile(r"^\W*(?:(?:please|can you|could you|i (?:want|would like|'d like) to(?: see)?|let me)\s+)*(?:show(?: me)?|give(?: me)?|see|find(?: me)?|make(?: me)?"
+ASKING = re.compile(r"^\W*(?:(?:please|can you|could you|i (?:want|would like|'d like) to(?: see)?|let me)\s+)*"
+                    r"(?:show(?: me)?|give(?: me)?|see|find(?: me)?|make(?: me)?"
                     r"|practi[sc]e(?: on)?)?\s*", re.IGNORECASE)
 MORE = re.compile(r"^(?:(?P<number>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|some|several)\s+(?!-?\s*(?:mm|cm)\b))?"
                   r"(?:(?:more|other|different|example|test|teaching)\s+)*(?:(?:cases?|examples?|scans?|patients?)\s+(?:of|with|showing)\s+)?", re.IGNORECASE)
-NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "twenty": 20}
+NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12,
+           "twenty": 20}
 SUBTLE = re.compile(r"\b(?:(?P<subtle>subtle|faint|slight|discrete|hard to see|difficult)|(?P<obvious>obvious|marked|clear-cut|severe|easy))\b", re.IGNORECASE)
 SIZE = re.compile(r"\b(?:(?P<small>small|tiny|little)|(?P<medium>medium(?:-sized)?)|(?P<large>large|big|extensive))\b", re.IGNORECASE)
 BEFORE = re.compile(r"^(?:with|of)\s+", re.IGNORECASE)
@@ -50,7 +52,8 @@ def _refuse_denied(plain: str, text: str) -> None:
     """A finding that is said to be absent is no case of it."""
     findings = parse_report(plain + ".")
     if findings and all(f.presence == "absent" for f in findings):
-        raise UnsuitableInputError(f"“{text.strip()[:80]}” asks for a scan without {findings[0].term}; ask for what shall be seen, or for clear cases (--clear).")
+        raise UnsuitableInputError(f"“{text.strip()[:80]}” asks for a scan without {findings[0].term}; ask for what shall be seen, "
+                                   "or for clear cases (--clear).")
 
 
 def wish_in_words(wish: Wish) -> str:

@@ -119,7 +119,7 @@ class Quiz:
             raise UsageError(f"The case {case[:40]} was not answered yet, so its key stays closed.")
         key = self.cases.keys()[case]
         return {"key": key, "answer": entry, "words": in_words(entry, key), "scan": str(self.cases.path(case)),
-                "before": str(self.cases.key_path(case, "before")), "segments": str(self.cases.key_path(case, "segments"))}
+                **{what: str(self.cases.key_path(case, what)) for what in ("before", "difference", "segments")}}
 
     def score(self) -> dict[str, Any]:
         """Counts over the answered cases, with and without a finding apart, and by finding, size and subtlety."""

@@ -79,7 +79,8 @@ def _reading(row: dict[str, str], item: Item, where: str) -> Reading | None:
         raise UnsuitableInputError(f"{where}: read_at must be a date and time like 2026-01-31T14:05:00, not {said[:40]!r}.") from None
     mark = (given[0], given[1], given[2]) if given else None
     scripted = (row.get("scripted") or "").strip().lower() in ("yes", "true", "1")
-    return check_reading(Reading(item, confidence, mark, _number(row.get("seconds") or "", "seconds", where), read_at, scripted, row.get("comment") or ""), where)
+    seconds = _number(row.get("seconds") or "", "seconds", where)
+    return check_reading(Reading(item, confidence, mark, seconds, read_at, scripted, row.get("comment") or ""), where)
 
 
 def read_readings(path: Path, items: list[Item]) -> list[Reading]:

@@ -79,7 +79,7 @@ def cut(volume: Volume, box: tuple[slice, slice, slice]) -> Volume:
 def _free_slices(avoid: np.ndarray) -> slice:
     """The longest run of slices without a voxel of `avoid`."""
     best, start = slice(0, 0), 0
-    for z, hit in enumerate([*avoid.any((1, 2)), True]):
+    for z, hit in enumerate(np.append(avoid.any((1, 2)), True)):
         if hit:
             best = slice(start, z) if z - start > best.stop - best.start else best
             start = z + 1

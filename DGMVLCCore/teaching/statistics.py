@@ -59,7 +59,8 @@ def delong(positive: np.ndarray, negative: np.ndarray) -> dict[str, float | list
     spread = float(np.sqrt(max(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0.0)))
     difference = float(areas[1] - areas[0])
     p = float(2 * stats.norm.sf(abs(difference) / spread)) if spread > 0 else None
-    return {"first": float(areas[0]), "second": float(areas[1]), "difference": difference, "ci95": [difference - 1.96 * spread, difference + 1.96 * spread], "p": p}
+    interval = [difference - 1.96 * spread, difference + 1.96 * spread]
+    return {"first": float(areas[0]), "second": float(areas[1]), "difference": difference, "ci95": interval, "p": p}
 
 
 def bootstrap(scores: np.ndarray, present: np.ndarray, statistic: Statistic, *, draws: int = 2000, seed: int = 0) -> np.ndarray:

@@ -80,7 +80,8 @@ def reader_names(text: list[str]) -> list[str]:
     return names
 
 
-def plan_study(folder: Path | str, out: Path | str, readers: list[str], *, washout_days: float = 28.0, seed: int = 0, overwrite: bool = False) -> dict[str, Any]:
+def plan_study(folder: Path | str, out: Path | str, readers: list[str], *, washout_days: float = 28.0, seed: int = 0,
+               overwrite: bool = False) -> dict[str, Any]:
     """Plan a study over a folder of cases; writes `study.json` and a table to fill in for each reader.
 
     Args:
@@ -204,7 +205,8 @@ class Study:
         for reader, new in taken.items():  # all are checked before the first is written
             have = {(r.item.session, r.item.case) for r in self.readings(reader)}
             if again := [r for r in new if (r.item.session, r.item.case) in have]:
-                raise UnsuitableInputError(f"{reader} has read {again[0].item.case} in session {again[0].item.session} already; take these rows out of {path.name}.")
+                raise UnsuitableInputError(f"{reader} has read {again[0].item.case} in session {again[0].item.session} already; "
+                                           f"take these rows out of {path.name}.")
         for reader, new in taken.items():
             self.add(reader, new)
         return {reader: len(new) for reader, new in taken.items()}
