@@ -49,7 +49,7 @@ def _marks_right(study: Study, readings: list[Reading]) -> dict[Any, float]:
     keys, right = study.cases.keys(), {}
     for case in study.cases.ids:
         if keys[case]["term"]:
-            mask, volume = study.cases.truth(case)[0], study.cases.volume(case)
+            mask, volume = study.cases.mask(case), study.cases.volume(case)
             for r in (r for r in readings if r.item.case == case):
                 right[r.item] = float(r.mark is not None and distance_mm(mask, volume, r.mark) <= TOLERANCE_MM)
     return right

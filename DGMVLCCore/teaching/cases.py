@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def make_cases(scans: list[ClearScan], specs: list[Spec], *, seed: int = 0, pipe
     """
     for number, spec in enumerate(specs):
         rng = np.random.default_rng([seed, number])
-        fitting = [scan for scan in scans if (spec.side, spec.zone) in scan.places]
+        fitting = [scan for scan in scans if any(side == spec.side and spec.zone in (None, zone) for side, zone in scan.places)]
         refused: UnsuitableInputError | None = None
         for index in rng.permutation(len(fitting)):
             try:
@@ -167,11 +168,15 @@ class CaseSet:
         return load_volume(self.path(name), "CT")
 
     def keys(self) -> dict[str, dict[str, Any]]:
-        """The answer key: case -> facts.
+        """The answer key: case -> facts; read and checked once.
 
         Raises:
             UnreadableError: missing, or not the one the cases were made with.
         """
+        return self._keys
+
+    @cached_property
+    def _keys(self) -> dict[str, dict[str, Any]]:
         path = self.folder / self.record["keys"]["file"]
         if not path.is_file():
             raise UnreadableError(f"The answer key {path} is missing; put the folder keys beside cases.json.")
@@ -185,10 +190,13 @@ class CaseSet:
         """A file of the key: `before`, `difference` or `segments`."""
         return self.folder / "keys" / str(self.keys()[name][what])
 
-    def truth(self, name: str) -> tuple[np.ndarray, Anatomy]:
-        """Mask of the finding, bool (D,H,W), and the lungs before it, on the case's grid."""
+    def mask(self, name: str) -> np.ndarray:
+        """Where the finding is, bool (D,H,W) on the case's grid; empty for a scan without one."""
         volume = self.volume(name)
-        labels = load_labels(self.key_path(name, "segments"), volume)
-        mask = labels.segments.get(LESION, np.zeros(volume.shape, bool))
-        lungs = LabelMap({side: mask for side, mask in labels.segments.items() if side != LESION})
-        return mask, anatomy_from_labels(lungs, volume)
+        return load_labels(self.key_path(name, "segments"), volume).segments.get(LESION, np.zeros(volume.shape, bool))
+
+    def anatomy(self, name: str) -> Anatomy:
+        """The lungs of a case as they were before the finding came in."""
+        volume = self.volume(name)
+        segments = load_labels(self.key_path(name, "segments"), volume).segments
+        return anatomy_from_labels(LabelMap({side: mask for side, mask in segments.items() if side != LESION}), volume)

@@ -16,6 +16,7 @@ Level = TypeVar("Level")
 SIZES = ("small", "medium", "large")
 SUBTLETIES = {"obvious": 1.1, "typical": 0.85, "subtle": 0.6}  # `contrast` of the simulation
 NEVER_SUBTLE = ("consolidation", "pleural effusion")  # fluid and filled airspaces have one density
+NO_ZONE = "pleural effusion"  # it lies behind the whole lung in view
 SIDES = ("left", "right", "bilateral")
 ZONES = ("upper", "middle", "lower")
 MOST_CASES = 500
@@ -88,6 +89,8 @@ def check_wish(wish: Wish) -> None:
                 raise UnsuitableInputError(f"A {term} of {wish.size_mm:g} mm cannot be made; give {low:g} to {high:g} mm.")
     if wish.spiculated and set(wish.findings) != {"nodule"}:
         raise UsageError("Only nodules are spiculated; ask for the finding nodule alone.")
+    if wish.zone and NO_ZONE in wish.findings:
+        raise UnsuitableInputError(f"A {NO_ZONE} lies behind the whole lung, so it has no zone; ask for it without one.")
     if "subtle" in wish.subtleties and wish.findings and set(wish.findings) <= set(NEVER_SUBTLE):
         raise UnsuitableInputError(f"{' and '.join(wish.findings).capitalize()} cannot be made subtle, only smaller; ask for a small one.")
 
@@ -132,9 +135,13 @@ def plan_cases(wish: Wish, number: int, offered: Sequence[Place], *, seed: int =
     if not 1 <= number + clear <= MOST_CASES or number < 0 or clear < 0:
         raise UsageError(f"A set holds 1 to {MOST_CASES} cases, not {number} with and {clear} without a finding.")
     rng = np.random.default_rng(seed)
-    terms, places = wish.findings or TERMS, allowed_places(wish, offered)
-    columns: list[list[Any]] = [column(levels, number, balanced, rng) for levels in (terms, wish.sizes or SIZES, wish.subtleties or tuple(SUBTLETIES), places)]
-    made = [_spec(term, size, subtlety, place, wish, rng) for term, size, subtlety, place in zip(*columns)]
+    terms = wish.findings or tuple(term for term in TERMS if not (wish.zone and term == NO_ZONE))
+    places = allowed_places(wish, offered)
+    columns: list[list[Any]] = [column(levels, number, balanced, rng) for levels in (terms, wish.sizes or SIZES, wish.subtleties or tuple(SUBTLETIES))]
+    sides: list[Place] = [(side, None) for side in dict.fromkeys(side for side, _ in places)]
+    fluid = sum(term == NO_ZONE for term in columns[0])
+    turns = {True: iter(column(sides, fluid, balanced, rng)), False: iter(column(places, number - fluid, balanced, rng))}
+    made = [_spec(term, size, subtlety, next(turns[term == NO_ZONE]), wish, rng) for term, size, subtlety in zip(*columns)]
     for asked, (side, zone) in zip(column(terms, clear, balanced, rng), column(places, clear, balanced, rng)):
         made.append(Spec(asked, None, None, None, None, None, side, zone))
     return [made[int(i)] for i in rng.permutation(len(made))]

@@ -16,8 +16,8 @@ from DGMVLCCore.simulation.shapes import wall_distance
 from DGMVLCCore.teaching.design import SUBTLETIES, Spec
 from DGMVLCCore.teaching.source import SIDES, ClearScan
 
-TRIES, GENERATOR_TRIES = 60, 3
-MIN_VOXELS = 20  # of the lesion, in the slice that shows most of it
+TRIES, GENERATOR_TRIES = 40, 3
+MIN_VOXELS = 5  # of the lesion, in the slice that shows most of it
 MARGIN_MM = 6.0
 SUBPLEURAL = ("reticulation", "honeycombing", "effusion")
 
@@ -96,8 +96,8 @@ def insert_case(scan: ClearScan, spec: Spec, rng: np.random.Generator) -> Made:
         if made := _try(scan, spec, rng):
             return made
     where = f"the {spec.side} lung{f', {spec.zone} zone' if spec.zone else ''}" if spec.side != "bilateral" else "both lungs"
-    raise UnsuitableInputError(f"No clear place for a {spec.size_mm:g} mm {spec.term} was found in {where} of {scan.name} in {TRIES} draws; "
-                               "ask for a smaller one or another place, or give another scan.")
+    raise UnsuitableInputError(f"No clear place for a {spec.size_mm:g} mm {spec.term} that voxels of {scan.volume.spacing[1]:.1f} mm show was found in {where} of "
+                               f"{scan.name} in {TRIES} draws; ask for another size or place, or give another scan.")
 
 
 def generate_case(pipe: Any, scan: ClearScan, spec: Spec, rng: np.random.Generator, noises: int = 4) -> Made:

@@ -97,7 +97,7 @@ class Quiz:
             raise UsageError(f"“{named[:60]}” is no choice of this quiz; choose from: {', '.join((*self.cases.record['choices'], NOTHING))}.")
         if (named == NOTHING) != (point is None):
             raise UsageError("Click where it is and name it, or say “no finding” without a mark.")
-        key, (mask, _) = self.cases.keys()[case], self.cases.truth(case)
+        key, mask = self.cases.keys()[case], self.cases.mask(case)
         away = distance_mm(mask, self.cases.volume(case), point) if point is not None else math.inf
         found = away <= TOLERANCE_MM if key["term"] else point is None
         entry = {"case": case, "named": named, "point_mm": [round(float(c), 2) for c in point] if point is not None else None,

@@ -16,8 +16,8 @@ from DGMVLCCore.teaching.study import AIDED, Item, Study
 
 RULES = ("The scripted reader sees voxels only, never the key. Alone, its evidence is the largest blob (difference of Gaussians of 2 and 7 mm, in the slice) "
          "in the lung 5 mm off the wall, HU; with the counterfactual, half of that plus the largest |difference| smoothed by 2 mm. It adds noise of 30 HU "
-         "to each reading, turns evidence e into a confidence of 100 Φ((e − 250) / 100), marks the place of the largest evidence, and takes 20 to 40 s, with the "
-         "counterfactual 5 s more.")
+         "to each reading, turns evidence e into a confidence of 100 Φ((e − 250) / 100), marks the place of the largest evidence, and takes 20 to 40 s, "
+         "with the counterfactual 5 s more.")
 NOISE_HU, MIDDLE_HU, WIDTH_HU, OFF_WALL_MM = 30.0, 250.0, 100.0, 5.0
 START = datetime(2026, 1, 5, 9, 0)
 

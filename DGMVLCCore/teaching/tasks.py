@@ -118,7 +118,7 @@ def _attention(session: Session, cases: CaseSet, case: str, key: dict[str, Any],
         from DGMVLCCore.attention.reading import attention_map
         from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 
-        mask, anatomy = cases.truth(case)
+        mask, anatomy = cases.mask(case), cases.anatomy(case)
         rows = mask.any((1, 2)).nonzero()[0]
         found = attention_map(session.pipeline(), cases.volume(case), anatomy, key["term"], present_prompt(key["term"]), absent_prompt(key["term"]),
                               slices=(int(rows[0]), int(rows[-1]) + 1), noises=2, callback=tell)

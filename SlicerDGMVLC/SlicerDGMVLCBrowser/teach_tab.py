@@ -18,7 +18,9 @@ def _choose(viewer: Viewer) -> None:
         v3.VSelect(v_model=("teach_finding",), label="Finding", items=("[{title: 'all findings', value: ''}, ...known]",), classes="teach-finding mb-3",
                    disabled=("!!teach_query || !!teach_folder",))
         with html.Div(classes="d-flex ga-2 mb-3"):
-            v3.VSelect(v_model=("teach_subtlety",), label="Subtlety", items=("['', 'obvious', 'typical', 'subtle'].map((s) => ({title: s || 'any', value: s}))",), disabled=("!!teach_query || !!teach_folder",))
+            v3.VSelect(v_model=("teach_subtlety",), label="Subtlety",
+                       items=("['', 'obvious', 'typical', 'subtle'].map((s) => ({title: s || 'any', value: s}))",),
+                       disabled=("!!teach_query || !!teach_folder",))
             v3.VTextField(v_model=("teach_number",), label="Number", type="number", min=1, max=50, style="max-width: 92px", classes="teach-number",
                           disabled=("!!teach_folder",))
         v3.VTextField(v_model=("teach_query",), placeholder="or in words: reticulation in both lower zones", clearable=True, maxlength=200,
@@ -38,7 +40,8 @@ def _question(viewer: Viewer) -> None:
         v3.VSelect(v_model=("teach_named",), label="What is it?", items=("teach_choices",), classes="teach-named mb-3", disabled=("teach_shown",))
         v3.VBtn("Reveal", block=True, color="primary", classes="teach-reveal", v_show="!teach_shown", click=viewer.teach.reveal,
                 disabled=("running || !teach_named || (teach_named !== 'no finding' && !teach_mark)",))
-        html.Div("{{ teach_words }}", v_show="teach_shown", classes=("['teach-words', teach_right ? 'teach-right' : 'teach-wrong']",), raw_attrs=['role="status"'])
+        html.Div("{{ teach_words }}", v_show="teach_shown", raw_attrs=['role="status"'],
+                 classes=("['teach-words', teach_right ? 'teach-right' : 'teach-wrong']",))
         html.Div("Orange outline: the finding. Shaded: where the network looks when it reads the finding's name.", v_show="teach_shown && teach_has_heat",
                  classes="faint mt-2")
         v3.VBtn("Next", block=True, color="primary", classes="teach-next mt-3", v_show="teach_shown", click=viewer.teach.next, disabled=("running",))
