@@ -96,7 +96,7 @@ def insert_case(scan: ClearScan, spec: Spec, rng: np.random.Generator) -> Made:
         if made := _try(scan, spec, rng):
             return made
     where = f"the {spec.side} lung{f', {spec.zone} zone' if spec.zone else ''}" if spec.side != "bilateral" else "both lungs"
-    raise UnsuitableInputError(f"No clear place for a {spec.size_mm:g} mm {spec.term} that voxels of {scan.volume.spacing[1]:.1f} mm show was found in {where} of "
+    raise UnsuitableInputError(f"No clear place for a {spec.size_mm:g} mm {spec.term} (voxels of {scan.volume.spacing[1]:.1f} mm) was found in {where} of "
                                f"{scan.name} in {TRIES} draws; ask for another size or place, or give another scan.")
 
 
