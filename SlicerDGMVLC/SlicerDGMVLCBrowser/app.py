@@ -19,6 +19,7 @@ from .saving import save_scene
 from .scans import ScanError, open_scan
 from .stage import Stage
 from .state import START, why_not
+from .teach import Teach
 from .transfers import Transfers
 from .worker import WorkerSession
 from .workspace import Workspace
@@ -54,6 +55,7 @@ class Viewer(TrameApp):
         self.stage = Stage(self.server)
         self.jobs = Jobs(self.state, workspace, lambda tell: WorkerSession(tell, command), finished=self._on_result, preview=self._on_preview,
                          region=self._on_region, say=self.say)
+        self.teach = Teach(self)
         self._connect()
         self.ui = build_page(self)
 

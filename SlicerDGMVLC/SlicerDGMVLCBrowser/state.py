@@ -25,6 +25,12 @@ START: dict[str, Any] = {
     # hypotheses
     "compare_chosen": [], "compare_words": "", "compare_why": "Open a scan first.", "compare_rows": [], "compare_sentence": "", "compare_note": "",
     "compare_layer": "counterfactual",
+    # teach
+    "teach_on": False, "teach_done": False, "teach_shown": False, "teach_finding": "", "teach_subtlety": "", "teach_number": "5", "teach_query": "",
+    "teach_folder": "", "teach_own": False, "teach_attention": True, "teach_understood": "", "teach_case": {"number": 0, "of": 0}, "teach_mark": "",
+    "teach_named": None, "teach_choices": [], "teach_words": "", "teach_right": False, "teach_has_heat": False, "teach_score": [], "teach_review": [],
+    "teach_study": False, "teach_study_on": False, "teach_study_folder": "", "teach_reader": "", "teach_study_note": "", "teach_left": 0,
+    "teach_item": {"asked": "", "mode": ""}, "teach_confidence": 50,
     # display
     "panel": True, "tab": "edit", "layout": "empty", "preset": "lung", "slice": 0, "slices_of": 0, "titles": {}, "places": {}, "readout": EMPTY_READOUT,
     "maps": [], "map": "", "has": {"attention": False, "heat": False, "uncertainty": False, "mask": False},

@@ -17,7 +17,7 @@ from trame_slicer.core import LayoutManager, SlicerApp
 from trame_slicer.rca_view import register_rca_factories
 from trame_slicer.views import Layout, LayoutDirection, ViewLayoutDefinition, ViewProps, ViewType
 
-from .readout import Point, follow_cursor
+from .readout import Point, follow_clicks, follow_cursor
 
 SCAN = ("ScanAxial", "ScanCoronal", "ScanSagittal")
 COLUMNS = ("Original", "Counterfactual", "Difference")
@@ -98,6 +98,7 @@ class Views:
         self.made: list[str] = []
         self._sizes: dict[str, tuple[int, ...]] = {}
         self._moved, self._hovered = moved, hovered
+        self._clicked: list[Callable[[str, Point], None]] = []
         self.show_layout("empty")
 
     def view(self, name: str) -> Any:
@@ -129,6 +130,15 @@ class Views:
                 self.made.append(name)
                 self.view(name).get_view_node().AddObserver("ModifiedEvent", lambda *_, name=name: self._on_modified(name))
                 follow_cursor(self.view(name), partial(self._hovered, name))
+                follow_clicks(self.view(name), partial(self._on_click, name))
+
+    def on_click(self, clicked: Callable[[str, Point], None]) -> None:
+        """Call `clicked` with a view's name and the RAS position (mm) of each left click."""
+        self._clicked.append(clicked)
+
+    def _on_click(self, name: str, ras: Point) -> None:
+        for clicked in self._clicked:
+            clicked(name, ras)
 
     def _on_modified(self, name: str) -> None:
         size = tuple(self.view(name).get_view_node().GetDimensions()[:2])

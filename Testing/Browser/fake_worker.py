@@ -55,6 +55,7 @@ def main():
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from DGMVLCCore.errors import DGMVLCError
     from DGMVLCCore.language.parser import parse_report
+    from DGMVLCCore.tasks import run_task
 
     source = Path(sys.argv[1])
     seconds = float(sys.argv[sys.argv.index("--slow") + 1]) if "--slow" in sys.argv else 0.5
@@ -74,6 +75,12 @@ def main():
         if kind == "report":
             try:
                 say("findings", id=message["id"], findings=[finding.to_dict() for finding in parse_report(message["text"])])
+            except DGMVLCError as error:
+                say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
+        elif kind == "task" and message["name"] != "compare":  # what needs no weights is done as the core does it
+            try:
+                answer = run_task(message["name"], None, message["request"], lambda *_: None, lambda: False)
+                say("answer", id=message["id"], name=message["name"], answer=answer)
             except DGMVLCError as error:
                 say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
         elif kind in ("job", "task"):
