@@ -25,14 +25,14 @@ def balanced(tmp_path_factory, chest_file):
 
 @pytest.fixture(scope="session")
 def with_aid(tmp_path_factory, chest_file):
-    """Nodules and clear scans with a counterfactual that is right for the larger ones: files as `--counterfactual` writes them."""
+    """Two nodules and two clear scans, each with its true counterfactual: files as `--counterfactual` writes them."""
     from DGMVLCCore.imaging.io import save_volume as save
     from DGMVLCCore.teaching.cases import make_cases, write_cases
     from DGMVLCCore.teaching.design import plan_cases
     from DGMVLCCore.teaching.source import load_clear_scan
 
     scan = load_clear_scan(chest_file)
-    specs = plan_cases(Wish(("nodule",), ("medium",)), 4, scan.places, seed=5, clear=4)
+    specs = plan_cases(Wish(("nodule",), ("medium",)), 2, scan.places, seed=5, clear=2)
 
     def aid(made, folder, name):
         for what, array in (("counterfactual", made.before.array), ("difference", made.before.array - made.after.array)):

@@ -38,7 +38,7 @@ def test_the_key_is_the_truth(balanced, chest_file):
     assert sorted(k["term"] for k in keys.values() if k["term"]) == sorted(TERMS)
     for name, key in keys.items():
         case, before = cases.volume(name), load_volume(cases.key_path(name, "before"))
-        change, (mask, anatomy) = case.array - before.array, cases.mask(name), cases.anatomy(name)
+        change, mask, anatomy = case.array - before.array, cases.mask(name), cases.anatomy(name)
         assert case.same_grid(before)
         low = round((case.affine[2, 3] - scan.affine[2, 3]) / scan.spacing[0])
         assert np.array_equal(before.array, scan.array[low:low + len(before.array)]), "the voxels before are the scan's own, at their own place"

@@ -22,7 +22,7 @@ def test_the_distance_of_a_click(balanced):
     place = (volume.affine @ [60, 50, 5, 1])[:3]
     assert distance_mm(mask, volume, tuple(place)) == 0
     assert distance_mm(mask, volume, tuple(place + [5.0, 0, 0])) == pytest.approx(5.0)
-    assert distance_mm(mask, volume, tuple(place + [0, 0, 8.0])) == pytest.approx(8.0)
+    assert distance_mm(mask, volume, tuple(place + [0, 0, 8.0])) == pytest.approx(10.0), "two slices of 5 mm"
     for wrong, words in (((0.0, 0.0, 1e5), "outside the scan"), ((float("nan"), 0.0, 0.0), "finite")):
         with pytest.raises(UnsuitableInputError, match=words):
             distance_mm(mask, volume, wrong)
