@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from DGMVLCCore.anatomy.masks import dilate_mm
 from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.metrics import bootstrap_interval
@@ -20,6 +21,7 @@ from DGMVLCCore.training.examples import TrainingScan, clear
 RATES = (0.25, 1.0, 4.0)  # false regions a scan
 HALF_HIT, IOU_HIT = 0.5, 0.1
 TRIES = 60
+APART_MM = 15.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,34 +36,34 @@ class Planted:
 
 
 def _free_lesion(scan: TrainingScan, hu: np.ndarray, lungs: np.ndarray, taken: np.ndarray, kind: str, rng: np.random.Generator) -> Lesion | None:
-    """A lesion in clear lung away from those already there; None when no place was found."""
+    """A lesion in clear lung away from those already there (`taken`, changed in place); None when no place was found."""
     spacing: tuple[float, float, float] = tuple(map(float, scan.spacing))  # type: ignore[assignment]
     rows = np.nonzero(~scan.unclear & (lungs > 0).any((1, 2)))[0]
     for _ in range(TRIES):
         z = int(rng.choice(rows))
         low, high = max(z - 6, 0), min(z + 7, len(hu))
         part = slice(low, high)
-        if scan.unclear[part].any() or taken[part].any():
+        if scan.unclear[part].any():
             continue
         edges = (scan.zone_edges[0] - low, scan.zone_edges[1] - low)
         points = np.argwhere(lungs[z] > 0)
         y, x = points[rng.integers(len(points))]
         lesion = insert_lesion(ScanPatch(hu[part], lungs[part], spacing, edges, scan.noise), kind, rng, centre=(float(z - low), float(y), float(x)))
-        if lesion.mask.sum((1, 2)).max(initial=0) >= 12 and clear(hu[part], lesion.mask, lungs[part] > 0):
+        if lesion.mask.sum((1, 2)).max(initial=0) >= 12 and not (lesion.mask & taken[part]).any() and clear(hu[part], lesion.mask, lungs[part] > 0):
             whole = np.zeros(hu.shape, bool)
             whole[part] = lesion.mask
             hu[part] = np.rint(lesion.hu)
-            taken[part] |= lesion.mask.any((1, 2))
+            taken |= dilate_mm(whole, spacing, APART_MM)
             return Lesion(lesion.hu, lesion.soft, whole, lesion.kind, lesion.term, lesion.side, lesion.zone, lesion.size_mm, lesion.descriptors)
     return None
 
 
 def plant(path: Path, kinds: Sequence[str], seed: int) -> Planted:
-    """A shard's scan with one lesion of each kind, in slices of its own; kinds that find no clear place are left out."""
+    """A shard's scan with one lesion of each kind, well apart; kinds that find no clear place are left out."""
     scan, rng = TrainingScan.load(path), np.random.default_rng([seed, len(kinds)])
     hu = scan.hu.astype(np.float32)
     lungs = np.where(scan.labels == 2, 1, np.where(scan.labels == 3, 2, 0)).astype(np.uint8)
-    taken = np.zeros(len(hu), bool)
+    taken = np.zeros(hu.shape, bool)
     made = [_free_lesion(scan, hu, lungs, taken, kind, rng) for kind in kinds]
     dz, dy, dx = map(float, scan.spacing)
     return Planted(path.stem.split("-", 2)[2], Volume(hu, np.diag([dx, dy, dz, 1.0])), Anatomy(scan.labels, origin="shard"),

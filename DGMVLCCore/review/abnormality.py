@@ -145,3 +145,8 @@ def abnormality(cells: Cells, score: Score) -> np.ndarray:
     if cells.names != score.names:
         raise UnreadableError(f"{SCORE} was fitted for another dual encoder; fit it again with Testing/Benchmarks/review.py --fit.")
     return np.where(cells.lung, score(cells.features), 0).astype(np.float32)
+
+
+def shown_from() -> float:
+    """The region score above which regions are shown: about one false region a scan on validation patients."""
+    return float(json.loads(resource(SCORE).read_text(encoding="utf-8"))["shown_from"])
