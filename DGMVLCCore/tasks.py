@@ -9,7 +9,18 @@ from DGMVLCCore.counterfactual.session import Session
 from DGMVLCCore.errors import UsageError
 
 Task = Callable[[Session, dict[str, Any], Callable[[str, float], None], Callable[[], bool]], dict[str, Any]]
-TASKS: dict[str, Task] = {}
+
+
+def _review(name: str) -> Task:
+    def run(session: Session, request: dict[str, Any], tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
+        from DGMVLCCore.review import tasks
+
+        task: Task = {"open": tasks.open_review, "study": tasks.look_at_study, "export": tasks.export_review}[name]
+        return task(session, request, tell, should_cancel)
+    return run
+
+
+TASKS: dict[str, Task] = {f"review-{name}": _review(name) for name in ("open", "study", "export")}
 
 
 def run_task(name: str, session: Session, request: Any, tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ def _decide(args: argparse.Namespace) -> dict[str, Any]:
     return {"region": region, **{key: made[key] for key in ("verdict", "comment", "when")}, "progress": session.progress()}
 
 
+def _counted(progress: Progress, number: int, of: int) -> Callable[[str, float], None]:
+    """The progress bar of one study among several."""
+    return lambda stage, share: progress(f"{number}/{of} {stage}", share)
+
+
 def _look(args: argparse.Namespace, session: Any) -> list[str]:
     """Look at every study that has no current analysis; what went wrong, a sentence each."""
     from DGMVLCCore.devices import choose_device
@@ -65,7 +71,7 @@ def _look(args: argparse.Namespace, session: Any) -> list[str]:
     for number, study in enumerate(waiting, 1):
         progress = Progress(args.quiet or args.json)
         try:
-            done = analyse_study(pipe, session, study.id, lambda stage, share, n=number: progress(f"{n}/{len(waiting)} {stage}", share))  # type: ignore[misc]
+            done = analyse_study(pipe, session, study.id, _counted(progress, number, len(waiting)))
         finally:
             progress.close()
         if done["problem"]:

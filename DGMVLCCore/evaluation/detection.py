@@ -43,13 +43,12 @@ def _free_lesion(scan: TrainingScan, hu: np.ndarray, lungs: np.ndarray, taken: n
         z = int(rng.choice(rows))
         low, high = max(z - 6, 0), min(z + 7, len(hu))
         part = slice(low, high)
-        if scan.unclear[part].any():
-            continue
         edges = (scan.zone_edges[0] - low, scan.zone_edges[1] - low)
         points = np.argwhere(lungs[z] > 0)
         y, x = points[rng.integers(len(points))]
         lesion = insert_lesion(ScanPatch(hu[part], lungs[part], spacing, edges, scan.noise), kind, rng, centre=(float(z - low), float(y), float(x)))
-        if lesion.mask.sum((1, 2)).max(initial=0) >= 12 and not (lesion.mask & taken[part]).any() and clear(hu[part], lesion.mask, lungs[part] > 0):
+        if lesion.mask.sum((1, 2)).max(initial=0) >= 12 and not (lesion.mask & taken[part]).any() \
+                and not scan.unclear[part][lesion.mask.any((1, 2))].any() and clear(hu[part], lesion.mask, lungs[part] > 0):
             whole = np.zeros(hu.shape, bool)
             whole[part] = lesion.mask
             hu[part] = np.rint(lesion.hu)

@@ -32,7 +32,8 @@ Progress = Callable[[str, float], None]
 SHOWN_PHRASES = 3
 SHOWN_REGIONS = 8
 MARGIN_VOXELS = 8
-COLOURS = ((0.95, 0.70, 0.20), (0.31, 0.62, 0.82), (0.82, 0.38, 0.31), (0.45, 0.69, 0.42), (0.65, 0.50, 0.82), (0.90, 0.55, 0.75), (0.55, 0.80, 0.80), (0.80, 0.80, 0.40))
+COLOURS = ((0.95, 0.70, 0.20), (0.31, 0.62, 0.82), (0.82, 0.38, 0.31), (0.45, 0.69, 0.42), (0.65, 0.50, 0.82),
+           (0.90, 0.55, 0.75), (0.55, 0.80, 0.80), (0.80, 0.80, 0.40))
 
 
 def read_findings(text: str | None) -> tuple[list[Finding] | None, list[str]]:
@@ -176,7 +177,8 @@ def _look_and_write(pipe: AlignmentPipeline, session: ReviewSession, study: Stud
     text = session.report_text(study)
     volume = load_study(study, session.root)
     scan, _ = volume.canonical()
-    base |= {"grid": {"size_xyz": [int(n) for n in scan.shape[::-1]], "spacing_mm": [float(s) for s in scan.spacing[::-1]], "index_to_lps": scan.affine.tolist()}}
+    base["grid"] = {"size_xyz": [int(n) for n in scan.shape[::-1]], "spacing_mm": [float(s) for s in scan.spacing[::-1]],
+                    "index_to_lps": scan.affine.tolist()}
     anatomy = segment_anatomy(scan)
     found, region, values = look(pipe, scan, anatomy, tell)
     findings, notes = read_findings(text)

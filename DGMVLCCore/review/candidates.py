@@ -60,7 +60,8 @@ class Candidate:
     features: tuple[float, ...]
 
 
-def peaks(values: np.ndarray, steps: tuple[float, float, float], *, floor: float = FLOOR, share: float = SHARE, most: int = MOST) -> list[tuple[np.ndarray, float]]:
+def peaks(values: np.ndarray, steps: tuple[float, float, float], *, floor: float = FLOOR, share: float = SHARE,
+          most: int = MOST) -> list[tuple[np.ndarray, float]]:
     """The map's peaks, the highest first, each with the cells around it that reach `share` of it and hang together.
 
     Args:
@@ -152,7 +153,8 @@ def _best_term(cells: Cells, mask: np.ndarray) -> str:
     return cells.terms[int(cells.logits[:, mask].mean(1).argmax())]
 
 
-def _features(values: np.ndarray, cells_mask: np.ndarray, peak: float, mask: np.ndarray, change: Change, location: Location, phrases: list[Match]) -> tuple[float, ...]:
+def _features(values: np.ndarray, cells_mask: np.ndarray, peak: float, mask: np.ndarray, change: Change, location: Location,
+              phrases: list[Match]) -> tuple[float, ...]:
     def logit(value: float) -> float:
         return float(special.logit(np.clip(value, 1e-4, 1 - 1e-4)))
 

@@ -129,7 +129,8 @@ def _finding_fact(finding: Finding, number: int | None, seen: list[Seen]) -> dic
     if finding.presence == "absent":
         return {"status": "denied", "region": None, "sentence": f"The report denies {_said(finding)}."}
     if finding.term not in load_vocabulary().known:
-        return {"status": "not looked for", "region": None, "sentence": f"The report names {_said(finding)}, which the weights were never taught; not looked for."}
+        return {"status": "not looked for", "region": None,
+                "sentence": f"The report names {_said(finding)}, which the weights were never taught; not looked for."}
     if number is not None:
         return {"status": "seen", "region": number, "sentence": f"The report's {_said(finding)} fits region {number}."}
     elsewhere = [one.number for one in seen if finding.term in likely_terms(one.phrases)]

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,8 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
         raise OutputError(f"{path} could not be saved ({error.strerror or error}); what was saved before is still there. "
                           "Free some space or check the permissions, then repeat the last step.") from error
     finally:
-        try:
+        with suppress(OSError):  # the folder itself may have gone; the error above says so
             temporary.unlink(missing_ok=True)
-        except OSError:  # the folder itself has gone; the error above says so
-            pass
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -85,8 +84,6 @@ class ReviewSession:
         root, folder = Path(root).absolute(), Path(folder).absolute()
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise OutputError(f"{folder} exists already and is not empty; continue that session with --resume, or choose another folder.")
-        if folder == root or root in folder.parents and not folder.parent.exists():
-            raise OutputError(f"The session {folder} needs a folder of its own, beside the studies.")
         studies = _with_report(find_studies(root), report, root)
         studies = _with_series_chosen(studies, series or {}, root)
         session = cls(folder, root, studies)
@@ -272,8 +269,8 @@ class ReviewSession:
         if before and before.get("sha256") != done.get("sha256"):  # of an earlier version of the scan: kept beside the new one
             all_of_them[f"{region_id}@{str(before.get('sha256'))[:8]}"] = before
             before = {}
-        made = {"verdict": before.get("verdict", "") if verdict is None else verdict, "comment": before.get("comment", "") if comment is None else comment.strip(),
-                "when": _now(), "sha256": done.get("sha256")}
+        made = {"verdict": before.get("verdict", "") if verdict is None else verdict,
+                "comment": before.get("comment", "") if comment is None else comment.strip(), "when": _now(), "sha256": done.get("sha256")}
         write_json(self.folder / DECISIONS, {"schema_version": SCHEMA_VERSION, "decisions": {**all_of_them, region_id: made}})
         return made
 
@@ -302,7 +299,8 @@ def _with_report(studies: list[Study], report: Path | None, root: Path) -> list[
     if report is None:
         return studies
     if len(studies) != 1:
-        raise UsageError(f"The folder holds {len(studies)} studies, so --report does not say whose report it is; put each report beside its scan as a .txt file.")
+        raise UsageError(f"The folder holds {len(studies)} studies, so --report does not say whose report it is; "
+                         "put each report beside its scan as a .txt file.")
     if not Path(report).is_file():
         raise UnreadableError(f"The report {report} does not exist; check the path.")
     kept = tuple(note for note in studies[0].notes if "eport" not in note)

@@ -21,15 +21,15 @@ COLUMNS = ("study", "region", "state", "check", "verdict", "comment", "decided",
            "change_high_hu", "mean_hu", "slice", "centre_x_mm", "centre_y_mm", "centre_z_mm", "score", "first_phrase", "first_agreement", "sentence", "series",
            "scan_sha256")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a table program would take such a text for a formula
-STATUS = {"not mentioned": "seen, not reported", "denied": "seen, and the report says there is none", "reported": "seen and reported", "no report": "seen, no report",
-          "not seen": "reported, not seen", "not looked for": "reported, not looked for"}
+STATUS = {"not mentioned": "seen, not reported", "denied": "seen, and the report says there is none", "reported": "seen and reported",
+          "no report": "seen, no report", "not seen": "reported, not seen", "not looked for": "reported, not looked for"}
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;color:#1b2329;max-width:60rem;margin:2rem auto;padding:0 1rem}h1{font-size:1.5rem}h2{font-size:1.2rem;
 border-top:2px solid #c9d3da;padding-top:1rem;margin-top:2rem}.notice{border:1px solid #b98a1c;background:#fdf6e3;padding:.5rem .8rem;border-radius:4px}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #dde5ea;vertical-align:top}
 .region{display:grid;grid-template-columns:minmax(0,26rem) 1fr;gap:1rem;margin:1rem 0;break-inside:avoid}.region img{width:100%;border-radius:4px}
 .tag{display:inline-block;border-radius:9px;padding:0 .6rem;background:#e6edf1;font-size:.85rem;margin-right:.4rem}.tag-alert{background:#f7dfd2}
-.accepted{background:#d9efdf}.rejected{background:#eee}.faint{color:#5d6c76;font-size:.87rem}blockquote{margin:.4rem 0;padding-left:.8rem;border-left:3px solid #c9d3da;
-white-space:pre-wrap}@media print{body{margin:0;max-width:none}}"""
+.accepted{background:#d9efdf}.rejected{background:#eee}.faint{color:#5d6c76;font-size:.87rem}
+blockquote{margin:.4rem 0;padding-left:.8rem;border-left:3px solid #c9d3da;white-space:pre-wrap}@media print{body{margin:0;max-width:none}}"""
 
 
 def _safe(text: str) -> str:
@@ -134,8 +134,9 @@ def page(session: ReviewSession) -> str:
     """The session as one HTML page that needs nothing else."""
     say, counts, decided = html.escape, session.progress(), session.decisions()
     body = "".join(_study_html(session, study, decided) for study in session.studies)
-    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Review</title><style>{STYLE}</style></head><body><h1>Review of {say(session.root.name)}</h1>'
-            f'<p class="notice">{say(NOTICE)}</p><p>{counts["studies"]} studies, {counts["regions"]} regions, {counts["decided"]} of them decided.</p>{body}</body></html>')
+    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Review</title><style>{STYLE}</style></head><body>'
+            f'<h1>Review of {say(session.root.name)}</h1><p class="notice">{say(NOTICE)}</p>'
+            f'<p>{counts["studies"]} studies, {counts["regions"]} regions, {counts["decided"]} of them decided.</p>{body}</body></html>')
 
 
 def _accepted(session: ReviewSession, study: Study) -> list[dict[str, Any]]:

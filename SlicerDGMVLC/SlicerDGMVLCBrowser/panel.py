@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
+from .review_tab import build_review
+
 if TYPE_CHECKING:
     from .app import Viewer
 
@@ -151,7 +153,7 @@ def _edit(viewer: Viewer) -> None:
 
 
 # name, title, what builds it: a tab of the panel each, in the order of the page
-TABS: tuple[tuple[str, str, Callable[[Viewer], None]], ...] = (("edit", "Edit", _edit),)
+TABS: tuple[tuple[str, str, Callable[[Viewer], None]], ...] = (("edit", "Edit", _edit), ("review", "Review", build_review))
 
 
 def build_panel(viewer: Viewer) -> None:

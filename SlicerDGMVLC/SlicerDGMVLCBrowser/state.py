@@ -22,6 +22,9 @@ START: dict[str, Any] = {
     "worker": "starting", "running": False, "cancelling": False, "stage": "", "share": 0.0, "time_left": "", "cannot_run": "Open a scan first.",
     "message": "", "advice": "", "message_kind": "error",
     "runs": [], "shown_run": "", "explanation": [], "gates": [], "plan": "", "saving": False,
+    # review
+    "review_folder": "", "review_session": "", "review_open": False, "review_studies": [], "review_study": "", "review_regions": [], "review_region": 0,
+    "review_unseen": [], "review_notes": [], "review_series": [], "review_chosen": 0, "review_progress": {}, "review_comment": "", "review_exported": [],
     # display
     "panel": True, "tab": "edit", "layout": "empty", "preset": "lung", "slice": 0, "slices_of": 0, "titles": {}, "places": {}, "readout": EMPTY_READOUT,
     "maps": [], "map": "", "has": {"attention": False, "heat": False, "uncertainty": False, "mask": False},

@@ -1,0 +1,122 @@
+"""The review's map against baselines: every map goes through the same peaks and outlines, so that only the map differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage, special
+
+from DGMVLCCore.evaluation.detection import Planted, ScanRow, hits
+from DGMVLCCore.imaging.resample import crop, resize_in_plane
+from DGMVLCCore.models.denoiser import PATCH
+from DGMVLCCore.review.abnormality import Cells, Score, abnormality, look_at_cells
+from DGMVLCCore.review.candidates import Candidate, find_candidates, outline, peaks
+from DGMVLCCore.training.logistic import fit_logistic
+from DGMVLCCore.vision.pipeline import AlignmentPipeline
+
+MOST, LEAST = 20, 0.02  # regions a scan and method; the lowest peak that counts
+UNCLEAR = 0.5  # a region in labelled disease is neither hit nor false
+Map = Callable[[Cells], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A planted scan, its cells, and the lesions on the working grid (bool (D,S,T) each)."""
+
+    planted: Planted
+    cells: Cells
+    lesions: list[np.ndarray]
+
+
+def _feature(name: str) -> Map:
+    return lambda cells: special.expit(cells.features[cells.names.index(name)] - 4) * cells.lung
+
+
+# Classical and single-look maps; each is monotone in what its name says, squashed to 0..1.
+MAPS: dict[str, Map] = {
+    "HU threshold": _feature("density"), "HU threshold without vessels": _feature("opened density"), "HU threshold, dark": _feature("darkness"),
+    "dual-encoder heat": lambda cells: special.expit(cells.logits.max(0)) * cells.lung, "dual-encoder heat against own lung": _feature("most agreement")}
+
+
+def look(pipe: AlignmentPipeline, planted: Planted) -> Looked:
+    """Look at a planted scan once for all methods."""
+    cells = look_at_cells(pipe, planted.scan, planted.anatomy)
+    labels = np.zeros(planted.scan.shape, np.uint8)
+    for number, lesion in enumerate(planted.lesions, 1):
+        labels[lesion.mask] = number
+    labels = crop(labels, cells.region.box, 0)
+    labels = labels if cells.region.native else resize_in_plane(labels, cells.region.hu.shape[1:], order=0)  # type: ignore[arg-type]
+    return Looked(planted, cells, [labels == number for number in range(1, len(planted.lesions) + 1)])
+
+
+def _row(looked: Looked, regions: list[tuple[float, list[int], np.ndarray]]) -> ScanRow:
+    """Regions in labelled disease are left out, unless they hit a lesion; `slices` of a region as bool (D,)."""
+    unclear = looked.planted.unclear
+    kept = [(score, hit) for score, hit, slices in regions if hit or unclear[:len(slices)][slices].mean() <= UNCLEAR]
+    return ScanRow(looked.planted.patient, kept, len(looked.lesions), tuple(lesion.kind for lesion in looked.planted.lesions))
+
+
+def rows_of_map(looked: Looked, values: np.ndarray) -> ScanRow:
+    """A map's peaks as regions, scored by their peak; values float32 (D,h,w) 0..1."""
+    cells, steps = looked.cells, (looked.planted.scan.spacing[0], *(PATCH * s for s in looked.cells.region.spacing[1:]))
+    regions = []
+    for mask, peak in peaks(values.astype(np.float32), steps, floor=LEAST, most=MOST):  # type: ignore[arg-type]
+        term = cells.terms[int(cells.logits[:, mask].mean(1).argmax())]
+        drawn = outline(mask, cells.region, term)
+        regions.append((peak, hits(drawn, looked.lesions), drawn.any((1, 2))))
+    return _row(looked, [region for region in regions if region[2].any()])
+
+
+def candidates_of(pipe: AlignmentPipeline, looked: Looked, cell_score: Score, region_score: Score | None) -> tuple[ScanRow, list[tuple[Candidate, bool]]]:
+    """The review's own regions: as a row, and each with whether it hits a lesion (those in labelled disease left out)."""
+    values, planted = abnormality(looked.cells, cell_score), looked.planted
+    found = find_candidates(pipe, planted.scan, planted.anatomy, looked.cells, values, region_score)
+    masks = [lesion.mask & planted.anatomy.lungs for lesion in planted.lesions]
+    hit = [hits(one.mask, masks) for one in found]
+    row = _row(looked, [(one.score, index, one.mask.any((1, 2))) for one, index in zip(found, hit)])
+    usable = [(one, bool(index)) for one, index in zip(found, hit) if index or planted.unclear[one.mask.any((1, 2))].mean() <= UNCLEAR]
+    return row, usable
+
+
+def cell_samples(looked: Looked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features (N,F), lesion or not (N,), weights (N,): each lesion counts as much as any other, clear lung as all lesions of its scan."""
+    cells, parts = looked.cells, []
+    d, h, w = cells.lung.shape
+
+    def share(mask: np.ndarray) -> np.ndarray:
+        return mask.reshape(d, h, PATCH, w, PATCH).mean((2, 4))
+
+    anything = np.zeros(cells.lung.shape, bool)
+    for lesion in looked.lesions:
+        part = share(lesion)
+        anything |= part > 0
+        inside = (part >= 0.5 * part.max()) & cells.lung if part.any() else np.zeros_like(cells.lung)
+        if inside.any():
+            parts.append((cells.features[:, inside].T, True, 1 / inside.sum()))
+    clear = cells.lung & ~ndimage.binary_dilation(anything, np.ones((1, 3, 3), bool))
+    clear[looked.planted.unclear] = False
+    if clear.any():
+        parts.append((cells.features[:, clear].T, False, max(len(looked.lesions), 1) / clear.sum()))
+    counts = [len(x) for x, *_ in parts]
+    return (np.concatenate([x for x, *_ in parts]), np.repeat([y for _, y, _ in parts], counts), np.repeat([v for *_, v in parts], counts))
+
+
+def fit_cells(samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], names: tuple[str, ...], sha256: str,
+              ridge: float = 1e-2) -> tuple[Score, dict[str, Any]]:
+    """The logistic of cells from `cell_samples` of several scans, and its fields for the file."""
+    made = fit_logistic(*(np.concatenate(part) for part in zip(*samples)), ridge)  # type: ignore[arg-type]
+    return _score(names, made, sha256), {"names": list(names), **made}
+
+
+def fit_regions(usable: list[tuple[Candidate, bool]], names: tuple[str, ...], sha256: str, ridge: float = 3e-2) -> tuple[Score, dict[str, Any]]:
+    """The logistic of regions from candidates that hit a lesion or do not, and its fields for the file."""
+    features, true = np.array([one.features for one, _ in usable]), np.array([hit for _, hit in usable])
+    made = fit_logistic(features, true, np.where(true, 0.5 / max(true.sum(), 1), 0.5 / max((~true).sum(), 1)), ridge)
+    return _score(names, made, sha256), {"names": list(names), **made}
+
+
+def _score(names: tuple[str, ...], made: dict[str, Any], sha256: str) -> Score:
+    return Score(names, tuple(made["mean"]), tuple(made["scale"]), tuple(made["weights"]), made["bias"], sha256)

@@ -1,0 +1,66 @@
+"""Fits the review's two logistics on training patients with simulated lesions, and sets its operating point on validation patients.
+
+    python Testing/Benchmarks/fit_review.py DATA_FOLDER [--weights FOLDER] [--out Resources/review-score.json]
+
+To be run again whenever the dual encoder's weights change; no test patient is opened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from DGMVLCCore.evaluation.detection import ScanRow, froc, plant, threshold_at
+from DGMVLCCore.evaluation.review_scores import Looked, candidates_of, cell_samples, fit_cells, fit_regions, look
+from DGMVLCCore.review.candidates import FEATURES
+from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS
+from DGMVLCCore.training.shards import build_shards
+from DGMVLCCore.vision.pipeline import AlignmentPipeline
+
+TAUGHT = tuple(kind for kind in KINDS if kind != HELD_OUT_KIND)
+TWICE = ("smooth_nodule", "spiculated_nodule", "part_solid_nodule")  # small and common
+
+
+def see(pipe: AlignmentPipeline, data: Path, part: str, seed: int) -> list[Looked]:
+    """Every scan of one part of the split, planted and looked at once."""
+    with tempfile.TemporaryDirectory() as name:
+        build_shards(data, Path(name), part=part, phrases=1)
+        seen = []
+        for index, path in enumerate(sorted(Path(name).glob("scan-native-*.npz"))):
+            kinds = [str(kind) for kind in np.random.default_rng([seed, index]).permutation((*TAUGHT, *TWICE))]
+            planted = plant(path, kinds, seed)
+            seen.append(look(pipe, planted))
+            sys.stderr.write(f"{part} {planted.patient}: {len(planted.lesions)} lesions\n")
+    return seen
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[2] / "Resources" / "review-score.json")
+    args = parser.parse_args()
+    started, pipe = time.monotonic(), AlignmentPipeline.from_pretrained(args.weights)
+    train, val = see(pipe, args.data, "train", 1), see(pipe, args.data, "val", 2)
+    cell_score, cells = fit_cells([cell_samples(one) for one in train], train[0].cells.names, pipe.weights_sha256)
+    usable = [pair for one in train for pair in candidates_of(pipe, one, cell_score, None)[1]]
+    region_score, regions = fit_regions(usable, FEATURES, pipe.weights_sha256)
+    rows: list[ScanRow] = [candidates_of(pipe, one, cell_score, region_score)[0] for one in val]
+    cut = threshold_at(rows, 1.0)
+    answer = {"about": "Logistics of the review's map and regions; fitted on training patients, shown_from (one false region a scan) on validation patients.",
+              "weights_sha256": pipe.weights_sha256, "cells": cells, "regions": regions, "shown_from": round(float(np.clip(cut, 0.02, 0.98)), 4)}
+    args.out.write_text(json.dumps(answer, indent=1) + "\n")
+    facts = {"train scans": len(train), "train lesions": sum(len(one.lesions) for one in train), "train regions": len(usable),
+             "of them on a lesion": sum(hit for _, hit in usable), "validation": froc(rows), "shown_from": answer["shown_from"],
+             "seconds": round(time.monotonic() - started)}
+    sys.stdout.write(json.dumps(facts, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
