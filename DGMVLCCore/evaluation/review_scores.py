@@ -14,10 +14,11 @@ from DGMVLCCore.imaging.resample import crop, resize_in_plane
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.review.abnormality import Cells, Score, abnormality, look_at_cells
 from DGMVLCCore.review.candidates import Candidate, find_candidates, outline, peaks
-from DGMVLCCore.training.logistic import fit_logistic
+from DGMVLCCore.training.perceptron import fit_perceptron
 from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 MOST, LEAST = 20, 0.02  # regions a scan and method; the lowest peak that counts
+HIDDEN, MOST_CLEAR = 12, 6000  # units of the cells' score; clear cells of a scan it is fitted on
 UNCLEAR = 0.5  # a region in labelled disease is neither hit nor false
 Map = Callable[[Cells], np.ndarray]
 
@@ -99,6 +100,9 @@ def cell_samples(looked: Looked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     clear = cells.lung & ~ndimage.binary_dilation(anything, np.ones((1, 3, 3), bool))
     clear[looked.planted.unclear] = False
     if clear.any():
+        where = np.flatnonzero(clear)
+        clear = np.zeros_like(clear)
+        clear.ravel()[np.random.default_rng(0).choice(where, min(MOST_CLEAR, len(where)), replace=False)] = True
         parts.append((cells.features[:, clear].T, False, max(len(looked.lesions), 1) / clear.sum()))
     counts = [len(x) for x, *_ in parts]
     return (np.concatenate([x for x, *_ in parts]), np.repeat([y for _, y, _ in parts], counts), np.repeat([v for *_, v in parts], counts))
@@ -106,17 +110,15 @@ def cell_samples(looked: Looked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def fit_cells(samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], names: tuple[str, ...], sha256: str,
               ridge: float = 1e-2) -> tuple[Score, dict[str, Any]]:
-    """The logistic of cells from `cell_samples` of several scans, and its fields for the file."""
-    made = fit_logistic(*(np.concatenate(part) for part in zip(*samples)), ridge)  # type: ignore[arg-type]
-    return _score(names, made, sha256), {"names": list(names), **made}
+    """The score of cells from `cell_samples` of several scans, and its fields for the file."""
+    features, true, weights = (np.concatenate(part) for part in zip(*samples))
+    fields = {"names": list(names), **fit_perceptron(features.astype(np.float64), true, weights, hidden=HIDDEN, ridge=ridge)}
+    return Score.from_fields(fields, sha256), fields
 
 
 def fit_regions(usable: list[tuple[Candidate, bool]], names: tuple[str, ...], sha256: str, ridge: float = 3e-2) -> tuple[Score, dict[str, Any]]:
-    """The logistic of regions from candidates that hit a lesion or do not, and its fields for the file."""
+    """The score of regions from candidates that hit a lesion or do not, and its fields for the file."""
     features, true = np.array([one.features for one, _ in usable]), np.array([hit for _, hit in usable])
-    made = fit_logistic(features, true, np.where(true, 0.5 / max(true.sum(), 1), 0.5 / max((~true).sum(), 1)), ridge)
-    return _score(names, made, sha256), {"names": list(names), **made}
-
-
-def _score(names: tuple[str, ...], made: dict[str, Any], sha256: str) -> Score:
-    return Score(names, tuple(made["mean"]), tuple(made["scale"]), tuple(made["weights"]), made["bias"], sha256)
+    weights = np.where(true, 0.5 / max(true.sum(), 1), 0.5 / max((~true).sum(), 1))
+    fields = {"names": list(names), **fit_perceptron(features, true, weights, ridge=ridge)}
+    return Score.from_fields(fields, sha256), fields

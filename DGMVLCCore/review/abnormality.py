@@ -2,7 +2,7 @@
 
 Two looks are joined: how well each finding's sentence fits a cell (dual encoder, one pass over the scan for all findings), and how far the
 cell's HU lie from this patient's own lung. Both are measured against the patient's own lungs (median and spread), so that a scan with thick
-lungs or a soft kernel does not light up as a whole. A logistic map, fitted on training patients with simulated lesions, joins them.
+lungs or a soft kernel does not light up as a whole. A perceptron, fitted on training patients with simulated lesions, joins them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage, special
@@ -28,6 +29,7 @@ Progress = Callable[[str, float], None]
 SCORE = "review-score.json"
 VESSEL_MM = 5.0  # an opening of this width takes most vessels away and leaves nodules
 MIN_LUNG = 0.25  # share of lung a cell needs
+AROUND = (0.7, 1.0, 1.0)  # cells, Gaussian sigma (z,y,x)
 CLIP_HU = (-1024.0, 100.0)
 EXTRA = ("most agreement", "over clear lung", "density", "opened density", "darkness", "texture", "depth")
 
@@ -97,41 +99,60 @@ def look_at_cells(pipe: AlignmentPipeline, scan: Volume, anatomy: Anatomy, callb
     features = np.concatenate([logits[:-1].clip(-10, 10), own[:-1], np.stack([most, (logits[:-1].max(0) - logits[-1]).clip(-12, 12)]),
                                density_features(region, lung)]).astype(np.float32)
     names = (*(f"{term}: logit" for term in terms), *(f"{term}: against own lung" for term in terms), *EXTRA)
-    return Cells(region, lung, terms, logits[:-1], features, names)
+    return Cells(region, lung, terms, logits[:-1], np.concatenate([features, _around(features, lung)]), (*names, *(f"{name}, around" for name in names)))
+
+
+def _around(features: np.ndarray, lung: np.ndarray) -> np.ndarray:
+    """Each feature's mean over the lung's cells around (Gaussian): a lesion goes on beside and above, a vessel cut across does not."""
+    weight = ndimage.gaussian_filter(lung.astype(np.float32), AROUND) + 1e-3
+    return np.stack([ndimage.gaussian_filter(one * lung, AROUND) / weight for one in features]).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Score:
-    """The logistic map from features to 0..1.
+    """The map from features to 0..1, as `training.perceptron.fit_perceptron` fits it.
 
     Args:
-        names: features it takes. mean, scale: their standardisation. weights, bias: of the logistic. weights_sha256: of the dual encoder it was fitted with.
+        names: features it takes. mean, scale: (F,) their standardisation. hidden, hidden_bias: (H,F), (H,). slope: (H+F,) of hidden units and inputs.
+        weights_sha256: of the dual encoder it was fitted with.
     """
 
     names: tuple[str, ...]
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
-    weights: tuple[float, ...]
+    mean: np.ndarray
+    scale: np.ndarray
+    hidden: np.ndarray
+    hidden_bias: np.ndarray
+    slope: np.ndarray
     bias: float
     weights_sha256: str
 
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any], weights_sha256: str) -> Score:
+        """From the fields of the file."""
+        arrays = {name: np.asarray(fields[name], np.float32) for name in ("mean", "scale", "hidden", "hidden_bias", "slope")}
+        count = len(fields["names"])
+        arrays["hidden"] = arrays["hidden"].reshape(-1, count)
+        return cls(tuple(fields["names"]), **arrays, bias=float(fields["bias"]), weights_sha256=weights_sha256)
+
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """(F,...) features -> (...) scores 0..1."""
-        slope = np.asarray(self.weights) / np.asarray(self.scale)
-        constant = self.bias - float(slope @ np.asarray(self.mean))
-        return special.expit(np.tensordot(slope, features, 1) + constant).astype(np.float32)
+        x = (features.reshape(len(features), -1) - self.mean[:, None]) / self.scale[:, None]
+        units = len(self.hidden)
+        value = self.slope[units:] @ x + self.bias
+        if units:
+            value = value + self.slope[:units] @ np.tanh(self.hidden @ x + self.hidden_bias[:, None])
+        return special.expit(value).reshape(features.shape[1:]).astype(np.float32)
 
 
 def load_score(kind: str) -> Score:
-    """The shipped logistic of cells ("cells") or of regions ("regions").
+    """The shipped score of cells ("cells") or of regions ("regions").
 
     Raises:
         UnreadableError: the file is not there or damaged.
     """
     try:
         fields = json.loads(resource(SCORE).read_text(encoding="utf-8"))
-        one = fields[kind]
-        return Score(tuple(one["names"]), tuple(one["mean"]), tuple(one["scale"]), tuple(one["weights"]), float(one["bias"]), fields["weights_sha256"])
+        return Score.from_fields(fields[kind], fields["weights_sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnreadableError(f"The file {SCORE} of this installation is damaged; install dgmvlc again.") from error
 
@@ -140,11 +161,13 @@ def abnormality(cells: Cells, score: Score) -> np.ndarray:
     """The map: float32 (D,h,w) 0..1 on the cells, 0 outside the lungs.
 
     Raises:
-        UnreadableError: the logistic was fitted on other features.
+        UnreadableError: the score was fitted on other features.
     """
     if cells.names != score.names:
-        raise UnreadableError(f"{SCORE} was fitted for another dual encoder; fit it again with Testing/Benchmarks/review.py --fit.")
-    return np.where(cells.lung, score(cells.features), 0).astype(np.float32)
+        raise UnreadableError(f"{SCORE} was fitted for another dual encoder; fit it again with Testing/Benchmarks/fit_review.py.")
+    out = np.zeros(cells.lung.shape, np.float32)
+    out[cells.lung] = score(cells.features[:, cells.lung])
+    return out
 
 
 def shown_from() -> float:

@@ -1,6 +1,6 @@
-"""Fits the review's two logistics on training patients with simulated lesions, and sets its operating point on validation patients.
+"""Fits the review's two scores on training patients with simulated lesions, and sets its operating point on validation patients.
 
-    python Testing/Benchmarks/fit_review.py DATA_FOLDER [--weights FOLDER] [--out Resources/review-score.json]
+    python Testing/Benchmarks/fit_review.py DATA_FOLDER [--shards TRAIN_SHARDS] [--weights FOLDER] [--out FILE]
 
 To be run again whenever the dual encoder's weights change; no test patient is opened.
 """
@@ -27,12 +27,13 @@ TAUGHT = tuple(kind for kind in KINDS if kind != HELD_OUT_KIND)
 TWICE = ("smooth_nodule", "spiculated_nodule", "part_solid_nodule")  # small and common
 
 
-def see(pipe: AlignmentPipeline, data: Path, part: str, seed: int) -> list[Looked]:
-    """Every scan of one part of the split, planted and looked at once."""
+def see(pipe: AlignmentPipeline, data: Path, part: str, seed: int, shards: Path | None = None) -> list[Looked]:
+    """Every scan of one part of the split, planted and looked at once; shards are built when there are none."""
     with tempfile.TemporaryDirectory() as name:
-        build_shards(data, Path(name), part=part, phrases=1)
+        if shards is None:
+            build_shards(data, Path(name), part=part, phrases=1)
         seen = []
-        for index, path in enumerate(sorted(Path(name).glob("scan-native-*.npz"))):
+        for index, path in enumerate(sorted((shards or Path(name)).glob("scan-native-*.npz"))):
             kinds = [str(kind) for kind in np.random.default_rng([seed, index]).permutation((*TAUGHT, *TWICE))]
             planted = plant(path, kinds, seed)
             seen.append(look(pipe, planted))
@@ -43,17 +44,18 @@ def see(pipe: AlignmentPipeline, data: Path, part: str, seed: int) -> list[Looke
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--shards", type=Path, help="shards of the training patients, when they are there (dgmvlc data)")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[2] / "Resources" / "review-score.json")
     args = parser.parse_args()
     started, pipe = time.monotonic(), AlignmentPipeline.from_pretrained(args.weights)
-    train, val = see(pipe, args.data, "train", 1), see(pipe, args.data, "val", 2)
+    train, val = see(pipe, args.data, "train", 1, args.shards), see(pipe, args.data, "val", 2)
     cell_score, cells = fit_cells([cell_samples(one) for one in train], train[0].cells.names, pipe.weights_sha256)
     usable = [pair for one in train for pair in candidates_of(pipe, one, cell_score, None)[1]]
     region_score, regions = fit_regions(usable, FEATURES, pipe.weights_sha256)
     rows: list[ScanRow] = [candidates_of(pipe, one, cell_score, region_score)[0] for one in val]
     cut = threshold_at(rows, 1.0)
-    answer = {"about": "Logistics of the review's map and regions; fitted on training patients, shown_from (one false region a scan) on validation patients.",
+    answer = {"about": "Scores of the review's map and regions; fitted on training patients, shown_from (one false region a scan) on validation patients.",
               "weights_sha256": pipe.weights_sha256, "cells": cells, "regions": regions, "shown_from": round(float(np.clip(cut, 0.02, 0.98)), 4)}
     args.out.write_text(json.dumps(answer, indent=1) + "\n")
     facts = {"train scans": len(train), "train lesions": sum(len(one.lesions) for one in train), "train regions": len(usable),
