@@ -42,6 +42,16 @@ MAPS: dict[str, Map] = {
     "dual-encoder heat": lambda cells: special.expit(cells.logits.max(0)) * cells.lung, "dual-encoder heat against own lung": _feature("most agreement")}
 
 
+def map_of_scan(looked: Looked, values: np.ndarray, half: float) -> np.ndarray:
+    """A map on the scan's grid, float (D,H,W) 0 and up, as cells 0..1: the mean of each cell, `half` becomes 0.5."""
+    region = looked.cells.region
+    part = crop(values[region.rows[0]:region.rows[1]], region.box, 0.0)
+    part = part if region.native else resize_in_plane(part, region.hu.shape[1:], order=1)  # type: ignore[arg-type]
+    d, h, w = looked.cells.lung.shape
+    mean = part.reshape(d, h, PATCH, w, PATCH).mean((2, 4))
+    return (mean / (mean + half) * looked.cells.lung).astype(np.float32)
+
+
 def look(pipe: AlignmentPipeline, planted: Planted) -> Looked:
     """Look at a planted scan once for all methods."""
     cells = look_at_cells(pipe, planted.scan, planted.anatomy)

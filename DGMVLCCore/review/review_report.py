@@ -7,13 +7,12 @@ import csv
 import html
 import io
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.errors import OutputError
+from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
 from DGMVLCCore.review.decisions import NOTICE, ReviewSession
 from DGMVLCCore.review.worklist import Study
 
@@ -165,15 +164,15 @@ def _write_accepted(session: ReviewSession, study: Study, folder: Path) -> list[
 
 
 def _write_dicom(session: ReviewSession, study: Study, chosen: list[tuple[str, Any]], folder: Path) -> list[str]:
-    """Accepted regions as DICOM SEG beside the .seg.nrrd."""
+    """Accepted regions as DICOM SEG beside the .seg.nrrd; a note when it cannot be written."""
     try:
-        from DGMVLCCore.export.dicom_seg import write_segmentation
-    except ImportError:
-        return [f"{study.id}: no DICOM SEG was written, because this installation lacks highdicom; its regions are in {study.id}.seg.nrrd."]
-    with tempfile.TemporaryDirectory(prefix="dgmvlc-series-") as name:  # the folder may hold other series, too
-        for number, file in enumerate(study.files):
-            shutil.copyfile(session.root / file, Path(name) / f"{number:05d}.dcm")
-        write_segmentation(chosen, Path(name), folder / f"{study.id}.seg.dcm")
+        from DGMVLCCore.export.dicom_segments import write_segmentation
+
+        number = study.series[study.chosen].number if study.chosen is not None else None
+        write_segmentation(chosen, session.root / study.path, folder / f"{study.id}.seg.dcm", series=number, description="DGM-VLC accepted regions",
+                           kind="semiautomatic")
+    except (ImportError, UsageError, UnsuitableInputError) as error:
+        return [f"{study.id}: no DICOM SEG was written ({str(error).rstrip('.')}); its regions are in {study.id}.seg.nrrd."]
     return []
 
 
