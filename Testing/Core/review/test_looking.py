@@ -114,8 +114,9 @@ def test_the_command_line_decides_exports_and_goes_on(reviewed, capsys):
     made = json.loads(capsys.readouterr().out)
     page = (reviewed / "out" / "review.html").read_text()
     assert len(made["accepted"]) == 1 and "discuss" in page and "data:image/png" in page
-    for arguments, code in ((["review", "-o", session], 2), (["review", "-o", session, "--comment", "x"], 2),
-                            (["review", "-o", session, "--reject", "case/99"], 2), (["review", str(reviewed / "none"), "-o", str(reviewed / "s2")], 3), (["review", str(reviewed / "studies"), "-o", session], 6)):
+    wrong = ((["review", "-o", session], 2), (["review", "-o", session, "--comment", "x"], 2), (["review", "-o", session, "--reject", "case/99"], 2),
+             (["review", str(reviewed / "none"), "-o", str(reviewed / "s2")], 3), (["review", str(reviewed / "studies"), "-o", session], 6))
+    for arguments, code in wrong:
         assert main([*arguments, "-q"]) == code
 
 
