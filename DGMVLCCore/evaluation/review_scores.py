@@ -75,8 +75,7 @@ def rows_of_map(looked: Looked, values: np.ndarray) -> ScanRow:
     cells, steps = looked.cells, (looked.planted.scan.spacing[0], *(PATCH * s for s in looked.cells.region.spacing[1:]))
     regions = []
     for mask, peak in peaks(values.astype(np.float32), steps, floor=LEAST, most=MOST):  # type: ignore[arg-type]
-        term = cells.terms[int(cells.logits[:, mask].mean(1).argmax())]
-        drawn = outline(mask, cells.region, term)
+        drawn = outline(mask, cells.region)
         regions.append((peak, hits(drawn, looked.lesions), drawn.any((1, 2))))
     return _row(looked, [region for region in regions if region[2].any()])
 

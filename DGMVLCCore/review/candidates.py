@@ -13,17 +13,17 @@ from DGMVLCCore.imaging.resample import paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.region import Region
-from DGMVLCCore.review.abnormality import Cells, Score
-from DGMVLCCore.vision.find import DENSE_HU
+from DGMVLCCore.review.abnormality import VESSEL_MM, Cells, Score
 from DGMVLCCore.vision.pipeline import AlignmentPipeline, Match
 
 FLOOR, SHARE = 0.1, 0.5  # a candidate's peak; its extent as a share of it
 REACH_MM = 60.0  # how far a candidate reaches from its peak
 MOST = 12  # candidates of a scan that are measured
 SMALLEST_VOXELS = 6
+DENSER_HU = 150.0  # less above the lung is no density with a border of its own
 PLACES, PROBES, ENOUGH = 400, 1500, 20  # drawn places, voxels compared in each, places needed for a range
 INSIDE = 0.9
-FEATURES = ("peak", "mean", "log volume", "HU against own lung", "agreement", "agreement over clear lung", "slices")
+FEATURES = ("peak", "mean", "log volume", "HU against own lung", "agreement", "agreement over clear lung", "slices", "compactness")
 
 
 @dataclass(frozen=True)
@@ -86,24 +86,33 @@ def peaks(values: np.ndarray, steps: tuple[float, float, float], *, floor: float
     return found
 
 
-def outline(cells: np.ndarray, region: Region, term: str) -> np.ndarray:
-    """Cells (D,h,w) -> the region they mean on the working grid, bool (D,S,T): a dense finding's own border, else the cells' lung."""
+def outline(cells: np.ndarray, region: Region) -> np.ndarray:
+    """Cells (D,h,w) -> the region they mean on the working grid, bool (D,S,T).
+
+    What is denser than the lung gets its own border, halfway between this patient's lung and its densest tenth, without the thin vessels it
+    touches; what is not keeps the cells' lung.
+    """
     lungs = np.isin(region.labels, (2, 3))
-    blob = cells.repeat(PATCH, 1).repeat(PATCH, 2)
-    threshold = DENSE_HU.get(term)
-    if threshold is None:
-        return blob & lungs
     where = np.argwhere(cells)
     box = tuple(slice(max(int(a) - 1, 0) * scale, (int(b) + 2) * scale) for a, b, scale in zip(where.min(0), where.max(0), (1, PATCH, PATCH)))
-    near = ndimage.binary_dilation(blob[box], np.ones((1, 3, 3), bool), iterations=PATCH)
-    dense = (region.hu[box] > threshold) & near & lungs[box]
-    parts, _ = ndimage.label(dense)
-    kept = np.unique(parts[blob[box] & dense])
+    blob = cells[tuple(slice(b.start // s, b.stop // s) for b, s in zip(box, (1, PATCH, PATCH)))].repeat(PATCH, 1).repeat(PATCH, 2)
+    out, inside = np.zeros(lungs.shape, bool), blob & lungs[box]
+    out[box] = inside
+    if not inside.any():
+        return out
+    own, dense = float(np.median(region.hu[lungs])), float(np.percentile(region.hu[box][inside], 90))
+    if dense - own < DENSER_HU:
+        return out
+    near = ndimage.binary_dilation(blob, np.ones((1, 3, 3), bool), iterations=PATCH)
+    solid = (region.hu[box] > (own + dense) / 2) & near & lungs[box]
+    width = max(int(round(VESSEL_MM / region.spacing[1])), 3)
+    thick = ndimage.binary_opening(solid, np.ones((1, width, width), bool))
+    solid = thick if (thick & blob).any() else solid
+    parts, _ = ndimage.label(solid)
+    kept = np.unique(parts[blob & solid])
     grown = np.isin(parts, kept[kept > 0])
-    if grown.sum() < SMALLEST_VOXELS:
-        return blob & lungs
-    out = np.zeros(blob.shape, bool)
-    out[box] = ndimage.binary_closing(grown, np.ones((1, 3, 3), bool)) | grown
+    if grown.sum() >= SMALLEST_VOXELS:
+        out[box] = ndimage.binary_closing(grown, np.ones((1, 3, 3), bool)) | grown
     return out
 
 
@@ -148,11 +157,6 @@ def change_of(mask: np.ndarray, hu: np.ndarray, lungs: np.ndarray, taken: np.nda
     return Change(mean - float(middle_hu), mean - float(high), mean - float(low), mean, len(means))
 
 
-def _best_term(cells: Cells, mask: np.ndarray) -> str:
-    """The finding whose sentence fits a candidate's cells best, against the patient's own lung."""
-    return cells.terms[int(cells.logits[:, mask].mean(1).argmax())]
-
-
 def _features(values: np.ndarray, cells_mask: np.ndarray, peak: float, mask: np.ndarray, change: Change, location: Location,
               phrases: list[Match]) -> tuple[float, ...]:
     def logit(value: float) -> float:
@@ -160,9 +164,10 @@ def _features(values: np.ndarray, cells_mask: np.ndarray, peak: float, mask: np.
 
     best = max(match.agreement for match in phrases if match.term != "clear lung")
     clear = next(match.agreement for match in phrases if match.term == "clear lung")
+    sphere = np.pi / 6 * max(location.diameter_mm, 1.0) ** 3  # a tree of vessels fills little of the sphere around it
     spread = max((change.high - change.low) / 3.92, 15.0) if change.low is not None and change.high is not None else 60.0
     return (logit(peak), logit(float(values[cells_mask].mean())), float(np.log(max(location.volume_ml, 1e-2))), float(np.clip(change.hu / spread, -10, 10)),
-            logit(best), logit(best) - logit(clear), float(np.log(mask.any((1, 2)).sum())))
+            logit(best), logit(best) - logit(clear), float(np.log(mask.any((1, 2)).sum())), float(np.log(max(location.volume_ml, 1e-2) / (sphere / 1000))))
 
 
 def find_candidates(pipe: AlignmentPipeline, scan: Volume, anatomy: Anatomy, cells: Cells, values: np.ndarray, score: Score | None = None, *,
@@ -175,7 +180,7 @@ def find_candidates(pipe: AlignmentPipeline, scan: Volume, anatomy: Anatomy, cel
     steps = (scan.spacing[0], PATCH * cells.region.spacing[1], PATCH * cells.region.spacing[2])
     drawn = []
     for cell_mask, peak in peaks(values, steps, most=most):
-        mask = to_scan(outline(cell_mask, cells.region, _best_term(cells, cell_mask)), cells.region, scan.shape) & anatomy.lungs
+        mask = to_scan(outline(cell_mask, cells.region), cells.region, scan.shape) & anatomy.lungs
         if mask.sum() >= SMALLEST_VOXELS:
             drawn.append((cell_mask, peak, mask))
     taken = np.zeros(scan.shape, bool)

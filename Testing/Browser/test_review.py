@@ -21,7 +21,8 @@ pytestmark = [
 
 def region(number: int, status: str) -> dict:
     return {"number": number, "score": 0.9, "place": "in the left lung", "slice": 5, "slices": [4, 8], "voxels": 300, "change_hu": 612.0,
-            "change_low_hu": 540.0, "change_high_hu": 700.0, "mean_hu": 20.0, "places": 214, "phrases": [{"term": "nodule", "agreement": 0.97}], "picture": f"region-{number}.png",
+            "change_low_hu": 540.0, "change_high_hu": 700.0, "mean_hu": 20.0, "places": 214,
+            "phrases": [{"term": "nodule", "agreement": 0.97}], "picture": f"region-{number}.png",
             "location": {"side": "left", "zone": None, "centre_mm": [10.0, 5.0, -280.0], "volume_ml": 9.2, "diameter_mm": 26.0},
             "check": {"status": status, "finding": None, "sentence": "Not mentioned in the report."}, "outline": f"region-{number}.seg.nrrd"}
 
