@@ -30,6 +30,7 @@ from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 Progress = Callable[[str, float], None]
 SHOWN_PHRASES = 3
+LONGEST_REPORT = 100_000
 SHOWN_REGIONS = 8
 MARGIN_VOXELS = 8
 COLOURS = ((0.95, 0.70, 0.20), (0.31, 0.62, 0.82), (0.82, 0.38, 0.31), (0.45, 0.69, 0.42), (0.65, 0.50, 0.82),
@@ -40,6 +41,8 @@ def read_findings(text: str | None) -> tuple[list[Finding] | None, list[str]]:
     """A report's findings and what to note of it; None without a report that can be read."""
     if text is None:
         return None, []
+    if len(text) > LONGEST_REPORT:
+        return None, [f"The report has {len(text)} characters, too many for a report (at most {LONGEST_REPORT}), so it was not used."]
     try:
         findings = parse_report(text)
     except UnsuitableInputError as error:
@@ -187,4 +190,6 @@ def _look_and_write(pipe: AlignmentPipeline, session: ReviewSession, study: Stud
     facts = [_region_fact(i, one, checked) for i, one in enumerate(found, 1)]
     _write_files(folder, scan, found, region, values, facts)
     base |= {"regions": facts, "report": text or "", "report_check": checked.findings, "report_notes": [*notes, *checked.notes]}
+    if load_score("cells").weights_sha256 != pipe.weights_sha256:
+        base["notes"].append("The score of the regions was fitted with another dual encoder than the one used; their order and number may be off.")
     tell("writing", 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -91,8 +92,12 @@ class ReviewSession:
             (folder / "studies").mkdir(parents=True)
         except OSError as error:
             raise OutputError(f"The session folder {folder} could not be made ({error.strerror or error}); choose another place.") from error
-        session.save()
-        write_json(folder / DECISIONS, {"schema_version": SCHEMA_VERSION, "decisions": {}})
+        try:
+            session.save()
+            write_json(folder / DECISIONS, {"schema_version": SCHEMA_VERSION, "decisions": {}})
+        except OutputError:
+            shutil.rmtree(folder, ignore_errors=True)  # it was empty or not there before
+            raise
         return session
 
     @classmethod

@@ -105,7 +105,7 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
         if any(name in files for name in OURS):
             inner[:] = []
             continue
-        yield here, sorted(name for name in files if not name.startswith("."))
+        yield here, sorted(name for name in files if not name.startswith(".") and (here / name).is_file())  # no pipes, no dead links
 
 
 def _scan_problem(path: Path) -> str | None:
