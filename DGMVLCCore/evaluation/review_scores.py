@@ -12,8 +12,8 @@ from scipy import ndimage, special
 from DGMVLCCore.evaluation.detection import Planted, ScanRow, hits
 from DGMVLCCore.imaging.resample import crop, resize_in_plane
 from DGMVLCCore.models.denoiser import PATCH
-from DGMVLCCore.review.abnormality import Cells, Score, abnormality, look_at_cells
-from DGMVLCCore.review.candidates import Candidate, find_candidates, outline, peaks
+from DGMVLCCore.review.abnormality import Cells, look_at_cells
+from DGMVLCCore.review.candidates import outline, peaks
 from DGMVLCCore.training.perceptron import fit_perceptron
 from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
@@ -80,17 +80,6 @@ def rows_of_map(looked: Looked, values: np.ndarray) -> ScanRow:
     return _row(looked, [region for region in regions if region[2].any()])
 
 
-def candidates_of(pipe: AlignmentPipeline, looked: Looked, cell_score: Score, region_score: Score | None) -> tuple[ScanRow, list[tuple[Candidate, bool]]]:
-    """The review's own regions: as a row, and each with whether it hits a lesion (those in labelled disease left out)."""
-    values, planted = abnormality(looked.cells, cell_score), looked.planted
-    found = find_candidates(pipe, planted.scan, planted.anatomy, looked.cells, values, region_score)
-    masks = [lesion.mask & planted.anatomy.lungs for lesion in planted.lesions]
-    hit = [hits(one.mask, masks) for one in found]
-    row = _row(looked, [(one.score, index, one.mask.any((1, 2))) for one, index in zip(found, hit)])
-    usable = [(one, bool(index)) for one, index in zip(found, hit) if index or planted.unclear[one.mask.any((1, 2))].mean() <= UNCLEAR]
-    return row, usable
-
-
 def cell_samples(looked: Looked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features (N,F), lesion or not (N,), weights (N,): each lesion counts as much as any other, clear lung as all lesions of its scan."""
     cells, parts = looked.cells, []
@@ -117,17 +106,11 @@ def cell_samples(looked: Looked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return (np.concatenate([x for x, *_ in parts]), np.repeat([y for _, y, _ in parts], counts), np.repeat([v for *_, v in parts], counts))
 
 
-def fit_cells(samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], names: tuple[str, ...], sha256: str,
-              ridge: float = 1e-2) -> tuple[Score, dict[str, Any]]:
-    """The score of cells from `cell_samples` of several scans, and its fields for the file."""
+def fit_cells(samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], names: tuple[str, ...], sha256: str, ridge: float = 1e-2) -> dict[str, Any]:
+    """The score of cells from `cell_samples` of several scans, as the fields of its file.
+
+    Args:
+        names: of the features. sha256: of the dual encoder's weights they were made with.
+    """
     features, true, weights = (np.concatenate(part) for part in zip(*samples))
-    fields = {"names": list(names), **fit_perceptron(features.astype(np.float64), true, weights, hidden=HIDDEN, ridge=ridge)}
-    return Score.from_fields(fields, sha256), fields
-
-
-def fit_regions(usable: list[tuple[Candidate, bool]], names: tuple[str, ...], sha256: str, ridge: float = 3e-2) -> tuple[Score, dict[str, Any]]:
-    """The score of regions from candidates that hit a lesion or do not, and its fields for the file."""
-    features, true = np.array([one.features for one, _ in usable]), np.array([hit for _, hit in usable])
-    weights = np.where(true, 0.5 / max(true.sum(), 1), 0.5 / max((~true).sum(), 1))
-    fields = {"names": list(names), **fit_perceptron(features, true, weights, ridge=ridge)}
-    return Score.from_fields(fields, sha256), fields
+    return {"weights_sha256": sha256, "names": list(names), **fit_perceptron(features.astype(np.float64), true, weights, hidden=HIDDEN, ridge=ridge)}

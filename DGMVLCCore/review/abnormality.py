@@ -114,7 +114,8 @@ class Score:
 
     Args:
         names: features it takes. mean, scale: (F,) their standardisation. hidden, hidden_bias: (H,F), (H,). slope: (H+F,) of hidden units and inputs.
-        weights_sha256: of the dual encoder it was fitted with.
+        weights_sha256: of the dual encoder it was fitted with. shown_from: the peak from which a region is shown, about one false region a scan
+            on validation patients.
     """
 
     names: tuple[str, ...]
@@ -125,14 +126,16 @@ class Score:
     slope: np.ndarray
     bias: float
     weights_sha256: str
+    shown_from: float = 0.5
 
     @classmethod
-    def from_fields(cls, fields: dict[str, Any], weights_sha256: str) -> Score:
-        """From the fields of the file."""
+    def from_fields(cls, fields: dict[str, Any]) -> Score:
+        """From the fields of `Resources/review-score.json`."""
         arrays = {name: np.asarray(fields[name], np.float32) for name in ("mean", "scale", "hidden", "hidden_bias", "slope")}
         count = len(fields["names"])
         arrays["hidden"] = arrays["hidden"].reshape(-1, count)
-        return cls(tuple(fields["names"]), **arrays, bias=float(fields["bias"]), weights_sha256=weights_sha256)
+        return cls(tuple(fields["names"]), **arrays, bias=float(fields["bias"]), weights_sha256=str(fields["weights_sha256"]),
+                   shown_from=float(fields.get("shown_from", 0.5)))
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """(F,...) features -> (...) scores 0..1."""
@@ -144,15 +147,14 @@ class Score:
         return special.expit(value).reshape(features.shape[1:]).astype(np.float32)
 
 
-def load_score(kind: str) -> Score:
-    """The shipped score of cells ("cells") or of regions ("regions").
+def load_score() -> Score:
+    """The shipped score of cells.
 
     Raises:
         UnreadableError: the file is not there or damaged.
     """
     try:
-        fields = json.loads(resource(SCORE).read_text(encoding="utf-8"))
-        return Score.from_fields(fields[kind], fields["weights_sha256"])
+        return Score.from_fields(json.loads(resource(SCORE).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnreadableError(f"The file {SCORE} of this installation is damaged; install dgmvlc again.") from error
 
@@ -168,8 +170,3 @@ def abnormality(cells: Cells, score: Score) -> np.ndarray:
     out = np.zeros(cells.lung.shape, np.float32)
     out[cells.lung] = score(cells.features[:, cells.lung])
     return out
-
-
-def shown_from() -> float:
-    """The region score above which regions are shown: about one false region a scan on validation patients."""
-    return float(json.loads(resource(SCORE).read_text(encoding="utf-8"))["shown_from"])

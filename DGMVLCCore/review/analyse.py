@@ -20,7 +20,7 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report, report_notes
 from DGMVLCCore.models.region import Region
-from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells, shown_from
+from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
 from DGMVLCCore.review.candidates import Candidate, find_candidates
 from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
 from DGMVLCCore.review.decisions import ANALYSIS, NOTICE, SCHEMA_VERSION, ReviewSession, write_json
@@ -31,7 +31,6 @@ from DGMVLCCore.vision.pipeline import AlignmentPipeline
 Progress = Callable[[str, float], None]
 SHOWN_PHRASES = 3
 LONGEST_REPORT = 100_000
-SHOWN_REGIONS = 8
 MARGIN_VOXELS = 8
 COLOURS = ((0.95, 0.70, 0.20), (0.31, 0.62, 0.82), (0.82, 0.38, 0.31), (0.45, 0.69, 0.42), (0.65, 0.50, 0.82),
            (0.90, 0.55, 0.75), (0.55, 0.80, 0.80), (0.80, 0.80, 0.40))
@@ -57,9 +56,9 @@ def look(pipe: AlignmentPipeline, volume: Volume, anatomy: Anatomy, callback: Pr
         UnsuitableInputError: no lung in view.
     """
     cells = look_at_cells(pipe, volume, anatomy, callback)
-    values = abnormality(cells, load_score("cells"))
-    found = find_candidates(pipe, volume, anatomy, cells, values, load_score("regions"))
-    return [one for one in found if one.score >= shown_from()][:SHOWN_REGIONS], cells.region, values
+    score = load_score()
+    values = abnormality(cells, score)
+    return find_candidates(pipe, volume, anatomy, cells, values, floor=score.shown_from), cells.region, values
 
 
 def cell_volume(scan: Volume, region: Region, values: np.ndarray) -> Volume:
@@ -190,6 +189,6 @@ def _look_and_write(pipe: AlignmentPipeline, session: ReviewSession, study: Stud
     facts = [_region_fact(i, one, checked) for i, one in enumerate(found, 1)]
     _write_files(folder, scan, found, region, values, facts)
     base |= {"regions": facts, "report": text or "", "report_check": checked.findings, "report_notes": [*notes, *checked.notes]}
-    if load_score("cells").weights_sha256 != pipe.weights_sha256:
+    if load_score().weights_sha256 != pipe.weights_sha256:
         base["notes"].append("The score of the regions was fitted with another dual encoder than the one used; their order and number may be off.")
     tell("writing", 1.0)

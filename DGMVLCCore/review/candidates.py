@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, special
+from scipy import ndimage
 
 from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.anatomy.zones import Location, locate
@@ -13,17 +13,16 @@ from DGMVLCCore.imaging.resample import paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.region import Region
-from DGMVLCCore.review.abnormality import VESSEL_MM, Cells, Score
+from DGMVLCCore.review.abnormality import VESSEL_MM, Cells
 from DGMVLCCore.vision.pipeline import AlignmentPipeline, Match
 
 FLOOR, SHARE = 0.1, 0.5  # a candidate's peak; its extent as a share of it
 REACH_MM = 60.0  # how far a candidate reaches from its peak
-MOST = 12  # candidates of a scan that are measured
+MOST = 8  # candidates of a scan that are measured and shown
 SMALLEST_VOXELS = 6
 DENSER_HU = 150.0  # less above the lung is no density with a border of its own
 PLACES, PROBES, ENOUGH = 400, 1500, 20  # drawn places, voxels compared in each, places needed for a range
 INSIDE = 0.9
-FEATURES = ("peak", "mean", "log volume", "HU against own lung", "agreement", "agreement over clear lung", "slices", "compactness")
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,8 @@ class Candidate:
     """A region that does not fit a clear lung of this patient.
 
     Args:
-        mask: bool (D,H,W) on the scan's grid. score: 0..1, for ranking; no probability of disease. location: side, zone, centre, size.
+        mask: bool (D,H,W) on the scan's grid. score: the map's peak 0..1, for ranking; no probability of disease. location: side, zone, centre, size.
         change: HU against the own lung. phrases: findings and clear lung, the best fitting first.
-        features: what the score was made from, named by `FEATURES`.
     """
 
     mask: np.ndarray
@@ -57,7 +55,6 @@ class Candidate:
     location: Location
     change: Change
     phrases: list[Match]
-    features: tuple[float, ...]
 
 
 def peaks(values: np.ndarray, steps: tuple[float, float, float], *, floor: float = FLOOR, share: float = SHARE,
@@ -157,40 +154,21 @@ def change_of(mask: np.ndarray, hu: np.ndarray, lungs: np.ndarray, taken: np.nda
     return Change(mean - float(middle_hu), mean - float(high), mean - float(low), mean, len(means))
 
 
-def _features(values: np.ndarray, cells_mask: np.ndarray, peak: float, mask: np.ndarray, change: Change, location: Location,
-              phrases: list[Match]) -> tuple[float, ...]:
-    def logit(value: float) -> float:
-        return float(special.logit(np.clip(value, 1e-4, 1 - 1e-4)))
-
-    best = max(match.agreement for match in phrases if match.term != "clear lung")
-    clear = next(match.agreement for match in phrases if match.term == "clear lung")
-    sphere = np.pi / 6 * max(location.diameter_mm, 1.0) ** 3  # a tree of vessels fills little of the sphere around it
-    spread = max((change.high - change.low) / 3.92, 15.0) if change.low is not None and change.high is not None else 60.0
-    return (logit(peak), logit(float(values[cells_mask].mean())), float(np.log(max(location.volume_ml, 1e-2))), float(np.clip(change.hu / spread, -10, 10)),
-            logit(best), logit(best) - logit(clear), float(np.log(mask.any((1, 2)).sum())), float(np.log(max(location.volume_ml, 1e-2) / (sphere / 1000))))
-
-
-def find_candidates(pipe: AlignmentPipeline, scan: Volume, anatomy: Anatomy, cells: Cells, values: np.ndarray, score: Score | None = None, *,
+def find_candidates(pipe: AlignmentPipeline, scan: Volume, anatomy: Anatomy, cells: Cells, values: np.ndarray, *, floor: float = FLOOR,
                     most: int = MOST) -> list[Candidate]:
-    """Candidate regions of a canonical scan, the most remarkable first.
+    """Candidate regions of a canonical scan, those with the highest peak first.
 
     Args:
-        scan, anatomy: canonical. values: the abnormality map (D,h,w). score: logistic of regions; the map's peak when None.
+        scan, anatomy: canonical. values: the abnormality map (D,h,w). floor: peaks below it are no candidates.
     """
     steps = (scan.spacing[0], PATCH * cells.region.spacing[1], PATCH * cells.region.spacing[2])
     drawn = []
-    for cell_mask, peak in peaks(values, steps, most=most):
+    for cell_mask, peak in peaks(values, steps, floor=floor, most=most):
         mask = to_scan(outline(cell_mask, cells.region), cells.region, scan.shape) & anatomy.lungs
         if mask.sum() >= SMALLEST_VOXELS:
-            drawn.append((cell_mask, peak, mask))
+            drawn.append((peak, mask))
     taken = np.zeros(scan.shape, bool)
-    for *_, mask in drawn:
+    for _, mask in drawn:
         taken |= mask
-    found = []
-    for cell_mask, peak, mask in drawn:
-        location, change = locate(mask, anatomy, scan), change_of(mask, scan.array, anatomy.lungs, taken)
-        phrases = pipe.explain(scan, anatomy, mask)
-        features = _features(values, cell_mask, peak, mask, change, location, phrases)
-        value = peak if score is None else float(score(np.asarray(features)))
-        found.append(Candidate(mask, value, location, change, phrases, features))
-    return sorted(found, key=lambda one: -one.score)
+    return [Candidate(mask, peak, locate(mask, anatomy, scan), change_of(mask, scan.array, anatomy.lungs, taken), pipe.explain(scan, anatomy, mask))
+            for peak, mask in drawn]

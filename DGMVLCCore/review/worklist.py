@@ -175,7 +175,8 @@ def _dicom_studies(root: Path, folders: list[Path]) -> list[Study]:
     """DICOM series of all folders, grouped by their study."""
     from DGMVLCCore.imaging.dicom import series_of
 
-    broken, grouped = [], {}
+    broken: list[Study] = []
+    grouped: dict[str, list[SeriesFacts]] = {}
     files: dict[tuple[str, int], tuple[str, ...]] = {}
     for folder in folders:
         name = folder.relative_to(root).as_posix()

@@ -1,4 +1,4 @@
-"""Fits the review's two scores on training patients with simulated lesions, and sets its operating point on validation patients.
+"""Fits the review's score on training patients with simulated lesions, and sets its operating point on validation patients.
 
     python Testing/Benchmarks/fit_review.py DATA_FOLDER [--shards TRAIN_SHARDS] [--weights FOLDER] [--out FILE]
 
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from DGMVLCCore.evaluation.detection import ScanRow, froc, plant, threshold_at
-from DGMVLCCore.evaluation.review_scores import Looked, candidates_of, cell_samples, fit_cells, fit_regions, look
-from DGMVLCCore.review.candidates import FEATURES
+from DGMVLCCore.evaluation.detection import froc, plant, threshold_at
+from DGMVLCCore.evaluation.review_scores import Looked, cell_samples, fit_cells, look, rows_of_map
+from DGMVLCCore.review.abnormality import Score, abnormality
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS
 from DGMVLCCore.training.shards import build_shards
 from DGMVLCCore.vision.pipeline import AlignmentPipeline
@@ -50,16 +50,12 @@ def main() -> None:
     args = parser.parse_args()
     started, pipe = time.monotonic(), AlignmentPipeline.from_pretrained(args.weights)
     train, val = see(pipe, args.data, "train", 1, args.shards), see(pipe, args.data, "val", 2)
-    cell_score, cells = fit_cells([cell_samples(one) for one in train], train[0].cells.names, pipe.weights_sha256)
-    usable = [pair for one in train for pair in candidates_of(pipe, one, cell_score, None)[1]]
-    region_score, regions = fit_regions(usable, FEATURES, pipe.weights_sha256)
-    rows: list[ScanRow] = [candidates_of(pipe, one, cell_score, region_score)[0] for one in val]
-    cut = threshold_at(rows, 1.0)
-    answer = {"about": "Scores of the review's map and regions; fitted on training patients, shown_from (one false region a scan) on validation patients.",
-              "weights_sha256": pipe.weights_sha256, "cells": cells, "regions": regions, "shown_from": round(float(np.clip(cut, 0.02, 0.98)), 4)}
-    args.out.write_text(json.dumps(answer, indent=1) + "\n")
-    facts = {"train scans": len(train), "train lesions": sum(len(one.lesions) for one in train), "train regions": len(usable),
-             "of them on a lesion": sum(hit for _, hit in usable), "validation": froc(rows), "shown_from": answer["shown_from"],
+    fields = fit_cells([cell_samples(one) for one in train], train[0].cells.names, pipe.weights_sha256)
+    rows = [rows_of_map(one, abnormality(one.cells, Score.from_fields(fields))) for one in val]
+    cut = round(float(np.clip(threshold_at(rows, 1.0), 0.02, 0.999)), 4)
+    about = "Score of the review's cells; fitted on training patients, shown_from (one false region a scan) set on validation patients."
+    args.out.write_text(json.dumps({"about": about, "shown_from": cut, **fields}, indent=1) + "\n")
+    facts = {"train scans": len(train), "train lesions": sum(len(one.lesions) for one in train), "validation": froc(rows), "shown_from": cut,
              "seconds": round(time.monotonic() - started)}
     sys.stdout.write(json.dumps(facts, indent=1) + "\n")
 

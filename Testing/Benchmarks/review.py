@@ -23,18 +23,18 @@ from DGMVLCCore._resources import resource
 from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
 from DGMVLCCore.evaluation.detection import ScanRow, froc, hits, plant
 from DGMVLCCore.evaluation.metrics import bootstrap_interval
-from DGMVLCCore.evaluation.review_scores import MAPS, Looked, candidates_of, look, map_of_scan, rows_of_map
+from DGMVLCCore.evaluation.review_scores import MAPS, Looked, look, map_of_scan, rows_of_map
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells, shown_from
+from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
 from DGMVLCCore.review.analyse import look as review_look
 from DGMVLCCore.simulation.insert import KINDS
 from DGMVLCCore.training.examples import ExampleMaker
 from DGMVLCCore.training.shards import build_shards
 from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
-OURS, OURS_MAP = "review (map, then regions)", "review (map alone)"
+OURS = "review"
 NORMAL = "covidctmd_normal001"  # the one patient certified normal
 NODULES = 60
 
@@ -51,7 +51,7 @@ def autoencoder() -> Callable[[Looked], np.ndarray] | None:
 
 def simulated(pipe: AlignmentPipeline, shards: Path) -> dict[str, list[ScanRow]]:
     """Every method on every scan of the part, with one lesion of each kind."""
-    rows: dict[str, list[ScanRow]] = {name: [] for name in (*MAPS, OURS_MAP, OURS)}
+    rows: dict[str, list[ScanRow]] = {name: [] for name in (*MAPS, OURS)}
     trained = autoencoder()
     for index, path in enumerate(sorted(shards.glob("scan-native-*.npz"))):
         looked = look(pipe, plant(path, [str(kind) for kind in np.random.default_rng([7, index]).permutation(KINDS)], 7))
@@ -59,8 +59,7 @@ def simulated(pipe: AlignmentPipeline, shards: Path) -> dict[str, list[ScanRow]]
             rows[name].append(rows_of_map(looked, make(looked.cells)))
         if trained is not None:
             rows.setdefault("denoising autoencoder", []).append(rows_of_map(looked, trained(looked)))
-        rows[OURS_MAP].append(rows_of_map(looked, abnormality(looked.cells, load_score("cells"))))
-        rows[OURS].append(candidates_of(pipe, looked, load_score("cells"), load_score("regions"))[0])
+        rows[OURS].append(rows_of_map(looked, abnormality(looked.cells, load_score())))
         sys.stderr.write(f"{looked.planted.patient}: {len(looked.lesions)} lesions\n")
     return rows
 
@@ -90,7 +89,7 @@ def normal(pipe: AlignmentPipeline, shards: Path) -> dict[str, Any]:
 
 def nodules(pipe: AlignmentPipeline, shards: Path) -> dict[str, Any]:
     """Real nodules in 48 mm squares: the map's peak lies in the nodule, against a random lung pixel, and how often the map there is shown at all."""
-    maker, score = ExampleMaker(shards, 0.0), load_score("cells")
+    maker, score = ExampleMaker(shards, 0.0), load_score()
     points: dict[str, list[float]] = {}
     chance: list[float] = []
     for index in np.random.default_rng(0).permutation(len(maker.nodules["hu"]))[:NODULES]:
@@ -132,10 +131,11 @@ def main() -> None:
         build_shards(args.data, shards, part=args.part, phrases=40)
         rows = simulated(pipe, shards)
         answer: dict[str, Any] = {
-            "part": args.part, "weights_sha256": pipe.weights_sha256, "score fitted with": load_score("cells").weights_sha256, "shown_from": shown_from(),
+            "part": args.part, "weights_sha256": pipe.weights_sha256, "score fitted with": load_score().weights_sha256, "shown_from": load_score().shown_from,
             "sensitivity at false regions a scan": {method: froc(each) for method, each in rows.items()},
-            "as shown": {"found of each kind": by_kind(rows[OURS], shown_from()),
-                         "false regions a scan": round(float(np.mean([sum(s >= shown_from() and not h for s, h in row.regions) for row in rows[OURS]])), 2)},
+            "as shown": {"found of each kind": by_kind(rows[OURS], load_score().shown_from),
+                         "false regions a scan":
+                             round(float(np.mean([sum(s >= load_score().shown_from and not h for s, h in row.regions) for row in rows[OURS]])), 2)},
             "normal patient": normal(pipe, shards), "real nodules in 48 mm squares": nodules(pipe, shards)}
     answer |= {"sample": sample(pipe), "seconds": round(time.monotonic() - started)}
     args.out.write_text(json.dumps(answer, indent=1))
