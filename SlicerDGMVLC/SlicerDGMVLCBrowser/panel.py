@@ -10,6 +10,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from .compare_tab import build_compare
+from .review_tab import build_review
 from .teach_tab import build_teach
 
 if TYPE_CHECKING:
@@ -154,8 +155,8 @@ def _edit(viewer: Viewer) -> None:
 
 
 # name, title, what builds it: a tab of the panel each, in the order of the page
-TABS: tuple[tuple[str, str, Callable[[Viewer], None]], ...] = (("edit", "Edit", _edit), ("compare", "Compare", build_compare),
-                                                                    ("teach", "Teach", build_teach))
+TABS: tuple[tuple[str, str, Callable[[Viewer], None]], ...] = (
+    ("edit", "Edit", _edit), ("compare", "Compare", build_compare), ("review", "Review", build_review), ("teach", "Teach", build_teach))
 
 
 def build_panel(viewer: Viewer) -> None:

@@ -31,6 +31,9 @@ START: dict[str, Any] = {
     "teach_named": None, "teach_choices": [], "teach_words": "", "teach_right": False, "teach_has_heat": False, "teach_score": [], "teach_review": [],
     "teach_study": False, "teach_study_on": False, "teach_study_folder": "", "teach_reader": "", "teach_study_note": "", "teach_left": 0,
     "teach_item": {"asked": "", "mode": ""}, "teach_confidence": 50,
+    # review
+    "review_folder": "", "review_session": "", "review_open": False, "review_studies": [], "review_study": "", "review_regions": [], "review_region": 0,
+    "review_unseen": [], "review_notes": [], "review_series": [], "review_chosen": 0, "review_progress": {}, "review_comment": "", "review_exported": [],
     # display
     "panel": True, "tab": "edit", "layout": "empty", "preset": "lung", "slice": 0, "slices_of": 0, "titles": {}, "places": {}, "readout": EMPTY_READOUT,
     "maps": [], "map": "", "has": {"attention": False, "heat": False, "uncertainty": False, "mask": False},

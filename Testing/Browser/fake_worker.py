@@ -51,11 +51,21 @@ def job(message, source, seconds, die, cancelled, busy):
     say("result", id=identifier, manifest=str(out / "result.json"))
 
 
+def task(message):
+    """Tasks that need no network are done by the core; a study's analysis must lie in the session already."""
+    from DGMVLCCore.errors import DGMVLCError
+    from DGMVLCCore.tasks import run_task
+
+    try:
+        say("answer", id=message["id"], name=message["name"], answer=run_task(message["name"], None, message["request"], lambda *_: None, lambda: False))
+    except DGMVLCError as error:
+        say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
+
+
 def main():
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from DGMVLCCore.errors import DGMVLCError
     from DGMVLCCore.language.parser import parse_report
-    from DGMVLCCore.tasks import run_task
 
     source = Path(sys.argv[1])
     seconds = float(sys.argv[sys.argv.index("--slow") + 1]) if "--slow" in sys.argv else 0.5
@@ -77,12 +87,8 @@ def main():
                 say("findings", id=message["id"], findings=[finding.to_dict() for finding in parse_report(message["text"])])
             except DGMVLCError as error:
                 say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
-        elif kind == "task" and message["name"] != "compare":  # what needs no weights is done as the core does it
-            try:
-                answer = run_task(message["name"], None, message["request"], lambda *_: None, lambda: False)
-                say("answer", id=message["id"], name=message["name"], answer=answer)
-            except DGMVLCError as error:
-                say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
+        elif kind == "task" and message["name"] != "compare":
+            task(message)
         elif kind in ("job", "task"):
             threading.Thread(target=job, args=(message, source, seconds, "--die" in sys.argv, cancelled, busy), daemon=True).start()
 
