@@ -11,7 +11,7 @@ import numpy as np
 
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.discovery.frame import REGIONS, STATISTICS, PatientScan, lung_statistics
-from DGMVLCCore.discovery.groups import Contrast, Difference, Rows, benjamini_hochberg, differences, nuisance
+from DGMVLCCore.discovery.groups import Contrast, Difference, Rows, Value, benjamini_hochberg, differences, nuisance
 from DGMVLCCore.discovery.sweep import SweepEffect, summarise, sweep
 from DGMVLCCore.discovery.teach import Sentences, fine_tune, write_shards
 from DGMVLCCore.errors import UnsuitableInputError
@@ -99,7 +99,7 @@ def group_answers(scans: dict[str, PatientScan], rows: Rows, contrasts: Sequence
     return found
 
 
-def _held(value: object, contrast: Contrast) -> object:
+def _held(value: Value, contrast: Contrast) -> Value:
     """A flag that names something ("to birds") is a yes."""
     return True if isinstance(contrast.high, bool) and isinstance(value, str) else value
 

@@ -76,7 +76,7 @@ def rows_of_map(looked: Looked, values: np.ndarray) -> ScanRow:
     regions = []
     for mask, peak in peaks(values.astype(np.float32), steps, floor=LEAST, most=MOST):  # type: ignore[arg-type]
         drawn = outline(mask, cells.region)
-        regions.append((peak, hits(drawn, looked.lesions), drawn.any((1, 2))))
+        regions.append((peak, hits(drawn, looked.lesions), np.asarray(drawn.any((1, 2)))))
     return _row(looked, [region for region in regions if region[2].any()])
 
 
