@@ -14,7 +14,9 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.region import cut_region
 
-TIMES = (0.25, 0.4, 0.55)
+# Chosen on validation patients: early times see small lesions best, a little smoothing calms single cells.
+TIMES = (0.1, 0.25)
+SMOOTHING_MM = 2.0
 READING_MM = 1.0  # chosen on validation patients: coarser grids lose nodules below 10 mm
 
 
@@ -24,8 +26,15 @@ def word_attention(attention: torch.Tensor, shape: tuple[int, int]) -> np.ndarra
     return words.float().cpu().numpy().reshape(-1, shape[0] // PATCH, shape[1] // PATCH)
 
 
+def smoothed(values: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """(D,H,W) blurred within the lungs: what lies outside neither adds nor takes away."""
+    sigma = (0.7 * SMOOTHING_MM / spacing[0], SMOOTHING_MM / spacing[1], SMOOTHING_MM / spacing[2])
+    weight = ndimage.gaussian_filter(lungs.astype(np.float32), sigma)
+    return ndimage.gaussian_filter(values, sigma) / np.maximum(weight, 0.05) * lungs
+
+
 def reading_pass(pipe: CounterfactualPipeline, scan: Volume, anatomy: Anatomy, source: str, target: str, *,
-                 rows: tuple[int, int], noises: int = 4, seed: int = 0, callback: Progress | None = None) -> np.ndarray:
+                 rows: tuple[int, int], noises: int = 2, seed: int = 0, callback: Progress | None = None) -> np.ndarray:
     """Raw target-minus-source map of one finding.
 
     x_t = (1−t)x + t·n of the patient's own voxels, the lungs (never the lesion) as mask; the attention under the
@@ -63,11 +72,11 @@ def reading_pass(pipe: CounterfactualPipeline, scan: Volume, anatomy: Anatomy, s
                 if callback:
                     callback("reading", done / (len(wanted) * noises * len(TIMES)))
     fine = np.stack([ndimage.zoom(plane, PATCH, order=1, mode="nearest", grid_mode=True) for plane in total])
-    return region.to_scan(fine, scan.shape) * lungs
+    return smoothed(region.to_scan(fine, scan.shape) * lungs, lungs, scan.spacing)
 
 
 def attention_map(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, term: str, source: str, target: str, *,
-                  slices: tuple[int, int] | None = None, noises: int = 4, seed: int = 0,
+                  slices: tuple[int, int] | None = None, noises: int = 2, seed: int = 0,
                   callback: Progress | None = None) -> AttentionMap:
     """The reading pass of one finding as a map 0..1 on the scan's own grid.
 
