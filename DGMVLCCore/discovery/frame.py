@@ -72,7 +72,7 @@ def patient_scan(name: str, volume: Volume, anatomy: Anatomy | None = None) -> P
     spacing = (dz, thin.shape[1] * dy / size[0], thin.shape[2] * dx / size[1])
     rows = np.nonzero(np.isin(labels, (LEFT, RIGHT)).any((1, 2)))[0]
     part = slice(max(int(rows[0]) - 1, 0), int(rows[-1]) + 2)
-    box = _box(np.isin(labels, (LEFT, RIGHT)).any(0), spacing)
+    box = _box(np.asarray(np.isin(labels, (LEFT, RIGHT)).any(0)), spacing)
     return PatientScan(name, np.rint(crop(hu[part], box, -1024)).astype(np.int16), crop(labels[part], box, 0).astype(np.uint8), spacing)
 
 
