@@ -63,6 +63,8 @@ def _check(request: Request, schema: ClinicalSchema) -> tuple[str, ...]:
         raise UsageError(f"The schema has no attribute {', '.join(strange)}; it has: {', '.join(known)}.")
     if request.anatomy is not None and not request.anatomy.is_dir():
         raise UnreadableError(f"{request.anatomy} is no folder; give the folder of the lung segmentations.")
+    if not request.skip_sweep:
+        check_weights(options.weights or resource("weights/dgmvlc-ct"))
     check_output(request.out, request.overwrite, RECORD)
     return tuple(name for name in request.attributes if name in schema.outcomes)
 

@@ -69,7 +69,7 @@ def bad(cohort, folder):
         (4, "match by id", table("one.csv", "id,age\nP1,50\n")), (4, "two groups", table("class.csv", "id,sex\n" + "".join(f"{i},M\n" for i in ids))),
         (4, "no column that the schema knows", table("unknown.csv", "id,mood\n" + "".join(f"{i},good\n" for i in ids))),
         (4, "1 problem(s)", [*table("more.csv", "id,sex\n" + "".join(f"{i},{'MF'[n % 2]}\n" for n, i in enumerate([*ids, "Q"]))), "--strict"]),
-        (4, "only 0 patient(s)", ["--attribute", "pack_years"]), (5, "available: cpu", ["-d", "cuda:9"]),
+        (4, "only 0 patient(s)", ["--attribute", "pack_years"]), (2, "6 or more", ["--patients", 2]), (5, "available: cpu", ["-d", "cuda:9"]),
     ]
 
 
@@ -79,6 +79,8 @@ def test_every_bad_call_has_its_sentence(capsys, cohort, call, tmp_path):
     for code, words, extra in cases:
         found, _, err = run(capsys, *call, "--skip-sweep", "-q", *extra)
         assert (found, words in err) == (code, True), (words, found, err)
+    code, _, err = run(capsys, *call, "-q", "--weights", tmp_path)
+    assert code == 7 and "no weights" in err
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
