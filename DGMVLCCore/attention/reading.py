@@ -12,7 +12,7 @@ from DGMVLCCore.counterfactual.result import AttentionMap
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import PATCH
-from DGMVLCCore.models.region import cut_region
+from DGMVLCCore.models.region import Region, cut_region
 
 # Chosen on validation patients: early times see small lesions best, a little smoothing calms single cells.
 TIMES = (0.1, 0.25)
@@ -31,6 +31,29 @@ def smoothed(values: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float,
     sigma = (0.7 * SMOOTHING_MM / spacing[0], SMOOTHING_MM / spacing[1], SMOOTHING_MM / spacing[2])
     weight = ndimage.gaussian_filter(lungs.astype(np.float32), sigma)
     return ndimage.gaussian_filter(values, sigma) / np.maximum(weight, 0.05) * lungs
+
+
+def read_region(pipe: CounterfactualPipeline, region: Region, source: str, target: str, *, noises: int = 2, seed: int = 0,
+                callback: Progress | None = None) -> np.ndarray:
+    """`reading_pass` on a region that is cut already; float32 (D,S,T) on its grid, every slice with a mask is read."""
+    wanted = [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
+    total = np.zeros((len(region.hu), region.hu.shape[1] // PATCH, region.hu.shape[2] // PATCH), np.float32)
+    predict, texts = pipe.predictor(), (pipe.text(source), pipe.text(target))
+    generator = torch.Generator().manual_seed(seed)
+    done = 0
+    for part, image, cond in pipe.batches(region, wanted):
+        for t in TIMES:
+            for _ in range(noises):
+                x_t = (1 - t) * image + t * torch.randn(image.shape, generator=generator).to(image.device)
+                for text, sign in zip(texts, (1, -1)):
+                    _, attention = predict(x_t, t, cond.with_text(*text))
+                    if attention is None:
+                        raise UnsuitableInputError("These weights have no cross-attention, so they give no attention map.")
+                    total[part] += np.float32(sign / (noises * len(TIMES))) * word_attention(attention, (image.shape[-2], image.shape[-1]))
+                done += len(part)
+                if callback:
+                    callback("reading", done / (len(wanted) * noises * len(TIMES)))
+    return np.stack([ndimage.zoom(plane, PATCH, order=1, mode="nearest", grid_mode=True) for plane in total])
 
 
 def reading_pass(pipe: CounterfactualPipeline, scan: Volume, anatomy: Anatomy, source: str, target: str, *,
@@ -54,24 +77,7 @@ def reading_pass(pipe: CounterfactualPipeline, scan: Volume, anatomy: Anatomy, s
     if not lungs.any():
         raise UnsuitableInputError("The chosen slices show no lung, so there is nothing to read; choose other slices.")
     region = cut_region(scan, anatomy, lungs, rows, spacing_mm=max(READING_MM, *scan.spacing[1:]))
-    wanted = [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
-    total = np.zeros((len(region.hu), region.hu.shape[1] // PATCH, region.hu.shape[2] // PATCH), np.float32)
-    predict, texts = pipe.predictor(), (pipe.text(source), pipe.text(target))
-    generator = torch.Generator().manual_seed(seed)
-    done = 0
-    for part, image, cond in pipe.batches(region, wanted):
-        for t in TIMES:
-            for _ in range(noises):
-                x_t = (1 - t) * image + t * torch.randn(image.shape, generator=generator).to(image.device)
-                for text, sign in zip(texts, (1, -1)):
-                    _, attention = predict(x_t, t, cond.with_text(*text))
-                    if attention is None:
-                        raise UnsuitableInputError("These weights have no cross-attention, so they give no attention map.")
-                    total[part] += np.float32(sign / (noises * len(TIMES))) * word_attention(attention, (image.shape[-2], image.shape[-1]))
-                done += len(part)
-                if callback:
-                    callback("reading", done / (len(wanted) * noises * len(TIMES)))
-    fine = np.stack([ndimage.zoom(plane, PATCH, order=1, mode="nearest", grid_mode=True) for plane in total])
+    fine = read_region(pipe, region, source, target, noises=noises, seed=seed, callback=callback)
     return smoothed(region.to_scan(fine, scan.shape) * lungs, lungs, scan.spacing)
 
 

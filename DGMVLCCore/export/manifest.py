@@ -17,7 +17,7 @@ from DGMVLCCore.language.prompts import difference_words
 
 SCHEMA_VERSION = "1.0"
 NOTICE = "Research use only; not a medical device. Voxels inside the edit mask are synthetic."
-SCHEMA = Path(__file__).parent / "schema" / "result.schema.json"
+SCHEMAS, SCHEMA = Path(__file__).parent / "schema", "result.schema.json"
 
 
 def sha256_of(path: Path) -> str:
@@ -80,18 +80,27 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def validate_manifest(manifest: dict[str, Any], schema: Path = SCHEMA) -> None:
-    """Check a manifest against `schema/result.schema.json`, or another schema file (JSON Schema 2020-12).
+def check_schema(record: dict[str, Any], name: str) -> None:
+    """Check a record against a schema of `schema/` (JSON Schema 2020-12).
 
     Raises:
         UnreadableError: it does not follow the schema; the sentence says where.
     """
     import jsonschema
 
-    rules = json.loads(schema.read_text(encoding="utf-8"))
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(rules).iter_errors(manifest))
+    schema = json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(record))
     if error is not None:
-        raise UnreadableError(f"The manifest does not follow the result schema {SCHEMA_VERSION} (at {error.json_path}: {error.message[:160]}).")
+        raise UnreadableError(f"The record does not follow {name} (at {error.json_path}: {error.message[:160]}).")
+
+
+def validate_manifest(manifest: dict[str, Any]) -> None:
+    """Check a manifest against `schema/result.schema.json` (JSON Schema 2020-12).
+
+    Raises:
+        UnreadableError: it does not follow the schema; the sentence says where.
+    """
+    check_schema(manifest, SCHEMA)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
