@@ -83,7 +83,7 @@ def reviewed(tmp_path_factory):
     (root / "studies").mkdir()
     scan = load_volume(resource("sample") / "ct.nrrd")
     save_volume(scan, root / "studies" / "case.nrrd")
-    (root / "studies" / "case.txt").write_text("No pleural effusion. There is a 20 mm nodule in the right lung.")
+    (root / "studies" / "case.txt").write_text("No pleural effusion. There is a 150 mm nodule in the right lung.")
     assert main(["review", str(root / "studies"), "-o", str(root / "session"), "-q"]) == 0
     return root
 
