@@ -116,10 +116,10 @@ def _compare(rows: Sequence[Row], alone: np.ndarray, both: np.ndarray, kept: np.
 
 def _interval(rows: Sequence[Row], alone: np.ndarray, both: np.ndarray, third: np.ndarray, draws: int, seed: int) -> dict[str, list[float] | None]:
     """95 % intervals of `_compare`, resampling patients; alone and both are compared on the same patients in each draw."""
-    rng, groups = np.random.default_rng(seed), dict[str, list[int]]()
+    groups: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
         groups.setdefault(row["patient"], []).append(i)
-    names, found = sorted(groups), []
+    rng, names, found = np.random.default_rng(seed), sorted(groups), []
     for _ in range(draws):
         at = np.array([i for name in rng.choice(names, len(names)) for i in groups[name]])
         kept = np.nonzero(third[at])[0]

@@ -48,9 +48,9 @@ class ProbeMaker(ExampleMaker):
         """Up to four slices of a patch, each with the lesion and without it under one mask."""
         patch, lesion, rows, _ = self.draw(rng)
         mask = self.edit_mask(lesion.mask, patch.lungs > 0, patch.spacing, rng)
-        examples = []
+        examples: list[Example] = []
         for z in rng.permutation(rows)[:4]:
-            if mask[z].sum() < FEWEST_PIXELS:
+            if not mask[z].any():
                 continue
             piece = max(parts(mask[z], patch.spacing), key=lambda part: (part & lesion.mask[z]).sum())
             if piece.sum() < FEWEST_PIXELS:
