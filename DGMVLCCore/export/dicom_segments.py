@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError
-from DGMVLCCore.export.dicom_source import MAKER, MODEL, Source, contributors, need_highdicom, source_of_folder
+from DGMVLCCore.export.dicom_source import MAKER, MODEL, UTF8, Source, contributors, need_highdicom, source_of_folder, words
 from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _describe(number: int, name: str, kind: str) -> Any:
 
     category, what = (hd.sr.CodedConcept(*code) for code in term_code(name))
     made = None if kind == "MANUAL" else algorithm()
-    return hd.seg.SegmentDescription(number, name[:64], category, what, kind, made, tracking_uid=generate_uid(), tracking_id=f"{number} {name}"[:64])
+    return hd.seg.SegmentDescription(number, words(name), category, what, kind, made, tracking_uid=generate_uid(), tracking_id=words(f"{number} {name}"))
 
 
 def check_masks(masks: list[tuple[str, np.ndarray]], shape: tuple[int, int, int]) -> None:
@@ -98,9 +98,9 @@ def build_segmentation(masks: list[tuple[str, np.ndarray]], source: Source, *, d
         [source.headers[row] for row in rows], pixels, hd.seg.SegmentationTypeValues.BINARY, described,
         series_instance_uid=generate_uid(), series_number=series_number, sop_instance_uid=generate_uid(), instance_number=1, manufacturer=MAKER,
         manufacturer_model_name=MODEL, software_versions=__version__, device_serial_number="0", content_label="REGIONS",
-        content_description=description[:64], series_description=description[:64],
+        content_description=words(description), series_description=words(description),
         contributing_equipment=contributors(source.headers[0], "Regions marked."))
-    made.ContentQualification = "RESEARCH"
+    made.ContentQualification, made.SpecificCharacterSet = "RESEARCH", UTF8
     return made
 
 

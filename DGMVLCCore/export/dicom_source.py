@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 MAKER, MODEL = "DGM-VLC", "dgmvlc"
+UTF8 = "ISO_IR 192"
+QUOTES = str.maketrans({"“": "'", "”": "'", "−": "-", "–": "-"})
 # What every object of a study repeats: patient, study and frame of reference (DICOM PS3.3 C.7.1.1, C.7.2.1, C.7.2.2, C.7.4.1).
 REQUIRED = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID",
             "AccessionNumber", "FrameOfReferenceUID", "PositionReferenceIndicator")
 OPTIONAL = ("IssuerOfPatientID", "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence", "StudyDescription", "PatientAge",
-            "PatientSize", "PatientWeight", "LongitudinalTemporalInformationModified", "SpecificCharacterSet")
+            "PatientSize", "PatientWeight", "LongitudinalTemporalInformationModified")
 PLANE = ("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "SliceThickness", "SliceLocation", "SpacingBetweenSlices")
 
 
@@ -60,6 +63,11 @@ def ds(value: float) -> Any:
     from pydicom.valuerep import DSfloat
 
     return DSfloat(float(value), auto_format=True)
+
+
+def words(text: str, limit: int = 64) -> str:
+    """Text as a DICOM string may hold it: one line, no backslash (it would part values), at most `limit` characters."""
+    return " ".join(re.sub(r"[\\\x00-\x1f\x7f]", " ", text.translate(QUOTES)).split())[:limit].strip()
 
 
 def _complete(header: Dataset) -> Dataset:
@@ -114,7 +122,7 @@ def source_of_volume(volume: Volume, description: str) -> Source:
         header.PatientName, header.PatientID, header.PatientBirthDate, header.PatientSex = "No^Patient", f"DGMVLC-{study[-8:]}", "", ""
         header.StudyDate, header.StudyTime, header.StudyID = now.strftime("%Y%m%d"), now.strftime("%H%M%S"), "1"
         header.ReferringPhysicianName, header.AccessionNumber, header.PositionReferenceIndicator = "", "", ""
-        header.StudyDescription, header.SeriesDescription = "DGM-VLC, study without a patient", description[:64]
+        header.StudyDescription, header.SeriesDescription = "DGM-VLC, study without a patient", words(description)
         header.Modality, header.SeriesNumber, header.InstanceNumber = "CT", 1, index + 1
         header.Rows, header.Columns = volume.shape[1:]
         header.PixelSpacing = [ds(volume.spacing[1]), ds(volume.spacing[2])]
@@ -125,6 +133,11 @@ def source_of_volume(volume: Volume, description: str) -> Source:
     return Source(headers, volume, False)
 
 
+def body_part(header: Dataset) -> str:
+    """The body part a source names, else the chest, which is what this program is for; without one DICOM asks for a side."""
+    return str(header.get("BodyPartExamined") or "CHEST")
+
+
 def contributors(header: Dataset, what: str) -> list[Any]:
     """The scanner that took the slices, where its maker is known, and this program, as contributing equipment."""
     import highdicom as hd
@@ -133,7 +146,7 @@ def contributors(header: Dataset, what: str) -> list[Any]:
     from DGMVLCCore import __version__
 
     ours = hd.ContributingEquipment(MAKER, codes.DCM.ModifyingEquipment, manufacturer_model_name=MODEL, software_versions=__version__,
-                                    contribution_description=f"{what} Research use only; not a medical device.")
+                                    contribution_description=f"{words(what, 900)} Research use only; not a medical device.")
     if not header.get("Manufacturer"):
         return [ours]
     model = header.get("ManufacturerModelName") or None

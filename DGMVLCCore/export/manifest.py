@@ -80,18 +80,30 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def validate_manifest(manifest: dict[str, Any]) -> None:
-    """Check a manifest against `schema/result.schema.json` (JSON Schema 2020-12).
+def validate(record: dict[str, Any], schema: Path, name: str) -> None:
+    """Check a record against a JSON Schema (2020-12) file.
+
+    Args:
+        name: what the sentence calls it, e.g. "manifest".
 
     Raises:
         UnreadableError: it does not follow the schema; the sentence says where.
     """
     import jsonschema
 
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(manifest))
+    rules = json.loads(schema.read_text(encoding="utf-8"))
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(rules).iter_errors(record))
     if error is not None:
-        raise UnreadableError(f"The manifest does not follow the result schema {SCHEMA_VERSION} (at {error.json_path}: {error.message[:160]}).")
+        raise UnreadableError(f"The {name} does not follow the schema {schema.name} (at {error.json_path}: {error.message[:160]}).")
+
+
+def validate_manifest(manifest: dict[str, Any]) -> None:
+    """Check a manifest against `schema/result.schema.json`.
+
+    Raises:
+        UnreadableError: it does not follow the schema; the sentence says where.
+    """
+    validate(manifest, SCHEMA, "manifest")
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

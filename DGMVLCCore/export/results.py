@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +12,9 @@ import numpy as np
 from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.anatomy.zones import locate
 from DGMVLCCore.counterfactual.result import CounterfactualResult
-from DGMVLCCore.errors import OutputError
 from DGMVLCCore.export.explanation import explain
 from DGMVLCCore.export.figure import save_figure
+from DGMVLCCore.export.folders import whole_folder
 from DGMVLCCore.export.manifest import NOTICE, build_manifest, sha256_of, validate_manifest
 from DGMVLCCore.export.scene import make_scene
 from DGMVLCCore.export.segmentation import Segment, attention_segments, save_segmentation
@@ -26,52 +23,6 @@ from DGMVLCCore.language.findings import Finding
 
 SIGN = "counterfactual - original"
 EDIT_COLOUR = (0.45, 0.90, 0.45)  # none of the attention's, none of the difference's
-LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}  # file managers leave it anywhere
-
-
-def _foreign(out: Path) -> str | None:
-    """Name of something in `out` that no run of this program wrote; None when there is nothing of the kind."""
-    if not out.is_dir() or out.is_symlink():
-        return out.name
-    names = sorted(p.name for p in out.iterdir() if p.name not in LITTER)
-    try:
-        manifest = json.loads((out / "result.json").read_text(encoding="utf-8"))
-        known = {entry["name"] for entry in manifest["files"]} | {"result.json"} if manifest["software"]["name"] == "dgmvlc" else set()
-    except (OSError, ValueError, KeyError, TypeError):
-        known = set()
-    return next((name for name in names if name not in known), None)
-
-
-def check_output(out: Path, overwrite: bool) -> None:
-    """Refuse early what could not be written at the end.
-
-    Raises:
-        OutputError: something is there already that may not be replaced, or the parent folder is missing or read-only.
-    """
-    if out.exists() or out.is_symlink():
-        if not overwrite:
-            raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
-        if foreign := _foreign(out):
-            raise OutputError(f"{out} holds {foreign}, which is no result of this program, so it is not overwritten; "
-                              "move it away or choose another folder.")
-    parent = out.absolute().parent
-    if not parent.is_dir():
-        raise OutputError(f"The folder {parent} does not exist; create it first.")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise OutputError(f"The folder {parent} may not be written to; choose another one or change its permissions.")
-
-
-def _put_in_place(folder: Path, out: Path) -> None:
-    """Rename the finished folder; an earlier result steps aside first and comes back when that fails."""
-    aside = folder.with_suffix(".earlier")
-    try:
-        if out.exists():
-            out.rename(aside)
-        folder.rename(out)
-    finally:
-        if aside.exists() and not out.exists():
-            aside.rename(out)
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def slug(term: str) -> str:
@@ -143,15 +94,7 @@ def write_result(result: CounterfactualResult, out: Path, *, anatomy: Anatomy, r
     Raises:
         OutputError: it exists, or cannot be written; nothing half-written stays.
     """
-    check_output(out, overwrite)
-    folder = out.absolute().with_name(f".{out.name}-{uuid.uuid4().hex[:8]}.partial")
-    try:
-        folder.mkdir()
-        facts = {"report": report, "findings": [f.to_dict() for f in findings], "inputs": inputs, "weights": weights}
+    facts = {"report": report, "findings": [f.to_dict() for f in findings], "inputs": inputs, "weights": weights}
+    with whole_folder(out, overwrite) as folder:
         _write_all(result, anatomy, folder, facts, scene)
-        _put_in_place(folder, out)
-    except OSError as error:
-        raise OutputError(f"The result could not be written to {out} ({error.strerror or error}); check permission and free space.") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return out / "result.json"

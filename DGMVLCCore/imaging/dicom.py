@@ -223,6 +223,8 @@ def _stack(headers: Slices, name: str, modality: str | None) -> Volume:
         affine[:3, 2] = _step(place, normal, min(dx, dy), name)
     else:
         affine[:3, 2] = normal * float(first.get("SliceThickness") or 1.0)
+    if any(header.get("SyntheticData") == "YES" for _, header in headers):
+        logger.warning("%s is marked as synthetic: some of its voxels were never measured in a patient.", name)
     array = np.stack([_pixels(path) for path, _ in headers])
     check_voxels(array, name)
     known = settle_modality(array, name, modality, _tagged(first))

@@ -4,36 +4,14 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import CTImageStorage, generate_uid
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
 from DGMVLCCore.export.dicom_segments import term_code, write_segmentation
 from DGMVLCCore.imaging.io import load_volume
 
 
-def write_ct(folder, hu, *, step=2.0, **tags):
-    """A small CT series, the last slice first, so that order of files is not order of slices."""
-    study, series = generate_uid(), generate_uid()
-    folder.mkdir()
-    for index, plane in enumerate(hu):
-        data = pydicom.Dataset()
-        data.file_meta = pydicom.dataset.FileMetaDataset()
-        data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-        data.SOPClassUID, data.SOPInstanceUID, data.StudyInstanceUID, data.SeriesInstanceUID = CTImageStorage, generate_uid(), study, series
-        data.PatientID, data.PatientName, data.Modality, data.FrameOfReferenceUID, data.Manufacturer = "P1", "Test^One", "CT", study, "Scanner & Co"
-        data.Rows, data.Columns, data.PixelSpacing, data.SliceThickness = *plane.shape, [0.8, 0.7], step
-        data.ImageOrientationPatient, data.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [5, 6, index * step]
-        data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
-        data.BitsAllocated, data.BitsStored, data.HighBit, data.RescaleSlope, data.RescaleIntercept = 16, 16, 15, 1, -1024
-        data.PixelData, data.InstanceNumber = (plane + 1024).astype(np.uint16).tobytes(), len(hu) - index
-        for key, value in tags.items():
-            setattr(data, key, value)
-        data.save_as(folder / f"{len(hu) - index:02d}.dcm", enforce_file_format=True)
-    return folder
-
-
 @pytest.fixture(scope="module")
-def series(tmp_path_factory, phantom):
+def series(tmp_path_factory, phantom, write_ct):
     return write_ct(tmp_path_factory.mktemp("source") / "ct", phantom.array[:6, ::2, ::2])
 
 
@@ -70,7 +48,7 @@ def test_names_become_codes():
     assert term_code("edit mask")[1][2] == "Selected region"
 
 
-def test_what_cannot_be_written_is_refused_with_the_reason(series, tmp_path, phantom):
+def test_what_cannot_be_written_is_refused_with_the_reason(series, tmp_path, phantom, write_ct):
     shape, out = load_volume(series).shape, tmp_path / "r.dcm"
     good = box(shape, (1, 3), (10, 30), (20, 30))
     for masks, word in (([], "no region"), ([("a", good[:2])], "shape"), ([("a", good), ("b", good & False)], "“b” is empty"), ([(" ", good)], "no name")):
