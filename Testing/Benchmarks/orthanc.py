@@ -40,7 +40,8 @@ class Archive:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         settings = {"Name": "DGMVLC", "StorageDirectory": str(folder / "db"), "IndexDirectory": str(folder / "db"), "HttpPort": self.port,
-                    "RemoteAccessAllowed": False, "HttpBindAddresses": ["127.0.0.1"], "DicomServerEnabled": False, "AuthenticationEnabled": False, "Plugins": [], "HttpVerbose": False}
+                    "RemoteAccessAllowed": False, "HttpBindAddresses": ["127.0.0.1"], "DicomServerEnabled": False,
+                    "AuthenticationEnabled": False, "Plugins": [], "HttpVerbose": False}
         (folder / "orthanc.json").write_text(json.dumps(settings))
         self.process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(100):
