@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import SimpleITK as sitk
 
-from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.export.dicom_maps import ATTENTION, UNCERTAINTY, build_map
 from DGMVLCCore.export.dicom_segments import SERIES_NUMBER, build_segmentation, save_dataset
 from DGMVLCCore.export.dicom_series import Series, source_rescale, write_series
 from DGMVLCCore.export.dicom_source import Source, need_highdicom, source_of_folder, source_of_volume
-from DGMVLCCore.export.folders import check_output, whole_folder
-from DGMVLCCore.export.manifest import NOTICE, read_manifest, sha256_of, validate
+from DGMVLCCore.export.manifest import NOTICE, checked_files, sha256_of, validate_manifest
+from DGMVLCCore.export.results import check_output, whole_folder
 from DGMVLCCore.imaging.io import load_volume, read_image
 from DGMVLCCore.imaging.labels import load_labels
 
@@ -60,21 +60,6 @@ class _Writer:
         self._listed(path)
         self.objects.append({"name": name, "role": role, "kind": kind, "instances": 1, "series_uid": str(dataset.SeriesInstanceUID),
                              "description": str(dataset.SeriesDescription), "synthetic": dataset.get("SyntheticData") == "YES"})
-
-
-def _result_folder(path: Path) -> tuple[Path, dict[str, Any]]:
-    """A result's folder and its manifest; every file is what the manifest says.
-
-    Raises:
-        UnreadableError: no result, or a file that is missing or was changed.
-    """
-    folder = path.parent if path.name == "result.json" else path
-    manifest = read_manifest(folder / "result.json")
-    for entry in manifest["files"]:
-        file = folder / entry["name"]
-        if not file.is_file() or sha256_of(file) != entry["sha256"]:
-            raise UnreadableError(f"{file} is missing or was changed after the result was written; make the result again.")
-    return folder, manifest
 
 
 def _source(original: Volume, folder: Path | None, series: int | None, description: str) -> Source:
@@ -156,7 +141,7 @@ def export_dicom(result: str | Path, out: str | Path, *, source: str | Path | No
     out = Path(out)
     need_highdicom()
     check_output(out, overwrite, RECORD)
-    folder, manifest = _result_folder(Path(result))
+    folder, manifest = checked_files(Path(result))
     original = load_volume(folder / "original.nrrd", "CT")
     chosen = _source(original, Path(source) if source else None, series, "Original (converted, no patient)")
     with whole_folder(out, overwrite, RECORD) as made:
@@ -167,6 +152,6 @@ def export_dicom(result: str | Path, out: str | Path, *, source: str | Path | No
         record = {"schema_version": SCHEMA_VERSION, "software": {"name": "dgmvlc", "version": __version__}, "notice": NOTICE, "synthetic": True,
                   "study_uid": str(chosen.headers[0].StudyInstanceUID), "patient": chosen.patient, "result_sha256": sha256_of(folder / "result.json"),
                   "objects": write.objects, "files": write.files, "notes": [] if chosen.patient else [NO_SOURCE]}
-        validate(record, SCHEMA, "DICOM record")
+        validate_manifest(record, SCHEMA)
         (made / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
     return record

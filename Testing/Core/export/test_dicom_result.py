@@ -8,36 +8,11 @@ import pydicom
 import pytest
 
 from DGMVLCCore import cli
-from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult, EditPlan
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
 from DGMVLCCore.export.dicom_result import SCHEMA, export_dicom
 from DGMVLCCore.export.dicom_series import stored
-from DGMVLCCore.export.manifest import sha256_of, validate
-from DGMVLCCore.export.results import write_result
-from DGMVLCCore.export.segmentation import Segment, save_segmentation
+from DGMVLCCore.export.manifest import sha256_of, validate_manifest
 from DGMVLCCore.imaging.io import load_volume
-
-TARGET = "No “nodule”\\. Clear lung – " + 12 * "long words "
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory, phantom_with_nodule, write_ct):
-    """Folders: the source series and a result made from it."""
-    root = tmp_path_factory.mktemp("dicom")
-    source = write_ct(root / "ct", phantom_with_nodule.array[:, ::2, ::2], PatientName="Müller^Zoë", SpecificCharacterSet="ISO_IR 100")
-    scan = load_volume(source)
-    mask = np.zeros(scan.shape, bool)
-    mask[4:8, 20:34, 38:52] = True
-    edited = np.where(mask, np.minimum(scan.array, -840), scan.array).astype(np.float32)
-    heat = mask * np.linspace(0.1, 0.9, len(mask), dtype=np.float32)[:, None, None] * np.linspace(0, 1, mask.shape[2], dtype=np.float32)
-    result = CounterfactualResult(scan, scan.with_array(edited), edited, mask * np.float32(12.5), mask, EditPlan(mask, "Nodule.", TARGET, "nodule"), [],
-                                  {"seed": 3, "noises": 2}, {"nodule": AttentionMap("nodule", heat)})
-    anatomy = Anatomy(np.where(scan.array < -600, 2, 1).astype(np.uint8))
-    write_result(result, root / "result", anatomy=anatomy, report="Nodule.", findings=[], inputs={"image": {"name": "ct", "sha256": "0" * 64}},
-                 weights={"name": "w", "sha256": "1" * 64}, scene=False)
-    save_segmentation([Segment(mask & (scan.array > -300), "ground-glass opacity", (1, 0, 0))], scan, root / "mine.seg.nrrd")
-    return source, root / "result", scan, result, root / "mine.seg.nrrd"
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +71,7 @@ def test_maps_and_regions_hold_their_values(made, beside):
 
 def test_the_record_lists_all_of_it(made, beside):
     out, record = beside
-    validate(record, SCHEMA, "DICOM record")
+    validate_manifest(record, SCHEMA)
     assert json.loads((out / "dicom.json").read_text()) == record and record["patient"] and record["notes"] == []
     assert {f["name"] for f in record["files"]} == {p.relative_to(out).as_posix() for p in out.rglob("*.dcm")}
     assert all(sha256_of(out / f["name"]) == f["sha256"] for f in record["files"])
