@@ -91,7 +91,7 @@ def test_regions_lie_in_clear_lung_of_the_side_that_was_ordered(phantom):
         assert size == 14 and anatomy.left[region].all() and (scan.array[region] > -500).mean() < 0.1
         volume = region.sum() * np.prod(scan.spacing)
         assert 0.3 < volume / (np.pi / 6 * 14**3) < 2.5
-    narrow = np.where(np.cumsum(anatomy.lungs, axis=2) > 8, 1, anatomy.labels).astype(np.uint8)  # 20 mm of lung cannot hold 60 mm
+    narrow = np.where(np.cumsum(anatomy.lungs, axis=2) > 4, 1, anatomy.labels).astype(np.uint8)  # 10 mm of lung cannot hold 60 mm
     dense = scan.with_array(np.where(anatomy.lungs, -100, scan.array).astype(np.float32))
     for where, labels, size in ((scan, narrow, 60.0), (dense, anatomy.labels, 14.0)):
         with pytest.raises(UnsuitableInputError, match="No clear lung"):
