@@ -54,6 +54,9 @@ def _foreign(out: Path, record: str = "result.json") -> str | None:
 def check_output(out: Path, overwrite: bool, record: str = "result.json") -> None:
     """Refuse early what could not be written at the end; `record` is the manifest of the kind of folder that is to be written.
 
+    Args:
+        record: the file that names what an earlier run wrote.
+
     Raises:
         OutputError: something is there already that may not be replaced, or the parent folder is missing or read-only.
     """
@@ -70,7 +73,7 @@ def check_output(out: Path, overwrite: bool, record: str = "result.json") -> Non
         raise OutputError(f"The folder {parent} may not be written to; choose another one or change its permissions.")
 
 
-def _put_in_place(folder: Path, out: Path) -> None:
+def put_in_place(folder: Path, out: Path) -> None:
     """Rename the finished folder; an earlier result steps aside first and comes back when that fails."""
     aside = folder.with_suffix(".earlier")
     try:
@@ -152,7 +155,7 @@ def whole_folder(out: Path, overwrite: bool, record: str = "result.json") -> Ite
     try:
         folder.mkdir()
         yield folder
-        _put_in_place(folder, out)
+        put_in_place(folder, out)
     except OSError as error:
         raise OutputError(f"The result could not be written to {out} ({error.strerror or error}); check permission and free space.") from error
     finally:

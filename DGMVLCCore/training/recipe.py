@@ -8,7 +8,7 @@ from pathlib import Path
 
 from DGMVLCCore.errors import UnreadableError, UsageError
 
-TASKS = ("denoiser", "dual")
+TASKS = ("denoiser", "dual", "cohort")
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Recipe:
 
     Args:
         shards: folder made by `dgmvlc data`. out: folder for checkpoints, log and final weights.
-        task: "denoiser" or "dual" (the vision and language encoders that share a space).
+        task: "denoiser", "dual" (the vision and language encoders that share a space), or "cohort" (the denoiser, from `start_from`, on clinical rows).
         minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that is given).
         batch: slices of 128x128 a step; nodule batches (48x48) hold four times as many.
         vision: folder of a trained dual encoder whose scan embedding conditions the denoiser; none when empty.
