@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -196,8 +197,16 @@ class CounterfactualPipeline:
         start = region.hu.clip(-1100, None)
         # The shift's reference is the clipped scan it started from, so that no change is exactly no change.
         deltas = [np.where(inside, residual(sample, start), 0) for sample in samples]
+        settings["sample_change_hu"] = _mean_changes(region, deltas, weights, mask)
         edited = compose(scan, region.to_scan(deltas[chosen], scan.shape), weights)
         average = compose(scan, region.to_scan(np.mean(deltas, 0), scan.shape), weights)
         spread = region.to_scan(np.std(deltas, 0).astype(np.float32), scan.shape) * weights
         return CounterfactualResult(volume, volume.with_array(turn.restore(edited)), turn.restore(average),
                                     turn.restore(spread), turn.restore(mask), plan, [], settings)
+
+
+def _mean_changes(region: Region, deltas: list[np.ndarray], weights: np.ndarray, mask: np.ndarray) -> list[float]:
+    """Mean change over the edit mask of each sample (D,S,T), HU, as it would stand in the scan before rounding."""
+    rows = slice(*region.rows)
+    inside, part = mask[rows], replace(region, rows=(0, len(mask[rows])))
+    return [round(float((part.to_scan(delta, inside.shape) * weights[rows])[inside].mean()), 3) for delta in deltas]

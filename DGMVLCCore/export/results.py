@@ -23,6 +23,7 @@ from DGMVLCCore.export.figure import save_figure
 from DGMVLCCore.export.manifest import NOTICE, build_manifest, sha256_of, validate_manifest
 from DGMVLCCore.export.scene import make_scene
 from DGMVLCCore.export.segmentation import Segment, attention_segments, save_segmentation
+from DGMVLCCore.export.statements import make_statements
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.language.findings import Finding
 
@@ -42,9 +43,9 @@ def _foreign(out: Path, record: str = "result.json") -> str | None:
     names = sorted(p.name for p in out.iterdir() if p.name not in LITTER)
     try:
         manifest = json.loads((out / record).read_text(encoding="utf-8"))
-        known = {entry["name"] for entry in manifest["files"]} | {record} if manifest["software"]["name"] == "dgmvlc" else set()
+        known = {Path(entry["name"]).parts[0] for entry in manifest["files"]} | {record} if manifest["software"]["name"] == "dgmvlc" else set()
         folders = set(manifest.get("results", [])) if known else set()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
         known, folders = set(), set()
     within = (f"{name}/{found}" for name in names if name in folders and (found := _foreign(out / name)))
     return next((name for name in names if name not in known | folders), None) or next(within, None)
@@ -121,6 +122,7 @@ def _write_volumes(result: CounterfactualResult, folder: Path) -> list[dict[str,
 
 def _write_all(result: CounterfactualResult, anatomy: Anatomy, folder: Path, facts: dict[str, Any], scene: bool) -> None:
     location = locate(result.mask, anatomy, result.original)
+    statements = [statement.to_dict() for statement in make_statements(result, location)]
     entries = _write_volumes(result, folder)
     save_figure(result, folder / "figure.png")
     (folder / "explanation.txt").write_text(explain(result, location), encoding="utf-8")
@@ -128,7 +130,7 @@ def _write_all(result: CounterfactualResult, anatomy: Anatomy, folder: Path, fac
 
     def save(notes: list[str]) -> None:
         files = [{**entry, "sha256": sha256_of(folder / entry["name"])} for entry in entries]
-        manifest = build_manifest(result, files, location=vars(location), notes=notes, **facts)
+        manifest = build_manifest(result, files, location=vars(location), notes=notes, statements=statements, **facts)
         validate_manifest(manifest)
         (folder / "result.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
 

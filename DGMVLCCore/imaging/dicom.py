@@ -240,17 +240,36 @@ def _choose(headers: Slices, folder: Path, number: int | None) -> Slices:
     return headers
 
 
+def _in_order(headers: Slices) -> tuple[Slices, np.ndarray, np.ndarray]:
+    """Slices along their common normal, their places (D,3) in mm, and the normal."""
+    turn = np.array(headers[0][1].ImageOrientationPatient, float)
+    normal = np.cross(turn[:3], turn[3:])
+    place = np.array([np.array(header.ImagePositionPatient, float) for _, header in headers])
+    order = np.argsort(place @ normal, kind="stable")
+    return [headers[i] for i in order], place[order], normal
+
+
+def series_headers(folder: Path, number: int | None = None) -> list[Dataset]:
+    """Headers (without pixels) of the series that `load_series` reads, in the order of its slices (D).
+
+    Raises:
+        UnreadableError, UnsuitableInputError, UsageError: as `load_series`.
+    """
+    headers = _choose(_without_localizers(_headers(folder)), folder, number)
+    if not headers:
+        raise UnreadableError(f"The folder {folder} holds no DICOM images; choose the folder of one series.")
+    _check_alike(headers, folder.name)
+    return [header for _, header in _in_order(headers)[0]]
+
+
 def _stack(headers: Slices, name: str, modality: str | None) -> Volume:
     """Slices in order along their common normal."""
     for path, header in headers:
         _check_grey(path, header)
     _check_alike(headers, name)
+    headers, place, normal = _in_order(headers)
     first = headers[0][1]
     turn = np.array(first.ImageOrientationPatient, float)
-    normal = np.cross(turn[:3], turn[3:])
-    place = np.array([np.array(header.ImagePositionPatient, float) for _, header in headers])
-    order = np.argsort(place @ normal, kind="stable")
-    headers, place = [headers[i] for i in order], place[order]
     dy, dx = (float(mm) for mm in first.PixelSpacing)
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1], affine[:3, 3] = turn[:3] * dx, turn[3:] * dy, place[0]
@@ -259,6 +278,8 @@ def _stack(headers: Slices, name: str, modality: str | None) -> Volume:
         affine[:3, 2] = _step(place, normal, min(dx, dy), name)
     else:
         affine[:3, 2] = normal * float(first.get("SliceThickness") or 1.0)
+    if any(header.get("SyntheticData") == "YES" for _, header in headers):
+        logger.warning("%s is marked as synthetic: some of its voxels were never measured in a patient.", name)
     array = np.stack([_pixels(path) for path, _ in headers])
     check_voxels(array, name)
     known = settle_modality(array, name, modality, _tagged(first))
