@@ -139,12 +139,10 @@ def hit(values: np.ndarray, lesion: np.ndarray, organ: np.ndarray) -> bool:
 
 def bootstrap_interval(groups: dict[str, list[float]], seed: int = 0, draws: int = 2000) -> tuple[float, float]:
     """95 % interval of the mean, resampling patients (the keys), not cases."""
-    rng, names = np.random.default_rng(seed), sorted(groups)
-    means = []
-    for _ in range(draws):
-        picked = [value for name in rng.choice(names, len(names)) for value in groups[name]]
-        means.append(np.mean(picked))
-    low, high = np.percentile(means, (2.5, 97.5))
+    names = sorted(groups)
+    sums, counts = np.array([np.sum(groups[name]) for name in names], float), np.array([len(groups[name]) for name in names], float)
+    picked = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))
+    low, high = np.percentile(sums[picked].sum(1) / counts[picked].sum(1), (2.5, 97.5))
     return float(low), float(high)
 
 

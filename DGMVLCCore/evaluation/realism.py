@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,6 +47,7 @@ def _package() -> Any:
     except ImportError as error:
         raise UsageError("The Fréchet radiomics distance needs frd-score and PyRadiomics; install them with: pip install dgmvlc[evaluate].") from error
     radiomics.setVerbosity(60)
+    logging.getLogger("radiomics").propagate = False  # it would print a page a region through the program's own handler
     return frd
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from DGMVLCCore.evaluation.known_truth import make_cases
+from DGMVLCCore.evaluation.cases import make_cases
 from DGMVLCCore.evaluation.metrics import auc, bootstrap_interval
 from DGMVLCCore.evaluation.probe import Probe
 from DGMVLCCore.training.probing import ProbeMaker
