@@ -14,7 +14,7 @@ from DGMVLCCore.evaluation.pooled import REALISM_NOTE, pooled_scores
 from DGMVLCCore.evaluation.records import Records, Row
 from DGMVLCCore.evaluation.report import markdown_report
 from DGMVLCCore.evaluation.statistics import FEWEST_PATIENTS
-from DGMVLCCore.export.manifest import NOTICE, check_schema, to_plain
+from DGMVLCCore.export.manifest import NOTICE, check_schema, plain
 
 SCHEMA_VERSION = "1.0"
 SCHEMA = "evaluation.schema.json"
@@ -55,7 +55,7 @@ def build_report(about: Row, records: Records, pooled: dict[str, Any]) -> dict[s
         "localisation": summary.localisation_table(rows), "randomised": randomised_table(records), "safety": safety_table(records), "reader": pooled["reader"],
         "real": _real(records, pooled), "ablations": ablation_table(records)}
     counts = {"cases": len(rows), "patients": len(patients), "patient_names": patients, "exploratory": len(patients) < FEWEST_PATIENTS}
-    return to_plain({"schema_version": SCHEMA_VERSION, "notice": NOTICE, **about, **counts, "headline": found, "targets": targets(found), "tables": tables})
+    return plain({"schema_version": SCHEMA_VERSION, "notice": NOTICE, **about, **counts, "headline": found, "targets": targets(found), "tables": tables})
 
 
 def _pairs(rows: list[Row], found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -161,6 +161,6 @@ def reader_gain(rows: Sequence[Row], train: Sequence[Row] | None = None, *, draw
         if not len(kept):
             continue
         values, limits = _compare(rows, alone, both, kept), _interval(rows, alone, both, third, draws, seed)
-        n = sum(rows[int(i)]["present"] for i in kept)
+        n = sum(bool(rows[int(i)]["present"]) for i in kept)
         out[name] = {key: {"value": value, "n": n, "ci95": limits.get(key)} for key, value in values.items()}
     return out

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import UnreadableError, UsageError
-from DGMVLCCore.export.manifest import to_plain
+from DGMVLCCore.export.manifest import plain
 
 ROWS = "rows.jsonl"
 STORE = "arrays"
@@ -28,7 +28,7 @@ class Records:
         self.folder, self.path = folder, folder / ROWS
         self.rows: dict[tuple[str, str], Row] = {}
         (folder / STORE).mkdir(parents=True, exist_ok=True)
-        about = to_plain(about)
+        about = plain(about)
         if resume and self.path.exists():
             self._read(about)
         else:
@@ -60,7 +60,7 @@ class Records:
 
     def add(self, stage: str, key: str, row: Row) -> None:
         """Append a row and flush it to the disk."""
-        row = to_plain(row)
+        row = plain(row)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"stage": stage, "key": key, "row": row}, ensure_ascii=False) + "\n")
             file.flush()
