@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from DGMVLCCore.counterfactual.session import Session
 from DGMVLCCore.errors import UsageError
 
-Task = Callable[[Session, dict[str, Any], Callable[[str, float], None], Callable[[], bool]], dict[str, Any]]
-TASKS: dict[str, Task] = {}
+Tell = Callable[[str, float], None]
+Task = Callable[[Session, dict[str, Any], Tell, Callable[[], bool]], dict[str, Any]]
+# name of a task -> the room's module and its function; a room is imported when it is first asked for
+TASKS: dict[str, tuple[str, str]] = {
+    **{name.replace("_", "-"): ("DGMVLCCore.review.tasks", name) for name in ("compare", "review_open", "review_study", "review_export")},
+    **{name.replace("_", "-"): ("DGMVLCCore.teaching.tasks", name) for name in ("start_quiz", "answer_quiz", "next_quiz", "next_reading", "record_reading")},
+}
 
 
-def run_task(name: str, session: Session, request: Any, tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
+def run_task(name: str, session: Session, request: Any, tell: Tell, should_cancel: Callable[[], bool]) -> dict[str, Any]:
     """Run the task `name`.
 
     Args:
@@ -22,7 +28,9 @@ def run_task(name: str, session: Session, request: Any, tell: Callable[[str, flo
         UsageError: no such task, or a request that is no object.
     """
     if name not in TASKS:
-        raise UsageError(f"The task {name[:40]!r} is not known; known are: {', '.join(sorted(TASKS)) or 'none'}.")
+        raise UsageError(f"The task {name[:40]!r} is not known; known are: {', '.join(sorted(TASKS))}.")
     if not isinstance(request, dict):
         raise UsageError(f"The request of the task {name} must be an object.")
-    return TASKS[name](session, request, tell, should_cancel)
+    module, function = TASKS[name]
+    task: Task = getattr(import_module(module), function)
+    return task(session, request, tell, should_cancel)

@@ -291,16 +291,18 @@ class Worker:
         return tell
 
     def _region(self, job: Job) -> None:
+        from DGMVLCCore.counterfactual.run import Request
         from DGMVLCCore.counterfactual.session import region_facts, request_from_json
 
-        request = request_from_json(job.request)
+        request: Request = request_from_json(job.request)
         found = self._session.region(request, self._tell(job), job.stop.is_set)
         self._settle(job, "region", path=str(request.out), **region_facts(found))
 
     def _counterfactual(self, job: Job) -> None:
+        from DGMVLCCore.counterfactual.run import Request
         from DGMVLCCore.counterfactual.session import request_from_json
 
-        request = request_from_json(job.request, scene=False)  # a viewer builds its own scene from the result
+        request: Request = request_from_json(job.request, scene=False)  # a viewer builds its own scene from the result
 
         def planned(slices: int) -> None:
             self._pace.plan(slices * request.noises * request.steps)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -33,6 +35,37 @@ def chest(shape=(12, 112, 128), spacing=(4.0, 2.5, 2.5), nodule: bool = False, s
     affine = np.diag([spacing[2], spacing[1], spacing[0], 1.0])
     affine[:3, 3] = (-w * spacing[2] / 2, -h * spacing[1] / 2, -300.0)
     return Volume(np.rint(np.clip(hu, -1024, 3000)).astype(np.float32), affine)
+
+
+def comparison_record(names: tuple[str, ...]) -> dict:
+    """What a comparison's record says of hypotheses, invented, the first one in front."""
+    rows = [{"name": name, "sentence": f"{name.capitalize()}.", "term": name, "error": 0.1 * (1 + 0.05 * i), "excess": 0.05 * i, "low": 0.03 * i,
+             "high": 0.07 * i, "agreement": 0.9 - 0.2 * i, "lead": 2.5 * i, "apart": i > 0, "mean_change_hu": -100.0, "mean_uncertainty_hu": 5.0}
+            for i, name in enumerate(names)]
+    ranking = {"distinguishable": True, "sentence": f"“{names[0]}” fits these voxels best.", "note": "No probability of disease.", "noises": 6, "slices": 2}
+    between = [[0.0 if i == j else 40.0 for j in range(len(names))] for i in range(len(names))]
+    return {"hypotheses": rows, "between_hu": between, "location": {}, "settings": {"seed": 1}, "ranking": ranking}
+
+
+@contextmanager
+def without_figures() -> Iterator[None]:
+    """Results whose pictures nobody looks at: a few bytes in their place."""
+    from DGMVLCCore.export import comparison, results
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(results, "save_figure", lambda result, path: path.write_bytes(b"no figure"))
+        patch.setattr(comparison, "save_comparison_figure", lambda results, record, path: path.write_bytes(b"no figure"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def no_figures():
+    return without_figures
+
+
+@pytest.fixture(scope="session")
+def make_record():
+    return comparison_record
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,13 @@ def zone_region(anatomy: Anatomy, volume: Volume, side: str | None, zone: str | 
     return turn.restore(mask)
 
 
+def axial_diameter(region: np.ndarray, spacing: tuple[float, float, float]) -> float:
+    """Longest side in mm, along x or y, that a region (canonical, bool (D,H,W), not empty) has in any slice."""
+    where = np.argwhere(region)
+    sides = [np.ptp(where[where[:, 0] == z][:, 1:] * spacing[1:], axis=0) for z in np.unique(where[:, 0])]
+    return float(np.max(sides) + spacing[1])
+
+
 def locate(mask: np.ndarray, anatomy: Anatomy, volume: Volume) -> Location:
     """Describe a region (bool (D,H,W) on the scan's grid) by side, zone, centre and size."""
     scan, turn = volume.canonical()
@@ -71,6 +78,5 @@ def locate(mask: np.ndarray, anatomy: Anatomy, volume: Volume) -> Location:
     if not thirds_in_view((low, high), scan.spacing[0]):
         zone = None
     centre = (scan.affine @ np.append(where.mean(0)[::-1], 1.0))[:3]
-    areas = [np.ptp(where[where[:, 0] == z][:, 1:] * scan.spacing[1:], axis=0) for z in np.unique(where[:, 0])]
     volume_ml = len(where) * float(np.prod(scan.spacing)) / 1000
-    return Location(side, zone, tuple(float(c) for c in centre), volume_ml, float(np.max(areas) + scan.spacing[1]))  # type: ignore[arg-type]
+    return Location(side, zone, tuple(float(c) for c in centre), volume_ml, axial_diameter(region, scan.spacing))  # type: ignore[arg-type]

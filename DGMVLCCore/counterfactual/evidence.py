@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy import stats
+from torch import Tensor
 
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline, Progress
+from DGMVLCCore.counterfactual.sampler import Predictor
+from DGMVLCCore.models.denoiser import Conditions
 from DGMVLCCore.models.region import Region
 
 TIMES = (0.35, 0.55, 0.75)
@@ -34,33 +38,65 @@ class Evidence:
         return self.high < 0
 
 
-def presence_evidence(pipe: CounterfactualPipeline, region: Region, source: str, target: str, *, noises: int = 6,
-                      seed: int = 0, callback: Progress | None = None) -> Evidence:
-    """Compare the denoising error of a region's own voxels under two sentences, paired over noises and times.
+def fullest_rows(mask: np.ndarray, most: int = 12) -> list[int]:
+    """Slices of a region's mask (D,S,T) that carry the finding: those at least half as full as the fullest one, `most` of them evenly chosen."""
+    area = mask.sum((1, 2))
+    rows = np.nonzero(2 * area >= max(area.max(), 1))[0]  # the mask's caps hold little but margin
+    return [int(rows[i]) for i in np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)]
 
-    The error is that of the predicted clean slice inside the mask (as in diffusion classifiers, Li et al. 2023).
+
+def _errors_at(predict: Predictor, image: Tensor, x_t: Tensor, t: float, cond: Conditions, texts: Sequence[Tensor], capacity: int) -> np.ndarray:
+    """Squared error (K,) inside the mask of the clean slices (B,1,S,T) predicted under each of K texts; several texts share a batch."""
+    n, count = len(image), len(texts[0])
+    group, out = max(capacity // n, 1), np.zeros(count)
+    for start in range(0, count, group):
+        size = min(group, count - start)
+        index = torch.arange(n, device=image.device).repeat(size)
+        many = cond.map(lambda value, index=index: value[index])  # type: ignore[misc]
+        said = [text[start:start + size].repeat_interleave(n, 0) for text in texts]
+        clean, _ = predict(x_t[index], t, many.with_text(*said))
+        error = ((clean.view(size, *image.shape) - image) ** 2 * cond.mask[:, 1:2]).sum((1, 2, 3, 4))
+        out[start:start + size] = error.double().cpu().numpy()
+    return out
+
+
+def denoising_errors(pipe: CounterfactualPipeline, region: Region, sentences: Sequence[str], *, noises: int = 6, seed: int = 0,
+                     most_slices: int = 12, callback: Progress | None = None) -> np.ndarray:
+    """Denoising error of a region's own voxels under each sentence, all under the same noises and times.
+
+    The error is that of the predicted clean slice inside the mask (as in diffusion classifiers, Li et al. 2023), divided by t².
+
+    Args:
+        callback: gets ("reading", share done).
+
+    Returns:
+        float64 (noises, sentences): squared error, model units, summed over the fullest slices and over `TIMES`.
     """
-    predict, texts = pipe.predictor(), (pipe.text(source), pipe.text(target))
-    rows = np.nonzero(region.mask.any((1, 2)))[0]
-    # The fullest slices carry the finding; the mask's caps hold little but margin.
-    area = region.mask[rows].sum((1, 2))
-    rows = rows[area >= 0.5 * area.max()][:12]
+    predict, states = pipe.predictor(), pipe.encoder.encode(list(sentences))
+    texts = [torch.from_numpy(x).to(pipe.device) for x in (states.tokens, states.mask, states.pooled)]
+    rows = fullest_rows(region.mask, most_slices)
     generator = torch.Generator().manual_seed(seed)
-    ratios, done = [], 0
-    for _ in range(noises):
-        errors = np.zeros(2)
+    errors, done = np.zeros((noises, len(sentences))), 0
+    for draw in range(noises):
         for t in TIMES:
-            for _, image, cond in pipe.batches(region, [int(r) for r in rows]):
+            for _, image, cond in pipe.batches(region, rows):
                 noise = torch.randn(image.shape, generator=generator).to(image.device)
-                x_t = (1 - t) * image + t * noise
-                hole = cond.mask[:, 1:2]
-                for index, text in enumerate(texts):
-                    clean, _ = predict(x_t, t, cond.with_text(*text))
-                    errors[index] += float((((clean - image) ** 2) * hole).sum() / t**2)
+                errors[draw] += _errors_at(predict, image, (1 - t) * image + t * noise, t, cond, texts, pipe.capacity(region)) / t**2
                 done += len(image)
                 if callback:
                     callback("reading", done / (noises * len(TIMES) * len(rows)))
-        ratios.append(errors[1] / errors[0] - 1)
-    mean, sem = float(np.mean(ratios)), float(stats.sem(ratios))
-    half = float(stats.t.ppf(0.975, noises - 1)) * sem
-    return Evidence(mean, mean - half, mean + half, noises)
+    return errors
+
+
+def paired_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean and 95 % interval (Student's t) of paired differences over noises (two or more)."""
+    mean, sem = float(np.mean(values)), float(stats.sem(values))
+    half = float(stats.t.ppf(0.975, len(values) - 1)) * sem
+    return mean, mean - half, mean + half
+
+
+def presence_evidence(pipe: CounterfactualPipeline, region: Region, source: str, target: str, *, noises: int = 6,
+                      seed: int = 0, callback: Progress | None = None) -> Evidence:
+    """Compare the denoising error of a region's own voxels under two sentences, paired over noises and times."""
+    errors = denoising_errors(pipe, region, (source, target), noises=noises, seed=seed, callback=callback)
+    return Evidence(*paired_interval(errors[:, 1] / errors[:, 0] - 1), noises)

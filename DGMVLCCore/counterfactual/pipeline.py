@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,13 @@ class CounterfactualPipeline:
         native = self.device.type == "cuda" or (self.device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported())
         return sampler.Predictor(self.model, bool(native))
 
+    def capacity(self, region: Region) -> int:
+        """Slices of a region that the network takes at once on this device."""
+        return max(int(BATCH[self.device.type] * (128 * 128) / region.hu[0].size), 1)
+
     def batches(self, region: Region, rows: list[int]) -> Iterator[tuple[list[int], Tensor, Conditions]]:
         """Slices of a region in batches: rows, image (B,1,S,T) in model units, image conditions."""
-        size = max(int(BATCH[self.device.type] * (128 * 128) / region.hu[0].size), 1)
+        size = self.capacity(region)
         for start in range(0, len(rows), size):
             part = rows[start:start + size]
             image = torch.from_numpy(to_units(region.hu[part]))[:, None].to(self.device)
@@ -108,7 +113,7 @@ class CounterfactualPipeline:
             yield part, image, cond.map(lambda value, index=index: value[index])  # type: ignore[misc]
 
     def __call__(self, volume: Volume, plan: EditPlan, *, anatomy: Anatomy | None = None, noises: int = 8, steps: int = 10,
-                 seed: int = 0, guidance: float = 1.5, slices: tuple[int, int] | None = None,
+                 seed: int = 0, guidance: float = 1.5, slices: tuple[int, int] | None = None, draw: int | None = None,
                  callback: Progress | None = None, should_cancel: Callable[[], bool] | None = None) -> CounterfactualResult:
         """Edit a scan.
 
@@ -117,6 +122,7 @@ class CounterfactualPipeline:
             anatomy: on the scan's own grid; found in the scan when None.
             noises: independent noise fields; their spread is the uncertainty, their medoid the counterfactual.
             slices: canonical (feet to head) slice range the edit is limited to.
+            draw: number of the noise that makes the counterfactual, for edits that are compared under the same one; the medoid when None.
             callback: gets ("editing", share done). should_cancel: asked between steps.
 
         Raises:
@@ -141,7 +147,7 @@ class CounterfactualPipeline:
         rows = (max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(mask)))
         region = cut_region(scan, anatomy, mask, rows)
         samples = self.sample(region, scan, anatomy, mask, plan, settings, callback, should_cancel)
-        return self._finish(volume, scan, turn, region, mask, samples, plan, settings)
+        return self._finish(volume, scan, turn, region, mask, samples, plan, settings, draw)
 
     def sample(self, region: Region, scan: Volume, anatomy: Anatomy, mask: np.ndarray, plan: EditPlan, settings: dict[str, Any],
                callback: Progress | None = None, should_cancel: Callable[[], bool] | None = None) -> np.ndarray:
@@ -181,17 +187,26 @@ class CounterfactualPipeline:
         return out
 
     def _finish(self, volume: Volume, scan: Volume, turn: Any, region: Region, mask: np.ndarray, samples: np.ndarray,
-                plan: EditPlan, settings: dict[str, Any]) -> CounterfactualResult:
-        """Compose the medoid, the mean and the spread at native resolution, on the scan's own grid."""
+                plan: EditPlan, settings: dict[str, Any], draw: int | None = None) -> CounterfactualResult:
+        """Compose the medoid (or the sample `draw`), the mean and the spread at native resolution, on the scan's own grid."""
         inside = region.mask
         mean = samples.mean(0)
-        settings["medoid"] = chosen = int(((samples - mean)[:, inside] ** 2).sum(1).argmin())
+        settings["medoid"] = int(((samples - mean)[:, inside] ** 2).sum(1).argmin())
+        chosen = settings["shown"] = settings["medoid"] if draw is None else draw
         weights = feather(mask, scan.spacing)
         start = region.hu.clip(-1100, None)
         # The shift's reference is the clipped scan it started from, so that no change is exactly no change.
         deltas = [np.where(inside, residual(sample, start), 0) for sample in samples]
+        settings["sample_change_hu"] = _mean_changes(region, deltas, weights, mask)
         edited = compose(scan, region.to_scan(deltas[chosen], scan.shape), weights)
         average = compose(scan, region.to_scan(np.mean(deltas, 0), scan.shape), weights)
         spread = region.to_scan(np.std(deltas, 0).astype(np.float32), scan.shape) * weights
         return CounterfactualResult(volume, volume.with_array(turn.restore(edited)), turn.restore(average),
                                     turn.restore(spread), turn.restore(mask), plan, [], settings)
+
+
+def _mean_changes(region: Region, deltas: list[np.ndarray], weights: np.ndarray, mask: np.ndarray) -> list[float]:
+    """Mean change over the edit mask of each sample (D,S,T), HU, as it would stand in the scan before rounding."""
+    rows = slice(*region.rows)
+    inside, part = mask[rows], replace(region, rows=(0, len(mask[rows])))
+    return [round(float((part.to_scan(delta, inside.shape) * weights[rows])[inside].mean()), 3) for delta in deltas]

@@ -109,7 +109,7 @@ def propose_region(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatom
     return found[0]
 
 
-def _region(request: Request, volume: Volume, anatomy: Anatomy, propose: Callable[[], Proposal]) -> tuple[np.ndarray, str]:
+def edit_region(request: Request, volume: Volume, anatomy: Anatomy, propose: Callable[[], Proposal]) -> tuple[np.ndarray, str]:
     """Edit mask on the scan's grid and where it came from; `propose` finds one when the user gave none."""
     if request.mask is None:
         lesion, origin = propose().mask, "proposed from the finding's words"
@@ -173,7 +173,7 @@ def _sentences(request: Request, finding: Finding) -> tuple[str, str, str, bool]
     return (source, *target_prompt(finding.term, request.target))
 
 
-def _load(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
+def load_scan(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
     """The scan and its anatomy, checked."""
     volume = require_ct(memory.volume(request.image, request.modality), request.image.name)
     if request.slices and not 0 <= request.slices[0] < request.slices[1] <= len(volume.canonical()[0].array):
@@ -182,7 +182,7 @@ def _load(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
 
 
 @contextmanager
-def _memory_named(device: str) -> Iterator[None]:
+def memory_named(device: str) -> Iterator[None]:
     """Say which device ran out of memory and what to do."""
     try:
         yield
@@ -192,7 +192,7 @@ def _memory_named(device: str) -> Iterator[None]:
         raise DeviceError(f"{device} ran out of memory; take fewer slices (--slices A:B) or another device.") from error
 
 
-def _guarded(progress: Progress | None, should_cancel: Callable[[], bool] | None) -> Progress:
+def guarded(progress: Progress | None, should_cancel: Callable[[], bool] | None) -> Progress:
     """Progress that ends the run when it is to be cancelled."""
     def tell(stage: str, share: float) -> None:
         if should_cancel and should_cancel():
@@ -202,7 +202,7 @@ def _guarded(progress: Progress | None, should_cancel: Callable[[], bool] | None
     return tell
 
 
-def _part(tell: Progress, index: int, count: int) -> Progress:
+def part_of(tell: Progress, index: int, count: int) -> Progress:
     """Progress of the index-th of `count` equal parts of a stage."""
     return lambda stage, share: tell(stage, (index + share) / count)
 
@@ -224,14 +224,14 @@ def propose(request: Request, progress: Progress | None = None, pipe: Counterfac
     Raises:
         DGMVLCError: every refusal, with its sentence.
     """
-    tell, memory = _guarded(progress, should_cancel), memory or ScanMemory()
+    tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
     finding = choose_finding(parse_report(request.report_text), request.finding)
     source_prompt(finding)
     tell("loading", 0.0)
     device = choose_device(request.device)
-    volume, anatomy = _load(request, memory)
+    volume, anatomy = load_scan(request, memory)
     pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
-    with _memory_named(device):
+    with memory_named(device):
         region = propose_region(pipe, volume, anatomy, finding, request.slices, tell)
     return Proposed(region, finding, volume, anatomy)
 
@@ -248,25 +248,25 @@ def run_counterfactual(request: Request, progress: Progress | None = None, pipe:
     Raises:
         DGMVLCError: every refusal, with its sentence; then nothing was written.
     """
-    tell, memory = _guarded(progress, should_cancel), memory or ScanMemory()
+    tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
     _check_options(request)
     findings = parse_report(request.report_text)
     finding = choose_finding(findings, request.finding)
     source, target, target_term, removes = _sentences(request, finding)
     tell("loading", 0.0)
     device = choose_device(request.device)
-    volume, anatomy = _load(request, memory)
+    volume, anatomy = load_scan(request, memory)
     pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
     wanted, read = _to_read(finding, findings), _reader(pipe, volume, anatomy, request, memory)
     parts = len(wanted) + 1
-    with _memory_named(device):
-        mask, origin = _region(request, volume, anatomy, lambda: propose_region(pipe, volume, anatomy, finding, request.slices, _part(tell, 0, parts)))
+    with memory_named(device):
+        mask, origin = edit_region(request, volume, anatomy, lambda: propose_region(pipe, volume, anatomy, finding, request.slices, part_of(tell, 0, parts)))
         plan = EditPlan(mask, source, target, target_term, removes, request.mode, finding.to_dict())
         if on_plan:
             on_plan(pipe, volume, anatomy, plan)
-        check = _part(tell, 0 if request.mask else 1, parts)
+        check = part_of(tell, 0 if request.mask else 1, parts)
         evidence = _check_presence(pipe, volume, anatomy, plan, source, request, check) if finding.presence != "absent" else None
-        attention = {f.term: read(f, _part(tell, i + 1, parts)) for i, f in enumerate(wanted)}
+        attention = {f.term: read(f, part_of(tell, i + 1, parts)) for i, f in enumerate(wanted)}
         result = pipe(volume, plan, anatomy=anatomy, noises=request.noises, steps=request.steps, seed=request.seed,
                       slices=request.slices, callback=tell)
     result.attention = attention

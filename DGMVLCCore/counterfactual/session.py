@@ -6,7 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.counterfactual.memory import ScanMemory
@@ -21,6 +21,7 @@ from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 
 log = logging.getLogger(__name__)
 Cancel = Callable[[], bool]
+R = TypeVar("R", bound=Request)
 
 
 def _is(kind: type, value: Any) -> bool:
@@ -31,6 +32,12 @@ def _slices(value: Any) -> tuple[int, int]:
     if not isinstance(value, list | tuple) or len(value) != 2 or not all(_is(int, v) for v in value):
         raise ValueError
     return value[0], value[1]
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+        raise ValueError
+    return tuple(value)
 
 
 def _exactly(kind: type) -> Callable[[Any], Any]:
@@ -49,27 +56,27 @@ def _path(value: Any) -> Path:
 
 _READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "Path": (_path, "a path"), "str": (_exactly(str), "text"), "int": (_exactly(int), "a whole number"), "bool": (_exactly(bool), "true or false"),
-    "tuple[int, int]": (_slices, "two whole numbers [first, last)")}
+    "tuple[int, int]": (_slices, "two whole numbers [first, last)"), "tuple[str, ...]": (_words, "a list of texts")}
 
 
-def request_from_json(fields: Any, **defaults: Any) -> Request:
-    """A request from its fields as JSON holds them (paths as text, slices as [a, b] or null).
+def request_from_json(fields: Any, kind: type[R] = Request, **defaults: Any) -> R:  # type: ignore[assignment]
+    """A request, of the class `kind`, from its fields as JSON holds them (paths as text, slices as [a, b] or null).
 
     Raises:
         UsageError: an unknown, missing or wrong field; the sentence names it.
     """
     if not isinstance(fields, dict):
         raise UsageError("The request must be an object with the fields of a request.")
-    known = {field.name: field for field in dataclasses.fields(Request)}
+    known = {field.name: field for field in dataclasses.fields(kind)}
     if unknown := sorted(set(fields) - set(known)):
         raise UsageError(f"The request has the unknown field {unknown[0]}; known are: {', '.join(known)}.")
     values = dict(defaults)
     for name, value in fields.items():
-        kind, _, optional = str(known[name].type).partition(" | ")
+        type_, _, optional = str(known[name].type).partition(" | ")
         if value is None and optional == "None":
             values[name] = None
             continue
-        read, wanted = _READERS.get(kind, (lambda v: v, ""))
+        read, wanted = _READERS.get(type_, (lambda v: v, ""))
         try:
             values[name] = read(value)
         except ValueError:
@@ -77,7 +84,7 @@ def request_from_json(fields: Any, **defaults: Any) -> Request:
     needed = [name for name, field in known.items() if field.default is dataclasses.MISSING and name not in values]
     if needed:
         raise UsageError(f"The request lacks the field {needed[0]}.")
-    return Request(**values)
+    return kind(**values)
 
 
 class Session:

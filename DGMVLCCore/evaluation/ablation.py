@@ -13,8 +13,8 @@ from torch import Tensor
 
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.evaluation import metrics
+from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import Hole, removal
-from DGMVLCCore.evaluation.known_truth import Case
 from DGMVLCCore.language.encoder import LanguageEncoder, TextStates
 from DGMVLCCore.models.denoiser import Conditions, Denoiser, ResBlock, Stage
 from DGMVLCCore.models.region import Region

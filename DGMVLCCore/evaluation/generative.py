@@ -10,8 +10,8 @@ from torch import Tensor
 
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.sampler import Predictor, Text
+from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import Hole, removal
-from DGMVLCCore.evaluation.known_truth import Case
 from DGMVLCCore.models.denoiser import Conditions
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.models.units import to_hu

@@ -13,7 +13,7 @@ from DGMVLCCore.counterfactual.compose import compose, feather, residual
 from DGMVLCCore.counterfactual.noise import slice_correlation, volume_noise
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.result import EditPlan
-from DGMVLCCore.evaluation.known_truth import Case
+from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.imaging.volume import Orientation, Volume
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.models.region import Region, cut_region

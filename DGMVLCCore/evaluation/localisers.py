@@ -15,8 +15,8 @@ from DGMVLCCore.attention.reading import READING_MM, TIMES, attention_map
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.anomaly import AnomalyNet, anomaly_map, load_anomaly
+from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import removal
-from DGMVLCCore.evaluation.known_truth import Case
 from DGMVLCCore.models.checks import move
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.models.units import HU_HIGH, HU_LOW

@@ -12,8 +12,8 @@ from scipy import ndimage
 from DGMVLCCore.counterfactual.evidence import presence_evidence
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.evaluation.cases import Case, make_cases
 from DGMVLCCore.evaluation.hole import removal
-from DGMVLCCore.evaluation.known_truth import Case, make_cases
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import require_known
 from DGMVLCCore.models.region import cut_region

@@ -1,29 +1,12 @@
-"""Two sentences made only from measured numbers."""
+"""A result in words: what its statements say, what was asked, and what the checks found."""
 
 from __future__ import annotations
 
 from DGMVLCCore.anatomy.zones import Location
 from DGMVLCCore.counterfactual.result import CounterfactualResult
-from DGMVLCCore.export.manifest import NOTICE, measures
+from DGMVLCCore.export.manifest import NOTICE
+from DGMVLCCore.export.statements import make_statements
 from DGMVLCCore.language.prompts import difference_words
-
-SIDES = {"bilateral": "both lungs", "left": "the left lung", "right": "the right lung"}
-
-
-def _change(result: CounterfactualResult, location: Location) -> str:
-    """What changed, where and by how much."""
-    numbers, target = measures(result), result.plan.target.rstrip(".")
-    largest = numbers["max_change_outside_hu"]
-    outside = f"voxels outside it differ by up to {largest:g} HU" if largest else "no voxel outside it differs"
-    if not result.difference.any():
-        return f"No voxel changed: the scan “{target}” equals the original everywhere."
-    zone = f"the {location.zone} zone of " if location.zone else ""
-    place = zone + SIDES.get(location.side or "", "the scan")
-    return (f"Inside a region of {numbers['volume_ml']:.1f} ml in {place}, the scan “{target}” differs from the original by "
-            f"{numbers['mean_change_hu']:+.0f} HU on average (median {numbers['median_change_hu']:+.0f}; "
-            f"mean from {numbers['mean_hu_before']:.0f} to {numbers['mean_hu_after']:.0f} HU; "
-            f"standard deviation between {result.settings.get('noises', 1)} samples {numbers['mean_uncertainty_hu']:.0f} HU), "
-            f"and {outside}.")
 
 
 def _verdict(result: CounterfactualResult) -> str:
@@ -45,5 +28,6 @@ def _words(result: CounterfactualResult) -> str:
 
 
 def explain(result: CounterfactualResult, location: Location) -> str:
-    """The change and the words behind it, the checks, and the notice, a line each."""
-    return f"{_change(result, location)} {_words(result)}\n{_verdict(result)}\n{NOTICE}\n"
+    """The statements and the words behind the edit, the checks, and the notice, a line each."""
+    said = " ".join(statement.text for statement in make_statements(result, location))
+    return f"{said} {_words(result)}\n{_verdict(result)}\n{NOTICE}\n"

@@ -25,7 +25,7 @@ def key_slice(difference: np.ndarray, mask: np.ndarray) -> int:
     return int((np.abs(difference) * mask).sum((1, 2)).argmax())
 
 
-def _close_up(mask: np.ndarray, spacing: tuple[float, float]) -> tuple[slice, slice]:
+def close_up(mask: np.ndarray, spacing: tuple[float, float]) -> tuple[slice, slice]:
     """A square of at least 80 mm around the mask of a slice."""
     ys, xs = np.nonzero(mask if mask.any() else np.ones_like(mask))
     half = max(40.0, 0.62 * max(np.ptp(ys) * spacing[0], np.ptp(xs) * spacing[1]))
@@ -37,7 +37,7 @@ def _close_up(mask: np.ndarray, spacing: tuple[float, float]) -> tuple[slice, sl
     return out[0], out[1]
 
 
-def _panel(axis: Any, image: np.ndarray, aspect: float, title: str, **how: Any) -> Any:
+def panel(axis: Any, image: np.ndarray, aspect: float, title: str, **how: Any) -> Any:
     # A kernel without negative lobes: sharper ones draw dark halos around vessels that are not in the scan.
     shown = axis.imshow(image, aspect=aspect, interpolation="hanning" if how.pop("smooth", True) else "nearest", **how)
     axis.set_title(textwrap.fill(title, 48), color=INK, fontsize=11, pad=6)
@@ -48,7 +48,7 @@ def _panel(axis: Any, image: np.ndarray, aspect: float, title: str, **how: Any) 
     return shown
 
 
-def _bar(figure: Any, axis: Any, label: str, cmap: Any, low: float, high: float) -> None:
+def bar(figure: Any, axis: Any, label: str, cmap: Any, low: float, high: float) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -58,37 +58,37 @@ def _bar(figure: Any, axis: Any, label: str, cmap: Any, low: float, high: float)
     bar.outline.set_edgecolor("#555555")
 
 
-def _edge() -> list[Any]:
+def edge() -> list[Any]:
     """A dark rim for light marks, so that they can be read over bone and table, too."""
     from matplotlib.patheffects import withStroke
 
     return [withStroke(linewidth=4, foreground=PAPER)]
 
 
-def _ruler(axis: Any, shape: tuple[int, int], step: float) -> None:
+def ruler(axis: Any, shape: tuple[int, int], step: float) -> None:
     """A length scale along the lower edge; `step` is the pixel width in mm."""
     mm = next((mm for mm in (100, 50, 20, 10, 5) if mm / step < 0.35 * shape[1]), 5)
     right, low = shape[1] * 0.96, shape[0] * 0.95
-    edge = _edge()
-    axis.plot([right - mm / step, right], [low, low], color=INK, linewidth=2, solid_capstyle="butt", path_effects=edge)
-    axis.text(right - mm / step / 2, low - 0.015 * shape[0], f"{mm} mm", color=INK, fontsize=8, ha="center", va="bottom", path_effects=edge)
+    rim = edge()
+    axis.plot([right - mm / step, right], [low, low], color=INK, linewidth=2, solid_capstyle="butt", path_effects=rim)
+    axis.text(right - mm / step / 2, low - 0.015 * shape[0], f"{mm} mm", color=INK, fontsize=8, ha="center", va="bottom", path_effects=rim)
 
 
 def _row(axes: Any, images: tuple[np.ndarray, ...], spacing: tuple[float, float], limit: float, titles: list[str], diverging: Any) -> None:
     """One row of panels from (original, edited, change, heat, mask), each (H,W)."""
     original, edited, change, heat, mask = images
     aspect = spacing[0] / spacing[1]
-    _panel(axes[0], original, aspect, titles[0], **WINDOW)
-    _panel(axes[1], edited, aspect, titles[1], **WINDOW)
-    _panel(axes[2], change, aspect, titles[2], cmap=diverging, vmin=-limit, vmax=limit, smooth=False)
-    _panel(axes[3], original, aspect, titles[3], **WINDOW)
+    panel(axes[0], original, aspect, titles[0], **WINDOW)
+    panel(axes[1], edited, aspect, titles[1], **WINDOW)
+    panel(axes[2], change, aspect, titles[2], cmap=diverging, vmin=-limit, vmax=limit, smooth=False)
+    panel(axes[3], original, aspect, titles[3], **WINDOW)
     axes[3].imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=np.clip(1.2 * heat, 0, 0.65), aspect=aspect, interpolation="nearest")
-    _ruler(axes[0], original.shape, spacing[1])  # type: ignore[arg-type]
+    ruler(axes[0], original.shape, spacing[1])  # type: ignore[arg-type]
     for axis in axes[:3]:
         if mask.any() and not mask.all():
             axis.contour(mask, [0.5], colors=ACCENT, linewidths=0.7, linestyles="dashed")
     for axis in axes:
-        axis.text(0.01, 0.98, "R", transform=axis.transAxes, color=INK, fontsize=9, va="top", path_effects=_edge())
+        axis.text(0.01, 0.98, "R", transform=axis.transAxes, color=INK, fontsize=9, va="top", path_effects=edge())
     for axis in axes[1:3]:
         axis.text(0.02, 0.02, MARK, transform=axis.transAxes, color=ACCENT, fontsize=9, bbox={"facecolor": PAPER, "alpha": 0.6, "lw": 0, "pad": 1.5})
 
@@ -139,10 +139,10 @@ def _draw(result: CounterfactualResult) -> Any:
     diverging = LinearSegmentedColormap.from_list("difference", DIVERGING)
     figure = Figure(figsize=(17, 9.6), facecolor=PAPER, layout="constrained")
     axes = figure.subplots(2, 4)
-    for row, window in zip(axes, ((slice(None), slice(None)), _close_up(mask[z], spacing))):
+    for row, window in zip(axes, ((slice(None), slice(None)), close_up(mask[z], spacing))):
         _row(row, tuple(image[window] for image in slices), spacing, limit, titles, diverging)
-    _bar(figure, axes[1, 2], "HU", diverging, -limit, limit)
-    _bar(figure, axes[1, 3], "attention (0–1)", "inferno", 0, 1)
+    bar(figure, axes[1, 2], "HU", diverging, -limit, limit)
+    bar(figure, axes[1, 3], "attention (0–1)", "inferno", 0, 1)
     shown, verdict = _heading(result, z, len(mask))
     figure.suptitle(shown, color=INK, fontsize=12)
     figure.supxlabel(verdict, color=INK if all(gate.passed for gate in result.gates) else ACCENT, fontsize=11)

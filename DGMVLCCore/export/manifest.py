@@ -15,9 +15,9 @@ from DGMVLCCore.counterfactual.result import CounterfactualResult
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.language.prompts import difference_words
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"  # 1.1 adds "statements"; results of 1.0 are still read
 NOTICE = "Research use only; not a medical device. Voxels inside the edit mask are synthetic."
-SCHEMA = Path(__file__).parent / "schema" / "result.schema.json"
+SCHEMAS, SCHEMA = Path(__file__).parent / "schema", "result.schema.json"
 
 
 def sha256_of(path: Path) -> str:
@@ -46,7 +46,8 @@ def measures(result: CounterfactualResult) -> dict[str, float]:
 
 
 def build_manifest(result: CounterfactualResult, files: list[dict[str, str]], *, report: str, findings: list[dict[str, Any]],
-                   location: dict[str, Any], inputs: dict[str, Any], weights: dict[str, str], notes: list[str]) -> dict[str, Any]:
+                   location: dict[str, Any], inputs: dict[str, Any], weights: dict[str, str], notes: list[str],
+                   statements: list[dict[str, Any]]) -> dict[str, Any]:
     """The manifest as JSON holds it."""
     from DGMVLCCore import __version__
 
@@ -60,24 +61,38 @@ def build_manifest(result: CounterfactualResult, files: list[dict[str, str]], *,
         "plan": {"term": plan.term, "source": plan.source, "target": plan.target, "mode": plan.mode, "removes": plan.removes,
                  "finding": plan.finding, "differs": difference_words(plan.source, plan.target)},
         "location": location, "measures": {k: round(v, 3) for k, v in measures(result).items()},
-        "agreement": asdict(result.agreement) if result.agreement else None,
+        "statements": statements, "agreement": asdict(result.agreement) if result.agreement else None,
         "gates": [asdict(gate) for gate in result.gates],
         "settings": result.settings, "inputs": inputs, "weights": weights, "notes": notes,
     }
-    return _plain(manifest)
+    return plain(manifest)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """`value` as JSON knows it; a number that is not finite becomes null, because JSON has none."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple | set):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def check_schema(record: dict[str, Any], name: str) -> None:
+    """Check a record against a schema of `schema/` (JSON Schema 2020-12).
+
+    Raises:
+        UnreadableError: it does not follow the schema; the sentence says where.
+    """
+    import jsonschema
+
+    schema = json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(record))
+    if error is not None:
+        raise UnreadableError(f"The record does not follow {name} (at {error.json_path}: {error.message[:160]}).")
 
 
 def validate_manifest(manifest: dict[str, Any]) -> None:
@@ -86,12 +101,7 @@ def validate_manifest(manifest: dict[str, Any]) -> None:
     Raises:
         UnreadableError: it does not follow the schema; the sentence says where.
     """
-    import jsonschema
-
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(manifest))
-    if error is not None:
-        raise UnreadableError(f"The manifest does not follow the result schema {SCHEMA_VERSION} (at {error.json_path}: {error.message[:160]}).")
+    check_schema(manifest, SCHEMA)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -109,3 +119,18 @@ def read_manifest(path: Path) -> dict[str, Any]:
     except UnreadableError as error:
         raise UnreadableError(f"{path}: {error}") from error
     return manifest
+
+
+def checked_files(path: Path) -> tuple[Path, dict[str, Any]]:
+    """A result's folder and its manifest; every file is what the manifest says.
+
+    Raises:
+        UnreadableError: no result, or a file that is missing or was changed.
+    """
+    folder = path.parent if path.name == "result.json" else path
+    manifest = read_manifest(folder / "result.json")
+    for entry in manifest["files"]:
+        file = folder / entry["name"]
+        if not file.is_file() or sha256_of(file) != entry["sha256"]:
+            raise UnreadableError(f"{file} is missing or was changed after the result was written; make the result again.")
+    return folder, manifest

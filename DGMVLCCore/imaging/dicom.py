@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import struct
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,62 @@ def load_series(folder: Path, modality: str | None = None, number: int | None = 
     return _stack(chosen, folder.name, modality)
 
 
+@dataclass(frozen=True)
+class Series:
+    """One series of a folder.
+
+    Args:
+        number: for `load_series`. study, uid: instance UIDs. modality, description: as tagged, perhaps empty. files: its images.
+        reach_mm: from its first slice to its last; 0 for one image or unknown places. step_mm: between neighbouring slices.
+        axial: True when the slices' normal lies within 30 degrees of the body's axis.
+    """
+
+    number: int
+    study: str
+    uid: str
+    modality: str
+    description: str
+    files: tuple[Path, ...]
+    reach_mm: float
+    step_mm: float
+    axial: bool
+
+
+def _places(headers: Slices) -> tuple[float, float, bool]:
+    """Reach and usual step along the slices' normal in mm, and whether that normal is the body's axis."""
+    try:
+        turn = np.array(headers[0][1].ImageOrientationPatient, float)
+        normal = np.cross(turn[:3], turn[3:])
+        along = np.unique(np.round([float(np.array(header.ImagePositionPatient, float) @ normal) for _, header in headers], 2))
+    except (AttributeError, TypeError, ValueError):
+        return 0.0, 0.0, False
+    step = float(np.median(np.diff(along))) if len(along) > 1 else 0.0
+    return float(along[-1] - along[0]), step, bool(abs(normal[2]) > 0.86)
+
+
+def series_of(folder: Path) -> list[Series]:
+    """The series of a folder, numbered as `load_series` takes them; localizers are left out when other images remain.
+
+    Raises:
+        UnreadableError: a cut or damaged image.
+    """
+    grouped = _grouped(_without_localizers(_headers(folder)))
+    found = []
+    for number, (uid, items) in enumerate(grouped.items(), 1):
+        first = items[0][1]
+        found.append(Series(number, str(first.get("StudyInstanceUID", "")), uid, _tagged(first), str(first.get("SeriesDescription") or ""),
+                            tuple(path for path, _ in items), *_places(items)))
+    return found
+
+
+def _grouped(headers: Slices) -> dict[str, Slices]:
+    """Images by series, in the order of each one's first file."""
+    series: dict[str, Slices] = {}
+    for path, header in headers:
+        series.setdefault(str(header.get("SeriesInstanceUID", "")), []).append((path, header))
+    return series
+
+
 def _without_localizers(headers: Slices) -> Slices:
     """Leave out scout images, which the scanner marks as such, when other images remain."""
     kept = [(path, header) for path, header in headers if "LOCALIZER" not in (header.get("ImageType") or ())]
@@ -170,9 +227,7 @@ def _choose(headers: Slices, folder: Path, number: int | None) -> Slices:
     Raises:
         UnsuitableInputError: several and none chosen. UsageError: no such number.
     """
-    series: dict[str, Slices] = {}
-    for path, header in headers:
-        series.setdefault(str(header.get("SeriesInstanceUID", "")), []).append((path, header))
+    series = _grouped(headers)
     listed = "; ".join(f"{i}: {items[0][1].get('SeriesDescription') or 'no description'}, {items[0][1].get('Modality') or 'no modality'}, "
                        f"{len(items)} images, first {items[0][0].name}" for i, items in enumerate(series.values(), 1))
     if number is not None:
@@ -185,17 +240,36 @@ def _choose(headers: Slices, folder: Path, number: int | None) -> Slices:
     return headers
 
 
+def _in_order(headers: Slices) -> tuple[Slices, np.ndarray, np.ndarray]:
+    """Slices along their common normal, their places (D,3) in mm, and the normal."""
+    turn = np.array(headers[0][1].ImageOrientationPatient, float)
+    normal = np.cross(turn[:3], turn[3:])
+    place = np.array([np.array(header.ImagePositionPatient, float) for _, header in headers])
+    order = np.argsort(place @ normal, kind="stable")
+    return [headers[i] for i in order], place[order], normal
+
+
+def series_headers(folder: Path, number: int | None = None) -> list[Dataset]:
+    """Headers (without pixels) of the series that `load_series` reads, in the order of its slices (D).
+
+    Raises:
+        UnreadableError, UnsuitableInputError, UsageError: as `load_series`.
+    """
+    headers = _choose(_without_localizers(_headers(folder)), folder, number)
+    if not headers:
+        raise UnreadableError(f"The folder {folder} holds no DICOM images; choose the folder of one series.")
+    _check_alike(headers, folder.name)
+    return [header for _, header in _in_order(headers)[0]]
+
+
 def _stack(headers: Slices, name: str, modality: str | None) -> Volume:
     """Slices in order along their common normal."""
     for path, header in headers:
         _check_grey(path, header)
     _check_alike(headers, name)
+    headers, place, normal = _in_order(headers)
     first = headers[0][1]
     turn = np.array(first.ImageOrientationPatient, float)
-    normal = np.cross(turn[:3], turn[3:])
-    place = np.array([np.array(header.ImagePositionPatient, float) for _, header in headers])
-    order = np.argsort(place @ normal, kind="stable")
-    headers, place = [headers[i] for i in order], place[order]
     dy, dx = (float(mm) for mm in first.PixelSpacing)
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1], affine[:3, 3] = turn[:3] * dx, turn[3:] * dy, place[0]
@@ -204,6 +278,8 @@ def _stack(headers: Slices, name: str, modality: str | None) -> Volume:
         affine[:3, 2] = _step(place, normal, min(dx, dy), name)
     else:
         affine[:3, 2] = normal * float(first.get("SliceThickness") or 1.0)
+    if any(header.get("SyntheticData") == "YES" for _, header in headers):
+        logger.warning("%s is marked as synthetic: some of its voxels were never measured in a patient.", name)
     array = np.stack([_pixels(path) for path, _ in headers])
     check_voxels(array, name)
     known = settle_modality(array, name, modality, _tagged(first))

@@ -79,7 +79,7 @@ class Trainer:
         self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
         self.average = Average(self.accelerator.unwrap_model(self.model), recipe.ema)
         self.bank = PhraseBank(Path(recipe.shards) / "phrases.npz")
-        self.step, self.spent = 0, 0.0
+        self.step, self.spent, self.quiet = 0, 0.0, False
 
     def build(self) -> Any:
         """The network to train, a diffusers model."""
@@ -148,7 +148,7 @@ class Trainer:
         self.resume()
         stream = Stream(type(self), recipe, self.accelerator.process_index, self.step)
         loader = DataLoader(stream, batch_size=None, num_workers=recipe.workers, prefetch_factor=4 if recipe.workers else None)
-        bar = tqdm(initial=self.step, total=recipe.steps or None, unit="step", disable=not self.accelerator.is_main_process)
+        bar = tqdm(initial=self.step, total=recipe.steps or None, unit="step", disable=self.quiet or not self.accelerator.is_main_process)
         recent: list[dict[str, float]] = []
         clock = time.monotonic()
         for batch in loader:
@@ -186,10 +186,15 @@ def _has_bf16() -> bool:
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-def train(recipe: Recipe) -> Path:
-    """Run a recipe (resuming when its folder holds a checkpoint); returns the weights' folder."""
+def train(recipe: Recipe, *, quiet: bool = False) -> Path:
+    """Run a recipe (resuming when its folder holds a checkpoint); returns the weights' folder. `quiet` shows no progress bar."""
     from DGMVLCCore.evaluation.anomaly import AnomalyTrainer
     from DGMVLCCore.training.aligning import AligningTrainer
+    from DGMVLCCore.training.cohort import CohortTrainer
     from DGMVLCCore.training.denoising import DenoisingTrainer
+    from DGMVLCCore.training.probing import ProbeTrainer
 
-    return {"denoiser": DenoisingTrainer, "dual": AligningTrainer, "anomaly": AnomalyTrainer}[recipe.task](recipe).run()
+    trainers = {"denoiser": DenoisingTrainer, "dual": AligningTrainer, "cohort": CohortTrainer, "probe": ProbeTrainer, "anomaly": AnomalyTrainer}
+    trainer = trainers[recipe.task](recipe)
+    trainer.quiet = quiet
+    return trainer.run()

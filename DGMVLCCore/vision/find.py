@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
+from scipy import ndimage, special
 
 from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.anatomy.zones import Location, locate, zone_region
@@ -16,12 +16,13 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import said_plainly
 from DGMVLCCore.models.denoiser import PATCH
-from DGMVLCCore.models.region import cut_region
+from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.vision.pipeline import LOOK_MM, AlignmentPipeline, slice_heights
 
 Progress = Callable[[str, float], None]
 FLOOR = 0.3  # below this everywhere the encoder does not see the finding
 SHARE = 0.5  # a region reaches down to this share of its peak
+NOTHING = -30.0  # logit of what was not looked at
 SIZE_TOLERANCE = 0.7  # log2 of the size ratio that halves nothing yet
 DENSE_HU = {"nodule": -500.0, "consolidation": -500.0, "pleural effusion": -300.0, "part-solid nodule": -700.0}
 
@@ -42,6 +43,40 @@ class Proposal:
 
 
 @torch.no_grad()
+def cell_logits(pipe: AlignmentPipeline, scan: Volume, anatomy: Anatomy, sentences: list[str], *, rows: tuple[int, int] | None = None,
+                callback: Progress | None = None) -> tuple[Region, np.ndarray]:
+    """How well each sentence fits each cell of 4x4 working pixels in the lungs; one look at the scan serves all sentences.
+
+    Args:
+        scan: canonical. anatomy: on the same grid. sentences: plain ones. rows: slices [first, last); all when None.
+
+    Returns:
+        the lungs' working region, and float32 (K,D,h,w) logits on its cells, very negative in slices without lung.
+
+    Raises:
+        UnsuitableInputError: no lung in these slices.
+    """
+    first, last = rows or (0, len(scan.array))
+    lungs = np.zeros(scan.shape, bool)
+    lungs[first:last] = anatomy.lungs[first:last]
+    if not lungs.any():
+        raise UnsuitableInputError("The chosen slices show no lung, so there is nothing to look at; choose other slices.")
+    region = cut_region(scan, anatomy, lungs, (first, last), spacing_mm=max(LOOK_MM, *scan.spacing[1:]))
+    cells, _ = pipe.text(sentences)
+    height, width = region.hu.shape[1] // PATCH, region.hu.shape[2] // PATCH
+    coarse = np.full((len(sentences), last - first, height, width), NOTHING, np.float32)
+    place, wanted = slice_heights(anatomy, scan)[first:last], [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
+    done = 0
+    for part in pipe.batches(region, wanted):
+        look = pipe.look(region, part, place)
+        found, _ = pipe.model(look, look.anatomy[:, :1])
+        coarse[:, part] = pipe.model.logit(torch.einsum("bchw,kc->kbhw", found, cells), 0).cpu().numpy()
+        done += len(part)
+        if callback:
+            callback("looking", done / len(wanted))
+    return region, coarse
+
+
 def heat_maps(pipe: AlignmentPipeline, volume: Volume, anatomy: Anatomy, sentences: list[str], *, rows: tuple[int, int] | None = None,
               callback: Progress | None = None) -> list[np.ndarray]:
     """Where in the lungs each sentence is true.
@@ -57,27 +92,12 @@ def heat_maps(pipe: AlignmentPipeline, volume: Volume, anatomy: Anatomy, sentenc
     """
     scan, turn = volume.canonical()
     canonical = anatomy.reoriented(turn)
-    first, last = rows or (0, len(scan.array))
-    lungs = np.zeros(scan.shape, bool)
-    lungs[first:last] = canonical.lungs[first:last]
-    if not lungs.any():
-        raise UnsuitableInputError("The chosen slices show no lung, so there is nothing to look at; choose other slices.")
-    region = cut_region(scan, canonical, lungs, (first, last), spacing_mm=max(LOOK_MM, *scan.spacing[1:]))
-    cells, _ = pipe.text(sentences)
-    height, width = region.hu.shape[1] // PATCH, region.hu.shape[2] // PATCH
-    coarse = np.zeros((len(sentences), last - first, height, width), np.float32)
-    place, wanted = slice_heights(canonical, scan)[first:last], [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
-    done = 0
-    for part in pipe.batches(region, wanted):
-        look = pipe.look(region, part, place)
-        found, _ = pipe.model(look, look.anatomy[:, :1])
-        logits = pipe.model.logit(torch.einsum("bchw,kc->kbhw", found, cells), 0)
-        coarse[:, part] = logits.sigmoid().cpu().numpy()
-        done += len(part)
-        if callback:
-            callback("looking", done / len(wanted))
+    region, logits = cell_logits(pipe, scan, canonical, sentences, rows=rows, callback=callback)
+    lungs = canonical.lungs.copy()
+    lungs[:region.rows[0]] = False
+    lungs[region.rows[1]:] = False
     maps = []
-    for each in coarse:
+    for each in special.expit(logits):
         fine = np.stack([ndimage.zoom(plane, PATCH, order=1, mode="nearest", grid_mode=True) for plane in each])
         maps.append(turn.restore((region.to_scan(fine, scan.shape) * lungs).astype(np.float32)))
     return maps

@@ -15,10 +15,12 @@ from . import choose
 from .access import Access
 from .jobs import Jobs
 from .page import build_page
+from .review import Review
 from .saving import save_scene
 from .scans import ScanError, open_scan
 from .stage import Stage
 from .state import START, why_not
+from .teach import Teach
 from .transfers import Transfers
 from .worker import WorkerSession
 from .workspace import Workspace
@@ -54,13 +56,15 @@ class Viewer(TrameApp):
         self.stage = Stage(self.server)
         self.jobs = Jobs(self.state, workspace, lambda tell: WorkerSession(tell, command), finished=self._on_result, preview=self._on_preview,
                          region=self._on_region, say=self.say)
+        self.teach = Teach(self)
+        self.review = Review(self)
         self._connect()
         self.ui = build_page(self)
 
     def _connect(self) -> None:
         triggers: dict[str, Callable[..., Any]] = {
             "scroll": self.stage.scroll, "save": self.save, "browse": self.browse, "pick": self.pick, "uploaded": self.open_upload,
-            "upload_failed": self._on_upload_failed}
+            "upload_failed": self._on_upload_failed, "review_key": self.review.key}
         for name, action in triggers.items():
             self.ctrl.trigger(name)(action)
         changes: dict[tuple[str, ...], Callable[..., Any]] = {
@@ -115,15 +119,15 @@ class Viewer(TrameApp):
             state.upload_share = 0.0
         self.say(str(sentence)[:300])
 
-    async def open_path(self, text: str) -> bool:
-        """Open a scan file or a DICOM folder; says why when it cannot."""
+    async def open_path(self, text: str, series: int | None = None) -> bool:
+        """Open a scan file or a DICOM folder (of several series, one); says why when it cannot."""
         if self.state.scan_busy or self.state.running or self.state.region_busy:
             self.say("A scan is being opened or the worker is busy with this one; wait for it or cancel the run.", kind="info")
             return False
         with self.state as state:
             state.scan_busy, state.message, state.advice, state.files_open = True, "", "", False
         try:
-            scan = await open_scan(self.stage.scene, choose.clean_path(str(text)), self.workspace.new("scans", "scan.nrrd"))
+            scan = await open_scan(self.stage.scene, choose.clean_path(str(text)), self.workspace.new("scans", "scan.nrrd"), series)
         except (ScanError, choose.PathError) as error:
             self.say(str(error))
             return False

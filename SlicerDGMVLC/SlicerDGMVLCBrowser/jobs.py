@@ -26,7 +26,7 @@ from .state import QUALITY
 from .worker import WorkerSession
 from .workspace import Workspace
 
-STAGES = {"loading": "Loading", "reading": "Reading the scan", "editing": "Editing", "writing": "Writing the result"}
+STAGES = {"loading": "Loading", "reading": "Reading the scan", "editing": "Editing", "writing": "Writing the result", "making": "Making the cases"}
 NOTHING_READ = "No finding was read; the report is expected in English and to name one, such as “a 12 mm nodule in the left upper lobe”."
 CERTAINTY = {"present": "present", "absent": "said to be absent", "uncertain": "uncertain"}
 

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
+from .compare_tab import build_compare
+from .review_tab import build_review
+from .teach_tab import build_teach
+
 if TYPE_CHECKING:
     from .app import Viewer
 
@@ -151,7 +155,8 @@ def _edit(viewer: Viewer) -> None:
 
 
 # name, title, what builds it: a tab of the panel each, in the order of the page
-TABS: tuple[tuple[str, str, Callable[[Viewer], None]], ...] = (("edit", "Edit", _edit),)
+TABS: tuple[tuple[str, str, Callable[[Viewer], None]], ...] = (
+    ("edit", "Edit", _edit), ("compare", "Compare", build_compare), ("review", "Review", build_review), ("teach", "Teach", build_teach))
 
 
 def build_panel(viewer: Viewer) -> None:

@@ -1,4 +1,4 @@
-"""`python -m SlicerDGMVLCBrowser.reader PATH OUT.nrrd`: reads a scan with the core's checks, in a process of its own.
+"""`python -m SlicerDGMVLCBrowser.reader PATH OUT.nrrd [SERIES]`: reads a scan with the core's checks, in a process of its own.
 
 A damaged file then costs a sentence and never the viewer. Prints one JSON object: facts of the scan, or {"error": sentence}.
 """
@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 
-def read(path: Path, out: Path) -> dict[str, Any]:
+def read(path: Path, out: Path, series: int | None = None) -> dict[str, Any]:
     """Convert `path` to an uncompressed NRRD that MRML loads at once; returns size (x,y,z), spacing (mm) and modality.
+
+    Args:
+        series: which series of a DICOM folder that holds several, from 1.
 
     Raises:
         DGMVLCError: unreadable, or nothing that can be shown as one scan.
@@ -21,7 +24,7 @@ def read(path: Path, out: Path) -> dict[str, Any]:
 
     from DGMVLCCore.imaging.io import load_volume, to_image
 
-    volume = load_volume(path)
+    volume = load_volume(path, series=series)
     sitk.WriteImage(to_image(volume), str(out), False)
     return {"size": list(volume.shape[::-1]), "spacing": [round(float(s), 3) for s in volume.spacing[::-1]], "modality": volume.modality}
 
@@ -31,7 +34,7 @@ def main(arguments: list[str]) -> int:
     from DGMVLCCore.errors import DGMVLCError
 
     try:
-        answer = read(Path(arguments[0]), Path(arguments[1]))
+        answer = read(Path(arguments[0]), Path(arguments[1]), int(arguments[2]) if len(arguments) > 2 else None)
     except DGMVLCError as error:
         answer = {"error": str(error)}
     except MemoryError:

@@ -38,6 +38,11 @@ def under_cursor(view: Any) -> Point:
     return view.get_view_node().GetXYToRAS().MultiplyPoint((float(x), float(y), 0.0, 1.0))[:3]
 
 
+def follow_clicks(view: Any, clicked: Callable[[Point], None]) -> None:
+    """Call `clicked` with the RAS position (mm) where the left button goes down in the view."""
+    view.interactor().AddObserver("LeftButtonPressEvent", lambda *_: clicked(under_cursor(view)), 1.0)
+
+
 def follow_cursor(view: Any, moved: Callable[[Point], None]) -> None:
     """Call `moved` with the RAS position (mm) under the cursor whenever it moves over the view."""
     view.interactor().AddObserver("MouseMoveEvent", lambda *_: moved(under_cursor(view)), 1.0)

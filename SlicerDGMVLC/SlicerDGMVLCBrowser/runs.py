@@ -10,7 +10,7 @@ from typing import Any
 import slicer
 from SlicerDGMVLCLib.scene import ResultNodes, loadResult, readResult, removeRun
 
-from .views import COLUMNS, ROWS, Views, quiet
+from .views import COLUMNS, HYPOTHESES, ROWS, Views, quiet
 
 ROLES = ("original", "counterfactual", "difference")
 PLACES = {"attention-segments": ("Original", "OriginalCoronal"), "edit-mask": (*COLUMNS, *ROWS)}
@@ -21,7 +21,7 @@ class Run:
     """One result in the scene.
 
     Args:
-        number: in order of arrival, from 1. path: its `result.json`. nodes: what the scene library loaded.
+        number: in order of arrival, from 1. path: its `result.json`. nodes: what the scene library loaded. name: of a hypothesis.
     """
 
     number: int
@@ -29,11 +29,12 @@ class Run:
     manifest: dict[str, Any]
     nodes: ResultNodes
     arrived: str
+    name: str = ""
 
     @property
     def title(self) -> str:
-        """What was changed, in words."""
-        return f"{self.manifest['plan']['term']} → {self.manifest['plan']['target'].rstrip('.')}"
+        """Its name, or what was changed, in words."""
+        return self.name or f"{self.manifest['plan']['term']} → {self.manifest['plan']['target'].rstrip('.')}"
 
     @property
     def scan_name(self) -> str:
@@ -71,11 +72,11 @@ class Runs:
         self.all: list[Run] = []
         self.shown: Run | None = None
 
-    def add(self, path: Path) -> Run:
+    def add(self, path: Path, name: str = "") -> Run:
         """Load a result; raises ValueError with a sentence when it cannot be read, and the scene is as it was."""
         manifest = readResult(path)
         nodes = loadResult(self.scene, path)
-        run = Run(self.all[-1].number + 1 if self.all else 1, path, manifest, nodes, time.strftime("%H:%M"))
+        run = Run(self.all[-1].number + 1 if self.all else 1, path, manifest, nodes, time.strftime("%H:%M"), name)
         self.all.append(run)
         return run
 
@@ -103,13 +104,33 @@ class Runs:
         self.shown = run
         self.views.show_layout(layout)
         self._only_here(run)
+        self._hide_others([run])
         for names in (COLUMNS, ROWS):
             for name, role in zip(names, ROLES):
                 self.views.show(name, run.nodes.byRole[role])
         self.views.fit(COLUMNS + ROWS, run.centre)
+
+    def show_beside(self, runs: list[Run], names: tuple[str, ...], role: str, layout: str) -> None:
+        """The first run's original, then one view a run with its volume of `role`, each with its own region's outline."""
+        self.shown = None
+        self.views.show_layout(layout)
+        self._hide_others(runs)
+        self.views.show(COLUMNS[0], runs[0].nodes.byRole["original"])
+        for index, (run, name) in enumerate(zip(runs, names)):
+            self._only_here(run)
+            self.views.show(name, run.nodes.byRole[role])
+            for segments in PLACES:
+                if segments in run.nodes.byRole:
+                    display = run.nodes.byRole[segments].GetDisplayNode()
+                    display.SetViewNodeIDs(self.views.ids((*COLUMNS[:1], name) if index == 0 else (name,)))
+                    display.SetVisibility(segments == "edit-mask")
+        self.views.fit((*COLUMNS[:1], *names), runs[0].centre)
+
+    def _hide_others(self, runs: list[Run]) -> None:
+        """Segments of runs that are not shown."""
         for other in self.all:
             for role in PLACES:
-                if role in other.nodes.byRole and other is not run:
+                if role in other.nodes.byRole and other not in runs:
                     other.nodes.byRole[role].GetDisplayNode().SetVisibility(False)
 
     def remove(self, run: Run) -> None:
@@ -118,6 +139,10 @@ class Runs:
         if self.shown is run:
             self.shown = None
             for name in (*COLUMNS, *ROWS):
+                self.views.show(name, None)
+        own = {node.GetID() for node in run.nodes.byRole.values()}
+        for name in HYPOTHESES:
+            if name in self.views.made and self.views.view(name).get_background_volume_id() in own:
                 self.views.show(name, None)
         with quiet():  # its legends are still looked for while it goes
             removeRun(self.scene, run.nodes)

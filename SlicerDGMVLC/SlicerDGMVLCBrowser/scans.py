@@ -74,14 +74,14 @@ def load_volume_node(scene: Any, path: Path, name: str) -> Any:
         raise ScanError(f"{name} could not be loaded into the viewer; free some memory and open it again.") from error
 
 
-async def open_scan(scene: Any, path: Path, out: Path) -> Scan:
-    """Read `path` (file or DICOM folder), converting it to `out` (.nrrd), and load it.
+async def open_scan(scene: Any, path: Path, out: Path, series: int | None = None) -> Scan:
+    """Read `path` (file or DICOM folder), converting it to `out` (.nrrd), and load it; `series` of a folder that holds several.
 
     Raises:
         ScanError: with the sentence to show; the scene is as it was.
     """
     try:
-        code, answer, log = await run_child("SlicerDGMVLCBrowser.reader", str(path), str(out))
+        code, answer, log = await run_child("SlicerDGMVLCBrowser.reader", str(path), str(out), *([str(series)] if series else []))
         facts = json.loads(answer)
     except TimeoutError as error:
         raise ScanError(f"{path.name} took longer than {TIMEOUT_S / 60:.0f} minutes to read; copy it to a local disc first.") from error

@@ -43,6 +43,7 @@ class Stage:
         self.views = Views(self.app, server, self._on_moved, self._on_cursor)
         self.runs = Runs(self.views)
         self.scan: Scan | None = None
+        self.case: list[Any] = []  # CT volumes of a tab of its own, the one under the cursor first
         self._preview: Any | None = None
         self._region: Any | None = None
         self._hovered = "ScanAxial"
@@ -59,11 +60,11 @@ class Stage:
             state.readout = EMPTY_READOUT
         self.show_scan()
         if old is not None:
-            self._drop(old.node)
+            self.drop(old.node)
 
     def show_scan(self) -> None:
         """The scan alone, in three planes."""
-        self.runs.shown = None
+        self.runs.shown, self.case = None, []
         self._drop_preview()
         with self.state as state:
             state.shown_run = ""
@@ -82,7 +83,7 @@ class Stage:
         self.scene.AddNode(storage)
         self.scene.AddNode(node)
         if not storage.ReadData(node):
-            self._drop(node)
+            self.drop(node)
             self.scene.RemoveNode(storage)
             raise ScanError("The proposed region could not be shown; propose it again.")
         node.SetAndObserveStorageNodeID(storage.GetID())
@@ -100,7 +101,7 @@ class Stage:
     def forget_region(self) -> None:
         """Take a proposed region away."""
         if self._region is not None:
-            self._drop(self._region)
+            self.drop(self._region)
             self._region = None
 
     def show_preview(self, path: Path, index: int) -> None:
@@ -131,6 +132,7 @@ class Stage:
         run = self.runs.get(int(number))
         if run is None:
             return
+        self.case = []
         layout = layout or (self.views.layout if self.views.layout in ("columns", "rows") else "columns")
         self.runs.show(run, layout)
         nodes = run.nodes
@@ -142,6 +144,16 @@ class Stage:
         self._list_runs()
         self.layout(layout)
         self.runs.overlays(self.state)
+
+    def show_side_by_side(self, runs: list[Run], names: tuple[str, ...], role: str, layout: str, titles: dict[str, str]) -> None:
+        """Several runs of one scan beside its original, a view each; `titles` are those of the views `names`."""
+        self._drop_preview()
+        self.runs.show_beside(runs, names, role, layout)
+        self.window()
+        with self.state as state:
+            state.shown_run = ""
+        self._list_runs()
+        self.layout(layout, titles)
 
     def remove_run(self, number: int) -> None:
         """Take a run off the list and out of the scene."""
@@ -159,7 +171,7 @@ class Stage:
     def window(self) -> None:
         """Every CT in the chosen window."""
         preset = self.state.preset if self.state.preset in WINDOWS else "lung"
-        own = [node for node in (self.scan.node if self.scan else None, self._preview) if node is not None]
+        own = [node for node in (self.scan.node if self.scan else None, self._preview, *self.case) if node is not None]
         self.views.window(self.runs.ct_volumes() + own, preset)
 
     def layout(self, layout: str, titles: dict[str, str] | None = None) -> None:
@@ -177,14 +189,15 @@ class Stage:
             state.runs = [{"number": run.number, "title": run.title, "when": run.arrived, "scan": run.scan_name,
                            "ok": all(gate["passed"] for gate in run.gates)} for run in reversed(self.runs.all)]
 
-    def _drop(self, node: Any) -> None:
+    def drop(self, node: Any) -> None:
+        """Take a node and what belongs to it out of the scene."""
         for own in (node.GetStorageNode(), node.GetDisplayNode(), node):
             if own is not None:
                 self.scene.RemoveNode(own)
 
     def _drop_preview(self) -> None:
         if self._preview is not None:
-            self._drop(self._preview)
+            self.drop(self._preview)
             self._preview = None
 
     # slices and cursor ----------------------------------------------------------
@@ -225,7 +238,9 @@ class Stage:
     def _on_cursor(self, name: str, ras: Point) -> None:
         self._hovered = name
         run = self.runs.shown
-        if run is not None and GROUPS[name] < GROUPS["ScanAxial"]:
+        if self.case:
+            texts = in_words(ras, self.case[0], None, None)
+        elif run is not None and GROUPS[name] < GROUPS["ScanAxial"]:
             texts = in_words(ras, *(run.nodes.byRole[role] for role in ROLES))
         elif self.scan is not None:
             texts = in_words(ras, self.scan.node, None, None)

@@ -22,6 +22,18 @@ START: dict[str, Any] = {
     "worker": "starting", "running": False, "cancelling": False, "stage": "", "share": 0.0, "time_left": "", "cannot_run": "Open a scan first.",
     "message": "", "advice": "", "message_kind": "error",
     "runs": [], "shown_run": "", "explanation": [], "gates": [], "plan": "", "saving": False,
+    # hypotheses
+    "compare_chosen": [], "compare_words": "", "compare_why": "Open a scan first.", "compare_rows": [], "compare_sentence": "", "compare_note": "",
+    "compare_layer": "counterfactual",
+    # teach
+    "teach_on": False, "teach_done": False, "teach_shown": False, "teach_finding": "", "teach_subtlety": "", "teach_number": "5", "teach_query": "",
+    "teach_folder": "", "teach_own": False, "teach_attention": True, "teach_understood": "", "teach_case": {"number": 0, "of": 0}, "teach_mark": "",
+    "teach_named": None, "teach_choices": [], "teach_words": "", "teach_right": False, "teach_has_heat": False, "teach_score": [], "teach_review": [],
+    "teach_study": False, "teach_study_on": False, "teach_study_folder": "", "teach_reader": "", "teach_study_note": "", "teach_left": 0,
+    "teach_item": {"asked": "", "mode": ""}, "teach_confidence": 50,
+    # review
+    "review_folder": "", "review_session": "", "review_open": False, "review_studies": [], "review_study": "", "review_regions": [], "review_region": 0,
+    "review_unseen": [], "review_notes": [], "review_series": [], "review_chosen": 0, "review_progress": {}, "review_comment": "", "review_exported": [],
     # display
     "panel": True, "tab": "edit", "layout": "empty", "preset": "lung", "slice": 0, "slices_of": 0, "titles": {}, "places": {}, "readout": EMPTY_READOUT,
     "maps": [], "map": "", "has": {"attention": False, "heat": False, "uncertainty": False, "mask": False},

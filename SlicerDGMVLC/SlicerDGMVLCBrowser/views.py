@@ -17,14 +17,15 @@ from trame_slicer.core import LayoutManager, SlicerApp
 from trame_slicer.rca_view import register_rca_factories
 from trame_slicer.views import Layout, LayoutDirection, ViewLayoutDefinition, ViewProps, ViewType
 
-from .readout import Point, follow_cursor
+from .readout import Point, follow_clicks, follow_cursor
 
 SCAN = ("ScanAxial", "ScanCoronal", "ScanSagittal")
 COLUMNS = ("Original", "Counterfactual", "Difference")
 ROWS = tuple(f"{name}Coronal" for name in COLUMNS)
-ALL = (*SCAN, *COLUMNS, *ROWS)
+HYPOTHESES = tuple(f"Hypothesis{number}" for number in range(1, 7))
+ALL = (*SCAN, *COLUMNS, *HYPOTHESES, *ROWS)
 COLORS = {"Original": "#f2b134", "Counterfactual": "#4f9dd0", "Difference": "#d0604f"}
-GROUPS = {**dict.fromkeys(COLUMNS, 0), **dict.fromkeys(ROWS, 1), "ScanAxial": 2, "ScanCoronal": 3, "ScanSagittal": 4}
+GROUPS = {**dict.fromkeys((*COLUMNS, *HYPOTHESES), 0), **dict.fromkeys(ROWS, 1), "ScanAxial": 2, "ScanCoronal": 3, "ScanSagittal": 4}
 
 
 @contextmanager
@@ -47,6 +48,21 @@ def _view(name: str) -> ViewLayoutDefinition:
     return ViewLayoutDefinition(name, ViewType.SLICE_VIEW, ViewProps(orientation=orientation_of(name), label=name, color=color, group=GROUPS[name]))
 
 
+def compare_layout(count: int) -> str:
+    """Name of the layout for the original and `count` hypotheses."""
+    return f"hypotheses{count}"
+
+
+def _beside(count: int) -> Layout:
+    """The original and `count` hypotheses: one row of up to four views, else two rows."""
+    names = (COLUMNS[0], *HYPOTHESES[:count])
+    if len(names) <= 4:
+        return Layout(LayoutDirection.Horizontal, [_view(name) for name in names])
+    half = (len(names) + 1) // 2
+    rows = [Layout(LayoutDirection.Horizontal, [_view(name) for name in part]) for part in (names[:half], names[half:])]
+    return Layout(LayoutDirection.Vertical, rows)
+
+
 def _layouts() -> dict[str, Layout]:
     row, column = LayoutDirection.Horizontal, LayoutDirection.Vertical
     return {
@@ -54,6 +70,7 @@ def _layouts() -> dict[str, Layout]:
         "scan": Layout(row, [_view("ScanAxial"), Layout(column, [_view("ScanCoronal"), _view("ScanSagittal")])], ["2.2", "1"]),
         "pair": Layout(row, [_view(name) for name in COLUMNS[:2]]),
         "columns": Layout(row, [_view(name) for name in COLUMNS]),
+        **{compare_layout(count): _beside(count) for count in range(1, len(HYPOTHESES) + 1)},
         "rows": Layout(column, [Layout(row, [_view(name) for name in COLUMNS]), Layout(row, [_view(name) for name in ROWS])]),
     }
 
@@ -81,6 +98,7 @@ class Views:
         self.made: list[str] = []
         self._sizes: dict[str, tuple[int, ...]] = {}
         self._moved, self._hovered = moved, hovered
+        self._clicked: list[Callable[[str, Point], None]] = []
         self.show_layout("empty")
 
     def view(self, name: str) -> Any:
@@ -94,7 +112,7 @@ class Views:
         return [name for name in ALL if name in shown]
 
     def show_layout(self, layout: str) -> None:
-        """Switch to `empty`, `scan`, `pair`, `columns` or `rows`."""
+        """Switch to `empty`, `scan`, `pair`, `columns`, `rows` or a layout of hypotheses."""
         self.layout = layout
         self.make(layout)
         self.layouts.set_layout(layout)
@@ -112,6 +130,15 @@ class Views:
                 self.made.append(name)
                 self.view(name).get_view_node().AddObserver("ModifiedEvent", lambda *_, name=name: self._on_modified(name))
                 follow_cursor(self.view(name), partial(self._hovered, name))
+                follow_clicks(self.view(name), partial(self._on_click, name))
+
+    def on_click(self, clicked: Callable[[str, Point], None]) -> None:
+        """Call `clicked` with a view's name and the RAS position (mm) of each left click."""
+        self._clicked.append(clicked)
+
+    def _on_click(self, name: str, ras: Point) -> None:
+        for clicked in self._clicked:
+            clicked(name, ras)
 
     def _on_modified(self, name: str) -> None:
         size = tuple(self.view(name).get_view_node().GetDimensions()[:2])

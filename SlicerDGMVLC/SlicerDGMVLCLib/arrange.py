@@ -83,13 +83,13 @@ def showRun(scene: Any, nodes: ResultNodes, roles: Sequence[str] = ROLES, portab
     return rows
 
 
-def compareRuns(scene: Any, runs: Sequence[ResultNodes]) -> list[Any]:
-    """The first run's original and every run's counterfactual, a linked column each; returns the slice nodes.
+def compareRuns(scene: Any, runs: Sequence[ResultNodes], role: str = "counterfactual") -> list[Any]:
+    """The first run's original and every run's counterfactual (or another role), a linked column each; returns the slice nodes.
 
     The attention is the first run's; each column carries its own run's edit mask.
     """
-    views = showColumns(scene, [TITLES["original"], *(f"{TITLES['counterfactual']}{number}" for number in range(1, len(runs) + 1))])
-    volumes = [runs[0].byRole["original"], *(run.byRole["counterfactual"] for run in runs)]
+    views = showColumns(scene, [TITLES["original"], *(f"{TITLES[role]}{number}" for number in range(1, len(runs) + 1))])
+    volumes = [runs[0].byRole["original"], *(run.byRole[role] for run in runs)]
     for view, volume in zip(views, volumes):
         showVolume(scene, view, volume)
         fitView(view, volumes[0], runs[0].centre)

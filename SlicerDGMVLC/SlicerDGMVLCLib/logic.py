@@ -234,6 +234,13 @@ def makeRequest(parameters: Parameters, finding: int, image: Path, mask: Path | 
     return request
 
 
+def makeCompareRequest(parameters: Parameters, hypotheses: list[str], finding: int | None, image: Path, mask: Path | None, slices: list[int] | None,
+                       out: Path) -> dict[str, Any]:
+    """The core's CompareRequest as JSON fields; finding None when the region alone says where."""
+    request = makeRequest(parameters, finding or 0, image, mask, slices, out) | {"finding": finding, "hypotheses": hypotheses}
+    return {name: value for name, value in request.items() if name not in ("target", "mode")}
+
+
 def describe(parameters: Parameters, term: str) -> str:
     """What a run is called in the list, e.g. “nodule → without it”."""
     return f"{term} → {' '.join(parameters.target.split())}" if parameters.question is Question.INSTEAD else f"{term} → without it"

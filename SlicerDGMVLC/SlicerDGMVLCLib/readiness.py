@@ -56,6 +56,11 @@ def regionReason(parameters: Parameters) -> str:
     return ""
 
 
+def whyNoComparison(parameters: Parameters, findings: list[dict[str, Any]] | None, known: tuple[str, ...]) -> str:
+    """What is missing before hypotheses can be compared: a scan, and a region or a finding it can be proposed from; "" when nothing is."""
+    return _volumeReason(parameters) or (regionReason(parameters) if parameters.regionNode else _findingReason(parameters, findings, known))
+
+
 def whyNot(parameters: Parameters, findings: list[dict[str, Any]] | None, known: tuple[str, ...]) -> str:
     """What is missing before a run, in the order of the panel; "" when nothing is.
 

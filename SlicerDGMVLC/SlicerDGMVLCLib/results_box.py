@@ -91,6 +91,19 @@ class ResultsBox:
             self._problem(str(error), "Run it again.")
         self.refresh()
 
+    def load(self, runs: list[Run]) -> bool:
+        """Put several runs into the scene; False (and a sentence) when one cannot be read."""
+        for run in runs:
+            if run.manifest is None or run.nodes is not None:
+                continue
+            try:
+                run.nodes = loadResult(self._scene, run.manifest)
+            except (OSError, ValueError) as error:
+                self._problem(str(error), "Run it again.")
+                return False
+        self.refresh()
+        return True
+
     def remove(self) -> None:
         """Take the chosen run out of scene and list; its folder stays."""
         run = self.chosen()

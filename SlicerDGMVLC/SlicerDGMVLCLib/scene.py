@@ -14,16 +14,17 @@ from .colors import DIVERGING, SEQUENTIAL, addColorTable
 from .nodes import WINDOWS, loadSegments, loadVolume, showWindow
 from .runs import ResultNodes, groupRun, removeRun
 
-__all__ = ["NOTICE", "SCHEMA_VERSION", "ResultNodes", "loadResult", "readResult", "removeRun", "saveMrb"]
+__all__ = ["NOTICE", "SCHEMA_VERSIONS", "ResultNodes", "loadResult", "readResult", "removeRun", "saveMrb"]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSIONS = ("1.0", "1.1")
 
 
 def readResult(path: str | Path) -> dict[str, Any]:
     """The manifest of a result; raises ValueError with a sentence when it is of another version."""
     manifest = json.loads(Path(path).read_text(encoding="utf-8"))
-    if manifest.get("schema_version") != SCHEMA_VERSION:
-        raise ValueError(f"{path} follows result schema {manifest.get('schema_version')}, this module reads {SCHEMA_VERSION}; update the extension.")
+    if manifest.get("schema_version") not in SCHEMA_VERSIONS:
+        raise ValueError(f"{path} follows result schema {manifest.get('schema_version')}, this module reads {', '.join(SCHEMA_VERSIONS)}; "
+                         "update the extension.")
     return manifest
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from .logic import Job
-from .protocol import Accepted, Cancelled, Ended, Event, Failed, Findings, Preview, Progress, Ready, Region, Result
+from .protocol import Accepted, Answer, Cancelled, Ended, Event, Failed, Findings, Preview, Progress, Ready, Region, Result
 
 STAGES = {"loading": "loading the scan", "reading": "reading the scan", "editing": "editing", "writing": "writing the result"}
 
@@ -20,6 +20,7 @@ class Listener(Protocol):
     def onProgress(self, share: float, words: str) -> None: ...
     def onPreview(self, preview: Preview, job: Job) -> None: ...
     def onResult(self, manifest: str, job: Job) -> None: ...
+    def onAnswer(self, answer: dict[str, Any], job: Job) -> None: ...
     def onProblem(self, message: str, advice: str) -> None: ...
     def onStateChanged(self) -> None: ...
 
@@ -89,6 +90,15 @@ class Session:
             self._listener.onProgress(0.0, "starting")
         self._listener.onStateChanged()
 
+    def task(self, name: str, job: Job) -> None:
+        """Start a task of the core; its answer comes as `onAnswer`."""
+        self._total, self.cancelling = 1, False
+        id = self._ask(lambda: self._runner.task(name, job.request))
+        if id:
+            self._jobs[id] = job
+            self._listener.onProgress(0.0, "starting")
+        self._listener.onStateChanged()
+
     def cancel(self) -> None:
         """Stop what is under way; the panel hears when it has stopped."""
         self.cancelling = self.running
@@ -139,10 +149,10 @@ class Session:
                 title = self._regionTitle
                 self._finish(event.id)
                 self._listener.onRegion(event, title)
-        elif isinstance(event, Accepted | Progress | Preview | Result | Cancelled):
+        elif isinstance(event, Accepted | Progress | Preview | Result | Answer | Cancelled):
             self._jobEvent(event)
 
-    def _jobEvent(self, event: Progress | Preview | Result | Cancelled | Accepted) -> None:
+    def _jobEvent(self, event: Progress | Preview | Result | Answer | Cancelled | Accepted) -> None:
         job = self._jobs.get(event.id)
         if isinstance(event, Cancelled):
             self._finish(event.id)
@@ -154,6 +164,9 @@ class Session:
         elif job is not None and isinstance(event, Result):
             self._finish(event.id)
             self._listener.onResult(event.manifest, job)
+        elif job is not None and isinstance(event, Answer):
+            self._finish(event.id)
+            self._listener.onAnswer(event.answer, job)
 
     def _words(self, event: Progress, job: Job | None) -> str:
         number = self._total - len(self._jobs) + 1

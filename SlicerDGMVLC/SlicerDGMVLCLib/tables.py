@@ -1,4 +1,4 @@
-"""The two lists of the panel: the report's findings and the runs."""
+"""The lists of the panel: the report's findings, the runs, the ranking of a comparison."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import qt
 
 FINDING_COLUMNS = ("Finding", "Side", "Size", "Certainty", "Words of the report")
 RUN_COLUMNS = ("Run", "Made at", "Checks")
+COMPARE_COLUMNS = ("Hypothesis", "Error beside the first, 95 % interval", "Agreement")
 
 
 def _prepare(table: Any, columns: tuple[str, ...]) -> None:
@@ -21,6 +22,20 @@ def _prepare(table: Any, columns: tuple[str, ...]) -> None:
     table.setShowGrid(False)
     table.verticalHeader().hide()
     table.horizontalHeader().setStretchLastSection(True)
+
+
+def _fillText(table: Any, rows: list[tuple[str, str, str]]) -> list[Any]:
+    """Show rows of text; returns the items, whose references the table does not keep."""
+    items = []
+    table.clearContents()
+    table.setRowCount(len(rows))
+    for row, cells in enumerate(rows):
+        for column, text in enumerate(cells):
+            item = qt.QTableWidgetItem(text)
+            item.setToolTip(text)
+            items.append(item)
+            table.setItem(row, column, item)
+    return items
 
 
 def place(finding: dict[str, Any]) -> str:
@@ -99,15 +114,7 @@ class RunsTable:
     def fill(self, rows: list[tuple[str, str, str]], current: int) -> None:
         """Show (name, time, checks) a run and choose row `current`."""
         blocked = self._table.blockSignals(True)
-        self._items = []
-        self._table.clearContents()
-        self._table.setRowCount(len(rows))
-        for row, cells in enumerate(rows):
-            for column, text in enumerate(cells):
-                item = qt.QTableWidgetItem(text)
-                item.setToolTip(text)
-                self._items.append(item)
-                self._table.setItem(row, column, item)
+        self._items = _fillText(self._table, rows)
         if 0 <= current < len(rows):
             self._table.selectRow(current)
         self._table.resizeColumnsToContents()
@@ -116,3 +123,17 @@ class RunsTable:
     def current(self) -> int:
         """Chosen row, −1 for none."""
         return int(self._table.currentRow()) if self._table.rowCount else -1
+
+
+class CompareTable:
+    """The hypotheses of a comparison, the best fitting one first."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self._items: list[Any] = []
+        _prepare(table, COMPARE_COLUMNS)
+
+    def fill(self, rows: list[tuple[str, str, str]]) -> None:
+        """Show (hypothesis, error, agreement) a row."""
+        self._items = _fillText(self._table, rows)
+        self._table.resizeColumnsToContents()

@@ -11,12 +11,13 @@ import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
+from .compare_box import CompareBox
 from .environment import Environment
-from .logic import Exchange, Job, axialPosition, checkSpace, describe, makeRequest, makeRunFolder, sliceRange
+from .logic import Exchange, Job, axialPosition, checkSpace, describe, makeCompareRequest, makeRequest, makeRunFolder, sliceRange
 from .parameters import Parameters, Quality, Question, parametersOf
 from .preview import PreviewLayer
 from .protocol import Preview, Ready, Region
-from .readiness import whyNot
+from .readiness import whyNoComparison, whyNot
 from .region_box import RegionBox
 from .report_box import ReportBox
 from .results_box import ResultsBox
@@ -55,6 +56,7 @@ class Panel(VTKObservationMixin):
         self.report = ReportBox(ui, self.session.askReport, lambda: self.setup.usable, self.refresh, lambda text: self.onProblem(text, ""))
         self.region = RegionBox(ui, services.editSegment, self.refresh, self._regionName)
         self.results = ResultsBox(ui, scene, services, self.onProblem)
+        self.compare = CompareBox(ui, scene, self.results, self._onCompare, self.onProblem)
         self._connect()
 
     def _connect(self) -> None:
@@ -141,6 +143,7 @@ class Panel(VTKObservationMixin):
         self.session.abandon()
         self.setParameters(None)
         self.results.clear()
+        self.compare.clear()
         self._waiting = []
         self._preview.forget()
         self._dropFiles()
@@ -229,6 +232,23 @@ class Panel(VTKObservationMixin):
         checkSpace(self.outputFolder, volume)
         return jobs
 
+    def _onCompare(self, hypotheses: list[str]) -> None:
+        parameters = self.parameters
+        if not parameters or self.session.running:
+            return
+        self._problem = ""
+        try:
+            image, mask = self._export(parameters)
+            slices = sliceRange(parameters, axialPosition(self.scene, parameters.inputVolume))
+            chosen = self.report.chosen()
+            out = makeRunFolder(self.outputFolder, "comparison")
+            request = makeCompareRequest(parameters, hypotheses, chosen[0][0] if chosen else None, image, mask, slices, out)
+            checkSpace(self.outputFolder, parameters.inputVolume)
+        except (ValueError, OSError) as error:
+            self.onProblem(str(error), "")
+            return
+        self.session.task("compare", Job(0, "comparison", request, parameters.inputVolume.GetID()))
+
     def _export(self, parameters: Parameters) -> tuple[Path, Path | None]:
         if self._exchange is None:
             self._exchange = Exchange()
@@ -269,6 +289,7 @@ class Panel(VTKObservationMixin):
         combo.setCurrentIndex(ready.devices.index(wanted) + 1 if wanted in ready.devices else 0)
         combo.blockSignals(blocked)
         self.report.onKnown(self.session.known)
+        self.compare.offer(self.session.known)
         self.log(f"Worker {ready.version}, weights {ready.weights.get('name', '?')}, devices {', '.join(ready.devices)}")
         self.refresh()
 
@@ -309,6 +330,12 @@ class Panel(VTKObservationMixin):
             self._waiting.append(run)
             self.services.statusMessage(f"DGM-VLC: {job.title} is ready.")
 
+    def onAnswer(self, answer: dict[str, Any], job: Job) -> None:
+        """A comparison is done."""
+        self.compare.accept(str(answer.get("record", "")))
+        if not self.entered:
+            self.services.statusMessage(f"DGM-VLC: {job.title} is ready.")
+
     def onProblem(self, message: str, advice: str) -> None:
         """Show what went wrong until the next try."""
         self._problem = " ".join(filter(None, (message, advice)))
@@ -341,6 +368,12 @@ class Panel(VTKObservationMixin):
             return self.setup.problem
         return whyNot(self.parameters, self.report.findings, self.session.known)
 
+    def comparisonReason(self) -> str:
+        """Why no hypotheses can be compared now; "" when they can."""
+        if not self.parameters:
+            return "The scene is being closed."
+        return self.setup.problem or whyNoComparison(self.parameters, self.report.findings, self.session.known)
+
     def refresh(self) -> None:
         """Enable what can be done now, and say why the rest cannot."""
         ui, running = self.ui, self.session.running
@@ -354,6 +387,7 @@ class Panel(VTKObservationMixin):
         for name in BUSY_LOCKED:
             getattr(ui, name).setEnabled(not running)
         self.setup.lock(running)
+        self.compare.refresh("A run is under way." if running else self.comparisonReason())
         parameters = self.parameters
         ui.targetEdit.setEnabled(bool(parameters and parameters.question is Question.INSTEAD))
         own = bool(parameters and parameters.quality is Quality.CUSTOM)

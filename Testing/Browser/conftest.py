@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import pytest
 from DGMVLCCore.anatomy.segment import segment_anatomy
 from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult, EditPlan, Gate
 from DGMVLCCore.export import results
+from DGMVLCCore.export.comparison import write_comparison
 from DGMVLCCore.export.results import write_result
 from DGMVLCCore.imaging.io import save_volume
 
@@ -91,8 +93,8 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory, make_chest):
-    """A small scan and the result that the test's own worker hands out: the nodule taken away, 100 HU at a time."""
+def prepared(tmp_path_factory, make_chest, make_record, no_figures):
+    """A small scan and the result (with a comparison beside it) that the test's own worker hands out: the nodule taken away, 100 HU at a time."""
     folder = tmp_path_factory.mktemp("browser")
     volume = make_chest((12, 112, 128), (4.0, 2.5, 2.5), nodule=True)
     save_volume(volume, folder / "scän 1.nrrd")
@@ -104,10 +106,14 @@ def prepared(tmp_path_factory, make_chest):
                                   EditPlan(mask, "Nodule.", "No nodule. Clear lung.", "nodule"),
                                   [Gate("direction", True, -300.0, "< 0", "HU", "The change goes down.")], {"seed": 1},
                                   {"nodule": AttentionMap("nodule", heat)})
+    facts = {"report": REPORT, "findings": [], "inputs": {"image": {"name": "scän 1.nrrd", "sha256": "0" * 64}}, "weights": {"name": "w", "sha256": "0" * 64}}
+    fainter = replace(result, counterfactual=volume.with_array(np.where(mask, volume.array - 100, volume.array)))
+    with no_figures():
+        write_comparison([result, fainter, result], make_record(("nodule", "emphysema", "no finding (clear lung)")), folder / "comparison", facts=facts,
+                         anatomy=segment_anatomy(volume))
     make, results.make_scene = results.make_scene, lambda *_: "made in the viewer"
     try:
-        path = write_result(result, folder / "run", anatomy=segment_anatomy(volume), report=REPORT, findings=[], inputs={"image": {"name": "scän 1.nrrd",
-                            "sha256": "0" * 64}}, weights={"name": "w", "sha256": "0" * 64})
+        path = write_result(result, folder / "run", anatomy=segment_anatomy(volume), **facts)
     finally:
         results.make_scene = make
     return folder / "scän 1.nrrd", path.parent

@@ -2,7 +2,7 @@
 
     python fake_worker.py RESULT_FOLDER [--slow SECONDS] [--die]
 
-RESULT_FOLDER is copied to the place a job asks for. --die: ends without a word in the middle of a job.
+RESULT_FOLDER is copied to the place a job asks for, the folder `comparison` beside it to that of a task. --die: ends without a word in the middle of a job.
 """
 
 from __future__ import annotations
@@ -42,9 +42,24 @@ def job(message, source, seconds, die, cancelled, busy):
             return
         if die and step == 3:
             os._exit(9)
-    shutil.copytree(source, out)
     busy.clear()
+    if message["type"] == "task":
+        shutil.copytree(source.parent / "comparison", out)
+        say("answer", id=identifier, name=message["name"], answer={"record": str(out / "comparison.json")})
+        return
+    shutil.copytree(source, out)
     say("result", id=identifier, manifest=str(out / "result.json"))
+
+
+def task(message):
+    """Tasks that need no network are done by the core; a study's analysis must lie in the session already."""
+    from DGMVLCCore.errors import DGMVLCError
+    from DGMVLCCore.tasks import run_task
+
+    try:
+        say("answer", id=message["id"], name=message["name"], answer=run_task(message["name"], None, message["request"], lambda *_: None, lambda: False))
+    except DGMVLCError as error:
+        say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
 
 
 def main():
@@ -72,7 +87,9 @@ def main():
                 say("findings", id=message["id"], findings=[finding.to_dict() for finding in parse_report(message["text"])])
             except DGMVLCError as error:
                 say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
-        elif kind == "job":
+        elif kind == "task" and message["name"] != "compare":
+            task(message)
+        elif kind in ("job", "task"):
             threading.Thread(target=job, args=(message, source, seconds, "--die" in sys.argv, cancelled, busy), daemon=True).start()
 
 

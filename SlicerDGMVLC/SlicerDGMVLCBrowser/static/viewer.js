@@ -11,6 +11,22 @@
     window.trame?.trigger("scroll", [step]);
   }, true);
 
+  // In the Review tab: one key, one step; never while somebody types, and never with a modifier.
+  const REVIEW = { a: "accept", r: "reject", u: "undo", n: "next", j: "next", p: "previous", k: "previous" };
+  window.addEventListener("keydown", (event) => {
+    const key = event.key.toLowerCase();
+    const comment = document.querySelector(".review-comment textarea:not(.v-textarea__sizer)");
+    if (event.target === comment && event.key === "Escape") return comment.blur();
+    if (window.trame?.state?.get("tab") !== "review" || typing(event.target) || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (key === "c" && comment) {
+      event.preventDefault();
+      comment.focus();
+    } else if (REVIEW[key] && !event.repeat) {
+      event.preventDefault();
+      window.trame.trigger("review_key", [REVIEW[key]]);
+    }
+  });
+
   async function upload(files) {
     const list = Array.from(files || []);
     if (!list.length) return;

@@ -16,8 +16,8 @@ from DGMVLCCore.counterfactual import sampler
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation import ablation, baselines, generative, localisers, safety
+from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import Hole, removal
-from DGMVLCCore.evaluation.known_truth import Case
 from DGMVLCCore.evaluation.methods import METHODS
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.denoiser import Conditions, Denoiser

@@ -32,11 +32,12 @@ def application():
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory, make_chest):
+def prepared(tmp_path_factory, make_chest, make_record, no_figures):
     """Folder of the fake worker: a result and a proposed region as the core writes them."""
     from DGMVLCCore.anatomy.segment import segment_anatomy
     from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult, EditPlan
     from DGMVLCCore.export import results
+    from DGMVLCCore.export.comparison import write_comparison
 
     folder = tmp_path_factory.mktemp("fake worker ü")
     volume = make_chest((6, 56, 64), (4.0, 5.0, 5.0))
@@ -52,6 +53,10 @@ def prepared(tmp_path_factory, make_chest):
                              weights={"name": "w", "sha256": "0" * 64})
     finally:
         results.make_scene = keep
+    facts = {"report": "Nodule.", "findings": [], "inputs": {}, "weights": {"name": "w", "sha256": "0" * 64}}
+    with no_figures():
+        write_comparison([result] * 3, make_record(("nodule", "emphysema", "no finding (clear lung)")), folder / "comparison", facts=facts,
+                         anatomy=segment_anatomy(volume))
     (folder / "region.seg.nrrd").write_bytes((folder / "result" / "edit-mask.seg.nrrd").read_bytes())
     (folder / "preview.nrrd").write_bytes((folder / "result" / "counterfactual.nrrd").read_bytes())
     return folder

@@ -1,6 +1,6 @@
 """A worker that answers the protocol without a model, for tests of the panel; `behaviour.json` beside the result says how.
 
-Usage: python fake_worker.py FOLDER, where FOLDER holds result/ (copied to every job's folder), region.seg.nrrd and behaviour.json:
+Usage: python fake_worker.py FOLDER, where FOLDER holds result/ and comparison/ (copied to every job's or task's folder), region.seg.nrrd and behaviour.json:
 steps, step_s: length of a job; stubborn: ignores cancel and terminate; die_at: step at which it kills itself; protocol; fail: {"kind", "message", "advice"}.
 """
 
@@ -65,6 +65,9 @@ def work(message: dict, how: dict) -> None:
     elif message["type"] == "region":
         shutil.copy(FOLDER / "region.seg.nrrd", request["out"])
         say("region", id=id, path=request["out"], volume_ml=12.5, score=0.8, sentence="Where the attention is highest.")
+    elif message["type"] == "task":
+        shutil.copytree(FOLDER / "comparison", request["out"])
+        say("answer", id=id, name=message["name"], answer={"record": str(Path(request["out"]) / "comparison.json")})
     else:
         shutil.copytree(FOLDER / "result", request["out"])
         say("result", id=id, manifest=str(Path(request["out"]) / "result.json"))
@@ -90,7 +93,7 @@ def main() -> None:
                 devices=["cpu", "cuda:0"], weights={"name": "fake", "sha256": "0" * 64})
         elif kind == "report":
             say("findings", id=message["id"], findings=findings(message["text"]))
-        elif kind in ("job", "region"):
+        elif kind in ("job", "region", "task"):
             if message["id"] in cancelled:
                 say("cancelled", id=message["id"])
             else:

@@ -1,0 +1,105 @@
+"""Teach a copy of the generator the sentences of a cohort: shards in a temporary folder, then a short run of the training loop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from DGMVLCCore._resources import resource
+from DGMVLCCore.discovery.frame import PatientScan
+from DGMVLCCore.discovery.groups import Contrast, Rows
+from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.language.clinical import JOIN, Value, clause
+from DGMVLCCore.language.encoder import MAX_TOKENS, LanguageEncoder
+from DGMVLCCore.language.schema import ClinicalSchema
+from DGMVLCCore.models.checks import check_weights
+from DGMVLCCore.simulation.phrases import Phrase
+
+LEARNING_RATE, BATCH, EMA = 4e-4, 8, 0.98
+
+
+class Sentences:
+    """What is said of a patient: the asked attribute always, the others as far as the encoder's length allows.
+
+    Args:
+        contrasts: the questions; only their attributes are said. encoder: counts tokens.
+    """
+
+    def __init__(self, contrasts: Sequence[Contrast], schema: ClinicalSchema, encoder: LanguageEncoder) -> None:
+        self.names = tuple(dict.fromkeys(c.attribute for c in contrasts))
+        self.schema, self.encoder = schema, encoder
+
+    def say(self, row: dict[str, Value], first: str, others: bool = True) -> str:
+        """A row's sentence with `first` in it, in the schema's order.
+
+        Raises:
+            UnsuitableInputError: the clause of `first` alone is too long.
+        """
+        chosen = [first]
+        for name in self.names if others else ():
+            if name in row and name != first and self.encoder.count_tokens(self._joined(row, [*chosen, name])) <= MAX_TOKENS:
+                chosen.append(name)
+        text = self._joined(row, chosen)
+        if self.encoder.count_tokens(text) > MAX_TOKENS:
+            raise UnsuitableInputError(f"The clause “{text[:60]}” of {first} is longer than the {MAX_TOKENS} tokens the network reads; shorten the value.")
+        return text
+
+    def _joined(self, row: dict[str, Value], names: list[str]) -> str:
+        return JOIN.join(clause(a, row[a.name]) for a in self.schema.attributes if a.name in names)
+
+    def all_of(self, row: dict[str, Value]) -> list[str]:
+        """True sentences to learn from: of each attribute alone, and with the others."""
+        return list(dict.fromkeys(self.say(row, name, others) for name in self.names if name in row for others in (False, True)))
+
+    def with_value(self, row: dict[str, Value], contrast: Contrast, value: Value) -> str:
+        """The row's sentence with another value of the contrast's attribute; what cannot be true beside it goes."""
+        attribute = next(a for a in self.schema.attributes if a.name == contrast.attribute)
+        gone = {*attribute.excludes.get(str(row[attribute.name]), ()), *attribute.excludes.get(str(value), ())}
+        return self.say({name: v for name, v in row.items() if name not in gone} | {attribute.name: value}, attribute.name)
+
+
+def write_shards(folder: Path, scans: Sequence[PatientScan], rows: Rows, sentences: Sentences) -> None:
+    """Shards of a cohort: one file a patient, and the bank of encoded sentences. Patients' scans: the folder must not outlive the run.
+
+    Raises:
+        UnsuitableInputError: no patient has anything said of it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    said = {scan.name: texts for scan in scans if (texts := sentences.all_of(rows[scan.name]))}
+    if not said:
+        raise UnsuitableInputError("No patient's row says anything of the attributes asked about.")
+    texts = list(dict.fromkeys(text for mine in said.values() for text in mine))
+    states = sentences.encoder.encode(["", *texts])
+    lengths = states.mask.sum(1)
+    ragged = np.concatenate([tokens[:n] for tokens, n in zip(states.tokens, lengths)])
+    np.savez(folder / "phrases.npz", tokens=ragged.astype(np.float16), lengths=lengths, pooled=states.pooled.astype(np.float16),
+             phrases=np.array([json.dumps(vars(Phrase(text, "", True))) for text in texts]))
+    number = {text: index for index, text in enumerate(texts, 1)}
+    for index, scan in enumerate(s for s in scans if s.name in said):
+        np.savez(folder / f"cohort-{index:05d}.npz", hu=scan.hu, labels=scan.labels, spacing=np.array(scan.spacing),
+                 texts=np.array([number[text] for text in said[scan.name]]))
+    (folder / "cohort.json").write_text(json.dumps({"attributes": sentences.names}), encoding="utf-8")
+
+
+def fine_tune(folder: Path, weights: Path | None = None, *, minutes: float = 5.0, steps: int = 0, batch: int = BATCH, seed: int = 0,
+              quiet: bool = True) -> Path:
+    """Fine-tune a copy of the generator on the shards in `folder`; returns the folder of its weights.
+
+    Args:
+        weights: to begin with; the shipped ones when None. minutes: budget. steps: instead of the budget when given.
+
+    Raises:
+        WeightsError: no weights to begin with, or altered ones.
+    """
+    from DGMVLCCore.training.loop import train
+    from DGMVLCCore.training.recipe import Recipe
+
+    start = weights or resource("weights/dgmvlc-ct")
+    check_weights(start)
+    sees = json.loads((start / "config.json").read_text(encoding="utf-8")).get("scan_dim")
+    recipe = Recipe(str(folder), str(folder / "run"), task="cohort", minutes=minutes, steps=steps, batch=batch, learning_rate=LEARNING_RATE, warmup=8, ema=EMA,
+                    workers=0, seed=seed, checkpoint_every=10**9, start_from=str(start), vision=str(resource("weights/dgmvlc-dual")) if sees else "")
+    return train(recipe, quiet=quiet)

@@ -1,0 +1,153 @@
+"""What derived DICOM objects refer to: the slices of a patient's series, or a new study without a patient."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
+from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.imaging.volume import Volume
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+MAKER, MODEL = "DGM-VLC", "dgmvlc"
+UTF8 = "ISO_IR 192"
+QUOTES = str.maketrans({"“": "'", "”": "'", "−": "-", "–": "-"})
+# What every object of a study repeats: patient, study and frame of reference (DICOM PS3.3 C.7.1.1, C.7.2.1, C.7.2.2, C.7.4.1).
+REQUIRED = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID",
+            "AccessionNumber", "FrameOfReferenceUID", "PositionReferenceIndicator")
+OPTIONAL = ("IssuerOfPatientID", "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence", "StudyDescription", "PatientAge",
+            "PatientSize", "PatientWeight", "LongitudinalTemporalInformationModified")
+PLANE = ("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "SliceThickness", "SliceLocation", "SpacingBetweenSlices")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Slices that derived objects refer to.
+
+    Args:
+        headers: a dataset (without pixels) for each slice (D), in the order of the scan's slices. volume: the scan, HU, on the same grid.
+        patient: False for a study made up here, which has no patient.
+    """
+
+    headers: list[Dataset]
+    volume: Volume
+    patient: bool
+
+    def same_scan(self, original: Volume) -> bool:
+        """True when the series holds exactly these voxels (D,H,W) on this grid."""
+        return self.volume.same_grid(original) and np.array_equal(self.volume.array, original.array)
+
+
+def need_highdicom() -> None:
+    """Say how to install what DICOM objects are written with.
+
+    Raises:
+        UsageError: highdicom is not installed.
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("highdicom") is None:
+        raise UsageError("DICOM objects are written with highdicom, which is not installed; install it with: pip install 'dgmvlc[dicom]'.")
+
+
+def ds(value: float) -> Any:
+    """A number as DICOM decimal string of at most 16 characters."""
+    from pydicom.valuerep import DSfloat
+
+    return DSfloat(float(value), auto_format=True)
+
+
+def words(text: str, limit: int = 64) -> str:
+    """Text as a DICOM string may hold it: one line, no backslash (it would part values), at most `limit` characters."""
+    return " ".join(re.sub(r"[\\\x00-\x1f\x7f]", " ", text.translate(QUOTES)).split())[:limit].strip()
+
+
+def _complete(header: Dataset) -> Dataset:
+    """The header with the attributes that every object of its study must repeat; absent ones are there and empty, as DICOM asks."""
+    from pydicom.uid import generate_uid
+
+    for keyword in REQUIRED:
+        if keyword not in header:
+            setattr(header, keyword, None if not keyword.endswith("UID") else generate_uid())
+    return header
+
+
+def source_of_folder(folder: Path, series: int | None = None) -> Source:
+    """The slices of a patient's CT series.
+
+    Args:
+        series: which of the folder's series, from 1, as the refusal of several lists them.
+
+    Raises:
+        UnreadableError: no such folder, or no series in it. UnsuitableInputError: several series, or a header without study and slice identity.
+        UsageError: no such series.
+    """
+    from pydicom.uid import generate_uid
+
+    from DGMVLCCore.imaging.dicom import series_headers
+
+    if not Path(folder).is_dir():
+        raise UnreadableError(f"{folder} is no folder; give the folder of the DICOM series that the result was made from.")
+    volume, headers = load_volume(folder, series=series), series_headers(Path(folder), series)
+    lacking = [k for k in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID") if any(not header.get(k) for header in headers)]
+    if lacking:
+        raise UnsuitableInputError(f"The DICOM images of {Path(folder).name} lack {', '.join(lacking)}, so nothing can refer to them; "
+                                   "export the original series.")
+    frame = headers[0].get("FrameOfReferenceUID") or generate_uid()
+    for header in headers:
+        header.FrameOfReferenceUID = frame
+    return Source([_complete(header) for header in headers], volume, True)
+
+
+def source_of_volume(volume: Volume, description: str) -> Source:
+    """A new study without a patient for a scan that came from no DICOM series; all identifiers are new."""
+    from pydicom.dataset import Dataset
+    from pydicom.uid import CTImageStorage, generate_uid
+
+    study, series, frame = generate_uid(), generate_uid(), generate_uid()
+    step, now, headers = volume.affine[:3, 2], datetime.now(), []
+    axes = volume.affine[:3, :3] / np.linalg.norm(volume.affine[:3, :3], axis=0)
+    for index in range(len(volume.array)):
+        header = Dataset()
+        header.SOPClassUID, header.SOPInstanceUID = CTImageStorage, generate_uid()
+        header.StudyInstanceUID, header.SeriesInstanceUID, header.FrameOfReferenceUID = study, series, frame
+        header.PatientName, header.PatientID, header.PatientBirthDate, header.PatientSex = "No^Patient", f"DGMVLC-{study[-8:]}", "", ""
+        header.StudyDate, header.StudyTime, header.StudyID = now.strftime("%Y%m%d"), now.strftime("%H%M%S"), "1"
+        header.ReferringPhysicianName, header.AccessionNumber, header.PositionReferenceIndicator = "", "", ""
+        header.StudyDescription, header.SeriesDescription = "DGM-VLC, study without a patient", words(description)
+        header.Modality, header.SeriesNumber, header.InstanceNumber = "CT", 1, index + 1
+        header.Rows, header.Columns = volume.shape[1:]
+        header.PixelSpacing = [ds(volume.spacing[1]), ds(volume.spacing[2])]
+        header.ImageOrientationPatient = [ds(v) for v in (*axes[:, 0], *axes[:, 1])]
+        header.ImagePositionPatient = [ds(v) for v in volume.affine[:3, 3] + index * step]
+        header.SliceThickness = header.SpacingBetweenSlices = ds(volume.spacing[0])
+        headers.append(header)
+    return Source(headers, volume, False)
+
+
+def body_part(header: Dataset) -> str:
+    """The body part a source names, else the chest, which is what this program is for; without one DICOM asks for a side."""
+    return str(header.get("BodyPartExamined") or "CHEST")
+
+
+def contributors(header: Dataset, what: str) -> list[Any]:
+    """The scanner that took the slices, where its maker is known, and this program, as contributing equipment."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    from DGMVLCCore import __version__
+
+    ours = hd.ContributingEquipment(MAKER, codes.DCM.ModifyingEquipment, manufacturer_model_name=MODEL, software_versions=__version__,
+                                    contribution_description=f"{words(what, 900)} Research use only; not a medical device.")
+    if not header.get("Manufacturer"):
+        return [ours]
+    model = header.get("ManufacturerModelName") or None
+    return [hd.ContributingEquipment(str(header.Manufacturer), codes.DCM.AcquisitionEquipment, manufacturer_model_name=model), ours]

@@ -1,0 +1,175 @@
+"""A synthetic data set: ordered lesions, one folder an item, and a manifest of JSON lines; a broken run goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from DGMVLCCore.counterfactual.memory import ScanMemory
+from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.errors import OutputError, UnsuitableInputError
+from DGMVLCCore.export.manifest import check_schema, sha256_of
+from DGMVLCCore.export.segmentation import Segment, save_segmentation
+from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.imaging.profiles import require_ct
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.synthesis.lesions import Made, make_lesion
+from DGMVLCCore.synthesis.memorisation import lesion_patch, memorisation, reference_patches
+from DGMVLCCore.synthesis.orders import Order
+
+SCHEMA_VERSION, MANIFEST = "1.0", "manifest.jsonl"
+ROW_SCHEMA = "synthesis.schema.json"
+NOTICE = "Synthetic. Research use only; not a medical device. The lesion was generated; it was never in this patient."
+LESION_COLOUR = (0.95, 0.55, 0.25)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What, beside order and scan, decides an item."""
+
+    seed: int
+    steps: int
+    weights_sha256: str
+
+
+def save_synthetic(volume: Volume, mask: np.ndarray, name: str, folder: Path, notice: str = NOTICE) -> list[dict[str, str]]:
+    """ct.nrrd (marked in its header) and a segmentation of what was generated; returns names and hashes."""
+    save_volume(volume, folder / "ct.nrrd", {"DGMVLC_Unit": "HU", "DGMVLC_Synthetic": name, "DGMVLC_Notice": notice})
+    save_segmentation([Segment(mask, name, LESION_COLOUR, tags={"DGMVLC.Origin": "synthetic"})], volume, folder / "lesion.seg.nrrd")
+    return [{"name": file, "sha256": sha256_of(folder / file)} for file in ("ct.nrrd", "lesion.seg.nrrd")]
+
+
+class Manifest:
+    """The lines of manifest.jsonl, each checked against its schema and written at once."""
+
+    def __init__(self, out: Path, settings: Settings) -> None:
+        self.path = out / MANIFEST
+        self.rows: list[dict[str, Any]] = []
+        if self.path.exists():
+            try:
+                self.rows = [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+                same = all(row["settings"] == vars(settings) for row in self.rows)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise OutputError(f"{self.path} is no manifest of this program; choose another folder.") from error
+            if not same:
+                raise OutputError(f"{out} was made with another seed, other steps or other weights; choose another folder.")
+        elif out.exists() and any(out.iterdir()):
+            raise OutputError(f"{out} holds other files; choose another folder.")
+        elif not out.absolute().parent.is_dir():
+            raise OutputError(f"The folder {out.absolute().parent} does not exist; create it first.")
+
+    def known(self, name: str) -> bool:
+        """True when this item was made or refused before."""
+        return any(row["id"] == name for row in self.rows)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Write one more line; the file is replaced whole."""
+        check_schema(row, ROW_SCHEMA)
+        self.rows.append(row)
+        temporary = self.path.with_name(f".{MANIFEST}.partial")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(each, ensure_ascii=False) + "\n" for each in self.rows)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.path)
+
+
+def item_id(order: Order, scan_sha256: str, copy: int, settings: Settings) -> str:
+    """Name of an item: the same order, scan, copy and settings give the same one."""
+    facts = {**order.facts(), "scan": scan_sha256, "copy": copy, **vars(settings)}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _wanted(orders: list[Order], root: Path, settings: Settings, memory: ScanMemory) -> Iterator[tuple[str, Order, Volume]]:
+    """Every item in turn, with its scan; equal orders count on."""
+    copies: dict[str, int] = {}
+    for order in orders:
+        volume = require_ct(memory.volume(root / order.scan, None), order.scan)
+        for _ in range(order.count):
+            key = json.dumps({**order.facts(), "scan": memory.facts["sha256"]}, sort_keys=True)
+            copies[key] = copies.get(key, -1) + 1
+            yield item_id(order, memory.facts["sha256"], copies[key], settings), order, volume
+
+
+def _write_item(out: Path, name: str, made: Made, term: str) -> list[dict[str, str]]:
+    """The item's folder, whole or not there."""
+    folder = out / f".{name}.partial"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    files = save_synthetic(made.result.counterfactual, made.lesion, f"{term} (synthetic)", folder)
+    shutil.rmtree(out / name, ignore_errors=True)  # left by a run that broke before its line was written
+    folder.rename(out / name)
+    return files
+
+
+def synthesize(orders: list[Order], root: Path, out: Path, pipe: CounterfactualPipeline, *, seed: int = 0, steps: int = 10,
+               progress: Callable[[str, float], None] | None = None) -> dict[str, Any]:
+    """Make every ordered lesion that is not in the folder yet.
+
+    Args:
+        root: folder that relative scan names start from. out: data set folder; an earlier run with the same seed, steps and weights is continued.
+
+    Returns:
+        counts: {"made", "refused", "kept"} of this call.
+
+    Raises:
+        OutputError: the folder holds something else, or cannot be written. UnreadableError, UnsuitableInputError: a scan cannot be used.
+    """
+    from DGMVLCCore import __version__
+
+    settings = Settings(seed, steps, pipe.weights_sha256)
+    manifest, memory = Manifest(out, settings), ScanMemory()
+    total, counts = sum(order.count for order in orders), {"made": 0, "refused": 0, "kept": 0}
+    try:
+        out.mkdir(exist_ok=True)
+        for index, (name, order, volume) in enumerate(_wanted(orders, root, settings, memory)):
+            if progress:
+                progress("making", index / total)
+            if manifest.known(name):
+                counts["kept"] += 1
+                continue
+            row = {"schema_version": SCHEMA_VERSION, "id": name, "synthetic": True, "notice": NOTICE, "software": {"name": "dgmvlc", "version": __version__},
+                   "source": dict(memory.facts), "order": order.facts(), "settings": vars(settings)}
+            try:
+                made = make_lesion(pipe, volume, memory.anatomy(volume, None), order, [seed, int(name, 16)], steps=steps)
+            except UnsuitableInputError as error:
+                manifest.add({**row, "refused": str(error), "files": []})
+                counts["refused"] += 1
+                continue
+            files = _write_item(out, name, made, order.finding)
+            manifest.add({**row, **made.facts, "files": [{**file, "name": f"{name}/{file['name']}"} for file in files]})
+            counts["made"] += 1
+    except OSError as error:
+        raise OutputError(f"{out} could not be written ({error.strerror or error}); free space, then start again: what is done is kept.") from error
+    return counts
+
+
+def compare(out: Path, training: Path, held_out: Path | None = None) -> dict[str, Any]:
+    """The memorisation check of a data set against training shards, written beside its manifest as memorisation.json.
+
+    Raises:
+        UnsuitableInputError: the data set holds no lesion. UnreadableError: a folder is no data set or no shards.
+    """
+    from DGMVLCCore.imaging.io import load_volume
+    from DGMVLCCore.imaging.labels import load_labels
+
+    patches = []
+    for path in sorted(out.glob("*/ct.nrrd")):
+        volume = load_volume(path)
+        scan, turn = volume.canonical()
+        patches.append(lesion_patch(scan.array, turn.apply(load_labels(path.with_name("lesion.seg.nrrd"), volume).union()), scan.spacing))
+    if not patches:
+        raise UnsuitableInputError(f"{out} holds no synthetic lesion to compare.")
+    answer = memorisation(np.stack(patches), reference_patches(training), reference_patches(held_out) if held_out else None)
+    temporary = out / ".memorisation.json.partial"
+    temporary.write_text(json.dumps(answer, indent=1), encoding="utf-8")
+    temporary.replace(out / "memorisation.json")
+    return answer

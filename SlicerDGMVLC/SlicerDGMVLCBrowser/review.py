@@ -1,0 +1,239 @@
+"""What the Review tab does: worklist, regions of a study, decisions that are saved at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from DGMVLCCore.errors import DGMVLCError
+from DGMVLCCore.review.decisions import ReviewSession
+
+from . import choose
+from .scans import ScanError
+
+if TYPE_CHECKING:
+    from .app import Viewer
+
+TAGS = {"not mentioned": "not mentioned in the report", "denied": "the report says there is none", "reported": "in the report", "no report": "no report"}
+STATES = {"waiting": "not looked at yet", "changed": "changed, look again", "missing": "files are gone", "unsuitable": "cannot be read",
+          "failed": "cannot be read", "open": "to decide", "done": "done"}
+
+
+def region_row(region: dict[str, Any], decision: dict[str, Any] | None, valid: bool) -> dict[str, Any]:
+    """A region as the list shows it."""
+    place, change = region["location"], f"{region['change_hu']:+.0f} HU"
+    if region["change_low_hu"] is not None:
+        change += f" ({region['change_low_hu']:+.0f} to {region['change_high_hu']:+.0f})"
+    made = decision or {}
+    return {"number": region["number"], "size": f"{place['diameter_mm']:.0f} mm", "volume": f"{place['volume_ml']:.2f} ml",
+            "place": region["place"] or "place unknown", "change": change,
+            "tag": TAGS.get(region["check"]["status"], ""), "alert": region["check"]["status"] in ("not mentioned", "denied"),
+            "sentence": region["check"]["sentence"], "phrases": " · ".join(f"{p['term']} {p['agreement']:.2f}" for p in region["phrases"]),
+            "verdict": made.get("verdict", "") if valid else "", "earlier": made.get("verdict", "") if not valid else "", "comment": made.get("comment", "")}
+
+
+class Review:
+    """The tab's actions.
+
+    Args:
+        viewer: whose scan, worker and page it uses.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer, self.state = viewer, viewer.state
+        self.session: ReviewSession | None = None
+        self._shown = ""  # study whose scan stands in the views
+
+    # worklist ---------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Make or continue the session of the typed folder."""
+        try:
+            folder = choose.clean_path(self.state.review_folder)
+            place = str(self.state.review_session or "").strip() or f"{str(folder).rstrip('/')}-review"
+        except choose.PathError as error:
+            self.viewer.say(str(error))
+            return
+        with self.state as state:
+            state.message, state.review_session = "", place
+        await self.viewer.jobs.task("review-open", {"folder": str(folder), "session": place}, self._opened)
+
+    def _opened(self, answer: dict[str, Any]) -> None:
+        try:
+            self.session = ReviewSession.open(Path(answer["session"]))
+        except DGMVLCError as error:
+            self.viewer.say(str(error))
+            return
+        self._shown = ""
+        self.state.review_open, self.state.review_study, self.state.review_regions, self.state.review_region = True, "", [], 0
+        self.state.review_exported = []
+        self._list()
+
+    def _list(self) -> None:
+        """Tell the page the worklist and how far the reader is."""
+        if self.session is None:
+            return
+        rows = []
+        for study in self.session.studies:
+            done, name = self.session.analysis(study.id) or {}, self.session.state(study.id)
+            regions = done.get("regions", [])
+            unreported = sum(region["check"]["status"] in ("not mentioned", "denied") for region in regions)
+            rows.append({"id": study.id, "name": study.name, "state": name, "words": STATES.get(name, name), "regions": len(regions), "unreported": unreported})
+        with self.state as state:
+            state.review_studies, state.review_progress = rows, self.session.progress()
+
+    async def look(self, identifier: str) -> None:
+        """Show a study; look at it first when that was not done for the scan as it is now."""
+        if self.session is None or self.state.running or self.state.scan_busy:
+            return
+        self._show_list(identifier)
+        if self.session.state(identifier) in ("waiting", "changed"):
+            await self.viewer.jobs.task("review-study", {"session": str(self.session.folder), "study": identifier}, self._looked)
+            return
+        await self._show_scan(identifier)
+
+    def _looked(self, answer: dict[str, Any]) -> None:
+        self._reload()
+        if self.session is not None and self.state.review_study == answer["study"]:
+            self._show_list(answer["study"])
+            self.viewer._later(self._show_scan(answer["study"]))
+
+    async def choose_series(self, number: int) -> None:
+        """Read another series of the shown study."""
+        if self.session is None or not self.state.review_study or self.state.running:
+            return
+        identifier = self.state.review_study
+        request = {"folder": str(self.session.root), "session": str(self.session.folder), "study": identifier, "series": int(number)}
+
+        def chosen(answer: dict[str, Any]) -> None:
+            self._opened(answer)
+            self.viewer._later(self.look(identifier))
+
+        await self.viewer.jobs.task("review-open", request, chosen)
+
+    def _reload(self) -> None:
+        """The session as another process has just written it."""
+        if self.session is not None:
+            try:
+                self.session = ReviewSession.open(self.session.folder)
+            except DGMVLCError as error:
+                self.viewer.say(str(error))
+        self._list()
+
+    # one study --------------------------------------------------------------------
+
+    def _show_list(self, identifier: str) -> None:
+        if self.session is None:
+            return
+        try:
+            study, done = self.session.study(identifier), self.session.analysis(identifier) or {}
+            decided = self.session.decisions()
+        except DGMVLCError as error:
+            self.viewer.say(str(error))
+            return
+        rows = []
+        for region in done.get("regions", []):
+            made = decided.get(f"{identifier}/{region['number']}")
+            rows.append(region_row(region, made, self.session.valid(made, identifier)))
+        problem = study.problem or done.get("problem")
+        with self.state as state:
+            another = state.review_study != identifier
+            state.review_study, state.review_regions = identifier, rows
+            state.review_unseen = [fact["sentence"] for fact in done.get("report_check", []) if fact["status"] in ("not seen", "not looked for")]
+            state.review_notes = [*([problem] if problem else []), *study.notes, *done.get("report_notes", [])]
+            state.review_series = [f"{number}: {one.words}" for number, one in enumerate(study.series, 1)]
+            state.review_chosen = 0 if study.chosen is None else study.chosen + 1
+            if another:
+                state.review_region = 0
+        self._list()
+
+    async def _show_scan(self, identifier: str) -> None:
+        """The study's scan in the views, at its first region."""
+        if self.session is None or self.session.state(identifier) in ("unsuitable", "missing", "failed"):
+            return
+        study = self.session.study(identifier)
+        if self._shown != identifier:
+            number = study.series[study.chosen].number if study.kind == "dicom" and study.chosen is not None else None
+            if not await self.viewer.open_path(str(self.session.root / study.path), number):
+                return
+            self._shown = identifier
+        if self.state.review_regions:
+            self.choose(self.state.review_region or self.state.review_regions[0]["number"])
+
+    def choose(self, number: int) -> None:
+        """Outline a region in the views and go there."""
+        row = next((row for row in self.state.review_regions if row["number"] == number), None)
+        if row is None or self.session is None:
+            return
+        with self.state as state:
+            state.review_region, state.review_comment = number, row["comment"]
+        if self._shown != self.state.review_study or self.viewer.stage.scan is None:
+            return
+        try:
+            self.viewer.stage.show_region(self.session.place(self.state.review_study) / f"region-{number}.seg.nrrd")
+        except ScanError as error:
+            self.viewer.say(str(error))
+
+    # decisions ----------------------------------------------------------------------
+
+    def decide(self, verdict: str | None, comment: str | None = None) -> bool:
+        """Save a verdict or a comment on the shown region."""
+        if self.session is None or not self.state.review_region:
+            return False
+        try:
+            self.session.decide(f"{self.state.review_study}/{self.state.review_region}", verdict, comment)
+        except DGMVLCError as error:
+            self.viewer.say(str(error))
+            return False
+        self._show_list(self.state.review_study)
+        return True
+
+    def save_comment(self) -> None:
+        """Keep what is typed in the comment field."""
+        row = next((row for row in self.state.review_regions if row["number"] == self.state.review_region), None)
+        typed = str(self.state.review_comment or "")
+        if row is not None and typed.strip() != row["comment"]:
+            self.decide(None, typed)
+
+    async def verdict(self, verdict: str) -> None:
+        """Accept or reject, and go on to the next region that is not decided."""
+        if self.decide(verdict) and verdict:
+            await self.step(1)
+
+    async def step(self, by: int) -> None:
+        """The next or the previous region; past the last one, the next study."""
+        numbers = [row["number"] for row in self.state.review_regions]
+        at = numbers.index(self.state.review_region) if self.state.review_region in numbers else -1
+        if 0 <= at + by < len(numbers):
+            self.choose(numbers[at + by])
+            return
+        ids = [row["id"] for row in self.state.review_studies if row["state"] not in ("unsuitable", "missing", "failed")]
+        here = ids.index(self.state.review_study) if self.state.review_study in ids else -1
+        if 0 <= here + by < len(ids):
+            await self.look(ids[here + by])
+
+    async def key(self, action: str) -> None:
+        """A key of the legend."""
+        actions: dict[str, Callable[[], Any]] = {
+            "accept": lambda: self.verdict("accepted"), "reject": lambda: self.verdict("rejected"), "undo": lambda: self.verdict(""),
+            "next": lambda: self.step(1), "previous": lambda: self.step(-1)}
+        if self.session is not None and action in actions:
+            await actions[action]()
+
+    # export -------------------------------------------------------------------------
+
+    async def export(self) -> None:
+        """Table, page and accepted regions beside the session's other files."""
+        if self.session is None or self.state.running:
+            return
+        await self.viewer.jobs.task("review-export", {"session": str(self.session.folder), "out": str(self.session.folder / "export")}, self._exported)
+
+    def _exported(self, answer: dict[str, Any]) -> None:
+        self.state.review_exported = [self._link(answer["html"], "Report (HTML)"), self._link(answer["csv"], "Table (CSV)"),
+                                      *(self._link(path, Path(path).name) for path in answer["accepted"])]
+        if answer["notes"]:
+            self.viewer.say(" ".join(answer["notes"]), kind="info")
+
+    def _link(self, path: str, title: str) -> dict[str, str]:
+        return {"title": title, "address": self.viewer.transfers.offer(Path(path), Path(path).name), "path": path}

@@ -1,0 +1,155 @@
+"""What the tab “Teach” does: cases and answers through the worker, marks in the views, the reveal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .readout import Point
+from .scans import ScanError
+from .teach_views import TeachViews
+
+if TYPE_CHECKING:
+    from .app import Viewer
+
+NO_CASE = {"number": 0, "of": 0}
+NO_ITEM = {"asked": "", "mode": ""}
+
+
+def score_lines(score: dict[str, Any]) -> list[str]:
+    """The score in words; lines without a case are left out."""
+    have, without = score["with a finding"], score["without a finding"]
+    lines = [f"{have['found']} of {have['n']} findings found, {have['named']} of {have['n']} named, {have['found and named']} both"] if have["n"] else []
+    lines += [f"{without['left alone']} of {without['n']} scans without a finding left alone"] if without["n"] else []
+    lines += [f"{level}: {count['found and named']} of {count['n']}" for level, count in score["by"]["term"].items()]
+    return lines + ([f"median {score['median_seconds']:.0f} s a case"] if score["median_seconds"] is not None else [])
+
+
+class Teach:
+    """One quiz or one reader of a study at a time; the worker keeps and judges the answers.
+
+    Args:
+        viewer: the page's viewer.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer, self.state, self.views = viewer, viewer.state, TeachViews(viewer.stage)
+        self._quiz = ""
+        self._mark: Point | None = None
+        self._began = 0.0
+        viewer.stage.views.on_click(self._on_click)
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._began, 1)
+
+    def _lps(self) -> list[float] | None:
+        return None if self._mark is None else [-self._mark[0], -self._mark[1], self._mark[2]]
+
+    def _on_click(self, name: str, ras: Point) -> None:
+        state = self.state
+        if state.tab != "teach" or state.running or not (state.teach_study_on or (state.teach_on and not state.teach_shown and not state.teach_done)):
+            return
+        self._mark = ras
+        self.views.show_mark(ras)
+        with state:
+            state.teach_mark = self.views.in_words(ras)
+
+    def _fresh(self) -> None:
+        """Nothing is marked or named yet, and the clock starts."""
+        self._mark, self._began = None, time.monotonic()
+        self.state.update({"teach_mark": "", "teach_named": None, "teach_shown": False, "teach_words": "", "teach_has_heat": False, "teach_confidence": 50})
+
+    # quiz ------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Make the cases that were chosen, or open a folder of cases."""
+        state = self.state
+        number = str(state.teach_number or "")
+        request: dict[str, Any] = {"seed": int(time.time()) % 100_000, "query": state.teach_query or "", "finding": state.teach_finding or "",
+                                   "subtlety": state.teach_subtlety or "", "number": int(number) if number.isdecimal() else 0,
+                                   "image": state.scan_path if state.teach_own else ""}
+        folder = (state.teach_folder or "").strip()
+        request |= {"cases": folder} if folder else {"out": str(self.viewer.workspace.new("results", "cases"))}
+        with state:
+            state.message, state.advice = "", ""
+        await self.viewer.jobs.task("start-quiz", request, self._on_started)
+
+    def _on_started(self, answer: dict[str, Any]) -> None:
+        self._quiz = answer["quiz"]
+        state = self.state
+        state.teach_on, state.teach_choices, state.teach_understood = True, answer["choices"], answer["understood"]
+        self._on_next(answer)
+
+    def _show(self, case: dict[str, Any]) -> None:
+        try:
+            self.views.show_case(Path(case["path"]), f"Case {case['number']}")
+        except ScanError as error:
+            self.viewer.say(str(error))
+            return
+        self._fresh()
+        self.state.teach_case, self.state.teach_done = case, False
+
+    async def reveal(self) -> None:
+        """Have the answer judged and show the key."""
+        state = self.state
+        nothing = state.teach_named == "no finding"
+        request = {"quiz": self._quiz, "case": state.teach_case["case"], "named": state.teach_named, "point": None if nothing else self._lps(),
+                   "seconds": self._seconds(), "attention": bool(state.teach_attention)}
+        await self.viewer.jobs.task("answer-quiz", request, self._on_revealed)
+
+    def _on_revealed(self, answer: dict[str, Any]) -> None:
+        state, judged = self.state, answer["answer"]
+        state.teach_words, state.teach_shown, state.teach_right = answer["words"], True, judged["found"] and judged["right_name"]
+        state.teach_has_heat = bool(answer["attention"])
+        try:
+            self.views.show_key(answer)
+        except (ScanError, ValueError) as error:
+            self.viewer.say(str(error))
+
+    async def next(self) -> None:
+        """The next case, or the score."""
+        await self.viewer.jobs.task("next-quiz", {"quiz": self._quiz}, self._on_next)
+
+    def _on_next(self, answer: dict[str, Any]) -> None:
+        if answer["next"]:
+            self._show(answer["next"])
+            return
+        state = self.state
+        state.teach_done, state.teach_score, state.teach_review = True, score_lines(answer["score"]), answer["review"]
+
+    def end(self) -> None:
+        """Back to the choice; the scan that was open comes back."""
+        self.views.clear()
+        self._mark = None
+        self.state.update({"teach_on": False, "teach_done": False, "teach_shown": False, "teach_study_on": False, "teach_mark": "", "teach_case": NO_CASE,
+                           "teach_item": NO_ITEM})
+
+    # reader study ------------------------------------------------------------
+
+    async def begin_study(self) -> None:
+        """Go on where the reader left off."""
+        request = {"study": (self.state.teach_study_folder or "").strip(), "reader": (self.state.teach_reader or "").strip()}
+        await self.viewer.jobs.task("next-reading", request, self._on_item)
+
+    def _on_item(self, answer: dict[str, Any]) -> None:
+        state, item = self.state, answer["next"]
+        state.teach_left = answer["left"]
+        if item is None:
+            self.end()
+            state.teach_study_note = "All is read. Thank you."
+            return
+        try:
+            self.views.show_case(Path(item["path"]), "Scan", item["aid"])
+        except (ScanError, ValueError) as error:
+            self.viewer.say(str(error))
+            return
+        self._fresh()
+        state.teach_item, state.teach_study_on, state.teach_study_note = item, True, "Every reading is saved at once."
+
+    async def save_reading(self) -> None:
+        """Save the confidence and the mark; there is no reveal."""
+        state = self.state
+        request = {"study": state.teach_study_folder.strip(), "reader": state.teach_reader.strip(), "case": state.teach_item["case"],
+                   "confidence": state.teach_confidence, "point": self._lps(), "seconds": self._seconds()}
+        await self.viewer.jobs.task("record-reading", request, self._on_item)

@@ -1,0 +1,52 @@
+"""`comparison.json`: hypotheses of one region, each a normal result; read and put into words for every viewer."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+COMPARISON_VERSION = "1.0"
+FEWEST, MOST = 2, 6
+CLEAR = "no finding (clear lung)"
+
+
+def readComparison(path: str | Path) -> dict[str, Any]:
+    """The record of a comparison; raises ValueError with a sentence when it is of another version."""
+    record: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    if record.get("kind") != "comparison" or record.get("schema_version") != COMPARISON_VERSION:
+        raise ValueError(f"{path} follows comparison schema {record.get('schema_version')}, this module reads {COMPARISON_VERSION}; update the extension.")
+    return record
+
+
+def resultPaths(path: str | Path, record: dict[str, Any]) -> list[Path]:
+    """`result.json` of each hypothesis, the best fitting one first."""
+    return [Path(path).parent / row["folder"] / "result.json" for row in record["hypotheses"]]
+
+
+def percent(share: float) -> str:
+    """A signed share in per cent with one decimal."""
+    return f"{100 * share:+.1f} %".replace("-", "−")
+
+
+def rankingRow(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Name, denoising error beside the first one's with its interval, agreement, in words."""
+    error = "first" if row["rank"] == 1 else f"{percent(row['excess'])} [{percent(row['low'])}, {percent(row['high'])}]"
+    agreement = "" if row["agreement"] is None else f"{row['agreement']:.2f}"
+    return f"{row['rank']}. {row['name']}", error, agreement
+
+
+def splitWords(text: str) -> list[str]:
+    """Free words, separated by commas, semicolons or lines, as a list without empty ones."""
+    return [part.strip() for part in re.split(r"[,;\n]", text) if part.strip()]
+
+
+def whyNotCompare(words: list[str]) -> str:
+    """What is wrong with the number of hypotheses; "" when nothing is."""
+    if len(words) < FEWEST:
+        return f"Choose {FEWEST} to {MOST} hypotheses."
+    if len(words) > MOST:
+        return f"{len(words)} hypotheses are too many; choose {MOST} at most."
+    twice = next((word for index, word in enumerate(words) if word.lower() in [other.lower() for other in words[:index]]), "")
+    return f"“{twice}” is there twice; choose different hypotheses." if twice else ""

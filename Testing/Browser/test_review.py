@@ -1,0 +1,100 @@
+"""The Review tab in a real Chromium: worklist, regions over the scan, decisions by keyboard that are saved at once."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from DGMVLCCore.export.segmentation import Segment, save_segmentation
+from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.review.decisions import SCHEMA_VERSION, ReviewSession, write_json
+
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("trame_slicer") is None, reason="trame-slicer is not installed: pip install 'dgmvlc[view]'"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the processes are looked at through /proc"),
+]
+
+
+def region(number: int, status: str) -> dict:
+    return {"number": number, "score": 0.9, "place": "in the left lung", "slice": 5, "slices": [4, 8], "voxels": 300, "change_hu": 612.0,
+            "change_low_hu": 540.0, "change_high_hu": 700.0, "mean_hu": 20.0, "places": 214,
+            "phrases": [{"term": "nodule", "agreement": 0.97}], "picture": f"region-{number}.png",
+            "location": {"side": "left", "zone": None, "centre_mm": [10.0, 5.0, -280.0], "volume_ml": 9.2, "diameter_mm": 26.0},
+            "check": {"status": status, "finding": None, "sentence": "Not mentioned in the report."}, "outline": f"region-{number}.seg.nrrd"}
+
+
+@pytest.fixture
+def reviewed(tmp_path, make_chest):
+    """A folder with one study that was looked at (two regions) and one that cannot be read, and its session."""
+    volume = make_chest((12, 112, 128), (4.0, 2.5, 2.5), nodule=True)
+    root = tmp_path / "studies"
+    root.mkdir()
+    save_volume(volume, root / "case.nrrd")
+    (root / "case.txt").write_text("No pleural effusion.")
+    (root / "bad.nrrd").write_bytes(b"NRRD0004\nnothing")
+    session = ReviewSession.create(root, tmp_path / "studies-review")
+    place = session.folder / "studies" / "case"
+    place.mkdir()
+    for number, x in ((1, 84), (2, 30)):
+        mask = np.zeros(volume.shape, bool)
+        mask[4:8, 46:62, x:x + 14] = True
+        save_segmentation([Segment(mask, f"region {number}", (0.95, 0.7, 0.2))], volume, place / f"region-{number}.seg.nrrd")
+    write_json(place / "review.json", {"schema_version": SCHEMA_VERSION, "study": "case", "sha256": session.study("case").sha256,
+                                       "report": "No pleural effusion.",
+                                       "regions": [region(1, "not mentioned"), region(2, "reported")], "report_notes": [], "series": None, "problem": None,
+                                       "report_check": [{"status": "not seen", "sentence": "The report names emphysema; no region found fits it."}]})
+    return root, session.folder
+
+
+def saved(folder) -> dict:
+    return {key: made["verdict"] for key, made in json.loads((folder / "decisions.json").read_text())["decisions"].items()}
+
+
+def test_a_review_by_keyboard(serve, tab, prepared, reviewed):
+    root, folder = reviewed
+    one = tab(serve("--fake", str(prepared[1])))
+    page = one.page
+    page.click(".tab-review")
+    page.fill(".review-folder input", str(root))
+    page.press(".review-folder input", "Enter")
+    page.wait_for_selector(".review-row")
+    assert "1 not reported" in page.inner_text(".review-list >> nth=0") and page.locator(".review-row").count() == 2
+    page.click(".review-row:has-text('case')")
+    page.wait_for_selector(".review-region.review-chosen")
+    one.until(lambda: page.locator(".layout-grid-item").count() == 3 and page.locator(".chosen-name >> nth=0").count() == 1)
+    text = page.inner_text(".review-region >> nth=0")
+    assert "26 mm" in text and "not mentioned in the report" in text and "+612 HU (+540 to +700)" in text
+    assert "emphysema" in page.inner_text(".review-unseen")
+    first = one.settled(0)
+    coloured = first.max(2) - first.min(2) > 60
+    assert coloured[40:-40, 40:-40].sum() > 15, "the region is outlined over the grey scan"
+
+    page.keyboard.press("n")
+    one.until(lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=1", "class") or ""))
+    assert (np.abs(one.settled(0) - first).max(2) > 40).sum() > 30, "the next region's outline stands elsewhere"
+    page.keyboard.press("k")
+    one.until(lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=0", "class") or ""))
+    page.keyboard.press("c")
+    page.keyboard.type("a r n: compare with 2019")
+    assert saved(folder) == {}, "keys in a text field are letters"
+    page.keyboard.press("Escape")
+    one.until(lambda: "case/1" in saved(folder))
+    page.keyboard.press("a")
+    one.until(lambda: saved(folder).get("case/1") == "accepted")
+    made = json.loads((folder / "decisions.json").read_text())["decisions"]["case/1"]
+    assert made["comment"] == "a r n: compare with 2019"
+    one.until(lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=1", "class") or ""))
+    page.keyboard.press("r")
+    one.until(lambda: saved(folder).get("case/2") == "rejected" and "2 of 2" in page.inner_text(".review-progress"))
+    page.click(".tab-edit")
+    page.keyboard.press("u")
+    page.wait_for_timeout(500)
+    assert saved(folder)["case/2"] == "rejected", "keys of the review do nothing in another tab"
+    page.click(".tab-review")
+    page.click(".review-row:has-text('bad')")
+    page.wait_for_selector(".review-note")
+    assert one.problems == []
