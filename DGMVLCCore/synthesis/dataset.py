@@ -16,7 +16,8 @@ import numpy as np
 from DGMVLCCore.counterfactual.memory import ScanMemory
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import OutputError, UnsuitableInputError
-from DGMVLCCore.export.manifest import check_schema, sha256_of
+from DGMVLCCore.export.manifest import sha256_of
+from DGMVLCCore.export.records import check_schema
 from DGMVLCCore.export.segmentation import Segment, save_segmentation
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.profiles import require_ct
