@@ -25,8 +25,8 @@ from DGMVLCCore.training.recipe import Recipe
 
 WEIGHTS = "weights/dgmvlc-anomaly"
 GRID_MM = 1.0
-NOISE_CELL = 8  # pixels across a blob of the coarse noise
-NOISE_UNITS = 0.4  # its standard deviation at most, 300 HU
+NOISE_CELLS = (8, 16)  # pixels across a blob of the coarse noise: what a small and a large lesion measures
+NOISE_UNITS = 0.8  # its standard deviation at most, 600 HU
 
 
 class AnomalyNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -34,6 +34,8 @@ class AnomalyNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     Args:
         widths: channels at a half, a quarter and an eighth of the resolution; pixels are rearranged two by two, nothing is lost.
+
+    It predicts what is to be taken away and starts by taking nothing, so clear lung comes back as it is.
     """
 
     @register_to_config
@@ -48,6 +50,8 @@ class AnomalyNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.down0, self.down1, self.down2 = block(8, a), block(a, b), block(b, c)
         self.up1, self.up0 = block(c + b, b), block(b + a, a)
         self.head = nn.Conv2d(a, 4, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, image: Tensor, lungs: Tensor) -> Tensor:
         """(B,1,H,W) slices in model units and their lungs 0..1, H and W multiples of 8 -> the slices as clear lung (B,1,H,W)."""
@@ -56,15 +60,15 @@ class AnomalyNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         h2 = self.down2(F.avg_pool2d(h1, 2))
         h = self.up1(torch.cat([F.interpolate(h2, scale_factor=2.0, mode="bilinear"), h1], 1))
         h = self.up0(torch.cat([F.interpolate(h, scale_factor=2.0, mode="bilinear"), h0], 1))
-        return F.pixel_shuffle(self.head(h), 2)
+        return image + F.pixel_shuffle(self.head(h).float(), 2) * lungs
 
 
 def coarse_noise(shape: tuple[int, ...]) -> Tensor:
     """(B,1,H,W) Gaussian blobs of random strength, shifted by up to a blob."""
     b, _, h, w = shape
-    cells = torch.randn(b, 1, h // NOISE_CELL + 2, w // NOISE_CELL + 2)
-    fine = F.interpolate(cells, scale_factor=float(NOISE_CELL), mode="bilinear")
-    y, x = (int(torch.randint(NOISE_CELL, ())) for _ in range(2))
+    size = NOISE_CELLS[int(torch.randint(len(NOISE_CELLS), ()))]
+    fine = F.interpolate(torch.randn(b, 1, h // size + 2, w // size + 2), scale_factor=float(size), mode="bilinear")
+    y, x = (int(torch.randint(size, ())) for _ in range(2))
     return fine[..., y:y + h, x:x + w] * NOISE_UNITS * torch.rand(b, 1, 1, 1)
 
 
