@@ -78,7 +78,7 @@ class ProbeMaker(ExampleMaker):
         return examples
 
     def batches(self, batch: int, seed: int) -> Iterator[Example]:
-        """Endless batches of `square` (B,2,96,96) and `label` (B,), with and without a lesion alike among simulated ones and nodules.
+        """Endless batches of `square` (B,3,96,96) and `label` (B,), with and without a lesion alike among simulated ones and nodules.
 
         An eighth is new; the rest comes from what was drawn before, turned and mirrored, because drawing costs more than learning.
         """
@@ -99,7 +99,7 @@ class ProbeMaker(ExampleMaker):
 
 
 def _turned(planes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(2,S,S) mirrored and turned by right angles."""
+    """(3,S,S) mirrored and turned by right angles."""
     planes = np.rot90(planes, int(rng.integers(4)), (1, 2))
     return planes[:, ::-1] if rng.random() < 0.5 else planes
 
