@@ -11,7 +11,7 @@ from DGMVLCCore.evaluation.records import Row
 from DGMVLCCore.export.figure import ACCENT, DIVERGING, INK, MARK, PAPER, WINDOW
 
 COLOURS = {"ours": "#2a9d8f", "submission": "#2a9d8f", "classical": "#8d99ae", "generative": "#4a7fc1", "reference": "#c9a227", "other": "#8d99ae"}
-RULER_MM = 20
+RULER_MM, CLOSE_MM = 20, 25.0
 Arrays = dict[str, np.ndarray]
 
 
@@ -42,16 +42,19 @@ def _cell(axis: Any, image: np.ndarray, spacing: np.ndarray, title: str, synthet
 
 
 def _ruler(axis: Any, shape: tuple[int, ...], spacing: np.ndarray) -> None:
-    right, low = 0.96 * shape[1], 0.94 * shape[0]
-    axis.plot([right - RULER_MM / float(spacing[2]), right], [low, low], color=INK, linewidth=2)
-    axis.text(right, low - 0.02 * shape[0], f"{RULER_MM} mm", color=INK, fontsize=7, ha="right", va="bottom")
+    from matplotlib.patheffects import withStroke
+
+    right, low, edge = 0.96 * shape[1], 0.94 * shape[0], [withStroke(linewidth=4, foreground=PAPER)]
+    axis.plot([right - RULER_MM / float(spacing[2]), right], [low, low], color=INK, linewidth=2, path_effects=edge)
+    axis.text(right, low - 0.02 * shape[0], f"{RULER_MM} mm", color=INK, fontsize=8, ha="right", va="bottom", path_effects=edge)
 
 
 def _grid(rows: int, columns: int, title: str) -> tuple[Any, Any]:
     """A dark figure of square cells with one colour bar's room below; not through pyplot."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3.1 * columns, 3.35 * rows + 1.1), facecolor=PAPER, layout="constrained")
+    figure = Figure(figsize=(3.1 * columns, 3.6 * rows + 1.3), facecolor=PAPER, layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.16, w_pad=0.04)  # type: ignore[union-attr]
     figure.suptitle(title, color=INK, fontsize=11)
     return figure, figure.subplots(rows, columns, squeeze=False)
 
@@ -104,7 +107,7 @@ def draw_methods(table: dict[str, Row], path: Path, count: int, note: str) -> No
             found = entry[score]
             if found["value"] is None:
                 continue
-            low, high = found["ci95"]
+            low, high = found["ci95"] or (found["value"], found["value"])
             axis.barh(place, found["value"], color=COLOURS[entry["family"]], alpha=0.95 if entry["ranked"] else 0.3)
             axis.plot([low, high], [place, place], color="black", linewidth=1)
             axis.text(max(high, found["value"]), place, f" {found['value']:.3g} (n={found['n']})", va="center", fontsize=8)
@@ -118,14 +121,22 @@ def draw_methods(table: dict[str, Row], path: Path, count: int, note: str) -> No
     _save(figure, path)
 
 
+def _close_up(arrays: Arrays) -> Arrays:
+    """The volumes cut in the slice to the mask and 25 mm around it."""
+    cut = [slice(max(int(at.min() - CLOSE_MM / mm), 0), int(at.max() + CLOSE_MM / mm) + 1)
+           for at, mm in zip(np.nonzero(arrays["mask"])[1:], arrays["spacing"][1:])]
+    return {name: array[:, cut[0], cut[1]] if array.ndim == 3 else array for name, array in arrays.items()}
+
+
 def draw_real(chosen: list[tuple[Row, Arrays]], path: Path) -> None:
-    """Real lesions: scan | counterfactual | difference | map of the reading pass; nobody knows the truth."""
+    """Real lesions, close up: scan | counterfactual | difference | map of the reading pass; nobody knows the truth."""
     from matplotlib.colors import LinearSegmentedColormap
 
     diverging = LinearSegmentedColormap.from_list("difference", DIVERGING)
     figure, axes = _grid(len(chosen), 4, "Real lesions: no truth is known; edit mask dashed, lung window")
     shown = None
-    for line, (row, arrays) in zip(axes, chosen):
+    for line, (row, whole) in zip(axes, chosen):
+        arrays = _close_up(whole)
         z, spacing = int(arrays["lesion"].sum((1, 2)).argmax()), arrays["spacing"]
         after = "sees it" if row["probe_after"] > 0 else "sees none"
         _cell(line[0], arrays["scan"][z], spacing, row["name"], False, **WINDOW)

@@ -38,7 +38,7 @@ def figure(pairs: Iterable[tuple[str, float | bool | None]], note: str = "no cas
     values = [value for group in groups.values() for value in group]
     if not values:
         return missing(note)
-    interval = [rounded(v) for v in bootstrap_interval(groups)]
+    interval = [rounded(v) for v in bootstrap_interval(groups)] if len(groups) > 1 else None  # one patient says nothing about others
     return {"value": rounded(float(np.mean(values))), "n": len(values), "ci95": interval, "patients": len(groups), "exploratory": len(groups) < FEWEST_PATIENTS}
 
 
