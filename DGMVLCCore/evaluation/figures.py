@@ -54,7 +54,7 @@ def _grid(rows: int, columns: int, title: str) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(3.1 * columns, 3.6 * rows + 1.3), facecolor=PAPER, layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.16, w_pad=0.04)  # type: ignore[union-attr]
+    figure.get_layout_engine().set(h_pad=0.16, w_pad=0.04)  # type: ignore[union-attr, call-arg]
     figure.suptitle(title, color=INK, fontsize=11)
     return figure, figure.subplots(rows, columns, squeeze=False)
 
