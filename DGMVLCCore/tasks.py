@@ -14,10 +14,10 @@ Tell = Callable[[str, float], None]
 
 def _compare(session: Session, request: dict[str, Any], tell: Tell, should_cancel: Callable[[], bool]) -> dict[str, Any]:
     """Hypotheses of one region; the answer is the path of `comparison.json`."""
-    from DGMVLCCore.counterfactual.session import request_from_json
+    from DGMVLCCore.counterfactual.session import read_request
     from DGMVLCCore.review.compare import CompareRequest, run_comparison
 
-    wanted = request_from_json(request, CompareRequest, scene=False)
+    wanted = read_request(request, CompareRequest, scene=False)
     path = run_comparison(wanted, tell, session.pipeline(wanted.weights), should_cancel=should_cancel, memory=session.memory)
     return {"record": str(path)}
 
