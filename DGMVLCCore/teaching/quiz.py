@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.teaching.cases import CaseSet
+from DGMVLCCore.teaching.cases import MARKER, CaseSet
 from DGMVLCCore.teaching.records import head, read_record, write_record
 
 NOTHING = "no finding"
@@ -70,11 +70,13 @@ class Quiz:
         Raises:
             UnreadableError: no quiz, or its cases are gone. UnsuitableInputError: the cases were made anew since.
         """
-        record = read_record(Path(path), "quiz")
-        cases = CaseSet.read(record["cases"])
+        path = Path(path)
+        record = read_record(path, "quiz")
+        beside = (path.parent / MARKER).is_file()  # a folder that was moved takes its quiz along
+        cases = CaseSet.read(path.parent if beside else record["cases"])
         if cases.record["keys"]["sha256"] != record["keys_sha256"]:
             raise UnsuitableInputError(f"The cases in {cases.folder} were made anew after this quiz began; start a new quiz.")
-        return cls(Path(path), record, cases)
+        return cls(path, record, cases)
 
     @property
     def current(self) -> str | None:
