@@ -14,7 +14,7 @@ from scipy import ndimage
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
 from DGMVLCCore.export.records import read_record, write_record
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.teaching.cases import CaseSet
+from DGMVLCCore.teaching.cases import MARKER, CaseSet
 from DGMVLCCore.teaching.records import head
 
 NOTHING = "no finding"
@@ -71,11 +71,13 @@ class Quiz:
         Raises:
             UnreadableError: no quiz, or its cases are gone. UnsuitableInputError: the cases were made anew since.
         """
-        record = read_record(Path(path), "quiz.schema.json")
-        cases = CaseSet.read(record["cases"])
+        path = Path(path)
+        record = read_record(path, "quiz.schema.json")
+        beside = (path.parent / MARKER).is_file()  # a folder that was moved takes its quiz along
+        cases = CaseSet.read(path.parent if beside else record["cases"])
         if cases.record["keys"]["sha256"] != record["keys_sha256"]:
             raise UnsuitableInputError(f"The cases in {cases.folder} were made anew after this quiz began; start a new quiz.")
-        return cls(Path(path), record, cases)
+        return cls(path, record, cases)
 
     @property
     def current(self) -> str | None:
