@@ -15,14 +15,14 @@ MIN_DIRECTION = 0.1
 SHIFTS = 24
 
 
-def _rim(mask: np.ndarray) -> np.ndarray:
+def mask_rim(mask: np.ndarray) -> np.ndarray:
     """One voxel on either side of the mask's border in the slice."""
     cross = np.zeros((3, 3, 3), bool)
     cross[1] = ndimage.generate_binary_structure(2, 1)
     return ndimage.binary_dilation(mask, cross) & ~ndimage.binary_erosion(mask, cross)
 
 
-def _gradient(hu: np.ndarray) -> np.ndarray:
+def gradient(hu: np.ndarray) -> np.ndarray:
     """In-plane gradient magnitude, HU a voxel."""
     gy, gx = np.gradient(np.clip(hu, -1024, 400), axis=(1, 2))
     return np.hypot(gy, gx)
@@ -30,8 +30,8 @@ def _gradient(hu: np.ndarray) -> np.ndarray:
 
 def rim_gate(original: np.ndarray, edited: np.ndarray, mask: np.ndarray, lungs: np.ndarray, seed: int = 0) -> Gate:
     """Mean gradient on the mask's rim against the same rim laid elsewhere in the untouched lung of this scan."""
-    rim = _rim(mask) & lungs
-    before, after = _gradient(original), _gradient(edited)
+    rim = mask_rim(mask) & lungs
+    before, after = gradient(original), gradient(edited)
     value = float(after[rim].mean()) if rim.any() else 0.0
     rng, elsewhere = np.random.default_rng(seed), []
     reach = np.array(mask.shape[1:]) // 3

@@ -11,7 +11,7 @@ from DGMVLCCore.anatomy.zones import ZONES, zone_edges
 from DGMVLCCore.discovery.frame import REGIONS, PatientScan, region_labels
 from DGMVLCCore.discovery.patterns import Answer
 from DGMVLCCore.errors import OutputError
-from DGMVLCCore.export.figure import DIVERGING, INK, MARK, PAPER
+from DGMVLCCore.export.figure import ACCENT, DIVERGING, INK, MARK, PAPER
 
 STEP_HU = 5.0
 NOT_TESTED = "#3a3f44"
@@ -51,9 +51,10 @@ def _panel(axis: Any, plane: np.ndarray, values: np.ndarray, spacing: tuple[floa
     from matplotlib.colors import ListedColormap
 
     aspect = spacing[0] / spacing[1]
+    axis.set_facecolor(PAPER)
     axis.imshow(np.ma.masked_where(plane == 0, np.ones(plane.shape)), cmap=ListedColormap([NOT_TESTED]), aspect=aspect, interpolation="nearest")
     axis.imshow(_coloured(plane, values), aspect=aspect, interpolation="nearest", **colours)
-    axis.contour(plane > 0, [0.5], colors=INK, linewidths=0.8)
+    axis.contour(plane > 0, [0.5], colors=INK, linewidths=0.9)
     for edge in axis.spines.values():
         edge.set_visible(False)
     axis.set_xticks([])
@@ -80,7 +81,7 @@ def draw_map(answers: list[Answer], scan: PatientScan) -> Any:
             _panel(axis, plane[low[0]:high[0], low[1]:high[1]], values, scan.spacing[1:], colours)  # type: ignore[arg-type]
             axis.text(0.01, 0.98, "R", transform=axis.transAxes, color=INK, fontsize=9, va="top")
             if synthetic:
-                axis.text(0.5, 0.0, MARK, transform=axis.transAxes, color="#f2b134", fontsize=8, ha="center")
+                axis.text(0.5, 0.0, MARK, transform=axis.transAxes, color=ACCENT, fontsize=8, ha="center")
             if zone == "upper":
                 axis.set_title(title, color=INK, fontsize=11)
         row[0].set_ylabel(f"{zone} zone", color=INK, fontsize=10)

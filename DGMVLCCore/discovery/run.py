@@ -17,7 +17,7 @@ from DGMVLCCore.discovery.groups import Contrast, find_contrasts
 from DGMVLCCore.discovery.patterns import Options, group_answers, sweep_answers, with_sweep
 from DGMVLCCore.discovery.report import RECORD, write_discovery
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
-from DGMVLCCore.export.results import check_output
+from DGMVLCCore.export.folders import check_output
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.profiles import require_ct
@@ -63,6 +63,8 @@ def _check(request: Request, schema: ClinicalSchema) -> tuple[str, ...]:
         raise UsageError(f"The schema has no attribute {', '.join(strange)}; it has: {', '.join(known)}.")
     if request.anatomy is not None and not request.anatomy.is_dir():
         raise UnreadableError(f"{request.anatomy} is no folder; give the folder of the lung segmentations.")
+    if not request.skip_sweep:
+        check_weights(options.weights or resource("weights/dgmvlc-ct"))
     check_output(request.out, request.overwrite, RECORD)
     return tuple(name for name in request.attributes if name in schema.outcomes)
 

@@ -12,7 +12,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from DGMVLCCore.evaluation.known_truth import Case, make_case
+from DGMVLCCore.evaluation.cases import Case, make_case
 from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt

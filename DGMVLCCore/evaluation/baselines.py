@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from collections.abc import Callable
 
 import numpy as np
 
-from DGMVLCCore.models.units import smooth_fill
+from DGMVLCCore.models.units import HU_HIGH, HU_LOW, smooth_fill
+
+log = logging.getLogger(__name__)
+TELEA_RADIUS = 5  # pixels around a point that its value is drawn from
 
 
 def mean_lung(hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> np.ndarray:
@@ -36,5 +41,19 @@ def biharmonic(hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray, largest: int
     return out
 
 
+def telea(hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> np.ndarray | None:
+    """Fast-marching inpainting (Telea 2004) by OpenCV, slice by slice, on float32 HU clipped to -1100..400; None where OpenCV is not installed."""
+    if importlib.util.find_spec("cv2") is None:
+        log.warning("Telea's inpainting is left out: OpenCV is not installed (pip install 'dgmvlc[evaluate]').")
+        return None
+    import cv2
+
+    out = hu.astype(np.float32)
+    for z in np.nonzero(mask.any((1, 2)))[0]:
+        plane = np.ascontiguousarray(np.clip(hu[z], HU_LOW, HU_HIGH), np.float32)
+        out[z][mask[z]] = cv2.inpaint(plane, mask[z].astype(np.uint8), TELEA_RADIUS, cv2.INPAINT_TELEA)[mask[z]]
+    return out
+
+
 Fill = Callable[[np.ndarray, np.ndarray, np.ndarray], "np.ndarray | None"]
-BASELINES: dict[str, Fill] = {"mean lung": mean_lung, "smooth fill": smooth, "biharmonic": biharmonic}
+BASELINES: dict[str, Fill] = {"mean lung": mean_lung, "smooth fill": smooth, "biharmonic": biharmonic, "Telea": telea}

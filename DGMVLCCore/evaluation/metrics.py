@@ -1,14 +1,74 @@
-"""Scores of a counterfactual against the true scan, inside the edit mask."""
+"""Scores of a counterfactual against the true scan, inside the edit mask, and of a map against a lesion."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage, stats
 
+from DGMVLCCore.models.units import HU_HIGH, HU_LOW
+
+RANGE_HU = HU_HIGH - HU_LOW  # one fixed data range for SSIM and PSNR; no slice is rescaled
+PSNR_CAP_DB = 100.0  # identical voxels have no finite PSNR
+CHANGED_HU = 20.0
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5)
+HIT_DICE = 0.1
+
 
 def mae(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
     """Mean absolute error in HU inside the mask; arrays (D,H,W)."""
     return float(np.abs(made - true)[mask].mean())
+
+
+def _windowed(hu: np.ndarray) -> np.ndarray:
+    return np.clip(hu, HU_LOW, HU_HIGH).astype(np.float64)
+
+
+def psnr(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB inside the mask, at most 100; HU cut to -1100..400, which is the data range; arrays (D,H,W)."""
+    error = float(((_windowed(made) - _windowed(true))[mask] ** 2).mean())
+    return min(10 * float(np.log10(RANGE_HU**2 / error)), PSNR_CAP_DB) if error else PSNR_CAP_DB
+
+
+def ssim(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
+    """Structural similarity (Wang et al. 2004; in the slice, Gaussian window of 1.5 pixels), mean over the mask's voxels.
+
+    Arrays (D,H,W), slices of 11 x 11 pixels or more; HU cut to -1100..400, which is the data range of every slice.
+    """
+    from skimage.metrics import structural_similarity
+
+    total, reach = 0.0, 8
+    for z in np.nonzero(mask.any((1, 2)))[0]:
+        ys, xs = np.nonzero(mask[z])
+        box = tuple(slice(max(int(a.min()) - reach, 0), int(a.max()) + reach + 1) for a in (ys, xs))
+        _, full = structural_similarity(_windowed(true[z][box]), _windowed(made[z][box]), data_range=RANGE_HU, gaussian_weights=True, sigma=1.5,
+                                        use_sample_covariance=False, full=True)
+        total += float(full[mask[z][box]].sum())
+    return total / int(mask.sum())
+
+
+def hu_w1(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
+    """Wasserstein-1 distance of the HU histograms inside the mask, HU; 0 for the same voxels in another order."""
+    return float(stats.wasserstein_distance(made[mask], true[mask]))
+
+
+def minimality(made: np.ndarray, scan: np.ndarray, mask: np.ndarray, threshold_hu: float = CHANGED_HU) -> float:
+    """Share of the mask that the edit changed by more than 20 HU; `scan` is what was edited, arrays (D,H,W)."""
+    return float((np.abs(made - scan)[mask] > threshold_hu).mean())
+
+
+def latent_divergence(before: np.ndarray, after: np.ndarray, sources: np.ndarray, targets: np.ndarray, weights: tuple[float, float] = (0.8, 0.2)) -> float:
+    """Counterfactual latent divergence of one edit (Sanchez & Tsaftaris 2022), with cosine distances of region vectors; lower is better.
+
+    log(w1 exp P(other regions of the target lie nearer than the edit) + w2 exp P(other regions of the source lie farther than the edit)):
+    the first is small when the edit went no farther than needed, the second when it left what it was; between 0 and 1.
+
+    Args:
+        before, after: unit vectors (E,) of the region before and after the edit.
+        sources, targets: unit vectors (N,E) of other patients' regions with the source's and with the target's content.
+    """
+    moved = 1 - float(before @ after)
+    nearer, farther = float((1 - targets @ before < moved).mean()), float((1 - sources @ before > moved).mean())
+    return float(np.log(weights[0] * np.exp(nearer) + weights[1] * np.exp(farther)))
 
 
 def _gradients(hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -57,12 +117,36 @@ def contrast_to_noise(values: np.ndarray, lesion: np.ndarray, organ: np.ndarray)
     return float((inside.mean() - outside.mean()) / np.sqrt(inside.var() + outside.var() + 1e-12))
 
 
+def iou_at_levels(values: np.ndarray, lesion: np.ndarray, organ: np.ndarray) -> dict[str, float]:
+    """IoU of lesion and map at 0.1, 0.2, ... 0.5 of the map's peak in the organ, and their mean; (D,H,W).
+
+    Relative to the peak, so that maps of different units compare; a map that is nowhere above 0 gets 0.
+    """
+    peak = float(values[organ].max())
+    out = {}
+    for level in LEVELS:
+        hot = (values >= level * peak) & organ & (peak > 0)
+        out[f"iou_{level}"] = float((hot & lesion).sum() / max((hot | lesion).sum(), 1))
+    return out | {"iou_mean": float(np.mean(list(out.values())))}
+
+
+def hit(values: np.ndarray, lesion: np.ndarray, organ: np.ndarray) -> bool:
+    """True when the map above half its peak in the organ overlaps the lesion with a Dice of 0.1 or more."""
+    peak = float(values[organ].max())
+    hot = (values >= 0.5 * peak) & organ & (peak > 0)
+    return bool(2 * (hot & lesion).sum() >= HIT_DICE * max(hot.sum() + lesion.sum(), 1))
+
+
 def bootstrap_interval(groups: dict[str, list[float]], seed: int = 0, draws: int = 2000) -> tuple[float, float]:
     """95 % interval of the mean, resampling patients (the keys), not cases."""
-    rng, names = np.random.default_rng(seed), sorted(groups)
-    means = []
-    for _ in range(draws):
-        picked = [value for name in rng.choice(names, len(names)) for value in groups[name]]
-        means.append(np.mean(picked))
-    low, high = np.percentile(means, (2.5, 97.5))
+    names = sorted(groups)
+    sums, counts = np.array([np.sum(groups[name]) for name in names], float), np.array([len(groups[name]) for name in names], float)
+    picked = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))
+    low, high = np.percentile(sums[picked].sum(1) / counts[picked].sum(1), (2.5, 97.5))
     return float(low), float(high)
+
+
+def auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Area under the ROC curve of scores (N,) and (M,), neither empty; ties count a half."""
+    better = np.asarray(positive)[:, None] - np.asarray(negative)[None]
+    return float(((better > 0) + 0.5 * (better == 0)).mean())

@@ -63,21 +63,19 @@ def look(pipe: AlignmentPipeline, planted: Planted) -> Looked:
     return Looked(planted, cells, [labels == number for number in range(1, len(planted.lesions) + 1)])
 
 
-def _row(looked: Looked, regions: list[tuple[float, list[int], np.ndarray]]) -> ScanRow:
-    """Regions in labelled disease are left out, unless they hit a lesion; `slices` of a region as bool (D,)."""
-    unclear = looked.planted.unclear
-    kept = [(score, hit) for score, hit, slices in regions if hit or unclear[:len(slices)][slices].mean() <= UNCLEAR]
-    return ScanRow(looked.planted.patient, kept, len(looked.lesions), tuple(lesion.kind for lesion in looked.planted.lesions))
-
-
 def rows_of_map(looked: Looked, values: np.ndarray) -> ScanRow:
-    """A map's peaks as regions, scored by their peak; values float32 (D,h,w) 0..1."""
+    """A map's peaks as regions, scored by their peak; values float32 (D,h,w) 0..1.
+
+    Regions in labelled disease are left out, unless they hit a lesion.
+    """
     cells, steps = looked.cells, (looked.planted.scan.spacing[0], *(PATCH * s for s in looked.cells.region.spacing[1:]))
-    regions = []
+    unclear, regions = looked.planted.unclear, []
     for mask, peak in peaks(values.astype(np.float32), steps, floor=LEAST, most=MOST):  # type: ignore[arg-type]
         drawn = outline(mask, cells.region)
-        regions.append((peak, hits(drawn, looked.lesions), np.asarray(drawn.any((1, 2)))))
-    return _row(looked, [region for region in regions if region[2].any()])
+        slices, hit = np.nonzero(drawn.any((1, 2)))[0], hits(drawn, looked.lesions)
+        if hit or (len(slices) and unclear[slices].mean() <= UNCLEAR):
+            regions.append((peak, hit))
+    return ScanRow(looked.planted.patient, regions, len(looked.lesions), tuple(lesion.kind for lesion in looked.planted.lesions))
 
 
 def cell_samples(looked: Looked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

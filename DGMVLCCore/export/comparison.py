@@ -11,12 +11,14 @@ from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.counterfactual.result import CounterfactualResult
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.export.comparison_figure import save_comparison_figure
-from DGMVLCCore.export.manifest import NOTICE, SCHEMA, plain, sha256_of, validate_manifest
-from DGMVLCCore.export.results import slug, whole_folder, write_result
+from DGMVLCCore.export.folders import whole_folder
+from DGMVLCCore.export.manifest import NOTICE, sha256_of
+from DGMVLCCore.export.records import check_schema, plain
+from DGMVLCCore.export.results import slug, write_result
 
 RECORD = "comparison.json"
 SCHEMA_VERSION = "1.0"
-COMPARISON_SCHEMA = SCHEMA.with_name("comparison.schema.json")
+SCHEMA = "comparison.schema.json"
 
 
 def _share_original(first: Path, other: Path) -> None:
@@ -59,7 +61,7 @@ def write_comparison(results: list[CounterfactualResult], record: dict[str, Any]
             "synthetic": True, "files": [{"name": "figure.png", "role": "figure", "sha256": sha256_of(folder / "figure.png")}], "results": names,
             **record, "hypotheses": rows, "report": facts["report"], "findings": [f.to_dict() for f in facts["findings"]],
             "inputs": facts["inputs"], "weights": facts["weights"]})
-        validate_manifest(manifest, COMPARISON_SCHEMA)
+        check_schema(manifest, SCHEMA)
         (folder / RECORD).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
     return out / RECORD
 
@@ -74,5 +76,5 @@ def read_comparison(path: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UnreadableError(f"The comparison {path} could not be read ({error}).") from error
-    validate_manifest(manifest, COMPARISON_SCHEMA)
+    check_schema(manifest, SCHEMA)
     return manifest

@@ -14,8 +14,9 @@ from DGMVLCCore.export.dicom_maps import ATTENTION, UNCERTAINTY, build_map
 from DGMVLCCore.export.dicom_segments import SERIES_NUMBER, build_segmentation, save_dataset
 from DGMVLCCore.export.dicom_series import Series, source_rescale, write_series
 from DGMVLCCore.export.dicom_source import Source, need_highdicom, source_of_folder, source_of_volume
-from DGMVLCCore.export.manifest import NOTICE, checked_files, sha256_of, validate_manifest
-from DGMVLCCore.export.results import check_output, whole_folder
+from DGMVLCCore.export.folders import check_output, whole_folder
+from DGMVLCCore.export.manifest import NOTICE, checked_files, sha256_of
+from DGMVLCCore.export.records import check_schema
 from DGMVLCCore.imaging.io import load_volume, read_image
 from DGMVLCCore.imaging.labels import load_labels
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from DGMVLCCore.imaging.volume import Volume
 
 SCHEMA_VERSION, RECORD = "1.0", "dicom.json"
-SCHEMA = Path(__file__).parent / "schema" / "dicom.schema.json"
+SCHEMA = "dicom.schema.json"
 NO_SOURCE = ("No DICOM series was given, so the objects belong to a new study without a patient, with new identifiers; the folder original holds the scan "
              "as that study's CT series. Give the series that the result was made from to put the objects beside it.")
 
@@ -152,6 +153,6 @@ def export_dicom(result: str | Path, out: str | Path, *, source: str | Path | No
         record = {"schema_version": SCHEMA_VERSION, "software": {"name": "dgmvlc", "version": __version__}, "notice": NOTICE, "synthetic": True,
                   "study_uid": str(chosen.headers[0].StudyInstanceUID), "patient": chosen.patient, "result_sha256": sha256_of(folder / "result.json"),
                   "objects": write.objects, "files": write.files, "notes": [] if chosen.patient else [NO_SOURCE]}
-        validate_manifest(record, SCHEMA)
+        check_schema(record, SCHEMA)
         (made / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
     return record

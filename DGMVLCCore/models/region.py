@@ -66,14 +66,15 @@ def _side(length_mm: float, spacing: float) -> int:
 
 
 def cut_region(scan: Volume, anatomy: Anatomy, mask: np.ndarray, rows: tuple[int, int], *,
-               spacing_mm: float | None = None) -> Region:
+               spacing_mm: float | None = None, around: np.ndarray | None = None) -> Region:
     """Crop a canonical scan around a mask, at native spacing when it fits.
 
     Args:
         scan: canonical scan. anatomy: on the same grid. mask: bool (D,H,W).
         rows: slice range to include. spacing_mm: in-plane working spacing; chosen when None.
+        around: bool (D,H,W), what the crop must hold; the mask itself when None.
     """
-    where = np.argwhere(mask[rows[0]:rows[1]])
+    where = np.argwhere((mask if around is None else around)[rows[0]:rows[1]])
     (y0, x0), (y1, x1) = where[:, 1:].min(0), where[:, 1:].max(0) + 1
     dz, dy, dx = scan.spacing
     extent = max((y1 - y0) * dy, (x1 - x0) * dx) + 2 * MARGIN_MM

@@ -16,7 +16,8 @@ import numpy as np
 from DGMVLCCore.counterfactual.memory import ScanMemory
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
-from DGMVLCCore.export.manifest import SCHEMA, sha256_of, validate_manifest
+from DGMVLCCore.export.manifest import sha256_of
+from DGMVLCCore.export.records import check_schema
 from DGMVLCCore.export.segmentation import Segment, save_segmentation
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.profiles import require_ct
@@ -26,7 +27,7 @@ from DGMVLCCore.synthesis.memorisation import lesion_patch, memorisation, refere
 from DGMVLCCore.synthesis.orders import Order
 
 SCHEMA_VERSION, MANIFEST = "1.0", "manifest.jsonl"
-ROW_SCHEMA = SCHEMA.with_name("synthesis.schema.json")
+ROW_SCHEMA = "synthesis.schema.json"
 NOTICE = "Synthetic. Research use only; not a medical device. The lesion was generated; it was never in this patient."
 LESION_COLOUR = (0.95, 0.55, 0.25)
 
@@ -72,7 +73,7 @@ class Manifest:
 
     def add(self, row: dict[str, Any]) -> None:
         """Write one more line; the file is replaced whole."""
-        validate_manifest(row, ROW_SCHEMA)
+        check_schema(row, ROW_SCHEMA)
         self.path.parent.mkdir(exist_ok=True)
         self.rows.append(row)
         temporary = self.path.with_name(f".{MANIFEST}.partial")

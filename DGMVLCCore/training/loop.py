@@ -188,10 +188,13 @@ def _has_bf16() -> bool:
 
 def train(recipe: Recipe, *, quiet: bool = False) -> Path:
     """Run a recipe (resuming when its folder holds a checkpoint); returns the weights' folder. `quiet` shows no progress bar."""
+    from DGMVLCCore.evaluation.anomaly import AnomalyTrainer
     from DGMVLCCore.training.aligning import AligningTrainer
     from DGMVLCCore.training.cohort import CohortTrainer
     from DGMVLCCore.training.denoising import DenoisingTrainer
+    from DGMVLCCore.training.probing import ProbeTrainer
 
-    trainer = {"denoiser": DenoisingTrainer, "dual": AligningTrainer, "cohort": CohortTrainer}[recipe.task](recipe)
+    trainers = {"denoiser": DenoisingTrainer, "dual": AligningTrainer, "cohort": CohortTrainer, "probe": ProbeTrainer, "anomaly": AnomalyTrainer}
+    trainer = trainers[recipe.task](recipe)
     trainer.quiet = quiet
     return trainer.run()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from DGMVLCCore.errors import UnreadableError, UsageError
 
-TASKS = ("denoiser", "dual", "cohort")
+TASKS = ("denoiser", "dual", "cohort", "probe", "anomaly")
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Recipe:
 
     Args:
         shards: folder made by `dgmvlc data`. out: folder for checkpoints, log and final weights.
-        task: "denoiser", "dual" (the vision and language encoders that share a space), or "cohort" (the denoiser, from `start_from`, on clinical rows).
+        task: "denoiser", "dual" (the vision and language encoders that share a space), "cohort" (the denoiser, from `start_from`, on
+            clinical rows), "probe" (the held-out judge) or "anomaly" (the autoencoder of the baseline map).
         minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that is given).
         batch: slices of 128x128 a step; nodule batches (48x48) hold four times as many.
         vision: folder of a trained dual encoder whose scan embedding conditions the denoiser; none when empty.

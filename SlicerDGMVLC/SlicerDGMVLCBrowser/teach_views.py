@@ -74,7 +74,7 @@ class TeachViews:
             stage.layout("scan", {"ScanAxial": f"{title} · may hold a synthetic finding, research use only"})
             for name in SCAN:
                 stage.views.show(name, self._case)
-            stage.views.fit(SCAN, middle(self._case))
+            stage.views.fit(SCAN)
             return
         made = self._volume(aid["counterfactual"], "Counterfactual", *WINDOWS["lung"]), self._difference(aid["difference"])
         self._columns((self._case, *made), (title, f"Counterfactual · {MARK}", "Difference · counterfactual − scan, HU"), middle(self._case))

@@ -36,6 +36,19 @@ def change(tab: Tab, overlay: str, view: int) -> None:
     tab.until(lambda: (abs(tab.pixels(view) - before).max(2) > 20).sum() > 50)
 
 
+def compare(tab: Tab) -> None:
+    """Three hypotheses for the sample's nodule, side by side."""
+    tab.page.click(".quality .v-field")
+    tab.page.click(".v-list-item:has-text('Quick look')")
+    tab.page.click(".tab-compare")
+    for name in ("nodule", "ground-glass opacity", "no finding (clear lung)"):
+        tab.page.get_by_text(name, exact=True).locator("visible=true").last.click()
+    tab.page.click(".compare-button:not([disabled])")
+    tab.page.wait_for_selector(".hypothesis-row")
+    tab.until(lambda: tab.page.locator(".layout-grid-item").count() == 4)
+    shoot(tab, "hypotheses")
+
+
 def main() -> None:
     served = Served()
     try:
@@ -61,6 +74,7 @@ def main() -> None:
             change(tab, "heat", 0)
             change(tab, "uncertainty", 1)
             shoot(tab, "overlays")
+            compare(tab)
             browser.close()
     finally:
         served.stop()

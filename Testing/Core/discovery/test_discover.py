@@ -13,10 +13,11 @@ from DGMVLCCore.discovery import teach
 from DGMVLCCore.discovery.frame import REGIONS, patient_scan
 from DGMVLCCore.discovery.groups import find_contrasts
 from DGMVLCCore.discovery.patterns import Options
-from DGMVLCCore.discovery.report import validate_record
+from DGMVLCCore.discovery.report import SCHEMA as RECORD_SCHEMA
 from DGMVLCCore.discovery.run import Request, run_discovery
 from DGMVLCCore.discovery.sweep import choose_patients, sweep_patient
 from DGMVLCCore.discovery.teach import Sentences
+from DGMVLCCore.export.records import check_schema
 from DGMVLCCore.language.clinical import text_to_attributes
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.schema import load_schema
@@ -39,7 +40,7 @@ def test_groups_alone_find_the_planted_difference_and_report_no_pattern(capsys, 
     code, out, err = run(capsys, *call, "--skip-sweep", "--json")
     assert code == 0, err
     answer, record = json.loads(out), json.loads((tmp_path / "out" / "discovery.json").read_text())
-    validate_record(record)
+    check_schema(record, RECORD_SCHEMA)
     smoking = [a for a in record["answers"] if a["contrast"].startswith("smoking") and a["groups"]["mean_hu"]["p"]]
     assert len(smoking) > 6 and all(a["groups"]["mean_hu"]["q"] < 0.05 and 80 < a["groups"]["mean_hu"]["effect"] < 135 for a in smoking)
     others = [a["groups"]["mean_hu"]["q"] for a in record["answers"] if not a["contrast"].startswith("smoking") and a["groups"]["mean_hu"]["q"] is not None]
@@ -69,7 +70,7 @@ def bad(cohort, folder):
         (4, "match by id", table("one.csv", "id,age\nP1,50\n")), (4, "two groups", table("class.csv", "id,sex\n" + "".join(f"{i},M\n" for i in ids))),
         (4, "no column that the schema knows", table("unknown.csv", "id,mood\n" + "".join(f"{i},good\n" for i in ids))),
         (4, "1 problem(s)", [*table("more.csv", "id,sex\n" + "".join(f"{i},{'MF'[n % 2]}\n" for n, i in enumerate([*ids, "Q"]))), "--strict"]),
-        (4, "only 0 patient(s)", ["--attribute", "pack_years"]), (5, "available: cpu", ["-d", "cuda:9"]),
+        (4, "only 0 patient(s)", ["--attribute", "pack_years"]), (2, "6 or more", ["--patients", 2]), (5, "available: cpu", ["-d", "cuda:9"]),
     ]
 
 
@@ -79,6 +80,8 @@ def test_every_bad_call_has_its_sentence(capsys, cohort, call, tmp_path):
     for code, words, extra in cases:
         found, _, err = run(capsys, *call, "--skip-sweep", "-q", *extra)
         assert (found, words in err) == (code, True), (words, found, err)
+    code, _, err = run(capsys, *call, "-q", "--weights", tmp_path)
+    assert code == 7 and "no weights" in err
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
@@ -124,7 +127,7 @@ def test_a_planted_effect_is_learned_and_reported_where_both_agree(tmp_path, sma
     options = Options(permutations=199, steps=60, batch=2, swept=6, weights=small_weights)
     path = run_discovery(Request(cohort / "scans", cohort / "table.csv", tmp_path / "out", attributes=("smoking",), anatomy=cohort / "lungs", options=options))
     record = json.loads(path.read_text())
-    validate_record(record)
+    check_schema(record, RECORD_SCHEMA)
     both = next(a for a in record["answers"] if a["region"] == "both lungs")
     assert both["sweep_hu"]["low"] > 0 and both["pattern"] and record["synthetic"] and "denser" in record["patterns"][0]["sentence"]
     assert all(a["groups"]["mean_hu"]["q"] <= 0.05 and a["sweep_hu"]["low"] > 0 for a in record["answers"] if a["pattern"])

@@ -10,7 +10,7 @@ from DGMVLCCore._resources import resource
 from DGMVLCCore.anatomy.segment import segment_anatomy
 from DGMVLCCore.cli import main
 from DGMVLCCore.evaluation.detection import ScanRow, froc, hits
-from DGMVLCCore.export import manifest
+from DGMVLCCore.export import records
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.models.region import Region
@@ -18,7 +18,7 @@ from DGMVLCCore.review.abnormality import against_own
 from DGMVLCCore.review.candidates import change_of, peaks
 from DGMVLCCore.training.perceptron import fit_perceptron
 
-SCHEMAS = manifest.SCHEMA.parent
+SCHEMAS = records.SCHEMAS
 
 
 def test_values_are_measured_against_the_own_lung():
@@ -83,7 +83,7 @@ def reviewed(tmp_path_factory):
     (root / "studies").mkdir()
     scan = load_volume(resource("sample") / "ct.nrrd")
     save_volume(scan, root / "studies" / "case.nrrd")
-    (root / "studies" / "case.txt").write_text("No pleural effusion. There is a 20 mm nodule in the right lung.")
+    (root / "studies" / "case.txt").write_text("No pleural effusion. There is a 150 mm nodule in the right lung.")
     assert main(["review", str(root / "studies"), "-o", str(root / "session"), "-q"]) == 0
     return root
 

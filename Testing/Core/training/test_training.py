@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from DGMVLCCore.errors import UnreadableError, UsageError, WeightsError
+from DGMVLCCore.evaluation.anomaly import coarse_noise, load_anomaly
 from DGMVLCCore.simulation.insert import insert_lesion
 from DGMVLCCore.simulation.phrases import phrase_bank
 from DGMVLCCore.training.denoising import flow_loss, grounding_loss
@@ -107,3 +108,22 @@ def test_recipes_and_data_folders_are_checked(tmp_path):
         load_recipe(path)
     with pytest.raises(UnreadableError, match="volumes"):
         build_shards(tmp_path, tmp_path / "out")
+
+
+def test_the_anomaly_network_trains_on_clear_lung_alone(shards, tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("no lesion belongs into its training")
+
+    monkeypatch.setattr("DGMVLCCore.training.examples.insert_lesion", refuse)
+    weights = train(Recipe(str(shards), str(tmp_path / "run"), task="anomaly", steps=3, batch=2, workers=0))
+    model = load_anomaly(weights)
+    image = torch.randn(1, 1, 32, 48)
+    assert model(image, torch.ones_like(image)).shape == image.shape
+    assert json.loads((weights / "training.json").read_text())["recipe"]["task"] == "anomaly"
+
+
+def test_coarse_noise_is_coarse_and_bounded():
+    noise = coarse_noise((64, 1, 64, 64))
+    steps = (noise[..., 1:] - noise[..., :-1]).abs().mean() / noise.abs().mean()
+    assert 0.1 < float(noise.std()) < 0.8 and float(steps) < 0.3
+    assert len({round(float(one.std()), 3) for one in noise}) > 32, "its strength varies"

@@ -1,0 +1,100 @@
+"""Rows -> report.json, report.md and figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore.evaluation import figures, summary
+from DGMVLCCore.evaluation.extras import ablation_table, randomised_table, safety_rows, safety_table
+from DGMVLCCore.evaluation.headline import headline, subject, targets
+from DGMVLCCore.evaluation.pooled import REALISM_NOTE, pooled_scores
+from DGMVLCCore.evaluation.records import Records, Row
+from DGMVLCCore.evaluation.report import markdown_report
+from DGMVLCCore.evaluation.statistics import FEWEST_PATIENTS
+from DGMVLCCore.export.manifest import NOTICE
+from DGMVLCCore.export.records import check_schema, plain
+
+SCHEMA_VERSION = "1.0"
+SCHEMA = "evaluation.schema.json"
+REAL_SHOWN = 4
+
+
+def write(work: Path, about: Row, records: Records, tell: Callable[[str, float], None]) -> None:
+    """Write report.json, report.md and the figures into the working folder."""
+    rows = records.of("case")
+    tell("scoring over all cases", 0.0)
+    pooled = pooled_scores(records)
+    report = build_report(about, records, pooled)
+    check_schema(report, SCHEMA)
+    tell("drawing", 0.0)
+    pictures = draw(work, records, report)
+    (work / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (work / "report.md").write_text(markdown_report(report, pictures), encoding="utf-8")
+    tell("drawing", 1.0 if rows else 0.0)
+
+
+def build_report(about: Row, records: Records, pooled: dict[str, Any]) -> dict[str, Any]:
+    """report.json as JSON holds it: no times, no dates, no paths."""
+    rows = records.of("case")
+    table = summary.method_table(rows)
+    for name, entry in table.items():
+        entry |= {"frd": pooled["frd"].get(name), "kid": pooled["kid"].get(name)}
+    clean = safety_rows(records)
+    found = headline(rows, table, pooled, clean)
+    patients = sorted({row["patient"] for row in rows})
+    tables = {
+        "methods": table, "pairs": _pairs(rows, found), "by_kind": summary.broken_down(rows, lambda row: row["kind"]),
+        "by_size": summary.broken_down(rows, summary.size_group, lambda row: row["size_mm"]),
+        "by_contrast": summary.broken_down(rows, summary.contrast_groups(rows), lambda row: row["contrast_hu"]),
+        "taught_kinds": summary.method_table([row for row in rows if not row["held_out_kind"]]),
+        "held_out_kind": summary.method_table([row for row in rows if row["held_out_kind"]]),
+        "realism_note": REALISM_NOTE, "own": summary.own_table(rows) if any(row["own"] for row in rows) else {},
+        "calibration": summary.calibration_table(rows),
+        "localisation": summary.localisation_table(rows), "randomised": randomised_table(records), "safety": safety_table(records), "reader": pooled["reader"],
+        "real": _real(records, pooled), "ablations": ablation_table(records)}
+    counts = {"cases": len(rows), "patients": len(patients), "patient_names": patients, "exploratory": len(patients) < FEWEST_PATIENTS}
+    return plain({"schema_version": SCHEMA_VERSION, "notice": NOTICE, **about, **counts, "headline": found, "targets": targets(found), "tables": tables})
+
+
+def _pairs(rows: list[Row], found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The method under test against the best baselines, case by case."""
+    single, mean, _ = subject(rows)
+    asked = [(single, found["mae_hu_best_generative"].get("method"), "mae_hu"), (single, found["mae_hu_best_classical"].get("method"), "mae_hu"),
+             (mean, found["mae_hu_best_classical"].get("method"), "mae_hu"), (single, found["texture_error_best_baseline"].get("method"), "texture_error")]
+    return [{"first": name, "second": other, "score": score, "figure": summary.paired(rows, name, other, score)}
+            for name, other, score in asked if name and other]
+
+
+def _real(records: Records, pooled: dict[str, Any]) -> dict[str, Any]:
+    """Real lesions in tables of their own; patients that training saw stand apart from those it did not."""
+    found, larger = {}, records.of("tumour")
+    if rows := records.of("nodule"):
+        found["nodules with masks, 48 mm squares"] = summary.real_table(rows) | pooled["nodules"]
+    for name, seen in (("larger lesions of patients that training did not see", False), ("larger lesions of patients that training saw", True)):
+        if rows := [row for row in larger if row["seen"] == seen]:
+            found[name] = summary.real_table(rows)
+    if rows := [row for entry in records.of("infection") for row in entry["rows"]]:
+        found["slices and lungs with infection labels (patients that training saw)"] = summary.infection_table(rows)
+    return found
+
+
+def draw(work: Path, records: Records, report: dict[str, Any]) -> list[str]:
+    """All figures; returns their file names."""
+    rows, drawn = records.of("case"), []
+    single, _, _ = subject(rows)
+    heads = report["headline"]
+    baseline = heads["mae_hu_best_generative"].get("method") or heads["mae_hu_best_classical"].get("method")
+    chosen = [(rank, row, records.kept(row["case"])) for rank, row in figures.extremes(rows, single)]
+    if chosen:
+        figures.draw_cases(chosen, single, baseline, work / "best-median-worst.png")
+        note = "Quick profile: not how good the model is." if report["profile"]["note"] else ""
+        figures.draw_methods(report["tables"]["methods"], work / "methods.png", len(rows), note)
+        drawn += ["best-median-worst.png", "methods.png"]
+    real = [(row, records.kept(f"tumour-{index:04d}")) for index, row in enumerate(records.of("tumour"))][:REAL_SHOWN]
+    if real:
+        figures.draw_real(real, work / "real-lesions.png")
+        drawn.append("real-lesions.png")
+    return drawn

@@ -1,0 +1,79 @@
+"""One edit of a case taken apart, so that every method fills the same hole and returns to the scan the same way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from DGMVLCCore.anatomy.segment import Anatomy
+from DGMVLCCore.counterfactual.compose import compose, feather, residual
+from DGMVLCCore.counterfactual.noise import slice_correlation, volume_noise
+from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.counterfactual.result import EditPlan
+from DGMVLCCore.evaluation.cases import Case
+from DGMVLCCore.imaging.volume import Orientation, Volume
+from DGMVLCCore.language.prompts import absent_prompt, present_prompt
+from DGMVLCCore.models.region import Region, cut_region
+from DGMVLCCore.models.units import HU_LOW
+
+
+def removal(case: Case, mode: str = "replace") -> EditPlan:
+    """The edit every method is asked for: the case's finding taken away, in the plain sentences."""
+    term = case.lesion.term
+    return EditPlan(case.mask, present_prompt(term), absent_prompt(term), term, mode=mode)
+
+
+@dataclass(frozen=True, eq=False)
+class Hole:
+    """The hole of a case, cut out for the network.
+
+    Args:
+        scan, anatomy, mask: of the case, canonical; mask bool (D,H,W) within the body. turn: back to the case's own grid.
+        region: what the network works on.
+    """
+
+    scan: Volume
+    anatomy: Anatomy
+    mask: np.ndarray
+    turn: Orientation
+    region: Region
+
+    @classmethod
+    def cut(cls, case: Case, whole_slice: bool = False) -> Hole:
+        """As the pipeline cuts it; `whole_slice` crops around both lungs, on the coarser grid this needs."""
+        scan, turn = case.scan.canonical()
+        anatomy = case.anatomy.reoriented(turn)
+        mask = np.ascontiguousarray(turn.apply(case.mask)) & anatomy.body
+        found = np.nonzero(mask.any((1, 2)))[0]
+        rows = (max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(mask)))
+        around = anatomy.lungs | mask if whole_slice else None
+        return cls(scan, anatomy, mask, turn, cut_region(scan, anatomy, mask, rows, around=around))
+
+    @property
+    def rows(self) -> list[int]:
+        """Slices of the region that hold a part of the hole."""
+        return [int(row) for row in np.nonzero(self.region.mask.any((1, 2)))[0]]
+
+    def noise(self, seed: int, side: tuple[int, int] | None = None) -> Tensor:
+        """(D,S,T) noise of the region's slices: the field of the pipeline's first draw under the same seed."""
+        first, last = self.region.rows
+        known = (self.anatomy.lungs & ~self.mask)[first:last]
+        correlation = slice_correlation(self.scan.array[first:last], known)
+        return volume_noise((len(self.scan.array), *(side or self.region.hu.shape[1:])), correlation, seed * 1000)[first:last]
+
+    def samples(self, pipe: CounterfactualPipeline, plan: EditPlan, seed: int, **settings: Any) -> np.ndarray:
+        """(N,D,S,T) the pipeline's own samples of this hole, in model units; `settings` as the pipeline's, by default one noise of ten steps."""
+        return pipe.sample(self.region, self.scan, self.anatomy, self.mask, plan, {"noises": 1, "steps": 10, "guidance": 1.5, "seed": seed} | settings)
+
+    def filled(self, *edited: np.ndarray) -> np.ndarray:
+        """The case's scan with the hole filled by the mean of the given slices (each (D,S,T), model units); (D,H,W) HU on the case's grid."""
+        start = self.region.hu.clip(HU_LOW, None)
+        change = np.mean([np.where(self.region.mask, residual(one, start), 0) for one in edited], axis=0)
+        return self.changed(self.region.to_scan(change, self.scan.shape))
+
+    def changed(self, change: np.ndarray) -> np.ndarray:
+        """The case's scan with `change` (HU, canonical (D,H,W)) added in the hole, feathered as every edit; on the case's grid."""
+        return self.turn.restore(compose(self.scan, change, feather(self.mask, self.scan.spacing)))

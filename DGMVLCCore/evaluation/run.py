@@ -1,0 +1,218 @@
+"""`dgmvlc evaluate`, end to end: cases, rows, tables, report.json, report.md and figures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore._resources import resource
+from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.devices import choose_device
+from DGMVLCCore.errors import UsageError
+from DGMVLCCore.evaluation import assemble, extras
+from DGMVLCCore.evaluation.cases import Case, make_case, sample_case
+from DGMVLCCore.evaluation.infection import infection_rows
+from DGMVLCCore.evaluation.output import close_output, open_output
+from DGMVLCCore.evaluation.probe import Probe
+from DGMVLCCore.evaluation.profile import Profile
+from DGMVLCCore.evaluation.real import nodules, real_row, tumours
+from DGMVLCCore.evaluation.records import STORE, Records
+from DGMVLCCore.evaluation.scoring import Judge
+from DGMVLCCore.evaluation.splits import load_splits
+from DGMVLCCore.evaluation.submission import Submission, export_cases
+from DGMVLCCore.evaluation.trial import run_case
+from DGMVLCCore.export.manifest import sha256_of
+from DGMVLCCore.training.shards import build_shards
+
+SHARDS = "shards"
+PHRASES = 40
+RADIOMICS_OF = 60  # nodules; a second a region
+Tell = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked.
+
+    Args:
+        data: data folder whose held-out patients get the lesions; the sample scan gets them when None.
+        submission: folder with somebody else's answers, scored in the model's place.
+    """
+
+    out: Path
+    profile: Profile
+    data: Path | None = None
+    weights: Path | None = None
+    submission: Path | None = None
+    part: str = "test"
+    seed: int = 0
+    device: str | None = None
+    resume: bool = False
+    overwrite: bool = False
+
+
+@dataclass(eq=False)
+class Bench:
+    """Everything the stages share."""
+
+    request: Request
+    pipe: CounterfactualPipeline
+    judge: Judge
+    records: Records
+    work: Path
+    tell: Tell
+    submission: Submission | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def shards(self) -> Path | None:
+        """Shards of the part's patients, None without a data folder."""
+        return self.work / SHARDS if self.request.data else None
+
+
+def _quiet(stage: str, share: float) -> None:
+    """No progress wanted."""
+
+
+def prepare_shards(data: Path, part: str, folder: Path) -> None:
+    """Verify the data folder against the frozen split and build the part's shards, once.
+
+    Raises:
+        UnsuitableInputError: a file differs from the one the split was frozen with. UnreadableError: not a data folder.
+    """
+    load_splits().verify(data)
+    if (folder / "done").exists():
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    build_shards(data, folder, part=part, phrases=PHRASES)
+    (folder / "done").touch()
+
+
+def planned(request: Request, shards: Path | None) -> list[tuple[str, Callable[[], Case]]]:
+    """Names of all cases and how to make each."""
+    profile, plan = request.profile, list[tuple[str, Callable[[], Case]]]()
+    for seed in range(request.seed, request.seed + profile.seeds):
+        for kind in profile.kinds:
+            if shards is None:
+                plan.append((f"sample-{kind}-{seed}", partial(sample_case, kind, seed, profile.slab)))
+            else:
+                paths = sorted(shards.glob("scan-native-*.npz"))
+                plan += [(f"{path.stem}-{kind}-{seed}", partial(make_case, path, kind, seed, profile.slab)) for path in paths]
+    return plan
+
+
+def _about(request: Request, pipe: CounterfactualPipeline, probe: Probe, answers: dict[str, str] | None) -> dict[str, Any]:
+    """What makes two runs the same run."""
+    from DGMVLCCore import __version__
+
+    splits = load_splits()
+    dual = pipe.alignment.weights_sha256 if pipe.alignment else None
+    return {"software": {"name": "dgmvlc", "version": __version__}, "profile": request.profile.to_dict(), "part": request.part if request.data else "sample",
+            "seed": request.seed, "weights": {"name": pipe.weights, "sha256": pipe.weights_sha256}, "dual": dual, "probe": probe.weights_sha256,
+            "split": {"version": splits.version, "sha256": sha256_of(resource("splits.json")), "verified_files": len(splits.sha256) if request.data else 0},
+            "device": str(pipe.device), "submission": answers}
+
+
+def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
+    """Do the whole evaluation; returns the path of report.json.
+
+    Raises:
+        DGMVLCError: every refusal, with its sentence; an interrupted run stays in OUT.partial and goes on with `resume`.
+    """
+    if request.profile.name == "full" and request.data is None:
+        raise UsageError("The full profile needs the data folder (--data); the quick one runs on the sample scan.")
+    submission = Submission(request.submission) if request.submission else None
+    work = open_output(request.out, resume=request.resume, overwrite=request.overwrite)
+    tell("loading", 0.0)
+    if request.data:
+        prepare_shards(request.data, request.part, work / SHARDS)
+    plan = planned(request, work / SHARDS if request.data else None)
+    answers = None
+    if submission:
+        submission.require(name for name, _ in plan)
+        answers = submission.fingerprint(name for name, _ in plan)
+    pipe = CounterfactualPipeline.from_pretrained(request.weights).to(choose_device(request.device))
+    probe = Probe.from_pretrained()
+    about = _about(request, pipe, probe, answers)
+    bench = Bench(request, pipe, Judge(probe), Records(work, about, request.resume), work, tell, submission)
+    run_stages(bench, plan)
+    assemble.write(work, about, bench.records, tell)
+    (work / "timings.json").write_text(json.dumps({"seconds": {name: round(value, 1) for name, value in bench.seconds.items()}}, indent=1))
+    for folder in (STORE, SHARDS):
+        shutil.rmtree(work / folder, ignore_errors=True)
+    close_output(work, request.out)
+    return request.out / "report.json"
+
+
+def run_stages(bench: Bench, plan: list[tuple[str, Callable[[], Case]]]) -> None:
+    """All rows; rows of an interrupted run are not made again."""
+    stages: list[tuple[str, Callable[[], Iterator[float]]]] = [("cases", lambda: _cases(bench, plan))]
+    if bench.submission is None:
+        stages += [("real lesions", lambda: _real(bench)), ("infection", lambda: _infection(bench)), ("clean regions", lambda: extras.clean(bench, plan)),
+                   ("random weights", lambda: extras.sanity(bench, plan)), ("ablations", lambda: extras.ablations(bench, plan))]
+    for name, run in stages:
+        started = time.monotonic()
+        for share in run():
+            bench.tell(name, share)
+        bench.seconds[name] = time.monotonic() - started
+
+
+def _cases(bench: Bench, plan: list[tuple[str, Callable[[], Case]]]) -> Iterator[float]:
+    for index, (name, make) in enumerate(plan):
+        if not bench.records.has("case", name):
+            case = make()
+            answer = bench.submission.answer(case) if bench.submission else None
+            row, arrays = run_case(bench.pipe, case, bench.request.profile, bench.judge, bench.request.seed, answer)
+            bench.records.keep(name, arrays)
+            bench.records.add("case", name, row)
+        yield (index + 1) / len(plan)
+
+
+def _real(bench: Bench) -> Iterator[float]:
+    """Nodule squares of the part (with a data folder), then larger lesions."""
+    profile, seed = bench.request.profile, bench.request.seed
+    sources = [("nodule", nodules(bench.shards, profile.nodules))] if bench.shards and profile.nodules != 0 else []
+    sources += [("tumour", tumours(bench.request.data))] if profile.tumours else []
+    for number, (stage, lesions) in enumerate(sources):
+        for real in lesions:
+            name = real.case.name
+            if not bench.records.has(stage, name):
+                row, arrays = real_row(bench.pipe, real, bench.judge, steps=profile.steps, reading_noises=profile.reading_noises, seed=seed)
+                index = len(list(bench.records.keys(stage)))
+                if stage == "nodule" and index < RADIOMICS_OF:
+                    arrays |= extras.square_radiomics(real.case, arrays["made"], seed)
+                bench.records.keep(f"{stage}-{index:04d}", arrays)
+                bench.records.add(stage, name, row)
+        yield (number + 1) / len(sources)
+
+
+def _infection(bench: Bench) -> Iterator[float]:
+    """Lungs of slices with infection labels; only with a data folder."""
+    if bench.request.data and bench.request.profile.tumours and not bench.records.of("infection"):
+        rows = list(infection_rows(bench.pipe, bench.request.data, noises=1, seed=bench.request.seed))
+        bench.records.add("infection", "all", {"rows": rows})
+    yield 1.0
+
+
+def export(request: Request, *, with_truth: bool) -> dict[str, Any]:
+    """Write the cases for others to answer; returns folder and count.
+
+    Raises:
+        DGMVLCError: as `run_evaluation`.
+    """
+    if request.profile.name == "full" and request.data is None:
+        raise UsageError("The full profile needs the data folder (--data); the quick one runs on the sample scan.")
+    work = open_output(request.out, resume=False, overwrite=request.overwrite, name="cases.json")
+    if request.data:
+        prepare_shards(request.data, request.part, work / SHARDS)
+    plan = planned(request, work / SHARDS if request.data else None)
+    entries = export_cases((make() for _, make in plan), work, with_truth=with_truth)
+    shutil.rmtree(work / SHARDS, ignore_errors=True)
+    close_output(work, request.out)
+    return {"output": str(request.out), "cases": len(entries), "truth": "given" if with_truth else "kept back"}

@@ -1,0 +1,223 @@
+"""`dgmvlc evaluate` on phantoms: truth scores as truth, a lesion left in place is not ranked, runs repeat and resume, broken submissions are refused."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+
+from DGMVLCCore.anatomy.segment import segment_anatomy
+from DGMVLCCore.cli import main
+from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, UnreadableError, UnsuitableInputError, UsageError
+from DGMVLCCore.evaluation import cases, real, run, trial
+from DGMVLCCore.evaluation.card import BEGIN, END, update_card
+from DGMVLCCore.evaluation.headline import KEYS
+from DGMVLCCore.evaluation.profile import PROFILES
+from DGMVLCCore.evaluation.records import Records
+from DGMVLCCore.evaluation.run import Request, export, run_evaluation
+from DGMVLCCore.language.encoder import LanguageEncoder
+from DGMVLCCore.models.denoiser import Denoiser
+from DGMVLCCore.vision.dual import EMBEDDING, DualEncoder
+from DGMVLCCore.vision.pipeline import AlignmentPipeline
+
+TINY = replace(PROFILES["quick"], kinds=("smooth_nodule", "consolidation"), noises=2, steps=2, methods=("mean lung", "smooth fill", "SDEdit 0.3"),
+               localisers=("reading pass", "centre"), ablation_groups=("mode",))
+
+
+class DenseVoxels:
+    """Stands in for the trained probe: a lesion is where more than a tenth of the region is denser than -600 HU."""
+
+    weights_sha256 = "stand-in"
+
+    def score(self, hu, mask, lungs, spacing):
+        return float((hu[mask] > -600).mean() - 0.1)
+
+
+def untrained() -> CounterfactualPipeline:
+    """Small networks with random weights: what is tested here holds for any weights."""
+    torch.manual_seed(0)
+    model, dual = Denoiser(widths=(16, 16, 16), scan_dim=EMBEDDING), DualEncoder(widths=(16, 16, 16))
+    for parameter in model.parameters():  # zero-initialised heads would hide differences
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    encoder = LanguageEncoder()
+    return CounterfactualPipeline(model, encoder, "untrained", "untrained", AlignmentPipeline(dual, encoder))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def phantom_sample(make_chest):
+    """The sample scan is a phantom here, the networks are untrained, and stand-ins replace the probe and radiomics, which take a second a region."""
+    clear, volume = make_chest(), make_chest(nodule=True)
+    found, pipe = (volume, np.abs(volume.array - clear.array) > 500, segment_anatomy(volume)), untrained()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (cases, real):
+            patch.setattr(module, "load_sample", lambda: found)
+        patch.setattr(run.Probe, "from_pretrained", classmethod(lambda cls: DenseVoxels()))
+        patch.setattr(trial, "radiomic_features", lambda regions: np.array([[hu[mask].mean(), hu[mask].std()] for hu, mask, _ in regions], np.float32))
+        patch.setattr(run.CounterfactualPipeline, "from_pretrained", classmethod(lambda cls, path: pipe))
+        yield
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory, phantom_sample):
+    """Exported cases with their truth."""
+    folder = tmp_path_factory.mktemp("given") / "cases"
+    assert export(Request(folder, TINY), with_truth=True)["cases"] == 2
+    return folder
+
+
+@pytest.fixture(scope="module")
+def perfect(tmp_path_factory, given):
+    """Report of a submission that is the truth."""
+    out = tmp_path_factory.mktemp("perfect") / "out"
+    return out, json.loads(run_evaluation(Request(out, TINY, submission=given / "truth")).read_text(encoding="utf-8"))
+
+
+def test_cases_go_out_whole(given, tmp_path):
+    about = json.loads((given / "cases.json").read_text())
+    assert [entry["name"] for entry in about["cases"]] == ["sample-smooth_nodule-0", "sample-consolidation-0"] and "Research use only" in about["notice"]
+    scan, true, mask = (sitk.GetArrayFromImage(sitk.ReadImage(str(given / part / "sample-smooth_nodule-0.nrrd"))) for part in ("scans", "truth", "masks"))
+    assert (scan != true).any() and np.array_equal(scan[mask == 0], true[mask == 0])
+    export(Request(tmp_path / "blind", replace(TINY, kinds=("smooth_nodule",))), with_truth=False)
+    assert not (tmp_path / "blind" / "truth").exists() and not (tmp_path / "blind" / "lesions").exists()
+
+
+def test_the_truth_scores_as_the_truth(perfect):
+    _, report = perfect
+    heads, entry = report["headline"], report["tables"]["methods"]["submission"]
+    assert set(heads) == set(KEYS)
+    assert heads["mae_hu_single"]["value"] == heads["identity_max_hu"]["value"] == heads["texture_error"]["value"] == 0
+    assert heads["flip_rate"]["value"] == 1 and entry["ranked"] and entry["ssim"]["value"] == 1 and heads["mae_hu_single"]["n"] == 2
+    assert heads["composition_max_hu"]["value"] is None and "submission" in heads["composition_max_hu"]["note"]
+    assert heads["mae_hu_best_classical"]["value"] > 0 and report["exploratory"] and report["patients"] == 1
+
+
+def test_the_report_is_for_readers(perfect):
+    out, _ = perfect
+    text = (out / "report.md").read_text(encoding="utf-8")
+    assert "Research use only" in text and "does not show how good the model is" in text and "lesion left in place" in text
+    assert sorted(path.name for path in out.iterdir()) == ["best-median-worst.png", "methods.png", "report.json", "report.md", "rows.jsonl", "timings.json"]
+
+
+def test_a_lesion_left_in_place_is_shown_but_not_ranked(given, tmp_path):
+    report = json.loads(run_evaluation(Request(tmp_path / "out", TINY, submission=given / "scans")).read_text())
+    entry = report["tables"]["methods"]["submission"]
+    assert not entry["ranked"] and "in place" in entry["why"] and entry["mae_hu"]["value"] > 0
+    assert report["tables"]["methods"]["smooth fill"]["ranked"] and "no: leaves the lesion in place" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_the_model_runs_resumes_and_repeats(tmp_path):
+    """An interrupted and resumed run writes the same bytes as one that was not interrupted."""
+    small = replace(TINY, kinds=("smooth_nodule",))
+
+    def stop(stage, share):
+        if stage == "cases":
+            raise Cancelled("Cancelled.")
+
+    with pytest.raises(Cancelled):
+        run_evaluation(Request(tmp_path / "b", small), stop)
+    with pytest.raises(OutputError, match="--resume"):
+        run_evaluation(Request(tmp_path / "b", small))
+    with pytest.raises(UsageError, match="profile"):
+        run_evaluation(Request(tmp_path / "b", replace(small, steps=3), resume=True))
+    first, second = run_evaluation(Request(tmp_path / "a", small)), run_evaluation(Request(tmp_path / "b", small, resume=True))
+    for name in ("report.json", "report.md", "rows.jsonl", "best-median-worst.png", "methods.png", "real-lesions.png"):
+        assert (first.parent / name).read_bytes() == (second.parent / name).read_bytes(), name
+    report = json.loads(first.read_text())
+    heads = report["headline"]
+    assert heads["composition_max_hu"]["value"] == 0 and heads["identity_max_hu"]["value"] == 0
+    assert heads["mae_hu"]["value"] > 0 and heads["mae_hu_best_generative"]["n"] in (0, 1) and heads["clean_median_dhu"]["n"] == 1
+    tables = report["tables"]
+    assert set(tables["localisation"]["all"]) == {"reading pass", "centre"} and tables["real"] and tables["randomised"] and tables["ablations"]
+    assert tables["safety"]["shift: share of the mask changed by more than 20 HU"]["n"] == 1
+    assert all(entry["value"] is not None or entry.get("note") for entry in heads.values())
+
+
+def _missing(folder):
+    (folder / "sample-consolidation-0.nrrd").unlink()
+
+
+def _misaligned(folder):
+    image = sitk.ReadImage(str(folder / "sample-consolidation-0.nrrd"))
+    image.SetOrigin([value + 7 for value in image.GetOrigin()])
+    sitk.WriteImage(image, str(folder / "sample-consolidation-0.nrrd"))
+
+
+def _not_finite(folder):
+    image = sitk.Cast(sitk.ReadImage(str(folder / "sample-smooth_nodule-0.nrrd")), sitk.sitkFloat32)
+    image[5, 5, 1] = float("nan")
+    sitk.WriteImage(image, str(folder / "sample-smooth_nodule-0.nrrd"))
+
+
+def _twice(folder):
+    shutil.copy(folder / "sample-smooth_nodule-0.nrrd", folder / "sample-smooth_nodule-0.mha")
+
+
+def _not_hu(folder):
+    image = sitk.ReadImage(str(folder / "sample-smooth_nodule-0.nrrd"))
+    sitk.WriteImage(sitk.Cast(image, sitk.sitkFloat32) / 3000 + 0.5, str(folder / "sample-smooth_nodule-0.nrrd"))
+
+
+@pytest.mark.parametrize(("spoil", "error", "words"), [
+    (_missing, UnreadableError, "lacks 1 of 2 cases"), (_misaligned, UnsuitableInputError, "another grid"), (_not_finite, UnsuitableInputError, "NaN"),
+    (_twice, UnsuitableInputError, "keep one"), (_not_hu, UnsuitableInputError, "HU")])
+def test_broken_submissions_are_refused(given, tmp_path, spoil, error, words):
+    folder = tmp_path / "submission"
+    shutil.copytree(given / "truth", folder)
+    spoil(folder)
+    with pytest.raises(error, match=words):
+        run_evaluation(Request(tmp_path / "out", TINY, submission=folder))
+    assert not (tmp_path / "out").exists()
+
+
+def test_outputs_are_not_replaced_by_chance(perfect, tmp_path):
+    out, _ = perfect
+    with pytest.raises(OutputError, match="exists already"):
+        run_evaluation(Request(out, TINY))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(OutputError, match="not written by this command"):
+        run_evaluation(Request(tmp_path / "mine", TINY, overwrite=True))
+    with pytest.raises(UnreadableError, match="is no folder"):
+        run_evaluation(Request(tmp_path / "new", TINY, submission=tmp_path / "nowhere"))
+
+
+def test_rows_survive_a_cut_off_line(tmp_path):
+    records = Records(tmp_path, {"seed": 0}, resume=False)
+    records.add("case", "a", {"value": 1.0})
+    with (tmp_path / "rows.jsonl").open("a") as file:
+        file.write('{"stage": "case", "key": "b", "ro')
+    again = Records(tmp_path, {"seed": 0}, resume=True)
+    assert again.has("case", "a") and not again.has("case", "b")
+    again.add("case", "b", {"value": 2.0})
+    assert len(Records(tmp_path, {"seed": 0}, resume=True).of("case")) == 2
+    with pytest.raises(UsageError, match="seed"):
+        Records(tmp_path, {"seed": 1}, resume=True)
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (["--profile", "full"], "--data"), (["--profile", "quick", "--with-truth"], "--export-cases"), (["--profile", "quick", "--part", "val"], "--data"),
+    (["--profile", "quick", "--export-cases", "--resume"], "only writes cases"), (["--profile", "quick", "--seed", "-1"], "--seed"),
+    (["--profile", "quick", "--resume", "--overwrite"], "one of them")])
+def test_options_that_do_not_go_together(options, words, tmp_path, capsys):
+    assert main(["evaluate", *options, "-o", str(tmp_path / "out")]) == 2
+    assert words in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_the_card_takes_full_reports_only(perfect, tmp_path):
+    out, report = perfect
+    card, full = tmp_path / "README.md", tmp_path / "report.json"
+    card.write_text(f"# card\n{BEGIN}\nold\n{END}\nrest\n", encoding="utf-8")
+    with pytest.raises(UnsuitableInputError, match="quick profile"):
+        update_card(out / "report.json", card)
+    full.write_text(json.dumps({**report, "profile": {**report["profile"], "name": "full", "note": ""}}), encoding="utf-8")
+    update_card(full, card)
+    text = card.read_text(encoding="utf-8")
+    assert text.startswith("# card\n") and text.endswith("rest\n") and "old" not in text and "`mae_hu_single`" in text
+    card.write_text("# no marks\n", encoding="utf-8")
+    with pytest.raises(DGMVLCError, match="marks"):
+        update_card(full, card)
