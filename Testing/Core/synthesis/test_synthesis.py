@@ -123,6 +123,9 @@ def test_a_broken_run_goes_on_and_gives_the_same_items(folder, tmp_path, seen):
     (tmp_path / "mine" / "thesis.txt").write_text("x")
     with pytest.raises(OutputError, match="other files"):
         synthesize(orders, folder, tmp_path / "mine", FakePipe())
+    with pytest.raises(UnreadableError, match=r"none\.nrrd of the order"):
+        synthesize([*orders, Order("none.nrrd", "nodule")], folder, tmp_path / "new", FakePipe())
+    assert not (tmp_path / "new").exists(), "refused before any work"
 
 
 def test_what_the_network_does_not_see_is_not_taken(folder, tmp_path, seen):
