@@ -52,9 +52,9 @@ def _ruler(axis: Any, shape: tuple[int, ...], spacing: np.ndarray) -> None:
 def _grid(rows: int, columns: int, title: str) -> tuple[Any, Any]:
     """A dark figure of square cells with one colour bar's room below; not through pyplot."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(3.1 * columns, 3.6 * rows + 1.3), facecolor=PAPER, layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.16, w_pad=0.04)  # type: ignore[union-attr, call-arg]
+    figure = Figure(figsize=(3.1 * columns, 3.6 * rows + 1.3), facecolor=PAPER, layout=ConstrainedLayoutEngine(h_pad=0.16, w_pad=0.04))
     figure.suptitle(title, color=INK, fontsize=11)
     return figure, figure.subplots(rows, columns, squeeze=False)
 
