@@ -16,7 +16,7 @@ from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.result import EditPlan
 from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.evaluation.alignment import see_nodules
-from DGMVLCCore.evaluation.known_truth import MARGIN_MM, Case
+from DGMVLCCore.evaluation.cases import MARGIN_MM, Case
 from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import Region, cut_region

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from DGMVLCCore import CounterfactualPipeline
+from DGMVLCCore.evaluation.cases import make_cases
 from DGMVLCCore.evaluation.differential import Scored, accuracy, effect, score_case, score_nodules, solid_or_not
-from DGMVLCCore.evaluation.known_truth import make_cases
 from DGMVLCCore.review.ranking import ERROR_WEIGHT, MIN_LEAD
 from DGMVLCCore.training.shards import build_shards
 
