@@ -51,7 +51,6 @@ def main() -> None:
                 rows.append(score_case(pipe, case, clear=True))
             if index % EFFECT_EVERY == 0:
                 effects.append(effect(pipe, case))
-            report(args, pipe.weights_sha256, rows, effects, time.monotonic() - started)
     for name, value in report(args, pipe.weights_sha256, rows, effects, time.monotonic() - started).items():
         sys.stdout.write(f"{name}: {json.dumps(value)}\n")
 
