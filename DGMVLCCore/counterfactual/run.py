@@ -22,7 +22,8 @@ from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.result import AttentionMap, EditPlan
 from DGMVLCCore.devices import choose_device
 from DGMVLCCore.errors import Cancelled, DeviceError, UnsuitableInputError, UsageError
-from DGMVLCCore.export.results import check_output, write_result
+from DGMVLCCore.export.folders import check_output
+from DGMVLCCore.export.results import write_result
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.volume import Volume

@@ -59,8 +59,13 @@ _READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "tuple[int, int]": (_slices, "two whole numbers [first, last)"), "tuple[str, ...]": (_words, "a list of texts")}
 
 
-def request_from_json(fields: Any, kind: type[R] = Request, **defaults: Any) -> R:  # type: ignore[assignment]
-    """A request, of the class `kind`, from its fields as JSON holds them (paths as text, slices as [a, b] or null).
+def request_from_json(fields: Any, **defaults: Any) -> Request:
+    """A counterfactual's request from its fields as JSON holds them; as `read_request`."""
+    return read_request(fields, Request, **defaults)
+
+
+def read_request(fields: Any, kind: type[R], **defaults: Any) -> R:
+    """A request of the class `kind` from its fields as JSON holds them (paths as text, slices as [a, b] or null).
 
     Raises:
         UsageError: an unknown, missing or wrong field; the sentence names it.

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import html
-import json
 import math
-import shutil
-import uuid
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,13 +11,14 @@ from typing import Any
 from DGMVLCCore.discovery.frame import PatientScan
 from DGMVLCCore.discovery.maps import reference_scan, save_map
 from DGMVLCCore.discovery.patterns import Answer, Discovery
-from DGMVLCCore.errors import OutputError, UnreadableError
+from DGMVLCCore.export.folders import whole_folder
 from DGMVLCCore.export.manifest import sha256_of
-from DGMVLCCore.export.results import check_output, put_in_place, slug
+from DGMVLCCore.export.records import write_record
+from DGMVLCCore.export.results import slug
 
 SCHEMA_VERSION, RECORD = "1.0", "discovery.json"
 NOTICE = "Research use only; not a medical device. Sweeps are computed from synthetic voxels."
-SCHEMA = Path(__file__).parents[1] / "export" / "schema" / "discovery.schema.json"
+SCHEMA = "discovery.schema.json"
 STYLE = ("body{font:15px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;color:#1a1c1e}table{border-collapse:collapse;font-size:13px}"
          "td,th{padding:.2em .7em;border-bottom:1px solid #ddd;text-align:right}td:first-child,th:first-child{text-align:left}"
          "tr.pattern{background:#fff3d6;font-weight:600}.mark{color:#8a5a00}img{max-width:100%}")
@@ -67,20 +65,6 @@ def build_record(found: Discovery, facts: dict[str, Any], files: list[dict[str, 
             "patterns": [{"contrast": a.contrast.name, "region": a.region, "sentence": sentence(a)} for a in found.patterns], "answers": answers, **facts}
 
 
-def validate_record(record: dict[str, Any]) -> None:
-    """Check a record against `schema/discovery.schema.json`.
-
-    Raises:
-        UnreadableError: it does not follow the schema; the sentence says where.
-    """
-    import jsonschema
-
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(record))
-    if error is not None:
-        raise UnreadableError(f"The record does not follow the discovery schema {SCHEMA_VERSION} (at {error.json_path}: {error.message[:160]}).")
-
-
 def _row(answer: dict[str, Any]) -> str:
     def interval(part: dict[str, Any] | None) -> str:
         if part is None or part["effect"] is None or part["low"] is None:
@@ -120,22 +104,13 @@ def write_discovery(found: Discovery, scans: list[PatientScan], out: Path, facts
     Raises:
         OutputError: it exists, or cannot be written.
     """
-    check_output(out, overwrite, RECORD)
-    folder = out.absolute().with_name(f".{out.name}-{uuid.uuid4().hex[:8]}.partial")
     contrasts = list(dict.fromkeys(a.contrast for a in found.answers))
     maps = {c.name: f"map-{i}-{slug(c.name)[:40]}.png" for i, c in enumerate(contrasts, 1)}
-    try:
-        folder.mkdir()
+    with whole_folder(out, overwrite, RECORD) as folder:
         for contrast in contrasts:
             save_map([a for a in found.answers if a.contrast == contrast], reference_scan(scans), folder / maps[contrast.name])
         names = {**dict.fromkeys(maps.values(), "map"), "report.html": "report"}
         (folder / "report.html").write_text(page(build_record(found, facts, []), maps), encoding="utf-8")
-        record = build_record(found, facts, [{"name": name, "role": role, "sha256": sha256_of(folder / name)} for name, role in names.items()])
-        validate_record(record)
-        (folder / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
-        put_in_place(folder, out)
-    except OSError as error:
-        raise OutputError(f"The discovery could not be written to {out} ({error.strerror or error}); check permission and free space.") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        write_record(build_record(found, facts, [{"name": name, "role": role, "sha256": sha256_of(folder / name)} for name, role in names.items()]),
+                     folder / RECORD, SCHEMA)
     return out / RECORD

@@ -17,7 +17,7 @@ from DGMVLCCore.discovery.groups import Contrast, find_contrasts
 from DGMVLCCore.discovery.patterns import Options, group_answers, sweep_answers, with_sweep
 from DGMVLCCore.discovery.report import RECORD, write_discovery
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
-from DGMVLCCore.export.results import check_output
+from DGMVLCCore.export.folders import check_output
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.profiles import require_ct

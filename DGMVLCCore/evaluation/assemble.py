@@ -14,7 +14,8 @@ from DGMVLCCore.evaluation.pooled import REALISM_NOTE, pooled_scores
 from DGMVLCCore.evaluation.records import Records, Row
 from DGMVLCCore.evaluation.report import markdown_report
 from DGMVLCCore.evaluation.statistics import FEWEST_PATIENTS
-from DGMVLCCore.export.manifest import NOTICE, check_schema, plain
+from DGMVLCCore.export.manifest import NOTICE
+from DGMVLCCore.export.records import check_schema, plain
 
 SCHEMA_VERSION = "1.0"
 SCHEMA = "evaluation.schema.json"

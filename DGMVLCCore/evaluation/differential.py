@@ -16,7 +16,7 @@ from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.result import EditPlan
 from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.evaluation.alignment import see_nodules
-from DGMVLCCore.evaluation.known_truth import MARGIN_MM, Case
+from DGMVLCCore.evaluation.cases import MARGIN_MM, Case
 from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import Region, cut_region
@@ -120,16 +120,17 @@ def _mean(values: Iterable[tuple[str, float]]) -> dict[str, Any]:
 
 
 def accuracy(rows: list[Scored], size: int, seed: int = 0) -> dict[str, Any]:
-    """Top-1, top-2, how often a first one is claimed, and how often that claim is right; `n` counts differentials, intervals resample patients."""
+    """Top-1, top-2, how often a first one is claimed, and how often that claim is right, over differentials drawn for each region.
+
+    `n` counts regions (claims for the last), intervals resample patients.
+    """
     rng, top1, top2, claimed, right = np.random.default_rng(seed), [], [], [], []
     for row in rows:
-        for among in _sets(row.truth, size, rng):
-            first, second, claim = _ask(row, among)
-            top1.append((row.patient, first == row.truth))
-            top2.append((row.patient, row.truth in (first, second)))
-            claimed.append((row.patient, claim))
-            if claim:
-                right.append((row.patient, first == row.truth))
+        asked = [_ask(row, among) for among in _sets(row.truth, size, rng)]
+        top1.append((row.patient, np.mean([first == row.truth for first, *_ in asked])))
+        top2.append((row.patient, np.mean([row.truth in (first, second) for first, second, _ in asked])))
+        claimed.append((row.patient, np.mean([claim for *_, claim in asked])))
+        right += [(row.patient, first == row.truth) for first, _, claim in asked if claim]
     found = {"top1": top1, "top2": top2, "claimed": claimed, "claims right": right}
     return {"regions": len(rows), "chance": round(1 / size, 3)} | {name: _mean(values) for name, values in found.items()}
 

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from DGMVLCCore.errors import OutputError
-from DGMVLCCore.export.results import put_in_place
+from DGMVLCCore.export.folders import put_in_place
 
 REPORT = "report.json"
 

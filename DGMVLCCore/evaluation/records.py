@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import UnreadableError, UsageError
-from DGMVLCCore.export.manifest import plain
+from DGMVLCCore.export.records import plain
 
 ROWS = "rows.jsonl"
 STORE = "arrays"

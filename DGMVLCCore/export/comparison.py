@@ -11,8 +11,10 @@ from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.counterfactual.result import CounterfactualResult
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.export.comparison_figure import save_comparison_figure
-from DGMVLCCore.export.manifest import NOTICE, check_schema, plain, sha256_of
-from DGMVLCCore.export.results import slug, whole_folder, write_result
+from DGMVLCCore.export.folders import whole_folder
+from DGMVLCCore.export.manifest import NOTICE, sha256_of
+from DGMVLCCore.export.records import check_schema, plain
+from DGMVLCCore.export.results import slug, write_result
 
 RECORD = "comparison.json"
 SCHEMA_VERSION = "1.0"

@@ -14,8 +14,9 @@ from DGMVLCCore.export.dicom_maps import ATTENTION, UNCERTAINTY, build_map
 from DGMVLCCore.export.dicom_segments import SERIES_NUMBER, build_segmentation, save_dataset
 from DGMVLCCore.export.dicom_series import Series, source_rescale, write_series
 from DGMVLCCore.export.dicom_source import Source, need_highdicom, source_of_folder, source_of_volume
-from DGMVLCCore.export.manifest import NOTICE, check_schema, checked_files, sha256_of
-from DGMVLCCore.export.results import check_output, whole_folder
+from DGMVLCCore.export.folders import check_output, whole_folder
+from DGMVLCCore.export.manifest import NOTICE, checked_files, sha256_of
+from DGMVLCCore.export.records import check_schema
 from DGMVLCCore.imaging.io import load_volume, read_image
 from DGMVLCCore.imaging.labels import load_labels
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,12 @@ import numpy as np
 
 from DGMVLCCore.counterfactual.result import CounterfactualResult
 from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.export.records import check_schema, plain, read_record
 from DGMVLCCore.language.prompts import difference_words
 
 SCHEMA_VERSION = "1.1"  # 1.1 adds "statements"; results of 1.0 are still read
 NOTICE = "Research use only; not a medical device. Voxels inside the edit mask are synthetic."
-SCHEMAS, SCHEMA = Path(__file__).parent / "schema", "result.schema.json"
+SCHEMA = "result.schema.json"
 
 
 def sha256_of(path: Path) -> str:
@@ -68,33 +67,6 @@ def build_manifest(result: CounterfactualResult, files: list[dict[str, str]], *,
     return plain(manifest)
 
 
-def plain(value: Any) -> Any:
-    """`value` as JSON knows it; a number that is not finite becomes null, because JSON has none."""
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [plain(part) for part in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
-
-
-def check_schema(record: dict[str, Any], name: str) -> None:
-    """Check a record against a schema of `schema/` (JSON Schema 2020-12).
-
-    Raises:
-        UnreadableError: it does not follow the schema; the sentence says where.
-    """
-    import jsonschema
-
-    schema = json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(record))
-    if error is not None:
-        raise UnreadableError(f"The record does not follow {name} (at {error.json_path}: {error.message[:160]}).")
-
-
 def validate_manifest(manifest: dict[str, Any]) -> None:
     """Check a manifest against `schema/result.schema.json` (JSON Schema 2020-12).
 
@@ -110,15 +82,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         UnreadableError: missing, not JSON, or not of this schema.
     """
-    try:
-        manifest = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnreadableError(f"{path} is not a readable result.json.") from error
-    try:
-        validate_manifest(manifest)
-    except UnreadableError as error:
-        raise UnreadableError(f"{path}: {error}") from error
-    return manifest
+    return read_record(path, SCHEMA)
 
 
 def checked_files(path: Path) -> tuple[Path, dict[str, Any]]:

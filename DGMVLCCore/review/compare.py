@@ -21,8 +21,8 @@ from DGMVLCCore.counterfactual.run import Progress, Request, choose_finding, edi
 from DGMVLCCore.devices import choose_device
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.export.comparison import RECORD, write_comparison
+from DGMVLCCore.export.folders import check_output
 from DGMVLCCore.export.manifest import measures
-from DGMVLCCore.export.results import check_output
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report

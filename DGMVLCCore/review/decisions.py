@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
+from DGMVLCCore.export.records import write_text
 from DGMVLCCore.review.worklist import Study, choose_series, find_studies, hashed
 
 SCHEMA_VERSION = "1.0"
@@ -28,19 +27,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     Raises:
         OutputError: no space, no permission, or the folder is gone.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} could not be saved ({error.strerror or error}); what was saved before is still there. "
-                          "Free some space or check the permissions, then repeat the last step.") from error
-    finally:
-        with suppress(OSError):  # the folder itself may have gone; the error above says so
-            temporary.unlink(missing_ok=True)
+    write_text(json.dumps(value, indent=1, ensure_ascii=False), path)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def page(session: ReviewSession) -> str:
     body = "".join(_study_html(session, study, decided) for study in session.studies)
     return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Review</title><style>{STYLE}</style></head><body>'
             f'<h1>Review of {say(session.root.name)}</h1><p class="notice">{say(NOTICE)}</p>'
-            f'<p>{counts["studies"]} studies, {counts["regions"]} regions, {counts["decided"]} of them decided.</p>{body}</body></html>')
+            f'<p>Studies: {counts["studies"]}. Regions: {counts["regions"]}, {counts["decided"]} of them decided.</p>{body}</body></html>')
 
 
 def _accepted(session: ReviewSession, study: Study) -> list[dict[str, Any]]:

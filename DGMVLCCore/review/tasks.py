@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.counterfactual.session import Session, request_from_json
+from DGMVLCCore.counterfactual.session import Session, read_request
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.review.analyse import analyse_study
 from DGMVLCCore.review.compare import CompareRequest, run_comparison
@@ -58,6 +58,6 @@ def review_export(session: Session, request: dict[str, Any], tell: Callable[[str
 
 def compare(session: Session, request: dict[str, Any], tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
     """Hypotheses of one region; the answer is the path of `comparison.json`."""
-    wanted = request_from_json(request, CompareRequest, scene=False)
+    wanted = read_request(request, CompareRequest, scene=False)
     path = run_comparison(wanted, tell, session.pipeline(wanted.weights), should_cancel=should_cancel, memory=session.memory)
     return {"record": str(path)}

@@ -15,8 +15,9 @@ import numpy as np
 
 from DGMVLCCore.counterfactual.memory import ScanMemory
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.errors import OutputError, UnsuitableInputError
-from DGMVLCCore.export.manifest import check_schema, sha256_of
+from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
+from DGMVLCCore.export.manifest import sha256_of
+from DGMVLCCore.export.records import check_schema
 from DGMVLCCore.export.segmentation import Segment, save_segmentation
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.profiles import require_ct
@@ -73,6 +74,7 @@ class Manifest:
     def add(self, row: dict[str, Any]) -> None:
         """Write one more line; the file is replaced whole."""
         check_schema(row, ROW_SCHEMA)
+        self.path.parent.mkdir(exist_ok=True)
         self.rows.append(row)
         temporary = self.path.with_name(f".{MANIFEST}.partial")
         with temporary.open("w", encoding="utf-8") as file:
@@ -103,7 +105,7 @@ def _write_item(out: Path, name: str, made: Made, term: str) -> list[dict[str, s
     """The item's folder, whole or not there."""
     folder = out / f".{name}.partial"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    folder.mkdir(parents=True)
     files = save_synthetic(made.result.counterfactual, made.lesion, f"{term} (synthetic)", folder)
     shutil.rmtree(out / name, ignore_errors=True)  # left by a run that broke before its line was written
     folder.rename(out / name)
@@ -127,9 +129,10 @@ def synthesize(orders: list[Order], root: Path, out: Path, pipe: CounterfactualP
 
     settings = Settings(seed, steps, pipe.weights_sha256)
     manifest, memory = Manifest(out, settings), ScanMemory()
+    if missing := next((order.scan for order in orders if not (root / order.scan).exists()), None):
+        raise UnreadableError(f"The scan {missing} of the order does not exist in {root}; correct its name.")
     total, counts = sum(order.count for order in orders), {"made": 0, "refused": 0, "kept": 0}
     try:
-        out.mkdir(exist_ok=True)
         for index, (name, order, volume) in enumerate(_wanted(orders, root, settings, memory)):
             if progress:
                 progress("making", index / total)

@@ -13,7 +13,7 @@ from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.result import EditPlan
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
-from DGMVLCCore.export.results import whole_folder
+from DGMVLCCore.export.folders import whole_folder
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import describe_prompt
 from DGMVLCCore.synthesis.dataset import save_synthetic

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.export.folders import whole_folder
+from DGMVLCCore.export.records import write_record, write_text
 from DGMVLCCore.teaching.quiz import TOLERANCE_MM, distance_mm
 from DGMVLCCore.teaching.readings import Reading, table_text
-from DGMVLCCore.teaching.records import NOTICE, head, whole_folder, write_record, write_text
+from DGMVLCCore.teaching.records import NOTICE, head
 from DGMVLCCore.teaching.statistics import bootstrap, delong, paired, roc_area, roc_curve, sensitivity_at
 from DGMVLCCore.teaching.study import MODES, Study
 
@@ -158,7 +160,7 @@ def write_analysis(study: Study, out: Path, *, specificity: float = SPECIFICITY,
     """Analyse a study and write `analysis.json`, `analysis.md`, `roc.png` and all readings (`readings.csv`); returns the analysis."""
     result, readings = analyse(study, specificity=specificity, draws=draws, seed=seed), _complete(study)
     with whole_folder(out, overwrite, MARKER) as folder:
-        write_record(result, folder / MARKER, "analysis")
+        write_record(result, folder / MARKER, "analysis.schema.json")
         write_text(in_words(result), folder / "analysis.md")
         write_text(table_text(readings), folder / "readings.csv")
         _save_curves(study, readings, folder / "roc.png", result["scripted"])

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import UsageError
+from DGMVLCCore.export.folders import check_output
 from DGMVLCCore.teaching.cases import MARKER, make_cases, write_cases
 from DGMVLCCore.teaching.design import Wish, check_wish, plan_cases
-from DGMVLCCore.teaching.records import check_place
 from DGMVLCCore.teaching.source import load_clear_scan, sample_scan
 
 Progress = Callable[[str, float], None]
@@ -48,7 +48,7 @@ def build_cases(order: Order, out: Path, *, overwrite: bool = False, progress: P
     check_wish(order.wish)
     if order.seed < 0:
         raise UsageError(f"The seed must be 0 or more, not {order.seed}.")
-    check_place(out, overwrite, MARKER)
+    check_output(out, overwrite, MARKER)
     if progress:
         progress("loading", 0.0)
     scans = [load_clear_scan(path, avoid) for path, avoid in order.scans] or [sample_scan()]

@@ -14,7 +14,9 @@ import numpy as np
 from DGMVLCCore.anatomy.labels import anatomy_from_labels
 from DGMVLCCore.anatomy.segment import LEFT, RIGHT, Anatomy
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
+from DGMVLCCore.export.folders import whole_folder
 from DGMVLCCore.export.manifest import sha256_of
+from DGMVLCCore.export.records import check_schema, read_record, write_record
 from DGMVLCCore.export.segmentation import Segment, save_segmentation
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import LabelMap, load_labels
@@ -22,7 +24,7 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.simulation.phrases import TERMS
 from DGMVLCCore.teaching.design import Spec
 from DGMVLCCore.teaching.make import Made, generate_case, insert_case
-from DGMVLCCore.teaching.records import NOTICE, check_record, head, read_record, whole_folder, write_record
+from DGMVLCCore.teaching.records import NOTICE, head
 from DGMVLCCore.teaching.source import ClearScan
 
 MARKER, KEYS = "cases.json", "keys/keys.json"
@@ -120,10 +122,10 @@ def write_cases(made: Iterator[Made], out: Path, *, seed: int, asked_for: dict[s
             keys.append(_write_case(case, name, folder))
             listed.append({"id": name, "file": f"{name}.nrrd", "sha256": sha256_of(folder / f"{name}.nrrd"), **(aid(case, folder, name) if aid else {})})
         record = {**head("case keys", seed), "options": asked_for, "cases": keys}
-        write_record(record, folder / KEYS, "keys")
+        write_record(record, folder / KEYS, "keys.schema.json")
         public = {**head("cases", seed), "choices": list(TERMS), "cases": listed, "keys": {"file": KEYS, "sha256": sha256_of(folder / KEYS)}}
         public["seed"] = None  # with the seed the key could be made again
-        write_record(public, folder / MARKER, "cases")
+        write_record(public, folder / MARKER, "cases.schema.json")
     return public
 
 
@@ -142,7 +144,7 @@ class CaseSet:
             UnreadableError: it is none, or a case file is missing.
         """
         folder = Path(folder)
-        record = read_record(folder / MARKER, "cases")
+        record = read_record(folder / MARKER, "cases.schema.json")
         if missing := [case["file"] for case in record["cases"] if not (folder / case["file"]).is_file()]:
             raise UnreadableError(f"The folder of cases {folder} lacks {missing[0]}; make the cases again.")
         return cls(folder, record)
@@ -183,7 +185,7 @@ class CaseSet:
         if sha256_of(path) != self.record["keys"]["sha256"]:
             raise UnreadableError(f"The answer key {path} was changed after the cases were made; restore it or make the cases again.")
         record = json.loads(path.read_text(encoding="utf-8"))
-        check_record(record, "keys", str(path))
+        check_schema(record, "keys.schema.json")
         return {key["id"]: key for key in record["cases"]}
 
     def key_path(self, name: str, what: str) -> Path:

@@ -12,10 +12,11 @@ import numpy as np
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
 from DGMVLCCore.export.manifest import read_manifest, sha256_of
+from DGMVLCCore.export.records import write_text
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.teaching.records import NOTICE, write_text
+from DGMVLCCore.teaching.records import NOTICE
 
 MARK = "synthetic – research use only"
 LUNG_WINDOW = (-1250.0, 250.0)

@@ -12,9 +12,10 @@ import numpy as np
 from scipy import ndimage
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
+from DGMVLCCore.export.records import read_record, write_record
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.teaching.cases import CaseSet
-from DGMVLCCore.teaching.records import head, read_record, write_record
+from DGMVLCCore.teaching.cases import MARKER, CaseSet
+from DGMVLCCore.teaching.records import head
 
 NOTHING = "no finding"
 TOLERANCE_MM = 5.0  # a click this close to the finding's border still counts: an eye is not a voxel
@@ -60,7 +61,7 @@ class Quiz:
         order = [cases.ids[int(i)] for i in np.random.default_rng(seed).permutation(len(cases.ids))]
         record = {**head("quiz", seed), "reader": str(reader)[:80], "cases": str(cases.folder.absolute()), "keys_sha256": cases.record["keys"]["sha256"],
                   "order": order, "answers": []}
-        write_record(record, path, "quiz")
+        write_record(record, path, "quiz.schema.json")
         return cls(path, record, cases)
 
     @classmethod
@@ -70,11 +71,13 @@ class Quiz:
         Raises:
             UnreadableError: no quiz, or its cases are gone. UnsuitableInputError: the cases were made anew since.
         """
-        record = read_record(Path(path), "quiz")
-        cases = CaseSet.read(record["cases"])
+        path = Path(path)
+        record = read_record(path, "quiz.schema.json")
+        beside = (path.parent / MARKER).is_file()  # a folder that was moved takes its quiz along
+        cases = CaseSet.read(path.parent if beside else record["cases"])
         if cases.record["keys"]["sha256"] != record["keys_sha256"]:
             raise UnsuitableInputError(f"The cases in {cases.folder} were made anew after this quiz began; start a new quiz.")
-        return cls(Path(path), record, cases)
+        return cls(path, record, cases)
 
     @property
     def current(self) -> str | None:
@@ -104,7 +107,7 @@ class Quiz:
                  "distance_mm": round(away, 1) if math.isfinite(away) else None, "found": bool(found), "right_name": named == (key["term"] or NOTHING),
                  "seconds": round(float(seconds), 1) if seconds is not None else None, "at": time.strftime("%Y-%m-%dT%H:%M:%S")}
         changed = {**self.record, "answers": [*self.record["answers"], entry]}
-        write_record(changed, self.path, "quiz")  # first on disk, then in memory: a full disk loses no step
+        write_record(changed, self.path, "quiz.schema.json")  # first on disk, then in memory: a full disk loses no step
         self.record = changed
         return entry
 

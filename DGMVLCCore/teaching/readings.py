@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
-from DGMVLCCore.teaching.records import write_text
+from DGMVLCCore.export.records import write_text
 
 if TYPE_CHECKING:
     from DGMVLCCore.teaching.study import Item

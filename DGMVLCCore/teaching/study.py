@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
+from DGMVLCCore.export.folders import whole_folder
+from DGMVLCCore.export.records import read_record, write_record, write_text
 from DGMVLCCore.teaching.cases import CaseSet
 from DGMVLCCore.teaching.readings import COLUMNS, Reading, read_readings, write_readings
-from DGMVLCCore.teaching.records import head, read_record, whole_folder, write_record, write_text
+from DGMVLCCore.teaching.records import head
 
 MARKER = "study.json"
 ALONE, AIDED = "scan", "scan + counterfactual"
@@ -107,7 +109,7 @@ def plan_study(folder: Path | str, out: Path | str, readers: list[str], *, washo
     with whole_folder(Path(out), overwrite, MARKER) as made:
         for name in ("tables", "readings"):
             (made / name).mkdir()
-        write_record(record, made / MARKER, "study")
+        write_record(record, made / MARKER, "study.schema.json")
         for reader in readers:
             write_text(blank_table(item for item in items if item.reader == reader), made / "tables" / f"{reader}.csv")
     return record
@@ -139,7 +141,7 @@ class Study:
             UnreadableError: no study, or its cases are gone. UnsuitableInputError: the cases were made anew since it was planned.
         """
         folder = Path(folder)
-        record = read_record(folder / MARKER, "study")
+        record = read_record(folder / MARKER, "study.schema.json")
         cases = CaseSet.read(record["cases"])
         if cases.record["keys"]["sha256"] != record["keys_sha256"]:
             raise UnsuitableInputError(f"The cases in {cases.folder} were made anew after the study was planned; plan it again.")

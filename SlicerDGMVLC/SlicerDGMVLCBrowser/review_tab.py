@@ -29,7 +29,8 @@ def _folder(viewer: Viewer) -> None:
 
 def _worklist(viewer: Viewer) -> None:
     with html.Section(classes="step", v_show="review_open"):
-        html.Div("{{ review_progress.studies }} studies · {{ review_progress.decided }} of {{ review_progress.regions }} regions decided",
+        html.Div("{{ review_progress.studies }} {{ review_progress.studies === 1 ? 'study' : 'studies' }} · "
+                 "{{ review_progress.decided }} of {{ review_progress.regions }} regions decided",
                  classes="faint mb-2 review-progress")
         v3.VProgressLinear(model_value=("100 * review_progress.decided / Math.max(review_progress.regions, 1)",), height=3, color="success", classes="mb-2")
         with (html.Div(classes="review-list"),

@@ -71,6 +71,7 @@ class Runs:
         self.views, self.scene = views, views.scene
         self.all: list[Run] = []
         self.shown: Run | None = None
+        self.beside: list[Run] = []  # shown side by side
 
     def add(self, path: Path, name: str = "") -> Run:
         """Load a result; raises ValueError with a sentence when it cannot be read, and the scene is as it was."""
@@ -101,7 +102,7 @@ class Runs:
 
     def show(self, run: Run, layout: str) -> None:
         """Show a run in the columns, on the slice through its region."""
-        self.shown = run
+        self.shown, self.beside = run, []
         self.views.show_layout(layout)
         self._only_here(run)
         self._hide_others([run])
@@ -112,7 +113,7 @@ class Runs:
 
     def show_beside(self, runs: list[Run], names: tuple[str, ...], role: str, layout: str) -> None:
         """The first run's original, then one view a run with its volume of `role`, each with its own region's outline."""
-        self.shown = None
+        self.shown, self.beside = None, list(runs)
         self.views.show_layout(layout)
         self._hide_others(runs)
         self.views.show(COLUMNS[0], runs[0].nodes.byRole["original"])

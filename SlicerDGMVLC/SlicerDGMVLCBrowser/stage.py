@@ -64,7 +64,7 @@ class Stage:
 
     def show_scan(self) -> None:
         """The scan alone, in three planes."""
-        self.runs.shown, self.case = None, []
+        self.runs.shown, self.runs.beside, self.case = None, [], []
         self._drop_preview()
         with self.state as state:
             state.shown_run = ""
@@ -112,7 +112,7 @@ class Stage:
         self._drop_preview()
         self._preview = node
         self.window()
-        self.runs.shown = None
+        self.runs.shown, self.runs.beside = None, []
         self.layout("pair", {"Counterfactual": f"Preview of slice {index + 1} · synthetic, research use only"})
         self.views.show("Original", self.scan.node)
         self.views.show("Counterfactual", node)
@@ -160,7 +160,7 @@ class Stage:
         run = self.runs.get(int(number))
         if run is None:
             return
-        shown = self.runs.shown is run
+        shown = self.runs.shown is run or run in self.runs.beside
         self.runs.remove(run)
         self._list_runs()
         if shown and self.runs.all:

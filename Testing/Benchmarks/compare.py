@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from DGMVLCCore import CounterfactualPipeline
+from DGMVLCCore.evaluation.cases import make_cases
 from DGMVLCCore.evaluation.differential import Scored, accuracy, effect, score_case, score_nodules, solid_or_not
-from DGMVLCCore.evaluation.known_truth import make_cases
 from DGMVLCCore.review.ranking import ERROR_WEIGHT, MIN_LEAD
 from DGMVLCCore.training.shards import build_shards
 
@@ -51,7 +51,6 @@ def main() -> None:
                 rows.append(score_case(pipe, case, clear=True))
             if index % EFFECT_EVERY == 0:
                 effects.append(effect(pipe, case))
-            report(args, pipe.weights_sha256, rows, effects, time.monotonic() - started)
     for name, value in report(args, pipe.weights_sha256, rows, effects, time.monotonic() - started).items():
         sys.stdout.write(f"{name}: {json.dumps(value)}\n")
 

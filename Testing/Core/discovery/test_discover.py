@@ -13,10 +13,11 @@ from DGMVLCCore.discovery import teach
 from DGMVLCCore.discovery.frame import REGIONS, patient_scan
 from DGMVLCCore.discovery.groups import find_contrasts
 from DGMVLCCore.discovery.patterns import Options
-from DGMVLCCore.discovery.report import validate_record
+from DGMVLCCore.discovery.report import SCHEMA as RECORD_SCHEMA
 from DGMVLCCore.discovery.run import Request, run_discovery
 from DGMVLCCore.discovery.sweep import choose_patients, sweep_patient
 from DGMVLCCore.discovery.teach import Sentences
+from DGMVLCCore.export.records import check_schema
 from DGMVLCCore.language.clinical import text_to_attributes
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.schema import load_schema
@@ -39,7 +40,7 @@ def test_groups_alone_find_the_planted_difference_and_report_no_pattern(capsys, 
     code, out, err = run(capsys, *call, "--skip-sweep", "--json")
     assert code == 0, err
     answer, record = json.loads(out), json.loads((tmp_path / "out" / "discovery.json").read_text())
-    validate_record(record)
+    check_schema(record, RECORD_SCHEMA)
     smoking = [a for a in record["answers"] if a["contrast"].startswith("smoking") and a["groups"]["mean_hu"]["p"]]
     assert len(smoking) > 6 and all(a["groups"]["mean_hu"]["q"] < 0.05 and 80 < a["groups"]["mean_hu"]["effect"] < 135 for a in smoking)
     others = [a["groups"]["mean_hu"]["q"] for a in record["answers"] if not a["contrast"].startswith("smoking") and a["groups"]["mean_hu"]["q"] is not None]
@@ -126,7 +127,7 @@ def test_a_planted_effect_is_learned_and_reported_where_both_agree(tmp_path, sma
     options = Options(permutations=199, steps=60, batch=2, swept=6, weights=small_weights)
     path = run_discovery(Request(cohort / "scans", cohort / "table.csv", tmp_path / "out", attributes=("smoking",), anatomy=cohort / "lungs", options=options))
     record = json.loads(path.read_text())
-    validate_record(record)
+    check_schema(record, RECORD_SCHEMA)
     both = next(a for a in record["answers"] if a["region"] == "both lungs")
     assert both["sweep_hu"]["low"] > 0 and both["pattern"] and record["synthetic"] and "denser" in record["patterns"][0]["sentence"]
     assert all(a["groups"]["mean_hu"]["q"] <= 0.05 and a["sweep_hu"]["low"] > 0 for a in record["answers"] if a["pattern"])

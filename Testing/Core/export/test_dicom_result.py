@@ -11,7 +11,8 @@ from DGMVLCCore import cli
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
 from DGMVLCCore.export.dicom_result import SCHEMA, export_dicom
 from DGMVLCCore.export.dicom_series import stored
-from DGMVLCCore.export.manifest import sha256_of, validate_manifest
+from DGMVLCCore.export.manifest import sha256_of
+from DGMVLCCore.export.records import check_schema
 from DGMVLCCore.imaging.io import load_volume
 
 
@@ -71,7 +72,7 @@ def test_maps_and_regions_hold_their_values(made, beside):
 
 def test_the_record_lists_all_of_it(made, beside):
     out, record = beside
-    validate_manifest(record, SCHEMA)
+    check_schema(record, SCHEMA)
     assert json.loads((out / "dicom.json").read_text()) == record and record["patient"] and record["notes"] == []
     assert {f["name"] for f in record["files"]} == {p.relative_to(out).as_posix() for p in out.rglob("*.dcm")}
     assert all(sha256_of(out / f["name"]) == f["sha256"] for f in record["files"])

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from DGMVLCCore.anatomy.segment import segment_anatomy
 from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult, EditPlan, Gate
 from DGMVLCCore.errors import OutputError, UnreadableError
-from DGMVLCCore.export import results
+from DGMVLCCore.export import folders, results
 from DGMVLCCore.export.explanation import explain
 from DGMVLCCore.export.figure import save_figure
 from DGMVLCCore.export.manifest import read_manifest, sha256_of
@@ -133,9 +133,9 @@ def test_a_full_disk_leaves_nothing(write, tmp_path):
 
 
 def test_a_read_only_folder_is_refused_before_any_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(results.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(folders.os, "access", lambda path, mode: False)
     with pytest.raises(OutputError, match="may not be written"):
-        results.check_output(tmp_path / "out", False)
+        folders.check_output(tmp_path / "out", False)
 
 
 def test_only_our_own_results_are_overwritten(write, tmp_path):

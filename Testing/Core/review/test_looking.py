@@ -10,7 +10,7 @@ from DGMVLCCore._resources import resource
 from DGMVLCCore.anatomy.segment import segment_anatomy
 from DGMVLCCore.cli import main
 from DGMVLCCore.evaluation.detection import ScanRow, froc, hits
-from DGMVLCCore.export import manifest
+from DGMVLCCore.export import records
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.models.region import Region
@@ -18,7 +18,7 @@ from DGMVLCCore.review.abnormality import against_own
 from DGMVLCCore.review.candidates import change_of, peaks
 from DGMVLCCore.training.perceptron import fit_perceptron
 
-SCHEMAS = manifest.SCHEMA.parent
+SCHEMAS = records.SCHEMAS
 
 
 def test_values_are_measured_against_the_own_lung():

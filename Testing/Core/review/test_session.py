@@ -117,6 +117,29 @@ def test_the_table_and_the_page_say_what_was_decided(session):
     assert "http" not in shown.replace("http-equiv", ""), "the page asks nothing of a network"
 
 
+def test_accepted_regions_of_a_dicom_study_leave_as_dicom_segmentation_too(tmp_path, phantom, dicom, found):
+    import pydicom
+    from pydicom.uid import generate_uid
+
+    from DGMVLCCore.export.segmentation import Segment, save_segmentation
+
+    root, study = tmp_path / "studies", generate_uid()
+    dicom(root / "p" / "s", phantom.array, study=study, name="a", description="Lung")
+    dicom(root / "p" / "s", phantom.array[:5], study=study, name="b", description="Bolus", step=1.0)
+    made = ReviewSession.create(root, tmp_path / "session")
+    (one,) = made.studies
+    found(made, one.id, regions=1)
+    mask = np.zeros(phantom.shape, bool)
+    mask[4:7, 50:60, 60:70] = True
+    save_segmentation([Segment(mask, "region 1", (1, 0, 0))], load_volume(root / one.path, series=one.series[one.chosen].number),
+                      made.folder / "studies" / one.id / "regions.seg.nrrd")
+    made.decide(f"{one.id}/1", "accepted")
+    answer = export(made, tmp_path / "out")
+    assert answer["notes"] == [] and [Path(p).suffix for p in answer["accepted"]] == [".dcm", ".nrrd"]
+    written = pydicom.dcmread(answer["accepted"][0])
+    assert written.Modality == "SEG" and written.StudyInstanceUID == study and written.pixel_array.sum() == mask.sum()
+
+
 def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, studies, tmp_path):
     from DGMVLCCore.export.segmentation import Segment, save_segmentation
     from DGMVLCCore.imaging.labels import load_labels

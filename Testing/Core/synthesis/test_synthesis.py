@@ -10,7 +10,8 @@ from DGMVLCCore import cli
 from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
 from DGMVLCCore.counterfactual.result import CounterfactualResult
 from DGMVLCCore.errors import DGMVLCError, OutputError, UnreadableError, UnsuitableInputError, UsageError
-from DGMVLCCore.export.manifest import sha256_of, validate_manifest
+from DGMVLCCore.export.manifest import sha256_of
+from DGMVLCCore.export.records import check_schema
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.synthesis import lesions
@@ -106,7 +107,7 @@ def test_a_broken_run_goes_on_and_gives_the_same_items(folder, tmp_path, seen):
     assert synthesize(orders, folder, tmp_path / "parts", again) == {"made": 1, "refused": 0, "kept": 2} and again.calls == 1
     rows = [json.loads(line) for line in (tmp_path / "parts" / "manifest.jsonl").read_text().splitlines()]
     for row in rows:
-        validate_manifest(row, ROW_SCHEMA)
+        check_schema(row, ROW_SCHEMA)
         item, twin = tmp_path / "parts" / row["id"], tmp_path / "whole" / row["id"]
         made, same, scan = (load_volume(p) for p in (item / "ct.nrrd", twin / "ct.nrrd", folder / "ct.nrrd"))
         assert np.array_equal(made.array, same.array) and made.same_grid(scan)
@@ -122,6 +123,9 @@ def test_a_broken_run_goes_on_and_gives_the_same_items(folder, tmp_path, seen):
     (tmp_path / "mine" / "thesis.txt").write_text("x")
     with pytest.raises(OutputError, match="other files"):
         synthesize(orders, folder, tmp_path / "mine", FakePipe())
+    with pytest.raises(UnreadableError, match=r"none\.nrrd of the order"):
+        synthesize([*orders, Order("none.nrrd", "nodule")], folder, tmp_path / "new", FakePipe())
+    assert not (tmp_path / "new").exists(), "refused before any work"
 
 
 def test_what_the_network_does_not_see_is_not_taken(folder, tmp_path, seen):

@@ -88,7 +88,8 @@ def test_the_tasks_of_a_viewer(chest_file, tmp_path):
     assert answer["words"].startswith("Missed. ") and answer["next"] is None and all(answer[f] for f in ("before", "difference", "segments", "scan"))
     assert ask("answer-quiz", quiz=started["quiz"], case=case, named="nodule", point=[0, 0, 0])["answer"] == answer["answer"], "an answer is not changed"
     assert ask("next-quiz", quiz=started["quiz"])["review"][0]["right"] is False
-    again = ask("start-quiz", cases=str(tmp_path / "set"))
+    (tmp_path / "set").rename(tmp_path / "moved")
+    again = ask("start-quiz", cases=str(tmp_path / "moved"))
     assert again["next"] is None and again["score"]["answered"] == 1
     for request in ({"out": str(tmp_path / "x"), "number": 0}, {"out": str(tmp_path / "x"), "number": "many"}, {"out": 3}, {"cases": str(tmp_path / "none")}):
         with pytest.raises((UsageError, UnreadableError)):
