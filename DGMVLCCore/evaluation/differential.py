@@ -131,7 +131,7 @@ def accuracy(rows: list[Scored], size: int, seed: int = 0) -> dict[str, Any]:
         top2.append((row.patient, np.mean([row.truth in (first, second) for first, second, _ in asked])))
         claimed.append((row.patient, np.mean([claim for *_, claim in asked])))
         right += [(row.patient, first == row.truth) for first, _, claim in asked if claim]
-    found = {"top1": top1, "top2": top2, "claimed": claimed, "claims right": right}
+    found: dict[str, list[tuple[str, Any]]] = {"top1": top1, "top2": top2, "claimed": claimed, "claims right": right}
     return {"regions": len(rows), "chance": round(1 / size, 3)} | {name: _mean(values) for name, values in found.items()}
 
 
