@@ -189,10 +189,10 @@ class Review:
         self._show_list(self.state.review_study)
         return True
 
-    def save_comment(self) -> None:
-        """Keep what is typed in the comment field."""
+    def save_comment(self, text: str) -> None:
+        """Keep what stands in the comment field; the field itself says it, because the page's state follows a fast typist late."""
         row = next((row for row in self.state.review_regions if row["number"] == self.state.review_region), None)
-        typed = str(self.state.review_comment or "")
+        typed = str(text or "")[:2000]
         if row is not None and typed.strip() != row["comment"]:
             self.decide(None, typed)
 

@@ -80,7 +80,7 @@ def _decide(viewer: Viewer) -> None:
             v3.VBtn("Next", size="small", variant="tonal", click=(viewer.review.step, "[1]"), classes="flex-grow-1")
         v3.VTextarea(v_model=("review_comment",), rows=1, max_rows=4, auto_grow=True, maxlength=2000,
                      placeholder="Comment; saved when you leave the field (Esc)", classes="review-comment mt-2",
-                     blur=viewer.review.save_comment, raw_attrs=['aria-label="Comment on the region"'])
+                     blur=(viewer.review.save_comment, "[$event.target.value]"), raw_attrs=['aria-label="Comment on the region"'])
         with html.Div(classes="review-legend mt-2"):
             for key, what in LEGEND:
                 with html.Span():

@@ -56,8 +56,9 @@ def task(message):
     from DGMVLCCore.errors import DGMVLCError
     from DGMVLCCore.tasks import run_task
 
+    request = message["request"] | ({"attention": False} if "attention" in message["request"] else {})  # there is no network to read with
     try:
-        say("answer", id=message["id"], name=message["name"], answer=run_task(message["name"], None, message["request"], lambda *_: None, lambda: False))
+        say("answer", id=message["id"], name=message["name"], answer=run_task(message["name"], None, request, lambda *_: None, lambda: False))
     except DGMVLCError as error:
         say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
 

@@ -85,7 +85,8 @@ def test_a_quiz(serve, tab, prepared, cases):
             assert "Before the finding was put in" in page.inner_text(".stage")
         page.click(".teach-next:not([disabled])")
     page.wait_for_selector(".teach-score-line >> visible=true")
-    assert "of 2 findings found" in page.inner_text(".teach") and page.locator(".teach-review .v-icon").count() == 4
+    assert "of 2 findings found" in page.inner_text(".teach")
+    one.until(lambda: page.locator(".teach-review .v-icon").count() == 4)
     page.click(".teach-end")
     page.wait_for_selector(".teach-start >> visible=true")
     assert not [p for p in one.problems if "favicon" not in p]
