@@ -21,12 +21,11 @@ from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.review.hypotheses import Hypothesis, beside, clear_lung, hypothesis
-from DGMVLCCore.review.ranking import order
+from DGMVLCCore.review.ranking import NOISES, order
 from DGMVLCCore.simulation.phrases import TERMS
 from DGMVLCCore.training.examples import ExampleMaker
 from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
-NOISES = 4
 SETS = 20  # differentials drawn a case; all that hold the truth when there are fewer
 SOLID = (0, 1, 2)  # nodule, part-solid nodule, ground-glass opacity
 HYPOTHESES: tuple[Hypothesis, ...] = tuple(beside([*(hypothesis(term) for term in TERMS), clear_lung()]))
@@ -76,7 +75,7 @@ def score_case(pipe: CounterfactualPipeline, case: Case, *, clear: bool = False,
     return Scored(case.name, case.patient, "clear" if clear else "simulated", truth, _errors(pipe, region, seed), logits)
 
 
-def score_nodules(pipe: CounterfactualPipeline, shards: Path, *, solid: int = 60, seed: int = 0, done: Callable[[Scored], None] | None = None) -> list[Scored]:
+def score_nodules(pipe: CounterfactualPipeline, shards: Path, *, solid: int = 40, seed: int = 0, done: Callable[[Scored], None] | None = None) -> list[Scored]:
     """Every non-solid real nodule of the shards and some solid ones (squares of 48 mm, the middle slice)."""
     maker, seen, rows, taken = ExampleMaker(shards, 0.0), see_nodules(_look(pipe), shards, seed), [], 0
     for index in np.random.default_rng(seed).permutation(len(seen)):

@@ -21,7 +21,7 @@ from DGMVLCCore.review.ranking import ERROR_WEIGHT, MIN_LEAD
 from DGMVLCCore.training.shards import build_shards
 
 SIZES = (2, 3, 4, 6)
-CLEAR_EVERY, EFFECT_EVERY = 4, 5
+CLEAR_EVERY, EFFECT_EVERY = 3, 5
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--part", default="test", choices=("val", "test"))
-    parser.add_argument("--solid", type=int, default=60, help="solid nodules beside all non-solid ones")
+    parser.add_argument("--solid", type=int, default=40, help="solid nodules beside all non-solid ones")
     parser.add_argument("--minutes", type=float, default=60.0, help="begin no further simulated case after this; what was scored is reported")
     args = parser.parse_args()
     pipe = CounterfactualPipeline.from_pretrained(args.weights)
