@@ -48,8 +48,7 @@ def _question(viewer: Viewer) -> None:
     with html.Section(classes="step", v_show="teach_done"):
         html.Div("Score", classes="step-title mb-2")
         html.Div("{{ line }}", v_for="(line, index) in teach_score", key="index", classes="teach-score-line")
-        html.Div(classes="mt-3 teach-review")
-        with html.Div(v_for="row in teach_review", key="row.case", classes="d-flex ga-2 mb-2"):
+        with html.Div(classes="mt-3 teach-review"), html.Div(v_for="row in teach_review", key="row.case", classes="d-flex ga-2 mb-2"):
             v3.VIcon("{{ row.right ? 'mdi-check' : 'mdi-close' }}", size="small", color=("row.right ? 'success' : 'error'",))
             html.Span("{{ row.words }}", classes="faint")
     with html.Section(classes="step", v_show="teach_on"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 
 import numpy as np
@@ -69,8 +70,6 @@ def test_a_quiz(serve, tab, prepared, cases):
         if number == 1:
             click_middle_of(page, one)
             one.until(lambda before=before: (np.abs(one.pixels(0) - before).max(2) > 40).sum() > 10)
-        import json
-
         order = json.loads(quiz.read_text())["order"]
         name = "consolidation" if number == 1 else "no finding"
         choose(page, "teach-named", name)
