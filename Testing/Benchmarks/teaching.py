@@ -21,6 +21,7 @@ import numpy as np
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
+from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.imaging.volume import Volume
@@ -32,7 +33,8 @@ from DGMVLCCore.teaching.source import ClearScan, clear_scan
 from DGMVLCCore.training.examples import TrainingScan
 from DGMVLCCore.training.shards import build_shards
 
-RADIUS_MM, INNER_MM = 20.0, 7.0
+RADIUS_MM = 20.0
+RADII_MM = (3.0, 8.0, RADIUS_MM)
 BORDERS_HU = (-1100, -950, -880, -780, -600, -350, -100, 20, 120, 4000)
 
 
@@ -50,7 +52,7 @@ def features(made: Made) -> np.ndarray:
     edges = np.hypot(*np.gradient(np.clip(hu, -1024, 300), axis=(1, 2))) / spacing[1]
     depth = wall_distance(made.anatomy.lungs[centre[0]][None], spacing)[0][centre[1], centre[2]]
     out = [depth]
-    for radius in (INNER_MM, RADIUS_MM):
+    for radius in RADII_MM:
         inside = distance <= radius
         values = hu[inside]
         out += [*np.percentile(values, (5, 25, 50, 75, 95)), *(np.histogram(values, BORDERS_HU)[0] / values.size), fine[inside].std(), edges[inside].mean()]
@@ -63,8 +65,6 @@ def clear_scans(shards: Path) -> Iterator[tuple[str, ClearScan]]:
         shard = TrainingScan.load(path)
         dz, dy, dx = map(float, shard.spacing)
         volume = Volume(shard.hu.astype(np.float32), np.diag([dx, dy, dz, 1.0]))
-        from DGMVLCCore.anatomy.segment import Anatomy
-
         avoid = np.broadcast_to(shard.unclear[:, None, None], shard.hu.shape)
         try:
             yield path.stem.split("-", 2)[2], clear_scan(volume, path.stem, Anatomy(shard.labels), avoid)

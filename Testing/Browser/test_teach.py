@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 
 import numpy as np
@@ -58,6 +59,7 @@ def test_a_quiz(serve, tab, prepared, cases):
     page.click(".teach-start")
     assert "no readable JSON" in one.message() or "is not there" in one.message()
     one.close_message()
+    page.click(".teach-attention input")  # the test's worker has no network
     page.fill(".teach-folder input", str(cases))
     page.click(".teach-start")
     quiz, keys, order = cases / "quiz.json", CaseSet.read(cases).keys(), []
@@ -68,8 +70,6 @@ def test_a_quiz(serve, tab, prepared, cases):
         if number == 1:
             click_middle_of(page, one)
             one.until(lambda before=before: (np.abs(one.pixels(0) - before).max(2) > 40).sum() > 10)
-        import json
-
         order = json.loads(quiz.read_text())["order"]
         name = "consolidation" if number == 1 else "no finding"
         choose(page, "teach-named", name)
