@@ -62,14 +62,14 @@ class Teach:
 
     # quiz ------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Make the cases that were chosen, or open a folder of cases."""
+    async def start(self, folder: str = "") -> None:
+        """Make the cases that were chosen, or open a folder of cases; the field itself says which, because the state follows a fast typist late."""
         state = self.state
         number = str(state.teach_number or "")
         request: dict[str, Any] = {"seed": int(time.time()) % 100_000, "query": state.teach_query or "", "finding": state.teach_finding or "",
                                    "subtlety": state.teach_subtlety or "", "number": int(number) if number.isdecimal() else 0,
                                    "image": state.scan_path if state.teach_own else ""}
-        folder = (state.teach_folder or "").strip()
+        folder = str(folder or "").strip()
         request |= {"cases": folder} if folder else {"out": str(self.viewer.workspace.new("results", "cases"))}
         with state:
             state.message, state.advice = "", ""

@@ -44,7 +44,10 @@ def test_constraints_pin_every_dependency_within_its_range():
     pins = {pin.name.lower(): pin for pin in map(Requirement, (ROOT / "constraints.txt").read_text().splitlines())}
     for wanted in map(Requirement, importlib.metadata.requires("dgmvlc")):
         assert wanted.specifier.contains(str(pins[wanted.name.lower()].specifier).lstrip("=")), wanted
+    installed = {entry.metadata["Name"].lower().replace("_", "-") for entry in importlib.metadata.distributions()}
     for name, pin in pins.items():
+        if name.replace("_", "-") not in installed:  # of an extra that is not installed here
+            continue
         needs = SpecifierSet(importlib.metadata.metadata(name)["Requires-Python"] or "")
         assert "3.10" in needs or (pin.marker and not pin.marker.evaluate({"python_version": "3.10"})), name
 

@@ -145,5 +145,6 @@ def test_the_command(capsys, chest_file, tmp_path):
     for extra, code in ((["--query", "nodule"], 2), (["--size", "small"], 2), (["--seed", "-1"], 2), (["--avoid", "a", "--avoid", "b"], 2), ([], 6)):
         assert cli.main([*arguments, "-o", str(tmp_path / ("set" if not extra else "other")), *extra]) == code
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
     assert cli.main([*arguments, "-o", str(tmp_path / "mine"), "--overwrite"]) == 6, "a folder of somebody else is never overwritten"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mine", "set"], "nothing half-written stays"

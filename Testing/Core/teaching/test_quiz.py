@@ -95,4 +95,4 @@ def test_the_tasks_of_a_viewer(chest_file, tmp_path):
         with pytest.raises((UsageError, UnreadableError)):
             ask("start-quiz", **request)
     with pytest.raises(UsageError, match="three numbers"):
-        ask("answer-quiz", quiz=str(started["quiz"]), case="case-009", named="nodule", point=[1, 2])
+        ask("answer-quiz", quiz=str(tmp_path / "moved" / "quiz.json"), case="case-009", named="nodule", point=[1, 2])
