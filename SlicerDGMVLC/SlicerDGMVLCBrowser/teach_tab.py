@@ -29,7 +29,8 @@ def _choose(viewer: Viewer) -> None:
         v3.VSwitch(v_model=("teach_attention",), label="Show attention in the answer (takes longer)", density="compact", classes="teach-attention")
         v3.VTextField(v_model=("teach_folder",), placeholder="or the path of a folder of cases", clearable=True, classes="teach-folder mt-1",
                       raw_attrs=['aria-label="Folder of cases"'])
-        v3.VBtn("Start", block=True, color="primary", classes="teach-start mt-3", click=(viewer.teach.start, "[teach_folder]"), disabled=("running || scan_busy",))
+        v3.VBtn("Start", block=True, color="primary", classes="teach-start mt-3", click=(viewer.teach.start, "[teach_folder]"),
+                disabled=("running || scan_busy",))
 
 
 def _question(viewer: Viewer) -> None:
