@@ -15,8 +15,8 @@ from DGMVLCCore.review.hypotheses import Hypothesis
 
 NOISES = 6
 MOST_SLICES = 6
-# Both chosen on validation patients (25 real nodules of 20 patients, 4 simulated or clear regions): what a factor in the error weighs against the dual
-# encoder's logit, and the smallest whole lead with which at least 90 % of the claims were right for every size of differential.
+# Both chosen on validation patients: what a factor in the error weighs against the dual encoder's logit, and the smallest whole lead with which at least
+# 90 % of the claims were right for every size of differential (`Testing/Benchmarks/compare.py DATA OUT.json --part val`).
 ERROR_WEIGHT = 2.0
 MIN_LEAD = 3.0
 NOTE = "The order says how well the words fit the voxels to two networks; it is no probability of disease. Research use only; not a medical device."

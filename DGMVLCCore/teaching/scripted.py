@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import ndimage
 
 from DGMVLCCore.anatomy.segment import segment_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
@@ -16,9 +16,9 @@ from DGMVLCCore.teaching.study import AIDED, Item, Study
 
 RULES = ("The scripted reader sees voxels only, never the key. Alone, its evidence is the largest blob (difference of Gaussians of 2 and 7 mm, in the slice) "
          "in the lung 5 mm off the wall, HU; with the counterfactual, half of that plus the largest |difference| smoothed by 2 mm. It adds noise of 30 HU "
-         "to each reading, turns evidence e into a confidence of 100 Φ((e − 250) / 100), marks the place of the largest evidence, and takes 20 to 40 s, "
+         "to each reading, turns evidence e into a confidence of 100 e / (e + 400), marks the place of the largest evidence, and takes 20 to 40 s, "
          "with the counterfactual 5 s more.")
-NOISE_HU, MIDDLE_HU, WIDTH_HU, OFF_WALL_MM = 30.0, 250.0, 100.0, 5.0
+NOISE_HU, MIDDLE_HU, OFF_WALL_MM = 30.0, 400.0, 5.0
 START = datetime(2026, 1, 5, 9, 0)
 
 
@@ -55,9 +55,10 @@ class ScriptedReader:
     def read(self, item: Item, rng: np.random.Generator) -> Reading:
         """One reading, marked as scripted; the second session lies a washout after the first."""
         value, place = self.evidence(item)
-        confidence = 100 * float(stats.norm.cdf((value + rng.normal(0, NOISE_HU) - MIDDLE_HU) / WIDTH_HU))
+        seen = max(value + float(rng.normal(0, NOISE_HU)), 0.0)
+        confidence = 100 * seen / (seen + MIDDLE_HU)  # never at an end of the scale, where readings could not be ranked
         at = START + timedelta(days=(item.session - 1) * (self.study.record["washout_days"] + 1), minutes=2 * item.position)
-        return Reading(item, round(confidence, 1), tuple(round(c, 1) for c in place), round(float(rng.uniform(20, 40)) + 5 * (item.mode == AIDED), 1),  # type: ignore[arg-type]
+        return Reading(item, round(confidence, 2), tuple(round(c, 1) for c in place), round(float(rng.uniform(20, 40)) + 5 * (item.mode == AIDED), 1),  # type: ignore[arg-type]
                        at, True, "scripted reader")
 
 

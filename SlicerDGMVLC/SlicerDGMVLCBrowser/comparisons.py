@@ -28,7 +28,8 @@ class Comparison:
         out = []
         for row in self.record["hypotheses"]:
             name, error, agreement = rankingRow(row)
-            out.append({"name": name, "error": error, "agreement": agreement, "apart": bool(row["apart"]), "change": f"{row['mean_change_hu']:+.0f} HU"})
+            change = f"{row['mean_change_hu']:+.0f} HU".replace("-", "−")
+            out.append({"name": name, "error": error, "agreement": agreement, "apart": bool(row["apart"]), "change": change})
         return out
 
 

@@ -35,7 +35,7 @@ class Teach:
 
     def __init__(self, viewer: Viewer) -> None:
         self.viewer, self.state, self.views = viewer, viewer.state, TeachViews(viewer.stage)
-        self._quiz = ""
+        self._quiz, self._study = "", {"study": "", "reader": ""}
         self._mark: Point | None = None
         self._began = 0.0
         viewer.stage.views.on_click(self._on_click)
@@ -62,14 +62,13 @@ class Teach:
 
     # quiz ------------------------------------------------------------------
 
-    async def start(self, folder: str = "") -> None:
-        """Make the cases that were chosen, or open a folder of cases; the field itself says which, because the state follows a fast typist late."""
+    async def start(self, chosen: dict[str, Any]) -> None:
+        """Make the cases that were chosen, or open a folder of cases; `chosen` are the fields of the tab."""
         state = self.state
-        number = str(state.teach_number or "")
-        request: dict[str, Any] = {"seed": int(time.time()) % 100_000, "query": state.teach_query or "", "finding": state.teach_finding or "",
-                                   "subtlety": state.teach_subtlety or "", "number": int(number) if number.isdecimal() else 0,
-                                   "image": state.scan_path if state.teach_own else ""}
-        folder = str(folder or "").strip()
+        number = str(chosen["number"] or "")
+        request: dict[str, Any] = {"seed": int(time.time()) % 100_000, **{name: chosen[name] or "" for name in ("query", "finding", "subtlety")},
+                                   "number": int(number) if number.isdecimal() else 0, "image": state.scan_path if chosen["own"] else ""}
+        folder = str(chosen["folder"] or "").strip()
         request |= {"cases": folder} if folder else {"out": str(self.viewer.workspace.new("results", "cases"))}
         with state:
             state.message, state.advice = "", ""
@@ -90,12 +89,10 @@ class Teach:
         self._fresh()
         self.state.teach_case, self.state.teach_done = case, False
 
-    async def reveal(self) -> None:
-        """Have the answer judged and show the key."""
-        state = self.state
-        nothing = state.teach_named == "no finding"
-        request = {"quiz": self._quiz, "case": state.teach_case["case"], "named": state.teach_named, "point": None if nothing else self._lps(),
-                   "seconds": self._seconds(), "attention": bool(state.teach_attention)}
+    async def reveal(self, named: str, attention: bool) -> None:
+        """Have the answer judged and show the key, with the network's attention when it is wanted."""
+        request = {"quiz": self._quiz, "case": self.state.teach_case["case"], "named": named, "point": None if named == "no finding" else self._lps(),
+                   "seconds": self._seconds(), "attention": bool(attention)}
         await self.viewer.jobs.task("answer-quiz", request, self._on_revealed)
 
     def _on_revealed(self, answer: dict[str, Any]) -> None:
@@ -127,10 +124,10 @@ class Teach:
 
     # reader study ------------------------------------------------------------
 
-    async def begin_study(self) -> None:
+    async def begin_study(self, folder: str, reader: str) -> None:
         """Go on where the reader left off."""
-        request = {"study": (self.state.teach_study_folder or "").strip(), "reader": (self.state.teach_reader or "").strip()}
-        await self.viewer.jobs.task("next-reading", request, self._on_item)
+        self._study = {"study": str(folder or "").strip(), "reader": str(reader or "").strip()}
+        await self.viewer.jobs.task("next-reading", self._study, self._on_item)
 
     def _on_item(self, answer: dict[str, Any]) -> None:
         state, item = self.state, answer["next"]
@@ -147,9 +144,7 @@ class Teach:
         self._fresh()
         state.teach_item, state.teach_study_on, state.teach_study_note = item, True, "Every reading is saved at once."
 
-    async def save_reading(self) -> None:
+    async def save_reading(self, confidence: float) -> None:
         """Save the confidence and the mark; there is no reveal."""
-        state = self.state
-        request = {"study": state.teach_study_folder.strip(), "reader": state.teach_reader.strip(), "case": state.teach_item["case"],
-                   "confidence": state.teach_confidence, "point": self._lps(), "seconds": self._seconds()}
+        request = {**self._study, "case": self.state.teach_item["case"], "confidence": confidence, "point": self._lps(), "seconds": self._seconds()}
         await self.viewer.jobs.task("record-reading", request, self._on_item)

@@ -10,6 +10,9 @@ from trame.widgets import vuetify3 as v3
 if TYPE_CHECKING:
     from .app import Viewer
 
+# What is typed last reaches the server with the click, not perhaps after it.
+CHOSEN = "{folder: teach_folder, query: teach_query, finding: teach_finding, subtlety: teach_subtlety, number: teach_number, own: teach_own}"
+
 
 def _choose(viewer: Viewer) -> None:
     with html.Section(classes="step", v_show="!teach_on && !teach_study_on"):
@@ -29,8 +32,8 @@ def _choose(viewer: Viewer) -> None:
         v3.VSwitch(v_model=("teach_attention",), label="Show attention in the answer (takes longer)", density="compact", classes="teach-attention")
         v3.VTextField(v_model=("teach_folder",), placeholder="or the path of a folder of cases", clearable=True, classes="teach-folder mt-1",
                       raw_attrs=['aria-label="Folder of cases"'])
-        v3.VBtn("Start", block=True, color="primary", classes="teach-start mt-3", click=(viewer.teach.start, "[teach_folder]"),
-                disabled=("running || scan_busy",))
+        v3.VBtn("Start", block=True, color="primary", classes="teach-start mt-3", disabled=("running || scan_busy",),
+                click=(viewer.teach.start, f"[{CHOSEN}]"))
 
 
 def _question(viewer: Viewer) -> None:
@@ -39,7 +42,8 @@ def _question(viewer: Viewer) -> None:
         html.Div("{{ teach_understood }}", classes="faint mb-3", v_show="teach_understood")
         html.Div("{{ teach_mark ? 'Marked: ' + teach_mark : 'Click where it is; click again to move the mark.' }}", classes="teach-mark mb-3")
         v3.VSelect(v_model=("teach_named",), label="What is it?", items=("teach_choices",), classes="teach-named mb-3", disabled=("teach_shown",))
-        v3.VBtn("Reveal", block=True, color="primary", classes="teach-reveal", v_show="!teach_shown", click=viewer.teach.reveal,
+        v3.VBtn("Reveal", block=True, color="primary", classes="teach-reveal", v_show="!teach_shown",
+                click=(viewer.teach.reveal, "[teach_named, teach_attention]"),
                 disabled=("running || !teach_named || (teach_named !== 'no finding' && !teach_mark)",))
         html.Div("{{ teach_words }}", v_show="teach_shown", raw_attrs=['role="status"'],
                  classes=("['teach-words', teach_right ? 'teach-right' : 'teach-wrong']",))
@@ -63,7 +67,8 @@ def _study(viewer: Viewer) -> None:
             v3.VTextField(v_model=("teach_study_folder",), placeholder="path of the study's folder", classes="teach-study-folder mt-1 mb-2",
                           raw_attrs=['aria-label="Folder of the study"'])
             v3.VTextField(v_model=("teach_reader",), label="Reader", maxlength=40, classes="teach-reader mb-2")
-            v3.VBtn("Begin or go on", block=True, color="primary", classes="teach-begin", click=viewer.teach.begin_study,
+            v3.VBtn("Begin or go on", block=True, color="primary", classes="teach-begin",
+                    click=(viewer.teach.begin_study, "[teach_study_folder, teach_reader]"),
                     disabled=("running || scan_busy || !teach_study_folder || !teach_reader",))
         with html.Div(v_show="teach_study_on"):
             html.Div("Is there {{ teach_item.asked }}?", classes="step-title teach-asked mb-1")
@@ -72,7 +77,8 @@ def _study(viewer: Viewer) -> None:
             html.Div("How sure, from 0 (not there) to 100 (there): {{ teach_confidence }}", classes="teach-confidence-text")
             v3.VSlider(v_model=("teach_confidence",), min=0, max=100, step=1, hide_details=True, classes="teach-confidence mb-3",
                        raw_attrs=['aria-label="Confidence"'])
-            v3.VBtn("Save and next", block=True, color="primary", classes="teach-save", click=viewer.teach.save_reading, disabled=("running",))
+            v3.VBtn("Save and next", block=True, color="primary", classes="teach-save", disabled=("running",),
+                   click=(viewer.teach.save_reading, "[teach_confidence]"))
             v3.VBtn("Pause", size="small", variant="text", classes="teach-pause mt-2", click=viewer.teach.end, disabled=("running",))
         html.Div("{{ teach_study_note }}", v_show="teach_study_note", classes="faint mt-2 teach-study-note")
 

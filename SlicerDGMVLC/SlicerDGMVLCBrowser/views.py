@@ -78,7 +78,8 @@ def _layouts() -> dict[str, Layout]:
 def _corner(server: Any, name: str, view: Any) -> None:
     """Texts over a view: what it shows, where it stands."""
     html.Div("{{ titles." + name + " }}", v_show=(f"titles.{name}",), classes=f"corner corner-title corner-{name.lower()}")
-    html.Div("{{ places." + name + " }}", v_show=(f"places.{name}",), classes="corner corner-place")
+    low = " corner-low" if name in HYPOTHESES else ""  # in narrow columns a title takes two lines
+    html.Div("{{ places." + name + " }}", v_show=(f"places.{name}",), classes=f"corner corner-place{low}")
 
 
 class Views:

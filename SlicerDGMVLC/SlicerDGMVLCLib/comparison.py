@@ -32,7 +32,7 @@ def percent(share: float) -> str:
 
 def rankingRow(row: dict[str, Any]) -> tuple[str, str, str]:
     """Name, denoising error beside the first one's with its interval, agreement, in words."""
-    error = "first" if row["rank"] == 1 else f"{percent(row['excess'])} [{percent(row['low'])}, {percent(row['high'])}]"
+    error = "0 (reference)" if row["rank"] == 1 else f"{percent(row['excess'])} [{percent(row['low'])}, {percent(row['high'])}]"
     agreement = "" if row["agreement"] is None else f"{row['agreement']:.2f}"
     return f"{row['rank']}. {row['name']}", error, agreement
 

@@ -78,7 +78,7 @@ def cases(scan: ClearScan, each: int, seed: int, pipe: object | None = None) -> 
     for number, spec in enumerate(specs):
         rng = np.random.default_rng([seed, number])
         try:
-            yield generate_case(pipe, scan, spec, rng) if pipe else insert_case(scan, spec, rng)
+            yield generate_case(pipe, scan, spec, rng, noises=1) if pipe else insert_case(scan, spec, rng)
         except UnsuitableInputError as error:
             sys.stderr.write(f"left out: {error}\n")
 
@@ -123,6 +123,7 @@ def main() -> None:
         sys.stderr.write(f"{time.monotonic() - started:5.0f} s  learned from {len(learned)} cases\n")
         held = list(clear_scans(Path(folder) / "held"))
         answer = {"part": args.part, "trained on cases": len(learned), "simulated": score(model, [(p, m) for p, s in held for m in cases(s, args.each, 2)])}
+        args.out.write_text(json.dumps(answer, indent=1))  # the generator takes minutes
         if args.generated:
             from DGMVLCCore import CounterfactualPipeline
 

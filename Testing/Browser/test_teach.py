@@ -46,6 +46,12 @@ def click_middle_of(page, tab, share=(0.5, 0.5)):
     tab.until(lambda: "Marked:" in page.inner_text(".teach-mark >> visible=true"))
 
 
+def unhindered(page):
+    """No message stands on the page; what it says when one does."""
+    assert not page.is_visible(".message"), page.inner_text(".message")
+    return True
+
+
 def choose(page, name, text):
     page.click(f".{name}")
     page.click(f".v-list-item >> text=/^{text}$/")
@@ -64,7 +70,7 @@ def test_a_quiz(serve, tab, prepared, cases):
     page.click(".teach-start")
     quiz, keys, order = cases / "quiz.json", CaseSet.read(cases).keys(), []
     for number in range(1, 5):
-        one.until(lambda number=number: f"Case {number} of 4" in page.inner_text(".teach-place"))
+        one.until(lambda number=number: unhindered(page) and f"Case {number} of 4" in page.inner_text(".teach-place"))
         assert page.locator(".teach-reveal").is_disabled()
         before = one.settled(0)
         if number == 1:
@@ -103,7 +109,7 @@ def test_a_reading_for_a_study(serve, tab, prepared, cases, tmp_path):
     page.fill(".teach-reader input", "R1")
     page.click(".teach-begin:not([disabled])")
     for number, item in enumerate(i for i in study.of("R1") if i.session == 1):
-        one.until(lambda number=number: f"{8 - number} to read" in page.inner_text(".teach"))
+        one.until(lambda number=number: unhindered(page) and f"{8 - number} to read" in page.inner_text(".teach"))
         assert "Is there consolidation?" in page.inner_text(".teach-asked")
         one.until(lambda item=item: page.locator(".layout-grid-item").count() == 3 and ("Counterfactual" in page.inner_text(".stage")) == (item.mode == AIDED))
         if number == 0:
