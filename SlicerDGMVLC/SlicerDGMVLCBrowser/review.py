@@ -47,11 +47,11 @@ class Review:
 
     # worklist ---------------------------------------------------------------------
 
-    async def open(self) -> None:
+    async def open(self, typed: str, session: str = "") -> None:
         """Make or continue the session of the typed folder."""
         try:
-            folder = choose.clean_path(self.state.review_folder)
-            place = str(self.state.review_session or "").strip() or f"{str(folder).rstrip('/')}-review"
+            folder = choose.clean_path(str(typed or ""))
+            place = str(session or "").strip() or f"{str(folder).rstrip('/')}-review"
         except choose.PathError as error:
             self.viewer.say(str(error))
             return

@@ -14,14 +14,17 @@ LEGEND = (("A", "accept"), ("R", "reject"), ("U", "undo"), ("C", "comment"), ("N
 KEYS = [("keyup_enter", "keyup.enter")]
 
 
+OPEN = "[review_folder, review_session]"  # what the fields hold; the server's state follows a fast typist late
+
+
 def _folder(viewer: Viewer) -> None:
     with html.Section(classes="step"):
         v3.VTextField(v_model=("review_folder",), placeholder="folder of studies, then Enter", classes="review-folder", __events=KEYS,
-                      keyup_enter=viewer.review.open, disabled=("running",), raw_attrs=['aria-label="Folder of studies"'])
+                      keyup_enter=(viewer.review.open, OPEN), disabled=("running",), raw_attrs=['aria-label="Folder of studies"'])
         with html.Div(classes="d-flex ga-2 mt-2"):
             v3.VTextField(v_model=("review_session",), placeholder="session folder (FOLDER-review)", classes="review-session", __events=KEYS,
-                          keyup_enter=viewer.review.open, disabled=("running",), raw_attrs=['aria-label="Session folder"'])
-            v3.VBtn("Open", size="small", variant="tonal", color="primary", click=viewer.review.open, disabled=("running || !review_folder",),
+                          keyup_enter=(viewer.review.open, OPEN), disabled=("running",), raw_attrs=['aria-label="Session folder"'])
+            v3.VBtn("Open", size="small", variant="tonal", color="primary", click=(viewer.review.open, OPEN), disabled=("running || !review_folder",),
                     classes="review-open-button")
         html.Div("Scans or DICOM folders, each with its report as a .txt file beside it. Decisions are saved in the session folder at every step.",
                  v_show="!review_open", classes="faint mt-2")
