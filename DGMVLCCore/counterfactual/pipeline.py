@@ -20,8 +20,9 @@ from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
 from DGMVLCCore.errors import Cancelled, UnsuitableInputError, WeightsError
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.encoder import LanguageEncoder
-from DGMVLCCore.models.checks import load_network, move
+from DGMVLCCore.models.checks import move
 from DGMVLCCore.models.denoiser import Conditions, Denoiser
+from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_units
 from DGMVLCCore.vision.pipeline import AlignmentPipeline
@@ -58,7 +59,7 @@ class CounterfactualPipeline:
             WeightsError: missing, altered, of another architecture, or trained with another dual encoder.
         """
         folder = Path(path) if path else resource(WEIGHTS)
-        model, sha256 = load_network(Denoiser, folder, "network")
+        model, sha256 = load_generator(folder)
         encoder = encoder or LanguageEncoder()
         alignment = alignment or AlignmentPipeline.from_pretrained(encoder=encoder)
         trained_with = model.config["vision_sha256"]

@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.training.examples import Example, PhraseBank
-from DGMVLCCore.training.recipe import Recipe
+from DGMVLCCore.training.recipe import TASKS, Recipe
 from DGMVLCCore.training.record import write_record
 
 log = logging.getLogger(__name__)
@@ -188,13 +189,7 @@ def _has_bf16() -> bool:
 
 def train(recipe: Recipe, *, quiet: bool = False) -> Path:
     """Run a recipe (resuming when its folder holds a checkpoint); returns the weights' folder. `quiet` shows no progress bar."""
-    from DGMVLCCore.evaluation.anomaly import AnomalyTrainer
-    from DGMVLCCore.training.aligning import AligningTrainer
-    from DGMVLCCore.training.cohort import CohortTrainer
-    from DGMVLCCore.training.denoising import DenoisingTrainer
-    from DGMVLCCore.training.probing import ProbeTrainer
-
-    trainers = {"denoiser": DenoisingTrainer, "dual": AligningTrainer, "cohort": CohortTrainer, "probe": ProbeTrainer, "anomaly": AnomalyTrainer}
-    trainer = trainers[recipe.task](recipe)
+    module, name = TASKS[recipe.task]
+    trainer = getattr(import_module(f"DGMVLCCore.{module}"), name)(recipe)
     trainer.quiet = quiet
     return trainer.run()

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from DGMVLCCore.errors import UnreadableError, UsageError
 
-TASKS = ("denoiser", "dual", "cohort", "probe", "anomaly")
+# task -> (module of DGMVLCCore, trainer)
+TASKS: dict[str, tuple[str, str]] = {
+    "denoiser": ("training.denoising", "DenoisingTrainer"),
+    "dual": ("training.aligning", "AligningTrainer"),
+    "cohort": ("training.cohort", "CohortTrainer"),
+    "probe": ("training.probing", "ProbeTrainer"),
+    "anomaly": ("evaluation.anomaly", "AnomalyTrainer"),
+}
 
 
 @dataclass(frozen=True)

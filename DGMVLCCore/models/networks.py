@@ -1,0 +1,30 @@
+"""The generators that a weights folder may hold, by the class its config.json names."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore.errors import WeightsError
+from DGMVLCCore.models.checks import load_network
+
+# class named in config.json -> (module of DGMVLCCore, what it is called to a user)
+NETWORKS: dict[str, tuple[str, str]] = {"Denoiser": ("models.denoiser", "denoiser")}
+
+
+def load_generator(folder: Path) -> tuple[Any, str]:
+    """The generator of a weights folder in float32, of whichever class it is, and its weights' SHA-256.
+
+    Raises:
+        WeightsError: missing, altered, of no known class, or of another architecture.
+    """
+    try:
+        named = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("_class_name")
+    except (OSError, ValueError, AttributeError):
+        named = "Denoiser"  # load_network says what is missing
+    if named not in NETWORKS:
+        raise WeightsError(f"The weights in {folder} are of the class {named!r}, not one of {', '.join(NETWORKS)}; give the folder of a generator.")
+    module, name = NETWORKS[named]
+    return load_network(getattr(import_module(f"DGMVLCCore.{module}"), named), folder, name)
