@@ -63,6 +63,7 @@ def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
     table = args.orders or args.classes
     orders = read_orders(table) if args.orders else balance(table, args.balance)
     pipe, judge = _pipes(args)
+    judge.require_times("check of what was made")
     progress = Progress(args.quiet or args.json)
     try:
         counts = synthesize(orders, table.absolute().parent, args.output, pipe, seed=args.seed, steps=args.steps, judge=judge, progress=progress)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from DGMVLCCore.models.denoiser import ANATOMY_CHANNELS, Conditions
+from DGMVLCCore.models.denoiser import ANATOMY_CHANNELS, RESIDUAL_SCALE, Conditions
 
 REACH = 8  # pixels between two patches: three strides of two
 
@@ -20,7 +20,8 @@ class Discriminator(nn.Module):
         text_dim: width of the pooled text.
 
     Score of a patch: w·h + (V t)·h (projection discriminator, Miyato & Koyama 2018, Eq. 3), h its features and t the pooled text, so that a slice
-    of another finding is told apart from the one that was asked for. Every layer has spectral norm 1 (Miyato et al. 2018).
+    of another finding is told apart from the one that was asked for. Every layer of the features has spectral norm 1 (Miyato et al. 2018); the two
+    that read them are free, or faint texture could never reach the hinge's margin where the sentence does.
     """
 
     def __init__(self, widths: tuple[int, int, int] = (32, 64, 96), text_dim: int = 384) -> None:
@@ -30,16 +31,16 @@ class Discriminator(nn.Module):
         pairs = ((seen, a), (a, b), (b, c))
         self.layers = nn.ModuleList(spectral_norm(nn.Conv2d(i, o, 4, stride=2, padding=1)) for i, o in pairs)
         self.last = spectral_norm(nn.Conv2d(c, c, 3, padding=1))
-        self.score = spectral_norm(nn.Conv2d(c, 1, 1))
-        self.project = spectral_norm(nn.Linear(text_dim, c, bias=False))
+        self.score = nn.Conv2d(c, 1, 1)
+        self.project = nn.Linear(text_dim, c, bias=False)
 
     def forward(self, image: Tensor, cond: Conditions) -> Tensor:
         """Slices (B,1,H,W) in model units under the text of `cond` -> scores (B,1,H/8,W/8), above 0 real."""
-        h = torch.cat([image, cond.context, cond.mask[:, 1:2], cond.anatomy], dim=1)
+        residual = (image - cond.context[:, 1:2]) / RESIDUAL_SCALE
+        h = torch.cat([residual, cond.context, cond.mask[:, 1:2], cond.anatomy], dim=1)
         for layer in [*self.layers, self.last]:
             h = F.leaky_relu(layer(h), 0.2)
-        said = F.normalize(cond.pooled, dim=1) * cond.pooled.shape[1] ** 0.5
-        return self.score(h) + (self.project(said)[:, :, None, None] * h).sum(1, keepdim=True)
+        return self.score(h) + (self.project(F.normalize(cond.pooled, dim=1))[:, :, None, None] * h).sum(1, keepdim=True)
 
 
 def holed(mask: Tensor) -> Tensor:

@@ -133,6 +133,7 @@ def synthesize(orders: list[Order], root: Path, out: Path, pipe: CounterfactualP
     """
     from DGMVLCCore import __version__
 
+    steps = 1 if pipe.one_pass else steps
     settings = Settings(seed, steps, pipe.weights_sha256)
     manifest, memory = Manifest(out, settings), ScanMemory()
     if missing := next((order.scan for order in orders if not (root / order.scan).exists()), None):

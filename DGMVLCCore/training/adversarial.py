@@ -18,7 +18,9 @@ from DGMVLCCore.training.examples import Example, ExampleMaker, PhraseBank
 from DGMVLCCore.training.masked import MaskMaker
 from DGMVLCCore.training.recipe import Recipe
 
-ADVERSARIAL, FIDELITY, CORRELATION = 0.1, 10.0, 0.5  # weights of the generator's three terms
+ADVERSARIAL, FIDELITY, CORRELATION = 0.3, 10.0, 0.2  # weights of the generator's three terms
+BETAS = (0.5, 0.99)  # less momentum than a regression: the goal moves with the opponent
+UNTRUE = 0.5  # weight of real slices under an untrue sentence; real and generated ones weigh alike, or the judge would settle for one answer
 JUDGE_SPEED = 2.0  # learning rate of the discriminator over that of the generator (two time scales, Heusel et al. 2017)
 FLAT = 0.02  # model units, 15 HU: a hole of less contrast has no pattern to correlate with
 
@@ -83,9 +85,11 @@ class AdversarialTrainer(DenoisingTrainer):
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
+        for group in self.optimiser.param_groups:
+            group["betas"] = BETAS
         rate = JUDGE_SPEED * recipe.learning_rate
         judge = Discriminator(text_dim=self.bank.tokens.shape[-1]).to(self.accelerator.device).train()
-        self.judge, self.judge_optimiser = self.accelerator.prepare(judge, torch.optim.AdamW(judge.parameters(), rate, betas=(0.0, 0.99), weight_decay=0.0))
+        self.judge, self.judge_optimiser = self.accelerator.prepare(judge, torch.optim.AdamW(judge.parameters(), rate, betas=BETAS, weight_decay=0.0))
 
     def build(self) -> Generator:
         """A new generator, or one that begins with a generator's or a denoiser's weights."""
@@ -133,8 +137,8 @@ class AdversarialTrainer(DenoisingTrainer):
             fake = self.made(clean, cond)
         other = mismatched(text, self.bank)
         untrue = conditions_of(batch, self.bank, other)
-        return {"judge real": judged(F.relu(1 - self.judge(clean, cond)), mask), "judge made": 0.5 * judged(F.relu(1 + self.judge(fake, cond)), mask),
-                "judge untrue": 0.5 * judged(F.relu(1 + self.judge(clean, untrue)), mask, other > 0)}
+        return {"judge real": judged(F.relu(1 - self.judge(clean, cond)), mask), "judge made": judged(F.relu(1 + self.judge(fake, cond)), mask),
+                "judge untrue": UNTRUE * judged(F.relu(1 + self.judge(clean, untrue)), mask, other > 0)}
 
     def update(self, batch: dict[str, Tensor]) -> dict[str, float]:
         """One step of the discriminator, then one of the generator."""

@@ -19,7 +19,7 @@ TASKS: dict[str, tuple[str, str]] = {
     "anomaly": ("evaluation.anomaly", "AnomalyTrainer"),
 }
 # task -> fields that it sets otherwise than `Recipe` does, unless the recipe names them
-OWN_FIELDS: dict[str, dict[str, Any]] = {"gan": {"widths": (32, 32, 48), "batch": 16}}
+OWN_FIELDS: dict[str, dict[str, Any]] = {"gan": {"widths": (32, 32, 48), "batch": 16, "learning_rate": 5e-4}}
 
 
 @dataclass(frozen=True)
