@@ -36,6 +36,7 @@ def smoothed(values: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float,
 def read_region(pipe: CounterfactualPipeline, region: Region, source: str, target: str, *, noises: int = 2, seed: int = 0,
                 callback: Progress | None = None) -> np.ndarray:
     """`reading_pass` on a region that is cut already; float32 (D,S,T) on its grid, every slice with a mask is read."""
+    pipe.require_times("attention map")
     wanted = [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
     total = np.zeros((len(region.hu), region.hu.shape[1] // PATCH, region.hu.shape[2] // PATCH), np.float32)
     predict, texts = pipe.predictor(), (pipe.text(source), pipe.text(target))

@@ -19,26 +19,36 @@ def add_commands(add: Add) -> None:
     lesions.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
     lesions.add_argument("--training", type=Path, metavar="SHARDS", help="training shards to look for copies in")
     lesions.add_argument("--held-out", type=Path, metavar="SHARDS", help="shards of other patients, the measure for --training")
-    lungs = add("lungs", "lung mask and sentence to CT slices: both lungs generated inside a scan's chest wall")
-    lungs.add_argument("-i", "--image", type=Path, required=True, help="scan that gives chest wall and geometry")
+    lungs = add("lungs", "mask and sentence to CT slices: both lungs generated inside a scan's chest wall, or the whole chest")
+    lungs.add_argument("-i", "--image", type=Path, required=True, help="scan that gives chest wall and geometry, or with --whole the mask alone")
     lungs.add_argument("--anatomy", type=Path, metavar="SEG", help="lung segmentation; found in the scan when left out")
-    lungs.add_argument("--slices", type=slice_range, required=True, metavar="A:B", help="slices to make, counted from the feet")
+    lungs.add_argument("--slices", type=slice_range, metavar="A:B", help="slices to make, counted from the feet; default: all of the scan")
+    lungs.add_argument("--whole", action="store_true", help="generate body, lungs and airway from the mask alone; no voxel of the scan is shown")
     lungs.add_argument("text", help="a finding in words, or “clear lung”")
     lungs.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
     for each in (lesions, lungs):
         each.add_argument("--seed", type=int, default=0)
         each.add_argument("--steps", type=int, default=10, help="integration steps (default 10)")
+        each.add_argument("--fast", action="store_true", help="made in one pass by the adversarial network; lesions are still checked by the denoiser")
         each.add_argument("--weights", type=Path, help="weights folder; default: the shipped weights")
         device_option(each)
 
 
-def _pipe(args: argparse.Namespace) -> Any:
-    from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+def _pipes(args: argparse.Namespace) -> tuple[Any, Any]:
+    """The pipeline that makes, and the one that judges what was made: the same one but with --fast.
+
+    Raises:
+        UsageError: steps or seed out of range. WeightsError: no one-pass network is shipped.
+    """
+    from DGMVLCCore._resources import resource
+    from DGMVLCCore.counterfactual.pipeline import FAST_WEIGHTS, CounterfactualPipeline
     from DGMVLCCore.devices import choose_device
 
     if args.steps < 1 or args.seed < 0:
         raise UsageError(f"Steps must be 1 or more and the seed 0 or more, not {args.steps} and {args.seed}.")
-    return CounterfactualPipeline.from_pretrained(args.weights).to(choose_device(args.device))
+    device, fast = choose_device(args.device), resource(FAST_WEIGHTS) if args.fast else None
+    judge = CounterfactualPipeline.from_pretrained(args.weights).to(device)
+    return (CounterfactualPipeline.from_pretrained(fast, judge.encoder, judge.alignment).to(device) if fast else judge), judge
 
 
 def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
@@ -52,9 +62,11 @@ def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
         raise UsageError("--held-out is the measure for --training; give both.")
     table = args.orders or args.classes
     orders = read_orders(table) if args.orders else balance(table, args.balance)
+    pipe, judge = _pipes(args)
+    judge.require_times("check of what was made")
     progress = Progress(args.quiet or args.json)
     try:
-        counts = synthesize(orders, table.absolute().parent, args.output, _pipe(args), seed=args.seed, steps=args.steps, progress=progress)
+        counts = synthesize(orders, table.absolute().parent, args.output, pipe, seed=args.seed, steps=args.steps, judge=judge, progress=progress)
     finally:
         progress.close()
     near = compare(args.output, args.training, args.held_out) if args.training else None
@@ -64,15 +76,25 @@ def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
 def run_lungs(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc lungs`."""
     from DGMVLCCore.counterfactual.memory import ScanMemory
+    from DGMVLCCore.export.folders import check_output
     from DGMVLCCore.imaging.profiles import require_ct
-    from DGMVLCCore.synthesis.whole import make_lungs, write_lungs
+    from DGMVLCCore.synthesis import chest, whole
 
+    check_output(args.output, False)
     memory = ScanMemory()
     volume = require_ct(memory.volume(args.image, None), args.image.name)
-    pipe = _pipe(args)
-    made = make_lungs(pipe, volume, memory.anatomy(volume, args.anatomy), args.text, args.slices, args.seed, steps=args.steps)
-    record = write_lungs(made, args.output, source=memory.facts, sentence=args.text, seed=args.seed, slices=args.slices, weights_sha256=pipe.weights_sha256)
-    return {"output": str(args.output), "files": [entry["name"] for entry in record["files"]], "notes": [record["notice"]]}
+    anatomy, (pipe, _) = memory.anatomy(volume, args.anatomy), _pipes(args)
+    slices = args.slices or (0, len(volume.canonical()[0].array))
+    make, notice = (chest.make_chest, chest.NOTICE) if args.whole else (whole.make_lungs, whole.NOTICE)
+    progress = Progress(args.quiet or args.json)
+    try:
+        made = make(pipe, volume, anatomy, args.text, slices, args.seed, steps=args.steps, callback=progress)
+    finally:
+        progress.close()
+    agreement = chest.agreement_record(made[0], volume, anatomy, slices) if args.whole else None
+    record = whole.write_lungs(made, args.output, pipe, source=memory.facts, sentence=args.text, seed=args.seed, slices=slices,
+                               agreement=agreement, notice=notice)
+    return {"output": str(args.output), "files": [entry["name"] for entry in record["files"]], "agreement": agreement, "notes": [record["notice"]]}
 
 
 COMMANDS: dict[str, Command] = {"synthesize": run_synthesize, "lungs": run_lungs}

@@ -15,8 +15,8 @@ def add_commands(add: Add) -> None:
     data = add("data", "training shards from a data folder")
     data.add_argument("-i", "--input", type=Path, required=True)
     data.add_argument("-o", "--output", type=Path, required=True)
-    train = add("train", "train or resume the denoiser, the dual encoder, the probe or the anomaly baseline")
-    train.add_argument("--task", choices=("denoiser", "dual", "probe", "anomaly"))
+    train = add("train", "train or resume the denoiser, the one-pass generator, the dual encoder, the probe or the anomaly baseline")
+    train.add_argument("--task", choices=("denoiser", "gan", "dual", "probe", "anomaly"))
     train.add_argument("--recipe", type=Path, help="JSON file with recipe fields")
     train.add_argument("--shards", help="folder made by `dgmvlc data`")
     train.add_argument("-o", "--output", help="folder for checkpoint, log and weights")
@@ -39,14 +39,14 @@ def run_data(args: argparse.Namespace) -> dict[str, Any]:
 def run_train(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc train`."""
     from DGMVLCCore.training.loop import train
-    from DGMVLCCore.training.recipe import Recipe, load_recipe
+    from DGMVLCCore.training.recipe import load_recipe, make_recipe
 
     given = {"shards": args.shards, "out": args.output}
     given |= {name: getattr(args, name) for name in ("task", "vision", "minutes", "steps", "batch", "workers", "start_from")}
     given = {name: value for name, value in given.items() if value is not None}
     if args.recipe is None and not {"shards", "out"} <= set(given):
         raise UsageError("Training needs --recipe, or --shards and --output.")
-    recipe = load_recipe(args.recipe, **given) if args.recipe else Recipe(**given)
+    recipe = load_recipe(args.recipe, **given) if args.recipe else make_recipe(**given)
     if not (Path(recipe.shards) / "phrases.npz").is_file():
         raise UnreadableError(f"{recipe.shards} holds no training shards; make them with: dgmvlc data -i FOLDER -o {recipe.shards}.")
     return {"weights": str(train(recipe))}

@@ -71,7 +71,11 @@ def denoising_errors(pipe: CounterfactualPipeline, region: Region, sentences: Se
 
     Returns:
         float64 (noises, sentences): squared error, model units, summed over the fullest slices and over `TIMES`.
+
+    Raises:
+        UnsuitableInputError: a one-pass network, which has no denoising error.
     """
+    pipe.require_times("evidence")
     predict, states = pipe.predictor(), pipe.encoder.encode(list(sentences))
     texts = [torch.from_numpy(x).to(pipe.device) for x in (states.tokens, states.mask, states.pooled)]
     rows = fullest_rows(region.mask, most_slices)

@@ -28,7 +28,8 @@ from DGMVLCCore.models.units import to_units
 from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
-WEIGHTS = "weights/dgmvlc-ct"
+WEIGHTS, FAST_WEIGHTS = "weights/dgmvlc-ct", "weights/dgmvlc-gan"
+ONE_PASS = {"network": "one pass", "steps": 1, "guidance": 1.0}  # what a one-pass network does, whatever was asked
 Progress = Callable[[str, float], None]
 
 
@@ -69,7 +70,7 @@ class CounterfactualPipeline:
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write weights (fp16) and configuration as a folder."""
-        copy = Denoiser.from_config(self.model.config)
+        copy: Any = type(self.model).from_config(self.model.config)
         copy.load_state_dict({name: value.cpu() for name, value in self.model.state_dict().items()})
         copy.half().save_pretrained(str(path))
 
@@ -85,6 +86,20 @@ class CounterfactualPipeline:
     def findings(self) -> tuple[str, ...]:
         """Terms the weights were taught."""
         return tuple(self.model.config["findings"])
+
+    @property
+    def one_pass(self) -> bool:
+        """True for the adversarial network, which makes its image at once and judges no voxels."""
+        return bool(getattr(self.model, "one_pass", False))
+
+    def require_times(self, what: str) -> None:
+        """Refuse what only a network that sees the patient's voxels through noise can do.
+
+        Raises:
+            UnsuitableInputError: these weights are a one-pass network's.
+        """
+        if self.one_pass:
+            raise UnsuitableInputError(f"The one-pass network {self.weights} makes images and reads none, so it gives no {what}; use a denoiser's weights.")
 
     def text(self, sentence: str) -> sampler.Text:
         """One sentence as (1,L,T) states, (1,L) mask, (1,T) pooled on the device."""
@@ -152,7 +167,11 @@ class CounterfactualPipeline:
 
     def sample(self, region: Region, scan: Volume, anatomy: Anatomy, mask: np.ndarray, plan: EditPlan, settings: dict[str, Any],
                callback: Progress | None = None, should_cancel: Callable[[], bool] | None = None) -> np.ndarray:
-        """Edited regions, one for each noise: float32 (N,D,S,T) in model units."""
+        """Edited regions, one for each noise: float32 (N,D,S,T) in model units.
+
+        A one-pass network replaces in one pass, and shifts by what two passes from the same noise differ by: the scan plus target minus source.
+        """
+        settings |= ONE_PASS if self.one_pass else {}
         correlation = slice_correlation(scan.array[region.rows[0]:region.rows[1]],
                                         (anatomy.lungs & ~mask)[region.rows[0]:region.rows[1]])
         settings |= {"z_correlation": round(correlation, 3), "spacing_mm": region.spacing, "native": region.native}
@@ -180,7 +199,8 @@ class CounterfactualPipeline:
             noise = torch.stack([fields[draw][region.rows[0] + row] for draw, row in group])[:, None].to(self.device)
             common = {"steps": steps, "guidance": settings["guidance"], "on_step": on_step}
             if plan.mode == "shift":
-                edited = sampler.shift(predict, image, noise, cond, source, target, **common)
+                start = 1.0 if self.one_pass else sampler.SHIFT_START
+                edited = sampler.shift(predict, image, noise, cond, source, target, start=start, **common)
             else:
                 edited = sampler.replace(predict, image, noise, cond, target, empty, **common)
             for index, (draw, row) in enumerate(group):

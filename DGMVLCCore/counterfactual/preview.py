@@ -1,19 +1,23 @@
-"""A first look: the counterfactual of the region's middle slice, from one noise and few steps."""
+"""A first look: the counterfactual of the region's middle slice, from one noise and few steps, or one pass of the one-pass network."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from DGMVLCCore._resources import resource
 from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.counterfactual.pipeline import FAST_WEIGHTS, CounterfactualPipeline
 from DGMVLCCore.counterfactual.result import EditPlan
+from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.export.manifest import NOTICE
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.volume import Volume
 
+log = logging.getLogger(__name__)
 STEPS = 4
 NEIGHBOURS = 3
 
@@ -24,16 +28,21 @@ class Preview:
 
     Args:
         volume: (1,H,W) HU, where the slice lies in the patient. index: canonical slice, counted from the feet. steps: integration steps.
+        one_pass: made by the one-pass network instead of the one that makes the result.
     """
 
     volume: Volume
     index: int
     steps: int
+    one_pass: bool = False
 
     @property
     def note(self) -> str:
         """What a viewer says beside it."""
-        return f"Preview of slice {self.index + 1}: one sample, {self.steps} steps; synthetic – research use only."
+        how = f"Preview of slice {self.index + 1}: one sample, {self.steps} steps"
+        if self.one_pass:
+            how = f"Instant preview by the one-pass network, slice {self.index + 1}: one sample of another network than the result's"
+        return f"{how}; synthetic – research use only."
 
     def save(self, path: Path) -> None:
         """Write it as NRRD; the header says that it is a preview and synthetic."""
@@ -53,6 +62,15 @@ def _slab(scan: Volume, start: int, stop: int) -> Volume:
     return scan.with_array(scan.array[start:stop], affine=affine)
 
 
+def one_pass_beside(pipe: CounterfactualPipeline) -> CounterfactualPipeline | None:
+    """The one-pass network that this installation ships, on the device and with the encoders of `pipe`; None when it ships none or it cannot be used."""
+    try:
+        return CounterfactualPipeline.from_pretrained(resource(FAST_WEIGHTS), pipe.encoder, pipe.alignment).to(pipe.device)
+    except WeightsError as error:
+        log.info("previews are made by the denoiser: %s", error)
+        return None
+
+
 def preview_slice(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, plan: EditPlan, *, slices: tuple[int, int] | None = None,
                   seed: int = 0, steps: int = STEPS) -> Preview | None:
     """The middle slice of the region as the edit would make it, roughly; None when there is nothing to edit.
@@ -70,4 +88,4 @@ def preview_slice(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy
     part = replace(plan, mask=mask[start:stop])
     labels = Anatomy(np.ascontiguousarray(turn.apply(anatomy.labels)[start:stop]), anatomy.origin)
     result = pipe(_slab(scan, start, stop), part, anatomy=labels, noises=1, steps=steps, seed=seed, slices=(middle - start, middle - start + 1))
-    return Preview(_slab(result.counterfactual, middle - start, middle - start + 1), middle, steps)
+    return Preview(_slab(result.counterfactual, middle - start, middle - start + 1), middle, result.settings["steps"], pipe.one_pass)

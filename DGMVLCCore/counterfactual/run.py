@@ -37,6 +37,7 @@ from DGMVLCCore.vision.find import Proposal, find
 log = logging.getLogger(__name__)
 MARGIN_MM = 6.0
 MIN_LUNG_SHARE = 0.3
+NOT_READ = "Made by the one-pass network, which reads no voxels: it was not asked whether it sees the finding, and there is no attention map."
 Progress = Callable[[str, float], None]
 OnPlan = Callable[[CounterfactualPipeline, Volume, Anatomy, EditPlan], None]
 
@@ -266,8 +267,9 @@ def run_counterfactual(request: Request, progress: Progress | None = None, pipe:
         if on_plan:
             on_plan(pipe, volume, anatomy, plan)
         check = part_of(tell, 0 if request.mask else 1, parts)
-        evidence = _check_presence(pipe, volume, anatomy, plan, source, request, check) if finding.presence != "absent" else None
-        attention = {f.term: read(f, part_of(tell, i + 1, parts)) for i, f in enumerate(wanted)}
+        reads = not pipe.one_pass  # a one-pass network says neither whether it sees the finding nor where
+        evidence = _check_presence(pipe, volume, anatomy, plan, source, request, check) if reads and finding.presence != "absent" else None
+        attention = {f.term: read(f, part_of(tell, i + 1, parts)) for i, f in enumerate(wanted)} if reads else {}
         result = pipe(volume, plan, anatomy=anatomy, noises=request.noises, steps=request.steps, seed=request.seed,
                       slices=request.slices, callback=tell)
     result.attention = attention
@@ -277,6 +279,8 @@ def run_counterfactual(request: Request, progress: Progress | None = None, pipe:
             refuse_opposed(result.agreement)
         result.gates = quality_gates(result, anatomy)
     result.settings |= {"region": origin, "evidence": evidence, "clinical": request.clinical, "anatomy": anatomy.origin}
+    if not reads:
+        result.settings["note"] = NOT_READ
     tell("writing", 0.0)
     inputs = {"image": memory.facts} | ({"mask": file_facts(request.mask)} if request.mask else {})
     path = write_result(result, request.out, anatomy=anatomy, report=request.report_text, findings=findings, inputs=inputs,

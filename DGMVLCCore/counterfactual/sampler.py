@@ -14,6 +14,7 @@ Step = Callable[[int, int], None]
 # Both chosen on validation patients: 14 % less error than the plain Euler steps, no bias in HU, a quarter fewer passes, a little smoother.
 CHURN = 0.4  # share of the noise that every step renews
 GUIDED_UNTIL = 0.5  # time below which the text is no longer exaggerated
+SHIFT_START = 0.8  # time at which a shift begins
 Text = tuple[Tensor, Tensor, Tensor]
 
 
@@ -69,7 +70,7 @@ def replace(predict: Predictor, image: Tensor, noise: Tensor, cond: Conditions, 
 
 
 def shift(predict: Predictor, image: Tensor, noise: Tensor, cond: Conditions, source: Text, target: Text, *,
-          steps: int = 10, start: float = 0.8, guidance: float = 1.5, on_step: Step | None = None) -> Tensor:
+          steps: int = 10, start: float = SHIFT_START, guidance: float = 1.5, on_step: Step | None = None) -> Tensor:
     """Inversion-free flow edit (FlowEdit, Kulikov et al. 2024): dz = v(z_tgt, c_tgt) − v(z_src, c_src).
 
     The same text for both gives the input back exactly: both velocities are computed by the same call on the same input.

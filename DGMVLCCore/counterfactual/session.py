@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.counterfactual.memory import ScanMemory
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.preview import Preview, preview_slice, rows_to_edit
+from DGMVLCCore.counterfactual.preview import Preview, one_pass_beside, preview_slice, rows_to_edit
 from DGMVLCCore.counterfactual.result import EditPlan
 from DGMVLCCore.counterfactual.run import MARGIN_MM, Proposed, Request, propose, run_counterfactual
 from DGMVLCCore.errors import Cancelled, OutputError, UsageError
@@ -99,14 +99,21 @@ class Session:
         self.memory = ScanMemory()
         self._pipe: CounterfactualPipeline | None = None
         self._weights: Path | None = None
+        self._fast: CounterfactualPipeline | None = None
 
     def pipeline(self, weights: Path | None = None) -> CounterfactualPipeline:
         """The pipeline of a weights folder (the shipped one by default), loaded when it is not the last one."""
         if self._pipe is None or weights != self._weights:
             self._pipe = None
             self._pipe, self._weights = CounterfactualPipeline.from_pretrained(weights), weights
+            self._fast = one_pass_beside(self._pipe) if weights is None else None  # it shows what the shipped weights would, no others
             self.memory.forget()
         return self._pipe
+
+    def previewer(self, pipe: CounterfactualPipeline, plan: EditPlan) -> CounterfactualPipeline:
+        """The pipeline that makes previews: the shipped one-pass network beside the shipped weights, when it knows the edit's findings; else `pipe`."""
+        knows = self._fast is not None and plan.term in self._fast.findings and plan.mode == "replace"
+        return self._fast.to(pipe.device) if knows and self._fast is not None else pipe
 
     def warm_up(self) -> None:
         """Load weights and encoder, and encode the plain sentences of every finding, before anybody waits for it."""
@@ -125,7 +132,7 @@ class Session:
         def planned(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, plan: EditPlan) -> None:
             if on_plan:
                 on_plan(len(rows_to_edit(volume.orientation().apply(plan.mask), request.slices)))
-            if on_preview and (shown := preview_slice(pipe, volume, anatomy, plan, slices=request.slices, seed=request.seed)):
+            if on_preview and (shown := preview_slice(self.previewer(pipe, plan), volume, anatomy, plan, slices=request.slices, seed=request.seed)):
                 on_preview(shown)
 
         return run_counterfactual(request, progress, self.pipeline(request.weights), should_cancel=should_cancel, memory=self.memory, on_plan=planned)

@@ -63,6 +63,7 @@ def sweep_patient(pipe: CounterfactualPipeline, scan: PatientScan, source: str, 
 
     Inversion-free flow edit (FlowEdit, Kulikov et al. 2024) without guidance, which would exaggerate the size.
     """
+    pipe.require_times("attribute sweep")
     lungs, (_, h, w) = scan.lungs, scan.hu.shape
     region = Region(scan.hu.astype(np.float32), lungs, scan.labels, scan.spacing, (0, len(lungs)), (0, h, 0, w), True)
     rows, before, after = _rows_of(lungs), [], []

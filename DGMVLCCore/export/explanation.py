@@ -30,4 +30,5 @@ def _words(result: CounterfactualResult) -> str:
 def explain(result: CounterfactualResult, location: Location) -> str:
     """The statements and the words behind the edit, the checks, and the notice, a line each."""
     said = " ".join(statement.text for statement in make_statements(result, location))
-    return f"{said} {_words(result)}\n{_verdict(result)}\n{NOTICE}\n"
+    notes = [_verdict(result), *filter(None, [result.settings.get("note")])]
+    return f"{said} {_words(result)}\n{' '.join(notes)}\n{NOTICE}\n"

@@ -120,6 +120,8 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     residual to the smooth fill of the hole; the velocity is (x_t - x)/t.
     """
 
+    one_pass = False  # it answers at every time, so it is integrated over them
+
     @register_to_config
     def __init__(self, widths: tuple[int, int, int] = (64, 112, 176), text_dim: int = 384, affine_fusion: bool = True,
                  cross_attention: bool = True, anatomy: bool = True, findings: tuple[str, ...] = (),

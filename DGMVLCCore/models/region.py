@@ -46,11 +46,14 @@ class Region:
         paste(values, self.box, out[self.rows[0]:self.rows[1]])
         return out
 
+    def shown(self, row: int) -> np.ndarray:
+        """What the network sees of a slice: float32 (S,T) HU, the hole filled from around it."""
+        return smooth_fill(self.hu[row], self.mask[row], np.isin(self.labels[row], (2, 3)))
+
     def conditions(self, rows: list[int]) -> Conditions:
         """Image conditions of the given slices (text is left empty)."""
-        lungs = np.isin(self.labels, (2, 3))
         around = [neighbours(r, len(self.hu)) for r in rows]
-        filled = {k: to_units(smooth_fill(self.hu[k], self.mask[k], lungs[k])) for k in sorted({k for triple in around for k in triple})}
+        filled = {k: to_units(self.shown(k)) for k in sorted({k for triple in around for k in triple})}
         context = np.stack([np.stack([filled[k] for k in triple]) for triple in around])
         mask = np.stack([self.mask[triple] for triple in around]).astype(np.float32)
         anatomy = anatomy_channels(self.labels[rows])

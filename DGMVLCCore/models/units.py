@@ -8,6 +8,7 @@ from scipy import ndimage
 HU_LOW, HU_HIGH = -1100.0, 400.0
 HU_CENTRE, HU_SCALE = -350.0, 750.0
 LUNG_DEFAULT, TISSUE_DEFAULT = -860.0, 20.0  # only where a slice shows no unmasked voxel of that class
+CLASS_HU = np.array([-1000, TISSUE_DEFAULT, LUNG_DEFAULT, LUNG_DEFAULT, -980], np.float32)  # outside, body, left lung, right lung, airway
 
 
 def to_units(hu: np.ndarray) -> np.ndarray:
@@ -23,6 +24,11 @@ def to_hu(units: np.ndarray) -> np.ndarray:
 def anatomy_channels(labels: np.ndarray) -> np.ndarray:
     """Anatomy labels (...,H,W) -> float32 (...,4,H,W): body, left lung, right lung, airway."""
     return np.stack([labels > 0, labels == 2, labels == 3, labels == 4], axis=-3).astype(np.float32)
+
+
+def class_fill(labels: np.ndarray) -> np.ndarray:
+    """Anatomy labels (...,H,W) -> float32 HU of the same shape, one value a class: all that a mask says of a scan."""
+    return CLASS_HU[labels]
 
 
 def neighbours(z: int, depth: int) -> list[int]:

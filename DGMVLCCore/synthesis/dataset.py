@@ -48,6 +48,11 @@ def save_synthetic(volume: Volume, mask: np.ndarray, name: str, folder: Path, no
     return [{"name": file, "sha256": sha256_of(folder / file)} for file in ("ct.nrrd", "lesion.seg.nrrd")]
 
 
+def network_facts(pipe: CounterfactualPipeline) -> dict[str, str]:
+    """Which network this is: its kind, the name of its weights and their hash."""
+    return {"kind": "one pass" if pipe.one_pass else "denoiser", "weights": pipe.weights, "sha256": pipe.weights_sha256}
+
+
 class Manifest:
     """The lines of manifest.jsonl, each checked against its schema and written at once."""
 
@@ -113,11 +118,12 @@ def _write_item(out: Path, name: str, made: Made, term: str) -> list[dict[str, s
 
 
 def synthesize(orders: list[Order], root: Path, out: Path, pipe: CounterfactualPipeline, *, seed: int = 0, steps: int = 10,
-               progress: Callable[[str, float], None] | None = None) -> dict[str, Any]:
+               judge: CounterfactualPipeline | None = None, progress: Callable[[str, float], None] | None = None) -> dict[str, Any]:
     """Make every ordered lesion that is not in the folder yet.
 
     Args:
         root: folder that relative scan names start from. out: data set folder; an earlier run with the same seed, steps and weights is continued.
+        judge: the denoiser that looks for the finding in what a one-pass `pipe` made; `pipe` itself by default.
 
     Returns:
         counts: {"made", "refused", "kept"} of this call.
@@ -127,6 +133,7 @@ def synthesize(orders: list[Order], root: Path, out: Path, pipe: CounterfactualP
     """
     from DGMVLCCore import __version__
 
+    steps = 1 if pipe.one_pass else steps
     settings = Settings(seed, steps, pipe.weights_sha256)
     manifest, memory = Manifest(out, settings), ScanMemory()
     if missing := next((order.scan for order in orders if not (root / order.scan).exists()), None):
@@ -140,9 +147,10 @@ def synthesize(orders: list[Order], root: Path, out: Path, pipe: CounterfactualP
                 counts["kept"] += 1
                 continue
             row = {"schema_version": SCHEMA_VERSION, "id": name, "synthetic": True, "notice": NOTICE, "software": {"name": "dgmvlc", "version": __version__},
-                   "source": dict(memory.facts), "order": order.facts(), "settings": vars(settings)}
+                   "source": dict(memory.facts), "order": order.facts(), "settings": vars(settings), "made_by": network_facts(pipe),
+                   "judged_by": network_facts(judge or pipe)}
             try:
-                made = make_lesion(pipe, volume, memory.anatomy(volume, None), order, [seed, int(name, 16)], steps=steps)
+                made = make_lesion(pipe, volume, memory.anatomy(volume, None), order, [seed, int(name, 16)], steps=steps, judge=judge)
             except UnsuitableInputError as error:
                 manifest.add({**row, "refused": str(error), "files": []})
                 counts["refused"] += 1

@@ -90,11 +90,12 @@ def _evidence(pipe: CounterfactualPipeline, result: CounterfactualResult, anatom
 
 
 def make_lesion(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, order: Order, seed: list[int], *, steps: int = 10,
-                should_cancel: Callable[[], bool] | None = None) -> Made:
+                judge: CounterfactualPipeline | None = None, should_cancel: Callable[[], bool] | None = None) -> Made:
     """Draw a region, generate the finding in it, and take it when the network sees it there and the change goes the way of the words.
 
     Args:
         volume: CT in HU, any orientation. anatomy: on its grid. seed: numbers that decide everything drawn.
+        judge: the denoiser that looks for the finding in what a one-pass `pipe` made; `pipe` itself by default.
 
     Raises:
         UnsuitableInputError: no clear place, or none of `TRIES` samples was accepted.
@@ -112,7 +113,7 @@ def make_lesion(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, 
         if pipe.alignment is not None:
             result.agreement = agreement_of(pipe.alignment, result, straight)
         result.gates = quality_gates(result, straight)
-        evidence = _evidence(pipe, result, straight, number % 1000)
+        evidence = _evidence(judge or pipe, result, straight, number % 1000)
         failed = [gate.name for gate in result.gates if gate.name in NEEDED and not gate.passed] + ["presence"] * (evidence.low <= 0)
         failed += ["visible"] * (abs(float(result.difference[lesion].mean())) < VISIBLE_HU)
         if not failed:

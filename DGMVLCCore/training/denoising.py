@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ from DGMVLCCore.training.examples import Example, ExampleMaker, PhraseBank
 from DGMVLCCore.training.loop import Trainer
 from DGMVLCCore.training.recipe import Recipe
 from DGMVLCCore.vision.dual import EMBEDDING, DualEncoder
+
+N = TypeVar("N", bound=Denoiser)
 
 
 def conditions_of(batch: dict[str, Tensor], bank: PhraseBank, text: Tensor) -> Conditions:
@@ -56,13 +59,17 @@ class DenoisingTrainer(Trainer):
 
     def build(self) -> Denoiser:
         """A new network, or one to begin with; what an older one lacks starts as the identity."""
+        return self.network(Denoiser)
+
+    def network(self, kind: type[N]) -> N:
+        """A network of the class `kind` as the recipe says, with the weights to begin with when it names some."""
         recipe = self.recipe
         seen = {"scan_dim": EMBEDDING, "vision_sha256": DualEncoder.from_pretrained(recipe.vision).scan_sha256()} if recipe.vision else {}
         if recipe.start_from:
-            return Denoiser.from_pretrained(recipe.start_from, torch_dtype=torch.float32, low_cpu_mem_usage=False, **seen)
+            return kind.from_pretrained(recipe.start_from, torch_dtype=torch.float32, low_cpu_mem_usage=False, **seen)
         # By keyword: the configuration records only what is named.
-        return Denoiser(widths=recipe.widths, affine_fusion=recipe.affine_fusion, cross_attention=recipe.cross_attention,
-                        anatomy=recipe.anatomy, findings=TERMS, **seen)
+        return kind(widths=recipe.widths, affine_fusion=recipe.affine_fusion, cross_attention=recipe.cross_attention,
+                    anatomy=recipe.anatomy, findings=TERMS, **seen)
 
     @staticmethod
     def batches(recipe: Recipe, seed: int) -> Iterator[Example]:

@@ -95,6 +95,13 @@ class Trainer:
         """Named terms; their sum is minimised."""
         raise NotImplementedError
 
+    def extra_state(self) -> dict[str, Any]:
+        """What a task keeps in the checkpoint besides model and optimiser."""
+        return {}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Take back what `extra_state` gave."""
+
     @property
     def checkpoint(self) -> Path:
         """Where the run can be resumed from."""
@@ -106,7 +113,8 @@ class Trainer:
             return
         model = self.accelerator.unwrap_model(self.model)
         state = {"model": model.state_dict(), "optimiser": self.optimiser.state_dict(), "average": self.average.values,
-                 "average_steps": self.average.steps, "step": self.step, "spent": self.spent}
+                 "average_steps": self.average.steps, "step": self.step, "spent": self.spent,
+                 "extra": self.extra_state()}
         temporary = self.checkpoint.with_suffix(".new")
         torch.save(state, temporary)
         temporary.replace(self.checkpoint)
@@ -128,6 +136,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.values, self.average.steps = state["average"], state["average_steps"]
         self.average.values = {k: v.to(self.accelerator.device) for k, v in self.average.values.items()}
+        self.load_extra_state(state.get("extra", {}))
         self.step, self.spent = state["step"], state["spent"]
 
     def update(self, batch: dict[str, Tensor]) -> dict[str, float]:

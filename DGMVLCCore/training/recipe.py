@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from DGMVLCCore.errors import UnreadableError, UsageError
 
@@ -13,9 +14,12 @@ TASKS: dict[str, tuple[str, str]] = {
     "denoiser": ("training.denoising", "DenoisingTrainer"),
     "dual": ("training.aligning", "AligningTrainer"),
     "cohort": ("training.cohort", "CohortTrainer"),
+    "gan": ("training.adversarial", "AdversarialTrainer"),
     "probe": ("training.probing", "ProbeTrainer"),
     "anomaly": ("evaluation.anomaly", "AnomalyTrainer"),
 }
+# task -> fields that it sets otherwise than `Recipe` does, unless the recipe names them
+OWN_FIELDS: dict[str, dict[str, Any]] = {"gan": {"widths": (32, 32, 48), "batch": 16, "learning_rate": 5e-4}}
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Recipe:
     Args:
         shards: folder made by `dgmvlc data`. out: folder for checkpoints, log and final weights.
         task: "denoiser", "dual" (the vision and language encoders that share a space), "cohort" (the denoiser, from `start_from`, on
-            clinical rows), "probe" (the held-out judge) or "anomaly" (the autoencoder of the baseline map).
+            clinical rows), "gan" (the one-pass generator), "probe" (the held-out judge) or "anomaly" (the autoencoder of the baseline map).
         minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that is given).
         batch: slices of 128x128 a step; nodule batches (48x48) hold four times as many.
         vision: folder of a trained dual encoder whose scan embedding conditions the denoiser; none when empty.
@@ -67,6 +71,11 @@ class Recipe:
         path.write_text(json.dumps(asdict(self), indent=1))
 
 
+def make_recipe(**fields: Any) -> Recipe:
+    """A recipe of these fields; those of its task's own fill what is left out."""
+    return Recipe(**{**OWN_FIELDS.get(fields.get("task", ""), {}), **fields})
+
+
 def load_recipe(path: Path, **overrides: object) -> Recipe:
     """A recipe from a JSON file, with fields replaced; unknown fields are refused."""
     try:
@@ -86,4 +95,4 @@ def load_recipe(path: Path, **overrides: object) -> Recipe:
     if "widths" in fields:
         fields["widths"] = tuple(fields["widths"])
     fields["frozen"] = tuple(fields.get("frozen", ()))
-    return Recipe(**fields)
+    return make_recipe(**fields)

@@ -25,12 +25,12 @@ from DGMVLCCore.synthesis.whole import make_lungs, write_lungs
 class FakePipe:
     """Raises HU inside the mask by a seeded amount; counts its calls."""
 
-    weights_sha256, alignment = "w" * 64, None
+    weights_sha256, weights, alignment, one_pass = "w" * 64, "fake", None, False
 
     def __init__(self, change=400.0):
         self.change, self.calls = change, 0
 
-    def __call__(self, volume, plan, *, anatomy, noises, steps, seed, should_cancel=None):
+    def __call__(self, volume, plan, *, anatomy, noises, steps, seed, callback=None, should_cancel=None):
         self.calls += 1
         noise = np.random.default_rng(seed).normal(self.change, 20, volume.shape)
         edited = np.rint(np.where(plan.mask, volume.array + noise, volume.array)).astype(np.float32)
@@ -141,6 +141,19 @@ def test_what_the_network_does_not_see_is_not_taken(folder, tmp_path, seen):
         assert word in row["refused"] and row["files"] == [] and [p.name for p in (tmp_path / word).iterdir()] == ["manifest.jsonl"]
 
 
+def test_lesions_made_in_one_pass_are_judged_by_the_denoiser(folder, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(lesions, "_evidence", lambda pipe, *_: asked.append(pipe) or SimpleNamespace(value=0.2, low=0.1, high=0.3))
+    fast, judge = FakePipe(), FakePipe()
+    fast.one_pass, fast.weights, fast.weights_sha256 = True, "gan", "a" * 64
+    synthesize([Order("ct.nrrd", "nodule", 14.0)], folder, tmp_path / "set", fast, judge=judge)
+    row = json.loads((tmp_path / "set" / "manifest.jsonl").read_text())
+    check_schema(row, ROW_SCHEMA)
+    assert asked == [judge] and judge.calls == 0
+    assert row["made_by"] == {"kind": "one pass", "weights": "gan", "sha256": "a" * 64} and row["judged_by"]["kind"] == "denoiser"
+    assert row["settings"]["weights_sha256"] == "a" * 64
+
+
 def test_copies_of_training_patches_are_found():
     rng = np.random.default_rng(0)
     reference = rng.normal(-700, 150, (40, 48, 48)).astype(np.float32)
@@ -169,9 +182,9 @@ def test_lungs_are_made_from_the_mask_alone(phantom, tmp_path):
     again, _ = make_lungs(pipe, other, anatomy, "emphysema", (4, 6), 0)
     assert np.array_equal(made.array, again.array), "nothing of the patient's lungs gets through"
     assert np.array_equal(made.array[~mask], phantom.array[4:6][~mask]) and made.affine[2, 3] == phantom.affine[2, 3] + 4 * phantom.spacing[0]
-    record = write_lungs((made, mask), tmp_path / "out", source={"name": "a", "sha256": "0" * 64}, sentence="emphysema", seed=0, slices=(4, 6),
-                         weights_sha256="")
-    assert record["synthetic"] and {p.name for p in (tmp_path / "out").iterdir()} == {"ct.nrrd", "lesion.seg.nrrd", "synthesis.json"}
+    record = write_lungs((made, mask), tmp_path / "out", pipe, source={"name": "a", "sha256": "0" * 64}, sentence="emphysema", seed=0, slices=(4, 6))
+    assert record["synthetic"] and record["made_by"] == {"kind": "denoiser", "weights": "fake", "sha256": "w" * 64}
+    assert "agreement" not in record and {p.name for p in (tmp_path / "out").iterdir()} == {"ct.nrrd", "lesion.seg.nrrd", "synthesis.json"}
     with pytest.raises(UsageError, match="not within"):
         make_lungs(pipe, phantom, anatomy, "emphysema", (10, 40), 0)
     with pytest.raises(UnsuitableInputError, match="names no finding"):

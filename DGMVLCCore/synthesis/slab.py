@@ -1,0 +1,24 @@
+"""A few slices of a scan as a volume of their own, at their place in the patient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from DGMVLCCore.anatomy.segment import Anatomy
+from DGMVLCCore.errors import UsageError
+from DGMVLCCore.imaging.volume import Volume
+
+
+def slab(volume: Volume, anatomy: Anatomy, slices: tuple[int, int]) -> tuple[Volume, np.ndarray]:
+    """Slices [first, last) of a scan (canonical, counted from the feet) and their labels, uint8 (D,H,W).
+
+    Raises:
+        UsageError: no such slices.
+    """
+    scan, turn = volume.canonical()
+    first, last = slices
+    if not 0 <= first < last <= len(scan.array):
+        raise UsageError(f"The slices {first}:{last} are not within 0:{len(scan.array)}.")
+    affine = scan.affine.copy()
+    affine[:3, 3] += first * affine[:3, 2]
+    return scan.with_array(scan.array[first:last], affine=affine), np.ascontiguousarray(anatomy.reoriented(turn).labels[first:last])
