@@ -104,14 +104,14 @@ class VolumeDenoiser(Denoiser):
         Raises:
             WeightsError: the base is absent, or is not the one that the layers were trained on.
         """
-        config = cls.load_config(str(folder), local_files_only=True)
+        config: Any = cls.load_config(str(folder), local_files_only=True)
         if not config.get("base"):
             return super().from_pretrained(str(folder), **how)  # type: ignore[no-any-return]
         below, _ = load_network(Denoiser, base_folder(Path(folder), config["base"], config["base_sha256"]), "denoiser")
-        model = cls.from_config(config)
+        model: Any = cls.from_config(config)
         weights = {name: value.float() for name, value in load_file(Path(folder) / FILE).items()}
         model.load_state_dict(below.state_dict() | weights)
-        return model.eval()  # type: ignore[no-any-return]
+        return model.eval()
 
 
 def base_folder(folder: Path, name: str, sha256: str) -> Path:
