@@ -88,30 +88,31 @@ class VolumeDenoiser(Denoiser):
         for name, value in self.named_parameters():
             value.requires_grad_(name.startswith(ALONG_Z))
 
-    def save_pretrained(self, folder: str | Path, **how: Any) -> None:
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
         """Write configuration and weights; of a network on a base only the layers along z."""
+        folder = Path(save_directory)
         if not self.config.base:  # type: ignore[attr-defined]
-            super().save_pretrained(str(folder), **how)
+            super().save_pretrained(str(folder), *args, **kwargs)
             return
         self.save_config(str(folder))
         weights = {name: value.contiguous() for name, value in self.state_dict().items() if name.startswith(ALONG_Z)}
-        save_file(weights, Path(folder) / FILE, {"format": "pt"})
+        save_file(weights, folder / FILE, {"format": "pt"})
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, **how: Any) -> VolumeDenoiser:
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> VolumeDenoiser:
         """Read a folder in float32, with its base's from the folder of that name beside it or among the shipped weights.
 
         Raises:
             WeightsError: the base is absent, or is not the one that the layers were trained on.
         """
+        folder = Path(pretrained_model_name_or_path)
         config: Any = cls.load_config(str(folder), local_files_only=True)
         if not config.get("base"):
-            return super().from_pretrained(str(folder), **how)  # type: ignore[no-any-return]
-        below, _ = load_network(Denoiser, base_folder(Path(folder), config["base"], config["base_sha256"]), "denoiser")
+            return super().from_pretrained(str(folder), **kwargs)  # type: ignore[no-any-return]
+        below, _ = load_network(Denoiser, base_folder(folder, config["base"], config["base_sha256"]), "denoiser")
         model: Any = cls.from_config(config)
-        weights = {name: value.float() for name, value in load_file(Path(folder) / FILE).items()}
-        model.load_state_dict(below.state_dict() | weights)
-        return model.eval()
+        model.load_state_dict(below.state_dict() | {name: value.float() for name, value in load_file(folder / FILE).items()})
+        return model.eval()  # type: ignore[no-any-return]
 
 
 def base_folder(folder: Path, name: str, sha256: str) -> Path:
