@@ -122,12 +122,10 @@ class CounterfactualPipeline:
             group, pairs = pairs[:len(part)], pairs[len(part):]
             yield group, image, cond
 
-    def _stacked(self, region: Region, rows: list[int], noises: int) -> Iterator[tuple[list[tuple[int, int]], Tensor, Conditions]]:
-        """All slices of one noise after those of another."""
+    def stack(self, region: Region, rows: list[int]) -> tuple[Tensor, Conditions]:
+        """Slices of a region as one batch: image (D,1,S,T) in model units, image conditions."""
         _, images, conditions = zip(*self.batches(region, rows))
-        image, cond = torch.cat(images), joined(conditions)
-        for draw in range(noises):
-            yield [(draw, row) for row in rows], image, cond
+        return torch.cat(images), joined(conditions)
 
     def __call__(self, volume: Volume, plan: EditPlan, *, anatomy: Anatomy | None = None, noises: int = 8, steps: int = 10,
                  seed: int = 0, guidance: float = 1.5, slices: tuple[int, int] | None = None, draw: int | None = None, tiles: bool = False,
@@ -184,7 +182,8 @@ class CounterfactualPipeline:
         else:
             rows, capacity = list(range(len(region.hu))), self.capacity(region, windows)
             settings |= {"windows": vars(windows), "memory_mb": announce(windows, region.hu.shape, capacity, self.device)}
-            groups = self._stacked(region, rows, noises)
+            image, cond = self.stack(region, rows)
+            groups = (([(draw, row) for row in rows], image, cond) for draw in range(noises))
             chosen = TiledPredictor(predict, windows, capacity)
         step_of = _counted(noises * len(rows) * steps, callback, should_cancel)
         fields: dict[int, Tensor] = {}

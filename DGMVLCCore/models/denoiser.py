@@ -173,10 +173,10 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         Returns:
             clean slice (B,1,H,W), and the cross-attention on the full token grid (B,H/4*W/4,1+L).
         """
-        return self.run(x_t, t, cond, lambda name, features: features)
+        return self.run(x_t, t, cond, lambda name, features, embed: features)
 
-    def run(self, x_t: Tensor, t: Tensor, cond: Conditions, after: Callable[[str, Tensor], Tensor]) -> tuple[Tensor, Tensor | None]:
-        """`forward`, with `after(name, features)` applied to what each stage (of `STAGES`) gives."""
+    def run(self, x_t: Tensor, t: Tensor, cond: Conditions, after: Callable[[str, Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor | None]:
+        """`forward`, with `after(name, features, embed)` applied to what each stage (of `STAGES`) gives; embed (B,E) is time and geometry."""
         size = self.config.widths[0]  # type: ignore[attr-defined]
         spacing, step = cond.geometry.float().clamp_min(0.05).log().unbind(1)
         where = torch.cat([fourier(spacing, size, 100.0), fourier(step, size, 100.0)], dim=1)
@@ -186,7 +186,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         def stage(name: str, x: Tensor) -> tuple[Tensor, Tensor | None]:
             features, attention = getattr(self, name)(x, embed, cond)
-            return after(name, features), attention
+            return after(name, features, embed), attention
 
         h0, _ = stage("down0", self.stem(self.arrange(x_t, cond)))
         h1, _ = stage("down1", self.shrink1(h0))

@@ -23,22 +23,25 @@ ALONG_Z = "along_z."  # beginning of the names of the weights that a 2D network 
 class AlongZ(nn.Module):
     """A residual 3x1x1 convolution over the slices of a slab (the depth half of a factorised 3D convolution, as in R(2+1)D, Tran et al. 2018).
 
-    It starts as the identity. The border slice stands in for the one beyond it, as in the network's context.
+    It starts as the identity. Time, spacing and distance between slices weigh each channel, because neighbours tell less of a nearly
+    clean slice, and less from afar. The border slice stands in for the one beyond it, as in the network's context.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, embed: int, hidden: int = 32) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(16, channels)
         self.conv = nn.Conv2d(channels, channels, (3, 1))
-        nn.init.zeros_(self.conv.weight)
-        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+        self.gate = nn.Sequential(nn.Linear(embed, hidden), nn.SiLU(), nn.Linear(hidden, channels))
+        for layer in (self.conv, self.gate[-1]):
+            nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
-    def forward(self, features: Tensor, depth: int) -> Tensor:
-        """(slabs*depth,C,H,W) -> the same shape."""
+    def forward(self, features: Tensor, embed: Tensor, depth: int) -> Tensor:
+        """(slabs*depth,C,H,W) and (slabs*depth,E) -> (slabs*depth,C,H,W)."""
         h, w = features.shape[-2:]
         x = F.silu(self.norm(features)).unflatten(0, (-1, depth)).flatten(-2).transpose(1, 2)  # (slabs,C,depth,H*W)
-        mixed = self.conv(torch.cat([x[:, :, :1], x, x[:, :, -1:]], 2))
-        return features + mixed.transpose(1, 2).flatten(0, 1).unflatten(-1, (h, w))
+        mixed = self.conv(torch.cat([x[:, :, :1], x, x[:, :, -1:]], 2)).transpose(1, 2).flatten(0, 1).unflatten(-1, (h, w))
+        return features + mixed * (1 + self.gate(embed))[:, :, None, None]
 
 
 class VolumeDenoiser(Denoiser):
@@ -59,7 +62,7 @@ class VolumeDenoiser(Denoiser):
                  text_encoder_sha256: str = "", scan_dim: int = 0, vision_sha256: str = "", depth: int = 8, base: str = "",
                  base_sha256: str = "") -> None:
         super().__init__(widths, text_dim, affine_fusion, cross_attention, anatomy, findings, attributes, text_encoder_sha256, scan_dim, vision_sha256)
-        self.along_z = nn.ModuleDict({name: AlongZ(widths[level]) for name, level in STAGES.items()})
+        self.along_z = nn.ModuleDict({name: AlongZ(widths[level], 4 * widths[0]) for name, level in STAGES.items()})
 
     @classmethod
     def on(cls, model: Denoiser, name: str, sha256: str, depth: int = 8) -> VolumeDenoiser:
@@ -81,7 +84,7 @@ class VolumeDenoiser(Denoiser):
         """
         if depth == 1:
             return super().forward(x_t, t, cond)
-        return self.run(x_t, t, cond, lambda name, features: self.along_z[name](features, depth))
+        return self.run(x_t, t, cond, lambda name, features, embed: self.along_z[name](features, embed, depth))
 
     def freeze_base(self) -> None:
         """Let training change only the layers along z."""
