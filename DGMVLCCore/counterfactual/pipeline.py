@@ -181,7 +181,7 @@ class CounterfactualPipeline:
             groups = self._batched(region, rows, noises)
         else:
             rows, capacity = list(range(len(region.hu))), self.capacity(region, windows)
-            settings |= {"windows": vars(windows), "memory_mb": announce(windows, region.hu.shape, capacity, self.device)}
+            settings |= {"windows": vars(windows), "memory_mb": announce(windows, region.hu.shape, capacity, noises, self.device)}
             image, cond = self.stack(region, rows)
             groups = (([(draw, row) for row in rows], image, cond) for draw in range(noises))
             chosen = TiledPredictor(predict, windows, capacity)

@@ -22,7 +22,8 @@ from DGMVLCCore.models.volume_denoiser import VolumeDenoiser
 
 log = logging.getLogger(__name__)
 SIDE_OVERLAP = 64  # pixels; more than the U-Net's finer levels see
-STACK_BYTES, WINDOW_BYTES = 100, 1700  # of a voxel of the stack and of one in the network, rounded up from measurements
+# Of a voxel of the stack, of one of each sample, and of one in the network at the default widths; measured, rounded up.
+STACK_BYTES, SAMPLE_BYTES, WINDOW_BYTES = 120, 8, 400
 Window = tuple[slice, slice, slice]
 
 
@@ -84,19 +85,19 @@ def plan_for(model: torch.nn.Module, stack: Sequence[int], tiles: bool) -> Windo
     return WindowPlan(1, 0, side) if max(stack[1:]) > side else None
 
 
-def memory_mb(plan: WindowPlan, stack: Sequence[int], capacity: int) -> int:
-    """Memory that a stack (D,H,W) and the windows computed at once (`capacity` slices or one window) take, MB, beside the weights."""
+def memory_mb(plan: WindowPlan, stack: Sequence[int], capacity: int, noises: int = 1) -> int:
+    """Memory that a stack (D,H,W), its samples and the windows computed at once (`capacity` slices or one window) take, MB, beside the weights."""
     depth, height, width = plan.shape(stack)
-    return round((STACK_BYTES * float(np.prod(stack)) + WINDOW_BYTES * max(capacity, depth) * height * width) / 1e6)
+    return round(((STACK_BYTES + SAMPLE_BYTES * noises) * float(np.prod(stack)) + WINDOW_BYTES * max(capacity, depth) * height * width) / 1e6)
 
 
-def announce(plan: WindowPlan, stack: Sequence[int], capacity: int, device: torch.device) -> int:
+def announce(plan: WindowPlan, stack: Sequence[int], capacity: int, noises: int, device: torch.device) -> int:
     """Log how a stack (D,H,W) will be computed; returns the memory it will take, MB.
 
     Raises:
         DeviceError: the device has not that much left.
     """
-    needed = memory_mb(plan, stack, capacity)
+    needed = memory_mb(plan, stack, capacity, noises)
     free = (torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available) / 1e6
     log.info("%d slices of %d x %d pixels in %d windows of %d x %d x %d, about %d MB", *stack, len(plan.windows(stack)), *plan.shape(stack), needed)
     if needed > free:

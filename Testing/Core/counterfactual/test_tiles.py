@@ -145,6 +145,12 @@ def test_plans_follow_the_network_and_the_size(untrained, slabs):
     assert plan_for(slabs.model, (5, 256, 256), False) == WindowPlan(4, 2, 288)
 
 
+def test_memory_is_bounded_by_the_stack_not_by_its_windows():
+    plan, one, many = WindowPlan(8, 4, 224), (8, 224, 224), (80, 448, 448)
+    assert tiles.memory_mb(plan, many, 4) < 40 * tiles.memory_mb(plan, one, 4)
+    assert tiles.memory_mb(plan, many, 4) - tiles.memory_mb(plan, many, 4, 0) == pytest.approx(8 * 80 * 448 * 448 / 1e6, abs=1)
+
+
 def test_too_large_an_edit_is_refused_before_it_begins(slabs, phantom, anatomy, monkeypatch):
     monkeypatch.setattr(tiles, "STACK_BYTES", 10**9)
     with pytest.raises(DeviceError, match="fewer slices"):
