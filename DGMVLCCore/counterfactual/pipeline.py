@@ -159,6 +159,8 @@ class CounterfactualPipeline:
             zero = np.zeros(volume.shape, np.float32)
             return CounterfactualResult(volume, volume.with_array(volume.array.copy()), volume.array.copy(), zero, plan.mask,
                                         plan, [], settings)
+        if base := self.model.config.get("base_sha256"):
+            settings["base_sha256"] = base  # the result's weights are then the layers along z alone
         found = np.nonzero(mask.any((1, 2)))[0]
         rows = (max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(mask)))
         region = cut_region(scan, anatomy, mask, rows, whole=tiles)

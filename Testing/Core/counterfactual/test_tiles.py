@@ -21,7 +21,7 @@ SOURCE, TARGET = "Nodule.", "No nodule. Clear lung."
 @pytest.fixture(scope="module")
 def slabs(untrained):
     """A pipeline with a small network of slabs whose layers along z do something."""
-    model = VolumeDenoiser.on(untrained.model, "flat", "", depth=4)
+    model = VolumeDenoiser.on(untrained.model, "flat", "5" * 64, depth=4)
     torch.manual_seed(1)
     for layer in model.along_z.values():
         torch.nn.init.normal_(layer.conv.weight, std=0.05)
@@ -110,6 +110,7 @@ def test_an_edit_of_slabs_keeps_every_promise(slabs, phantom, anatomy, mode):
     assert not result.difference[~result.mask].any() and not result.uncertainty[~result.mask].any()
     assert seen[-1] == 1.0
     assert result.settings["network"] == "VolumeDenoiser" and result.settings["windows"]["depth"] == 4 and result.settings["memory_mb"] > 0
+    assert result.settings["base_sha256"] == "5" * 64
     again = run(slabs, phantom, anatomy, mode=mode, noises=2)
     assert np.array_equal(again.counterfactual.array, result.counterfactual.array)
     assert np.array_equal(run(slabs, phantom, anatomy, mode=mode, target=SOURCE).counterfactual.array, phantom.array)
