@@ -7,9 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from DGMVLCCore._resources import resource
 from DGMVLCCore.commands.shared import Add, Command, Progress, device_option, slice_range
 from DGMVLCCore.commands.words import read_text
-from DGMVLCCore.errors import UsageError
+from DGMVLCCore.errors import UsageError, WeightsError
+
+VOLUME_WEIGHTS = "weights/dgmvlc-ct-volume"
 
 
 def _edit_options(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +24,8 @@ def _edit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=10, help="integration steps (default 10)")
     device_option(parser)
     parser.add_argument("--weights", type=Path, help="weights folder; default: the shipped weights")
+    parser.add_argument("--smooth-z", action="store_true", help="use the network that sees neighbouring slices together")
+    parser.add_argument("--native", action="store_true", help="keep the scan's own spacing in a large region, in overlapping tiles (slower)")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result in the output folder")
 
 
@@ -47,8 +52,25 @@ def add_commands(add: Add) -> None:
 def _request(args: argparse.Namespace, **fields: Any) -> Any:
     from DGMVLCCore.counterfactual.run import Request
 
-    same = {name: getattr(args, name) for name in ("target", "mode", "slices", "seed", "noises", "steps", "device", "overwrite", "weights")}
-    return Request(out=args.output, **same, **fields)
+    same = {name: getattr(args, name) for name in ("target", "mode", "slices", "seed", "noises", "steps", "device", "native", "overwrite")}
+    return Request(out=args.output, weights=_weights(args), **same, **fields)
+
+
+def _weights(args: argparse.Namespace) -> Path | None:
+    """Folder of the chosen weights; None for the shipped 2D network.
+
+    Raises:
+        UsageError: two were chosen. WeightsError: this installation has no network for smooth slices.
+    """
+    if not args.smooth_z:
+        return args.weights
+    if args.weights:
+        raise UsageError("--smooth-z and --weights both choose a network; give one of them.")
+    try:
+        return resource(VOLUME_WEIGHTS)
+    except WeightsError:
+        raise WeightsError(f"This installation holds no {VOLUME_WEIGHTS} for --smooth-z; train one with dgmvlc train --task volume "
+                           "and give its folder by --weights, or leave --smooth-z out.") from None
 
 
 def _run_edit(args: argparse.Namespace, request: Any) -> dict[str, Any]:
@@ -69,8 +91,6 @@ def _run_edit(args: argparse.Namespace, request: Any) -> dict[str, Any]:
 
 def run_demo(args: argparse.Namespace) -> dict[str, Any]:
     """The sample scan without its nodule."""
-    from DGMVLCCore._resources import resource
-
     sample = resource("sample")
     return _run_edit(args, _request(args, image=sample / "ct.nrrd", report_text=read_text(sample / "report.txt"), mask=sample / "nodule.nrrd"))
 

@@ -26,13 +26,17 @@ def slice_correlation(hu: np.ndarray, lungs: np.ndarray) -> float:
     return float(np.clip(np.corrcoef(fine[1:][both], fine[:-1][both])[0, 1], 0.0, 0.95))
 
 
+def correlated(field: Tensor, correlation: float | Tensor) -> Tensor:
+    """White noise (D,...) of unit variance -> the same with first-order correlation along its first axis; `correlation` may differ along the others."""
+    out = [field[0]]
+    for plane in field[1:]:
+        out.append(correlation * out[-1] + (1 - correlation**2) ** 0.5 * plane)
+    return torch.stack(out)
+
+
 def volume_noise(shape: tuple[int, int, int], correlation: float, seed: int) -> Tensor:
     """Gaussian noise (D,H,W), unit variance, first-order correlation along z.
 
     The whole volume's field is drawn from one seed, so a slice gets the same noise whichever slices are asked for.
     """
-    generator = torch.Generator().manual_seed(seed)
-    field = torch.randn(shape, generator=generator)
-    for z in range(1, shape[0]):
-        field[z] = correlation * field[z - 1] + (1 - correlation**2) ** 0.5 * field[z]
-    return field
+    return correlated(torch.randn(shape, generator=torch.Generator().manual_seed(seed)), correlation)

@@ -17,6 +17,7 @@ from DGMVLCCore.counterfactual import sampler
 from DGMVLCCore.counterfactual.compose import compose, feather, residual
 from DGMVLCCore.counterfactual.noise import slice_correlation, volume_noise
 from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
+from DGMVLCCore.counterfactual.tiles import TiledPredictor, WindowPlan, announce, joined, plan_for
 from DGMVLCCore.errors import Cancelled, UnsuitableInputError, WeightsError
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.encoder import LanguageEncoder
@@ -111,9 +112,10 @@ class CounterfactualPipeline:
         native = self.device.type == "cuda" or (self.device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported())
         return sampler.Predictor(self.model, bool(native))
 
-    def capacity(self, region: Region) -> int:
-        """Slices of a region that the network takes at once on this device."""
-        return max(int(BATCH[self.device.type] * (128 * 128) / region.hu[0].size), 1)
+    def capacity(self, region: Region, plan: WindowPlan | None = None) -> int:
+        """Slices of a region, or of the windows over it, that the network takes at once on this device."""
+        pixels = region.hu[0].size if plan is None else int(np.prod(plan.shape(region.hu.shape)[1:]))
+        return max(int(BATCH[self.device.type] * (128 * 128) / pixels), 1)
 
     def batches(self, region: Region, rows: list[int]) -> Iterator[tuple[list[int], Tensor, Conditions]]:
         """Slices of a region in batches: rows, image (B,1,S,T) in model units, image conditions."""
@@ -128,8 +130,20 @@ class CounterfactualPipeline:
             index = torch.from_numpy(which).to(self.device)
             yield part, image, cond.map(lambda value, index=index: value[index])  # type: ignore[misc]
 
+    def _batched(self, region: Region, rows: list[int], noises: int) -> Iterator[tuple[list[tuple[int, int]], Tensor, Conditions]]:
+        """(noise, slice) pairs in batches: samples of one slice share one, so that an edit of few slices keeps the processor as busy as one of many."""
+        pairs = [(draw, row) for draw in range(noises) for row in rows]
+        for part, image, cond in self.batches(region, [row for _, row in pairs]):
+            group, pairs = pairs[:len(part)], pairs[len(part):]
+            yield group, image, cond
+
+    def stack(self, region: Region, rows: list[int]) -> tuple[Tensor, Conditions]:
+        """Slices of a region as one batch: image (D,1,S,T) in model units, image conditions."""
+        _, images, conditions = zip(*self.batches(region, rows))
+        return torch.cat(images), joined(conditions)
+
     def __call__(self, volume: Volume, plan: EditPlan, *, anatomy: Anatomy | None = None, noises: int = 8, steps: int = 10,
-                 seed: int = 0, guidance: float = 1.5, slices: tuple[int, int] | None = None, draw: int | None = None,
+                 seed: int = 0, guidance: float = 1.5, slices: tuple[int, int] | None = None, draw: int | None = None, tiles: bool = False,
                  callback: Progress | None = None, should_cancel: Callable[[], bool] | None = None) -> CounterfactualResult:
         """Edit a scan.
 
@@ -139,10 +153,11 @@ class CounterfactualPipeline:
             noises: independent noise fields; their spread is the uncertainty, their medoid the counterfactual.
             slices: canonical (feet to head) slice range the edit is limited to.
             draw: number of the noise that makes the counterfactual, for edits that are compared under the same one; the medoid when None.
+            tiles: keep the scan's own spacing however large the region is; it is then computed in overlapping tiles.
             callback: gets ("editing", share done). should_cancel: asked between steps.
 
         Raises:
-            UnsuitableInputError: empty mask. Cancelled: `should_cancel` said so.
+            UnsuitableInputError: empty mask. DeviceError: not enough memory for the tiles. Cancelled: `should_cancel` said so.
         """
         scan, turn = volume.canonical()
         anatomy = (anatomy or segment_anatomy(volume)).reoriented(turn)
@@ -153,15 +168,17 @@ class CounterfactualPipeline:
         if not mask.any():
             raise UnsuitableInputError("The edit mask holds no voxel of the body in the chosen slices; choose another region.")
         settings: dict[str, Any] = {"noises": noises, "steps": steps, "seed": seed, "guidance": guidance, "mode": plan.mode,
-                                    "slices": slices, "device": str(self.device)}
+                                    "slices": slices, "device": str(self.device), "network": type(self.model).__name__, "tiles": tiles}
         if plan.source == plan.target:
             settings["note"] = "Source and target sentences are equal, so the scan is returned unchanged."
             zero = np.zeros(volume.shape, np.float32)
             return CounterfactualResult(volume, volume.with_array(volume.array.copy()), volume.array.copy(), zero, plan.mask,
                                         plan, [], settings)
+        if base := self.model.config.get("base_sha256"):
+            settings["base_sha256"] = base  # the result's weights are then the layers along z alone
         found = np.nonzero(mask.any((1, 2)))[0]
         rows = (max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(mask)))
-        region = cut_region(scan, anatomy, mask, rows)
+        region = cut_region(scan, anatomy, mask, rows, whole=tiles)
         samples = self.sample(region, scan, anatomy, mask, plan, settings, callback, should_cancel)
         return self._finish(volume, scan, turn, region, mask, samples, plan, settings, draw)
 
@@ -177,32 +194,30 @@ class CounterfactualPipeline:
         settings |= {"z_correlation": round(correlation, 3), "spacing_mm": region.spacing, "native": region.native}
         source, target, empty = self.text(plan.source), self.text(plan.target), self.text("")
         noises, steps, predict = int(settings["noises"]), int(settings["steps"]), self.predictor()
-        rows = [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
         out = np.repeat(to_units(region.hu)[None], noises, axis=0)
-        total, done = noises * len(rows) * steps, 0
-        # Samples of one slice share a batch, so that an edit of few slices keeps the processor as busy as one of many.
-        pairs = [(draw, row) for draw in range(noises) for row in rows]
+        chosen: sampler.Predict = predict
+        windows = plan_for(self.model, region.hu.shape, bool(settings.get("tiles")))
+        if windows is None:
+            rows = [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
+            groups = self._batched(region, rows, noises)
+        else:
+            rows, capacity = list(range(len(region.hu))), self.capacity(region, windows)
+            settings |= {"windows": vars(windows), "memory_mb": announce(windows, region.hu.shape, capacity, noises, self.device)}
+            image, cond = self.stack(region, rows)
+            groups = (([(draw, row) for row in rows], image, cond) for draw in range(noises))
+            chosen = TiledPredictor(predict, windows, capacity)
+        step_of = _counted(noises * len(rows) * steps, callback, should_cancel)
         fields: dict[int, Tensor] = {}
-        for part, image, cond in self.batches(region, [row for _, row in pairs]):
-            group, pairs = pairs[:len(part)], pairs[len(part):]
-
-            def on_step(step: int, of: int, size: int = len(part)) -> None:
-                nonlocal done
-                if should_cancel and should_cancel():
-                    raise Cancelled("Cancelled; nothing was changed.")
-                done += size
-                if callback:
-                    callback("editing", done / total)
-
+        for group, image, cond in groups:
             fields = {draw: fields[draw] if draw in fields else volume_noise((len(scan.array), *region.hu.shape[1:]), correlation,
                                                                              int(settings["seed"]) * 1000 + draw) for draw, _ in group}
             noise = torch.stack([fields[draw][region.rows[0] + row] for draw, row in group])[:, None].to(self.device)
-            common = {"steps": steps, "guidance": settings["guidance"], "on_step": on_step}
+            common = {"steps": steps, "guidance": settings["guidance"], "on_step": step_of(len(group))}
             if plan.mode == "shift":
                 start = 1.0 if self.one_pass else sampler.SHIFT_START
-                edited = sampler.shift(predict, image, noise, cond, source, target, start=start, **common)
+                edited = sampler.shift(chosen, image, noise, cond, source, target, start=start, **common)
             else:
-                edited = sampler.replace(predict, image, noise, cond, target, empty, **common)
+                edited = sampler.replace(chosen, image, noise, cond, target, empty, **common)
             for index, (draw, row) in enumerate(group):
                 out[draw, row] = edited[index, 0].float().cpu().numpy()
         return out
@@ -224,6 +239,22 @@ class CounterfactualPipeline:
         spread = region.to_scan(np.std(deltas, 0).astype(np.float32), scan.shape) * weights
         return CounterfactualResult(volume, volume.with_array(turn.restore(edited)), turn.restore(average),
                                     turn.restore(spread), turn.restore(mask), plan, [], settings)
+
+
+def _counted(total: int, callback: Progress | None, should_cancel: Callable[[], bool] | None) -> Callable[[int], sampler.Step]:
+    """For a number of slices, what a sampler calls after each step on them; `total` slice steps are the whole edit."""
+    done = 0
+
+    def step_of(size: int) -> sampler.Step:
+        def on_step(step: int, of: int) -> None:
+            nonlocal done
+            if should_cancel and should_cancel():
+                raise Cancelled("Cancelled; nothing was changed.")
+            done += size
+            if callback:
+                callback("editing", done / total)
+        return on_step
+    return step_of
 
 
 def _mean_changes(region: Region, deltas: list[np.ndarray], weights: np.ndarray, mask: np.ndarray) -> list[float]:

@@ -53,6 +53,7 @@ class Request:
         target: free words; the finding's absence when None.
         slices: canonical slices [first, last), counted from the feet.
         clinical: sentence of clinical facts, recorded beside the report.
+        native: keep the scan's own spacing in a region of any size, in overlapping tiles.
         scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need it.
     """
 
@@ -74,6 +75,7 @@ class Request:
     clinical: str = ""
     modality: str | None = None
     weights: Path | None = None
+    native: bool = False
     scene: bool = True
 
 
@@ -271,7 +273,7 @@ def run_counterfactual(request: Request, progress: Progress | None = None, pipe:
         evidence = _check_presence(pipe, volume, anatomy, plan, source, request, check) if reads and finding.presence != "absent" else None
         attention = {f.term: read(f, part_of(tell, i + 1, parts)) for i, f in enumerate(wanted)} if reads else {}
         result = pipe(volume, plan, anatomy=anatomy, noises=request.noises, steps=request.steps, seed=request.seed,
-                      slices=request.slices, callback=tell)
+                      slices=request.slices, tiles=request.native, callback=tell)
     result.attention = attention
     if result.mask.any() and source != target:
         if pipe.alignment is not None:

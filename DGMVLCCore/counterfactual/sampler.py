@@ -16,6 +16,7 @@ CHURN = 0.4  # share of the noise that every step renews
 GUIDED_UNTIL = 0.5  # time below which the text is no longer exaggerated
 SHIFT_START = 0.8  # time at which a shift begins
 Text = tuple[Tensor, Tensor, Tensor]
+Predict = Callable[[Tensor, float, Conditions], tuple[Tensor, "Tensor | None"]]
 
 
 @dataclass
@@ -26,11 +27,11 @@ class Predictor:
     autocast: bool
 
     @torch.no_grad()
-    def __call__(self, x_t: Tensor, t: float, cond: Conditions) -> tuple[Tensor, Tensor | None]:
-        """(B,1,H,W) -> clean (B,1,H,W) float32, attention (B,cells,1+L)."""
+    def __call__(self, x_t: Tensor, t: float, cond: Conditions, depth: int = 1) -> tuple[Tensor, Tensor | None]:
+        """(B,1,H,W) -> clean (B,1,H,W) float32, attention (B,cells,1+L); `depth` slices in a row are a slab (more than 1: a `VolumeDenoiser`)."""
         times = torch.full((len(x_t),), t, device=x_t.device)
         with torch.autocast(x_t.device.type, torch.bfloat16, enabled=self.autocast):
-            clean, attention = self.model(x_t, times, cond)
+            clean, attention = self.model(x_t, times, cond, depth=depth) if depth > 1 else self.model(x_t, times, cond)
         return clean.float(), attention
 
 
@@ -39,7 +40,7 @@ def renewed(noise: Tensor, step: int) -> Tensor:
     return torch.roll(noise, (37 * (step + 1), 59 * (step + 1)), (-2, -1))
 
 
-def replace(predict: Predictor, image: Tensor, noise: Tensor, cond: Conditions, target: Text, empty: Text, *,
+def replace(predict: Predict, image: Tensor, noise: Tensor, cond: Conditions, target: Text, empty: Text, *,
             steps: int = 10, guidance: float = 1.5, on_step: Step | None = None) -> Tensor:
     """Integrate from noise to image inside the mask; outside, the path to the patient's own voxels is clamped.
 
@@ -69,7 +70,7 @@ def replace(predict: Predictor, image: Tensor, noise: Tensor, cond: Conditions, 
     return torch.where(mask > 0, z, image)
 
 
-def shift(predict: Predictor, image: Tensor, noise: Tensor, cond: Conditions, source: Text, target: Text, *,
+def shift(predict: Predict, image: Tensor, noise: Tensor, cond: Conditions, source: Text, target: Text, *,
           steps: int = 10, start: float = SHIFT_START, guidance: float = 1.5, on_step: Step | None = None) -> Tensor:
     """Inversion-free flow edit (FlowEdit, Kulikov et al. 2024): dz = v(z_tgt, c_tgt) − v(z_src, c_src).
 

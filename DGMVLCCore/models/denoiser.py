@@ -16,6 +16,7 @@ from DGMVLCCore.models.fusion import AffineFusion, CrossAttention, SelfAttention
 PATCH = 4  # pixel-unshuffle factor: lossless, and a cell is a few mm
 RESIDUAL_SCALE = 0.3  # the network's unit output as a share of the HU window
 ANATOMY_CHANNELS = 4  # body, left lung, right lung, airway
+STAGES = {"down0": 0, "down1": 1, "down2": 2, "middle": 2, "up2": 2, "up1": 1, "up0": 0, "last": 0}  # in order, and which of the widths each has
 
 
 @dataclass
@@ -174,19 +175,28 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         Returns:
             clean slice (B,1,H,W), and the cross-attention on the full token grid (B,H/4*W/4,1+L).
         """
+        return self.run(x_t, t, cond, lambda name, features, embed: features)
+
+    def run(self, x_t: Tensor, t: Tensor, cond: Conditions, after: Callable[[str, Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor | None]:
+        """`forward`, with `after(name, features, embed)` applied to what each stage (of `STAGES`) gives; embed (B,E) is time and geometry."""
         size = self.config.widths[0]  # type: ignore[attr-defined]
         spacing, step = cond.geometry.float().clamp_min(0.05).log().unbind(1)
         where = torch.cat([fourier(spacing, size, 100.0), fourier(step, size, 100.0)], dim=1)
         if self.scan is not None and cond.scan is not None:
             cond = replace(cond, pooled=cond.pooled + self.scan(cond.scan))
         embed = F.silu(self.time(fourier(t, 2 * size, 1000.0)) + self.geometry(where))
-        h0, _ = self.down0(self.stem(self.arrange(x_t, cond)), embed, cond)
-        h1, _ = self.down1(self.shrink1(h0), embed, cond)
-        h2, _ = self.down2(self.shrink2(h1), embed, cond)
-        h, _ = self.middle(h2, embed, cond)
-        h, _ = self.up2(torch.cat([h, h2], 1), embed, cond)
-        h, _ = self.up1(torch.cat([F.interpolate(h, scale_factor=2.0, mode="nearest"), h1], 1), embed, cond)
-        h, attention = self.up0(torch.cat([F.interpolate(h, scale_factor=2.0, mode="nearest"), h0], 1), embed, cond)
-        h, _ = self.last(h, embed, cond)
+
+        def stage(name: str, x: Tensor) -> tuple[Tensor, Tensor | None]:
+            features, attention = getattr(self, name)(x, embed, cond)
+            return after(name, features, embed), attention
+
+        h0, _ = stage("down0", self.stem(self.arrange(x_t, cond)))
+        h1, _ = stage("down1", self.shrink1(h0))
+        h2, _ = stage("down2", self.shrink2(h1))
+        h, _ = stage("middle", h2)
+        h, _ = stage("up2", torch.cat([h, h2], 1))
+        h, _ = stage("up1", torch.cat([F.interpolate(h, scale_factor=2.0, mode="nearest"), h1], 1))
+        h, attention = stage("up0", torch.cat([F.interpolate(h, scale_factor=2.0, mode="nearest"), h0], 1))
+        h, _ = stage("last", h)
         out = F.pixel_shuffle(self.head(F.silu(self.norm(h))).float(), PATCH)
         return cond.context[:, 1:2] + RESIDUAL_SCALE * out, attention

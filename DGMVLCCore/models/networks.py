@@ -11,7 +11,11 @@ from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.models.checks import load_network
 
 # class named in config.json -> (module of DGMVLCCore, what it is called to a user)
-NETWORKS: dict[str, tuple[str, str]] = {"Denoiser": ("models.denoiser", "denoiser"), "Generator": ("models.generator", "one-pass network")}
+NETWORKS: dict[str, tuple[str, str]] = {
+    "Denoiser": ("models.denoiser", "denoiser"),
+    "VolumeDenoiser": ("models.volume_denoiser", "volume denoiser"),
+    "Generator": ("models.generator", "one-pass network"),
+}
 
 
 def load_generator(folder: Path) -> tuple[Any, str]:

@@ -69,23 +69,25 @@ def _side(length_mm: float, spacing: float) -> int:
 
 
 def cut_region(scan: Volume, anatomy: Anatomy, mask: np.ndarray, rows: tuple[int, int], *,
-               spacing_mm: float | None = None, around: np.ndarray | None = None) -> Region:
+               spacing_mm: float | None = None, around: np.ndarray | None = None, whole: bool = False) -> Region:
     """Crop a canonical scan around a mask, at native spacing when it fits.
 
     Args:
         scan: canonical scan. anatomy: on the same grid. mask: bool (D,H,W).
         rows: slice range to include. spacing_mm: in-plane working spacing; chosen when None.
         around: bool (D,H,W), what the crop must hold; the mask itself when None.
+        whole: keep native spacing (or the finest that was taught) however large the crop is, for a network that takes it in tiles.
     """
+    largest_native, largest = (np.inf, np.inf) if whole else (MAX_NATIVE_SIDE, MAX_SIDE)
     where = np.argwhere((mask if around is None else around)[rows[0]:rows[1]])
     (y0, x0), (y1, x1) = where[:, 1:].min(0), where[:, 1:].max(0) + 1
     dz, dy, dx = scan.spacing
     extent = max((y1 - y0) * dy, (x1 - x0) * dx) + 2 * MARGIN_MM
-    native = np.isclose(dy, dx, rtol=0.02) and FINEST_MM <= dy <= COARSEST_MM and extent / dy <= MAX_NATIVE_SIDE
+    native = np.isclose(dy, dx, rtol=0.02) and FINEST_MM <= dy <= COARSEST_MM and extent / dy <= largest_native
     if spacing_mm is not None:
-        native, working = False, max(spacing_mm, extent / MAX_SIDE)
+        native, working = False, max(spacing_mm, extent / largest)
     else:
-        working = dy if native else max(dy, FINEST_MM, extent / MAX_SIDE)
+        working = dy if native else max(dy, FINEST_MM, extent / largest)
     height, width = _side((y1 - y0) * dy + 2 * MARGIN_MM, working), _side((x1 - x0) * dx + 2 * MARGIN_MM, working)
     tall, wide = (height, width) if native else (round(height * working / dy), round(width * working / dx))
     top, left = int((y0 + y1 - tall) // 2), int((x0 + x1 - wide) // 2)

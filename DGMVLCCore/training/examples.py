@@ -79,17 +79,25 @@ def crop(array: np.ndarray, corner: tuple[int, int], size: int, outside: float) 
     return out
 
 
-def assemble(hu: np.ndarray, labels: np.ndarray, mask: np.ndarray, z: int, spacing: np.ndarray) -> Example:
-    """Network inputs of slice `z`: three filled slices, three masks, anatomy. hu, labels, mask (D,S,S)."""
-    near = neighbours(z, len(hu))
+def assemble_slab(hu: np.ndarray, labels: np.ndarray, mask: np.ndarray, rows: list[int], spacing: np.ndarray) -> Example:
+    """Network inputs of the slices `rows`, stacked: clean slice, three filled slices, three masks, anatomy. hu, labels, mask (D,S,S)."""
+    near = [neighbours(z, len(hu)) for z in rows]
     lungs = np.isin(labels, (2, 3))
-    context = np.stack([to_units(smooth_fill(hu[k], mask[k], lungs[k])) for k in near])
-    return {"clean": to_units(hu[z])[None], "context": context, "mask": mask[near].astype(np.float32),
-            "anatomy": anatomy_channels(labels[z]), "geometry": np.array([spacing[2], spacing[0]], np.float32)}
+    filled = {k: to_units(smooth_fill(hu[k], mask[k], lungs[k])) for k in sorted({k for triple in near for k in triple})}
+    return {"clean": to_units(hu[rows])[:, None], "context": np.stack([np.stack([filled[k] for k in triple]) for triple in near]),
+            "mask": np.stack([mask[triple] for triple in near]).astype(np.float32), "anatomy": anatomy_channels(labels[rows]),
+            "geometry": np.tile(np.array([spacing[2], spacing[0]], np.float32), (len(rows), 1))}
+
+
+def assemble(hu: np.ndarray, labels: np.ndarray, mask: np.ndarray, z: int, spacing: np.ndarray) -> Example:
+    """`assemble_slab` of the one slice `z`, not stacked."""
+    return {name: values[0] for name, values in assemble_slab(hu, labels, mask, [z], spacing).items()}
 
 
 class ExampleMaker:
     """Draws examples from a shard folder; the same generator state draws the same examples."""
+
+    slab, whole = SLAB, False  # slices of a patch; whether it must have them all
 
     def __init__(self, shards: Path, nodule_share: float) -> None:
         self.scans = [TrainingScan.load(path) for path in sorted(shards.glob("scan-*.npz"))]
@@ -106,8 +114,8 @@ class ExampleMaker:
         if len(points) < 400:
             return None
         y, x = points[rng.integers(len(points))] + rng.integers(-24, 25, 2)
-        low, high = max(z - SLAB // 2, 0), min(z + SLAB // 2 + 1, len(scan.hu))
-        if scan.unclear[low:high].any():
+        low, high = max(z - self.slab // 2, 0), min(z + (self.slab + 1) // 2, len(scan.hu))
+        if (self.whole and high - low < self.slab) or scan.unclear[low:high].any():
             return None
         size = REGION if rng.random() < 0.6 else int(REGION * rng.uniform(0.8, 1.3))
         corner = (int(y) - size // 2, int(x) - size // 2)

@@ -72,7 +72,8 @@ class Trainer:
         torch.manual_seed(recipe.seed + self.accelerator.process_index)
         model = self.build().to(self.accelerator.device).train()
         for name, value in model.named_parameters():
-            value.requires_grad_(not name.startswith(recipe.frozen))
+            if name.startswith(recipe.frozen):
+                value.requires_grad_(False)
         optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], recipe.learning_rate, betas=(0.9, 0.99),
                                       weight_decay=recipe.weight_decay)
         if recipe.compile:

@@ -12,6 +12,7 @@ from DGMVLCCore.errors import UnreadableError, UsageError
 # task -> (module of DGMVLCCore, trainer)
 TASKS: dict[str, tuple[str, str]] = {
     "denoiser": ("training.denoising", "DenoisingTrainer"),
+    "volume": ("training.volumes", "VolumeTrainer"),
     "dual": ("training.aligning", "AligningTrainer"),
     "cohort": ("training.cohort", "CohortTrainer"),
     "gan": ("training.adversarial", "AdversarialTrainer"),
@@ -28,10 +29,12 @@ class Recipe:
 
     Args:
         shards: folder made by `dgmvlc data`. out: folder for checkpoints, log and final weights.
-        task: "denoiser", "dual" (the vision and language encoders that share a space), "cohort" (the denoiser, from `start_from`, on
-            clinical rows), "gan" (the one-pass generator), "probe" (the held-out judge) or "anomaly" (the autoencoder of the baseline map).
+        task: "denoiser", "volume" (the denoiser of slabs; on a 2D network in `start_from` only its layers along z), "gan" (the one-pass
+            generator), "dual" (the vision and language encoders that share a space), "cohort" (the denoiser, from `start_from`, on clinical
+            rows), "probe" (the held-out judge) or "anomaly" (the autoencoder of the baseline map).
         minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that is given).
         batch: slices of 128x128 a step; nodule batches (48x48) hold four times as many.
+        depth: consecutive slices of a slab, for "volume"; `batch` counts slices and is a multiple of it.
         vision: folder of a trained dual encoder whose scan embedding conditions the denoiser; none when empty.
         frozen: beginnings of the names of weights that stay as they are.
         grounding: weight of the loss that asks the full-grid attention to name the lesion's cells.
@@ -64,6 +67,7 @@ class Recipe:
     anatomy: bool = True
     start_from: str = ""
     vision: str = ""
+    depth: int = 8
     frozen: tuple[str, ...] = ()
 
     def save(self, path: Path) -> None:

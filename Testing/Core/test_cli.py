@@ -12,6 +12,7 @@ import pytest
 
 from DGMVLCCore import cli
 from DGMVLCCore._resources import resource
+from DGMVLCCore.commands import edit
 from DGMVLCCore.export.manifest import read_manifest
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
@@ -128,6 +129,7 @@ def bad_cases(folder: Path, phantom):
         (5, "available: cpu", [*base, "-d", "cuda:7"]), (4, "empty", [*base, "--mask", folder / "none.nrrd"]),
         (4, "outside the body", [*base, "--mask", folder / "corner.nrrd"]), (6, "does not exist", [*base[:4], "-o", folder / "a" / "b"]),
         (6, "exists already", [*base[:4], "-o", folder]), (7, "no weights", [*base, "--weights", folder]),
+        (2, "both choose a network", [*base, "--weights", folder, "--smooth-z"]),
     ]
 
 
@@ -139,6 +141,18 @@ def test_every_bad_call_has_its_sentence_and_code_and_leaves_nothing(capsys, rep
         assert (found, words in err) == (code, True), (code, words, found, err)
         assert "Traceback" not in err
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_smooth_z_takes_the_network_of_slabs_or_says_that_there_is_none(capsys, report, tmp_path, monkeypatch):
+    call = ["counterfactual", "-i", report, "-r", report, "-o", tmp_path / "out", "--smooth-z", "--native"]
+    monkeypatch.setattr(edit, "VOLUME_WEIGHTS", "weights/none")
+    code, _, err = run(capsys, *call)
+    assert code == 7 and "dgmvlc train --task volume" in err
+    monkeypatch.setattr(edit, "resource", lambda name: tmp_path / name)
+    asked = []
+    monkeypatch.setattr(edit, "_run_edit", lambda args, request: asked.append(request) or {})
+    assert run(capsys, *call)[0] == 0
+    assert asked[0].weights == tmp_path / "weights/none" and asked[0].native
 
 
 def test_interrupt_and_unexpected_errors(capsys, monkeypatch, report):

@@ -10,34 +10,12 @@ from DGMVLCCore.errors import UnreadableError, UsageError, WeightsError
 from DGMVLCCore.evaluation.anomaly import coarse_noise, load_anomaly
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.simulation.insert import insert_lesion
-from DGMVLCCore.simulation.phrases import phrase_bank
 from DGMVLCCore.training.denoising import conditions_of, flow_loss, grounding_loss
 from DGMVLCCore.training.examples import ExampleMaker, crop
 from DGMVLCCore.training.loop import train
 from DGMVLCCore.training.masks import random_edit_mask
 from DGMVLCCore.training.recipe import Recipe, load_recipe
 from DGMVLCCore.training.shards import build_shards
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    """Shards of one synthetic patient; text states are random (the encoder has its own tests)."""
-    folder, rng = tmp_path_factory.mktemp("shards"), np.random.default_rng(0)
-    labels = np.ones((9, 160, 160), np.uint8)
-    labels[:, 20:140, 10:75], labels[:, 20:140, 85:150] = 3, 2
-    hu = np.where(labels > 1, -860, 40) + rng.normal(0, 15, labels.shape)
-    np.savez(folder / "scan-volumes-a.npz", hu=hu.astype(np.int16), labels=labels, spacing=np.array([4.0, 1.6, 1.6]),
-             unclear=np.zeros(9, bool), noise=np.array([15.0, 0.6]))
-    phrases = phrase_bank(np.random.default_rng(0), 120)
-    lengths = np.full(len(phrases) + 1, 4)
-    np.savez(folder / "phrases.npz", tokens=rng.standard_normal((lengths.sum(), 384)).astype(np.float16), lengths=lengths,
-             pooled=rng.standard_normal((len(lengths), 384)).astype(np.float16), phrases=np.array([json.dumps(vars(p)) for p in phrases]))
-    patch = np.full((4, 3, 48, 48), -860, np.int16)
-    mask = np.zeros(patch.shape, np.uint8)
-    mask[..., 20:28, 20:28] = 1
-    np.savez(folder / "nodules.npz", hu=np.where(mask > 0, 30, patch).astype(np.int16), mask=mask, kind=np.array(["smooth_nodule"] * 4),
-             side=np.array(["left"] * 4), size_mm=np.full(4, 8.0))
-    return folder
 
 
 def test_examples_are_true(shards):
