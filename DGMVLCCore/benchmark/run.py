@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -9,9 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from DGMVLCCore._resources import resource
 from DGMVLCCore.benchmark import jobs, table
-from DGMVLCCore.benchmark.training import Budget, facts_of, finished, train_variant
+from DGMVLCCore.benchmark.training import PEAK, Budget, facts_of, finished, train_variant
 from DGMVLCCore.benchmark.variants import SAME_NETWORK, VARIANTS, Variant, choose
+from DGMVLCCore.counterfactual.pipeline import WEIGHTS
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.evaluation.output import close_output, open_output
 from DGMVLCCore.evaluation.run import SHARDS, prepare_shards
@@ -127,13 +130,7 @@ def _scored(request: Request, chosen: list[Variant], left_out: list[str], work: 
 
 
 def _training_of(variant: Variant, trained: Path) -> dict[str, Any]:
-    """Steps, seconds and peak memory of a run; the shipped weights keep no memory, two generations learn nothing of their own."""
-    import json
-
-    from DGMVLCCore._resources import resource
-    from DGMVLCCore.benchmark.training import PEAK
-    from DGMVLCCore.counterfactual.pipeline import WEIGHTS
-
+    """Steps, seconds and peak memory of a run; the shipped weights recorded no memory, two generations learn nothing of their own."""
     if variant.trained:
         peak = json.loads((trained / variant.name / PEAK).read_text(encoding="utf-8"))["peak_mb"]
         return {**facts_of(trained / variant.name / "weights"), "train_peak_mb": peak}

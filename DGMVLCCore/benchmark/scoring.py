@@ -25,8 +25,8 @@ from DGMVLCCore.evaluation.trial import TRUE, Arrays, facts, features
 STAGE, SLAB = "case", 3
 ASKED = ("z_error", "shown", "faithful")  # beside the scores that `evaluate` gives every method
 SETS = ("frd", "kid", "fid")
-UNASKED = {"shown": "not asked of this procedure, or the probe saw no lesion before", "faithful": "not asked of this procedure, or the probe saw no lesion before",
-           "z_error": "too few neighbouring voxels"}
+UNHEARD = "not asked of this procedure, or the probe saw no lesion before"
+UNASKED = {"shown": UNHEARD, "faithful": UNHEARD, "z_error": "too few neighbouring voxels"}
 
 
 def score_job(spec: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ VARIANTS = (
     Variant("gan-cross", "GAN, cross-attention", "gan", affine=False),
     Variant("gan-both", "GAN, both units", "gan"),
     Variant("volume-both", "3D denoiser, both units", "volume"),
-    Variant("shipped", "shipped weights", note="trained longer than the others, on other shards and with the scan's embedding"),
+    Variant("shipped", "shipped weights", note="trained longer than the others and with the scan's embedding; steps and seconds are those of its last run"),
     Variant("two-generations", "two generations (arXiv 2410.13823)", note="the paper's procedure with the network of “denoiser, both units”"),
 )
 
