@@ -23,7 +23,7 @@ from DGMVLCCore.simulation.phrases import phrase_bank
 from DGMVLCCore.vision.dual import EMBEDDING, DualEncoder
 from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
-PHANTOM, CALL = measuring.phantom, jobs.call
+PHANTOM, CALL, SLICES = measuring.phantom, jobs.call, measuring.SLICES
 TINY = Budget(steps=2, widths=(16, 16, 16), batch=2)
 CHOSEN = ("denoiser-both", "denoiser-neither", "shipped", "two-generations")
 
@@ -199,12 +199,13 @@ def test_sentences_follow_the_ranks():
     assert good_for(lines[3], lines).startswith("Not trained at equal minutes; beside the 3 that were: first in MAE, HU")
 
 
-def test_the_phantom_is_cut_as_it_says():
+def test_the_phantom_is_cut_as_it_says(monkeypatch):
     from DGMVLCCore.evaluation.hole import Hole
 
+    monkeypatch.setattr(measuring, "SLICES", SLICES)
     region = Hole.cut(PHANTOM()).region
-    assert region.native and region.hu.shape[1:] == (128, 128) and (region.mask.any((1, 2))).sum() == 8
-    assert seed_unet.VOXELS == 8 * 128 * 128
+    assert region.native and region.hu.shape[1:] == (128, 128) and region.mask.any((1, 2)).sum() == SLICES
+    assert seed_unet.VOXELS == SLICES * 128 * 128
 
 
 def test_flops_are_counted_on_a_network_of_known_cost():
