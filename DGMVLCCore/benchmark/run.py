@@ -23,7 +23,7 @@ from DGMVLCCore.simulation.insert import KINDS
 from DGMVLCCore.training.shards import build_shards
 
 ROWS_OF = "rows"
-NO_MONAI = "The U-Net of the seed's stated size: left out, MONAI is not installed (pip install dgmvlc[evaluate])."
+NO_MONAI = "The U-Net of the seed's stated size: left out, MONAI with einops is not installed (pip install dgmvlc[evaluate])."
 Tell = Callable[[str, float], None]
 
 
@@ -118,7 +118,7 @@ def _scored(request: Request, chosen: list[Variant], left_out: list[str], work: 
         one = {"variant": variant.name, "weights": weights[variant.name]}
         costs[variant.name] = jobs.call("measure", one) | _training_of(variant, request.trained)
         jobs.call("score", {**spec, **one, "folder": str((work / ROWS_OF / variant.name).absolute()), "truth": index == 0})
-    calls = request.calls if find_spec("monai") else 0
+    calls = request.calls if find_spec("monai") and find_spec("einops") else 0
     tell("timing", 0.0)
     times = jobs.call("time", {"weights": weights, "repeats": request.repeats, "calls": calls})
     left_out = [*left_out, *([NO_MONAI] if calls != request.calls else [])]

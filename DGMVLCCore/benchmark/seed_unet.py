@@ -20,9 +20,10 @@ def build_unet() -> Any:
         UsageError: MONAI is not installed.
     """
     try:
+        import einops  # noqa: F401  MONAI's attention asks for it only when it is built
         from monai.networks.nets import DiffusionModelUNet
     except ImportError as error:
-        raise UsageError("The U-Net of the seed's stated size needs MONAI; install it with: pip install dgmvlc[evaluate].") from error
+        raise UsageError("The U-Net of the seed's stated size needs MONAI with einops; install them with: pip install dgmvlc[evaluate].") from error
     return DiffusionModelUNet(3, CHANNELS, 1, num_res_blocks=2, channels=[BASE * level for level in LEVELS], attention_levels=(False, False, False, True),
                               num_head_channels=BASE).eval()
 

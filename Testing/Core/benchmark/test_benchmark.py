@@ -1,8 +1,10 @@
 """`dgmvlc benchmark` on a phantom with tiny networks: equal training, resuming, tables, sentences made from ranks, clear refusals."""
 
 import csv
+import importlib.util
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,3 +230,14 @@ def test_the_unet_is_of_the_stated_size(monkeypatch):
 def test_a_new_process_answers_and_its_refusals_come_back(tmp_path):
     with pytest.raises(WeightsError, match="no weights"):
         CALL("measure", {"variant": "shipped", "weights": str(tmp_path)})
+
+
+def test_the_gap_between_scanners_is_other_minus_own():
+    spec = importlib.util.spec_from_file_location("scanner_gap", Path(__file__).parents[2] / "Benchmarks" / "scanner_gap.py")
+    gap = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(gap)
+    cells = {(a, b): [{"patient": p, "mae_hu": 10.0 + 5 * (a != b) + p, "texture_error": 0.1} for p in (0, 1)]
+             for a in gap.COLLECTIONS for b in gap.COLLECTIONS}
+    found = gap.gap_table(cells)
+    assert found["table"]["LCTSC"]["COVID-CT-MD"]["mae_hu"]["value"] == 15.5 and found["table"]["LCTSC"]["LCTSC"]["mae_hu"]["n"] == 2
+    assert found["gap"] == {name: {"mae_hu": 5.0, "texture_error": 0.0} for name in gap.COLLECTIONS}
