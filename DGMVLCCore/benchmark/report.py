@@ -7,13 +7,16 @@ import io
 from pathlib import Path
 from typing import Any
 
+from DGMVLCCore.benchmark.variants import GAN_RATE
 from DGMVLCCore.benchmark.verdict import SCORES
 from DGMVLCCore.evaluation.markdown import cell, table
 from DGMVLCCore.evaluation.pooled import REALISM_NOTE
+from DGMVLCCore.training.recipe import Recipe
 
 LIMITS = (
     "Equal training means the same minutes on one thread of one machine, the same shards, widths and batch: a variant with cheaper steps takes more of them. "
-    "It does not show where each would end with much more training.",
+    "It does not show where each would end with much more training. "
+    f"GANs learn at a rate of {GAN_RATE:g}, the others at {Recipe.learning_rate:g}; no rate was tuned.",
     "Lesions are simulated, in few patients; intervals resample patients. One sample an edit, no mean over noises.",
     "Text faithfulness: the probe sees no lesion where the sentence denies it and sees one where it states it, same hole and noise. "
     "A network that hears no text cannot do both.",

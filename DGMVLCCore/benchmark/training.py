@@ -37,7 +37,8 @@ class Budget:
 def recipe_of(variant: Variant, budget: Budget, shards: Path, out: Path) -> Recipe:
     """The variant's recipe; examples are made in the same process, so that one thread does all."""
     return Recipe(str(shards), str(out), task=variant.task, minutes=budget.minutes, steps=budget.steps, batch=budget.batch, widths=budget.widths,
-                  workers=0, seed=budget.seed, affine_fusion=variant.affine, cross_attention=variant.cross, checkpoint_every=100)
+                  workers=0, seed=budget.seed, learning_rate=variant.learning_rate, affine_fusion=variant.affine, cross_attention=variant.cross,
+                  checkpoint_every=100)
 
 
 def facts_of(weights: Path) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from DGMVLCCore.errors import UsageError
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.generative import two_generations
 from DGMVLCCore.evaluation.hole import removal
-from DGMVLCCore.training.recipe import TASKS
+from DGMVLCCore.training.recipe import TASKS, Recipe
 
+GAN_RATE = 5e-4
 SAME_NETWORK = "denoiser-both"  # whose weights the two generations use
 
 
@@ -24,7 +25,7 @@ class Variant:
 
     Args:
         name: on the command line. title: in tables. task: of its recipe, empty when it is not trained here.
-        affine, cross: the paper's fusion units. note: what tables say of it.
+        affine, cross: the paper's fusion units. note: what tables say of it. learning_rate: of its recipe; adversarial training takes a lower one.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Variant:
     affine: bool = True
     cross: bool = True
     note: str = ""
+    learning_rate: float = Recipe.learning_rate
 
     @property
     def trained(self) -> bool:
@@ -45,9 +47,9 @@ VARIANTS = (
     Variant("denoiser-cross", "denoiser, cross-attention", "denoiser", affine=False),
     Variant(SAME_NETWORK, "denoiser, both units", "denoiser"),
     Variant("denoiser-neither", "denoiser, no text", "denoiser", affine=False, cross=False),
-    Variant("gan-affine", "GAN, affine units", "gan", cross=False),
-    Variant("gan-cross", "GAN, cross-attention", "gan", affine=False),
-    Variant("gan-both", "GAN, both units", "gan"),
+    Variant("gan-affine", "GAN, affine units", "gan", cross=False, learning_rate=GAN_RATE),
+    Variant("gan-cross", "GAN, cross-attention", "gan", affine=False, learning_rate=GAN_RATE),
+    Variant("gan-both", "GAN, both units", "gan", learning_rate=GAN_RATE),
     Variant("volume-both", "3D denoiser, both units", "volume"),
     Variant("shipped", "shipped weights", note="trained longer than the others and with the scan's embedding; steps and seconds are those of its last run"),
     Variant("two-generations", "two generations (arXiv 2410.13823)", note="the paper's procedure with the network of “denoiser, both units”"),
