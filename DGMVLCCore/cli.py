@@ -10,11 +10,11 @@ import sys
 from typing import Any
 
 from DGMVLCCore import __version__
-from DGMVLCCore.commands import compare, discover, edit, evaluate, look, results, review, study, synthesis, system, teach, train, words
+from DGMVLCCore.commands import benchmark, bundle, compare, discover, edit, evaluate, look, results, review, study, synthesis, system, teach, train, words
 from DGMVLCCore.commands.shared import Command
 from DGMVLCCore.errors import Cancelled, as_dgmvlc_error
 
-GROUPS = (edit, compare, review, words, look, results, discover, teach, study, synthesis, train, evaluate, system)
+GROUPS = (edit, compare, review, words, look, results, discover, teach, study, synthesis, train, evaluate, benchmark, bundle, system)
 COMMANDS: dict[str, Command] = {name: run for group in GROUPS for name, run in group.COMMANDS.items()}
 
 

@@ -24,6 +24,8 @@ def add_commands(add: Add) -> None:
     evaluate.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of a denoiser; default: the shipped one")
     evaluate.add_argument("--submission", type=Path, metavar="DIR",
                           help="score these counterfactuals (one volume a case, by the case's name) in the model's place")
+    evaluate.add_argument("--inception", type=Path, metavar="FILE",
+                          help="ImageNet weights of torchvision's Inception v3 as .safetensors, for the usual FID beside that of own features")
     evaluate.add_argument(EXPORT, action="store_true", help="only write the cases, for others to answer")
     evaluate.add_argument("--with-truth", action="store_true", help=f"with {EXPORT}: also write the scans without the lesion")
     evaluate.add_argument("--seed", type=int, default=0)
@@ -53,7 +55,7 @@ def run_evaluate(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.evaluation.run import Request, export, run_evaluation
 
     request = Request(args.output, find_profile(args.profile), args.data, args.weights, args.submission, args.part or "test", args.seed, args.device,
-                      args.resume, args.overwrite)
+                      args.resume, args.overwrite, args.inception)
     if args.export_cases:
         return export(request, with_truth=args.with_truth)
     progress = Progress(args.quiet or args.json)

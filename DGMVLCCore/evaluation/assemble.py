@@ -41,7 +41,7 @@ def build_report(about: Row, records: Records, pooled: dict[str, Any]) -> dict[s
     rows = records.of("case")
     table = summary.method_table(rows)
     for name, entry in table.items():
-        entry |= {"frd": pooled["frd"].get(name), "kid": pooled["kid"].get(name)}
+        entry |= {score: pooled[score].get(name) for score in ("frd", "kid", "fid", "fid_inception") if pooled[score]}
     clean = safety_rows(records)
     found = headline(rows, table, pooled, clean)
     patients = sorted({row["patient"] for row in rows})

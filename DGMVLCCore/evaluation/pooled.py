@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.evaluation.observer import reader_gain
-from DGMVLCCore.evaluation.realism import FEWEST, frechet_radiomics, kid
+from DGMVLCCore.evaluation.realism import FEWEST, fid, frechet_radiomics, kid
 from DGMVLCCore.evaluation.records import Records
 from DGMVLCCore.evaluation.statistics import Figure, missing, rounded
 from DGMVLCCore.evaluation.trial import NO_FRD, TRUE
 
-REALISM_NOTE = ("FRD (frd-score, version 1) and KID (own encoder's features) compare the edited regions with the same regions of the untouched scans, as sets; "
-                "they have no interval, because resampling four patients' sets says little. FRD is a logarithm and may be negative. Methods that miss cases "
-                "are compared on the cases they did, so their distances do not rank.")
+REALISM_NOTE = ("FRD (frd-score, version 1), KID and FID (own encoder's features) compare the edited regions with the same regions of the untouched scans, as "
+                "sets; they have no interval, because resampling four patients' sets says little. FRD is a logarithm, can be negative and scales each image by "
+                "its own mean and SD, so that it does not see a change of brightness. FID is biased upwards for so few regions. Methods that miss cases are "
+                "compared on the cases they did, so their distances do not rank.")
 NO_RADIOMICS = "needs radiomics of two or more regions in each set (pip install dgmvlc[evaluate])"
 Kept = dict[str, np.ndarray]
 
 
 def pooled_scores(records: Records) -> dict[str, Any]:
-    """"frd" and "kid": method -> figure; "reader": figures of the observer; "nodules": realism of real nodules' counterfactuals."""
+    """What `set_scores` gives; "reader": figures of the observer; "nodules": realism of real nodules' counterfactuals."""
     rows = records.of("case")
-    kept = {row["case"]: records.kept(row["case"]) for row in rows}
     names = list(dict.fromkeys(name for row in rows for name in row["methods"]))
-    out: dict[str, Any] = {"frd": {}, "kid": {}, "reader": _reader([entry for row in rows for entry in row["own"].get("reader", [])])}
+    reader = _reader([entry for row in rows for entry in row["own"].get("reader", [])])
+    return {**set_scores([records.kept(row["case"]) for row in rows], names), "reader": reader, "nodules": _nodules(records)}
+
+
+def set_scores(kept: list[Kept], names: list[str]) -> dict[str, dict[str, Figure]]:
+    """Distances between the edited and the true regions of all cases: "frd", "kid", "fid" and, with a user's network, "fid_inception": method -> figure."""
+    out: dict[str, dict[str, Figure]] = {"frd": {}, "kid": {}, "fid": {}, "fid_inception": {}}
     for name in names:
-        done = [arrays for arrays in kept.values() if f"fill:{name}" in arrays]
         if name not in NO_FRD:
-            out["frd"][name] = frd(*_pairs(done, f"radiomics:{TRUE}", f"radiomics:{name}"))
-        out["kid"][name] = _kid(done, name)
-    return out | {"nodules": _nodules(records)}
+            out["frd"][name] = frd(*_pairs(kept, f"radiomics:{TRUE}", f"radiomics:{name}"))
+        features = _pairs(kept, f"feat:{TRUE}", f"feat:{name}")
+        out["kid"][name], out["fid"][name] = _distance(kid, *features), _distance(fid, *features)
+        if any(f"inception:{name}" in arrays for arrays in kept):
+            out["fid_inception"][name] = _distance(fid, *_pairs(kept, f"inception:{TRUE}", f"inception:{name}"))
+    return out
 
 
 def _pairs(kept: list[Kept], first: str, second: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -50,11 +59,11 @@ def frd(real: list[np.ndarray], made: list[np.ndarray]) -> Figure:
         return missing(str(error))
 
 
-def _kid(done: list[Kept], name: str) -> Figure:
-    real, made = _pairs(done, f"feat:{TRUE}", f"feat:{name}")
+def _distance(measure: Callable[[np.ndarray, np.ndarray], float], real: list[np.ndarray], made: list[np.ndarray]) -> Figure:
+    """A distance of two sets of features (C,)."""
     if len(made) < FEWEST:
         return missing(f"needs {FEWEST} or more regions in each set")
-    return {"value": rounded(kid(np.stack(real), np.stack(made))), "n": len(made), "ci95": None}
+    return {"value": rounded(measure(np.stack(real), np.stack(made))), "n": len(made), "ci95": None}
 
 
 def _reader(entries: list[dict[str, Any]]) -> dict[str, Figure]:

@@ -54,6 +54,19 @@ class Records:
         self.rows = rows
         self.path.write_text("\n".join(whole) + "\n", encoding="utf-8")
 
+    @classmethod
+    def reading(cls, folder: Path) -> Records:
+        """The rows of a folder, whatever run made them.
+
+        Raises:
+            UnreadableError: there are none that can be read.
+        """
+        try:
+            about = json.loads((folder / ROWS).read_text(encoding="utf-8").split("\n", 1)[0])["about"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UnreadableError(f"{folder / ROWS} is not a readable list of rows; score again.") from error
+        return cls(folder, about, resume=True)
+
     def has(self, stage: str, key: str) -> bool:
         """True when this row was made already."""
         return (stage, key) in self.rows

@@ -8,9 +8,11 @@ from DGMVLCCore.evaluation import markdown as md
 from DGMVLCCore.evaluation.trial import MEAN, PHRASED, SINGLE, SUBMITTED
 from DGMVLCCore.export.manifest import NOTICE
 
-FIDELITY = (("mae_hu", "MAE, HU"), ("psnr_db", "PSNR, dB"), ("ssim", "SSIM"), ("changed_share", "changed > 20 HU"), ("flip_rate", "flip rate"))
+FIDELITY = (("mae_hu", "MAE, HU"), ("psnr_db", "PSNR, dB"), ("ssim", "SSIM"), ("changed_share", "changed > 20 HU"), ("flip_rate", "flip rate"),
+            ("ms_ssim", "MS-SSIM"))
 TEXTURE = (("sd_ratio", "fine SD / true"), ("gradient_w1", "gradient W1, HU/px"), ("log_spectral_db", "log-spectral, dB"), ("texture_error", "texture error"))
-REALISM = (("frd", "FRD"), ("kid", "KID"), ("hu_w1", "HU histogram W1, HU"), ("rim", "rim within range"))
+REALISM = (("frd", "FRD"), ("kid", "KID"), ("fid", "FID, own features"), ("fid_inception", "FID, Inception"),
+           ("hu_w1", "HU histogram W1, HU"), ("rim", "rim within range"))
 LIMITS = (
     "Simulated lesions share a generator between training and test; results on the kind and the phrasing never trained on stand apart for that reason.",
     "Known truth on simulated lesions does not establish clinical validity; nobody knows what a real patient's lung would look like without the lesion.",

@@ -17,6 +17,7 @@ from DGMVLCCore.devices import choose_device
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.evaluation import assemble, extras
 from DGMVLCCore.evaluation.cases import Case, make_case, sample_case
+from DGMVLCCore.evaluation.inception import Inception
 from DGMVLCCore.evaluation.infection import infection_rows
 from DGMVLCCore.evaluation.output import close_output, open_output
 from DGMVLCCore.evaluation.probe import Probe
@@ -43,6 +44,7 @@ class Request:
     Args:
         data: data folder whose held-out patients get the lesions; the sample scan gets them when None.
         submission: folder with somebody else's answers, scored in the model's place.
+        inception: ImageNet weights of Inception v3 (torchvision's, as safetensors) for one more Fréchet distance.
     """
 
     out: Path
@@ -55,6 +57,7 @@ class Request:
     device: str | None = None
     resume: bool = False
     overwrite: bool = False
+    inception: Path | None = None
 
 
 @dataclass(eq=False)
@@ -128,6 +131,7 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
     if request.profile.name == "full" and request.data is None:
         raise UsageError("The full profile needs the data folder (--data); the quick one runs on the sample scan.")
     submission = Submission(request.submission) if request.submission else None
+    inception = Inception.from_file(request.inception) if request.inception else None
     work = open_output(request.out, resume=request.resume, overwrite=request.overwrite)
     tell("loading", 0.0)
     if request.data:
@@ -140,7 +144,9 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
     pipe = CounterfactualPipeline.from_pretrained(request.weights).to(choose_device(request.device))
     probe = Probe.from_pretrained()
     about = _about(request, pipe, probe, answers)
-    bench = Bench(request, pipe, Judge(probe), Records(work, about, request.resume), work, tell, submission)
+    if inception is not None:
+        about["inception"] = inception.weights_sha256
+    bench = Bench(request, pipe, Judge(probe, inception), Records(work, about, request.resume), work, tell, submission)
     run_stages(bench, plan)
     assemble.write(work, about, bench.records, tell)
     (work / "timings.json").write_text(json.dumps({"seconds": {name: round(value, 1) for name, value in bench.seconds.items()}}, indent=1))

@@ -12,6 +12,7 @@ from DGMVLCCore.counterfactual.result import EditPlan
 from DGMVLCCore.evaluation import metrics
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import Hole
+from DGMVLCCore.evaluation.inception import Inception
 from DGMVLCCore.evaluation.probe import Probe
 from DGMVLCCore.evaluation.rim import within_places
 
@@ -21,9 +22,10 @@ LEFT_IN_PLACE = "lesion left in place"
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """What scores a fill; the probe is held out: it never guides an edit."""
+    """What scores a fill; the probe is held out: it never guides an edit. `inception` is a user's own network for one more Fréchet distance."""
 
     probe: Probe
+    inception: Inception | None = None
 
     def probed(self, case: Case, made: np.ndarray) -> float:
         """The probe's logit that a lesion is in the case's mask; above 0 it says present."""
@@ -35,7 +37,8 @@ class Judge:
         inside = mask & lungs
         outside = np.abs(made - case.scan.array)[~mask]
         return {"mae_hu": metrics.mae(made, true, mask), "psnr_db": metrics.psnr(made, true, mask), "ssim": metrics.ssim(made, true, mask),
-                **texture(made, true, inside), "hu_w1": metrics.hu_w1(made, true, mask), "changed_share": metrics.minimality(made, case.scan.array, mask),
+                "ms_ssim": metrics.ms_ssim(made, true, mask), **texture(made, true, inside), "hu_w1": metrics.hu_w1(made, true, mask),
+                "changed_share": metrics.minimality(made, case.scan.array, mask),
                 "rim": within_places(made, places, mask, lungs), "probe": self.probed(case, made),
                 "outside_hu": float(outside.max(initial=0))}
 

@@ -14,7 +14,7 @@ from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE
 from DGMVLCCore.evaluation.statistics import Figure, at, figure, missing, over, rounded
 from DGMVLCCore.evaluation.trial import MEAN, MEDOID, PHRASED, SINGLE, SUBMITTED
 
-SCORES = ("mae_hu", "psnr_db", "ssim", "sd_ratio", "gradient_w1", "texture_error", "log_spectral_db", "hu_w1", "changed_share", "rim")
+SCORES = ("mae_hu", "psnr_db", "ssim", "ms_ssim", "sd_ratio", "gradient_w1", "texture_error", "log_spectral_db", "hu_w1", "changed_share", "rim")
 MAP_SCORES = ("pointing", "cnr", "iou", "hit")
 FEWEST_FLIPS = 0.5
 FAMILY = {method.name: method.family for method in METHODS} | dict.fromkeys((SINGLE, MEAN, MEDOID, PHRASED), "ours")

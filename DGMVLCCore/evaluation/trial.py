@@ -69,16 +69,19 @@ def run_case(pipe: CounterfactualPipeline, case: Case, profile: Profile, judge: 
     row["maps"] = {name: map_scores(values, case.lesion.mask & lungs, lungs, case.scan.spacing) for name, values in maps.items()}
     shown = maps.get(READING, maps.get(SUBMITTED))
     arrays = kept_arrays(case, fills, extra | ({"map": shown} if shown is not None else {}))
-    return row, arrays | features(pipe, case, {**fills, TRUE: case.true.array})
+    return row, arrays | features(pipe, case, {**fills, TRUE: case.true.array}, judge)
 
 
-def features(pipe: CounterfactualPipeline, case: Case, fills: dict[str, np.ndarray]) -> Arrays:
+def features(pipe: CounterfactualPipeline, case: Case, fills: dict[str, np.ndarray], judge: Judge) -> Arrays:
     """Features of the case's region for distances between sets.
 
     Returns:
-        "feat:METHOD" (C,) of the dual encoder's vision tower, empty without one; "radiomics:METHOD" (F,), empty where frd-score is not installed.
+        "feat:METHOD" (C,) of the dual encoder's vision tower, empty without one; "radiomics:METHOD" (F,), empty where frd-score is not installed;
+        "inception:METHOD" (2048,) with a user's network.
     """
     out = {f"radiomics:{name}": found for name, made in fills.items() if name not in NO_FRD and (found := radiomics_of(case, made)) is not None}
+    if judge.inception is not None:
+        out |= {f"inception:{name}": judge.inception.features(made, case.mask, case.scan.spacing) for name, made in fills.items()}
     if pipe.alignment is None:
         return out
     return out | {f"feat:{name}": region_features(pipe.alignment, case.scan.with_array(made), case.anatomy, case.mask) for name, made in fills.items()}

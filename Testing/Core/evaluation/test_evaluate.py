@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,6 +96,21 @@ def test_the_truth_scores_as_the_truth(perfect):
     assert heads["flip_rate"]["value"] == 1 and entry["ranked"] and entry["ssim"]["value"] == 1 and heads["mae_hu_single"]["n"] == 2
     assert heads["composition_max_hu"]["value"] is None and "submission" in heads["composition_max_hu"]["note"]
     assert heads["mae_hu_best_classical"]["value"] > 0 and report["exploratory"] and report["patients"] == 1
+    assert entry["ms_ssim"]["value"] == 1 and entry["fid"]["value"] == 0 < report["tables"]["methods"]["smooth fill"]["fid"]["value"]
+    assert "fid_inception" not in entry
+
+
+def test_a_users_inception_network_adds_its_distance(given, tmp_path, monkeypatch):
+    class Means:
+        def __call__(self, pictures):
+            return pictures.mean((2, 3))
+
+    monkeypatch.setattr(run.Inception, "from_file", classmethod(lambda cls, path: cls(Means(), path.name)))
+    out = tmp_path / "out"
+    report = json.loads(run_evaluation(Request(out, TINY, submission=given / "truth", inception=Path("own.safetensors"))).read_text(encoding="utf-8"))
+    table = report["tables"]["methods"]
+    assert report["inception"] == "own.safetensors" and table["submission"]["fid_inception"]["value"] == 0
+    assert table["lesion left in place"]["fid_inception"]["value"] > 0 and "FID, Inception" in (out / "report.md").read_text()
 
 
 def test_the_report_is_for_readers(perfect):
