@@ -13,9 +13,13 @@ TASKS: dict[str, tuple[str, str]] = {
     "denoiser": ("training.denoising", "DenoisingTrainer"),
     "dual": ("training.aligning", "AligningTrainer"),
     "cohort": ("training.cohort", "CohortTrainer"),
+    "image": ("training.images", "ImageTrainer"),
     "probe": ("training.probing", "ProbeTrainer"),
     "anomaly": ("evaluation.anomaly", "AnomalyTrainer"),
 }
+
+
+FREE = ("shards", "out", "minutes", "steps", "workers", "checkpoint_every", "compile")  # may differ when a run is resumed
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Recipe:
     Args:
         shards: folder made by `dgmvlc data`. out: folder for checkpoints, log and final weights.
         task: "denoiser", "dual" (the vision and language encoders that share a space), "cohort" (the denoiser, from `start_from`, on
-            clinical rows), "probe" (the held-out judge) or "anomaly" (the autoencoder of the baseline map).
+            clinical rows), "image" (the denoiser on pictures of another modality), "probe" (the held-out judge) or "anomaly" (the autoencoder of the baseline map).
         minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that is given).
         batch: slices of 128x128 a step; nodule batches (48x48) hold four times as many.
         vision: folder of a trained dual encoder whose scan embedding conditions the denoiser; none when empty.
@@ -33,6 +37,7 @@ class Recipe:
         grounding: weight of the loss that asks the full-grid attention to name the lesion's cells.
         misread: share of examples read under a sentence about another finding; they teach attention to stay away, and no voxel.
         compile: fuse the network with torch.compile (needs a C++ compiler on a CPU).
+        modality: of the scans: "CT", "MR" or "XR".
     """
 
     shards: str
@@ -61,6 +66,7 @@ class Recipe:
     start_from: str = ""
     vision: str = ""
     frozen: tuple[str, ...] = ()
+    modality: str = "CT"
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -87,3 +93,11 @@ def load_recipe(path: Path, **overrides: object) -> Recipe:
         fields["widths"] = tuple(fields["widths"])
     fields["frozen"] = tuple(fields.get("frozen", ()))
     return Recipe(**fields)
+
+
+def changed_fields(path: Path, recipe: Recipe) -> list[str]:
+    """Fields of a run's `recipe.json` that a resumed run may not change but would, each with both values; none when the file is not there."""
+    if not path.exists():
+        return []
+    then, now = json.loads(path.read_text()), json.loads(json.dumps(asdict(recipe)))
+    return [f"{name} was {then[name]!r}, now {value!r}" for name, value in now.items() if name not in FREE and name in then and then[name] != value]
