@@ -120,7 +120,7 @@ def sweep_answers(scans: dict[str, PatientScan], rows: Rows, contrasts: Sequence
     """
     tell = tell or (lambda stage, share: None)
     encoder = encoder or LanguageEncoder()
-    sentences, parts = Sentences(contrasts, schema, encoder), halves(list(scans), options.seed)
+    sentences, parts = Sentences([c.attribute for c in contrasts], schema, encoder), halves(list(scans), options.seed)
     if min(map(len, parts)) < 3:
         raise UnsuitableInputError(f"The sweep needs at least 6 patients, because each half is swept by a network taught on the other; there are {len(scans)}. "
                                    "Use --skip-sweep.")
