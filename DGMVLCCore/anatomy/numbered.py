@@ -18,7 +18,8 @@ ACCEPTED = ("segments named left lung, right lung, airway and body; TotalSegment
 
 
 def _refuse(labels: LabelMap, why: str) -> UnsuitableInputError:
-    return UnsuitableInputError(f"The mask holds the labels {', '.join(name.removeprefix('label ') for name in labels.segments)}, {why}; accepted are {ACCEPTED}.")
+    numbers = ", ".join(name.removeprefix("label ") for name in labels.segments)
+    return UnsuitableInputError(f"The mask holds the labels {numbers}, {why}; accepted are {ACCEPTED}.")
 
 
 def _tell_apart(parts: list[np.ndarray], labels: LabelMap) -> tuple[np.ndarray, np.ndarray | None]:

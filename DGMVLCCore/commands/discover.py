@@ -46,8 +46,8 @@ def run_discover(args: argparse.Namespace) -> dict[str, Any]:
     if args.output is None:
         raise UsageError("Give the folder to write with -o, or only look with --dry-run.")
     options = Options(permutations=args.permutations, seed=args.seed, minutes=args.minutes, swept=args.patients, weights=args.weights)
-    request = Request(args.input, args.table, args.output, args.schema, args.sheet, tuple(args.attribute), args.anatomy, args.missing, args.skip_sweep, args.strict,
-                      args.overwrite, args.device, options)
+    request = Request(args.input, args.table, args.output, args.schema, args.sheet, tuple(args.attribute), args.anatomy, args.missing, args.skip_sweep,
+                      args.strict, args.overwrite, args.device, options)
     progress = Progress(args.quiet or args.json)
     try:
         path = run_discovery(request, progress)

@@ -75,7 +75,8 @@ def learnable(rows: Rows, schema: ClinicalSchema, wanted: tuple[str, ...] = ()) 
             names += [] if reason else [attribute.name]
             notes += [f"{reason} It is left out."] if reason else []
     if not names:
-        raise UnsuitableInputError("Nothing can be learned from this table. " + (notes[0] if notes else "It has no column that the schema knows; give --schema."))
+        reason = notes[0] if notes else "It has no column that the schema knows; give --schema."
+        raise UnsuitableInputError(f"Nothing can be learned from this table. {reason}")
     return names, notes
 
 

@@ -14,8 +14,8 @@ from DGMVLCCore.devices import choose_device
 from DGMVLCCore.discovery.cohort import Cohort, load_each, match, refuse_problems, refuse_unpaired
 from DGMVLCCore.discovery.frame import PatientScan, masked_scan, patient_scan
 from DGMVLCCore.discovery.groups import Contrast, find_contrasts
-from DGMVLCCore.discovery.patterns import Options, group_answers, sweep_answers, with_sweep
 from DGMVLCCore.discovery.layout import Layout, find_cohort
+from DGMVLCCore.discovery.patterns import Options, group_answers, sweep_answers, taught_before, with_sweep
 from DGMVLCCore.discovery.report import RECORD, write_discovery
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.export.folders import check_output
@@ -26,6 +26,8 @@ from DGMVLCCore.language.schema import ClinicalSchema, load_schema
 from DGMVLCCore.models.checks import check_weights
 
 Tell = Callable[[str, float], None]
+BEFORE = "The weights knew the attributes before: one network swept all patients, {} of {} of whom it had learned from."
+NO_PATTERN = " A sweep of those repeats what their groups say, so no pattern is reported; sweep patients that the weights have not seen."
 
 
 @dataclass(frozen=True)
@@ -136,20 +138,25 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
     rows = {name: cohort.attributes[name] for name in scans}
     tell("comparing", 0.0)
     found = group_answers(scans, rows, contrasts, schema, options)
+    seen = None if request.skip_sweep else taught_before(options.weights, contrasts, scans)
     if not request.skip_sweep:
-        found = with_sweep(found, sweep_answers(scans, rows, contrasts, schema, options, tell=tell), options.fdr)
+        found = with_sweep(found, sweep_answers(scans, rows, contrasts, schema, options, tell=tell), options.fdr, seen)
     tell("writing", 0.0)
-    return write_discovery(found, list(scans.values()), request.out, _facts(request, options, cohort, layout, scans, problems + unread, skipped + found.untold),
-                           request.overwrite)
+    facts = _facts(request, options, cohort, layout, scans, problems + unread, skipped + found.untold, seen)
+    return write_discovery(found, list(scans.values()), request.out, facts, request.overwrite)
 
 
 def _facts(request: Request, options: Options, cohort: Cohort, layout: Layout, scans: dict[str, PatientScan], problems: list[str],
-           skipped: list[str]) -> dict[str, Any]:
-    """Where the answers come from."""
+           skipped: list[str], seen: int | None) -> dict[str, Any]:
+    """Where the answers come from; `seen`: patients the weights had learned from, None when the halves taught each other."""
     weights = options.weights or resource("weights/dgmvlc-ct")
     swept = None if request.skip_sweep else {"minutes": options.minutes, "steps": options.steps, "batch": options.batch, "patients_a_contrast": options.swept}
+    before = []
+    if seen is not None and swept is not None:
+        swept = {**swept, "taught_before": True, "patients_seen": seen}
+        before = [BEFORE.format(seen, len(scans)) + (NO_PATTERN if seen else "")]
     inputs = {"table": file_facts(request.table), "scans": [file_facts(layout.scans[name]) for name in scans]}
     return {"cohort": {"patients": len(scans), "scans_found": len(layout.scans), "rows_matched": len(cohort.attributes)},
             "method": {**{k: v for k, v in asdict(options).items() if k in ("permutations", "seed", "fdr", "device")}, "sweep": swept}, "inputs": inputs,
             "weights": None if request.skip_sweep else {"name": weights.name, "sha256": check_weights(weights)}, "problems": problems,
-            "notes": [*layout.notes, *cohort.notes, *[f"Not asked: {reason}" for reason in skipped]]}
+            "notes": [*before, *layout.notes, *cohort.notes, *[f"Not asked: {reason}" for reason in skipped]]}

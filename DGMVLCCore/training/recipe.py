@@ -29,7 +29,8 @@ class Recipe:
     Args:
         shards: folder made by `dgmvlc data`. out: folder for checkpoints, log and final weights.
         task: "denoiser", "dual" (the vision and language encoders that share a space), "cohort" (the denoiser, from `start_from`, on
-            clinical rows), "image" (the denoiser on pictures of another modality), "probe" (the held-out judge) or "anomaly" (the autoencoder of the baseline map).
+            clinical rows), "image" (the denoiser on pictures of another modality), "probe" (the held-out judge) or "anomaly" (the autoencoder of
+            the baseline map).
         minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that is given).
         batch: slices of 128x128 a step; nodule batches (48x48) hold four times as many.
         vision: folder of a trained dual encoder whose scan embedding conditions the denoiser; none when empty.

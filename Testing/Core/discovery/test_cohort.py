@@ -5,8 +5,8 @@ import pytest
 
 from DGMVLCCore.anatomy.segment import LEFT, Anatomy
 from DGMVLCCore.discovery.cohort import match, refuse_problems
-from DGMVLCCore.discovery.layout import find_cohort, scan_id
 from DGMVLCCore.discovery.frame import REGIONS, lung_statistics, patient_scan, region_labels
+from DGMVLCCore.discovery.layout import find_cohort, scan_id
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.language.schema import load_schema
 
