@@ -108,7 +108,7 @@ def test_an_attribute_with_one_value_cannot_be_learned():
 
 def test_a_dry_run_lists_every_pairing_and_sentence_and_writes_nothing(tmp_path, capsys, make_chest):
     put(tmp_path, "c/img/A.nii.gz", "c/img/B.nii.gz", "c/img/X.nii.gz", "c/gt/A.nii.gz")
-    (tmp_path / "t.csv").write_text("id,age,sex,smoking,dead_within_one_year\nA,61,F,never,no\nB,70,F,active,yes\nE,50,M,ex,no\n")
+    (tmp_path / "t.csv").write_text("id,age,sex,smoking,one_year_survival\nA,61,F,never,alive\nB,70,F,active,dead\nE,50,M,ex,alive\n")
     for command in (["train", "--task", "cohort", "--cohort"], ["discover", "-i"]):
         assert cli.main([*command, str(tmp_path / "c"), "--table", str(tmp_path / "t.csv"), "--dry-run", "--json"]) == 0
         said = json.loads(capsys.readouterr().out)
@@ -117,7 +117,8 @@ def test_a_dry_run_lists_every_pairing_and_sentence_and_writes_nothing(tmp_path,
         assert "mask none" in said["patients"][1]
         assert {"1 scan(s) have no row in the table: X.", "1 row(s) have no scan: E."} <= {*said["problems"]}
         assert any("sex cannot be learned" in note for note in said["notes"])
-    assert cli.main(["train", "--cohort", str(tmp_path / "c"), "--table", str(tmp_path / "t.csv"), "--dry-run", "--attribute", "one_year_survival", "--json"]) == 0
+    outcome = ["--dry-run", "--attribute", "one_year_survival", "--json"]
+    assert cli.main(["train", "--cohort", str(tmp_path / "c"), "--table", str(tmp_path / "t.csv"), *outcome]) == 0
     assert "dead within one year" in json.loads(capsys.readouterr().out)["patients"][1]
     for command in (["train", "--cohort"], ["discover", "-i"]):
         assert cli.main([*command, str(tmp_path / "c"), "--table", str(tmp_path / "t.csv"), "-o", str(tmp_path / "out")]) == 4
