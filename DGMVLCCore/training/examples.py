@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.models.units import anatomy_channels, neighbours, smooth_fill, to_units
+from DGMVLCCore.models.units import CT_SCALE, Scale, anatomy_channels, neighbours, smooth_fill, to_units
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch
 from DGMVLCCore.simulation.phrases import Phrase, compatible
@@ -79,12 +79,12 @@ def crop(array: np.ndarray, corner: tuple[int, int], size: int, outside: float) 
     return out
 
 
-def assemble(hu: np.ndarray, labels: np.ndarray, mask: np.ndarray, z: int, spacing: np.ndarray) -> Example:
-    """Network inputs of slice `z`: three filled slices, three masks, anatomy. hu, labels, mask (D,S,S)."""
+def assemble(hu: np.ndarray, labels: np.ndarray, mask: np.ndarray, z: int, spacing: np.ndarray, scale: Scale = CT_SCALE) -> Example:
+    """Network inputs of slice `z`: three filled slices, three masks, anatomy. hu (in the units of `scale`), labels, mask (D,S,S)."""
     near = neighbours(z, len(hu))
     lungs = np.isin(labels, (2, 3))
-    context = np.stack([to_units(smooth_fill(hu[k], mask[k], lungs[k])) for k in near])
-    return {"clean": to_units(hu[z])[None], "context": context, "mask": mask[near].astype(np.float32),
+    context = np.stack([to_units(smooth_fill(hu[k], mask[k], lungs[k], scale), scale) for k in near])
+    return {"clean": to_units(hu[z], scale)[None], "context": context, "mask": mask[near].astype(np.float32),
             "anatomy": anatomy_channels(labels[z]), "geometry": np.array([spacing[2], spacing[0]], np.float32)}
 
 
