@@ -20,10 +20,11 @@ def add_commands(add: Add) -> None:
     lesions.add_argument("--training", type=Path, metavar="SHARDS", help="training shards to look for copies in")
     lesions.add_argument("--held-out", type=Path, metavar="SHARDS", help="shards of other patients, the measure for --training")
     lungs = add("lungs", "lung mask and sentence to CT slices: both lungs generated inside a scan's chest wall")
-    lungs.add_argument("-i", "--image", type=Path, required=True, help="scan that gives chest wall and geometry")
+    lungs.add_argument("-i", "--image", type=Path, required=True, help="scan that gives chest wall and geometry; with --mask-only a mask")
+    lungs.add_argument("--mask-only", action="store_true", help="the image is a mask of lungs (and body): all of the body is generated, as the sentence says")
     lungs.add_argument("--anatomy", type=Path, metavar="SEG", help="lung segmentation; found in the scan when left out")
     lungs.add_argument("--slices", type=slice_range, required=True, metavar="A:B", help="slices to make, counted from the feet")
-    lungs.add_argument("text", help="a finding in words, or “clear lung”")
+    lungs.add_argument("text", help="a finding in words, “clear lung”, or for weights of a cohort clauses of a row: “61-year-old, never smoker”")
     lungs.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
     for each in (lesions, lungs):
         each.add_argument("--seed", type=int, default=0)
@@ -61,12 +62,26 @@ def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
     return {"output": str(args.output), **counts, "memorisation": near, "notes": [NOTICE]}
 
 
+def _from_mask(args: argparse.Namespace) -> dict[str, Any]:
+    from DGMVLCCore.counterfactual.memory import file_facts
+    from DGMVLCCore.synthesis.from_mask import load_mask, make_from_mask
+    from DGMVLCCore.synthesis.whole import write_lungs
+
+    pipe = _pipe(args)
+    made = make_from_mask(pipe, *load_mask(args.image), args.text, args.slices, args.seed, steps=args.steps)
+    record = write_lungs(made, args.output, source=file_facts(args.image), sentence=args.text, seed=args.seed, slices=args.slices,
+                         weights_sha256=pipe.weights_sha256)
+    return {"output": str(args.output), "files": [entry["name"] for entry in record["files"]], "notes": [record["notice"]]}
+
+
 def run_lungs(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc lungs`."""
     from DGMVLCCore.counterfactual.memory import ScanMemory
     from DGMVLCCore.imaging.profiles import require_ct
     from DGMVLCCore.synthesis.whole import make_lungs, write_lungs
 
+    if args.mask_only:
+        return _from_mask(args)
     memory = ScanMemory()
     volume = require_ct(memory.volume(args.image, None), args.image.name)
     pipe = _pipe(args)
