@@ -36,7 +36,7 @@ def add_commands(add: Add) -> None:
     _edit_options(demo)
     edit = add("counterfactual", "this patient's scan without a finding, or with another one")
     edit.add_argument("-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder")
-    edit.add_argument("-r", "--report", type=Path, required=True, help="text file with the report")
+    edit.add_argument("-r", "--report", type=Path, help="text file with the report (of MR and X-ray: one sentence, or nothing)")
     edit.add_argument("-o", "--output", type=Path, required=True)
     edit.add_argument("--finding", type=int, metavar="N", help="number of the finding in the report, from 1")
     edit.add_argument("--mask", type=Path, metavar="SEG", help="segmentation of the region; proposed when left out")
@@ -45,7 +45,7 @@ def add_commands(add: Add) -> None:
     edit.add_argument("--clinical", type=Path, metavar="TABLE", help="CSV or Excel table of clinical data")
     edit.add_argument("--row", metavar="ID", help="row of --clinical, by its id column")
     edit.add_argument("--schema", type=Path, metavar="FILE", help="JSON file that says what the columns of --clinical mean")
-    edit.add_argument("--modality", help="CT, MR or XR when the file does not say")
+    edit.add_argument("--modality", help="CT, MR or XR when the file does not say; MR and XR need --mask and --weights made by `train --task image`")
     _edit_options(edit)
 
 
@@ -89,6 +89,21 @@ def _run_edit(args: argparse.Namespace, request: Any) -> dict[str, Any]:
             "explanation": (folder / "explanation.txt").read_text(encoding="utf-8").strip(), "notes": manifest["notes"]}
 
 
+def _run_fill(args: argparse.Namespace) -> dict[str, Any]:
+    """A region of an MR or X-ray picture."""
+    from DGMVLCCore.counterfactual.fill import run_fill
+
+    progress = Progress(args.quiet or args.json)
+    try:
+        path = run_fill(_request(args, image=args.image, report_text=read_text(args.report) if args.report else "", mask=args.mask, segment=args.segment,
+                                 modality=args.modality), progress)
+    finally:
+        progress.close()
+    record = json.loads(path.read_text(encoding="utf-8"))
+    return {"result": str(path), "figure": str(path.with_name("figure.png")), "unit": record["unit"], "measures": record["measures"],
+            "notes": [record["notice"], *record["notes"]]}
+
+
 def run_demo(args: argparse.Namespace) -> dict[str, Any]:
     """The sample scan without its nodule."""
     sample = resource("sample")
@@ -97,6 +112,14 @@ def run_demo(args: argparse.Namespace) -> dict[str, Any]:
 
 def run_edit(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc counterfactual`."""
+    from DGMVLCCore.imaging.profiles import ALIASES, PLAIN
+    from DGMVLCCore.models.networks import modality_of
+
+    said = (args.modality or "").upper()
+    if ALIASES.get(said, said) in PLAIN or (args.weights and modality_of(args.weights) in PLAIN):
+        return _run_fill(args)
+    if args.report is None:
+        raise UsageError("Give the report of the scan with -r.")
     clinical = ""
     if bool(args.clinical) != bool(args.row):
         raise UsageError("--clinical and --row go together: the table and the row in it.")

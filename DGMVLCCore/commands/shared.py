@@ -12,6 +12,11 @@ from DGMVLCCore.errors import OutputError, UsageError
 
 Add = Callable[[str, str], argparse.ArgumentParser]
 Command = Callable[[argparse.Namespace], dict[str, Any]]
+COHORT = ("folder of a cohort: img/ID.nii.gz with gt/ID.nii.gz as AIIB23 comes (also images, scans; lungs, masks, labels), or ID.nii.gz with "
+          "ID_mask.nii.gz beside it, or a DICOM folder for each patient, named by the id")
+ANATOMY = "masks named as the scans, of lungs, airway or body; those in the cohort's folder when left out, and lungs are found where there is none"
+MISSING = "at scans without row, rows without scan and ids given twice: stop (default) or skip them"
+DRY_RUN = "only list the scans, how each is paired with row and mask, and what is said of each patient"
 
 
 class Progress:

@@ -20,11 +20,13 @@ def add_commands(add: Add) -> None:
     lesions.add_argument("--training", type=Path, metavar="SHARDS", help="training shards to look for copies in")
     lesions.add_argument("--held-out", type=Path, metavar="SHARDS", help="shards of other patients, the measure for --training")
     lungs = add("lungs", "mask and sentence to CT slices: both lungs generated inside a scan's chest wall, or the whole chest")
-    lungs.add_argument("-i", "--image", type=Path, required=True, help="scan that gives chest wall and geometry, or with --whole the mask alone")
+    given = lungs.add_mutually_exclusive_group(required=True)
+    given.add_argument("-i", "--image", type=Path, help="scan that gives chest wall and geometry, or with --whole the mask alone")
+    given.add_argument("--mask", type=Path, metavar="SEG", help="a mask of lungs (and body, airway) instead of a scan: the whole chest is generated")
     lungs.add_argument("--anatomy", type=Path, metavar="SEG", help="lung segmentation; found in the scan when left out")
     lungs.add_argument("--slices", type=slice_range, metavar="A:B", help="slices to make, counted from the feet; default: all of the scan")
     lungs.add_argument("--whole", action="store_true", help="generate body, lungs and airway from the mask alone; no voxel of the scan is shown")
-    lungs.add_argument("text", help="a finding in words, or “clear lung”")
+    lungs.add_argument("text", help="a finding in words, “clear lung”, or for weights of a cohort clauses of a row: “61-year-old, never smoker”")
     lungs.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
     for each in (lesions, lungs):
         each.add_argument("--seed", type=int, default=0)
@@ -75,24 +77,28 @@ def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
 
 def run_lungs(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc lungs`."""
-    from DGMVLCCore.counterfactual.memory import ScanMemory
+    from DGMVLCCore.counterfactual.memory import ScanMemory, file_facts
     from DGMVLCCore.export.folders import check_output
     from DGMVLCCore.imaging.profiles import require_ct
-    from DGMVLCCore.synthesis import chest, whole
+    from DGMVLCCore.synthesis import chest, from_mask, whole
 
     check_output(args.output, False)
-    memory = ScanMemory()
-    volume = require_ct(memory.volume(args.image, None), args.image.name)
-    anatomy, (pipe, _) = memory.anatomy(volume, args.anatomy), _pipes(args)
+    if args.mask:
+        (volume, anatomy), facts = from_mask.load_mask(args.mask), file_facts(args.mask)
+    else:
+        memory = ScanMemory()
+        volume = require_ct(memory.volume(args.image, None), args.image.name)
+        anatomy, facts = memory.anatomy(volume, args.anatomy), memory.facts
+    (pipe, _), all_of_it = _pipes(args), args.whole or args.mask is not None
     slices = args.slices or (0, len(volume.canonical()[0].array))
-    make, notice = (chest.make_chest, chest.NOTICE) if args.whole else (whole.make_lungs, whole.NOTICE)
+    make, notice = (chest.make_chest, chest.NOTICE) if all_of_it else (whole.make_lungs, whole.NOTICE)
     progress = Progress(args.quiet or args.json)
     try:
         made = make(pipe, volume, anatomy, args.text, slices, args.seed, steps=args.steps, callback=progress)
     finally:
         progress.close()
-    agreement = chest.agreement_record(made[0], volume, anatomy, slices) if args.whole else None
-    record = whole.write_lungs(made, args.output, pipe, source=memory.facts, sentence=args.text, seed=args.seed, slices=slices,
+    agreement = chest.agreement_record(made[0], volume, anatomy, slices) if all_of_it else None
+    record = whole.write_lungs(made, args.output, pipe, source=facts, sentence=args.text, seed=args.seed, slices=slices,
                                agreement=agreement, notice=notice)
     return {"output": str(args.output), "files": [entry["name"] for entry in record["files"]], "agreement": agreement, "notes": [record["notice"]]}
 

@@ -6,9 +6,10 @@ import numpy as np
 from scipy import ndimage
 
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.models.units import HU_HIGH, HU_LOW, to_hu
+from DGMVLCCore.models.units import CT_SCALE, Scale, to_hu
 
 FEATHER_MM = 2.0
+BORDER_SHARE = 0.02  # of the window; 30 HU for CT
 
 
 def feather(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -22,14 +23,14 @@ def feather(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray
     return weights
 
 
-def residual(edited: np.ndarray, hu: np.ndarray) -> np.ndarray:
-    """What the network changed, HU: its clean slices (model units) minus the clipped scan; 0 where both are clipped.
+def residual(edited: np.ndarray, hu: np.ndarray, scale: Scale = CT_SCALE) -> np.ndarray:
+    """What the network changed, in HU (or the stored units of `scale`): its clean slices (model units) minus the clipped scan; 0 where both are clipped.
 
     A voxel beyond the network's window (bone, calcium, metal) that the network leaves at the border stays as it is; one that it
     changes gets the whole change.
     """
-    made = to_hu(edited)
-    kept = ((hu >= HU_HIGH) & (made >= HU_HIGH - 30)) | ((hu <= HU_LOW) & (made <= HU_LOW + 30))
+    made, border = to_hu(edited, scale), BORDER_SHARE * (scale.high - scale.low)
+    kept = ((hu >= scale.high) & (made >= scale.high - border)) | ((hu <= scale.low) & (made <= scale.low + border))
     return np.where(kept, 0, made - hu).astype(np.float32)
 
 

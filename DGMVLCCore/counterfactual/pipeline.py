@@ -51,18 +51,23 @@ class CounterfactualPipeline:
 
     @classmethod
     def from_pretrained(cls, path: str | Path | None = None, encoder: LanguageEncoder | None = None,
-                        alignment: AlignmentPipeline | None = None) -> CounterfactualPipeline:
+                        alignment: AlignmentPipeline | None = None, modality: str = "CT") -> CounterfactualPipeline:
         """Load weights from a folder (the shipped ones by default); nothing is downloaded.
 
         Args:
-            alignment: the dual encoder that proposes regions and checks edits; the shipped one by default.
+            alignment: the dual encoder that proposes regions and checks edits; the shipped one by default, none for other modalities than CT.
+            modality: what the weights must be for: "CT", "MR" or "XR".
 
         Raises:
-            WeightsError: missing, altered, of another architecture, or trained with another dual encoder.
+            WeightsError: missing, altered, of another architecture or modality, or trained with another dual encoder.
         """
         folder = Path(path) if path else resource(WEIGHTS)
         model, sha256 = load_generator(folder)
+        if (made_for := model.config.get("modality", "CT")) != modality:
+            raise WeightsError(f"The weights in {folder} are for {made_for}, but {modality} is to be edited; give weights of that modality (--weights).")
         encoder = encoder or LanguageEncoder()
+        if modality != "CT":
+            return cls(model, encoder, sha256, folder.name)
         alignment = alignment or AlignmentPipeline.from_pretrained(encoder=encoder)
         trained_with = model.config["vision_sha256"]
         if trained_with and trained_with != alignment.model.scan_sha256():
@@ -82,6 +87,11 @@ class CounterfactualPipeline:
         if self.alignment is not None:
             self.alignment.to(device)
         return self
+
+    @property
+    def modality(self) -> str:
+        """What the weights were trained on: "CT", "MR" or "XR"."""
+        return str(self.model.config.get("modality", "CT"))
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -122,7 +132,7 @@ class CounterfactualPipeline:
         size = self.capacity(region)
         for start in range(0, len(rows), size):
             part = rows[start:start + size]
-            image = torch.from_numpy(to_units(region.hu[part]))[:, None].to(self.device)
+            image = torch.from_numpy(to_units(region.hu[part], region.scale))[:, None].to(self.device)
             slices, which = np.unique(part, return_inverse=True)  # samples of one slice share its conditions
             cond = region.conditions([int(row) for row in slices]).to(self.device)
             if self.model.scan is not None and self.alignment is not None:
@@ -148,7 +158,7 @@ class CounterfactualPipeline:
         """Edit a scan.
 
         Args:
-            volume: CT in HU, any orientation. plan: what to change and where.
+            volume: CT in HU (for weights of another modality, that one in stored units), any orientation. plan: what to change and where.
             anatomy: on the scan's own grid; found in the scan when None.
             noises: independent noise fields; their spread is the uncertainty, their medoid the counterfactual.
             slices: canonical (feet to head) slice range the edit is limited to.
@@ -157,8 +167,11 @@ class CounterfactualPipeline:
             callback: gets ("editing", share done). should_cancel: asked between steps.
 
         Raises:
-            UnsuitableInputError: empty mask. DeviceError: not enough memory for the tiles. Cancelled: `should_cancel` said so.
+            UnsuitableInputError: empty mask. WeightsError: the scan is of another modality than the weights. DeviceError: not enough memory for
+                the tiles. Cancelled: `should_cancel` said so.
         """
+        if volume.modality != self.modality:
+            raise WeightsError(f"The weights {self.weights} are for {self.modality}, but the scan is {volume.modality}; give weights of that modality.")
         scan, turn = volume.canonical()
         anatomy = (anatomy or segment_anatomy(volume)).reoriented(turn)
         mask = np.ascontiguousarray(turn.apply(plan.mask)) & anatomy.body
@@ -194,7 +207,7 @@ class CounterfactualPipeline:
         settings |= {"z_correlation": round(correlation, 3), "spacing_mm": region.spacing, "native": region.native}
         source, target, empty = self.text(plan.source), self.text(plan.target), self.text("")
         noises, steps, predict = int(settings["noises"]), int(settings["steps"]), self.predictor()
-        out = np.repeat(to_units(region.hu)[None], noises, axis=0)
+        out = np.repeat(to_units(region.hu, region.scale)[None], noises, axis=0)
         chosen: sampler.Predict = predict
         windows = plan_for(self.model, region.hu.shape, bool(settings.get("tiles")))
         if windows is None:
@@ -230,9 +243,9 @@ class CounterfactualPipeline:
         settings["medoid"] = int(((samples - mean)[:, inside] ** 2).sum(1).argmin())
         chosen = settings["shown"] = settings["medoid"] if draw is None else draw
         weights = feather(mask, scan.spacing)
-        start = region.hu.clip(-1100, None)
+        start = region.hu.clip(region.scale.low, None)
         # The shift's reference is the clipped scan it started from, so that no change is exactly no change.
-        deltas = [np.where(inside, residual(sample, start), 0) for sample in samples]
+        deltas = [np.where(inside, residual(sample, start, region.scale), 0) for sample in samples]
         settings["sample_change_hu"] = _mean_changes(region, deltas, weights, mask)
         edited = compose(scan, region.to_scan(deltas[chosen], scan.shape), weights)
         average = compose(scan, region.to_scan(np.mean(deltas, 0), scan.shape), weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import ndimage
 from DGMVLCCore.anatomy.segment import LEFT, RIGHT, Anatomy, segment_anatomy
 from DGMVLCCore.anatomy.zones import MIN_THIRDS_MM, ZONES, thirds_in_view, zone_edges
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.imaging.labels import LabelMap
 from DGMVLCCore.imaging.resample import crop, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 
@@ -42,9 +44,13 @@ class PatientScan:
         return np.isin(self.labels, (LEFT, RIGHT))
 
 
+def _every(scan: Volume) -> int:
+    return max(1, round(SLICE_MM / scan.spacing[0]))
+
+
 def _thinned(scan: Volume) -> Volume:
     """Every n-th slice, about 5 mm apart."""
-    every = max(1, round(SLICE_MM / scan.spacing[0]))
+    every = _every(scan)
     affine = scan.affine.copy()
     affine[:3, 2] *= every
     return scan.with_array(np.ascontiguousarray(scan.array[::every]), affine=affine)
@@ -74,6 +80,17 @@ def patient_scan(name: str, volume: Volume, anatomy: Anatomy | None = None) -> P
     part = slice(max(int(rows[0]) - 1, 0), int(rows[-1]) + 2)
     box = _box(np.asarray(np.isin(labels, (LEFT, RIGHT)).any(0)), spacing)
     return PatientScan(name, np.rint(crop(hu[part], box, -1024)).astype(np.int16), crop(labels[part], box, 0).astype(np.uint8), spacing)
+
+
+def masked_scan(name: str, volume: Volume, labels: LabelMap, understand: Callable[[LabelMap, Volume], Anatomy]) -> PatientScan:
+    """As `patient_scan` with the anatomy of a mask on the scan's grid, which is understood on the few slices that are kept."""
+    scan, turn = volume.canonical()
+    thin, every = _thinned(scan), _every(scan)
+    kept = {part: np.ascontiguousarray(turn.apply(mask)[::every]) for part, mask in labels.segments.items()}
+    anatomy = understand(LabelMap({part: mask for part, mask in kept.items() if mask.any()}), thin)
+    whole = np.zeros(scan.shape, np.uint8)
+    whole[::every] = anatomy.labels
+    return patient_scan(name, scan, Anatomy(whole, anatomy.origin))
 
 
 def _box(shadow: np.ndarray, spacing: tuple[float, float, float]) -> tuple[int, int, int, int]:

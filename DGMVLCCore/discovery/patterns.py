@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,10 +14,11 @@ from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.discovery.frame import REGIONS, STATISTICS, PatientScan, lung_statistics
 from DGMVLCCore.discovery.groups import Contrast, Difference, Rows, Value, benjamini_hochberg, differences, nuisance
 from DGMVLCCore.discovery.sweep import SweepEffect, summarise, sweep
-from DGMVLCCore.discovery.teach import Sentences, fine_tune, write_shards
+from DGMVLCCore.discovery.teach import Sentences, fine_tune, scan_key, write_shards
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.schema import ClinicalSchema
+from DGMVLCCore.training.cohort import COHORT
 from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 FDR = 0.05
@@ -115,22 +117,27 @@ def sweep_answers(scans: dict[str, PatientScan], rows: Rows, contrasts: Sequence
                   tell: Tell | None = None) -> dict[Contrast, list[SweepEffect]]:
     """Each contrast's sweep by region: a network taught on one half of the patients sweeps the other half, and the other way round.
 
+    Weights that know the attributes already (`taught_before`) sweep both halves as they are.
+
     Raises:
         UnsuitableInputError: fewer than six patients. WeightsError: the weights cannot be loaded.
     """
     tell = tell or (lambda stage, share: None)
     encoder = encoder or LanguageEncoder()
-    sentences, parts = Sentences(contrasts, schema, encoder), halves(list(scans), options.seed)
+    sentences, parts = Sentences([c.attribute for c in contrasts], schema, encoder), halves(list(scans), options.seed)
     if min(map(len, parts)) < 3:
         raise UnsuitableInputError(f"The sweep needs at least 6 patients, because each half is swept by a network taught on the other; there are {len(scans)}. "
                                    "Use --skip-sweep.")
+    ready = taught_before(options.weights, contrasts, scans)
     changes: dict[Contrast, list[np.ndarray]] = {contrast: [] for contrast in contrasts}
     for turn, (taught, swept) in enumerate((parts, parts[::-1])):
         tell("teaching", turn / 2)
         with TemporaryDirectory(prefix="dgmvlc-cohort-") as folder:
-            write_shards(Path(folder), [scans[name] for name in taught], rows, sentences)
-            weights = fine_tune(Path(folder), options.weights, minutes=options.minutes / 2, steps=options.steps, batch=options.batch,
-                                seed=2 * options.seed + turn)
+            weights = options.weights
+            if ready is None:
+                write_shards(Path(folder), [scans[name] for name in taught], rows, sentences)
+                weights = fine_tune(Path(folder), options.weights, minutes=options.minutes / 2, steps=options.steps, batch=options.batch,
+                                    seed=2 * options.seed + turn)
             pipe = CounterfactualPipeline.from_pretrained(weights, encoder, alignment).to(options.device)
         tell("teaching", (turn + 1) / 2)
         for index, contrast in enumerate(contrasts):
@@ -140,6 +147,26 @@ def sweep_answers(scans: dict[str, PatientScan], rows: Rows, contrasts: Sequence
     return {contrast: summarise(both) for contrast, both in changes.items()}
 
 
+def taught_before(weights: Path | None, contrasts: Sequence[Contrast], scans: dict[str, PatientScan]) -> int | None:
+    """How many of the scans the weights of a cohort learned from; None when the weights do not know all attributes asked about.
+
+    Raises:
+        UnsuitableInputError: they know some of the attributes only, so that one network could not sweep all.
+    """
+    try:
+        facts = json.loads(((weights or Path()) / COHORT).read_text(encoding="utf-8")) if weights else {}
+        known, seen = set(facts.get("attributes", ())), set(facts.get("scans", ()))
+    except (OSError, ValueError):
+        return None
+    asked = {contrast.attribute for contrast in contrasts}
+    if not known:
+        return None
+    if asked - known:
+        raise UnsuitableInputError(f"The weights in {weights} were taught {', '.join(sorted(known))}, but not {', '.join(sorted(asked - known))}; "
+                                   "ask about the former with --attribute, or leave --weights out.")
+    return sum(scan_key(scan) in seen for scan in scans.values())
+
+
 def agree(difference: Difference, q: float, swept: SweepEffect, fdr: float = FDR) -> bool:
     """True when the groups differ (q) and the sweep's interval lies on the same side of zero."""
     if not (np.isfinite(q) and np.isfinite(swept.low)) or q > fdr:
@@ -147,10 +174,14 @@ def agree(difference: Difference, q: float, swept: SweepEffect, fdr: float = FDR
     return swept.low > 0 if difference.effect > 0 else swept.high < 0
 
 
-def with_sweep(found: Discovery, swept: dict[Contrast, list[SweepEffect]], fdr: float = FDR) -> Discovery:
-    """The answers with the sweep beside them, and the patterns marked."""
+def with_sweep(found: Discovery, swept: dict[Contrast, list[SweepEffect]], fdr: float = FDR, seen: int | None = None) -> Discovery:
+    """The answers with the sweep beside them, and the patterns marked.
+
+    Args:
+        seen: how many of the patients the network had learned from; a sweep that only repeats their groups makes no pattern.
+    """
     answers = []
     for answer in found.answers:
         effect = swept[answer.contrast][REGIONS.index(answer.region)]
-        answers.append(replace(answer, swept=effect, pattern=agree(answer.groups["mean_hu"], answer.q["mean_hu"], effect, fdr)))
+        answers.append(replace(answer, swept=effect, pattern=not seen and agree(answer.groups["mean_hu"], answer.q["mean_hu"], effect, fdr)))
     return replace(found, answers=answers)

@@ -24,9 +24,10 @@ STYLE = ("body{font:15px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto
          "tr.pattern{background:#fff3d6;font-weight:600}.mark{color:#8a5a00}img{max-width:100%}")
 READ = ("Groups: difference between real patients from the first to the second value, adjusted for the named attributes (linear regression), with 95 "
         "% interval, permutation p and q (false-discovery rate over all regions and questions). Sweep: mean change when the network moves each "
-        "patient's own lungs from one sentence to the other; each half of the cohort is swept by a network that was taught on the other half only, "
-        "and the interval covers both halves. A pattern is reported only where q is at most {fdr:g} and the sweep's interval lies on the same side of "
-        "zero. Differences between groups are associations, not causes.")
+        "patient's own lungs from one sentence to the other; {how}, and the interval covers both halves. A pattern is reported only where q "
+        "is at most {fdr:g} and the sweep's interval lies on the same side of zero. Differences between groups are associations, not causes.")
+HALVES = "each half of the cohort is swept by a network that was taught on the other half only"
+BEFORE = "both halves of the cohort are swept by one network that knew the attributes before (see the notes)"
 
 
 def _round(value: Any, digits: int = 4) -> Any:
@@ -84,12 +85,13 @@ def _listed(title: str, lines: list[str]) -> str:
 def page(record: dict[str, Any], maps: dict[str, str]) -> str:
     """The report as one HTML page; all words of tables are escaped. `maps`: contrast -> name of its picture."""
     cohort, sweep = record["cohort"], record["method"]["sweep"]
+    how = BEFORE if (sweep or {}).get("taught_before") else HALVES
     said = [pattern["sentence"] for pattern in record["patterns"]]
     verdict = f"{len(said)} pattern(s)" if sweep else "The sweep was skipped, so no pattern is reported; the tables show the real groups alone"
     parts = [f"<!doctype html><html lang=en><meta charset=utf-8><title>Pattern discovery</title><style>{STYLE}</style><h1>Pattern discovery</h1>",
              f"<p class=mark>{html.escape(record['notice'])}</p><p>{cohort['patients']} patients, {len(record['contrasts'])} question(s), "
              f"{record['method']['permutations']} permutations. {verdict}.</p>", _listed("Patterns", said),
-             f"<p>{html.escape(READ.format(fdr=record['method']['fdr']))}</p>"]
+             f"<p>{html.escape(READ.format(fdr=record['method']['fdr'], how=how))}</p>"]
     for contrast in record["contrasts"]:
         rows = "".join(_row(a) for a in record["answers"] if a["contrast"] == contrast["name"])
         parts.append(f"<h2>{html.escape(contrast['name'])}</h2><p>{contrast['patients']} patients; adjusted for "

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore._resources import resource
-from DGMVLCCore.anatomy.labels import anatomy_from_labels
+from DGMVLCCore.anatomy.numbered import cohort_anatomy
 from DGMVLCCore.counterfactual.memory import file_facts
 from DGMVLCCore.devices import choose_device
-from DGMVLCCore.discovery.cohort import Cohort, find_scans, load_each, match, refuse_problems
-from DGMVLCCore.discovery.frame import PatientScan, patient_scan
+from DGMVLCCore.discovery.cohort import Cohort, load_each, match, refuse_problems, refuse_unpaired
+from DGMVLCCore.discovery.frame import PatientScan, masked_scan, patient_scan
 from DGMVLCCore.discovery.groups import Contrast, find_contrasts
-from DGMVLCCore.discovery.patterns import Options, group_answers, sweep_answers, with_sweep
+from DGMVLCCore.discovery.layout import Layout, find_cohort
+from DGMVLCCore.discovery.patterns import Options, group_answers, sweep_answers, taught_before, with_sweep
 from DGMVLCCore.discovery.report import RECORD, write_discovery
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.export.folders import check_output
@@ -25,7 +26,8 @@ from DGMVLCCore.language.schema import ClinicalSchema, load_schema
 from DGMVLCCore.models.checks import check_weights
 
 Tell = Callable[[str, float], None]
-SEGMENTATION_ENDINGS = (".seg.nrrd", ".nrrd", ".nii.gz", ".nii", ".mha")
+BEFORE = "The weights knew the attributes before: one network swept all patients, {} of {} of whom it had learned from."
+NO_PATTERN = " A sweep of those repeats what their groups say, so no pattern is reported; sweep patients that the weights have not seen."
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,10 @@ class Request:
     """What the user asks for.
 
     Args:
-        folder: a scan for each patient, named by the id. table: clinical rows. out: folder to write.
+        folder: the cohort's scans, laid out as `layout` says. table: clinical rows. out: folder to write.
         attributes: names to ask about, all of the table when empty; an outcome is used only when named here.
-        anatomy: folder of lung segmentations named as the scans; lungs are found where it has none.
+        anatomy: folder of masks named as the scans; those the cohort's folder holds when None; lungs are found where there is none.
+        missing: "stop" or "skip" at scans and rows that do not pair.
         skip_sweep: compare the real groups only. strict: refuse a cohort with any problem instead of leaving it out.
     """
 
@@ -46,6 +49,7 @@ class Request:
     sheet: str | None = None
     attributes: tuple[str, ...] = ()
     anatomy: Path | None = None
+    missing: str = "stop"
     skip_sweep: bool = False
     strict: bool = False
     overwrite: bool = False
@@ -69,23 +73,26 @@ def _check(request: Request, schema: ClinicalSchema) -> tuple[str, ...]:
     return tuple(name for name in request.attributes if name in schema.outcomes)
 
 
-def _reader(folder: Path | None) -> Callable[[str, Path], PatientScan]:
-    """Reads one patient's scan into the common frame."""
-    def read(name: str, path: Path) -> PatientScan:
-        volume = require_ct(load_volume(path), path.name)
-        given = next((folder / (name + end) for end in SEGMENTATION_ENDINGS if (folder / (name + end)).is_file()), None) if folder else None
-        return patient_scan(name, volume, anatomy_from_labels(load_labels(given, volume), volume) if given else None)
-    return read
+def read_patient(name: str, scan: Path, mask: Path | None) -> PatientScan:
+    """A patient's scan in the common frame, with the lungs of its mask, or found.
+
+    Raises:
+        UnreadableError, UnsuitableInputError: no chest CT, a mask on another grid or with unknown labels, or too little lung.
+    """
+    volume = require_ct(load_volume(scan), scan.name)
+    if mask is None:
+        return patient_scan(name, volume)
+    return masked_scan(name, volume, load_labels(mask, volume), cohort_anatomy)
 
 
-def _load(request: Request, cohort: Cohort, paths: dict[str, Path], tell: Tell) -> tuple[dict[str, PatientScan], list[str]]:
+def load_cohort(cohort: Cohort, layout: Layout, tell: Tell) -> tuple[dict[str, PatientScan], list[str]]:
     """The cohort's scans in the common frame, and a sentence for each that could not be used."""
-    read, wanted = _reader(request.anatomy), {name: paths[name] for name in cohort.attributes}
+    wanted = {name: layout.scans[name] for name in cohort.attributes}
     done = iter(range(1, len(wanted) + 1))
 
     def reading(name: str, path: Path) -> PatientScan:
         tell("loading", next(done) / len(wanted))
-        return read(name, path)
+        return read_patient(name, path, layout.masks.get(name))
     return load_each(wanted, reading)
 
 
@@ -116,12 +123,13 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
     schema = load_schema(request.schema)
     outcomes = _check(request, schema)
     options = replace(request.options, device=choose_device(request.device))
-    paths, problems = find_scans(request.folder)
-    cohort = match(paths, request.table, schema, request.sheet, outcomes)
-    problems += cohort.problems
+    layout = find_cohort(request.folder, request.anatomy)
+    cohort = match(layout.scans, request.table, schema, request.sheet, outcomes)
+    problems = layout.problems + cohort.problems
     if request.strict:
         refuse_problems(problems)
-    scans, unread = _load(request, cohort, paths, tell)
+    refuse_unpaired(layout.problems + cohort.unpaired, request.missing)
+    scans, unread = load_cohort(cohort, layout, tell)
     if request.strict:
         refuse_problems(unread)
     if len(scans) < 2:
@@ -130,20 +138,25 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
     rows = {name: cohort.attributes[name] for name in scans}
     tell("comparing", 0.0)
     found = group_answers(scans, rows, contrasts, schema, options)
+    seen = None if request.skip_sweep else taught_before(options.weights, contrasts, scans)
     if not request.skip_sweep:
-        found = with_sweep(found, sweep_answers(scans, rows, contrasts, schema, options, tell=tell), options.fdr)
+        found = with_sweep(found, sweep_answers(scans, rows, contrasts, schema, options, tell=tell), options.fdr, seen)
     tell("writing", 0.0)
-    return write_discovery(found, list(scans.values()), request.out, _facts(request, options, cohort, paths, scans, problems + unread, skipped + found.untold),
-                           request.overwrite)
+    facts = _facts(request, options, cohort, layout, scans, problems + unread, skipped + found.untold, seen)
+    return write_discovery(found, list(scans.values()), request.out, facts, request.overwrite)
 
 
-def _facts(request: Request, options: Options, cohort: Cohort, paths: dict[str, Path], scans: dict[str, PatientScan], problems: list[str],
-           skipped: list[str]) -> dict[str, Any]:
-    """Where the answers come from."""
+def _facts(request: Request, options: Options, cohort: Cohort, layout: Layout, scans: dict[str, PatientScan], problems: list[str],
+           skipped: list[str], seen: int | None) -> dict[str, Any]:
+    """Where the answers come from; `seen`: patients the weights had learned from, None when the halves taught each other."""
     weights = options.weights or resource("weights/dgmvlc-ct")
     swept = None if request.skip_sweep else {"minutes": options.minutes, "steps": options.steps, "batch": options.batch, "patients_a_contrast": options.swept}
-    inputs = {"table": file_facts(request.table), "scans": [file_facts(paths[name]) for name in scans]}
-    return {"cohort": {"patients": len(scans), "scans_found": len(paths), "rows_matched": len(cohort.attributes)},
+    before = []
+    if seen is not None and swept is not None:
+        swept = {**swept, "taught_before": True, "patients_seen": seen}
+        before = [BEFORE.format(seen, len(scans)) + (NO_PATTERN if seen else "")]
+    inputs = {"table": file_facts(request.table), "scans": [file_facts(layout.scans[name]) for name in scans]}
+    return {"cohort": {"patients": len(scans), "scans_found": len(layout.scans), "rows_matched": len(cohort.attributes)},
             "method": {**{k: v for k, v in asdict(options).items() if k in ("permutations", "seed", "fdr", "device")}, "sweep": swept}, "inputs": inputs,
             "weights": None if request.skip_sweep else {"name": weights.name, "sha256": check_weights(weights)}, "problems": problems,
-            "notes": [*cohort.notes, *[f"Not asked: {reason}" for reason in skipped]]}
+            "notes": [*before, *layout.notes, *cohort.notes, *[f"Not asked: {reason}" for reason in skipped]]}

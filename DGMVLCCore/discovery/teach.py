@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from DGMVLCCore.language.encoder import MAX_TOKENS, LanguageEncoder
 from DGMVLCCore.language.schema import ClinicalSchema
 from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.simulation.phrases import Phrase
+from DGMVLCCore.training.recipe import Recipe
 
 LEARNING_RATE, BATCH, EMA = 4e-4, 8, 0.98
 
@@ -25,11 +28,11 @@ class Sentences:
     """What is said of a patient: the asked attribute always, the others as far as the encoder's length allows.
 
     Args:
-        contrasts: the questions; only their attributes are said. encoder: counts tokens.
+        names: the attributes that are said. encoder: counts tokens.
     """
 
-    def __init__(self, contrasts: Sequence[Contrast], schema: ClinicalSchema, encoder: LanguageEncoder) -> None:
-        self.names = tuple(dict.fromkeys(c.attribute for c in contrasts))
+    def __init__(self, names: Iterable[str], schema: ClinicalSchema, encoder: LanguageEncoder) -> None:
+        self.names = tuple(dict.fromkeys(names))
         self.schema, self.encoder = schema, encoder
 
     def say(self, row: dict[str, Value], first: str, others: bool = True) -> str:
@@ -61,8 +64,13 @@ class Sentences:
         return self.say({name: v for name, v in row.items() if name not in gone} | {attribute.name: value}, attribute.name)
 
 
+def scan_key(scan: PatientScan) -> str:
+    """Which scan this is, by its voxels alone: the beginning of their SHA-256."""
+    return hashlib.sha256(scan.hu.tobytes()).hexdigest()[:16]
+
+
 def write_shards(folder: Path, scans: Sequence[PatientScan], rows: Rows, sentences: Sentences) -> None:
-    """Shards of a cohort: one file a patient, and the bank of encoded sentences. Patients' scans: the folder must not outlive the run.
+    """Shards of a cohort: one file a patient, and the bank of encoded sentences. They are patients' scans: keep the folder as the scans are kept.
 
     Raises:
         UnsuitableInputError: no patient has anything said of it.
@@ -81,7 +89,25 @@ def write_shards(folder: Path, scans: Sequence[PatientScan], rows: Rows, sentenc
     for index, scan in enumerate(s for s in scans if s.name in said):
         np.savez(folder / f"cohort-{index:05d}.npz", hu=scan.hu, labels=scan.labels, spacing=np.array(scan.spacing),
                  texts=np.array([number[text] for text in said[scan.name]]))
-    (folder / "cohort.json").write_text(json.dumps({"attributes": sentences.names}), encoding="utf-8")
+    facts = {"attributes": sentences.names, "scans": sorted(scan_key(s) for s in scans if s.name in said)}
+    (folder / "cohort.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def cohort_recipe(folder: Path, out: Path, weights: Path | None = None, **fields: Any) -> Recipe:
+    """The recipe of a run on the shards in `folder`.
+
+    Args:
+        weights: to begin with; the shipped ones when None. fields: of the recipe, instead of the usual ones.
+
+    Raises:
+        WeightsError: no weights to begin with, or altered ones.
+    """
+    start = weights or resource("weights/dgmvlc-ct")
+    check_weights(start)
+    sees = json.loads((start / "config.json").read_text(encoding="utf-8")).get("scan_dim")
+    usual = {"batch": BATCH, "learning_rate": LEARNING_RATE, "warmup": 8, "ema": EMA, "workers": 0, "start_from": str(start),
+             "vision": str(resource("weights/dgmvlc-dual")) if sees else ""}
+    return Recipe(str(folder), str(out), task="cohort", **{**usual, **fields})
 
 
 def fine_tune(folder: Path, weights: Path | None = None, *, minutes: float = 5.0, steps: int = 0, batch: int = BATCH, seed: int = 0,
@@ -95,11 +121,5 @@ def fine_tune(folder: Path, weights: Path | None = None, *, minutes: float = 5.0
         WeightsError: no weights to begin with, or altered ones.
     """
     from DGMVLCCore.training.loop import train
-    from DGMVLCCore.training.recipe import Recipe
 
-    start = weights or resource("weights/dgmvlc-ct")
-    check_weights(start)
-    sees = json.loads((start / "config.json").read_text(encoding="utf-8")).get("scan_dim")
-    recipe = Recipe(str(folder), str(folder / "run"), task="cohort", minutes=minutes, steps=steps, batch=batch, learning_rate=LEARNING_RATE, warmup=8, ema=EMA,
-                    workers=0, seed=seed, checkpoint_every=10**9, start_from=str(start), vision=str(resource("weights/dgmvlc-dual")) if sees else "")
-    return train(recipe, quiet=quiet)
+    return train(cohort_recipe(folder, folder / "run", weights, minutes=minutes, steps=steps, batch=batch, seed=seed, checkpoint_every=10**9), quiet=quiet)

@@ -20,6 +20,7 @@ from DGMVLCCore.export.scene import make_scene
 from DGMVLCCore.export.segmentation import Segment, attention_segments, save_segmentation
 from DGMVLCCore.export.statements import make_statements
 from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.imaging.profiles import PROFILES
 from DGMVLCCore.language.findings import Finding
 
 SIGN = "counterfactual - original"
@@ -31,16 +32,17 @@ def slug(term: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
 
 
-def _write_volumes(result: CounterfactualResult, folder: Path) -> list[dict[str, str]]:
+def write_volumes(result: CounterfactualResult, folder: Path) -> list[dict[str, str]]:
     """Volumes and segmentations on the scan's grid; returns their manifest entries without hashes."""
     scan = result.original
+    unit = PROFILES[scan.modality].unit
     made = {"DGMVLC_Synthetic": "inside the edit mask", "DGMVLC_Notice": NOTICE}
-    hu = {**made, "DGMVLC_Unit": "HU"}
-    entries = [{"name": "original.nrrd", "role": "original", "unit": "HU"},
-               {"name": "counterfactual.nrrd", "role": "counterfactual", "unit": "HU"},
-               {"name": "difference.nrrd", "role": "difference", "unit": "HU", "sign": SIGN},
-               {"name": "uncertainty.nrrd", "role": "uncertainty", "unit": "HU (standard deviation over noises)"}]
-    save_volume(scan, folder / "original.nrrd", {"DGMVLC_Unit": "HU"})
+    hu = {**made, "DGMVLC_Unit": unit}
+    entries = [{"name": "original.nrrd", "role": "original", "unit": unit},
+               {"name": "counterfactual.nrrd", "role": "counterfactual", "unit": unit},
+               {"name": "difference.nrrd", "role": "difference", "unit": unit, "sign": SIGN},
+               {"name": "uncertainty.nrrd", "role": "uncertainty", "unit": f"{unit} (standard deviation over noises)"}]
+    save_volume(scan, folder / "original.nrrd", {"DGMVLC_Unit": unit})
     save_volume(result.counterfactual, folder / "counterfactual.nrrd", hu)
     largest = float(np.abs(result.difference).max(initial=0))
     kind = "float32" if not scan.integer else "int16" if largest < 2**15 else "int32"
@@ -63,7 +65,7 @@ def _write_volumes(result: CounterfactualResult, folder: Path) -> list[dict[str,
 def _write_all(result: CounterfactualResult, anatomy: Anatomy, folder: Path, facts: dict[str, Any], scene: bool) -> None:
     location = locate(result.mask, anatomy, result.original)
     statements = [statement.to_dict() for statement in make_statements(result, location)]
-    entries = _write_volumes(result, folder)
+    entries = write_volumes(result, folder)
     save_figure(result, folder / "figure.png")
     (folder / "explanation.txt").write_text(explain(result, location), encoding="utf-8")
     entries += [{"name": "figure.png", "role": "figure"}, {"name": "explanation.txt", "role": "explanation"}]

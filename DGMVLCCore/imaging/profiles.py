@@ -43,12 +43,14 @@ class Profile:
         return ((np.asarray(values) + 1) / 2 * (high - low) + low).astype(np.float32)
 
 
-OTHER = "The shipped weights are for chest CT; this {} can be loaded and shown, but not edited with them."
+OTHER = "The shipped weights are for chest CT; this {} can be loaded and shown, but not edited with them. Weights of its own: dgmvlc train --task image."
 PROFILES = {
     "CT": Profile("CT", "HU", (-1250.0, 250.0), "The shipped weights are for chest CT; scans of other parts of the body are not for them."),
     "MR": Profile("MR", "a.u.", None, OTHER.format("MR scan")),
     "XR": Profile("XR", "a.u.", None, OTHER.format("X-ray image")),
 }
+
+PLAIN = {"MR": "MR scan.", "XR": "X-ray image."}  # what is said of a picture that nobody described
 
 
 def looks_like_ct(array: np.ndarray) -> bool:

@@ -116,6 +116,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         anatomy: feed body, lungs and airway.
         scan_dim: width of the scan's embedding, which joins the pooled text in the affine units; 0 for none.
         vision_sha256: weights of the vision encoder that makes it.
+        modality: of the scans it was trained on; recorded, nothing depends on it.
 
     x_t = (1-t) x + t n (Liu et al., 2022, rectified flow). The network predicts the clean slice x as
     residual to the smooth fill of the hole; the velocity is (x_t - x)/t.
@@ -126,7 +127,8 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     @register_to_config
     def __init__(self, widths: tuple[int, int, int] = (64, 112, 176), text_dim: int = 384, affine_fusion: bool = True,
                  cross_attention: bool = True, anatomy: bool = True, findings: tuple[str, ...] = (),
-                 attributes: tuple[str, ...] = (), text_encoder_sha256: str = "", scan_dim: int = 0, vision_sha256: str = "") -> None:
+                 attributes: tuple[str, ...] = (), text_encoder_sha256: str = "", scan_dim: int = 0, vision_sha256: str = "",
+                 modality: str = "CT") -> None:
         super().__init__()
         a, b, c = widths
         cells = PATCH * PATCH

@@ -18,6 +18,14 @@ NETWORKS: dict[str, tuple[str, str]] = {
 }
 
 
+def modality_of(folder: Path) -> str:
+    """The modality a weights folder names, "CT" where it names none; without loading anything."""
+    try:
+        return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("modality", "CT"))
+    except (OSError, ValueError, AttributeError):
+        return "CT"  # load_generator says what is missing
+
+
 def load_generator(folder: Path) -> tuple[Any, str]:
     """The generator of a weights folder in float32, of whichever class it is, and its weights' SHA-256.
 

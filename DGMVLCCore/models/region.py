@@ -11,12 +11,12 @@ from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.imaging.resample import crop, paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import Conditions
-from DGMVLCCore.models.units import anatomy_channels, neighbours, smooth_fill, to_units
+from DGMVLCCore.models.units import CT_SCALE, Scale, anatomy_channels, neighbours, scale_of, smooth_fill, to_units
 
 MIN_SIDE, MAX_NATIVE_SIDE, MAX_SIDE, MULTIPLE = 128, 224, 288, 16
 FINEST_MM, COARSEST_MM = 0.55, 2.0  # spacings the weights were trained on
 MARGIN_MM = 14.0
-OUTSIDE_HU = -1024.0
+OUTSIDE_HU = CT_SCALE.outside
 
 
 @dataclass(eq=False)
@@ -24,9 +24,10 @@ class Region:
     """A stack of slices cropped around a mask, on the working grid.
 
     Args:
-        hu: float32 (D,S,T) HU. mask: bool (D,S,T). labels: uint8 (D,S,T) anatomy.
+        hu: float32 (D,S,T) HU (stored units in other modalities). mask: bool (D,S,T). labels: uint8 (D,S,T) anatomy.
         spacing: working (z,y,x) mm. rows: slice range [first, last) in the canonical scan.
         box: native in-plane box (y0, y1, x0, x1), may reach outside the slice. native: True when nothing is resampled.
+        scale: of the stored units.
     """
 
     hu: np.ndarray
@@ -36,6 +37,7 @@ class Region:
     rows: tuple[int, int]
     box: tuple[int, int, int, int]
     native: bool
+    scale: Scale = CT_SCALE
 
     def to_scan(self, values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         """(D,S,T) on the working grid -> float32 of the canonical scan's shape, 0 outside the region."""
@@ -48,12 +50,12 @@ class Region:
 
     def shown(self, row: int) -> np.ndarray:
         """What the network sees of a slice: float32 (S,T) HU, the hole filled from around it."""
-        return smooth_fill(self.hu[row], self.mask[row], np.isin(self.labels[row], (2, 3)))
+        return smooth_fill(self.hu[row], self.mask[row], np.isin(self.labels[row], (2, 3)), self.scale)
 
     def conditions(self, rows: list[int]) -> Conditions:
         """Image conditions of the given slices (text is left empty)."""
         around = [neighbours(r, len(self.hu)) for r in rows]
-        filled = {k: to_units(self.shown(k)) for k in sorted({k for triple in around for k in triple})}
+        filled = {k: to_units(self.shown(k), self.scale) for k in sorted({k for triple in around for k in triple})}
         context = np.stack([np.stack([filled[k] for k in triple]) for triple in around])
         mask = np.stack([self.mask[triple] for triple in around]).astype(np.float32)
         anatomy = anatomy_channels(self.labels[rows])
@@ -93,12 +95,13 @@ def cut_region(scan: Volume, anatomy: Anatomy, mask: np.ndarray, rows: tuple[int
     top, left = int((y0 + y1 - tall) // 2), int((x0 + x1 - wide) // 2)
     box = (top, top + tall, left, left + wide)
     part = slice(*rows)
-    hu, labels = crop(scan.array[part], box, OUTSIDE_HU), crop(anatomy.labels[part], box, 0)
+    scale = scale_of(scan)
+    hu, labels = crop(scan.array[part], box, scale.outside), crop(anatomy.labels[part], box, 0)
     inside = crop(mask[part], box, 0)
-    hu = np.maximum(hu, OUTSIDE_HU)
+    hu = np.maximum(hu, scale.outside)
     if not native:
         hu = resize_in_plane(hu, (height, width), order=1)
         labels = resize_in_plane(labels, (height, width), order=0)
         share = resize_in_plane(inside.astype(np.float32), (height, width), order=1)
         inside = share > min(0.25, 0.5 * float(share.max()))  # a region finer than the working grid must not vanish
-    return Region(hu.astype(np.float32), inside, labels.astype(np.uint8), (dz, working, working), rows, box, bool(native))
+    return Region(hu.astype(np.float32), inside, labels.astype(np.uint8), (dz, working, working), rows, box, bool(native), scale)

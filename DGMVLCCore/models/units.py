@@ -1,9 +1,14 @@
-"""The one fixed map between HU and the network's units, and the smooth fill of a hole."""
+"""The map between a scan's stored units and the network's (for CT one fixed map of HU), and the smooth fill of a hole."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
+
+from DGMVLCCore.imaging.profiles import PROFILES
+from DGMVLCCore.imaging.volume import Volume
 
 HU_LOW, HU_HIGH = -1100.0, 400.0
 HU_CENTRE, HU_SCALE = -350.0, 750.0
@@ -11,14 +16,51 @@ LUNG_DEFAULT, TISSUE_DEFAULT = -860.0, 20.0  # only where a slice shows no unmas
 CLASS_HU = np.array([-1000, TISSUE_DEFAULT, LUNG_DEFAULT, LUNG_DEFAULT, -980], np.float32)  # outside, body, left lung, right lung, airway
 
 
-def to_units(hu: np.ndarray) -> np.ndarray:
-    """HU -> network units in [-1, 1]; outside -1100..400 HU is clipped."""
-    return ((np.clip(hu, HU_LOW, HU_HIGH) - HU_CENTRE) / HU_SCALE).astype(np.float32)
+@dataclass(frozen=True)
+class Scale:
+    """How stored units become network units, and what stands for what is not seen.
+
+    Args:
+        low, high: stored values that become -1 and 1; beyond them values are clipped.
+        lung, tissue: fill of a hole whose slice shows no other voxel of that class. outside: value beyond the scan's border.
+    """
+
+    low: float
+    high: float
+    lung: float
+    tissue: float
+    outside: float
+
+    @property
+    def centre(self) -> float:
+        """The stored value that is 0."""
+        return (self.low + self.high) / 2
+
+    @property
+    def half(self) -> float:
+        """Stored units in one network unit."""
+        return (self.high - self.low) / 2
 
 
-def to_hu(units: np.ndarray) -> np.ndarray:
-    """Network units -> HU."""
-    return (units * HU_SCALE + HU_CENTRE).astype(np.float32)
+CT_SCALE = Scale(HU_LOW, HU_HIGH, LUNG_DEFAULT, TISSUE_DEFAULT, -1024.0)
+
+
+def scale_of(scan: Volume) -> Scale:
+    """The fixed scale of HU for CT; for other modalities between the 1st and 99th percentile of the scan (its profile's window)."""
+    if scan.modality == "CT":
+        return CT_SCALE
+    low, high = PROFILES[scan.modality].window(scan.array)
+    return Scale(low, high, (low + high) / 2, (low + high) / 2, low)
+
+
+def to_units(values: np.ndarray, scale: Scale = CT_SCALE) -> np.ndarray:
+    """Stored units -> network units in [-1, 1]; for CT what is outside -1100..400 HU is clipped."""
+    return ((np.clip(values, scale.low, scale.high) - scale.centre) / scale.half).astype(np.float32)
+
+
+def to_hu(units: np.ndarray, scale: Scale = CT_SCALE) -> np.ndarray:
+    """Network units -> stored units (HU for CT)."""
+    return (units * scale.half + scale.centre).astype(np.float32)
 
 
 def anatomy_channels(labels: np.ndarray) -> np.ndarray:
@@ -50,14 +92,14 @@ def _smooth_mean(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, f
     return top / bottom, total
 
 
-def smooth_fill(hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> np.ndarray:
+def smooth_fill(hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray, scale: Scale = CT_SCALE) -> np.ndarray:
     """Fill the hole of a slice smoothly from around it, lung and not-lung apart, blended at the pleura.
 
     Args:
-        hu: (H,W) HU. mask: (H,W) bool, the hole. lungs: (H,W) bool. H and W multiples of 4.
+        hu: (H,W) HU, or the stored units of `scale`. mask: (H,W) bool, the hole. lungs: (H,W) bool. H and W multiples of 4.
 
     Returns:
-        (H,W) float32 HU, identical to `hu` outside the hole.
+        (H,W) float32 in the same units, identical to `hu` outside the hole.
     """
     if not mask.any():
         return hu.astype(np.float32)
@@ -67,9 +109,9 @@ def smooth_fill(hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> np.ndarr
     def coarse(x: np.ndarray) -> np.ndarray:
         return x.reshape(h // 4, 4, w // 4, 4).mean((1, 3), dtype=np.float32)
 
-    clipped = np.clip(hu, HU_LOW, HU_HIGH)
+    clipped = np.clip(hu, scale.low, scale.high)
     fills = []
-    for organ, default in ((lungs, LUNG_DEFAULT), (~lungs, TISSUE_DEFAULT)):
+    for organ, default in ((lungs, scale.lung), (~lungs, scale.tissue)):
         known = (organ & ~mask).astype(np.float32)
         weights = coarse(known)
         values = coarse(clipped * known) / np.maximum(weights, 1e-6)

@@ -59,9 +59,10 @@ class VolumeDenoiser(Denoiser):
     @register_to_config
     def __init__(self, widths: tuple[int, int, int] = (64, 112, 176), text_dim: int = 384, affine_fusion: bool = True,
                  cross_attention: bool = True, anatomy: bool = True, findings: tuple[str, ...] = (), attributes: tuple[str, ...] = (),
-                 text_encoder_sha256: str = "", scan_dim: int = 0, vision_sha256: str = "", depth: int = 8, base: str = "",
-                 base_sha256: str = "") -> None:
-        super().__init__(widths, text_dim, affine_fusion, cross_attention, anatomy, findings, attributes, text_encoder_sha256, scan_dim, vision_sha256)
+                 text_encoder_sha256: str = "", scan_dim: int = 0, vision_sha256: str = "", modality: str = "CT", depth: int = 8,
+                 base: str = "", base_sha256: str = "") -> None:
+        super().__init__(widths, text_dim, affine_fusion, cross_attention, anatomy, findings, attributes, text_encoder_sha256, scan_dim, vision_sha256,
+                         modality)
         self.along_z = nn.ModuleDict({name: AlongZ(widths[level], 4 * widths[0]) for name, level in STAGES.items()})
 
     @classmethod

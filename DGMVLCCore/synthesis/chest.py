@@ -12,9 +12,9 @@ from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.counterfactual.result import EditPlan
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.language.prompts import describe_prompt
 from DGMVLCCore.models.region import OUTSIDE_HU, Region, cut_region
 from DGMVLCCore.models.units import class_fill, to_hu
+from DGMVLCCore.synthesis.from_mask import check_sentence
 from DGMVLCCore.synthesis.slab import slab
 
 NOTICE = "Synthetic. Research use only; not a medical device. The whole chest was generated from a mask; it is no patient's."
@@ -44,13 +44,13 @@ def make_chest(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, s
     Raises:
         UnsuitableInputError: the sentence names nothing that was taught, or the slices show no body. UsageError: no such slices.
     """
-    meaning = describe_prompt(sentence)
+    term, present = check_sentence(pipe, sentence)
     grid, labels = slab(volume, anatomy, slices)
     flat, straight, body = grid.with_array(class_fill(labels)), Anatomy(labels, anatomy.origin), labels > 0
     if not body.any():
         raise UnsuitableInputError(f"The slices {slices[0]}:{slices[1]} show no body; choose others.")
     region = MaskRegion(**vars(cut_region(flat, straight, body, (0, len(labels)))))
-    plan = EditPlan(body, "", sentence, meaning.term or "", removes=not meaning.present)
+    plan = EditPlan(body, "", sentence, term, removes=not present)
     settings: dict[str, Any] = {"noises": 1, "steps": steps, "seed": seed, "guidance": 1.5}
     made = pipe.sample(region, flat, straight, body, plan, settings, callback, should_cancel)[0]
     hu = np.rint(region.to_scan(to_hu(made), flat.shape))

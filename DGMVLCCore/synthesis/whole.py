@@ -15,9 +15,9 @@ from DGMVLCCore.counterfactual.result import EditPlan
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.export.folders import whole_folder
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.language.prompts import describe_prompt
 from DGMVLCCore.models.units import LUNG_DEFAULT
 from DGMVLCCore.synthesis.dataset import network_facts, save_synthetic
+from DGMVLCCore.synthesis.from_mask import check_sentence
 from DGMVLCCore.synthesis.slab import slab
 
 RECORD = "synthesis.json"
@@ -39,13 +39,13 @@ def make_lungs(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, s
     Raises:
         UnsuitableInputError: the sentence names nothing that was taught, or the slices show no lung. UsageError: no such slices.
     """
-    meaning = describe_prompt(sentence)
+    term, present = check_sentence(pipe, sentence)
     part, labels = slab(volume, anatomy, slices)
     straight = Anatomy(labels, anatomy.origin)
     if not straight.lungs.any():
         raise UnsuitableInputError(f"The slices {slices[0]}:{slices[1]} show no lung; choose others.")
     emptied = part.with_array(np.where(straight.lungs, LUNG_DEFAULT, part.array).astype(np.float32))
-    plan = EditPlan(straight.lungs, "", sentence, meaning.term or "", removes=not meaning.present)
+    plan = EditPlan(straight.lungs, "", sentence, term, removes=not present)
     result = pipe(emptied, plan, anatomy=straight, noises=1, steps=steps, seed=seed, callback=callback, should_cancel=should_cancel)
     return result.counterfactual, result.mask
 

@@ -96,7 +96,7 @@ class AdversarialTrainer(DenoisingTrainer):
         return self.network(Generator)
 
     @staticmethod
-    def batches(recipe: Recipe, seed: int) -> Iterator[Example]:
+    def batches(recipe: Recipe, seed: Any) -> Iterator[Example]:
         """Endless batches of holes and true sentences; a share of them shows the anatomy's mask and nothing of the scan."""
         holes = ExampleMaker(Path(recipe.shards), recipe.nodule_share)
         return MaskMaker(holes).mixed(holes.batches(recipe.batch, seed), recipe.batch, seed)

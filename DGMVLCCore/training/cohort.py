@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from DGMVLCCore.training.examples import REGION, Example, assemble, crop
 from DGMVLCCore.training.recipe import Recipe
 
 CELL, DENSITY_WEIGHT, LATE = 16, 10.0, 1.0
+COHORT = "cohort.json"
 WHOLE = 0.15  # share of masks that are the whole region; the others are the lungs, or one lung
 
 
@@ -52,7 +54,7 @@ class CohortMaker:
         example["text"] = np.array(int(rng.choice(scan["texts"])))
         return example
 
-    def batches(self, batch: int, seed: int) -> Iterator[Example]:
+    def batches(self, batch: int, seed: Any) -> Iterator[Example]:
         """Endless batches of stacked examples."""
         rng = np.random.default_rng(seed)
         while True:
@@ -85,15 +87,23 @@ class CohortTrainer(DenoisingTrainer):
             UnreadableError: the shards are no cohort's.
         """
         try:
-            facts = json.loads((Path(self.recipe.shards) / "cohort.json").read_text(encoding="utf-8"))
+            self.cohort = json.loads((Path(self.recipe.shards) / COHORT).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise UnreadableError(f"{self.recipe.shards} holds no shards of a cohort (cohort.json); `dgmvlc discover` makes them.") from error
+            raise UnreadableError(f"{self.recipe.shards} holds no shards of a cohort ({COHORT}); make them with `dgmvlc train --task cohort --cohort FOLDER "
+                                  "--table TABLE`.") from error
         model = super().build()
-        model.register_to_config(attributes=tuple(facts["attributes"]))
+        model.register_to_config(attributes=tuple(self.cohort["attributes"]))
         return model
 
+    def save(self) -> None:
+        """As every run, and beside the weights which scans they learned from: hashes of voxels, no names."""
+        super().save()
+        if self.accelerator.is_main_process:
+            known = {name: self.cohort[name] for name in ("attributes", "scans") if name in self.cohort}
+            (self.out / "weights" / COHORT).write_text(json.dumps(known, indent=1), encoding="utf-8")
+
     @staticmethod
-    def batches(recipe: Recipe, seed: int) -> Iterator[Example]:
+    def batches(recipe: Recipe, seed: Any) -> Iterator[Example]:
         """Endless batches of holes and true sentences."""
         return CohortMaker(Path(recipe.shards)).batches(recipe.batch, seed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -49,6 +49,8 @@ def grounding_loss(attention: Tensor, lesion: Tensor, t: Tensor, mask: Tensor, s
 class DenoisingTrainer(Trainer):
     """Trains a `Denoiser`."""
 
+    divisible = True
+
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
         terms = [phrase.term if phrase.present else "" for phrase in self.bank.phrases]
@@ -72,7 +74,7 @@ class DenoisingTrainer(Trainer):
                     anatomy=recipe.anatomy, findings=TERMS, **seen)
 
     @staticmethod
-    def batches(recipe: Recipe, seed: int) -> Iterator[Example]:
+    def batches(recipe: Recipe, seed: Any) -> Iterator[Example]:
         """Endless batches of holes and true sentences."""
         return ExampleMaker(Path(recipe.shards), recipe.nodule_share).batches(recipe.batch, seed)
 

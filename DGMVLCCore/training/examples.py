@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.models.units import anatomy_channels, neighbours, smooth_fill, to_units
+from DGMVLCCore.models.units import CT_SCALE, Scale, anatomy_channels, neighbours, smooth_fill, to_units
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch
 from DGMVLCCore.simulation.phrases import Phrase, compatible
@@ -79,19 +79,21 @@ def crop(array: np.ndarray, corner: tuple[int, int], size: int, outside: float) 
     return out
 
 
-def assemble_slab(hu: np.ndarray, labels: np.ndarray, mask: np.ndarray, rows: list[int], spacing: np.ndarray) -> Example:
-    """Network inputs of the slices `rows`, stacked: clean slice, three filled slices, three masks, anatomy. hu, labels, mask (D,S,S)."""
+def assemble_slab(hu: np.ndarray, labels: np.ndarray, mask: np.ndarray, rows: list[int], spacing: np.ndarray,
+                  scale: Scale = CT_SCALE) -> Example:
+    """Network inputs of the slices `rows`, stacked: clean slice, three filled slices, three masks, anatomy. hu (in the units of `scale`), labels,
+    mask (D,S,S)."""
     near = [neighbours(z, len(hu)) for z in rows]
     lungs = np.isin(labels, (2, 3))
-    filled = {k: to_units(smooth_fill(hu[k], mask[k], lungs[k])) for k in sorted({k for triple in near for k in triple})}
-    return {"clean": to_units(hu[rows])[:, None], "context": np.stack([np.stack([filled[k] for k in triple]) for triple in near]),
+    filled = {k: to_units(smooth_fill(hu[k], mask[k], lungs[k], scale), scale) for k in sorted({k for triple in near for k in triple})}
+    return {"clean": to_units(hu[rows], scale)[:, None], "context": np.stack([np.stack([filled[k] for k in triple]) for triple in near]),
             "mask": np.stack([mask[triple] for triple in near]).astype(np.float32), "anatomy": anatomy_channels(labels[rows]),
             "geometry": np.tile(np.array([spacing[2], spacing[0]], np.float32), (len(rows), 1))}
 
 
-def assemble(hu: np.ndarray, labels: np.ndarray, mask: np.ndarray, z: int, spacing: np.ndarray) -> Example:
+def assemble(hu: np.ndarray, labels: np.ndarray, mask: np.ndarray, z: int, spacing: np.ndarray, scale: Scale = CT_SCALE) -> Example:
     """`assemble_slab` of the one slice `z`, not stacked."""
-    return {name: values[0] for name, values in assemble_slab(hu, labels, mask, [z], spacing).items()}
+    return {name: values[0] for name, values in assemble_slab(hu, labels, mask, [z], spacing, scale).items()}
 
 
 class ExampleMaker:

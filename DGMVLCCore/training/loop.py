@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,25 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
-from DGMVLCCore.errors import WeightsError
+from DGMVLCCore.errors import Cancelled, WeightsError
 from DGMVLCCore.training.examples import Example, PhraseBank
-from DGMVLCCore.training.recipe import TASKS, Recipe
+from DGMVLCCore.training.memory import batch_named, check_memory
+from DGMVLCCore.training.recipe import TASKS, Recipe, changed_fields
 from DGMVLCCore.training.record import write_record
 
 log = logging.getLogger(__name__)
 
 
+def step_seed(recipe: Recipe, rank: int, step: int, purpose: int) -> np.random.SeedSequence:
+    """The seed of one step of one process; purpose 0 is its examples, 1 its noise."""
+    return np.random.SeedSequence([recipe.seed, rank, step, purpose])
+
+
 class Stream(IterableDataset):
-    """Batches made in worker processes, each with its own seed."""
+    """Batches made in worker processes; what a step learns from depends on its number alone, not on workers or interruptions.
+
+    A maker that keeps what it drew before (the probe's) goes on with new draws instead.
+    """
 
     def __init__(self, task: type[Trainer], recipe: Recipe, rank: int, start: int) -> None:
         self.task, self.recipe, self.rank, self.start = task, recipe, rank, start
@@ -34,11 +44,12 @@ class Stream(IterableDataset):
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         torch.set_num_threads(1)
         info = get_worker_info()
-        worker = info.id if info else 0
-        # A resumed run draws new examples: the step it starts from is part of the seed.
-        seed = [self.recipe.seed, self.rank, worker, self.start]
-        for batch in self.task.batches(self.recipe, int(np.random.SeedSequence(seed).generate_state(1)[0])):
-            yield {key: torch.from_numpy(value) for key, value in batch.items()}
+        worker, workers = (info.id, info.num_workers) if info else (0, 1)
+        rng = np.random.default_rng()
+        batches = self.task.batches(self.recipe, rng)
+        for step in count(self.start + worker, workers):  # the loader takes from its workers in turn
+            rng.bit_generator.state = np.random.PCG64(step_seed(self.recipe, self.rank, step, 0)).state
+            yield {key: torch.from_numpy(value) for key, value in next(batches).items()}
 
 
 class Average:
@@ -64,6 +75,8 @@ def learning_rate(recipe: Recipe, step: int, done: float) -> float:
 class Trainer:
     """State of a run: model, optimiser, average; saved and resumed as one checkpoint. A task says what is learned from what."""
 
+    divisible = False  # True when `losses` takes any part of a batch, so that the memory of a whole one can be told from a few examples
+
     def __init__(self, recipe: Recipe) -> None:
         from accelerate import Accelerator
 
@@ -82,14 +95,15 @@ class Trainer:
         self.average = Average(self.accelerator.unwrap_model(self.model), recipe.ema)
         self.bank = PhraseBank(Path(recipe.shards) / "phrases.npz")
         self.step, self.spent, self.quiet = 0, 0.0, False
+        self.recent: list[dict[str, float]] = []  # losses since the last line of the log
 
     def build(self) -> Any:
         """The network to train, a diffusers model."""
         raise NotImplementedError
 
     @staticmethod
-    def batches(recipe: Recipe, seed: int) -> Iterator[Example]:
-        """Endless batches; called in worker processes."""
+    def batches(recipe: Recipe, seed: Any) -> Iterator[Example]:
+        """Endless batches; called in worker processes. `seed` is for `np.random.default_rng`: a number, or the generator that is set anew for every batch."""
         raise NotImplementedError
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -115,7 +129,7 @@ class Trainer:
         model = self.accelerator.unwrap_model(self.model)
         state = {"model": model.state_dict(), "optimiser": self.optimiser.state_dict(), "average": self.average.values,
                  "average_steps": self.average.steps, "step": self.step, "spent": self.spent,
-                 "extra": self.extra_state()}
+                 "recent": self.recent, "extra": self.extra_state()}
         temporary = self.checkpoint.with_suffix(".new")
         torch.save(state, temporary)
         temporary.replace(self.checkpoint)
@@ -126,9 +140,15 @@ class Trainer:
         write_record(self.out / "weights", self.recipe, steps=self.step, seconds=self.spent, device=self.accelerator.device.type)
 
     def resume(self) -> None:
-        """Continue from the checkpoint when there is one."""
+        """Continue from the checkpoint when there is one.
+
+        Raises:
+            WeightsError: it belongs to another recipe.
+        """
         if not self.checkpoint.exists():
             return
+        if changed := changed_fields(self.out / "recipe.json", self.recipe):
+            raise WeightsError(f"{self.checkpoint} belongs to another recipe ({'; '.join(changed)}); give the same values, or choose another output folder.")
         state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         try:
             self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
@@ -138,10 +158,19 @@ class Trainer:
         self.average.values, self.average.steps = state["average"], state["average_steps"]
         self.average.values = {k: v.to(self.accelerator.device) for k, v in self.average.values.items()}
         self.load_extra_state(state.get("extra", {}))
-        self.step, self.spent = state["step"], state["spent"]
+        self.step, self.spent, self.recent = state["step"], state["spent"], state.get("recent", [])
+        self.cut_log()
+
+    def cut_log(self) -> None:
+        """Forget lines of the log that are later than the checkpoint: their steps are done again."""
+        log_file = self.out / "log.jsonl"
+        if log_file.exists() and self.accelerator.is_main_process:
+            lines = [line for line in log_file.read_text().splitlines() if json.loads(line)["step"] <= self.step]
+            log_file.write_text("".join(line + "\n" for line in lines))
 
     def update(self, batch: dict[str, Tensor]) -> dict[str, float]:
         """One optimiser step; returns the terms of the loss."""
+        torch.manual_seed(int(step_seed(self.recipe, self.accelerator.process_index, self.step, 1).generate_state(1)[0]))
         terms = self.losses(batch)
         self.accelerator.backward(torch.stack(list(terms.values())).sum())
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -152,34 +181,49 @@ class Trainer:
         return {name: value.item() for name, value in terms.items()}
 
     def run(self) -> Path:
-        """Train until the recipe's end; returns the folder of the averaged weights."""
-        recipe = self.recipe
+        """Train until the recipe's end; returns the folder of the averaged weights.
+
+        Raises:
+            WeightsError: a checkpoint of another recipe. DeviceError: too little memory; the sentence names a batch that fits. Cancelled: interrupted.
+        """
         self.out.mkdir(parents=True, exist_ok=True)
-        recipe.save(self.out / "recipe.json")
         self.resume()
+        self.recipe.save(self.out / "recipe.json")
+        try:
+            with batch_named(str(self.accelerator.device), self.recipe.batch):
+                self.steps()
+        except KeyboardInterrupt:
+            kept = f"{self.checkpoint} is kept, and the same command goes on from there" if self.checkpoint.exists() else "no checkpoint was written yet"
+            raise Cancelled(f"Stopped at step {self.step}; {kept}.") from None
+        self.save()
+        return self.out / "weights"
+
+    def steps(self) -> None:
+        """Steps until the recipe's end, with the log and the checkpoints between."""
+        recipe = self.recipe
         stream = Stream(type(self), recipe, self.accelerator.process_index, self.step)
         loader = DataLoader(stream, batch_size=None, num_workers=recipe.workers, prefetch_factor=4 if recipe.workers else None)
         bar = tqdm(initial=self.step, total=recipe.steps or None, unit="step", disable=self.quiet or not self.accelerator.is_main_process)
-        recent: list[dict[str, float]] = []
-        clock = time.monotonic()
-        for batch in loader:
+        clock, first = time.monotonic(), self.step
+        for given in loader:
             done = self.step / recipe.steps if recipe.steps else self.spent / (recipe.minutes * 60)
             if done >= 1:
                 break
+            batch = {key: value.to(self.accelerator.device) for key, value in given.items()}
+            if self.step == first and self.divisible:
+                check_memory(self.accelerator.unwrap_model(self.model), self.losses, batch, recipe.batch)
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate(recipe, self.step, done)
-            recent.append(self.update({key: value.to(self.accelerator.device) for key, value in batch.items()}))
+            self.recent.append(self.update(batch))
             now = time.monotonic()
             self.spent, clock = self.spent + now - clock, now
             bar.update()
             if self.step % 50 == 0:
-                self.report(recent, bar)
-                recent = []
+                self.report(self.recent, bar)
+                self.recent = []
             if self.step % recipe.checkpoint_every == 0:
                 self.save()
         bar.close()
-        self.save()
-        return self.out / "weights"
 
     def report(self, recent: list[dict[str, float]], bar: Any) -> None:
         """One line of log.jsonl: the mean of each term."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -44,9 +45,9 @@ class MaskMaker:
         example["text"], example["lesion"] = np.array(text), np.zeros((1, *hu.shape[1:]), np.float32)
         return example
 
-    def mixed(self, others: Iterator[Example], batch: int, seed: int) -> Iterator[Example]:
+    def mixed(self, others: Iterator[Example], batch: int, seed: Any) -> Iterator[Example]:
         """Batches of `others`, with `SHARE` of them of this kind."""
-        rng = np.random.default_rng([seed, 1])
+        rng = np.random.default_rng(seed)  # a generator is shared with `others`
         for each in others:
             if rng.random() < SHARE:
                 examples: list[Example] = []

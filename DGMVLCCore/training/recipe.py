@@ -16,11 +16,15 @@ TASKS: dict[str, tuple[str, str]] = {
     "dual": ("training.aligning", "AligningTrainer"),
     "cohort": ("training.cohort", "CohortTrainer"),
     "gan": ("training.adversarial", "AdversarialTrainer"),
+    "image": ("training.images", "ImageTrainer"),
     "probe": ("training.probing", "ProbeTrainer"),
     "anomaly": ("evaluation.anomaly", "AnomalyTrainer"),
 }
 # task -> fields that it sets otherwise than `Recipe` does, unless the recipe names them
 OWN_FIELDS: dict[str, dict[str, Any]] = {"gan": {"widths": (32, 32, 48), "batch": 16, "learning_rate": 5e-4}}
+
+
+FREE = ("shards", "out", "minutes", "steps", "workers", "checkpoint_every", "compile")  # may differ when a run is resumed
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class Recipe:
         shards: folder made by `dgmvlc data`. out: folder for checkpoints, log and final weights.
         task: "denoiser", "volume" (the denoiser of slabs; on a 2D network in `start_from` only its layers along z), "gan" (the one-pass
             generator), "dual" (the vision and language encoders that share a space), "cohort" (the denoiser, from `start_from`, on clinical
-            rows), "probe" (the held-out judge) or "anomaly" (the autoencoder of the baseline map).
+            rows), "image" (the denoiser on pictures of another modality), "probe" (the held-out judge) or "anomaly" (the autoencoder of the
+            baseline map).
         minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that is given).
         batch: slices of 128x128 a step; nodule batches (48x48) hold four times as many.
         depth: consecutive slices of a slab, for "volume"; `batch` counts slices and is a multiple of it.
@@ -40,6 +45,7 @@ class Recipe:
         grounding: weight of the loss that asks the full-grid attention to name the lesion's cells.
         misread: share of examples read under a sentence about another finding; they teach attention to stay away, and no voxel.
         compile: fuse the network with torch.compile (needs a C++ compiler on a CPU).
+        modality: of the scans: "CT", "MR" or "XR".
     """
 
     shards: str
@@ -69,6 +75,7 @@ class Recipe:
     vision: str = ""
     depth: int = 8
     frozen: tuple[str, ...] = ()
+    modality: str = "CT"
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -100,3 +107,11 @@ def load_recipe(path: Path, **overrides: object) -> Recipe:
         fields["widths"] = tuple(fields["widths"])
     fields["frozen"] = tuple(fields.get("frozen", ()))
     return make_recipe(**fields)
+
+
+def changed_fields(path: Path, recipe: Recipe) -> list[str]:
+    """Fields of a run's `recipe.json` that a resumed run may not change but would, each with both values; none when the file is not there."""
+    if not path.exists():
+        return []
+    then, now = json.loads(path.read_text()), json.loads(json.dumps(asdict(recipe)))
+    return [f"{name} was {then[name]!r}, now {value!r}" for name, value in now.items() if name not in FREE and name in then and then[name] != value]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ class SlabMaker(ExampleMaker):
         return example | {"lesion": soft[:, None].astype(np.float32), "text": np.full(len(inner), self.bank.choose(lesion, present, rng)),
                           "correlation": np.full(len(inner), correlation, np.float32)}
 
-    def batches(self, batch: int, seed: int) -> Iterator[Example]:
+    def batches(self, batch: int, seed: Any) -> Iterator[Example]:
         """Endless batches of `batch` slices: slab after slab."""
         rng = np.random.default_rng(seed)
         while True:
@@ -83,6 +84,8 @@ def slab_noise(clean: Tensor, correlation: Tensor, depth: int) -> Tensor:
 class VolumeTrainer(DenoisingTrainer):
     """Trains a `VolumeDenoiser`: all of it, or only its layers along z on a trained 2D network."""
 
+    divisible = False  # a slab stays whole
+
     def __init__(self, recipe: Recipe) -> None:
         if recipe.depth < 2 or recipe.batch % recipe.depth:
             raise UsageError(f"A slab needs 2 slices or more and a batch whole slabs; {recipe.batch} slices are no multiple of the depth {recipe.depth}.")
@@ -104,7 +107,7 @@ class VolumeTrainer(DenoisingTrainer):
         return model
 
     @staticmethod
-    def batches(recipe: Recipe, seed: int) -> Iterator[Example]:
+    def batches(recipe: Recipe, seed: Any) -> Iterator[Example]:
         """Endless batches of slabs."""
         return SlabMaker(Path(recipe.shards), recipe.depth).batches(recipe.batch, seed)
 

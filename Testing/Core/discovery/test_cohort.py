@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from DGMVLCCore.anatomy.segment import LEFT, Anatomy
-from DGMVLCCore.discovery.cohort import find_scans, match, refuse_problems, scan_id
+from DGMVLCCore.discovery.cohort import match, refuse_problems
 from DGMVLCCore.discovery.frame import REGIONS, lung_statistics, patient_scan, region_labels
+from DGMVLCCore.discovery.layout import find_cohort, scan_id
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.language.schema import load_schema
 
@@ -48,12 +49,13 @@ def test_scans_are_found_by_their_names(tmp_path):
         (tmp_path / name).mkdir()
         if inside:
             (tmp_path / name / inside).write_bytes(b"x")
-    scans, problems = find_scans(tmp_path)
+    layout = find_cohort(tmp_path)
+    scans, problems = layout.scans, layout.problems
     assert sorted(scans) == ["P1", "P4", "P5"] and scans["P4"].name == "ct.nrrd" and scans["P5"] == tmp_path / "P5"
     assert "1 id(s) name more than one scan" in problems[0] and "P2" in problems[0] and scan_id(tmp_path / "a.b.NII.GZ") == "a.b"
     for folder in (tmp_path / "empty", tmp_path / "none", tmp_path / "P2.nrrd"):
         with pytest.raises(UnreadableError):
-            find_scans(folder)
+            find_cohort(folder)
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,7 @@ def small_weights(tmp_path_factory):
 def test_sentences_hold_the_asked_clause_and_are_true():
     rows = {f"P{i}": {"age": 40 + i, "smoking": ("never smoker", "active smoker")[i % 2], **({"pack_years": 20} if i % 2 else {})} for i in range(20)}
     contrasts = find_contrasts(rows, SCHEMA)[0]
-    sentences = Sentences(contrasts, SCHEMA, LanguageEncoder())
+    sentences = Sentences([c.attribute for c in contrasts], SCHEMA, LanguageEncoder())
     assert sentences.all_of(rows["P1"]) and all(text_to_attributes(t, SCHEMA).items() <= rows["P1"].items() for t in sentences.all_of(rows["P1"]))
     smoking = next(c for c in contrasts if c.attribute == "smoking")
     assert text_to_attributes(sentences.with_value(rows["P1"], smoking, "never smoker"), SCHEMA) == {"age": 41, "smoking": "never smoker"}
