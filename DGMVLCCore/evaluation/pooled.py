@@ -15,8 +15,8 @@ from DGMVLCCore.evaluation.statistics import Figure, missing, rounded
 from DGMVLCCore.evaluation.trial import NO_FRD, TRUE
 
 REALISM_NOTE = ("FRD (frd-score, version 1), KID and FID (own encoder's features) compare the edited regions with the same regions of the untouched scans, as "
-                "sets; they have no interval, because resampling four patients' sets says little. FRD is a logarithm, can be negative and scales each image by "
-                "its own mean and SD, so that it does not see a change of brightness. FID is biased upwards for so few regions. Methods that miss cases are "
+                "sets; they have no interval, because resampling a few patients' sets says little. FRD is a logarithm, can be negative and scales each image "
+                "by its own mean and SD, so that it does not see a change of brightness. FID is biased upwards for so few regions. Methods that miss cases are "
                 "compared on the cases they did, so their distances do not rank.")
 NO_RADIOMICS = "needs radiomics of two or more regions in each set (pip install dgmvlc[evaluate])"
 Kept = dict[str, np.ndarray]
