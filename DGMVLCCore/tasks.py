@@ -13,7 +13,8 @@ Tell = Callable[[str, float], None]
 Task = Callable[[Session, dict[str, Any], Tell, Callable[[], bool]], dict[str, Any]]
 # name of a task -> the room's module and its function; a room is imported when it is first asked for
 TASKS: dict[str, tuple[str, str]] = {
-    **{name.replace("_", "-"): ("DGMVLCCore.review.tasks", name) for name in ("compare", "review_open", "review_study", "review_export")},
+    **{name.replace("_", "-"): ("DGMVLCCore.review.tasks", name)
+       for name in ("compare", "review_open", "review_study", "review_show", "review_decide", "review_export")},
     **{name.replace("_", "-"): ("DGMVLCCore.teaching.tasks", name) for name in ("start_quiz", "answer_quiz", "next_quiz", "next_reading", "record_reading")},
 }
 
