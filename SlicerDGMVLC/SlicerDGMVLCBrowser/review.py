@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from SlicerDGMVLCLib.reading import stepFrom
+
 from DGMVLCCore.errors import DGMVLCError
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.listing import UNREADABLE, WAITING, list_regions, list_studies
@@ -174,15 +176,12 @@ class Review:
 
     async def step(self, by: int) -> None:
         """The next or the previous region; past the last one, the next study."""
-        numbers = [row["number"] for row in self.state.review_regions]
-        at = numbers.index(self.state.review_region) if self.state.review_region in numbers else -1
-        if 0 <= at + by < len(numbers):
-            self.choose(numbers[at + by])
-            return
-        ids = [row["id"] for row in self.state.review_studies if row["readable"]]
-        here = ids.index(self.state.review_study) if self.state.review_study in ids else -1
-        if 0 <= here + by < len(ids):
-            await self.look(ids[here + by])
+        state = self.state
+        number, study = stepFrom(state.review_regions, state.review_region, state.review_studies, state.review_study, by)
+        if number:
+            self.choose(number)
+        elif study:
+            await self.look(study)
 
     async def key(self, action: str) -> None:
         """A key of the legend."""
