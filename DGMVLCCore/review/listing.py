@@ -13,6 +13,8 @@ ALERTS = ("not mentioned", "denied")
 UNSEEN = ("not seen", "not looked for")
 UNREADABLE = ("unsuitable", "missing", "failed")
 WAITING = ("waiting", "changed")
+COLOURS = ((0.95, 0.70, 0.20), (0.31, 0.62, 0.82), (0.82, 0.38, 0.31), (0.45, 0.69, 0.42), (0.65, 0.50, 0.82),
+           (0.90, 0.55, 0.75), (0.55, 0.80, 0.80), (0.80, 0.80, 0.40))  # of the regions, by number
 
 
 def region_row(region: dict[str, Any], decision: dict[str, Any] | None, valid: bool) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def _write_accepted(session: ReviewSession, study: Study, folder: Path) -> list[
     """Accepted regions of one study as .seg.nrrd and, when it came as DICOM and can be written, as DICOM SEG; returns notes."""
     from DGMVLCCore.export.segmentation import Segment, save_segmentation
     from DGMVLCCore.imaging.labels import load_labels
-    from DGMVLCCore.review.analyse import COLOURS
+    from DGMVLCCore.review.listing import COLOURS
     from DGMVLCCore.review.worklist import load_study
 
     regions = _accepted(session, study)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from DGMVLCCore.counterfactual.session import Session, read_request
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.imaging.io import save_volume
-from DGMVLCCore.review.analyse import analyse_study
-from DGMVLCCore.review.compare import CompareRequest, run_comparison
 from DGMVLCCore.review.decisions import WORKLIST, ReviewSession
 from DGMVLCCore.review.listing import UNREADABLE, list_regions, list_studies
 from DGMVLCCore.review.review_report import export
 from DGMVLCCore.review.worklist import load_study
+
+if TYPE_CHECKING:
+    from DGMVLCCore.counterfactual.session import Session
 
 
 def _text(request: dict[str, Any], name: str) -> str:
@@ -45,6 +45,8 @@ def review_open(session: Session, request: dict[str, Any], tell: Callable[[str, 
 
 def review_study(session: Session, request: dict[str, Any], tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
     """{"session", "study"} -> {"study", "problem"}; the study's folder then holds what was found."""
+    from DGMVLCCore.review.analyse import analyse_study  # with the network; a worklist does not wait for it
+
     pipe = session.pipeline().alignment
     if pipe is None:
         raise UsageError("These weights come without a dual encoder, so no study can be reviewed.")
@@ -91,6 +93,9 @@ def review_export(session: Session, request: dict[str, Any], tell: Callable[[str
 
 def compare(session: Session, request: dict[str, Any], tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
     """Hypotheses of one region; the answer is the path of `comparison.json`."""
+    from DGMVLCCore.counterfactual.session import read_request
+    from DGMVLCCore.review.compare import CompareRequest, run_comparison
+
     wanted = read_request(request, CompareRequest, scene=False)
     path = run_comparison(wanted, tell, session.pipeline(wanted.weights), should_cancel=should_cancel, memory=session.memory)
     return {"record": str(path)}

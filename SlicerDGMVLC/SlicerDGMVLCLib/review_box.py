@@ -112,7 +112,7 @@ class ReviewBox:
             if self._list.regions:
                 self.choose(self._list.undecided)
         self._enable()
-        if self._all:
+        if self._all and self._list.waiting != answer["study"]:
             self.lookAtAll()
 
     def _showScan(self, path: str) -> None:

@@ -43,7 +43,11 @@ class TeachBox:
         """Open the folder of cases, or make the cases that the sentence asks for."""
         folder, query = str(self._ui.teachFolder.currentPath).strip(), str(self._ui.teachQuery.text).strip()
         request: dict[str, Any] = {"seed": int(time.time()) % 100_000}
-        request |= {"cases": folder} if folder else {"query": query, "number": int(self._ui.teachNumber.value), "out": str(self._newFolder("cases"))}
+        try:
+            request |= {"cases": folder} if folder else {"query": query, "number": int(self._ui.teachNumber.value), "out": str(self._newFolder("cases"))}
+        except OSError as error:
+            self._problem(str(error), "")
+            return
         self._ask("start-quiz", request, "cases", self._started)
 
     def _started(self, answer: dict[str, Any]) -> None:
