@@ -70,9 +70,20 @@ class Review:
             return
         self._show_list(identifier)
         if self.session.state(identifier) in WAITING:
-            await self.viewer.jobs.task("review-study", {"session": str(self.session.folder), "study": identifier}, self._looked)
+            await self.viewer.jobs.task("review-study", self._looking(identifier), self._looked)
             return
         await self._show_scan(identifier)
+
+    def _looking(self, identifier: str) -> dict[str, Any]:
+        return {"session": str(self.session.folder) if self.session else "", "study": identifier}
+
+    async def _look_ahead(self) -> None:
+        """Have the study after the shown one looked at while the reader is busy with this one."""
+        rows = self.state.review_studies
+        here = next((at for at, row in enumerate(rows) if row["id"] == self.state.review_study), -1)
+        ahead = next((row["id"] for row in rows[here + 1:] if row["waiting"]), "")
+        if ahead:
+            await self.viewer.jobs.ahead("review-study", self._looking(ahead), lambda answer: self._reload())
 
     def _looked(self, answer: dict[str, Any]) -> None:
         self._reload()
@@ -133,6 +144,7 @@ class Review:
             self._shown = identifier
         if self.state.review_regions:
             self.choose(self.state.review_region or self.state.review_regions[0]["number"])
+        self.viewer._later(self._look_ahead())
 
     def choose(self, number: int) -> None:
         """Outline a region in the views and go there."""

@@ -24,6 +24,21 @@ def saved(folder) -> dict:
     return {key: made["verdict"] for key, made in json.loads((folder / "decisions.json").read_text())["decisions"].items()}
 
 
+def test_the_next_study_is_looked_at_behind_the_shown_one(serve, tab, prepared, tmp_path, make_chest, make_review):
+    root, folder = make_review(tmp_path, make_chest(nodule=True), waiting=True)
+    (root / "bad.nrrd").unlink()
+    one = tab(serve("--fake", str(prepared[1])))
+    page = one.page
+    page.click(".tab-review")
+    page.fill(".review-folder input", str(root))
+    page.press(".review-folder input", "Enter")
+    page.click(".review-row:has-text('case')")
+    one.until(lambda: "to decide" in page.inner_text(".review-row:has-text('later')"))
+    assert "review-chosen" in (page.get_attribute(".review-row:has-text('case')", "class") or ""), "the reader stays where he is"
+    assert (folder / "studies" / "later" / "review.json").is_file() and page.locator(".review-accept").is_visible()
+    assert one.problems == []
+
+
 def test_a_review_by_keyboard(serve, tab, prepared, reviewed):
     root, folder = reviewed
     one = tab(serve("--fake", str(prepared[1])))
