@@ -19,7 +19,7 @@ A4 = (8.27, 11.69)  # inches
 LEFT, RIGHT, TOP, BOTTOM = 0.07, 0.93, 0.945, 0.06
 INK, FAINT, ALERT = "#1b2329", "#5d6c76", "#a8481c"
 LINE = 0.0165  # of the page's height
-ROW = 0.185  # height of a region
+ROW = 0.192  # height of a region
 LETTERS, REGION_LETTERS = 104, 46  # that fit on a line of the page, and beside a picture
 FOOT = "DGM-VLC review · outlines by software · research use only, not a medical device"
 STUDY_LINES = 10  # of notes and unseen findings; the table and the page on screen hold all
@@ -46,11 +46,11 @@ class _Page:
             self.y -= LINE
         self.y -= LINE / 3
 
-    def region(self, picture: Path, heading: str, lines: list[tuple[str, str]]) -> None:
-        """A picture, marked already, and its figures to the right; lines are (text, colour)."""
+    def region(self, picture: Path, heading: str, facts: list[tuple[str, str, int]]) -> None:
+        """A picture, marked already, and its figures to the right; facts are (text, colour, most lines), twelve lines fit."""
         import matplotlib.image
 
-        axis = self.figure.add_axes((LEFT, self.y - ROW + 0.01, 0.46, ROW - 0.015), anchor="NW")
+        axis = self.figure.add_axes((LEFT, self.y - ROW + 0.017, 0.46, ROW - 0.022), anchor="NW")
         axis.set_axis_off()
         try:
             axis.imshow(matplotlib.image.imread(picture), interpolation="antialiased")
@@ -59,8 +59,8 @@ class _Page:
             axis.text(50, 25, "The picture is missing.", size=9, color=FAINT, ha="center")
         y = self.y - 0.004
         self.figure.text(LEFT + 0.485, y, heading, size=10, weight="bold", color=INK, va="top", parse_math=False)
-        for text, color in lines:
-            for line in _folded(text, REGION_LETTERS, 3):
+        for text, color, most in facts:
+            for line in _folded(text, REGION_LETTERS, most):
                 y -= LINE * 0.95
                 self.figure.text(LEFT + 0.485, y, line, size=8.5, color=color, va="top", parse_math=False)
         self.y -= ROW
@@ -72,11 +72,11 @@ def _folded(text: str, letters: int, most: int) -> list[str]:
     return lines if len(lines) <= most else [*lines[:most - 1], f"{lines[most - 1][:letters - 2]} …"]
 
 
-def _region_lines(row: dict[str, Any]) -> list[tuple[str, str]]:
+def _region_facts(row: dict[str, Any]) -> list[tuple[str, str, int]]:
     verdict = row["verdict"] or (f"{row['earlier']} on an earlier scan" if row["earlier"] else "not decided")
-    lines = [(f"{row['tag']} · {verdict}", ALERT if row["alert"] else INK), (f"{row['size']}, {row['volume']}", INK),
-             (f"{row['change']} against this patient's lungs", INK), (f"{row['phrases']} (agreement 0–1, no probability)", FAINT), (row["sentence"], FAINT)]
-    return lines + ([(f"Comment: {row['comment']}", INK)] if row["comment"] else [])
+    facts = [(f"{row['tag']} · {verdict}", ALERT if row["alert"] else INK, 1), (f"{row['size']}, {row['volume']}", INK, 1),
+             (f"{row['change']} against this patient's lungs", INK, 2), (f"Agreement 0–1, no probability: {row['phrases']}", FAINT, 2), (row["sentence"], FAINT, 2)]
+    return facts + ([(f"Comment: {row['comment']}", INK, 3)] if row["comment"] else [])
 
 
 def _study_words(session: ReviewSession, study: Study, page: _Page, done: dict[str, Any]) -> None:
@@ -111,7 +111,7 @@ def _study_pages(session: ReviewSession, study: Study, decided: dict[str, dict[s
             pages.append(page)
         made = decided.get(f"{study.id}/{region['number']}")
         row = region_row(region, made, session.valid(made, study.id))
-        page.region(session.place(study.id) / region["picture"], f"Region {row['number']} · {row['place']}", _region_lines(row))
+        page.region(session.place(study.id) / region["picture"], f"Region {row['number']} · {row['place']}", _region_facts(row))
     return [one.figure for one in pages]
 
 
