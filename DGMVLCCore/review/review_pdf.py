@@ -75,7 +75,8 @@ def _folded(text: str, letters: int, most: int) -> list[str]:
 def _region_facts(row: dict[str, Any]) -> list[tuple[str, str, int]]:
     verdict = row["verdict"] or (f"{row['earlier']} on an earlier scan" if row["earlier"] else "not decided")
     facts = [(f"{row['tag']} · {verdict}", ALERT if row["alert"] else INK, 1), (f"{row['size']}, {row['volume']}", INK, 1),
-             (f"{row['change']} against this patient's lungs", INK, 2), (f"Agreement 0–1, no probability: {row['phrases']}", FAINT, 2), (row["sentence"], FAINT, 2)]
+             (f"{row['change']} against this patient's lungs", INK, 2), (f"Agreement 0–1, no probability: {row['phrases']}", FAINT, 2),
+             (row["sentence"], FAINT, 2)]
     return facts + ([(f"Comment: {row['comment']}", INK, 3)] if row["comment"] else [])
 
 
