@@ -76,9 +76,9 @@ def look_by_hand(session, identifier: str) -> None:
     for number, left in ((1, 0.656), (2, 0.234)):
         mask = np.zeros(volume.shape, bool)
         mask[d // 3:2 * d // 3, int(0.41 * h):int(0.56 * h), int(left * w):int((left + 0.11) * w)] = True
-        masks.append((mask, f"region {number}", (0.95, 0.7, 0.2)))
-        save_segmentation([Segment(*masks[-1])], volume, place / f"region-{number}.seg.nrrd")
-    save_segmentation([Segment(*one) for one in masks], volume, place / "regions.seg.nrrd")
+        masks.append(mask)
+        save_segmentation([Segment(mask, f"region {number}", (0.95, 0.7, 0.2))], volume, place / f"region-{number}.seg.nrrd")
+    save_segmentation([Segment(mask, f"region {layer + 1}", (0.95, 0.7, 0.2), layer) for layer, mask in enumerate(masks)], volume, place / "regions.seg.nrrd")
     write_json(place / "review.json", {
         **base, "report": "No pleural effusion.", "regions": [review_region(1, "not mentioned"), review_region(2, "reported")],
         "report_check": [{"status": "not seen", "sentence": "The report names emphysema; no region found fits it."}]})
