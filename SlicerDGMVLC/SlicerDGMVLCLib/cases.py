@@ -126,3 +126,20 @@ def makeMark(scene: Any) -> Any:
     display.SetSelectedColor(*MARK_COLOR)
     display.SetColor(*MARK_COLOR)
     return node
+
+
+def _defined(mark: Any) -> list[int]:
+    """Indices of the points that were placed; the one that follows the mouse before a click is not."""
+    return [index for index in range(mark.GetNumberOfControlPoints()) if mark.GetNthControlPointPositionStatus(index) == mark.PositionDefined]
+
+
+def markedPlace(mark: Any) -> Point | None:
+    """Where the reader clicked last (RAS, mm); None before, and after the point was deleted. Earlier points are removed."""
+    placed = _defined(mark)
+    for index in reversed(placed[:-1]):
+        mark.RemoveNthControlPoint(index)
+    if not placed:
+        return None
+    point = [0.0, 0.0, 0.0]
+    mark.GetNthControlPointPositionWorld(_defined(mark)[0], point)
+    return point[0], point[1], point[2]

@@ -204,7 +204,7 @@ class ReviewBox:
         ui.reviewExport.setEnabled(free and bool(self._session))
         ui.reviewExported.setEnabled(bool(self._exported))
         ui.reviewStudies.setEnabled(not self._locked)
-        ui.reviewSeries.setEnabled(free)
+        ui.reviewSeries.setEnabled(free and ui.reviewSeries.count > 1)
         for widget in (ui.reviewAccept, ui.reviewReject, ui.reviewComment):
             widget.setEnabled(bool(self._list.region) and not self._locked)
         for widget in (ui.reviewNext, *self._keys):

@@ -18,7 +18,7 @@ def studyCells(row: dict[str, Any]) -> tuple[str, ...]:
 def regionCells(row: dict[str, Any]) -> tuple[str, ...]:
     """A region as the list shows it."""
     decision = row["verdict"] or (f"{row['earlier']} on an earlier scan" if row["earlier"] else "")
-    return str(row["number"]), row["size"], row["place"], row["change"], row["tag"], decision, row["comment"]
+    return str(row["number"]), decision, row["size"], row["place"], row["tag"], row["change"], row["comment"]
 
 
 def regionWords(row: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ FINDING_COLUMNS = ("Finding", "Side", "Size", "Certainty", "Words of the report"
 RUN_COLUMNS = ("Run", "Made at", "Checks")
 COMPARE_COLUMNS = ("Hypothesis", "Error beside the first, 95 % interval", "Agreement")
 STUDY_COLUMNS = ("Study", "State", "Not in the report")
-REGION_COLUMNS = ("Region", "Size", "Place", "Change", "Report", "Decision", "Comment")
+REGION_COLUMNS = ("Region", "Decision", "Size", "Place", "Report", "Change", "Comment")
 ANSWER_COLUMNS = ("Case", "Right", "What it was")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .cases import Point, markedPlace
 from .reading import placeWords, scoreLines
 from .review_box import Ask
 from .study_scene import UNKNOWN, StudyScene
@@ -94,19 +95,12 @@ class TeachBox:
         self._view.place(self._mark)
 
     def _onMark(self, node: Any) -> None:
-        """Only the last click counts."""
-        while node.GetNumberOfControlPoints() > 1:
-            node.RemoveNthControlPoint(0)
-        self._ui.teachPlace.setText(f"Marked: {placeWords(self._place() or (0, 0, 0))}")
+        place = markedPlace(node)
+        self._ui.teachPlace.setText(f"Marked: {placeWords(place)}" if place else ASKED)
         self._enable()
 
-    def _place(self) -> tuple[float, float, float] | None:
-        """The mark, RAS mm; None without one, also after the user has deleted it."""
-        if self._mark is None or self._mark.GetNumberOfControlPoints() == 0:
-            return None
-        point = [0.0, 0.0, 0.0]
-        self._mark.GetNthControlPointPositionWorld(0, point)
-        return point[0], point[1], point[2]
+    def _place(self) -> Point | None:
+        return None if self._mark is None else markedPlace(self._mark)
 
     def reveal(self) -> None:
         """Have the answer judged and saved, then show the key."""
