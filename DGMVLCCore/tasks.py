@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from DGMVLCCore.counterfactual.session import Session
 from DGMVLCCore.errors import UsageError
 
+if TYPE_CHECKING:
+    from DGMVLCCore.counterfactual.session import Session
+
 Tell = Callable[[str, float], None]
-Task = Callable[[Session, dict[str, Any], Tell, Callable[[], bool]], dict[str, Any]]
+Task = Callable[["Session", dict[str, Any], Tell, Callable[[], bool]], dict[str, Any]]
 # name of a task -> the room's module and its function; a room is imported when it is first asked for
 TASKS: dict[str, tuple[str, str]] = {
-    **{name.replace("_", "-"): ("DGMVLCCore.review.tasks", name) for name in ("compare", "review_open", "review_study", "review_export")},
+    **{name.replace("_", "-"): ("DGMVLCCore.review.tasks", name)
+       for name in ("compare", "review_open", "review_study", "review_show", "review_decide", "review_export")},
     **{name.replace("_", "-"): ("DGMVLCCore.teaching.tasks", name) for name in ("start_quiz", "answer_quiz", "next_quiz", "next_reading", "record_reading")},
 }
 

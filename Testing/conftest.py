@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,6 +48,58 @@ def comparison_record(names: tuple[str, ...]) -> dict:
     return {"hypotheses": rows, "between_hu": between, "location": {}, "settings": {"seed": 1}, "ranking": ranking}
 
 
+def review_region(number: int, status: str) -> dict:
+    """A region as `review.json` holds it, invented."""
+    return {"number": number, "score": 0.9, "place": "in the left lung", "slice": 5, "slices": [4, 8], "voxels": 300, "change_hu": 612.0,
+            "change_low_hu": 540.0, "change_high_hu": 700.0, "mean_hu": 20.0, "places": 214,
+            "phrases": [{"term": "nodule", "agreement": 0.97}], "picture": f"region-{number}.png",
+            "location": {"side": "left", "zone": None, "centre_mm": [10.0, 5.0, -280.0], "volume_ml": 9.2, "diameter_mm": 26.0},
+            "check": {"status": status, "finding": None, "sentence": "Not mentioned in the report."}, "outline": f"region-{number}.seg.nrrd"}
+
+
+def look_by_hand(session, identifier: str) -> None:
+    """Write a study's analysis without the network: a region not mentioned, one reported, and emphysema that was not seen."""
+    from DGMVLCCore.errors import DGMVLCError
+    from DGMVLCCore.export.segmentation import Segment, save_segmentation
+    from DGMVLCCore.review.decisions import SCHEMA_VERSION, write_json
+    from DGMVLCCore.review.worklist import load_study
+
+    study, place, masks = session.study(identifier), session.folder / "studies" / identifier, []
+    place.mkdir()
+    base = {"schema_version": SCHEMA_VERSION, "study": identifier, "sha256": study.sha256, "series": None, "problem": None, "report_notes": []}
+    try:
+        volume = load_study(study, session.root)
+    except DGMVLCError as error:
+        write_json(place / "review.json", {**base, "report": "", "regions": [], "report_check": [], "problem": str(error)})
+        return
+    d, h, w = volume.shape
+    for number, left in ((1, 0.656), (2, 0.234)):
+        mask = np.zeros(volume.shape, bool)
+        mask[d // 3:2 * d // 3, int(0.41 * h):int(0.56 * h), int(left * w):int((left + 0.11) * w)] = True
+        masks.append(mask)
+        save_segmentation([Segment(mask, f"region {number}", (0.95, 0.7, 0.2))], volume, place / f"region-{number}.seg.nrrd")
+    save_segmentation([Segment(mask, f"region {layer + 1}", (0.95, 0.7, 0.2), layer) for layer, mask in enumerate(masks)], volume, place / "regions.seg.nrrd")
+    write_json(place / "review.json", {
+        **base, "report": "No pleural effusion.", "regions": [review_region(1, "not mentioned"), review_region(2, "reported")],
+        "report_check": [{"status": "not seen", "sentence": "The report names emphysema; no region found fits it."}]})
+
+
+def reviewed_folder(folder: Path, volume: Volume, waiting: bool = False) -> tuple[Path, Path]:
+    """A folder with a study that was looked at, one that cannot be read and perhaps one that waits; returns it and its session's folder."""
+    from DGMVLCCore.imaging.io import save_volume
+    from DGMVLCCore.review.decisions import ReviewSession
+
+    root = folder / "studies"
+    root.mkdir()
+    for name in ("case", *(["later"] if waiting else [])):
+        save_volume(volume, root / f"{name}.nrrd")
+        (root / f"{name}.txt").write_text("No pleural effusion.")
+    (root / "bad.nrrd").write_bytes(b"NRRD0004\nnothing")
+    session = ReviewSession.create(root, folder / "studies-review")
+    look_by_hand(session, "case")
+    return root, session.folder
+
+
 @contextmanager
 def without_figures() -> Iterator[None]:
     """Results whose pictures nobody looks at: a few bytes in their place."""
@@ -66,6 +119,11 @@ def no_figures():
 @pytest.fixture(scope="session")
 def make_record():
     return comparison_record
+
+
+@pytest.fixture(scope="session")
+def make_review():
+    return reviewed_folder
 
 
 @pytest.fixture(scope="session")

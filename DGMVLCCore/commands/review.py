@@ -35,7 +35,7 @@ def add_commands(add: Add) -> None:
     decide.add_argument("--undo", metavar="STUDY/N", help="take a verdict back")
     decide.add_argument("--on", metavar="STUDY/N", help="the region of --comment, when it is not decided")
     review.add_argument("--comment", metavar="TEXT", help="comment on the region of --accept, --reject, --undo or --on")
-    review.add_argument("--export", type=Path, metavar="FOLDER", help="write review.csv, review.html and the accepted regions")
+    review.add_argument("--export", type=Path, metavar="FOLDER", help="write review.csv, review.html, review.pdf and the accepted regions")
     review.add_argument("--overwrite", action="store_true", help="replace an earlier export")
     review.add_argument("--weights", type=Path, help="folder of a dual encoder; default: the shipped one")
     device_option(review)

@@ -24,6 +24,7 @@ from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
 from DGMVLCCore.review.candidates import Candidate, find_candidates
 from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
 from DGMVLCCore.review.decisions import ANALYSIS, NOTICE, SCHEMA_VERSION, ReviewSession, write_json
+from DGMVLCCore.review.listing import COLOURS
 from DGMVLCCore.review.pictures import save_picture
 from DGMVLCCore.review.worklist import Study, load_study
 from DGMVLCCore.vision.pipeline import AlignmentPipeline
@@ -32,8 +33,6 @@ Progress = Callable[[str, float], None]
 SHOWN_PHRASES = 3
 LONGEST_REPORT = 100_000
 MARGIN_VOXELS = 8
-COLOURS = ((0.95, 0.70, 0.20), (0.31, 0.62, 0.82), (0.82, 0.38, 0.31), (0.45, 0.69, 0.42), (0.65, 0.50, 0.82),
-           (0.90, 0.55, 0.75), (0.55, 0.80, 0.80), (0.80, 0.80, 0.40))
 
 
 def read_findings(text: str | None) -> tuple[list[Finding] | None, list[str]]:

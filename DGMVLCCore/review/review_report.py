@@ -1,4 +1,4 @@
-"""What leaves a review session: a table (CSV), a page to read and print (HTML, pictures inside), and the accepted regions as segmentations."""
+"""What leaves a review session: a table (CSV), a page to read (HTML, pictures inside) and to print (PDF), and the accepted regions as segmentations."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
 from DGMVLCCore.review.decisions import NOTICE, ReviewSession
+from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.worklist import Study
 
 COLUMNS = ("study", "region", "state", "check", "verdict", "comment", "decided", "side", "zone", "diameter_mm", "volume_ml", "change_hu", "change_low_hu",
@@ -148,7 +149,7 @@ def _write_accepted(session: ReviewSession, study: Study, folder: Path) -> list[
     """Accepted regions of one study as .seg.nrrd and, when it came as DICOM and can be written, as DICOM SEG; returns notes."""
     from DGMVLCCore.export.segmentation import Segment, save_segmentation
     from DGMVLCCore.imaging.labels import load_labels
-    from DGMVLCCore.review.analyse import COLOURS
+    from DGMVLCCore.review.listing import COLOURS
     from DGMVLCCore.review.worklist import load_study
 
     regions = _accepted(session, study)
@@ -177,7 +178,7 @@ def _write_dicom(session: ReviewSession, study: Study, chosen: list[tuple[str, A
 
 
 def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dict[str, Any]:
-    """Write `review.csv`, `review.html` and `accepted/` into a new folder, whole or not at all.
+    """Write `review.csv`, `review.html`, `review.pdf` and `accepted/` into a new folder, whole or not at all.
 
     Returns:
         the files' paths and notes.
@@ -195,6 +196,7 @@ def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dic
         (folder / "accepted").mkdir(parents=True)
         (folder / "review.csv").write_text(table(session), encoding="utf-8", newline="")
         (folder / "review.html").write_text(page(session), encoding="utf-8")
+        write_pdf(session, folder / "review.pdf")
         notes = [note for study in session.studies for note in _write_accepted(session, study, folder / "accepted")]
         if out.exists():
             shutil.rmtree(out)
@@ -203,4 +205,5 @@ def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dic
         raise OutputError(f"The export could not be written to {out} ({error.strerror or error}); check permission and free space.") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return {"csv": str(out / "review.csv"), "html": str(out / "review.html"), "accepted": sorted(str(p) for p in (out / "accepted").iterdir()), "notes": notes}
+    return {**{kind: str(out / f"review.{kind}") for kind in ("csv", "html", "pdf")},
+            "accepted": sorted(str(p) for p in (out / "accepted").iterdir()), "notes": notes}

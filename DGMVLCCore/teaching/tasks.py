@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from DGMVLCCore.counterfactual.session import Session
 from DGMVLCCore.errors import Cancelled, UsageError
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.teaching.build import Order, build_cases
@@ -18,6 +17,9 @@ from DGMVLCCore.teaching.quiz import NOTHING, Quiz
 from DGMVLCCore.teaching.readings import Reading, check_reading
 from DGMVLCCore.teaching.records import NOTICE
 from DGMVLCCore.teaching.study import AIDED, Study
+
+if TYPE_CHECKING:
+    from DGMVLCCore.counterfactual.session import Session
 
 MOST_IN_VIEWER = 50
 Tell = Callable[[str, float], None]

@@ -63,6 +63,9 @@ class Jobs:
         self._report = self._place = self._job = ""
         self._raw: list[dict[str, Any]] = []
         self._answered: Callable[[dict[str, Any]], None] = lambda answer: None
+        self._ahead: str = ""
+        self._ahead_asks: tuple[str, dict[str, Any]] = ("", {})  # a task behind the page: its number, name and request
+        self._ahead_answered: Callable[[dict[str, Any]], None] = lambda answer: None
         self._handlers: dict[type, Callable[[Any], None]] = {
             Ready: self._on_ready, Findings: self._on_findings, Region: self._on_region, Progress: self._on_progress, Preview: self._on_preview,
             Result: self._on_result, Answer: self._on_answer, Cancelled: self._on_cancelled, Failed: self._on_failed, Ended: self._on_ended}
@@ -84,6 +87,7 @@ class Jobs:
         """Ask for a region of the chosen finding."""
         out = self.workspace.new("results", "region.seg.nrrd")
         client = await self.worker.ensure()
+        self._stop_ahead()
         with self.state as state:
             state.region_busy, state.region_note = True, "Looking for the region …"
         self._place = client.region({**request, "out": str(out)})
@@ -102,6 +106,7 @@ class Jobs:
             return
         with self.state as state:
             state.running, state.cancelling, state.stage, state.share, state.time_left = True, False, "Starting", 0.0, ""
+        self._stop_ahead()
         out = self.workspace.new("results", time.strftime("run-%H%M%S"))
         self._job = (await self.worker.ensure()).job({**request, "out": str(out)})
 
@@ -112,7 +117,26 @@ class Jobs:
         with self.state as state:
             state.running, state.cancelling, state.stage, state.share, state.time_left = True, False, "Starting", 0.0, ""
         self._answered = answered
-        self._job = (await self.worker.ensure()).task(name, request)
+        client = await self.worker.ensure()
+        if self._ahead and self._ahead_asks == (name, request):
+            self._job, self._ahead = self._ahead, ""
+            return
+        self._stop_ahead()
+        self._job = client.task(name, request)
+
+    async def ahead(self, name: str, request: dict[str, Any], answered: Callable[[dict[str, Any]], None]) -> None:
+        """Start a task that will be wanted soon, unseen; what the user starts stops it, or takes it over when it is the same."""
+        if self.state.running or self._ahead:
+            return
+        client = await self.worker.ensure()
+        if not self.state.running:
+            self._ahead_asks, self._ahead_answered = (name, request), answered
+            self._ahead = client.task(name, request)
+
+    def _stop_ahead(self) -> None:
+        number, self._ahead = self._ahead, ""
+        if number and self.worker.client is not None:
+            self.worker.client.cancel(number)
 
     def cancel(self) -> None:
         """Stop the run."""
@@ -189,6 +213,9 @@ class Jobs:
         if event.id == self._job:
             self._idle()
             self._answered(event.answer)
+        elif event.id == self._ahead:
+            self._ahead = ""
+            self._ahead_answered(event.answer)
 
     def _on_cancelled(self, event: Cancelled) -> None:
         if event.id == self._job:
@@ -204,6 +231,7 @@ class Jobs:
         elif event.id == self._job:
             self._idle()
         elif event.id is not None:
+            self._ahead = "" if event.id == self._ahead else self._ahead  # the study says so when it is opened
             return
         self._say(event.message, event.advice)
 
@@ -211,7 +239,7 @@ class Jobs:
         self.state.worker, self.state.region_busy = "ended", False
         if self._report in event.pending:
             self.state.report_note = ""
-        self._report = self._place = ""
+        self._report = self._place = self._ahead = ""
         self._idle()
         if not event.planned:
             self._say(event.message, event.advice.replace("Apply", "Run"))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import vtk
+from SlicerDGMVLCLib.reading import placeWords
 
 Point = tuple[float, float, float]
 
@@ -23,9 +24,7 @@ def value_at(volume: Any, ras: Point) -> float | None:
 
 def in_words(ras: Point, original: Any | None, counterfactual: Any | None, difference: Any | None) -> dict[str, str]:
     """Texts of the read-out; an empty one for what is not there."""
-    right, front, up = ras
-    place = f"{'L' if right < 0 else 'R'} {abs(right):.1f}  {'P' if front < 0 else 'A'} {abs(front):.1f}  {'I' if up < 0 else 'S'} {abs(up):.1f} mm"
-    texts = {"place": place}
+    texts = {"place": placeWords(ras)}
     for name, volume, form in (("original", original, "{:.0f}"), ("counterfactual", counterfactual, "{:.0f}"), ("difference", difference, "{:+.0f}")):
         value = value_at(volume, ras) if volume is not None else None
         texts[name] = "" if value is None else f"{form.format(value).replace('-', '−')} HU"

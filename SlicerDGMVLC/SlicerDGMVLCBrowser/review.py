@@ -6,31 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from SlicerDGMVLCLib.reading import stepFrom
+
 from DGMVLCCore.errors import DGMVLCError
 from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.listing import UNREADABLE, WAITING, list_regions, list_studies
 
 from . import choose
 from .scans import ScanError
 
 if TYPE_CHECKING:
     from .app import Viewer
-
-TAGS = {"not mentioned": "not mentioned in the report", "denied": "the report says there is none", "reported": "in the report", "no report": "no report"}
-STATES = {"waiting": "not looked at yet", "changed": "changed, look again", "missing": "files are gone", "unsuitable": "cannot be read",
-          "failed": "cannot be read", "open": "to decide", "done": "done"}
-
-
-def region_row(region: dict[str, Any], decision: dict[str, Any] | None, valid: bool) -> dict[str, Any]:
-    """A region as the list shows it."""
-    place, change = region["location"], f"{region['change_hu']:+.0f} HU"
-    if region["change_low_hu"] is not None:
-        change += f" ({region['change_low_hu']:+.0f} to {region['change_high_hu']:+.0f})"
-    made = decision or {}
-    return {"number": region["number"], "size": f"{place['diameter_mm']:.0f} mm", "volume": f"{place['volume_ml']:.2f} ml",
-            "place": region["place"] or "place unknown", "change": change,
-            "tag": TAGS.get(region["check"]["status"], ""), "alert": region["check"]["status"] in ("not mentioned", "denied"),
-            "sentence": region["check"]["sentence"], "phrases": " · ".join(f"{p['term']} {p['agreement']:.2f}" for p in region["phrases"]),
-            "verdict": made.get("verdict", "") if valid else "", "earlier": made.get("verdict", "") if not valid else "", "comment": made.get("comment", "")}
 
 
 class Review:
@@ -74,24 +60,30 @@ class Review:
         """Tell the page the worklist and how far the reader is."""
         if self.session is None:
             return
-        rows = []
-        for study in self.session.studies:
-            done, name = self.session.analysis(study.id) or {}, self.session.state(study.id)
-            regions = done.get("regions", [])
-            unreported = sum(region["check"]["status"] in ("not mentioned", "denied") for region in regions)
-            rows.append({"id": study.id, "name": study.name, "state": name, "words": STATES.get(name, name), "regions": len(regions), "unreported": unreported})
+        listed = list_studies(self.session)
         with self.state as state:
-            state.review_studies, state.review_progress = rows, self.session.progress()
+            state.review_studies, state.review_progress = listed["studies"], listed["progress"]
 
     async def look(self, identifier: str) -> None:
         """Show a study; look at it first when that was not done for the scan as it is now."""
         if self.session is None or self.state.running or self.state.scan_busy:
             return
         self._show_list(identifier)
-        if self.session.state(identifier) in ("waiting", "changed"):
-            await self.viewer.jobs.task("review-study", {"session": str(self.session.folder), "study": identifier}, self._looked)
+        if self.session.state(identifier) in WAITING:
+            await self.viewer.jobs.task("review-study", self._looking(identifier), self._looked)
             return
         await self._show_scan(identifier)
+
+    def _looking(self, identifier: str) -> dict[str, Any]:
+        return {"session": str(self.session.folder) if self.session else "", "study": identifier}
+
+    async def _look_ahead(self) -> None:
+        """Have the study after the shown one looked at while the reader is busy with this one."""
+        rows = self.state.review_studies
+        here = next((at for at, row in enumerate(rows) if row["id"] == self.state.review_study), -1)
+        ahead = next((row["id"] for row in rows[here + 1:] if row["waiting"]), "")
+        if ahead:
+            await self.viewer.jobs.ahead("review-study", self._looking(ahead), lambda answer: self._reload())
 
     def _looked(self, answer: dict[str, Any]) -> None:
         self._reload()
@@ -127,30 +119,22 @@ class Review:
         if self.session is None:
             return
         try:
-            study, done = self.session.study(identifier), self.session.analysis(identifier) or {}
-            decided = self.session.decisions()
+            listed = list_regions(self.session, identifier)
         except DGMVLCError as error:
             self.viewer.say(str(error))
             return
-        rows = []
-        for region in done.get("regions", []):
-            made = decided.get(f"{identifier}/{region['number']}")
-            rows.append(region_row(region, made, self.session.valid(made, identifier)))
-        problem = study.problem or done.get("problem")
         with self.state as state:
             another = state.review_study != identifier
-            state.review_study, state.review_regions = identifier, rows
-            state.review_unseen = [fact["sentence"] for fact in done.get("report_check", []) if fact["status"] in ("not seen", "not looked for")]
-            state.review_notes = [*([problem] if problem else []), *study.notes, *done.get("report_notes", [])]
-            state.review_series = [f"{number}: {one.words}" for number, one in enumerate(study.series, 1)]
-            state.review_chosen = 0 if study.chosen is None else study.chosen + 1
+            state.review_study, state.review_regions = identifier, listed["regions"]
+            state.review_unseen, state.review_notes = listed["unseen"], listed["notes"]
+            state.review_series, state.review_chosen = listed["series"], listed["chosen"]
             if another:
                 state.review_region = 0
         self._list()
 
     async def _show_scan(self, identifier: str) -> None:
         """The study's scan in the views, at its first region."""
-        if self.session is None or self.session.state(identifier) in ("unsuitable", "missing", "failed"):
+        if self.session is None or self.session.state(identifier) in UNREADABLE:
             return
         study = self.session.study(identifier)
         if self._shown != identifier:
@@ -160,6 +144,7 @@ class Review:
             self._shown = identifier
         if self.state.review_regions:
             self.choose(self.state.review_region or self.state.review_regions[0]["number"])
+        self.viewer._later(self._look_ahead())
 
     def choose(self, number: int) -> None:
         """Outline a region in the views and go there."""
@@ -171,7 +156,7 @@ class Review:
         if self._shown != self.state.review_study or self.viewer.stage.scan is None:
             return
         try:
-            self.viewer.stage.show_region(self.session.place(self.state.review_study) / f"region-{number}.seg.nrrd")
+            self.viewer.stage.show_region(Path(row["outline"]))
         except ScanError as error:
             self.viewer.say(str(error))
 
@@ -203,15 +188,12 @@ class Review:
 
     async def step(self, by: int) -> None:
         """The next or the previous region; past the last one, the next study."""
-        numbers = [row["number"] for row in self.state.review_regions]
-        at = numbers.index(self.state.review_region) if self.state.review_region in numbers else -1
-        if 0 <= at + by < len(numbers):
-            self.choose(numbers[at + by])
-            return
-        ids = [row["id"] for row in self.state.review_studies if row["state"] not in ("unsuitable", "missing", "failed")]
-        here = ids.index(self.state.review_study) if self.state.review_study in ids else -1
-        if 0 <= here + by < len(ids):
-            await self.look(ids[here + by])
+        state = self.state
+        number, study = stepFrom(state.review_regions, state.review_region, state.review_studies, state.review_study, by)
+        if number:
+            self.choose(number)
+        elif study:
+            await self.look(study)
 
     async def key(self, action: str) -> None:
         """A key of the legend."""
@@ -230,7 +212,8 @@ class Review:
         await self.viewer.jobs.task("review-export", {"session": str(self.session.folder), "out": str(self.session.folder / "export")}, self._exported)
 
     def _exported(self, answer: dict[str, Any]) -> None:
-        self.state.review_exported = [self._link(answer["html"], "Report (HTML)"), self._link(answer["csv"], "Table (CSV)"),
+        self.state.review_exported = [self._link(answer["html"], "Report (HTML)"), self._link(answer["pdf"], "Report (PDF)"),
+                                      self._link(answer["csv"], "Table (CSV)"),
                                       *(self._link(path, Path(path).name) for path in answer["accepted"])]
         if answer["notes"]:
             self.viewer.say(" ".join(answer["notes"]), kind="info")

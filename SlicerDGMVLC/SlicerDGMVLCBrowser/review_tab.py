@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from SlicerDGMVLCLib.reading import REVIEW_KEYS
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 if TYPE_CHECKING:
     from .app import Viewer
 
-LEGEND = (("A", "accept"), ("R", "reject"), ("U", "undo"), ("C", "comment"), ("N J", "next"), ("P K", "previous"))
 KEYS = [("keyup_enter", "keyup.enter")]
 
 
@@ -85,7 +85,7 @@ def _decide(viewer: Viewer) -> None:
                      placeholder="Comment; saved when you leave the field (Esc)", classes="review-comment mt-2",
                      blur=(viewer.review.save_comment, "[$event.target.value]"), raw_attrs=['aria-label="Comment on the region"'])
         with html.Div(classes="review-legend mt-2"):
-            for key, what in LEGEND:
+            for key, what in REVIEW_KEYS:
                 with html.Span():
                     for one in key.split():
                         html.Kbd(one)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import slicer
+from SlicerDGMVLCLib.cases import loadOutline, middle
 from SlicerDGMVLCLib.nodes import WINDOWS
 
 from .readout import Point, in_words, under_cursor
@@ -20,13 +20,6 @@ CORNERS = {"Original": "Original", "Counterfactual": "Counterfactual · syntheti
            "Difference": "Difference · counterfactual − original, HU"}
 AXES = {"ScanAxial": 2, "ScanCoronal": 1, "ScanSagittal": 0}
 PAUSE_S = 0.03  # linked views move together, the page is told once
-
-
-def middle(node: Any) -> Point:
-    """RAS position (mm) of a node's centre."""
-    bounds = [0.0] * 6
-    node.GetRASBounds(bounds)
-    return (bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, (bounds[4] + bounds[5]) / 2
 
 
 class Stage:
@@ -77,21 +70,12 @@ class Stage:
     def show_region(self, path: Path) -> None:
         """Outline a proposed region over the scan and go there; raises ScanError when the file cannot be read."""
         self.forget_region()
-        node, storage = slicer.vtkMRMLSegmentationNode(), slicer.vtkMRMLSegmentationStorageNode()
-        node.SetName("Proposed region")
-        storage.SetFileName(str(path))
-        self.scene.AddNode(storage)
-        self.scene.AddNode(node)
-        if not storage.ReadData(node):
-            self.drop(node)
-            self.scene.RemoveNode(storage)
-            raise ScanError("The proposed region could not be shown; propose it again.")
-        node.SetAndObserveStorageNodeID(storage.GetID())
-        node.CreateDefaultDisplayNodes()
-        node.GetDisplayNode().SetVisibility2DFill(False)
-        self._region = node
+        try:
+            self._region = loadOutline(self.scene, path, "Proposed region")
+        except ValueError as error:
+            raise ScanError("The proposed region could not be shown; propose it again.") from error
         self.show_scan()
-        node.GetDisplayNode().SetViewNodeIDs(self.views.ids(SCAN))
+        self._region.GetDisplayNode().SetViewNodeIDs(self.views.ids(SCAN))
 
     @property
     def has_region(self) -> bool:

@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .readout import Point
-from .scans import ScanError
+from SlicerDGMVLCLib.cases import Point
+from SlicerDGMVLCLib.reading import placeWords, scoreLines
+
 from .teach_views import TeachViews
 
 if TYPE_CHECKING:
@@ -15,15 +16,6 @@ if TYPE_CHECKING:
 
 NO_CASE = {"number": 0, "of": 0}
 NO_ITEM = {"asked": "", "mode": ""}
-
-
-def score_lines(score: dict[str, Any]) -> list[str]:
-    """The score in words; lines without a case are left out."""
-    have, without = score["with a finding"], score["without a finding"]
-    lines = [f"{have['found']} of {have['n']} findings found, {have['named']} of {have['n']} named, {have['found and named']} both"] if have["n"] else []
-    lines += [f"{without['left alone']} of {without['n']} scans without a finding left alone"] if without["n"] else []
-    lines += [f"{level}: {count['found and named']} of {count['n']}" for level, count in score["by"]["term"].items()]
-    return lines + ([f"median {score['median_seconds']:.0f} s a case"] if score["median_seconds"] is not None else [])
 
 
 class Teach:
@@ -53,7 +45,7 @@ class Teach:
         self._mark = ras
         self.views.show_mark(ras)
         with state:
-            state.teach_mark = self.views.in_words(ras)
+            state.teach_mark = placeWords(ras)
 
     def _fresh(self) -> None:
         """Nothing is marked or named yet, and the clock starts."""
@@ -83,7 +75,7 @@ class Teach:
     def _show(self, case: dict[str, Any]) -> None:
         try:
             self.views.show_case(Path(case["path"]), f"Case {case['number']}")
-        except ScanError as error:
+        except ValueError as error:
             self.viewer.say(str(error))
             return
         self._fresh()
@@ -101,7 +93,7 @@ class Teach:
         state.teach_has_heat = bool(answer["attention"])
         try:
             self.views.show_key(answer)
-        except (ScanError, ValueError) as error:
+        except ValueError as error:
             self.viewer.say(str(error))
 
     async def next(self) -> None:
@@ -113,7 +105,7 @@ class Teach:
             self._show(answer["next"])
             return
         state = self.state
-        state.teach_done, state.teach_score, state.teach_review = True, score_lines(answer["score"]), answer["review"]
+        state.teach_done, state.teach_score, state.teach_review = True, scoreLines(answer["score"]), answer["review"]
 
     def end(self) -> None:
         """Back to the choice; the scan that was open comes back."""
@@ -138,7 +130,7 @@ class Teach:
             return
         try:
             self.views.show_case(Path(item["path"]), "Scan", item["aid"])
-        except (ScanError, ValueError) as error:
+        except ValueError as error:
             self.viewer.say(str(error))
             return
         self._fresh()

@@ -178,10 +178,11 @@ class Views:
         """Fit views to their volume; `ras` (mm) is the place they stand at, the volume's middle when None."""
         for name in filter(self.made.__contains__, names):
             view = self.view(name)
-            view.get_view_node().SetOrientation(orientation_of(name))
+            node = view.get_view_node()
+            node.SetOrientation(orientation_of(name))
             view.fit_view_to_content()
-            if ras is not None:
-                view.set_slice_value(ras[{"Axial": 2, "Coronal": 1, "Sagittal": 0}[orientation_of(name)]])
+            if ras is not None:  # a slice's offset counts along its normal, which points to the left in sagittal views
+                view.set_slice_value(sum(node.GetSliceToRAS().GetElement(axis, 2) * ras[axis] for axis in range(3)))
             view._logic.SnapSliceOffsetToIJK()
 
     def align(self, name: str, other: str) -> None:

@@ -53,7 +53,7 @@ def _overlays(nodes: ResultNodes, bands: Sequence[Any], outline: Sequence[Any]) 
         _showOutline(nodes.byRole["edit-mask"], outline)
 
 
-def _hideOthers(scene: Any, shown: Sequence[ResultNodes]) -> None:
+def hideRuns(scene: Any, shown: Sequence[ResultNodes] = ()) -> None:
     """Runs share their views, so the overlays of a run that is not shown must go."""
     for run in findRuns(scene):
         if run.folderItem not in [other.folderItem for other in shown]:
@@ -76,10 +76,10 @@ def showRun(scene: Any, nodes: ResultNodes, roles: Sequence[str] = ROLES, portab
             showVolume(scene, view, nodes.byRole[role])
             fitView(view, nodes.byRole["original"], nodes.centre)
     _overlays(nodes, [views[0] for views in rows], [view for views in rows for view in views])
-    _hideOthers(scene, [nodes])
+    hideRuns(scene, [nodes])
     if nodes.attention:
         setLayer(scene, nodes, "heat", 0.0)
-    _markCorners([view.GetLayoutName() for views in rows for view in views[1:]], NOTICE)
+    markCorners([view.GetLayoutName() for views in rows for view in views[1:]], NOTICE)
     return rows
 
 
@@ -95,8 +95,8 @@ def compareRuns(scene: Any, runs: Sequence[ResultNodes], role: str = "counterfac
         fitView(view, volumes[0], runs[0].centre)
     for index, run in enumerate(runs):
         _overlays(run, views[:1] if index == 0 else [], [views[index + 1], *(views[:1] if index == 0 else [])])
-    _hideOthers(scene, runs)
-    _markCorners([view.GetLayoutName() for view in views[1:]], NOTICE)
+    hideRuns(scene, runs)
+    markCorners([view.GetLayoutName() for view in views[1:]], NOTICE)
     return views
 
 
@@ -118,7 +118,7 @@ def setLayer(scene: Any, nodes: ResultNodes, layer: str, opacity: float, finding
             composite.SetForegroundOpacity(opacity)
 
 
-def _markCorners(names: Sequence[str], text: str) -> None:
+def markCorners(names: Sequence[str], text: str) -> None:
     """Text in the lower right corner of views with synthetic voxels, where there is a desktop application with views."""
     application: Any = getattr(slicer, "app", None)
     manager: Any = application.layoutManager() if hasattr(application, "layoutManager") else None
@@ -145,12 +145,12 @@ def showPreview(scene: Any, original: Any, path: str | Path, note: str) -> Any:
     bounds = [0.0] * 6
     node.GetRASBounds(bounds)
     middle = ((bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, (bounds[4] + bounds[5]) / 2)
-    _hideOthers(scene, [])
+    hideRuns(scene)
     views = showColumns(scene, [TITLES["original"], TITLES["counterfactual"]])
     for view, volume in zip(views, (original, node)):
         showVolume(scene, view, volume)
         fitView(view, original, middle)
-    _markCorners([TITLES["counterfactual"]], NOTICE)
+    markCorners([TITLES["counterfactual"]], NOTICE)
     return node
 
 

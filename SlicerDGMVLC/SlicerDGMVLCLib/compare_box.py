@@ -10,7 +10,7 @@ import qt
 from .arrange import compareRuns
 from .comparison import CLEAR, rankingRow, readComparison, resultPaths, splitWords, whyNotCompare
 from .results_box import ResultsBox, Run
-from .tables import CompareTable
+from .tables import COMPARE_COLUMNS, RowsTable
 
 LAYERS = (("counterfactual", "counterfactuals"), ("difference", "differences"))
 
@@ -27,7 +27,7 @@ class CompareBox:
         self._runs: list[Run] = []
         self._items: list[Any] = []  # the list does not keep Python's references
         self._reason = ""
-        self._table = CompareTable(ui.compareTable)
+        self._table = RowsTable(ui.compareTable, COMPARE_COLUMNS)
         for _, words in LAYERS:
             ui.compareLayerCombo.addItem(words)
         ui.compareButton.connect("clicked(bool)", lambda checked=False: self._start(self.chosen()))

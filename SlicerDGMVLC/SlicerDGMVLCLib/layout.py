@@ -11,6 +11,9 @@ LAYOUT_ID = 20251  # custom layouts of modules use numbers far from Slicer's own
 COLORS = ("#f2b134", "#4f9dd0", "#d0604f", "#74b06a", "#a77fd0", "#d0a84f")
 # A scene file keeps the number of its layout but not the description of a custom one, so saved scenes use Slicer's own three over three.
 PORTABLE_LAYOUT_ID = slicer.vtkMRMLLayoutNode.SlicerLayoutThreeOverThreeView
+PLANES_LAYOUT_ID = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+PLANES = (("Red", "Axial"), ("Green", "Coronal"), ("Yellow", "Sagittal"))
+NORMALS = {"Axial": 2, "Coronal": 1, "Sagittal": 0}
 PORTABLE_ROWS = (("Axial", ("Red", "Green", "Yellow")), ("Coronal", ("Red+", "Green+", "Yellow+")))
 
 
@@ -61,6 +64,16 @@ def showPortableRows(scene: Any) -> list[list[Any]]:
     return rows
 
 
+def showPlanes(scene: Any, volume: Any, ras: tuple[float, float, float]) -> list[Any]:
+    """Switch to Slicer's own four-up layout with a volume in three planes through `ras` (mm); returns the slice nodes."""
+    scene.GetFirstNodeByClass("vtkMRMLLayoutNode").SetViewArrangement(PLANES_LAYOUT_ID)
+    views = [_sliceNode(scene, name, orientation) for name, orientation in PLANES]
+    for view in views:
+        showVolume(scene, view, volume)
+        fitView(view, volume, ras)
+    return views
+
+
 def compositeNode(scene: Any, name: str) -> Any:
     """The slice composite node of a view, made when no slice logic has made it yet."""
     for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
@@ -100,7 +113,7 @@ def fitView(view: Any, volume: Any, ras: tuple[float, float, float]) -> None:
     bounds = [0.0] * 6
     volume.GetRASBounds(bounds)
     place = [(bounds[2 * axis] + bounds[2 * axis + 1]) / 2 for axis in range(3)]
-    normal = 1 if view.GetOrientation() == "Coronal" else 2
+    normal = NORMALS.get(view.GetOrientation(), 2)
     place[normal] = _nearestVoxel(volume, ras)[normal]
     side = 1.03 * max(bounds[2 * axis + 1] - bounds[2 * axis] for axis in range(3) if axis != normal)
     view.SetDimensions(400, 400, 1)

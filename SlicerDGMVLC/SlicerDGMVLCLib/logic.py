@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,18 @@ _corners: dict[str, Any] = {}  # of the segment asked for last
 
 @dataclass(frozen=True)
 class Job:
-    """One run. finding: 1-based number. request: fields of the core's Request. volumeId: MRML id of the scan."""
+    """One run or task.
+
+    Args:
+        finding: 1-based number. request: fields of the core's Request, or of the task. volumeId: MRML id of the scan, "" when none of the scene is read.
+        answered: gets a task's answer.
+    """
 
     finding: int
     title: str
     request: dict[str, Any]
     volumeId: str
+    answered: Callable[[dict[str, Any]], None] = lambda answer: None
 
 
 def reportText(parameters: Parameters) -> str:

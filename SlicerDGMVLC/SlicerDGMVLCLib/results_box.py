@@ -13,7 +13,7 @@ from .arrange import showRun
 from .runs import ResultNodes, findRuns, removeRun, runTitle
 from .scene import loadResult, saveMrb
 from .services import Services
-from .tables import RunsTable
+from .tables import RUN_COLUMNS, RowsTable
 
 SHOWN = ("original", "counterfactual", "difference")
 
@@ -48,7 +48,7 @@ class ResultsBox:
     def __init__(self, ui: Any, scene: Any, services: Services, problem: Callable[[str, str], None]) -> None:
         self._ui, self._scene, self._services, self._problem = ui, scene, services, problem
         self.runs: list[Run] = []
-        self._table = RunsTable(ui.resultsTable, self.refresh)
+        self._table = RowsTable(ui.resultsTable, RUN_COLUMNS, self.refresh)
         ui.showButton.connect("clicked(bool)", lambda checked=False: self.show())
         ui.removeButton.connect("clicked(bool)", lambda checked=False: self.remove())
         ui.saveButton.connect("clicked(bool)", lambda checked=False: self.save())

@@ -74,7 +74,7 @@ def runTitle(scene: Any, nodes: ResultNodes) -> str:
     return str(hierarchy.GetItemName(nodes.folderItem)) if nodes.folderItem else nodes.runId
 
 
-def _removeNode(scene: Any, node: Any) -> None:
+def removeNode(scene: Any, node: Any) -> None:
     """A node with its display and storage nodes; one that is no longer in the scene is left alone."""
     if not scene.IsNodePresent(node):
         return
@@ -92,7 +92,7 @@ def removeRun(scene: Any, nodes: ResultNodes) -> None:
     What the user has deleted already, or closed with the scene, is passed over.
     """
     for node in nodes.all:
-        _removeNode(scene, node)
+        removeNode(scene, node)
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     # Numbers of items are used again in the next scene, so the folder must say that it is this run's.
     if nodes.folderItem and hierarchy is not None and hierarchy.GetItemAttribute(nodes.folderItem, RUN) == nodes.runId:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from .logic import Job
 from .protocol import Accepted, Answer, Cancelled, Ended, Event, Failed, Findings, Preview, Progress, Ready, Region, Result
 
-STAGES = {"loading": "loading the scan", "reading": "reading the scan", "editing": "editing", "writing": "writing the result"}
+STAGES = {"loading": "loading the scan", "reading": "reading the scan", "editing": "editing", "writing": "writing the result", "making": "making the cases"}
 
 
 class Listener(Protocol):
@@ -92,7 +92,7 @@ class Session:
 
     def task(self, name: str, job: Job) -> None:
         """Start a task of the core; its answer comes as `onAnswer`."""
-        self._total, self.cancelling = 1, False
+        self._total, self.cancelling = len(self._jobs) + 1, False
         id = self._ask(lambda: self._runner.task(name, job.request))
         if id:
             self._jobs[id] = job

@@ -1,8 +1,8 @@
-"""The lists of the panel: the report's findings, the runs, the ranking of a comparison."""
+"""The lists of the panel: the report's findings with check boxes, and rows of text for everything else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import qt
@@ -10,6 +10,9 @@ import qt
 FINDING_COLUMNS = ("Finding", "Side", "Size", "Certainty", "Words of the report")
 RUN_COLUMNS = ("Run", "Made at", "Checks")
 COMPARE_COLUMNS = ("Hypothesis", "Error beside the first, 95 % interval", "Agreement")
+STUDY_COLUMNS = ("Study", "State", "Not in the report")
+REGION_COLUMNS = ("Region", "Decision", "Size", "Place", "Report", "Change", "Comment")
+ANSWER_COLUMNS = ("Case", "Right", "What it was")
 
 
 def _prepare(table: Any, columns: tuple[str, ...]) -> None:
@@ -24,7 +27,7 @@ def _prepare(table: Any, columns: tuple[str, ...]) -> None:
     table.horizontalHeader().setStretchLastSection(True)
 
 
-def _fillText(table: Any, rows: list[tuple[str, str, str]]) -> list[Any]:
+def _fillText(table: Any, rows: Sequence[tuple[str, ...]]) -> list[Any]:
     """Show rows of text; returns the items, whose references the table does not keep."""
     items = []
     table.clearContents()
@@ -98,21 +101,21 @@ class FindingsTable:
             self._changed(self.checked())
 
 
-class RunsTable:
-    """The runs of this session.
+class RowsTable:
+    """A list of rows of text, of which one can be chosen.
 
     Args:
-        table: QTableWidget. chosen: called when the user chooses another row.
+        table: QTableWidget. columns: its headings. chosen: called when the user chooses another row.
     """
 
-    def __init__(self, table: Any, chosen: Callable[[], None]) -> None:
+    def __init__(self, table: Any, columns: tuple[str, ...], chosen: Callable[[], None] = lambda: None) -> None:
         self._table = table
-        self._items: list[Any] = []
-        _prepare(table, RUN_COLUMNS)
+        self._items: list[Any] = []  # the table does not keep Python's references
+        _prepare(table, columns)
         table.connect("itemSelectionChanged()", chosen)
 
-    def fill(self, rows: list[tuple[str, str, str]], current: int) -> None:
-        """Show (name, time, checks) a run and choose row `current`."""
+    def fill(self, rows: Sequence[tuple[str, ...]], current: int = -1) -> None:
+        """Show a row of texts each and choose row `current`; nobody is told of that choice."""
         blocked = self._table.blockSignals(True)
         self._items = _fillText(self._table, rows)
         if 0 <= current < len(rows):
@@ -120,20 +123,12 @@ class RunsTable:
         self._table.resizeColumnsToContents()
         self._table.blockSignals(blocked)
 
+    def choose(self, row: int) -> None:
+        """Choose a row; nobody is told."""
+        blocked = self._table.blockSignals(True)
+        self._table.selectRow(row)
+        self._table.blockSignals(blocked)
+
     def current(self) -> int:
         """Chosen row, −1 for none."""
         return int(self._table.currentRow()) if self._table.rowCount else -1
-
-
-class CompareTable:
-    """The hypotheses of a comparison, the best fitting one first."""
-
-    def __init__(self, table: Any) -> None:
-        self._table = table
-        self._items: list[Any] = []
-        _prepare(table, COMPARE_COLUMNS)
-
-    def fill(self, rows: list[tuple[str, str, str]]) -> None:
-        """Show (hypothesis, error, agreement) a row."""
-        self._items = _fillText(self._table, rows)
-        self._table.resizeColumnsToContents()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import qt
@@ -13,7 +13,8 @@ from slicer.util import VTKObservationMixin
 
 from .compare_box import CompareBox
 from .environment import Environment
-from .logic import Exchange, Job, axialPosition, checkSpace, describe, makeCompareRequest, makeRequest, makeRunFolder, sliceRange
+from .logic import Job
+from .orders import Orders
 from .parameters import Parameters, Quality, Question, parametersOf
 from .preview import PreviewLayer
 from .protocol import Preview, Ready, Region
@@ -21,14 +22,15 @@ from .readiness import whyNoComparison, whyNot
 from .region_box import RegionBox
 from .report_box import ReportBox
 from .results_box import ResultsBox
+from .review_box import ReviewBox
 from .runner import Runner
 from .sample import loadSample
 from .services import Services
 from .session import Session
 from .setup_box import SetupBox
+from .teach_box import TeachBox
 
 AUTOMATIC = "automatic"
-OUTPUT_SETTING = "DGMVLC/OutputFolder"
 BUSY_LOCKED = ("inputSelector", "sampleButton", "reportSelector", "reportEdit", "regionSelector", "parameterSelector", "findingsTable")
 
 
@@ -46,7 +48,7 @@ class Panel(VTKObservationMixin):
         self.parameters: Any = None  # Parameters, with what the wrapper adds
         self._guiTag: Any = None
         self._problem = ""
-        self._exchange: Exchange | None = None
+        self.orders = Orders(scene, services.settings, services.temporaryPath, self._onRegionNote)
         self._waiting: list[Any] = []  # runs that finished while another module was open
         self._preview = PreviewLayer(scene)
         self.entered = False
@@ -57,6 +59,8 @@ class Panel(VTKObservationMixin):
         self.region = RegionBox(ui, services.editSegment, self.refresh, self._regionName)
         self.results = ResultsBox(ui, scene, services, self.onProblem)
         self.compare = CompareBox(ui, scene, self.results, self._onCompare, self.onProblem)
+        self.review = ReviewBox(ui, scene, self._ask, self.orders.path, self.onProblem, services.openFolder)
+        self.teach = TeachBox(ui, scene, self._ask, self.orders.newFolder, self.onProblem)
         self._connect()
 
     def _connect(self) -> None:
@@ -65,7 +69,7 @@ class Panel(VTKObservationMixin):
         ui.proposeButton.connect("clicked(bool)", self._onPropose)
         ui.sampleButton.connect("clicked(bool)", self._onSample)
         ui.deviceCombo.connect("currentIndexChanged(int)", self._onDevice)
-        ui.outputPath.setCurrentPath(str(self.outputFolder))
+        ui.outputPath.setCurrentPath(str(self.orders.folder))
         ui.outputPath.connect("currentPathChanged(QString)", self._onOutput)
         ui.parameterSelector.addAttribute("vtkMRMLScriptedModuleNode", "ModuleName", "SlicerDGMVLC")
         ui.parameterSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onParameterNode)
@@ -125,7 +129,7 @@ class Panel(VTKObservationMixin):
             self.parameters.disconnectGui(self._guiTag)
             self.parameters = None
         self.removeObservers()
-        self._dropFiles()
+        self.orders.close()
 
     def _onParameters(self, caller: Any = None, event: Any = None) -> None:
         self._problem = ""
@@ -143,10 +147,11 @@ class Panel(VTKObservationMixin):
         self.session.abandon()
         self.setParameters(None)
         self.results.clear()
-        self.compare.clear()
+        for box in (self.compare, self.review, self.teach):
+            box.clear()
         self._waiting = []
         self._preview.forget()
-        self._dropFiles()
+        self.orders.close()
 
     def _onEndClose(self, caller: Any = None, event: Any = None) -> None:
         self._problem = ""
@@ -170,21 +175,10 @@ class Panel(VTKObservationMixin):
         if self.parameters:
             self.onProblem("The scan was removed from the scene, so its run was stopped.", "Choose a scan and press Apply.")
 
-    def _dropFiles(self) -> None:
-        exchange, self._exchange = self._exchange, None
-        if exchange:
-            exchange.close()
-
     # what the user does
 
-    @property
-    def outputFolder(self) -> Path:
-        """Folder that gets the runs' folders."""
-        chosen = self.services.settings.value(OUTPUT_SETTING)
-        return Path(str(chosen)) if chosen else Path(self.services.temporaryPath) / "DGM-VLC"
-
     def _onOutput(self, path: str) -> None:
-        self.services.settings.setValue(OUTPUT_SETTING, path)
+        self.orders.folder = path
 
     def _onDevice(self, index: int) -> None:
         if self.parameters and index >= 0:
@@ -213,53 +207,31 @@ class Panel(VTKObservationMixin):
         elif self.parameters:
             self._problem = ""
             try:
-                jobs = self._makeJobs(self.parameters)
+                jobs = self.orders.runs(self.parameters, self.report.chosen())
             except (ValueError, OSError) as error:
                 self.onProblem(str(error), "")
                 return
             self.session.run(jobs, self.parameters.preview)
 
-    def _makeJobs(self, parameters: Parameters) -> list[Job]:
-        volume = parameters.inputVolume
-        slices = sliceRange(parameters, axialPosition(self.scene, volume))
-        image, mask = self._export(parameters)
-        jobs: list[Job] = []
-        taken: list[Path] = []
-        for number, finding in self.report.chosen():
-            out = makeRunFolder(self.outputFolder, finding["term"], taken=taken)
-            taken.append(out)
-            jobs.append(Job(number, describe(parameters, finding["term"]), makeRequest(parameters, number, image, mask, slices, out), volume.GetID()))
-        checkSpace(self.outputFolder, volume)
-        return jobs
-
     def _onCompare(self, hypotheses: list[str]) -> None:
-        parameters = self.parameters
-        if not parameters or self.session.running:
+        if not self.parameters or self.session.running:
             return
         self._problem = ""
         try:
-            image, mask = self._export(parameters)
-            slices = sliceRange(parameters, axialPosition(self.scene, parameters.inputVolume))
-            chosen = self.report.chosen()
-            out = makeRunFolder(self.outputFolder, "comparison")
-            request = makeCompareRequest(parameters, hypotheses, chosen[0][0] if chosen else None, image, mask, slices, out)
-            checkSpace(self.outputFolder, parameters.inputVolume)
+            job = self.orders.comparison(self.parameters, hypotheses, self.report.chosen())
         except (ValueError, OSError) as error:
             self.onProblem(str(error), "")
             return
-        self.session.task("compare", Job(0, "comparison", request, parameters.inputVolume.GetID()))
+        self.session.task("compare", replace(job, answered=lambda answer: self.compare.accept(str(answer.get("record", "")))))
 
-    def _export(self, parameters: Parameters) -> tuple[Path, Path | None]:
-        if self._exchange is None:
-            self._exchange = Exchange()
-        image = self._exchange.volume(parameters.inputVolume)
-        if not parameters.regionNode:
-            return image, None
-        mask, note = self._exchange.segment(parameters.regionNode, parameters.regionSegment, parameters.inputVolume)
-        if note:
-            self.log(note)
-            self.ui.regionLabel.setText(note)
-        return image, mask
+    def _ask(self, task: str, request: dict[str, Any], title: str, answered: Callable[[dict[str, Any]], None]) -> None:
+        """A task of the reading room; several may wait for the worker."""
+        self._problem = ""
+        self.session.task(task, Job(0, title, request, "", answered))
+
+    def _onRegionNote(self, note: str) -> None:
+        self.log(note)
+        self.ui.regionLabel.setText(note)
 
     def _onPropose(self, checked: bool = False) -> None:
         if not self.parameters or self.session.running:
@@ -267,9 +239,7 @@ class Panel(VTKObservationMixin):
         self._problem = ""
         try:
             number, finding = self.report.chosen()[0]
-            self._exchange = self._exchange or Exchange()
-            image = self._exchange.volume(self.parameters.inputVolume)
-            request = makeRequest(self.parameters, number, image, None, None, self._exchange.path("proposed.seg.nrrd"))
+            request = self.orders.proposal(self.parameters, number)
         except (ValueError, OSError) as error:
             self.onProblem(str(error), "")
             return
@@ -331,8 +301,8 @@ class Panel(VTKObservationMixin):
             self.services.statusMessage(f"DGM-VLC: {job.title} is ready.")
 
     def onAnswer(self, answer: dict[str, Any], job: Job) -> None:
-        """A comparison is done."""
-        self.compare.accept(str(answer.get("record", "")))
+        """A task is done."""
+        job.answered(answer)
         if not self.entered:
             self.services.statusMessage(f"DGM-VLC: {job.title} is ready.")
 
@@ -388,6 +358,8 @@ class Panel(VTKObservationMixin):
             getattr(ui, name).setEnabled(not running)
         self.setup.lock(running)
         self.compare.refresh("A run is under way." if running else self.comparisonReason())
+        self.review.refresh(self.setup.problem, running)
+        self.teach.refresh(self.setup.problem, running)
         parameters = self.parameters
         ui.targetEdit.setEnabled(bool(parameters and parameters.question is Question.INSTEAD))
         own = bool(parameters and parameters.quality is Quality.CUSTOM)

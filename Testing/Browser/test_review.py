@@ -9,49 +9,34 @@ import sys
 import numpy as np
 import pytest
 
-from DGMVLCCore.export.segmentation import Segment, save_segmentation
-from DGMVLCCore.imaging.io import save_volume
-from DGMVLCCore.review.decisions import SCHEMA_VERSION, ReviewSession, write_json
-
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("trame_slicer") is None, reason="trame-slicer is not installed: pip install 'dgmvlc[view]'"),
     pytest.mark.skipif(sys.platform != "linux", reason="the processes are looked at through /proc"),
 ]
 
 
-def region(number: int, status: str) -> dict:
-    return {"number": number, "score": 0.9, "place": "in the left lung", "slice": 5, "slices": [4, 8], "voxels": 300, "change_hu": 612.0,
-            "change_low_hu": 540.0, "change_high_hu": 700.0, "mean_hu": 20.0, "places": 214,
-            "phrases": [{"term": "nodule", "agreement": 0.97}], "picture": f"region-{number}.png",
-            "location": {"side": "left", "zone": None, "centre_mm": [10.0, 5.0, -280.0], "volume_ml": 9.2, "diameter_mm": 26.0},
-            "check": {"status": status, "finding": None, "sentence": "Not mentioned in the report."}, "outline": f"region-{number}.seg.nrrd"}
-
-
 @pytest.fixture
-def reviewed(tmp_path, make_chest):
-    """A folder with one study that was looked at (two regions) and one that cannot be read, and its session."""
-    volume = make_chest((12, 112, 128), (4.0, 2.5, 2.5), nodule=True)
-    root = tmp_path / "studies"
-    root.mkdir()
-    save_volume(volume, root / "case.nrrd")
-    (root / "case.txt").write_text("No pleural effusion.")
-    (root / "bad.nrrd").write_bytes(b"NRRD0004\nnothing")
-    session = ReviewSession.create(root, tmp_path / "studies-review")
-    place = session.folder / "studies" / "case"
-    place.mkdir()
-    for number, x in ((1, 84), (2, 30)):
-        mask = np.zeros(volume.shape, bool)
-        mask[4:8, 46:62, x:x + 14] = True
-        save_segmentation([Segment(mask, f"region {number}", (0.95, 0.7, 0.2))], volume, place / f"region-{number}.seg.nrrd")
-    write_json(place / "review.json", {"schema_version": SCHEMA_VERSION, "study": "case", "sha256": session.study("case").sha256,
-                                       "report": "No pleural effusion.",
-                                       "regions": [region(1, "not mentioned"), region(2, "reported")], "report_notes": [], "series": None, "problem": None,
-                                       "report_check": [{"status": "not seen", "sentence": "The report names emphysema; no region found fits it."}]})
-    return root, session.folder
+def reviewed(tmp_path, make_chest, make_review):
+    return make_review(tmp_path, make_chest((12, 112, 128), (4.0, 2.5, 2.5), nodule=True))
 
 
 def saved(folder) -> dict:
     return {key: made["verdict"] for key, made in json.loads((folder / "decisions.json").read_text())["decisions"].items()}
+
+
+def test_the_next_study_is_looked_at_behind_the_shown_one(serve, tab, prepared, tmp_path, make_chest, make_review):
+    root, folder = make_review(tmp_path, make_chest(nodule=True), waiting=True)
+    (root / "bad.nrrd").unlink()
+    one = tab(serve("--fake", str(prepared[1])))
+    page = one.page
+    page.click(".tab-review")
+    page.fill(".review-folder input", str(root))
+    page.press(".review-folder input", "Enter")
+    page.click(".review-row:has-text('case')")
+    one.until(lambda: "to decide" in page.inner_text(".review-row:has-text('later')"))
+    assert "review-chosen" in (page.get_attribute(".review-row:has-text('case')", "class") or ""), "the reader stays where he is"
+    assert (folder / "studies" / "later" / "review.json").is_file() and page.locator(".review-accept").is_visible()
+    assert one.problems == []
 
 
 def test_a_review_by_keyboard(serve, tab, prepared, reviewed):

@@ -4,6 +4,7 @@ import csv
 import errno
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.review_report import export, page, table
 
 
@@ -163,3 +165,13 @@ def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, 
     assert (tmp_path / "mine" / "letter.txt").read_text() == "keep"
     export(session, tmp_path / "out", overwrite=True)
     assert not list(tmp_path.glob(".*partial"))
+
+
+@pytest.mark.parametrize("regions, pages", [(2, 3), (9, 5)])
+def test_the_printed_report_has_a_page_a_study_and_more_when_its_regions_need_the_room(session, found, tmp_path, regions, pages):
+    found(session, "a-ct", regions=regions, report="Cost $5 and $6. " * 400)
+    session.decide("a-ct/1", comment="x" * 2000)
+    write_pdf(session, tmp_path / "review.pdf")
+    content = (tmp_path / "review.pdf").read_bytes()
+    assert content.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", content)) == pages, "a list, a page each, and those of many regions"
+    assert b"Research use only" in content, "its properties say so too"

@@ -1,6 +1,6 @@
 """A worker that answers the protocol without a model, for tests of the panel; `behaviour.json` beside the result says how.
 
-Usage: python fake_worker.py FOLDER, where FOLDER holds result/ and comparison/ (copied to every job's or task's folder), region.seg.nrrd and behaviour.json:
+Usage: python fake_worker.py FOLDER, where FOLDER holds result/ and comparison/ (copied for every job or comparison), region.seg.nrrd and behaviour.json:
 steps, step_s: length of a job; stubborn: ignores cancel and terminate; die_at: step at which it kills itself; protocol; fail: {"kind", "message", "advice"}.
 """
 
@@ -65,12 +65,35 @@ def work(message: dict, how: dict) -> None:
     elif message["type"] == "region":
         shutil.copy(FOLDER / "region.seg.nrrd", request["out"])
         say("region", id=id, path=request["out"], volume_ml=12.5, score=0.8, sentence="Where the attention is highest.")
+    elif message["type"] == "task" and message["name"] != "compare":
+        core(message)
     elif message["type"] == "task":
         shutil.copytree(FOLDER / "comparison", request["out"])
         say("answer", id=id, name=message["name"], answer={"record": str(Path(request["out"]) / "comparison.json")})
     else:
         shutil.copytree(FOLDER / "result", request["out"])
         say("result", id=id, manifest=str(Path(request["out"]) / "result.json"))
+
+
+def core(message: dict) -> None:
+    """Tasks that need no network are done by the core itself; a study is looked at by hand."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+    from DGMVLCCore.errors import DGMVLCError
+    from DGMVLCCore.tasks import run_task
+
+    request = message["request"]
+    try:
+        if message["name"] == "review-study":
+            from DGMVLCCore.review.decisions import ReviewSession
+            from Testing.conftest import look_by_hand
+
+            look_by_hand(ReviewSession.open(Path(request["session"])), request["study"])
+            answer = {"study": request["study"], "problem": None}
+        else:
+            answer = run_task(message["name"], None, request, lambda *_: None, lambda: False)
+        say("answer", id=message["id"], name=message["name"], answer=answer)
+    except DGMVLCError as error:
+        say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
 
 
 def main() -> None:

@@ -166,7 +166,7 @@ def test_scene_closed_during_a_run(desk, scan):
     desk.behave(steps=1000, step_s=0.02)
     desk.apply()
     desk.until(lambda: len(desk.heard("job")) == 2, "the job")
-    files = Path(desk.panel._exchange._folder.name)
+    files = Path(desk.panel.orders._exchange._folder.name)
     slicer.mrmlScene.Clear(0)
     assert not files.exists() and desk.ui.resultsTable.rowCount == 0
     assert not desk.panel.session.running and desk.parameters is not None and desk.parameters.inputVolume is None
@@ -212,7 +212,7 @@ def test_module_left_during_a_run(desk, scan):
 def test_reload_during_a_run_leaves_no_process_and_no_observer(desk, scan, monkeypatch):
     pid = stubborn_run(desk, monkeypatch, "SHUTDOWN_GRACE_MS")
     panel = desk.panel
-    files = Path(panel._exchange._folder.name)
+    files = Path(panel.orders._exchange._folder.name)
     assert files.is_dir()
     desk.widget.cleanup()
     assert not panel.Observations and not panel.report.Observations and not panel.region.Observations

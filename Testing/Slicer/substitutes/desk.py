@@ -33,6 +33,7 @@ class Desk:
     consent: bool = True
     probe: dict[str, Any] = field(default_factory=dict)
     pipFails: bool = False
+    core: bool = False  # the fake worker may import the core
 
     @property
     def ui(self):
@@ -89,7 +90,7 @@ class Desk:
         elif "pip" in command.arguments:
             arguments = ["-S", "-c", f"print('pip says so'); raise SystemExit({int(self.pipFails)})"]
         else:
-            arguments = ["-S", str(FAKE_WORKER), str(self.behaviourFile.parent)]
+            arguments = [*([] if self.core else ["-S"]), str(FAKE_WORKER), str(self.behaviourFile.parent)]
         program = command.program if "nowhere" in command.program else sys.executable
         return makeProcess(WorkerCommand(program, arguments, command.environment))
 

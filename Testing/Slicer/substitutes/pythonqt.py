@@ -88,7 +88,7 @@ class UiLoader(QtUiTools.QUiLoader):
 
 
 def makeQt() -> types.ModuleType:
-    """The module `qt`, with every widget class, QObject, QTimer and QProcess in PythonQt's manner."""
+    """The module `qt`, with every widget class, QObject, QTimer, QProcess and QShortcut in PythonQt's manner."""
     module = types.ModuleType("qt")
     for library in (QtCore, QtGui, QtWidgets):
         for name in dir(library):
@@ -96,7 +96,7 @@ def makeQt() -> types.ModuleType:
             if name.startswith("_"):
                 continue
             widget = isinstance(value, type) and issubclass(value, QtWidgets.QWidget)
-            if widget or name in ("QObject", "QTimer", "QProcess", "QAction"):
+            if widget or name in ("QObject", "QTimer", "QProcess", "QAction", "QShortcut"):
                 value = CLASSES.setdefault(name, dress(type(name, (value,), {})))
             setattr(module, name, value)
     module.QUiLoader = UiLoader  # type: ignore[attr-defined]

@@ -1,0 +1,126 @@
+"""The review in the panel: worklist, regions in the views, decisions by keyboard that are saved at once, and the export."""
+
+import json
+
+import pytest
+import slicer
+
+
+@pytest.fixture
+def reviewed(desk, tmp_path, make_chest, make_review):
+    desk.core = True
+    desk.behave(steps=0)
+    root, session = make_review(tmp_path, make_chest((6, 56, 64), (4.0, 5.0, 5.0)), waiting=True)
+    desk.ui.reviewFolder.setCurrentPath(str(root))
+    desk.ui.reviewOpen.click()
+    desk.until(lambda: desk.ui.reviewStudies.rowCount == 3, "the worklist")
+    desk.finished()
+    return session
+
+
+def press(desk, key):
+    """A key of the review; offscreen windows get no real ones."""
+    import qt
+
+    wanted = qt.QKeySequence(key)
+    shortcut = next(one for one in desk.panel.review._keys if one.property("key") == wanted)
+    if shortcut.property("enabled"):
+        shortcut.activated.emit()
+
+
+def row(desk, table):
+    return [table.item(table.currentRow(), column).text() for column in range(table.columnCount)]
+
+
+def open_study(desk, name):
+    table = desk.ui.reviewStudies
+    table.selectRow(next(at for at in range(table.rowCount) if table.item(at, 0).text() == name))
+    desk.until(lambda: desk.ui.reviewRegions.rowCount == 2 and not desk.panel.session.running, "the regions")
+
+
+def decisions(session):
+    return {name: made["verdict"] for name, made in json.loads((session / "decisions.json").read_text())["decisions"].items()}
+
+
+def planes():
+    scene = slicer.mrmlScene
+    return {name: [round(scene.GetSingletonNode(name, "vtkMRMLSliceNode").GetSliceToRAS().GetElement(axis, 3), 1) for axis in range(3)]
+            for name in ("Red", "Green", "Yellow")}
+
+
+def outlines():
+    scene = slicer.mrmlScene
+    return [scene.GetNthNodeByClass(at, "vtkMRMLSegmentationNode").GetName() for at in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"))]
+
+
+def test_a_study_is_shown_at_its_first_region(desk, reviewed):
+    assert not desk.ui.reviewAccept.enabled and desk.ui.reviewAll.enabled
+    open_study(desk, "case")
+    assert row(desk, desk.ui.reviewStudies) == ["case", "to decide", "1 of 2"]
+    assert row(desk, desk.ui.reviewRegions)[:6] == ["1", "", "26 mm", "in the left lung", "not mentioned in the report", "+612 HU (+540 to +700)"]
+    assert "no region found fits it" in desk.ui.reviewNotes.text and "no probability of disease" in desk.ui.reviewText.plainText
+    first = planes()
+    assert outlines() == ["Region 1"] and first["Yellow"][0] < 0, "the left lung has negative R"
+    assert -300 < first["Red"][2] < -276, "within the scan's six slices of 4 mm"
+    press(desk, "N")
+    assert outlines() == ["Region 2"] and planes()["Yellow"][0] > 0
+    press(desk, "P")
+    assert outlines() == ["Region 1"] and planes() == first
+    desk.finished()
+
+
+def test_decisions_by_keyboard_are_saved_at_once_and_found_again(desk, reviewed):
+    open_study(desk, "case")
+    desk.ui.reviewComment.setText("compare with 2019")
+    press(desk, "A")
+    assert row(desk, desk.ui.reviewRegions)[0] == "2", "the next region is there before the answer"
+    press(desk, "R")  # while the first decision may still be on its way
+    desk.until(lambda: decisions(reviewed) == {"case/1": "accepted", "case/2": "rejected"}, "both decisions on disk")
+    assert json.loads((reviewed / "decisions.json").read_text())["decisions"]["case/1"]["comment"] == "compare with 2019"
+    desk.until(lambda: desk.ui.reviewRegions.rowCount == 2 and row(desk, desk.ui.reviewStudies)[0] == "later", "the next study")
+    desk.finished()
+    open_study(desk, "case")
+    press(desk, "U")
+    desk.until(lambda: decisions(reviewed)["case/1"] == "", "the verdict taken back")
+    desk.finished()
+    desk.ui.reviewOpen.click()
+    desk.finished()
+    assert "1 of 4 regions decided" in desk.ui.reviewProgress.text
+
+
+def test_all_studies_are_looked_at_and_one_that_cannot_be_read_says_why(desk, reviewed):
+    desk.ui.reviewAll.click()
+    desk.until(lambda: "0 of 4" in desk.ui.reviewProgress.text and not desk.panel.session.running, "the waiting study")
+    assert [message["request"]["study"] for message in desk.heard("task") if message["name"] == "review-study"] == ["bad", "later"]
+    assert not desk.ui.reviewAll.enabled
+    table = desk.ui.reviewStudies
+    table.selectRow(next(at for at in range(3) if table.item(at, 0).text() == "bad"))
+    desk.finished()
+    assert desk.ui.reviewNotes.text and desk.ui.reviewRegions.rowCount == 0 and not desk.ui.reviewAccept.enabled
+
+
+def test_the_export_is_written_and_its_folder_opened(desk, reviewed):
+    open_study(desk, "case")
+    press(desk, "A")
+    desk.finished()
+    desk.ui.reviewExport.click()
+    desk.until(lambda: desk.ui.reviewExported.enabled, "the export")
+    assert {path.name for path in (reviewed / "export").iterdir()} == {"review.csv", "review.html", "review.pdf", "accepted"}
+    assert "case.seg.nrrd" in desk.ui.reviewNotes.text
+    desk.ui.reviewExported.click()
+    assert desk.opened == [reviewed / "export"]
+
+
+def test_keys_do_nothing_during_a_run_and_a_closed_scene_keeps_the_session(desk, reviewed, scan):
+    open_study(desk, "case")
+    desk.behave(steps=40, step_s=0.02)
+    desk.readReport()
+    desk.apply()
+    press(desk, "A")
+    assert not desk.ui.reviewAccept.enabled and decisions(reviewed) == {}
+    desk.finished()
+    desk.behave(steps=0)
+    slicer.mrmlScene.Clear(0)
+    assert desk.ui.reviewRegions.rowCount == 0 and desk.ui.reviewStudies.rowCount == 3
+    open_study(desk, "case")
+    assert outlines() == ["Region 1"]
