@@ -18,11 +18,11 @@ from DGMVLCCore.counterfactual.pipeline import WEIGHTS
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.evaluation.output import close_output, open_output
 from DGMVLCCore.evaluation.run import SHARDS, prepare_shards
-from DGMVLCCore.export.records import plain
+from DGMVLCCore.export.records import plain, write_text
 from DGMVLCCore.simulation.insert import KINDS
 from DGMVLCCore.training.shards import build_shards
 
-ROWS_OF = "rows"
+ROWS_OF, COSTS = "rows", "costs.json"
 NO_MONAI = "The U-Net of the seed's stated size: left out, MONAI with einops is not installed (pip install dgmvlc[evaluate])."
 Tell = Callable[[str, float], None]
 
@@ -116,8 +116,11 @@ def _scored(request: Request, chosen: list[Variant], left_out: list[str], work: 
     for index, variant in enumerate(chosen):
         tell(f"scoring {variant.name}", index / len(chosen))
         one = {"variant": variant.name, "weights": weights[variant.name]}
-        costs[variant.name] = jobs.call("measure", one) | _training_of(variant, request.trained)
-        jobs.call("score", {**spec, **one, "folder": str((work / ROWS_OF / variant.name).absolute()), "truth": index == 0})
+        folder = work / ROWS_OF / variant.name
+        jobs.call("score", {**spec, **one, "folder": str(folder.absolute()), "truth": index == 0})  # refuses rows of other weights
+        if not (folder / COSTS).exists():
+            write_text(json.dumps(jobs.call("measure", one)), folder / COSTS)
+        costs[variant.name] = json.loads((folder / COSTS).read_text(encoding="utf-8")) | _training_of(variant, request.trained)
     calls = request.calls if find_spec("monai") and find_spec("einops") else 0
     tell("timing", 0.0)
     times = jobs.call("time", {"weights": weights, "repeats": request.repeats, "calls": calls})
