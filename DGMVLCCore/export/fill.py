@@ -76,9 +76,10 @@ def write_fill(result: CounterfactualResult, out: Path, *, inputs: dict[str, Any
         _draw(result, folder / "figure.png")
         entries.append({"name": "figure.png", "role": "figure"})
         notes = [LEFT_OUT] + ([result.settings["note"]] if "note" in result.settings else [])
+        settings = {name.removesuffix("_hu"): value for name, value in result.settings.items()}  # here they are stored units
         record = {"schema_version": SCHEMA_VERSION, "software": {"name": "dgmvlc", "version": __version__}, "kind": "fill", "notice": NOTICE,
                   "synthetic": True, "modality": scan.modality, "unit": PROFILES[scan.modality].unit,
-                  "plan": {"source": plan.source, "target": plan.target, "mode": plan.mode}, "measures": _measures(result), "settings": result.settings,
+                  "plan": {"source": plan.source, "target": plan.target, "mode": plan.mode}, "measures": _measures(result), "settings": settings,
                   "inputs": inputs, "weights": weights, "notes": notes,
                   "files": [{**entry, "sha256": sha256_of(folder / entry["name"])} for entry in entries]}
         write_record(plain(record), folder / RECORD, SCHEMA)

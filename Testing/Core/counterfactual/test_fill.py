@@ -63,6 +63,7 @@ def test_a_region_is_filled_in_stored_units_and_nothing_else_changes(tmp_path, w
     assert np.array_equal(volume.array + change, made.array)
     assert record["modality"] == modality and record["unit"] == "a.u." and record["synthetic"] and record["measures"]["max_change_outside"] == 0
     assert record["measures"]["mean_change"] == pytest.approx(float(change[mask].mean()), abs=1e-3)
+    assert len(record["settings"]["sample_change"]) == 2 and not any("hu" in name.split("_") for name in record["settings"])
     assert record["notes"][0].startswith("Left out, because they are defined for chest CT in HU") and "Demonstration" in record["notice"]
     assert not (tmp_path / "out" / "result.json").exists() and (tmp_path / "out" / "figure.png").stat().st_size > 10_000
     text = (tmp_path / "out" / "counterfactual.nrrd").read_bytes()[:2000]
