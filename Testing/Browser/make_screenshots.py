@@ -99,6 +99,8 @@ def review(tab: Tab) -> None:
         tab.page.wait_for_selector(".review-region.review-chosen")
         columns(tab, 3)
         tab.until(lambda: "not looked at yet" not in tab.page.inner_text(".review-list >> nth=0"), HALF_AN_HOUR_MS / 1000)
+        for field, words in (("folder", "studies"), ("session", "studies-review")):  # not this machine's path
+            tab.page.fill(f".review-{field} input", words)
         tab.page.locator(".review-region >> nth=0").scroll_into_view_if_needed()
         shoot(tab, "review")
 
