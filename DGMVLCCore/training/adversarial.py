@@ -18,7 +18,7 @@ from DGMVLCCore.training.examples import Example, ExampleMaker, PhraseBank
 from DGMVLCCore.training.masked import MaskMaker
 from DGMVLCCore.training.recipe import Recipe
 
-ADVERSARIAL, FIDELITY, CORRELATION = 0.3, 10.0, 0.2  # weights of the generator's three terms
+ADVERSARIAL, FIDELITY, CORRELATION = 0.12, 10.0, 0.2  # weights of the generator's three terms; at 0.3 large holes filled with black grain
 BETAS = (0.5, 0.99)  # less momentum than a regression: the goal moves with the opponent
 UNTRUE = 0.5  # weight of real slices under an untrue sentence; real and generated ones weigh alike, or the judge would settle for one answer
 JUDGE_SPEED = 2.0  # learning rate of the discriminator over that of the generator (two time scales, Heusel et al. 2017)
