@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,6 +110,37 @@ def without_figures() -> Iterator[None]:
         patch.setattr(results, "save_figure", lambda result, path: path.write_bytes(b"no figure"))
         patch.setattr(comparison, "save_comparison_figure", lambda results, record, path: path.write_bytes(b"no figure"))
         yield
+
+
+def shards_in(folder: Path, *, phrases: int = 120, airway: bool = False, nodules: bool = True) -> Path:
+    """Training shards of one synthetic patient (and four square nodules of readers); text states are random, the encoder has its own tests."""
+    from DGMVLCCore.simulation.phrases import phrase_bank
+
+    rng, labels = np.random.default_rng(0), np.ones((9, 160, 160), np.uint8)
+    labels[:, 20:140, 10:75], labels[:, 20:140, 85:150] = 3, 2
+    if airway:
+        labels[:, 70:80, 77:83], labels[:, :5] = 4, 0
+    hu = np.where(labels > 1, -860, 40) + rng.normal(0, 15, labels.shape)
+    np.savez(folder / "scan-volumes-a.npz", hu=hu.astype(np.int16), labels=labels, spacing=np.array([4.0, 1.6, 1.6]),
+             unclear=np.zeros(9, bool), noise=np.array([15.0, 0.6]))
+    bank = phrase_bank(np.random.default_rng(0), phrases)
+    lengths = np.full(len(bank) + 1, 4)
+    np.savez(folder / "phrases.npz", tokens=rng.standard_normal((lengths.sum(), 384)).astype(np.float16), lengths=lengths,
+             pooled=rng.standard_normal((len(lengths), 384)).astype(np.float16), phrases=np.array([json.dumps(vars(p)) for p in bank]))
+    if not nodules:
+        np.savez(folder / "nodules.npz", hu=np.zeros((0, 3, 48, 48), np.int16))
+        return folder
+    mask = np.zeros((4, 3, 48, 48), np.uint8)
+    mask[..., 20:28, 20:28] = 1
+    np.savez(folder / "nodules.npz", hu=np.where(mask > 0, 30, -860).astype(np.int16), mask=mask, kind=np.array(["smooth_nodule"] * 4),
+             side=np.array(["left"] * 4), size_mm=np.full(4, 8.0))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_shards():
+    """`shards_in`: folder and what differs -> the folder."""
+    return shards_in
 
 
 @pytest.fixture(scope="session")

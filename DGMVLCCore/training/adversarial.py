@@ -101,16 +101,6 @@ class AdversarialTrainer(DenoisingTrainer):
         holes = ExampleMaker(Path(recipe.shards), recipe.nodule_share)
         return MaskMaker(holes).mixed(holes.batches(recipe.batch, seed), recipe.batch, seed)
 
-    def conditions(self, batch: dict[str, Tensor]) -> tuple[Conditions, Tensor]:
-        """Conditions of a batch, text and scan dropped as the recipe says, and the phrases (B,) that stayed."""
-        n, device = len(batch["clean"]), batch["clean"].device
-        spoken = torch.rand(n, device=device) >= self.recipe.text_dropout
-        text = torch.where(spoken, batch["text"], 0)
-        cond = conditions_of(batch, self.bank, text)
-        if self.vision is not None:
-            cond.scan = self.vision.scan_embedding(cond) * (torch.rand(n, 1, device=device) >= self.recipe.scan_dropout).float()
-        return cond, text
-
     def made(self, clean: Tensor, cond: Conditions) -> Tensor:
         """The generator's slices (B,1,H,W) under fresh noise, the patient's own outside the hole."""
         with self.accelerator.autocast():

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.models.denoiser import Denoiser
-from DGMVLCCore.training.denoising import DenoisingTrainer, conditions_of, flow_loss
-from DGMVLCCore.training.examples import REGION, Example, assemble, crop
+from DGMVLCCore.training.denoising import DenoisingTrainer, flow_loss
+from DGMVLCCore.training.examples import REGION, Example, assemble, crop, stacked
 from DGMVLCCore.training.recipe import Recipe
 
 CELL, DENSITY_WEIGHT, LATE = 16, 10.0, 1.0
@@ -56,13 +56,7 @@ class CohortMaker:
 
     def batches(self, batch: int, seed: Any) -> Iterator[Example]:
         """Endless batches of stacked examples."""
-        rng = np.random.default_rng(seed)
-        while True:
-            examples: list[Example] = []
-            while len(examples) < batch:
-                if (example := self.example(rng)) is not None:
-                    examples.append(example)
-            yield {key: np.stack([example[key] for example in examples]) for key in examples[0]}
+        return stacked(self.example, batch, seed)
 
 
 def density_loss(predicted: Tensor, clean: Tensor, t: Tensor, weight: Tensor) -> Tensor:
@@ -110,13 +104,9 @@ class CohortTrainer(DenoisingTrainer):
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Flow loss, and the same for the lungs' density."""
         clean, mask = batch["clean"], batch["mask"][:, 1:2]
-        n = len(clean)
         # Later times than for lesions: what the slice's own density shows through the noise, no text needs to say.
-        t = torch.sigmoid(torch.randn(n, device=clean.device) + LATE)
-        spoken = torch.rand(n, device=clean.device) >= self.recipe.text_dropout
-        cond = conditions_of(batch, self.bank, torch.where(spoken, batch["text"], 0))
-        if self.vision is not None:
-            cond.scan = self.vision.scan_embedding(cond) * (torch.rand(n, 1, device=clean.device) >= self.recipe.scan_dropout).float()
+        t = torch.sigmoid(torch.randn(len(clean), device=clean.device) + LATE)
+        cond, _ = self.conditions(batch)
         x_t = (1 - t[:, None, None, None]) * clean + t[:, None, None, None] * torch.randn_like(clean)
         with self.accelerator.autocast():
             predicted, _ = self.model(x_t, t, cond)

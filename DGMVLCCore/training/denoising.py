@@ -89,6 +89,19 @@ class DenoisingTrainer(Trainer):
         wrong &= (true >= 0) | (batch["lesion"].amax((1, 2, 3)) == 0)
         return torch.where(wrong, other, batch["text"]), wrong
 
+    def seen(self, batch: dict[str, Tensor], text: Tensor) -> Conditions:
+        """Conditions of a batch under the phrases (B,), with the scan's embedding dropped as the recipe says."""
+        cond = conditions_of(batch, self.bank, text)
+        if self.vision is not None:
+            cond.scan = self.vision.scan_embedding(cond) * (torch.rand(len(text), 1, device=text.device) >= self.recipe.scan_dropout).float()
+        return cond
+
+    def conditions(self, batch: dict[str, Tensor]) -> tuple[Conditions, Tensor]:
+        """Conditions of a batch, text and scan dropped as the recipe says, and the phrases (B,) that stayed."""
+        spoken = torch.rand(len(batch["text"]), device=batch["text"].device) >= self.recipe.text_dropout
+        text = torch.where(spoken, batch["text"], 0)
+        return self.seen(batch, text), text
+
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Flow loss and weighted grounding loss."""
         clean, mask = batch["clean"], batch["mask"][:, 1:2]
@@ -96,10 +109,7 @@ class DenoisingTrainer(Trainer):
         t = torch.sigmoid(torch.randn(n, device=clean.device))
         spoken = (torch.rand(n, device=clean.device) >= self.recipe.text_dropout) & (batch["text"] > 0)
         text, wrong = self.misread(batch, spoken)
-        cond = conditions_of(batch, self.bank, torch.where(spoken, text, 0))
-        if self.vision is not None:
-            seen = (torch.rand(n, 1, device=clean.device) >= self.recipe.scan_dropout).float()
-            cond.scan = self.vision.scan_embedding(cond) * seen
+        cond = self.seen(batch, torch.where(spoken, text, 0))
         x_t = (1 - t[:, None, None, None]) * clean + t[:, None, None, None] * torch.randn_like(clean)
         with self.accelerator.autocast():
             predicted, attention = self.model(x_t, t, cond)

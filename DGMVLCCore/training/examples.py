@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -68,6 +69,17 @@ class TrainingScan:
             edges = (float(rows[0] + third), float(rows[0] + 2 * third))
             return cls(file["hu"], labels, file["spacing"], file["unclear"], NoiseModel(*map(float, file["noise"])), edges,
                        *(file[name] if name in file.files else None for name in ("infected", "tumour")))
+
+
+def stacked(draw: Callable[[np.random.Generator], Example | None], batch: int, seed: Any) -> Iterator[Example]:
+    """Endless batches of examples from `draw`, which gives None where it found nothing; `seed` is for `np.random.default_rng`."""
+    rng = np.random.default_rng(seed)
+    while True:
+        examples: list[Example] = []
+        while len(examples) < batch:
+            if (example := draw(rng)) is not None:
+                examples.append(example)
+        yield {key: np.stack([example[key] for example in examples]) for key in examples[0]}
 
 
 def crop(array: np.ndarray, corner: tuple[int, int], size: int, outside: float) -> np.ndarray:

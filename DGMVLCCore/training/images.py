@@ -14,8 +14,8 @@ from torch import Tensor
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.units import Scale
-from DGMVLCCore.training.denoising import DenoisingTrainer, conditions_of, flow_loss
-from DGMVLCCore.training.examples import REGION, Example, assemble, crop
+from DGMVLCCore.training.denoising import DenoisingTrainer, flow_loss
+from DGMVLCCore.training.examples import REGION, Example, assemble, crop, stacked
 from DGMVLCCore.training.masks import random_edit_mask
 from DGMVLCCore.training.recipe import Recipe
 
@@ -58,13 +58,7 @@ class ImageMaker:
 
     def batches(self, batch: int, seed: Any) -> Iterator[Example]:
         """Endless batches of stacked examples."""
-        rng = np.random.default_rng(seed)
-        while True:
-            examples: list[Example] = []
-            while len(examples) < batch:
-                if (example := self.example(rng)) is not None:
-                    examples.append(example)
-            yield {key: np.stack([example[key] for example in examples]) for key in examples[0]}
+        return stacked(self.example, batch, seed)
 
 
 def _ball(shape: tuple[int, ...], place: int, spacing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -96,10 +90,9 @@ class ImageTrainer(DenoisingTrainer):
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Flow loss."""
-        clean, n = batch["clean"], len(batch["clean"])
-        t = torch.sigmoid(torch.randn(n, device=clean.device) + LATE)
-        spoken = torch.rand(n, device=clean.device) >= self.recipe.text_dropout
-        cond = conditions_of(batch, self.bank, torch.where(spoken, batch["text"], 0))
+        clean = batch["clean"]
+        t = torch.sigmoid(torch.randn(len(clean), device=clean.device) + LATE)
+        cond, _ = self.conditions(batch)
         x_t = (1 - t[:, None, None, None]) * clean + t[:, None, None, None] * torch.randn_like(clean)
         with self.accelerator.autocast():
             predicted, _ = self.model(x_t, t, cond)

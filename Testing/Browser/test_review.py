@@ -24,14 +24,19 @@ def saved(folder) -> dict:
     return {key: made["verdict"] for key, made in json.loads((folder / "decisions.json").read_text())["decisions"].items()}
 
 
+def opened(one, root):
+    """The tab with the review of a folder, opened by Enter."""
+    one.page.click(".tab-review")
+    one.page.fill(".review-folder input", str(root))
+    one.page.press(".review-folder input", "Enter")
+    return one
+
+
 def test_the_next_study_is_looked_at_behind_the_shown_one(serve, tab, prepared, tmp_path, make_chest, make_review):
     root, folder = make_review(tmp_path, make_chest(nodule=True), waiting=True)
     (root / "bad.nrrd").unlink()
-    one = tab(serve("--fake", str(prepared[1])))
+    one = opened(tab(serve("--fake", str(prepared[1]))), root)
     page = one.page
-    page.click(".tab-review")
-    page.fill(".review-folder input", str(root))
-    page.press(".review-folder input", "Enter")
     page.click(".review-row:has-text('case')")
     one.until(lambda: "to decide" in page.inner_text(".review-row:has-text('later')"))
     assert "review-chosen" in (page.get_attribute(".review-row:has-text('case')", "class") or ""), "the reader stays where he is"
@@ -41,11 +46,8 @@ def test_the_next_study_is_looked_at_behind_the_shown_one(serve, tab, prepared, 
 
 def test_a_review_by_keyboard(serve, tab, prepared, reviewed):
     root, folder = reviewed
-    one = tab(serve("--fake", str(prepared[1])))
+    one = opened(tab(serve("--fake", str(prepared[1]))), root)
     page = one.page
-    page.click(".tab-review")
-    page.fill(".review-folder input", str(root))
-    page.press(".review-folder input", "Enter")
     page.wait_for_selector(".review-row")
     assert "1 not reported" in page.inner_text(".review-list >> nth=0") and page.locator(".review-row").count() == 2
     page.click(".review-row:has-text('case')")

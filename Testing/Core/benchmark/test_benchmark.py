@@ -2,7 +2,6 @@
 
 import csv
 import importlib.util
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from DGMVLCCore.evaluation import cases, trial
 from DGMVLCCore.export.records import read_record
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.denoiser import Denoiser
-from DGMVLCCore.simulation.phrases import phrase_bank
 from DGMVLCCore.vision.dual import EMBEDDING, DualEncoder
 from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
@@ -40,24 +38,9 @@ class DenseVoxels:
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    """Training shards of one synthetic patient; text states are random."""
-    folder, rng = tmp_path_factory.mktemp("shards"), np.random.default_rng(0)
-    labels = np.ones((9, 160, 160), np.uint8)
-    labels[:, 20:140, 10:75], labels[:, 20:140, 85:150] = 3, 2
-    hu = np.where(labels > 1, -860, 40) + rng.normal(0, 15, labels.shape)
-    np.savez(folder / "scan-volumes-a.npz", hu=hu.astype(np.int16), labels=labels, spacing=np.array([4.0, 1.6, 1.6]), unclear=np.zeros(9, bool),
-             noise=np.array([15.0, 0.6]))
-    phrases = phrase_bank(np.random.default_rng(0), 60)
-    lengths = np.full(len(phrases) + 1, 4)
-    np.savez(folder / "phrases.npz", tokens=rng.standard_normal((lengths.sum(), 384)).astype(np.float16), lengths=lengths,
-             pooled=rng.standard_normal((len(lengths), 384)).astype(np.float16), phrases=np.array([json.dumps(vars(p)) for p in phrases]))
-    patch = np.full((4, 3, 48, 48), -860, np.int16)
-    mask = np.zeros(patch.shape, np.uint8)
-    mask[..., 20:28, 20:28] = 1
-    np.savez(folder / "nodules.npz", hu=np.where(mask > 0, 30, patch).astype(np.int16), mask=mask, kind=np.array(["smooth_nodule"] * 4),
-             side=np.array(["left"] * 4), size_mm=np.full(4, 8.0))
-    return folder
+def shards(tmp_path_factory, make_shards):
+    """Training shards of one synthetic patient."""
+    return make_shards(tmp_path_factory.mktemp("shards"), phrases=60)
 
 
 @pytest.fixture(scope="module", autouse=True)

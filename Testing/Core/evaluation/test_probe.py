@@ -1,6 +1,5 @@
 """The probe: what it sees, how it learns on made-up shards, and what it refuses."""
 
-import json
 
 import numpy as np
 import pytest
@@ -11,30 +10,15 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.metrics import auc
 from DGMVLCCore.evaluation.probe import SQUARE, WIDEST_MM, Probe, ProbeNet, flipped, parts, square
 from DGMVLCCore.models.units import to_units
-from DGMVLCCore.simulation.phrases import phrase_bank
 from DGMVLCCore.training.loop import train
 from DGMVLCCore.training.probing import ProbeMaker
 from DGMVLCCore.training.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory):
+def shards(tmp_path_factory, make_shards):
     """Shards of one synthetic patient and four square nodules."""
-    folder, rng = tmp_path_factory.mktemp("shards"), np.random.default_rng(0)
-    labels = np.ones((9, 160, 160), np.uint8)
-    labels[:, 20:140, 10:75], labels[:, 20:140, 85:150] = 3, 2
-    hu = np.where(labels > 1, -860, 40) + rng.normal(0, 15, labels.shape)
-    np.savez(folder / "scan-volumes-a.npz", hu=hu.astype(np.int16), labels=labels, spacing=np.array([4.0, 1.6, 1.6]),
-             unclear=np.zeros(9, bool), noise=np.array([15.0, 0.6]))
-    phrases = phrase_bank(np.random.default_rng(0), 20)
-    lengths = np.full(len(phrases) + 1, 2)
-    np.savez(folder / "phrases.npz", tokens=np.zeros((lengths.sum(), 384), np.float16), lengths=lengths,
-             pooled=np.zeros((len(lengths), 384), np.float16), phrases=np.array([json.dumps(vars(p)) for p in phrases]))
-    mask = np.zeros((4, 3, 48, 48), np.uint8)
-    mask[..., 21:27, 21:27] = 1
-    np.savez(folder / "nodules.npz", hu=np.where(mask > 0, 30, -860).astype(np.int16), mask=mask, kind=np.array(["smooth_nodule"] * 4),
-             side=np.array(["left"] * 4), size_mm=np.full(4, 6.0))
-    return folder
+    return make_shards(tmp_path_factory.mktemp("shards"), phrases=20)
 
 
 def test_a_square_is_in_millimetres():

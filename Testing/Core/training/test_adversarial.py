@@ -1,6 +1,5 @@
 """The one-pass generator's losses mean what they say, and its run goes on with its discriminator."""
 
-import json
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import torch
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.generator import Generator
 from DGMVLCCore.models.networks import load_generator
-from DGMVLCCore.simulation.phrases import phrase_bank
 from DGMVLCCore.training.adversarial import AdversarialTrainer, correlation_loss, fidelity_loss, judged, mismatched
 from DGMVLCCore.training.examples import ExampleMaker, PhraseBank
 from DGMVLCCore.training.loop import train
@@ -18,20 +16,9 @@ from DGMVLCCore.training.recipe import Recipe, make_recipe
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    """Shards of one synthetic patient without nodules of readers; text states are random."""
-    folder, rng = tmp_path_factory.mktemp("shards"), np.random.default_rng(0)
-    labels = np.ones((9, 160, 160), np.uint8)
-    labels[:, 20:140, 10:75], labels[:, 20:140, 85:150], labels[:, 70:80, 77:83], labels[:, :5] = 3, 2, 4, 0
-    hu = np.where(labels > 1, -860, 40) + rng.normal(0, 15, labels.shape)
-    np.savez(folder / "scan-volumes-a.npz", hu=hu.astype(np.int16), labels=labels, spacing=np.array([4.0, 1.6, 1.6]),
-             unclear=np.zeros(9, bool), noise=np.array([15.0, 0.6]))
-    phrases = phrase_bank(np.random.default_rng(0), 120)
-    lengths = np.full(len(phrases) + 1, 4)
-    np.savez(folder / "phrases.npz", tokens=rng.standard_normal((lengths.sum(), 384)).astype(np.float16), lengths=lengths,
-             pooled=rng.standard_normal((len(lengths), 384)).astype(np.float16), phrases=np.array([json.dumps(vars(p)) for p in phrases]))
-    np.savez(folder / "nodules.npz", hu=np.zeros((0, 3, 48, 48), np.int16))
-    return folder
+def shards(tmp_path_factory, make_shards):
+    """Shards of one synthetic patient with an airway, without nodules of readers."""
+    return make_shards(tmp_path_factory.mktemp("shards"), airway=True, nodules=False)
 
 
 def recipe(shards, out, **fields):
