@@ -55,13 +55,6 @@ def rows_to_edit(mask: np.ndarray, slices: tuple[int, int] | None) -> np.ndarray
     return rows if slices is None else rows[(rows >= slices[0]) & (rows < slices[1])]
 
 
-def _slab(scan: Volume, start: int, stop: int) -> Volume:
-    """Slices [start, stop) of a canonical scan, at their place in the patient."""
-    affine = scan.affine.copy()
-    affine[:3, 3] += start * affine[:3, 2]
-    return scan.with_array(scan.array[start:stop], affine=affine)
-
-
 def one_pass_beside(pipe: CounterfactualPipeline) -> CounterfactualPipeline | None:
     """The one-pass network that this installation ships, on the device and with the encoders of `pipe`; None when it ships none or it cannot be used."""
     try:
@@ -87,5 +80,5 @@ def preview_slice(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy
     start, stop = max(middle - NEIGHBOURS, 0), min(middle + NEIGHBOURS + 1, len(mask))
     part = replace(plan, mask=mask[start:stop])
     labels = Anatomy(np.ascontiguousarray(turn.apply(anatomy.labels)[start:stop]), anatomy.origin)
-    result = pipe(_slab(scan, start, stop), part, anatomy=labels, noises=1, steps=steps, seed=seed, slices=(middle - start, middle - start + 1))
-    return Preview(_slab(result.counterfactual, middle - start, middle - start + 1), middle, result.settings["steps"], pipe.one_pass)
+    result = pipe(scan.slab(start, stop), part, anatomy=labels, noises=1, steps=steps, seed=seed, slices=(middle - start, middle - start + 1))
+    return Preview(result.counterfactual.slab(middle - start, middle - start + 1), middle, result.settings["steps"], pipe.one_pass)

@@ -76,6 +76,12 @@ class Volume:
         """Same geometry, other voxels (D,H,W)."""
         return replace(self, array=array, **changes)
 
+    def slab(self, first: int, last: int) -> Volume:
+        """Slices [first, last) of the array, at their place in the patient."""
+        affine = self.affine.copy()
+        affine[:3, 3] += first * affine[:3, 2]
+        return self.with_array(self.array[first:last], affine=affine)
+
     def same_grid(self, other: Volume, tolerance_mm: float = 1e-2) -> bool:
         """True when every corner of both grids lies within `tolerance_mm` of the other's."""
         if self.shape != other.shape:

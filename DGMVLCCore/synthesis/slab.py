@@ -19,6 +19,4 @@ def slab(volume: Volume, anatomy: Anatomy, slices: tuple[int, int]) -> tuple[Vol
     first, last = slices
     if not 0 <= first < last <= len(scan.array):
         raise UsageError(f"The slices {first}:{last} are not within 0:{len(scan.array)}.")
-    affine = scan.affine.copy()
-    affine[:3, 3] += first * affine[:3, 2]
-    return scan.with_array(scan.array[first:last], affine=affine), np.ascontiguousarray(anatomy.reoriented(turn).labels[first:last])
+    return scan.slab(first, last), np.ascontiguousarray(anatomy.reoriented(turn).labels[first:last])
