@@ -11,11 +11,21 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "Volume": "imaging.volume", "load_volume": "imaging.io", "save_volume": "imaging.io", "load_labels": "imaging.labels",
-    "Anatomy": "anatomy.segment", "segment_anatomy": "anatomy.segment", "lesion_region": "anatomy.masks",
-    "Finding": "language.findings", "parse_report": "language.parser", "LanguageEncoder": "language.encoder",
-    "CounterfactualPipeline": "counterfactual.pipeline", "EditPlan": "counterfactual.result",
-    "CounterfactualResult": "counterfactual.result", "Request": "counterfactual.run", "run_counterfactual": "counterfactual.run",
+    "Volume": "imaging.volume",
+    "load_volume": "imaging.io",
+    "save_volume": "imaging.io",
+    "load_labels": "imaging.labels",
+    "Anatomy": "anatomy.segment",
+    "segment_anatomy": "anatomy.segment",
+    "lesion_region": "anatomy.masks",
+    "Finding": "language.findings",
+    "parse_report": "language.parser",
+    "LanguageEncoder": "language.encoder",
+    "CounterfactualPipeline": "counterfactual.pipeline",
+    "EditPlan": "counterfactual.result",
+    "CounterfactualResult": "counterfactual.result",
+    "Request": "counterfactual.run",
+    "run_counterfactual": "counterfactual.run",
 }
 __all__ = [*_HOME, "__version__"]
 

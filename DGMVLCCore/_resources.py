@@ -8,7 +8,8 @@ from DGMVLCCore.errors import UnreadableError, WeightsError
 
 
 def resource(name: str) -> Path:
-    """Path of a carried file, e.g. `resource("splits.json")`; from a checkout or from an installed wheel.
+    """Path of a carried file, e.g. `resource("splits.json")`; from a checkout or from an installed
+    wheel.
 
     Raises:
         WeightsError, UnreadableError: this installation does not hold it.

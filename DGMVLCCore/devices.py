@@ -6,7 +6,7 @@ from DGMVLCCore.errors import DeviceError
 
 
 def available_devices() -> list[str]:
-    """"cpu", then every GPU torch can use."""
+    """ "cpu", then every GPU torch can use."""
     import torch
 
     found = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
@@ -24,5 +24,7 @@ def choose_device(wanted: str | None = None) -> str:
         return there[1] if len(there) > 1 else "cpu"
     name = {"gpu": there[1] if len(there) > 1 else "gpu", "cuda": "cuda:0"}.get(wanted, wanted)
     if name not in there:
-        raise DeviceError(f"The device {wanted} is not on this machine; available: {', '.join(there)}.")
+        raise DeviceError(
+            f"The device {wanted} is not on this machine; available: {', '.join(there)}."
+        )
     return name

@@ -56,11 +56,17 @@ class Cancelled(DGMVLCError):
 
 
 def as_dgmvlc_error(error: BaseException) -> DGMVLCError | None:
-    """An error of the system as one of ours: no memory, or an output that cannot be written; None when it is neither."""
+    """An error of the system as one of ours: no memory, or an output that cannot be written; None
+    when it is neither."""
     if isinstance(error, DGMVLCError):
         return error
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and ("out of memory" in str(error) or "can't allocate" in str(error))):
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and ("out of memory" in str(error) or "can't allocate" in str(error))
+    ):
         return DeviceError("Out of memory; take a smaller part of the scan or a machine with more.")
     if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
-        return OutputError(f"{error.filename or 'The output'} could not be written: {error.strerror}.")
+        return OutputError(
+            f"{error.filename or 'The output'} could not be written: {error.strerror}."
+        )
     return None

@@ -1,7 +1,10 @@
-"""`dgmvlc worker`: a long-lived process that keeps the model warm and does a viewer's jobs, spoken to in JSON lines.
+"""`dgmvlc worker`: a long-lived process that keeps the model warm and does a viewer's jobs, spoken
+to in JSON lines.
 
-Requests come on standard input, answers go to standard output, logs to standard error. The main thread works; one thread
-reads, so that cancelling and reports are answered at once; one gives a sign of life and ends the process when its parent has gone.
+Requests come on standard input, answers go to standard output, logs to standard error. The main
+thread works; one thread
+reads, so that cancelling and reports are answered at once; one gives a sign of life and ends the
+process when its parent has gone.
 """
 
 from __future__ import annotations
@@ -23,24 +26,38 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from DGMVLCCore import __version__
-from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, UnsuitableInputError, UsageError, as_dgmvlc_error
+from DGMVLCCore.errors import (
+    Cancelled,
+    DGMVLCError,
+    OutputError,
+    UnsuitableInputError,
+    UsageError,
+    as_dgmvlc_error,
+)
 
 log = logging.getLogger(__name__)
 PROTOCOL = 1
 HEARTBEAT_S = 2.0
 PROGRESS_S = 0.1  # no more than ten reports a second
-GRACE_S, WRITING_GRACE_S = 2.0, 60.0  # how long leaving waits for a job that is asked to stop, and for one that is writing
+GRACE_S, WRITING_GRACE_S = (
+    2.0,
+    60.0,
+)  # how long leaving waits for a job that is asked to stop, and for one that is writing
 LONGEST_LINE, LONGEST_REPORT = 1 << 24, 200_000
 ADVICE = {
-    "UsageError": "Correct the request.", "UnreadableError": "Check the file, or export it again.",
-    "UnsuitableInputError": "Choose another finding, region or scan.", "OutputError": "Choose another folder, or free space.",
-    "DeviceError": "Take fewer slices or samples, close other programs, or choose another device.", "WeightsError": "Install dgmvlc again.",
+    "UsageError": "Correct the request.",
+    "UnreadableError": "Check the file, or export it again.",
+    "UnsuitableInputError": "Choose another finding, region or scan.",
+    "OutputError": "Choose another folder, or free space.",
+    "DeviceError": "Take fewer slices or samples, close other programs, or choose another device.",
+    "WeightsError": "Install dgmvlc again.",
 }
 
 
 @dataclass
 class Job:
-    """A queued or running request. name: of a task. settled: its last message was sent. stage: what it is doing."""
+    """A queued or running request. name: of a task. settled: its last message was sent. stage: what
+    it is doing."""
 
     id: str
     kind: str
@@ -53,7 +70,8 @@ class Job:
 
 
 class Pace:
-    """Seconds a step of one slice takes on this machine, learned from every edit, and from it the time a job still needs."""
+    """Seconds a step of one slice takes on this machine, learned from every edit, and from it the
+    time a job still needs."""
 
     def __init__(self) -> None:
         self.step_s: float | None = None
@@ -69,7 +87,8 @@ class Pace:
         self._steps = steps
 
     def left(self, stage: str, share: float, now: float) -> float | None:
-        """Seconds until the job is done, None while nothing is known; `now` in seconds, monotonic."""
+        """Seconds until the job is done, None while nothing is known; `now` in seconds,
+        monotonic."""
         if stage != self._stage:
             self._stage, self._since = stage, now
         spent = now - self._since
@@ -93,7 +112,9 @@ class Worker:
         lines: requests. out: answers. leave: ends the process.
     """
 
-    def __init__(self, lines: BinaryIO, out: BinaryIO, leave: Callable[[int], None] = os._exit) -> None:
+    def __init__(
+        self, lines: BinaryIO, out: BinaryIO, leave: Callable[[int], None] = os._exit
+    ) -> None:
         self._lines, self._out, self._leave = lines, out, leave
         self._writing, self._lock = threading.Lock(), threading.RLock()
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -121,13 +142,28 @@ class Worker:
     def _fail(self, id: str | None, error: BaseException) -> None:
         known = as_dgmvlc_error(error)
         if known is None:
-            self.send("error", id=id, kind="Unexpected", exit_code=1, message=f"Unexpected error ({type(error).__name__}: {str(error)[:300]}).",
-                      advice="Try again; if it repeats, report it with the log.")
+            self.send(
+                "error",
+                id=id,
+                kind="Unexpected",
+                exit_code=1,
+                message=f"Unexpected error ({type(error).__name__}: {str(error)[:300]}).",
+                advice="Try again; if it repeats, report it with the log.",
+            )
         else:
             kind = type(known).__name__
-            self.send("error", id=id, kind=kind, exit_code=known.exit_code, message=str(known), advice=ADVICE.get(kind, ""))
+            self.send(
+                "error",
+                id=id,
+                kind=kind,
+                exit_code=known.exit_code,
+                message=str(known),
+                advice=ADVICE.get(kind, ""),
+            )
 
-    def _settle(self, job: Job, kind: str | None = None, error: BaseException | None = None, **fields: Any) -> None:
+    def _settle(
+        self, job: Job, kind: str | None = None, error: BaseException | None = None, **fields: Any
+    ) -> None:
         """Send a request's last message, unless it was sent already."""
         with self._lock:
             if job.settled:
@@ -153,7 +189,9 @@ class Worker:
             if not line.endswith(b"\n") and len(line) >= LONGEST_LINE:
                 while (more := self._lines.readline(LONGEST_LINE)) and not more.endswith(b"\n"):
                     pass
-                self._fail(None, UsageError(f"A line of more than {LONGEST_LINE} bytes was dropped."))
+                self._fail(
+                    None, UsageError(f"A line of more than {LONGEST_LINE} bytes was dropped.")
+                )
             elif line.strip():
                 self._take(line)
         self.leave("standard input ended")
@@ -177,7 +215,13 @@ class Worker:
             self.leave("asked to")
         elif kind == "hello":
             if message.get("protocol") != PROTOCOL:
-                self._fail(None, UsageError(f"The viewer speaks protocol {message.get('protocol')}, this worker {PROTOCOL}; install two that belong together."))
+                self._fail(
+                    None,
+                    UsageError(
+                        f"The viewer speaks protocol {message.get('protocol')}, this worker "
+                        f"{PROTOCOL}; install two that belong together."
+                    ),
+                )
             self._greeted = message.get("protocol") == PROTOCOL
             self._queue.put(Job("", "hello"))
         elif not self._greeted:
@@ -192,8 +236,13 @@ class Worker:
     def _accept(self, kind: str, id: str | None, message: dict[str, Any]) -> None:
         if not id:
             raise UsageError(f"A {kind} needs an id, a text.")
-        job = Job(id, kind, message.get("text") if kind == "report" else message.get("request"), message.get("preview") is True,
-                  str(message.get("name", "")))
+        job = Job(
+            id,
+            kind,
+            message.get("text") if kind == "report" else message.get("request"),
+            message.get("preview") is True,
+            str(message.get("name", "")),
+        )
         with self._lock:
             if id in self._jobs:
                 raise UsageError(f"The id {id[:80]} belongs to a request that is still open.")
@@ -210,7 +259,10 @@ class Worker:
             if job is None:  # it has just ended: its last message says how
                 return
             job.stop.set()
-            early = job.stage in ("queued", "loading")  # loading has no steps to stop at; nothing of this job will be written any more
+            early = job.stage in (
+                "queued",
+                "loading",
+            )  # loading has no steps to stop at; nothing of this job will be written any more
         if early:
             self._settle(job, "cancelled")
 
@@ -238,7 +290,12 @@ class Worker:
         if job.settled:
             return
         try:
-            {"report": self._report, "region": self._region, "job": self._counterfactual, "task": self._task}[job.kind](job)
+            {
+                "report": self._report,
+                "region": self._region,
+                "job": self._counterfactual,
+                "task": self._task,
+            }[job.kind](job)
         except Cancelled:
             self._settle(job, "cancelled")
         except Exception as error:
@@ -247,14 +304,25 @@ class Worker:
             self._settle(job, error=error)
 
     def _hello(self) -> None:
-        facts: dict[str, Any] = {"findings": [], "attributes": [], "weights": {"name": "", "sha256": ""}}
+        facts: dict[str, Any] = {
+            "findings": [],
+            "attributes": [],
+            "weights": {"name": "", "sha256": ""},
+        }
         try:
             facts |= weights_facts()
         except DGMVLCError as error:
             self._fail(None, error)
         from DGMVLCCore.devices import available_devices
 
-        self.send("hello", protocol=PROTOCOL, version=__version__, pid=os.getpid(), devices=available_devices(), **facts)
+        self.send(
+            "hello",
+            protocol=PROTOCOL,
+            version=__version__,
+            pid=os.getpid(),
+            devices=available_devices(),
+            **facts,
+        )
 
     def _warm_up(self) -> None:
         try:
@@ -274,8 +342,13 @@ class Worker:
         if not isinstance(job.request, str):
             raise UsageError("A report needs a text.")
         if len(job.request) > LONGEST_REPORT:
-            raise UnsuitableInputError(f"The text has {len(job.request)} characters, too many for a report (at most {LONGEST_REPORT}).")
-        self._settle(job, "findings", findings=[finding.to_dict() for finding in parse_report(job.request)])
+            raise UnsuitableInputError(
+                f"The text has {len(job.request)} characters, too many for a report (at most "
+                f"{LONGEST_REPORT})."
+            )
+        self._settle(
+            job, "findings", findings=[finding.to_dict() for finding in parse_report(job.request)]
+        )
 
     def _tell(self, job: Job) -> Callable[[str, float], None]:
         def tell(stage: str, share: float) -> None:
@@ -287,7 +360,14 @@ class Worker:
             left = self._pace.left(stage, share, now)
             if changed or now - self._told >= PROGRESS_S or share >= 1:
                 self._told = now
-                self.send("progress", id=job.id, stage=stage, share=round(share, 4), seconds_left=None if left is None else round(left, 1))
+                self.send(
+                    "progress",
+                    id=job.id,
+                    stage=stage,
+                    share=round(share, 4),
+                    seconds_left=None if left is None else round(left, 1),
+                )
+
         return tell
 
     def _region(self, job: Job) -> None:
@@ -302,7 +382,9 @@ class Worker:
         from DGMVLCCore.counterfactual.run import Request
         from DGMVLCCore.counterfactual.session import request_from_json
 
-        request: Request = request_from_json(job.request, scene=False)  # a viewer builds its own scene from the result
+        request: Request = request_from_json(
+            job.request, scene=False
+        )  # a viewer builds its own scene from the result
 
         def planned(slices: int) -> None:
             self._pace.plan(slices * request.noises * request.steps)
@@ -312,7 +394,9 @@ class Worker:
                 self._show(job, preview)
 
         self._pace.start()
-        path = self._session.run(request, self._tell(job), job.stop.is_set, planned, shown if job.preview else None)
+        path = self._session.run(
+            request, self._tell(job), job.stop.is_set, planned, shown if job.preview else None
+        )
         self._settle(job, "result", manifest=str(path))
 
     def _task(self, job: Job) -> None:
@@ -347,11 +431,16 @@ class Worker:
                 self.leave("the parent process has gone")
                 return
             running = self._running
-            self.send("heartbeat", uptime_s=round(time.monotonic() - self._began, 1), busy=running.id if running and not running.settled else None,
-                      rss_mb=round(process.memory_info().rss / 2**20, 1))
+            self.send(
+                "heartbeat",
+                uptime_s=round(time.monotonic() - self._began, 1),
+                busy=running.id if running and not running.settled else None,
+                rss_mb=round(process.memory_info().rss / 2**20, 1),
+            )
 
     def leave(self, why: str) -> None:
-        """Stop the running job, wait a little for it, and end the process; safe from every thread and from a signal."""
+        """Stop the running job, wait a little for it, and end the process; safe from every thread
+        and from a signal."""
         if self._leaving.is_set():
             return
         self._leaving.set()
@@ -384,11 +473,16 @@ def weights_facts() -> dict[str, Any]:
 
     folder = resource(WEIGHTS)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return {"findings": config["findings"], "attributes": config["attributes"], "weights": {"name": folder.name, "sha256": check_weights(folder)}}
+    return {
+        "findings": config["findings"],
+        "attributes": config["attributes"],
+        "weights": {"name": folder.name, "sha256": check_weights(folder)},
+    }
 
 
 def _own_stdout() -> BinaryIO:
-    """Standard output for protocol lines alone: what libraries print, in Python or below it, goes to standard error."""
+    """Standard output for protocol lines alone: what libraries print, in Python or below it, goes
+    to standard error."""
     sys.stdout.flush()
     own = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -397,7 +491,8 @@ def _own_stdout() -> BinaryIO:
 
 
 def main() -> None:
-    """Run until standard input ends, the host asks, or the parent process has gone; does not return before."""
+    """Run until standard input ends, the host asks, or the parent process has gone; does not return
+    before."""
     worker = Worker(sys.stdin.buffer, _own_stdout())
     for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
         if hasattr(signal, name):

@@ -1,4 +1,5 @@
-"""DGM-VLC in 3D Slicer: counterfactual chest CT from a scan, its report and a region. The work is done by a process beside Slicer."""
+"""DGM-VLC in 3D Slicer: counterfactual chest CT from a scan, its report and a region. The work is
+done by a process beside Slicer."""
 
 import sys
 from pathlib import Path
@@ -14,7 +15,9 @@ from slicer.ScriptedLoadableModule import (
 )
 
 FOLDER = Path(__file__).resolve().parent
-sys.path.insert(0, str(FOLDER))  # before site-packages: an installed core carries this library too, perhaps an older one
+sys.path.insert(
+    0, str(FOLDER)
+)  # before site-packages: an installed core carries this library too, perhaps an older one
 
 from SlicerDGMVLCLib.parameters import parametersOf  # noqa: E402
 from SlicerDGMVLCLib.sample import CATEGORY, NAME, loadSample, sampleFolder  # noqa: E402
@@ -33,15 +36,24 @@ class SlicerDGMVLC(ScriptedLoadableModule):
         parent.categories = [translate("qSlicerAbstractCoreModule", "Image Synthesis")]
         parent.dependencies = []
         parent.contributors = ["DGM-VLC contributors"]
-        parent.helpText = _(
-            "Shows what a patient's chest CT would look like without a finding, or with another one: choose the scan, paste the report, "
-            "check a finding, press Apply. Voxels outside the region stay the patient's own. ") + NOTICE
-        parent.acknowledgementText = _("After arXiv 2410.13823. Sample scan: LIDC-IDRI (CC BY 3.0), doi:10.7937/K9/TCIA.2015.LO9QL9SX.")
+        parent.helpText = (
+            _(
+                "Shows what a patient's chest CT would look like without a finding, or with "
+                "another one: choose the scan, paste the report, "
+                "check a finding, press Apply. Voxels outside the region stay the patient's own. "
+            )
+            + NOTICE
+        )
+        parent.acknowledgementText = _(
+            "After arXiv 2410.13823. Sample scan: LIDC-IDRI (CC BY 3.0), "
+            "doi:10.7937/K9/TCIA.2015.LO9QL9SX."
+        )
         slicer.app.connect("startupCompleted()", registerSampleData)
 
 
 def registerSampleData():
-    """Offer the carried sample in the Sample Data module; its files are read where they lie, nothing is downloaded."""
+    """Offer the carried sample in the Sample Data module; its files are read where they lie,
+    nothing is downloaded."""
     import SampleData
 
     try:
@@ -49,9 +61,14 @@ def registerSampleData():
     except FileNotFoundError:
         return
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category=CATEGORY, sampleName=NAME, uris=scan.as_uri(), fileNames=scan.name, nodeNames=NAME,
+        category=CATEGORY,
+        sampleName=NAME,
+        uris=scan.as_uri(),
+        fileNames=scan.name,
+        nodeNames=NAME,
         thumbnailFileName=str(FOLDER / "Resources" / "Icons" / "SlicerDGMVLC.png"),
-        customDownloader=lambda source: list(loadSample(slicer.mrmlScene)))
+        customDownloader=lambda source: list(loadSample(slicer.mrmlScene)),
+    )
 
 
 class SlicerDGMVLCWidget(ScriptedLoadableModuleWidget):
@@ -69,7 +86,12 @@ class SlicerDGMVLCWidget(ScriptedLoadableModuleWidget):
         widget = slicer.util.loadUI(self.resourcePath("UI/SlicerDGMVLC.ui"))
         self.layout.addWidget(widget)
         widget.setMRMLScene(slicer.mrmlScene)
-        self.panel = Panel(slicer.util.childWidgetVariables(widget), slicer.mrmlScene, applicationServices(), self.logic.getParameterNode)
+        self.panel = Panel(
+            slicer.util.childWidgetVariables(widget),
+            slicer.mrmlScene,
+            applicationServices(),
+            self.logic.getParameterNode,
+        )
         self.panel.setParameters(self.logic.getParameterNode())
 
     def enter(self):

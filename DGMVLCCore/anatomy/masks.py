@@ -24,15 +24,19 @@ def dilate_mm(mask: np.ndarray, spacing: Spacing, mm: float) -> np.ndarray:
 
 
 def share_near(mask: np.ndarray, other: np.ndarray, spacing: Spacing, mm: float) -> float:
-    """Share of a mask's voxels that lie within `mm` of another mask; both bool (D,H,W), the first not empty."""
+    """Share of a mask's voxels that lie within `mm` of another mask; both bool (D,H,W), the first
+    not empty."""
     where = np.argwhere(mask)
     pad = [int(np.ceil(mm / s)) + 1 for s in spacing]
     box = tuple(slice(max(a - p, 0), b + p + 1) for a, b, p in zip(where.min(0), where.max(0), pad))
     return float(dilate_mm(other[box], spacing, mm)[mask[box]].mean())
 
 
-def lesion_region(mask: np.ndarray, anatomy: Anatomy, spacing: Spacing, margin_mm: float = 6.0) -> np.ndarray:
-    """Edit mask of a segmented lesion: dilated, kept inside the lung, the lesion itself always included.
+def lesion_region(
+    mask: np.ndarray, anatomy: Anatomy, spacing: Spacing, margin_mm: float = 6.0
+) -> np.ndarray:
+    """Edit mask of a segmented lesion: dilated, kept inside the lung, the lesion itself always
+    included.
 
     Raises:
         UnsuitableInputError: empty mask, or one outside the body.

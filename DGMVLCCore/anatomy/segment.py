@@ -23,7 +23,8 @@ DEFECT_CM2 = 16.0  # what a nodule or mass leaves out of a slice of lung; a diap
 
 @dataclass(frozen=True, eq=False)
 class Anatomy:
-    """Labels on a scan's own grid: 0 outside, 1 body, 2 left lung, 3 right lung, 4 airway; uint8 (D,H,W)."""
+    """Labels on a scan's own grid: 0 outside, 1 body, 2 left lung, 3 right lung, 4 airway; uint8
+    (D,H,W)."""
 
     labels: np.ndarray
     origin: str = "classical"
@@ -60,7 +61,7 @@ class Anatomy:
 
 def _disk(radius_px: float) -> np.ndarray:
     n = int(np.ceil(radius_px))
-    y, x = np.mgrid[-n:n + 1, -n:n + 1]
+    y, x = np.mgrid[-n : n + 1, -n : n + 1]
     return (y * y + x * x <= radius_px**2 + 0.1)[None]
 
 
@@ -68,8 +69,18 @@ def _close(mask: np.ndarray, radius_px: float) -> np.ndarray:
     """Per-slice closing that does not shrink at the image border."""
     n = int(np.ceil(radius_px)) + 1
     padded = np.pad(mask, ((0, 0), (n, n), (n, n)))
-    out = np.stack([ndimage.distance_transform_edt(~plane) <= radius_px if plane.any() else plane for plane in padded])
-    out = np.stack([ndimage.distance_transform_edt(plane) > radius_px if plane.any() else plane for plane in out])
+    out = np.stack(
+        [
+            ndimage.distance_transform_edt(~plane) <= radius_px if plane.any() else plane
+            for plane in padded
+        ]
+    )
+    out = np.stack(
+        [
+            ndimage.distance_transform_edt(plane) > radius_px if plane.any() else plane
+            for plane in out
+        ]
+    )
     return out[:, n:-n, n:-n] | mask
 
 
@@ -81,7 +92,8 @@ def _largest(mask: np.ndarray) -> np.ndarray:
 
 
 def find_body(hu: np.ndarray, pixel_mm: float) -> np.ndarray:
-    """Body without table, clothes and air; bool (D,H,W); per slice the largest opened component, holes filled."""
+    """Body without table, clothes and air; bool (D,H,W); per slice the largest opened component,
+    holes filled."""
     tissue = ndimage.binary_opening(hu > SKIN_HU, _disk(3.0 / pixel_mm))
     body = np.stack([_largest(plane) for plane in tissue])
     body = _close(body, 4.0 / pixel_mm)
@@ -90,15 +102,23 @@ def find_body(hu: np.ndarray, pixel_mm: float) -> np.ndarray:
 
 
 def _cut_lung(hu: np.ndarray, body: np.ndarray, pixel_mm: float) -> np.ndarray:
-    """Lung that the field of view cuts off: dark parts at the image border that are denser than room air."""
+    """Lung that the field of view cuts off: dark parts at the image border that are denser than
+    room air."""
     out = np.zeros_like(body)
     for z, plane in enumerate(hu):
-        parts, count = ndimage.label(ndimage.binary_opening(~body[z] & (plane <= SKIN_HU), _disk(2.0)[0]))
+        parts, count = ndimage.label(
+            ndimage.binary_opening(~body[z] & (plane <= SKIN_HU), _disk(2.0)[0])
+        )
         if not count:
             continue
         areas = np.bincount(parts.ravel(), minlength=count + 1)[1:] * pixel_mm**2 / 100
         medians = ndimage.median(plane, parts, range(1, count + 1))
-        for index in np.nonzero((areas > 10) & (np.asarray(medians) > -940) & (np.asarray(medians) < -600))[0] + 1:
+        for index in (
+            np.nonzero((areas > 10) & (np.asarray(medians) > -940) & (np.asarray(medians) < -600))[
+                0
+            ]
+            + 1
+        ):
             part = parts == index
             around = ndimage.binary_dilation(part, iterations=3) & ~part
             # Foam of the table is as dark, but the body does not enclose it.
@@ -108,7 +128,8 @@ def _cut_lung(hu: np.ndarray, body: np.ndarray, pixel_mm: float) -> np.ndarray:
 
 
 def find_airway(hu: np.ndarray, body: np.ndarray, pixel_mm: float) -> np.ndarray:
-    """Trachea and main bronchi: round, central, very dark parts of a slice, followed from slice to slice."""
+    """Trachea and main bronchi: round, central, very dark parts of a slice, followed from slice to
+    slice."""
     airway = np.zeros(hu.shape, bool)
     previous: np.ndarray | None = None
     for z in range(len(hu) - 1, -1, -1):
@@ -125,7 +146,10 @@ def find_airway(hu: np.ndarray, body: np.ndarray, pixel_mm: float) -> np.ndarray
             round_enough = part.mean() > 0.5 and 0.4 < tall / wide < 2.5
             centre = (box[1].start + box[1].stop) / 2
             central = abs(centre - middle) < (0.12 if previous is None else 0.2) * width
-            follows = previous is not None and (ndimage.binary_dilation(previous[box], iterations=3) & part).any()
+            follows = (
+                previous is not None
+                and (ndimage.binary_dilation(previous[box], iterations=3) & part).any()
+            )
             dark = np.median(hu[z][box][part]) < AIRWAY_HU
             if 50 <= area <= 900 and dark and round_enough and central and (follows or area > 90):
                 found[box] |= part
@@ -143,7 +167,11 @@ def _lung_air(hu: np.ndarray, body: np.ndarray, airway: np.ndarray, voxel_ml: fl
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:] * voxel_ml
     core = ndimage.binary_erosion(parts > 0, _disk(1.0))
     medians = ndimage.median(hu, np.where(core, parts, 0), range(1, count + 1))
-    keep = [i + 1 for i in range(count) if sizes[i] > 0.03 * sizes.max() and sizes[i] > 3 and medians[i] > GAS_HU]
+    keep = [
+        i + 1
+        for i in range(count)
+        if sizes[i] > 0.03 * sizes.max() and sizes[i] > 3 and medians[i] > GAS_HU
+    ]
     core = np.isin(parts, keep)
     return core | (ndimage.binary_dilation(core, _disk(1.0)) & air)
 
@@ -154,7 +182,8 @@ def _bridges(box: tuple[slice, ...], middle: float, span: float) -> bool:
 
 
 def split_lungs(lungs: np.ndarray) -> np.ndarray:
-    """Left and right by eroding until two parts stand apart, then by nearness; (D,H,W) of 0, LEFT, RIGHT."""
+    """Left and right by eroding until two parts stand apart, then by nearness; (D,H,W) of 0, LEFT,
+    RIGHT."""
     columns = np.nonzero(lungs.any((0, 1)))[0]
     middle = (columns[0] + columns[-1]) / 2
     span = float(np.ptp(columns))
@@ -164,7 +193,11 @@ def split_lungs(lungs: np.ndarray) -> np.ndarray:
         sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
         boxes = ndimage.find_objects(parts)
         # A part that reaches far to both sides of the middle still joins both lungs.
-        bridge = [i for i in range(count) if sizes[i] > 0.01 * lungs.sum() and _bridges(boxes[i], middle, span)]
+        bridge = [
+            i
+            for i in range(count)
+            if sizes[i] > 0.01 * lungs.sum() and _bridges(boxes[i], middle, span)
+        ]
         if not bridge:
             break
         seeds = ndimage.binary_erosion(seeds, _disk(1.0))
@@ -174,17 +207,25 @@ def split_lungs(lungs: np.ndarray) -> np.ndarray:
     centres = ndimage.center_of_mass(parts > 0, parts, range(1, count + 1))
     side = np.array([0, *(RIGHT if c[2] < middle else LEFT for c in centres)], np.uint8)[parts]
     if bridge:  # still joined (thick slices): the middle column divides what erosion could not
-        joined = np.isin(parts, [i + 1 for i in range(count) if _bridges(ndimage.find_objects(parts)[i], middle, span)])
+        joined = np.isin(
+            parts,
+            [i + 1 for i in range(count) if _bridges(ndimage.find_objects(parts)[i], middle, span)],
+        )
         x = np.arange(lungs.shape[2])[None, None]
-        side[joined] = np.where(x < middle, RIGHT, LEFT).astype(np.uint8)[np.zeros_like(parts)[joined], 0, np.nonzero(joined)[2]]
+        side[joined] = np.where(x < middle, RIGHT, LEFT).astype(np.uint8)[
+            np.zeros_like(parts)[joined], 0, np.nonzero(joined)[2]
+        ]
     if (seeds != lungs).any():
-        nearest = ndimage.distance_transform_edt(side == 0, return_distances=False, return_indices=True)
+        nearest = ndimage.distance_transform_edt(
+            side == 0, return_distances=False, return_indices=True
+        )
         side = side[tuple(nearest)]
     return np.where(lungs, side, 0).astype(np.uint8)
 
 
 def _defects(lung: np.ndarray, tissue: np.ndarray, medial_low: bool, pixel_mm: float) -> np.ndarray:
-    """One lung, one slice: holes, and dents that have lung on their medial side (nodules at the chest wall).
+    """One lung, one slice: holes, and dents that have lung on their medial side (nodules at the
+    chest wall).
 
     Args:
         medial_low: True when small x is medial (left lung).
@@ -202,7 +243,8 @@ def _defects(lung: np.ndarray, tissue: np.ndarray, medial_low: bool, pixel_mm: f
 
 
 def _small_defects(defects: np.ndarray, pixel_mm: float) -> np.ndarray:
-    """Defects that stay small in every slice they pass through: nodules do, the dome of the diaphragm does not."""
+    """Defects that stay small in every slice they pass through: nodules do, the dome of the
+    diaphragm does not."""
     parts, count = ndimage.label(defects)
     if not count:
         return defects
@@ -214,14 +256,18 @@ def _small_defects(defects: np.ndarray, pixel_mm: float) -> np.ndarray:
     return keep[parts]
 
 
-def _complete(side: np.ndarray, hu: np.ndarray, body: np.ndarray, airway: np.ndarray, pixel_mm: float) -> np.ndarray:
+def _complete(
+    side: np.ndarray, hu: np.ndarray, body: np.ndarray, airway: np.ndarray, pixel_mm: float
+) -> np.ndarray:
     """Give each lung back its vessels, nodules and masses."""
     out = np.zeros_like(side)
     inner = ndimage.binary_erosion(body, _disk(4.0 / pixel_mm))
     for label in (LEFT, RIGHT):
         lung = _close(side == label, 5.0 / pixel_mm)
         tissue = inner & (hu < 200)
-        defects = np.stack([_defects(plane, tissue[z], label == LEFT, pixel_mm) for z, plane in enumerate(lung)])
+        defects = np.stack(
+            [_defects(plane, tissue[z], label == LEFT, pixel_mm) for z, plane in enumerate(lung)]
+        )
         lung |= _small_defects(defects, pixel_mm)
         # Calcium inside a nodule is no tissue by its HU, but lies in the lung.
         holes = np.stack([ndimage.binary_fill_holes(plane) for plane in lung]) & ~lung
@@ -252,17 +298,26 @@ def segment_anatomy(volume: Volume) -> Anatomy:
     air = _lung_air(hu, body, airway, voxel_ml)
     largest_cm2 = float(air.sum((1, 2)).max(initial=0)) * WORKING_MM**2 / 100
     if largest_cm2 < MIN_LUNG_CM2:
-        raise UnsuitableInputError(f"No lungs are in view (the largest lung area of a slice is {largest_cm2:.0f} cm²); "
-                                   "load a chest CT, or give a lung segmentation.")
+        raise UnsuitableInputError(
+            f"No lungs are in view (the largest lung area of a slice is {largest_cm2:.0f} cm²); "
+            "load a chest CT, or give a lung segmentation."
+        )
     columns = np.nonzero(air.any((0, 1)))[0]
     if np.ptp(columns) * WORKING_MM < ONE_LUNG_MM:
         tissue = np.nonzero((body & (hu > -200)).any(0))[1]
-        medial_high = tissue.mean() > columns.mean()  # heart and spine lie towards the patient's left of a right lung
+        medial_high = (
+            tissue.mean() > columns.mean()
+        )  # heart and spine lie towards the patient's left of a right lung
         split = np.where(air, RIGHT if medial_high else LEFT, 0).astype(np.uint8)
     else:
         split = split_lungs(air)
     side = _complete(split, hu, body, airway, WORKING_MM)
     labels = np.zeros(scan.shape, np.uint8)
-    for mask, label in ((body, BODY), (airway, AIRWAY), (side == LEFT, LEFT), (side == RIGHT, RIGHT)):
+    for mask, label in (
+        (body, BODY),
+        (airway, AIRWAY),
+        (side == LEFT, LEFT),
+        (side == RIGHT, RIGHT),
+    ):
         labels[resize_in_plane(mask.astype(np.float32), scan.shape[1:]) > 0.5] = label
     return Anatomy(turn.restore(labels))

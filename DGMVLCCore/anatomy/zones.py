@@ -27,7 +27,8 @@ class Location:
 
 
 def zone_edges(lungs: np.ndarray) -> tuple[float, float]:
-    """Canonical z indices between lower and middle, and middle and upper third of the lung that is in view."""
+    """Canonical z indices between lower and middle, and middle and upper third of the lung that is
+    in view."""
     rows = np.nonzero(lungs.any((1, 2)))[0]
     if not len(rows):
         return 0.0, 0.0
@@ -36,32 +37,42 @@ def zone_edges(lungs: np.ndarray) -> tuple[float, float]:
 
 
 def thirds_in_view(edges: tuple[float, float], step_mm: float) -> bool:
-    """True when enough lung is in view for its thirds to mean something; edges from `zone_edges`, step between slices."""
+    """True when enough lung is in view for its thirds to mean something; edges from `zone_edges`,
+    step between slices."""
     return 3 * (edges[1] - edges[0]) * step_mm >= MIN_THIRDS_MM
 
 
 def height(edges: tuple[float, float], z: Any) -> Any:
-    """Place of a slice (or of an array of slices) along the lungs, 0 = base, 1 = apex, from the borders of their thirds."""
+    """Place of a slice (or of an array of slices) along the lungs, 0 = base, 1 = apex, from the
+    borders of their thirds."""
     low, high = edges
     return np.clip((z - 2 * low + high) / (3 * (high - low) + 1e-6), 0, 1)
 
 
 def zone_region(anatomy: Anatomy, volume: Volume, side: str | None, zone: str | None) -> np.ndarray:
-    """A lung's upper, middle or lower third, bool (D,H,W) on the scan's own grid; the whole lung where too little is in view for thirds."""
+    """A lung's upper, middle or lower third, bool (D,H,W) on the scan's own grid; the whole lung
+    where too little is in view for thirds."""
     scan, turn = volume.canonical()
     mask = turn.apply(lung_region(anatomy, side)).copy()
     low, high = zone_edges(turn.apply(anatomy.lungs))
     if zone in ZONES and thirds_in_view((low, high), scan.spacing[0]):
         index = np.arange(len(mask))
-        keep = {"lower": index < low, "middle": (index >= low) & (index < high), "upper": index >= high}[zone]
+        keep = {
+            "lower": index < low,
+            "middle": (index >= low) & (index < high),
+            "upper": index >= high,
+        }[zone]
         mask[~keep] = False
     return turn.restore(mask)
 
 
 def axial_diameter(region: np.ndarray, spacing: tuple[float, float, float]) -> float:
-    """Longest side in mm, along x or y, that a region (canonical, bool (D,H,W), not empty) has in any slice."""
+    """Longest side in mm, along x or y, that a region (canonical, bool (D,H,W), not empty) has in
+    any slice."""
     where = np.argwhere(region)
-    sides = [np.ptp(where[where[:, 0] == z][:, 1:] * spacing[1:], axis=0) for z in np.unique(where[:, 0])]
+    sides = [
+        np.ptp(where[where[:, 0] == z][:, 1:] * spacing[1:], axis=0) for z in np.unique(where[:, 0])
+    ]
     return float(np.max(sides) + spacing[1])
 
 
@@ -70,7 +81,15 @@ def locate(mask: np.ndarray, anatomy: Anatomy, volume: Volume) -> Location:
     scan, turn = volume.canonical()
     region, labels = turn.apply(mask), turn.apply(anatomy.labels)
     left, right = int((labels[region] == 2).sum()), int((labels[region] == 3).sum())
-    side = None if not left + right else "left" if left > 4 * right else "right" if right > 4 * left else "bilateral"
+    side = (
+        None
+        if not left + right
+        else "left"
+        if left > 4 * right
+        else "right"
+        if right > 4 * left
+        else "bilateral"
+    )
     where = np.argwhere(region)
     low, high = zone_edges(np.isin(labels, (2, 3)))
     middle = float(where[:, 0].mean())
@@ -79,4 +98,6 @@ def locate(mask: np.ndarray, anatomy: Anatomy, volume: Volume) -> Location:
         zone = None
     centre = (scan.affine @ np.append(where.mean(0)[::-1], 1.0))[:3]
     volume_ml = len(where) * float(np.prod(scan.spacing)) / 1000
-    return Location(side, zone, tuple(float(c) for c in centre), volume_ml, axial_diameter(region, scan.spacing))  # type: ignore[arg-type]
+    return Location(
+        side, zone, tuple(float(c) for c in centre), volume_ml, axial_diameter(region, scan.spacing)
+    )  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Work in a process of its own, so that its memory is its own; answers come back as JSON.
 
-    python -m DGMVLCCore.benchmark.jobs JOB SPEC.json ANSWER.json
+python -m DGMVLCCore.benchmark.jobs JOB SPEC.json ANSWER.json
 """
 
 from __future__ import annotations
@@ -17,14 +17,21 @@ from typing import Any
 from DGMVLCCore import errors
 
 # job -> (module of this room, function from the spec to the answer)
-JOBS = {"train": ("training", "train_job"), "measure": ("measuring", "measure_job"), "time": ("measuring", "time_job"), "score": ("scoring", "score_job")}
+JOBS = {
+    "train": ("training", "train_job"),
+    "measure": ("measuring", "measure_job"),
+    "time": ("measuring", "time_job"),
+    "score": ("scoring", "score_job"),
+}
 ROOT = Path(__file__).parents[2]
 
 
 def run_job(job: str, spec: dict[str, Any]) -> dict[str, Any]:
     """Do a job in this process."""
     module, function = JOBS[job]
-    answer: dict[str, Any] = getattr(import_module(f"DGMVLCCore.benchmark.{module}"), function)(spec)
+    answer: dict[str, Any] = getattr(import_module(f"DGMVLCCore.benchmark.{module}"), function)(
+        spec
+    )
     return answer
 
 
@@ -32,24 +39,41 @@ def call(job: str, spec: dict[str, Any], threads: int = 1) -> dict[str, Any]:
     """Do a job in a new process, on one thread, and wait for its answer.
 
     Raises:
-        DGMVLCError: what the job raised, with its class and sentence; or that it ended without an answer.
+        DGMVLCError: what the job raised, with its class and sentence; or that it ended without an
+            answer.
     """
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
     with tempfile.TemporaryDirectory() as folder:
-        asked, answered, said = (Path(folder) / name for name in ("spec.json", "answer.json", "said.txt"))
+        asked, answered, said = (
+            Path(folder) / name for name in ("spec.json", "answer.json", "said.txt")
+        )
         asked.write_text(json.dumps(spec), encoding="utf-8")
         with said.open("wb") as file:
-            process = subprocess.Popen([sys.executable, "-m", "DGMVLCCore.benchmark.jobs", job, str(asked), str(answered)], stderr=file, stdout=file,
-                                       env=environment)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "DGMVLCCore.benchmark.jobs", job, str(asked), str(answered)],
+                stderr=file,
+                stdout=file,
+                env=environment,
+            )
             try:
                 code = process.wait()
             finally:
                 process.kill()
                 process.wait()
         if not answered.exists():
-            last = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["no word"]
-            raise errors.DGMVLCError(f"The process for “{job}” ended with code {code} and without an answer ({last[0][:200]}); free some memory and resume.")
+            last = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or [
+                "no word"
+            ]
+            raise errors.DGMVLCError(
+                f"The process for “{job}” ended with code {code} and without an answer "
+                f"({last[0][:200]}); free some memory and resume."
+            )
         answer: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
     if problem := answer.get("error"):
         raise getattr(errors, problem["kind"], errors.DGMVLCError)(problem["message"])

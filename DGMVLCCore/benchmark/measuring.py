@@ -1,4 +1,5 @@
-"""What an edit costs: parameters, FLOPs, passes, memory and time, on one phantom that is the same for all."""
+"""What an edit costs: parameters, FLOPs, passes, memory and time, on one phantom that is the same
+for all."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def peak_mb() -> float:
 
 
 def phantom() -> Case:
-    """Lungs of everyday size with a ball of denser tissue through eight slices; its region is 128x128 pixels a slice, nothing is resampled."""
+    """Lungs of everyday size with a ball of denser tissue through eight slices; its region is
+    128x128 pixels a slice, nothing is resampled."""
     rng, shape = np.random.default_rng(0), (SLICES + 2, 384, 384)
     labels = np.ones(shape, np.uint8)
     labels[:, 80:304, 48:180], labels[:, 80:304, 204:336] = 3, 2
@@ -55,12 +57,21 @@ def blank_conditions(model: Any, side: int = SIDE) -> Conditions:
     import torch
 
     width, scan = model.config["text_dim"], model.config["scan_dim"]
-    return Conditions(torch.zeros(1, 3, side, side), torch.ones(1, 3, side, side), torch.zeros(1, ANATOMY_CHANNELS, side, side), torch.ones(1, 2),
-                      torch.zeros(1, WORDS, width), torch.ones(1, WORDS, dtype=torch.bool), torch.zeros(1, width), torch.zeros(1, scan) if scan else None)
+    return Conditions(
+        torch.zeros(1, 3, side, side),
+        torch.ones(1, 3, side, side),
+        torch.zeros(1, ANATOMY_CHANNELS, side, side),
+        torch.ones(1, 2),
+        torch.zeros(1, WORDS, width),
+        torch.ones(1, WORDS, dtype=torch.bool),
+        torch.zeros(1, width),
+        torch.zeros(1, scan) if scan else None,
+    )
 
 
 def flops(model: Any) -> float:
-    """Floating-point operations of one pass over a slice of 128x128 pixels (multiply and add count as two)."""
+    """Floating-point operations of one pass over a slice of 128x128 pixels (multiply and add count
+    as two)."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -90,7 +101,8 @@ def _load(weights: str | None) -> CounterfactualPipeline:
 
 
 def measure_job(spec: dict[str, Any]) -> dict[str, Any]:
-    """Of one variant: parameters, FLOPs a pass, passes an edited slice, peak memory of the process before and after an edit.
+    """Of one variant: parameters, FLOPs a pass, passes an edited slice, peak memory of the process
+    before and after an edit.
 
     Args:
         spec: "variant" (name), "weights" (folder; null means the shipped ones).
@@ -100,15 +112,24 @@ def measure_job(spec: dict[str, Any]) -> dict[str, Any]:
     edit(variant, pipe, case, 0)
     passes.handle.remove()
     peak = peak_mb()
-    return {"parameters": sum(p.numel() for p in pipe.model.parameters()), "flops": flops(pipe.model), "passes": passes.slices / SLICES,
-            "pixels_a_slice": passes.pixels / passes.slices, "loaded_mb": round(loaded, 1), "peak_mb": round(peak, 1), "sha256": pipe.weights_sha256}
+    return {
+        "parameters": sum(p.numel() for p in pipe.model.parameters()),
+        "flops": flops(pipe.model),
+        "passes": passes.slices / SLICES,
+        "pixels_a_slice": passes.pixels / passes.slices,
+        "loaded_mb": round(loaded, 1),
+        "peak_mb": round(peak, 1),
+        "sha256": pipe.weights_sha256,
+    }
 
 
 def time_job(spec: dict[str, Any]) -> dict[str, Any]:
-    """Seconds of an edit of eight slices, every variant in turn, so that a busy moment of the machine falls on all alike.
+    """Seconds of an edit of eight slices, every variant in turn, so that a busy moment of the
+    machine falls on all alike.
 
     Args:
-        spec: "weights" (variant -> folder or null), "repeats", "calls" (of the U-Net of the seed's stated size; 0 for none).
+        spec: "weights" (variant -> folder or null), "repeats", "calls" (of the U-Net of the seed's
+            stated size; 0 for none).
 
     Returns:
         "edits": variant -> seconds of each repeat. "unet": see `unet_times`, null without calls.
@@ -121,4 +142,8 @@ def time_job(spec: dict[str, Any]) -> dict[str, Any]:
             edit(_find(name), pipe, case, turn)
             if turn:  # the first warms up
                 seconds[name].append(time.perf_counter() - started)
-    return {"edits": seconds, "unet": unet_times(spec["calls"]) if spec["calls"] else None, "voxels": VOXELS}
+    return {
+        "edits": seconds,
+        "unet": unet_times(spec["calls"]) if spec["calls"] else None,
+        "voxels": VOXELS,
+    }

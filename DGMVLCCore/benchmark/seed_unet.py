@@ -1,4 +1,5 @@
-"""The cost of a 3D U-Net of the size that the seed system states, built from MONAI's networks; only its time is asked, not its pictures."""
+"""The cost of a 3D U-Net of the size that the seed system states, built from MONAI's networks; only
+its time is asked, not its pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ VOXELS = PATCH[0] * PATCH[1] * PATCH[2]
 
 
 def build_unet() -> Any:
-    """A 3D diffusion U-Net of base 64 with four levels, two residual blocks each, attention on the coarsest.
+    """A 3D diffusion U-Net of base 64 with four levels, two residual blocks each, attention on the
+    coarsest.
 
     Raises:
         UsageError: MONAI is not installed.
@@ -23,13 +25,24 @@ def build_unet() -> Any:
         import einops  # noqa: F401  MONAI's attention asks for it only when it is built
         from monai.networks.nets import DiffusionModelUNet
     except ImportError as error:
-        raise UsageError("The U-Net of the seed's stated size needs MONAI with einops; install them with: pip install dgmvlc[evaluate].") from error
-    return DiffusionModelUNet(3, CHANNELS, 1, num_res_blocks=2, channels=[BASE * level for level in LEVELS], attention_levels=(False, False, False, True),
-                              num_head_channels=BASE).eval()
+        raise UsageError(
+            "The U-Net of the seed's stated size needs MONAI with einops; install them with: pip "
+            "install dgmvlc[evaluate]."
+        ) from error
+    return DiffusionModelUNet(
+        3,
+        CHANNELS,
+        1,
+        num_res_blocks=2,
+        channels=[BASE * level for level in LEVELS],
+        attention_levels=(False, False, False, True),
+        num_head_channels=BASE,
+    ).eval()
 
 
 def unet_times(calls: int) -> dict[str, Any]:
-    """Parameters, and seconds of each of `calls` calls at 64x64x32 voxels (after one that warms up)."""
+    """Parameters, and seconds of each of `calls` calls at 64x64x32 voxels (after one that warms
+    up)."""
     import torch
 
     model, seconds = build_unet(), []

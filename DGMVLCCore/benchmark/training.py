@@ -1,4 +1,5 @@
-"""Every variant trained for the same minutes on the same shards with the same widths; a run that was broken off goes on."""
+"""Every variant trained for the same minutes on the same shards with the same widths; a run that
+was broken off goes on."""
 
 from __future__ import annotations
 
@@ -36,9 +37,21 @@ class Budget:
 
 def recipe_of(variant: Variant, budget: Budget, shards: Path, out: Path) -> Recipe:
     """The variant's recipe; examples are made in the same process, so that one thread does all."""
-    return Recipe(str(shards), str(out), task=variant.task, minutes=budget.minutes, steps=budget.steps, batch=budget.batch, widths=budget.widths,
-                  workers=0, seed=budget.seed, learning_rate=variant.learning_rate, affine_fusion=variant.affine, cross_attention=variant.cross,
-                  checkpoint_every=100)
+    return Recipe(
+        str(shards),
+        str(out),
+        task=variant.task,
+        minutes=budget.minutes,
+        steps=budget.steps,
+        batch=budget.batch,
+        widths=budget.widths,
+        workers=0,
+        seed=budget.seed,
+        learning_rate=variant.learning_rate,
+        affine_fusion=variant.affine,
+        cross_attention=variant.cross,
+        checkpoint_every=100,
+    )
 
 
 def facts_of(weights: Path) -> dict[str, Any]:
@@ -51,7 +64,9 @@ def facts_of(weights: Path) -> dict[str, Any]:
         facts = json.loads((weights / "training.json").read_text(encoding="utf-8"))
         return {"steps": int(facts["steps"]), "seconds": float(facts["seconds"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnreadableError(f"{weights} holds no readable training.json; train the variant again.") from error
+        raise UnreadableError(
+            f"{weights} holds no readable training.json; train the variant again."
+        ) from error
 
 
 def finished(variant: Variant, budget: Budget, trained: Path) -> bool:
@@ -66,12 +81,21 @@ def finished(variant: Variant, budget: Budget, trained: Path) -> bool:
     except (OSError, ValueError):
         return False
     wanted = json.loads(json.dumps(asdict(recipe_of(variant, budget, Path(), Path()))))
-    if differs := sorted(key for key in {*found, *wanted} - {*PATHS} if found.get(key) != wanted.get(key)):
-        raise UsageError(f"{folder} holds a run with other {', '.join(differs)}; give the same options or another folder with --trained.")
+    if differs := sorted(
+        key for key in {*found, *wanted} - {*PATHS} if found.get(key) != wanted.get(key)
+    ):
+        raise UsageError(
+            f"{folder} holds a run with other {', '.join(differs)}; give the same options or "
+            "another folder with --trained."
+        )
     if not (folder / PEAK).exists() or not (folder / "weights" / "training.json").exists():
         return False
     facts = facts_of(folder / "weights")
-    return facts["steps"] >= budget.steps if budget.steps else facts["seconds"] >= NEARLY * 60 * budget.minutes - 1
+    return (
+        facts["steps"] >= budget.steps
+        if budget.steps
+        else facts["seconds"] >= NEARLY * 60 * budget.minutes - 1
+    )
 
 
 def train_variant(variant: Variant, budget: Budget, shards: Path, trained: Path) -> None:
@@ -83,7 +107,9 @@ def train_variant(variant: Variant, budget: Budget, shards: Path, trained: Path)
     if finished(variant, budget, trained):
         return
     if not (shards / "phrases.npz").is_file():
-        raise UnreadableError(f"{shards} holds no training shards; make them with: dgmvlc data -i FOLDER -o {shards}.")
+        raise UnreadableError(
+            f"{shards} holds no training shards; make them with: dgmvlc data -i FOLDER -o {shards}."
+        )
     folder = trained / variant.name
     folder.mkdir(parents=True, exist_ok=True)
     answer = jobs.call("train", asdict(recipe_of(variant, budget, shards, folder)))
@@ -96,5 +122,8 @@ def train_job(spec: dict[str, Any]) -> dict[str, Any]:
     from DGMVLCCore.benchmark.measuring import peak_mb
     from DGMVLCCore.training.loop import train
 
-    train(Recipe(**{**spec, "widths": tuple(spec["widths"]), "frozen": tuple(spec["frozen"])}), quiet=True)
+    train(
+        Recipe(**{**spec, "widths": tuple(spec["widths"]), "frozen": tuple(spec["frozen"])}),
+        quiet=True,
+    )
     return {"peak_mb": peak_mb()}

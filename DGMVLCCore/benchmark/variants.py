@@ -1,4 +1,5 @@
-"""What is compared: the same U-Net as denoiser, as one-pass generator and in 3D, with either fusion unit, and what was not trained here."""
+"""What is compared: the same U-Net as denoiser, as one-pass generator and in 3D, with either fusion
+unit, and what was not trained here."""
 
 from __future__ import annotations
 
@@ -24,8 +25,10 @@ class Variant:
     """One line of the benchmark.
 
     Args:
-        name: on the command line. title: in tables. task: of its recipe, empty when it is not trained here.
-        affine, cross: the paper's fusion units. note: what tables say of it. learning_rate: of its recipe; adversarial training takes a lower one.
+        name: on the command line. title: in tables. task: of its recipe, empty when it is not
+            trained here.
+        affine, cross: the paper's fusion units. note: what tables say of it. learning_rate: of its
+            recipe; adversarial training takes a lower one.
     """
 
     name: str
@@ -51,13 +54,25 @@ VARIANTS = (
     Variant("gan-cross", "GAN, cross-attention", "gan", affine=False, learning_rate=GAN_RATE),
     Variant("gan-both", "GAN, both units", "gan", learning_rate=GAN_RATE),
     Variant("volume-both", "3D denoiser, both units", "volume"),
-    Variant("shipped", "shipped weights", note="trained longer than the others and with the scan's embedding; steps and seconds are those of its last run"),
-    Variant("two-generations", "two generations (arXiv 2410.13823)", note="the paper's procedure with the network of “denoiser, both units”"),
+    Variant(
+        "shipped",
+        "shipped weights",
+        note=(
+            "trained longer than the others and with the scan's embedding; steps and seconds are "
+            "those of its last run"
+        ),
+    ),
+    Variant(
+        "two-generations",
+        "two generations (arXiv 2410.13823)",
+        note="the paper's procedure with the network of “denoiser, both units”",
+    ),
 )
 
 
 def choose(names: Sequence[str] | None) -> tuple[list[Variant], list[str]]:
-    """The variants of these names (all when None), and a line for each that this version cannot train.
+    """The variants of these names (all when None), and a line for each that this version cannot
+    train.
 
     Raises:
         UsageError: an unknown name, or nothing is left.
@@ -67,17 +82,26 @@ def choose(names: Sequence[str] | None) -> tuple[list[Variant], list[str]]:
         raise UsageError(f"There is no variant {unknown[0]!r}; choose from {', '.join(known)}.")
     wanted = [known[name] for name in dict.fromkeys(names)] if names else list(VARIANTS)
     kept = [variant for variant in wanted if not variant.trained or variant.task in TASKS]
-    left_out = [f"{variant.title}: left out, this version has no training task {variant.task!r}." for variant in wanted if variant not in kept]
+    left_out = [
+        f"{variant.title}: left out, this version has no training task {variant.task!r}."
+        for variant in wanted
+        if variant not in kept
+    ]
     if not kept:
-        raise UsageError(f"None of the chosen variants can be made by this version: {' '.join(left_out)}")
+        raise UsageError(
+            f"None of the chosen variants can be made by this version: {' '.join(left_out)}"
+        )
     return kept, left_out
 
 
-def edit(variant: Variant, pipe: CounterfactualPipeline, case: Case, seed: int, *, denied: bool = True) -> np.ndarray | None:
+def edit(
+    variant: Variant, pipe: CounterfactualPipeline, case: Case, seed: int, *, denied: bool = True
+) -> np.ndarray | None:
     """The case's scan (D,H,W) HU with its hole filled by one sample, as a user gets it.
 
     Args:
-        denied: under the sentence that denies the finding; else under the one that states it, which two generations are not asked.
+        denied: under the sentence that denies the finding; else under the one that states it, which
+            two generations are not asked.
     """
     if variant.name == "two-generations":
         return two_generations(pipe, case, seed) if denied else None

@@ -1,1 +1,2 @@
-"""The commands of `dgmvlc`, a module a group: `add_commands` declares the options, `COMMANDS` says what runs."""
+"""The commands of `dgmvlc`, a module a group: `add_commands` declares the options, `COMMANDS` says
+what runs."""

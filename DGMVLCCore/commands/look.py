@@ -9,7 +9,11 @@ from typing import Any
 from DGMVLCCore.commands.shared import Add, Command, Progress, check_new_file, device_option
 from DGMVLCCore.errors import UsageError
 
-AGREEMENT_NOTE = "Agreement says how well words fit the picture, learned from few patients; it is no probability of disease. Research use only."
+AGREEMENT_NOTE = (
+    "Agreement says how well words fit the picture, learned from few patients; it is no "
+    "probability "
+    "of disease. Research use only."
+)
 
 
 def add_commands(add: Add) -> None:
@@ -19,19 +23,34 @@ def add_commands(add: Add) -> None:
     anatomy.add_argument("-o", "--output", type=Path, required=True, help=".seg.nrrd file")
     anatomy.add_argument("--overwrite", action="store_true", help="replace an earlier file")
     explain = add("explain", "which findings fit a region of a scan")
-    explain.add_argument("-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder")
-    explain.add_argument("--region", type=Path, required=True, metavar="SEG", help="segmentation of the region")
+    explain.add_argument(
+        "-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder"
+    )
+    explain.add_argument(
+        "--region", type=Path, required=True, metavar="SEG", help="segmentation of the region"
+    )
     explain.add_argument("--segment", help="name of the segment in --region")
     seek = add("find", "which regions of a scan fit a sentence")
-    seek.add_argument("-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder")
-    seek.add_argument("text", help="a finding in words, e.g. “12 mm nodule in the right upper lobe”")
+    seek.add_argument(
+        "-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder"
+    )
+    seek.add_argument(
+        "text", help="a finding in words, e.g. “12 mm nodule in the right upper lobe”"
+    )
     seek.add_argument("-o", "--output", type=Path, help=".seg.nrrd file for the regions")
     seek.add_argument("--most", type=int, default=5, help="regions at most (default 5)")
     seek.add_argument("--overwrite", action="store_true", help="replace an earlier file")
     for each in (explain, seek):
-        each.add_argument("--anatomy", type=Path, metavar="SEG", help="lung segmentation; found in the scan when left out")
+        each.add_argument(
+            "--anatomy",
+            type=Path,
+            metavar="SEG",
+            help="lung segmentation; found in the scan when left out",
+        )
         device_option(each)
-        each.add_argument("--weights", type=Path, help="folder of a dual encoder; default: the shipped one")
+        each.add_argument(
+            "--weights", type=Path, help="folder of a dual encoder; default: the shipped one"
+        )
 
 
 def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
@@ -44,10 +63,17 @@ def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
     volume = load_volume(args.image)
     labels = segment_anatomy(volume).labels
     colours = {1: (0.9, 0.75, 0.6), 2: (0.3, 0.6, 0.9), 3: (0.9, 0.4, 0.4), 4: (0.5, 0.8, 0.5)}
-    segments = [Segment(labels == value, name, colours[value], 0, value) for value, name in NAMES.items() if (labels == value).any()]
+    segments = [
+        Segment(labels == value, name, colours[value], 0, value)
+        for value, name in NAMES.items()
+        if (labels == value).any()
+    ]
     save_segmentation(segments, volume, args.output)
     millilitre = volume.spacing[0] * volume.spacing[1] * volume.spacing[2] / 1000
-    return {"output": str(args.output), "volume_ml": {s.name: round(float(s.mask.sum() * millilitre), 1) for s in segments}}
+    return {
+        "output": str(args.output),
+        "volume_ml": {s.name: round(float(s.mask.sum() * millilitre), 1) for s in segments},
+    }
 
 
 def _look(args: argparse.Namespace) -> tuple[Any, Any, Any]:
@@ -59,7 +85,11 @@ def _look(args: argparse.Namespace) -> tuple[Any, Any, Any]:
 
     device, memory = choose_device(args.device), ScanMemory()
     volume = require_ct(memory.volume(args.image, None), args.image.name)
-    return AlignmentPipeline.from_pretrained(args.weights).to(device), volume, memory.anatomy(volume, args.anatomy)
+    return (
+        AlignmentPipeline.from_pretrained(args.weights).to(device),
+        volume,
+        memory.anatomy(volume, args.anatomy),
+    )
 
 
 def run_explain(args: argparse.Namespace) -> dict[str, Any]:
@@ -68,7 +98,10 @@ def run_explain(args: argparse.Namespace) -> dict[str, Any]:
 
     pipe, volume, anatomy = _look(args)
     matches = pipe.explain(volume, anatomy, load_region(args.region, volume, args.segment))
-    return {"findings": [{"term": m.term, "agreement": round(m.agreement, 3)} for m in matches], "notes": [AGREEMENT_NOTE]}
+    return {
+        "findings": [{"term": m.term, "agreement": round(m.agreement, 3)} for m in matches],
+        "notes": [AGREEMENT_NOTE],
+    }
 
 
 def run_find(args: argparse.Namespace) -> dict[str, Any]:
@@ -89,9 +122,19 @@ def run_find(args: argparse.Namespace) -> dict[str, Any]:
     finally:
         progress.close()
     if args.output and found:
-        save_segmentation(proposal_segments(finding.term, [(p.mask, p.score) for p in found]), volume, args.output)
-    regions = [{"score": round(p.score, 3), "agreement": round(p.agreement, 3), **vars(p.location)} for p in found]
-    return {"finding": finding.to_dict(), "regions": regions, "output": str(args.output) if args.output and found else None, "notes": [AGREEMENT_NOTE]}
+        save_segmentation(
+            proposal_segments(finding.term, [(p.mask, p.score) for p in found]), volume, args.output
+        )
+    regions = [
+        {"score": round(p.score, 3), "agreement": round(p.agreement, 3), **vars(p.location)}
+        for p in found
+    ]
+    return {
+        "finding": finding.to_dict(),
+        "regions": regions,
+        "output": str(args.output) if args.output and found else None,
+        "notes": [AGREEMENT_NOTE],
+    }
 
 
 COMMANDS: dict[str, Command] = {"anatomy": run_anatomy, "explain": run_explain, "find": run_find}

@@ -37,10 +37,20 @@ def run_info(args: argparse.Namespace) -> dict[str, Any]:
 
     folder = resource(WEIGHTS)
     config = json.loads((folder / "config.json").read_text())
-    libraries = {name: importlib.metadata.version(name) for name in ("torch", "diffusers", "transformers", "SimpleITK", "numpy")}
-    return {"version": __version__, "python": platform.python_version(), "libraries": libraries, "devices": available_devices(),
-            "weights": {"name": folder.name, "sha256": check_weights(folder)}, "findings": config["findings"], "attributes": config["attributes"],
-            "vocabulary": list(load_vocabulary().terms)}
+    libraries = {
+        name: importlib.metadata.version(name)
+        for name in ("torch", "diffusers", "transformers", "SimpleITK", "numpy")
+    }
+    return {
+        "version": __version__,
+        "python": platform.python_version(),
+        "libraries": libraries,
+        "devices": available_devices(),
+        "weights": {"name": folder.name, "sha256": check_weights(folder)},
+        "findings": config["findings"],
+        "attributes": config["attributes"],
+        "vocabulary": list(load_vocabulary().terms),
+    }
 
 
 COMMANDS: dict[str, Command] = {"worker": run_worker, "info": run_info}

@@ -1,4 +1,5 @@
-"""After an edit: is the rim invisible, does the organ look like itself, did the change go the right way?"""
+"""After an edit: is the rim invisible, does the organ look like itself, did the change go the right
+way?"""
 
 from __future__ import annotations
 
@@ -28,8 +29,11 @@ def gradient(hu: np.ndarray) -> np.ndarray:
     return np.hypot(gy, gx)
 
 
-def rim_gate(original: np.ndarray, edited: np.ndarray, mask: np.ndarray, lungs: np.ndarray, seed: int = 0) -> Gate:
-    """Mean gradient on the mask's rim against the same rim laid elsewhere in the untouched lung of this scan."""
+def rim_gate(
+    original: np.ndarray, edited: np.ndarray, mask: np.ndarray, lungs: np.ndarray, seed: int = 0
+) -> Gate:
+    """Mean gradient on the mask's rim against the same rim laid elsewhere in the untouched lung of
+    this scan."""
     rim = mask_rim(mask) & lungs
     before, after = gradient(original), gradient(edited)
     value = float(after[rim].mean()) if rim.any() else 0.0
@@ -47,8 +51,14 @@ def rim_gate(original: np.ndarray, edited: np.ndarray, mask: np.ndarray, lungs: 
         elsewhere = [own]
     low, high = min(elsewhere) / RIM_TOLERANCE, max(elsewhere) * RIM_TOLERANCE
     passed = bool(low <= value <= high)
-    sentence = "No border of the edit is visible." if passed else "The border of the edit is visible; read the rim with care."
-    return Gate("rim gradient", passed, round(value, 1), f"{low:.1f} to {high:.1f}", "HU/voxel", sentence)
+    sentence = (
+        "No border of the edit is visible."
+        if passed
+        else "The border of the edit is visible; read the rim with care."
+    )
+    return Gate(
+        "rim gradient", passed, round(value, 1), f"{low:.1f} to {high:.1f}", "HU/voxel", sentence
+    )
 
 
 def organ_gate(edited: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> Gate:
@@ -56,12 +66,24 @@ def organ_gate(edited: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> Gate:
     rows = mask.any((1, 2))
     inside, around = (mask & lungs)[rows], (lungs & ~mask)[rows]
     if not inside.any() or not around.any():
-        return Gate("lung density", True, 0.0, "no untouched lung to compare with", "HU", "The lung's density could not be compared.")
+        return Gate(
+            "lung density",
+            True,
+            0.0,
+            "no untouched lung to compare with",
+            "HU",
+            "The lung's density could not be compared.",
+        )
     value = float(np.median(edited[rows][inside]) - np.median(edited[rows][around]))
     passed = bool(abs(value) <= ORGAN_TOLERANCE_HU)
-    sentence = "The edited lung is as dense as the lung around it." if passed else \
-        f"The edited lung differs from the lung around it by {value:+.0f} HU."
-    return Gate("lung density", passed, round(value, 1), f"within ±{ORGAN_TOLERANCE_HU:.0f}", "HU", sentence)
+    sentence = (
+        "The edited lung is as dense as the lung around it."
+        if passed
+        else f"The edited lung differs from the lung around it by {value:+.0f} HU."
+    )
+    return Gate(
+        "lung density", passed, round(value, 1), f"within ±{ORGAN_TOLERANCE_HU:.0f}", "HU", sentence
+    )
 
 
 def direction_gate(difference: np.ndarray, mask: np.ndarray, term: str, removes: bool) -> Gate:
@@ -70,16 +92,35 @@ def direction_gate(difference: np.ndarray, mask: np.ndarray, term: str, removes:
     wanted = -1 if removes != (term in DARKER) else 1
     passed = value * wanted > 0
     way = "lower" if wanted < 0 else "higher"
-    sentence = f"HU went {way}, as asked." if passed else f"HU should have gone {way} and did not; do not rely on this result."
-    return Gate("direction", passed, round(value, 1), f"{'<' if wanted < 0 else '>'} 0", "HU", sentence)
+    sentence = (
+        f"HU went {way}, as asked."
+        if passed
+        else f"HU should have gone {way} and did not; do not rely on this result."
+    )
+    return Gate(
+        "direction", passed, round(value, 1), f"{'<' if wanted < 0 else '>'} 0", "HU", sentence
+    )
 
 
 def words_gate(agreement: Agreement) -> Gate:
     """The image moved the way the words did, in the space image and words share."""
     passed = agreement.direction >= MIN_DIRECTION
-    sentence = "The change of the image follows the change of the words." if passed else \
-        "The change of the image does not follow the change of the words; do not rely on this result."
-    return Gate("words and image", passed, round(agreement.direction, 2), f"at least {MIN_DIRECTION:.2f}", "cosine", sentence)
+    sentence = (
+        "The change of the image follows the change of the words."
+        if passed
+        else (
+            "The change of the image does not follow the change of the words; do not rely on this "
+            "result."
+        )
+    )
+    return Gate(
+        "words and image",
+        passed,
+        round(agreement.direction, 2),
+        f"at least {MIN_DIRECTION:.2f}",
+        "cosine",
+        sentence,
+    )
 
 
 def quality_gates(result: CounterfactualResult, anatomy: Anatomy) -> list[Gate]:
@@ -89,7 +130,10 @@ def quality_gates(result: CounterfactualResult, anatomy: Anatomy) -> list[Gate]:
     mask, lungs = turn.apply(result.mask), turn.apply(anatomy.lungs)
     rows = slice(*(np.nonzero(mask.any((1, 2)))[0][[0, -1]] + (0, 1)))
     original, edited, mask, lungs = original[rows], edited[rows], mask[rows], lungs[rows]
-    gates = [rim_gate(original, edited, mask, lungs), direction_gate(edited - original, mask, result.plan.term, result.plan.removes)]
+    gates = [
+        rim_gate(original, edited, mask, lungs),
+        direction_gate(edited - original, mask, result.plan.term, result.plan.removes),
+    ]
     if result.plan.removes:
         gates.append(organ_gate(edited, mask, lungs))
     if result.agreement is not None:

@@ -27,13 +27,19 @@ def file_facts(path: Path) -> dict[str, str]:
         files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
         digests = [hashlib.sha256(p.read_bytes()).hexdigest() for p in files]
     except OSError as error:
-        raise UnreadableError(f"{path} could not be read ({error.strerror or error}); check the name and the permissions.") from error
-    joined = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+        raise UnreadableError(
+            f"{path} could not be read ({error.strerror or error}); check the name and the "
+            "permissions."
+        ) from error
+    joined = (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
     return {"name": path.name, "sha256": joined}
 
 
 class ScanMemory:
-    """Volume, anatomy and attention maps of the last scan, found again by what its file holds, not by its name."""
+    """Volume, anatomy and attention maps of the last scan, found again by what its file holds, not
+    by its name."""
 
     def __init__(self) -> None:
         self.facts: dict[str, str] = {}  # name and hash of the scan last asked for
@@ -63,7 +69,11 @@ class ScanMemory:
         key = file_facts(path)["sha256"] if path else None
         if self._anatomy is None or self._anatomy[0] != key or volume is not self._volume:
             self._maps.clear()  # attention is read inside the lungs
-            found = anatomy_from_labels(load_labels(path, volume), volume) if path else segment_anatomy(volume)
+            found = (
+                anatomy_from_labels(load_labels(path, volume), volume)
+                if path
+                else segment_anatomy(volume)
+            )
             self._anatomy = (key, found)
         return self._anatomy[1]
 

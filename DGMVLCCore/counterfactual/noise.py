@@ -1,4 +1,5 @@
-"""One noise field for the volume: white in the slice, correlated along z as the scan's own texture is."""
+"""One noise field for the volume: white in the slice, correlated along z as the scan's own texture
+is."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from torch import Tensor
 
 
 def slice_correlation(hu: np.ndarray, lungs: np.ndarray) -> float:
-    """Correlation of the lung's fine texture between neighbouring slices, measured in the scan itself.
+    """Correlation of the lung's fine texture between neighbouring slices, measured in the scan
+    itself.
 
     Args:
         hu: (D,H,W) HU. lungs: bool (D,H,W), without the edit mask.
@@ -27,7 +29,8 @@ def slice_correlation(hu: np.ndarray, lungs: np.ndarray) -> float:
 
 
 def correlated(field: Tensor, correlation: float | Tensor) -> Tensor:
-    """White noise (D,...) of unit variance -> the same with first-order correlation along its first axis; `correlation` may differ along the others."""
+    """White noise (D,...) of unit variance -> the same with first-order correlation along its first
+    axis; `correlation` may differ along the others."""
     out = [field[0]]
     for plane in field[1:]:
         out.append(correlation * out[-1] + (1 - correlation**2) ** 0.5 * plane)
@@ -37,6 +40,9 @@ def correlated(field: Tensor, correlation: float | Tensor) -> Tensor:
 def volume_noise(shape: tuple[int, int, int], correlation: float, seed: int) -> Tensor:
     """Gaussian noise (D,H,W), unit variance, first-order correlation along z.
 
-    The whole volume's field is drawn from one seed, so a slice gets the same noise whichever slices are asked for.
+    The whole volume's field is drawn from one seed, so a slice gets the same noise whichever slices
+    are asked for.
     """
-    return correlated(torch.randn(shape, generator=torch.Generator().manual_seed(seed)), correlation)
+    return correlated(
+        torch.randn(shape, generator=torch.Generator().manual_seed(seed)), correlation
+    )

@@ -63,7 +63,8 @@ class Agreement:
     """How well the edited region fits the two sentences (0..1), before and after the edit.
 
     Args:
-        source, target: agreement with each sentence as (before, after). direction: cos(ΔI, ΔT), -1..1.
+        source, target: agreement with each sentence as (before, after). direction: cos(ΔI, ΔT),
+            -1..1.
         ranked: findings that fit the region before the edit, the best first, with their agreement.
     """
 
@@ -79,7 +80,8 @@ class CounterfactualResult:
 
     Args:
         original, counterfactual: scans on the same grid, HU; identical outside `mask`.
-        mean: float32 (D,H,W) HU, mean over the noises. uncertainty: float32 (D,H,W) HU, standard deviation over them.
+        mean: float32 (D,H,W) HU, mean over the noises. uncertainty: float32 (D,H,W) HU, standard
+            deviation over them.
         mask: bool (D,H,W), the edit mask. attention: finding -> map.
         agreement: how region and sentences agree before and after, None without a dual encoder.
         synthetic: always True: voxels inside the mask are generated.

@@ -29,7 +29,11 @@ def _is(kind: type, value: Any) -> bool:
 
 
 def _slices(value: Any) -> tuple[int, int]:
-    if not isinstance(value, list | tuple) or len(value) != 2 or not all(_is(int, v) for v in value):
+    if (
+        not isinstance(value, list | tuple)
+        or len(value) != 2
+        or not all(_is(int, v) for v in value)
+    ):
         raise ValueError
     return value[0], value[1]
 
@@ -45,6 +49,7 @@ def _exactly(kind: type) -> Callable[[Any], Any]:
         if not _is(kind, value):
             raise ValueError
         return value
+
     return read
 
 
@@ -55,8 +60,13 @@ def _path(value: Any) -> Path:
 
 
 _READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "Path": (_path, "a path"), "str": (_exactly(str), "text"), "int": (_exactly(int), "a whole number"), "bool": (_exactly(bool), "true or false"),
-    "tuple[int, int]": (_slices, "two whole numbers [first, last)"), "tuple[str, ...]": (_words, "a list of texts")}
+    "Path": (_path, "a path"),
+    "str": (_exactly(str), "text"),
+    "int": (_exactly(int), "a whole number"),
+    "bool": (_exactly(bool), "true or false"),
+    "tuple[int, int]": (_slices, "two whole numbers [first, last)"),
+    "tuple[str, ...]": (_words, "a list of texts"),
+}
 
 
 def request_from_json(fields: Any, **defaults: Any) -> Request:
@@ -74,7 +84,9 @@ def read_request(fields: Any, kind: type[R], **defaults: Any) -> R:
         raise UsageError("The request must be an object with the fields of a request.")
     known = {field.name: field for field in dataclasses.fields(kind)}
     if unknown := sorted(set(fields) - set(known)):
-        raise UsageError(f"The request has the unknown field {unknown[0]}; known are: {', '.join(known)}.")
+        raise UsageError(
+            f"The request has the unknown field {unknown[0]}; known are: {', '.join(known)}."
+        )
     values = dict(defaults)
     for name, value in fields.items():
         type_, _, optional = str(known[name].type).partition(" | ")
@@ -85,8 +97,14 @@ def read_request(fields: Any, kind: type[R], **defaults: Any) -> R:
         try:
             values[name] = read(value)
         except ValueError:
-            raise UsageError(f"The request's field {name} must be {wanted}{' or null' if optional else ''}, not {value!r:.60}.") from None
-    needed = [name for name, field in known.items() if field.default is dataclasses.MISSING and name not in values]
+            raise UsageError(
+                f"The request's field {name} must be {wanted}{' or null' if optional else ''}, not {value!r:.60}."
+            ) from None
+    needed = [
+        name
+        for name, field in known.items()
+        if field.default is dataclasses.MISSING and name not in values
+    ]
     if needed:
         raise UsageError(f"The request lacks the field {needed[0]}.")
     return kind(**values)
@@ -106,13 +124,17 @@ class Session:
         if self._pipe is None or weights != self._weights:
             self._pipe = None
             self._pipe, self._weights = CounterfactualPipeline.from_pretrained(weights), weights
-            self._fast = one_pass_beside(self._pipe) if weights is None else None  # it shows what the shipped weights would, no others
+            self._fast = (
+                one_pass_beside(self._pipe) if weights is None else None
+            )  # it shows what the shipped weights would, no others
             self.memory.forget()
         return self._pipe
 
     def previewer(self, pipe: CounterfactualPipeline, plan: EditPlan) -> CounterfactualPipeline:
         """The pipeline that makes previews: the shipped one-pass network beside the shipped weights, when it knows the edit's findings; else `pipe`."""
-        knows = self._fast is not None and plan.term in self._fast.findings and plan.mode == "replace"
+        knows = (
+            self._fast is not None and plan.term in self._fast.findings and plan.mode == "replace"
+        )
         return self._fast.to(pipe.device) if knows and self._fast is not None else pipe
 
     def warm_up(self) -> None:
@@ -122,22 +144,52 @@ class Session:
             pipe.encoder.encode([present_prompt(term), absent_prompt(term)])
         pipe.encoder.encode(["", "Spiculated nodule."])
 
-    def run(self, request: Request, progress: Callable[[str, float], None] | None = None, should_cancel: Cancel | None = None,
-            on_plan: Callable[[int], None] | None = None, on_preview: Callable[[Preview], None] | None = None) -> Path:
+    def run(
+        self,
+        request: Request,
+        progress: Callable[[str, float], None] | None = None,
+        should_cancel: Cancel | None = None,
+        on_plan: Callable[[int], None] | None = None,
+        on_preview: Callable[[Preview], None] | None = None,
+    ) -> Path:
         """A counterfactual; returns the path of `result.json`.
 
         Args:
             on_plan: gets the number of slices to edit. on_preview: gets the preview; none is made without it.
         """
-        def planned(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, plan: EditPlan) -> None:
+
+        def planned(
+            pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, plan: EditPlan
+        ) -> None:
             if on_plan:
                 on_plan(len(rows_to_edit(volume.orientation().apply(plan.mask), request.slices)))
-            if on_preview and (shown := preview_slice(self.previewer(pipe, plan), volume, anatomy, plan, slices=request.slices, seed=request.seed)):
+            if on_preview and (
+                shown := preview_slice(
+                    self.previewer(pipe, plan),
+                    volume,
+                    anatomy,
+                    plan,
+                    slices=request.slices,
+                    seed=request.seed,
+                )
+            ):
                 on_preview(shown)
 
-        return run_counterfactual(request, progress, self.pipeline(request.weights), should_cancel=should_cancel, memory=self.memory, on_plan=planned)
+        return run_counterfactual(
+            request,
+            progress,
+            self.pipeline(request.weights),
+            should_cancel=should_cancel,
+            memory=self.memory,
+            on_plan=planned,
+        )
 
-    def region(self, request: Request, progress: Callable[[str, float], None] | None = None, should_cancel: Cancel | None = None) -> Proposed:
+    def region(
+        self,
+        request: Request,
+        progress: Callable[[str, float], None] | None = None,
+        should_cancel: Cancel | None = None,
+    ) -> Proposed:
         """Propose a region and write it to `request.out` as a segmentation.
 
         Raises:
@@ -145,19 +197,34 @@ class Session:
         """
         out = request.out
         if not out.name.endswith(".seg.nrrd"):
-            raise UsageError(f"The region is written as a segmentation, so its name must end in .seg.nrrd, not {out.name}.")
+            raise UsageError(
+                f"The region is written as a segmentation, so its name must end in .seg.nrrd, not {out.name}."
+            )
         if out.exists() and not request.overwrite:
             raise OutputError(f"{out} exists already; choose another name or allow overwriting.")
-        found = propose(request, progress, self.pipeline(request.weights), should_cancel=should_cancel, memory=self.memory)
+        found = propose(
+            request,
+            progress,
+            self.pipeline(request.weights),
+            should_cancel=should_cancel,
+            memory=self.memory,
+        )
         if should_cancel and should_cancel():
             raise Cancelled("Cancelled; nothing was written.")
-        save_segmentation(proposal_segments(found.finding.term, [(found.region.mask, found.region.score)]), found.volume, out)
+        save_segmentation(
+            proposal_segments(found.finding.term, [(found.region.mask, found.region.score)]),
+            found.volume,
+            out,
+        )
         return found
 
 
 def region_facts(found: Proposed) -> dict[str, Any]:
     """Volume, score and a sentence on a proposal."""
     location, score = found.region.location, found.region.score
-    return {"volume_ml": location.volume_ml, "score": score,
-            "sentence": f"Proposed for “{found.finding.term}”: {location.volume_ml:.1f} ml, {location.diameter_mm:.0f} mm, fit {score:.2f} of 1; "
-                        f"an edit also takes {MARGIN_MM:.0f} mm of lung around it. Check it before you press Apply."}
+    return {
+        "volume_ml": location.volume_ml,
+        "score": score,
+        "sentence": f"Proposed for “{found.finding.term}”: {location.volume_ml:.1f} ml, {location.diameter_mm:.0f} mm, fit {score:.2f} of 1; "
+        f"an edit also takes {MARGIN_MM:.0f} mm of lung around it. Check it before you press Apply.",
+    }

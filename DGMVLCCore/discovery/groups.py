@@ -1,4 +1,5 @@
-"""The adjusted difference between real groups: linear regression, permutation p, false-discovery rate."""
+"""The adjusted difference between real groups: linear regression, permutation p, false-discovery
+rate."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ class Contrast:
     """One question to a cohort: what changes from `low` to `high` of an attribute.
 
     Args:
-        attribute: its name. low, high: two of its values (of a number: the cohort's 10th and 90th percentile). number: True when every value between counts.
+        attribute: its name. low, high: two of its values (of a number: the cohort's 10th and 90th
+            percentile). number: True when every value between counts.
         patients: ids that answer it.
     """
 
@@ -45,7 +47,8 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Difference:
-    """Adjusted difference of one statistic in one region: effect with 95 % interval (HC3 errors), permutation p, number of patients; NaN where not testable."""
+    """Adjusted difference of one statistic in one region: effect with 95 % interval (HC3 errors),
+    permutation p, number of patients; NaN where not testable."""
 
     effect: float
     low: float
@@ -70,22 +73,46 @@ def contrasts_of(rows: Rows, attribute: Attribute) -> list[Contrast] | str:
     if attribute.kind == "number":
         numbers = np.array([float(v) for v in values.values()])
         if len(numbers) < MIN_NUMBERS:
-            return f"{name}: only {len(numbers)} patient(s) have a value, at least {MIN_NUMBERS} are needed."
+            return (
+                f"{name}: only {len(numbers)} patient(s) have a value, at least {MIN_NUMBERS} are "
+                "needed."
+            )
         low, high = (round(float(v), 3) for v in np.percentile(numbers, (10, 90)))
         if low >= high:
-            return f"{name}: nearly all patients have the same value ({low:g}), so nothing can be compared."
+            return (
+                f"{name}: nearly all patients have the same value ({low:g}), so nothing can be "
+                "compared."
+            )
         return [Contrast(name, low, high, True, tuple(values))]
     if attribute.kind == "flag":  # what was named ("to birds") is there
         values = {who: v if isinstance(v, bool) else True for who, v in values.items()}
     levels = _levels(attribute, list(values.values()))
     if len(levels) < 2:
-        counts = ", ".join(f"{v}: {sum(x == v for x in values.values())}" for v in sorted(set(values.values()), key=str)) or "no value"
+        counts = (
+            ", ".join(
+                f"{v}: {sum(x == v for x in values.values())}"
+                for v in sorted(set(values.values()), key=str)
+            )
+            or "no value"
+        )
         return f"{name}: two groups of at least {MIN_GROUP} patients are needed ({counts})."
-    return [Contrast(name, levels[0], level, False, tuple(who for who, v in values.items() if v in (levels[0], level))) for level in levels[1:]]
+    return [
+        Contrast(
+            name,
+            levels[0],
+            level,
+            False,
+            tuple(who for who, v in values.items() if v in (levels[0], level)),
+        )
+        for level in levels[1:]
+    ]
 
 
-def find_contrasts(rows: Rows, schema: ClinicalSchema, wanted: tuple[str, ...] = ()) -> tuple[list[Contrast], list[str]]:
-    """Every question a cohort can answer, and a sentence for each attribute that cannot be asked about.
+def find_contrasts(
+    rows: Rows, schema: ClinicalSchema, wanted: tuple[str, ...] = ()
+) -> tuple[list[Contrast], list[str]]:
+    """Every question a cohort can answer, and a sentence for each attribute that cannot be asked
+    about.
 
     Args:
         wanted: names of attributes; all that the rows have when empty.
@@ -93,7 +120,11 @@ def find_contrasts(rows: Rows, schema: ClinicalSchema, wanted: tuple[str, ...] =
     found: list[Contrast] = []
     skipped = []
     for attribute in schema.attributes:
-        if attribute.name in wanted if wanted else any(attribute.name in row for row in rows.values()):
+        if (
+            attribute.name in wanted
+            if wanted
+            else any(attribute.name in row for row in rows.values())
+        ):
             answer = contrasts_of(rows, attribute)
             if isinstance(answer, str):
                 skipped.append(answer)
@@ -103,25 +134,54 @@ def find_contrasts(rows: Rows, schema: ClinicalSchema, wanted: tuple[str, ...] =
 
 
 def linked(schema: ClinicalSchema, name: str) -> set[str]:
-    """Attributes that are not adjusted for beside `name`, because one says part of the other (pack-years beside smoking)."""
-    return {a.name for a in schema.attributes for names in [{n for group in a.excludes.values() for n in group}] if name in names} | \
-        {n for a in schema.attributes if a.name == name for group in a.excludes.values() for n in group}
+    """Attributes that are not adjusted for beside `name`, because one says part of the other
+    (pack-years beside smoking)."""
+    return {
+        a.name
+        for a in schema.attributes
+        for names in [{n for group in a.excludes.values() for n in group}]
+        if name in names
+    } | {
+        n
+        for a in schema.attributes
+        if a.name == name
+        for group in a.excludes.values()
+        for n in group
+    }
 
 
 def _columns(attribute: Attribute, rows: list[dict[str, Value]]) -> list[np.ndarray]:
-    """An attribute as columns of a design; missing numbers are the mean, a missing word is a group of its own."""
+    """An attribute as columns of a design; missing numbers are the mean, a missing word is a group
+    of its own."""
     values = [row.get(attribute.name) for row in rows]
     if attribute.kind == "number":
         numbers = np.array([np.nan if v is None else float(v) for v in values])
-        return [np.where(np.isnan(numbers), np.nanmean(numbers), numbers)] if np.isfinite(numbers).sum() > 1 else []
+        return (
+            [np.where(np.isnan(numbers), np.nanmean(numbers), numbers)]
+            if np.isfinite(numbers).sum() > 1
+            else []
+        )
     levels = sorted({str(v) for v in values})
-    return [np.array([str(v) == level for v in values], float) for level in levels[1:] if sum(str(v) == level for v in values) > 1]
+    return [
+        np.array([str(v) == level for v in values], float)
+        for level in levels[1:]
+        if sum(str(v) == level for v in values) > 1
+    ]
 
 
-def nuisance(rows: Rows, contrast: Contrast, schema: ClinicalSchema, covariates: tuple[str, ...]) -> tuple[np.ndarray, list[str]]:
-    """(n,k) orthonormal columns of intercept and covariates of the contrast's patients, and the covariates' names."""
+def nuisance(
+    rows: Rows, contrast: Contrast, schema: ClinicalSchema, covariates: tuple[str, ...]
+) -> tuple[np.ndarray, list[str]]:
+    """(n,k) orthonormal columns of intercept and covariates of the contrast's patients, and the
+    covariates' names."""
     chosen = [rows[who] for who in contrast.patients]
-    used = [a for a in schema.attributes if a.name in covariates and a.name != contrast.attribute and a.name not in linked(schema, contrast.attribute)]
+    used = [
+        a
+        for a in schema.attributes
+        if a.name in covariates
+        and a.name != contrast.attribute
+        and a.name not in linked(schema, contrast.attribute)
+    ]
     columns, names = [np.ones(len(chosen))], []
     for attribute in used:
         if made := _columns(attribute, chosen):
@@ -131,10 +191,13 @@ def nuisance(rows: Rows, contrast: Contrast, schema: ClinicalSchema, covariates:
     return left[:, size > 1e-8 * size[0]], names
 
 
-def _tested(x: np.ndarray, y: np.ndarray, basis: np.ndarray, permutations: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+def _tested(
+    x: np.ndarray, y: np.ndarray, basis: np.ndarray, permutations: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Effect, HC3 standard error, permutation p of each column of y (n,m), and the free dimensions.
 
-    Freedman & Lane (1983): the residuals of the reduced model are permuted, the full model is fitted again; the statistic is |t|.
+    Freedman & Lane (1983): the residuals of the reduced model are permuted, the full model is
+    fitted again; the statistic is |t|.
     """
     n, free = len(x), len(x) - basis.shape[1] - 1
     inside = x - basis @ (basis.T @ x)
@@ -158,8 +221,11 @@ def _tested(x: np.ndarray, y: np.ndarray, basis: np.ndarray, permutations: int, 
     return slope, spread, (1 + beyond) / (1 + permutations), free
 
 
-def differences(values: np.ndarray, x: np.ndarray, basis: np.ndarray, permutations: int, seed: int) -> list[Difference]:
-    """The adjusted difference of each column of `values` (n,m) per unit of x (n,); a column's NaN rows are left out of it.
+def differences(
+    values: np.ndarray, x: np.ndarray, basis: np.ndarray, permutations: int, seed: int
+) -> list[Difference]:
+    """The adjusted difference of each column of `values` (n,m) per unit of x (n,); a column's NaN
+    rows are left out of it.
 
     Args:
         basis: (n,k) from `nuisance`. permutations: their number. seed: of the permutations.
@@ -168,23 +234,39 @@ def differences(values: np.ndarray, x: np.ndarray, basis: np.ndarray, permutatio
     have = np.isfinite(values)
     for pattern in np.unique(have, axis=1).T:
         columns = np.nonzero((have == pattern[:, None]).all(0))[0]
-        left, size, _ = np.linalg.svd(basis[pattern], full_matrices=False) if pattern.any() else (np.zeros((0, 0)), np.zeros(0), None)
+        left, size, _ = (
+            np.linalg.svd(basis[pattern], full_matrices=False)
+            if pattern.any()
+            else (np.zeros((0, 0)), np.zeros(0), None)
+        )
         part = left[:, size > 1e-8] if size.size else left
         inside = x[pattern] - part @ (part.T @ x[pattern])
-        # An attribute that the others explain (or that has one value left here) cannot be told apart from them.
-        if pattern.sum() - part.shape[1] - 1 < MIN_FREE or inside @ inside < 1e-3 * max(((x[pattern] - x[pattern].mean()) ** 2).sum(), 1e-12):
+        # An attribute that the others explain (or that has one value left here) cannot be told
+        # apart from them.
+        if pattern.sum() - part.shape[1] - 1 < MIN_FREE or inside @ inside < 1e-3 * max(
+            ((x[pattern] - x[pattern].mean()) ** 2).sum(), 1e-12
+        ):
             continue
         if min((x[pattern] > 0.5).sum(), (x[pattern] <= 0.5).sum()) < MIN_GROUP // 2:
             continue
-        slope, spread, p, free = _tested(x[pattern], values[pattern][:, columns], part, permutations, np.random.default_rng(seed))
+        slope, spread, p, free = _tested(
+            x[pattern], values[pattern][:, columns], part, permutations, np.random.default_rng(seed)
+        )
         reach = stats.t.ppf(0.975, free) * spread
         for i, column in enumerate(columns):
-            out[column] = Difference(float(slope[i]), float(slope[i] - reach[i]), float(slope[i] + reach[i]), float(p[i]), int(pattern.sum()))
+            out[column] = Difference(
+                float(slope[i]),
+                float(slope[i] - reach[i]),
+                float(slope[i] + reach[i]),
+                float(p[i]),
+                int(pattern.sum()),
+            )
     return out
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
-    """False-discovery-rate adjusted p (q) of (m,) p-values, NaN kept (Benjamini & Hochberg, 1995)."""
+    """False-discovery-rate adjusted p (q) of (m,) p-values, NaN kept (Benjamini & Hochberg,
+    1995)."""
     out = np.full(len(p), np.nan)
     tested = np.nonzero(np.isfinite(p))[0]
     order = tested[np.argsort(p[tested])]

@@ -2,12 +2,17 @@
 
 Three layouts are read as they are; a patient's id is the name without its ending:
 
-    COHORT/img/ID.nii.gz  COHORT/gt/ID.nii.gz    as AIIB23 comes (also images, imagesTr, scans, ct; lungs, masks, labels, labelsTr, gt, …)
-    COHORT/ID.nii.gz      COHORT/ID_mask.nii.gz  side by side (also ID.seg.nrrd, ID_lung, ID_label, ID_seg, ID_gt)
-    COHORT/ID/            a DICOM series, or one image file, perhaps with a mask (mask.nii.gz, lung.nrrd, *.seg.nrrd) beside it
+    COHORT/img/ID.nii.gz  COHORT/gt/ID.nii.gz    as AIIB23 comes (also images, imagesTr, scans, ct;
+    lungs, masks, labels, labelsTr, gt, …)
+    COHORT/ID.nii.gz      COHORT/ID_mask.nii.gz  side by side (also ID.seg.nrrd, ID_lung, ID_label,
+    ID_seg, ID_gt)
+    COHORT/ID/            a DICOM series, or one image file, perhaps with a mask (mask.nii.gz,
+    lung.nrrd, *.seg.nrrd) beside it
 
-The table (CSV or Excel) has an id column and the clinical columns of the schema: age, sex, smoking, diagnosis, one-year survival, CTD type, pack-years,
-days since diagnosis and since smoking stopped, exposures, precipitins, familial PF; `dgmvlc clinical -i TABLE` shows how its rows are read.
+The table (CSV or Excel) has an id column and the clinical columns of the schema: age, sex, smoking,
+diagnosis, one-year survival, CTD type, pack-years,
+days since diagnosis and since smoking stopped, exposures, precipitins, familial PF; `dgmvlc
+clinical -i TABLE` shows how its rows are read.
 """
 
 from __future__ import annotations
@@ -21,8 +26,23 @@ from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.io import SUFFIXES
 
 SCANS = ("img", "imgs", "image", "images", "imagestr", "scans", "ct", "volumes")
-MASKS = ("lungs", "lung", "anatomy", "masks", "mask", "segmentations", "seg", "labels", "labelstr", "label", "gt", "airway")
-MASK_NAME = re.compile(r"(?:^|[_-])(?:mask|lungs?|lungmask|labels?|seg|segmentation|gt|airway)$", re.IGNORECASE)
+MASKS = (
+    "lungs",
+    "lung",
+    "anatomy",
+    "masks",
+    "mask",
+    "segmentations",
+    "seg",
+    "labels",
+    "labelstr",
+    "label",
+    "gt",
+    "airway",
+)
+MASK_NAME = re.compile(
+    r"(?:^|[_-])(?:mask|lungs?|lungmask|labels?|seg|segmentation|gt|airway)$", re.IGNORECASE
+)
 CHANNEL = re.compile(r"_0000$")  # nnU-Net's first channel
 SHOWN = 8
 
@@ -32,7 +52,8 @@ class Layout:
     """What a cohort's folder holds.
 
     Args:
-        scans, masks: id -> path; a scan may have no mask. problems: what was left out, one sentence each. notes: what the reader should know.
+        scans, masks: id -> path; a scan may have no mask. problems: what was left out, one sentence
+            each. notes: what the reader should know.
     """
 
     scans: dict[str, Path]
@@ -43,16 +64,26 @@ class Layout:
 
 def listed(names: list[str]) -> str:
     """The first few names, and how many more there are."""
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return ", ".join(names[:SHOWN]) + (
+        f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    )
 
 
 def _stem(path: Path) -> str:
-    ending = next((s for s in (".seg.nrrd", *sorted(SUFFIXES, key=len, reverse=True)) if path.name.lower().endswith(s)), "")
-    return path.name[:len(path.name) - len(ending)].strip() if ending else path.name.strip()
+    ending = next(
+        (
+            s
+            for s in (".seg.nrrd", *sorted(SUFFIXES, key=len, reverse=True))
+            if path.name.lower().endswith(s)
+        ),
+        "",
+    )
+    return path.name[: len(path.name) - len(ending)].strip() if ending else path.name.strip()
 
 
 def scan_id(path: Path) -> str:
-    """The patient's id that a file or folder is named by: its name without the image ending and nnU-Net's channel."""
+    """The patient's id that a file or folder is named by: its name without the image ending and
+    nnU-Net's channel."""
     return CHANNEL.sub("", _stem(path))
 
 
@@ -65,7 +96,8 @@ def _is_mask(path: Path) -> bool:
 
 
 def _scan_in(entry: Path) -> tuple[Path | None, Path | None]:
-    """The scan and the mask that an entry of the scans' folder is: an image file, a folder with one image file, or a DICOM folder."""
+    """The scan and the mask that an entry of the scans' folder is: an image file, a folder with one
+    image file, or a DICOM folder."""
     if entry.is_file():
         return (entry, None) if _image(entry) and not _is_mask(entry) else (None, None)
     if entry.name.startswith(".") or not any(p.is_file() for p in entry.iterdir()):
@@ -77,7 +109,11 @@ def _scan_in(entry: Path) -> tuple[Path | None, Path | None]:
 
 def _masks_in(folder: Path) -> dict[str, Path]:
     """Masks of a folder of masks, id -> path; an id may carry the word for a mask."""
-    return {MASK_NAME.sub("", scan_id(p)) or scan_id(p): p for p in sorted(folder.iterdir()) if _image(p)}
+    return {
+        MASK_NAME.sub("", scan_id(p)) or scan_id(p): p
+        for p in sorted(folder.iterdir())
+        if _image(p)
+    }
 
 
 def _subfolder(folder: Path, names: tuple[str, ...]) -> Path | None:
@@ -95,23 +131,44 @@ def find_cohort(folder: Path, masks: Path | None = None) -> Layout:
         UnreadableError: no such folder, or no scan in it.
     """
     if not folder.is_dir():
-        raise UnreadableError(f"{folder} is no folder; give the folder that holds a scan (or a DICOM folder) for each patient.")
+        raise UnreadableError(
+            f"{folder} is no folder; give the folder that holds a scan (or a DICOM folder) for "
+            "each patient."
+        )
     root = None if any(_image(p) for p in folder.iterdir()) else _subfolder(folder, SCANS)
     masks = masks or (_subfolder(folder, MASKS) if root else None)
     root = root or folder
-    entries = [(scan_id(entry), *_scan_in(entry)) for entry in sorted(root.iterdir()) if entry != masks]
+    entries = [
+        (scan_id(entry), *_scan_in(entry)) for entry in sorted(root.iterdir()) if entry != masks
+    ]
     found = [(name, scan) for name, scan, _ in entries if scan is not None]
     if not found:
-        raise UnreadableError(f"{folder} holds no scans; it needs one NRRD, NIfTI or MetaImage file or one DICOM folder for each patient, named by the id.")
+        raise UnreadableError(
+            f"{folder} holds no scans; it needs one NRRD, NIfTI or MetaImage file or one DICOM "
+            "folder for each patient, named by the id."
+        )
     times = Counter(name for name, _ in found)
     scans = {name: path for name, path in found if times[name] == 1}
-    beside = {MASK_NAME.sub("", _stem(p)): p for p in sorted(root.iterdir()) if _image(p) and _is_mask(p)}
-    given = {**beside, **{name: mask for name, _, mask in entries if mask}, **(_masks_in(masks) if masks else {})}
+    beside = {
+        MASK_NAME.sub("", _stem(p)): p for p in sorted(root.iterdir()) if _image(p) and _is_mask(p)
+    }
+    given = {
+        **beside,
+        **{name: mask for name, _, mask in entries if mask},
+        **(_masks_in(masks) if masks else {}),
+    }
     problems, notes = [], []
     if twice := sorted(name for name, n in times.items() if n > 1):
-        problems.append(f"{len(twice)} id(s) name more than one scan and were left out: {listed(twice)}.")
+        problems.append(
+            f"{len(twice)} id(s) name more than one scan and were left out: {listed(twice)}."
+        )
     if lost := sorted(set(given) - set(times)):
         problems.append(f"{len(lost)} mask(s) have no scan: {listed(lost)}.")
     if given and (without := [name for name in scans if name not in given]):
-        notes.append(f"{len(without)} scan(s) have no mask; their lungs are found in the scan: {listed(without)}.")
-    return Layout(scans, {name: path for name, path in given.items() if name in scans}, problems, notes)
+        notes.append(
+            f"{len(without)} scan(s) have no mask; their lungs are found in the scan: "
+            f"{listed(without)}."
+        )
+    return Layout(
+        scans, {name: path for name, path in given.items() if name in scans}, problems, notes
+    )

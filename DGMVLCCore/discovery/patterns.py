@@ -12,7 +12,15 @@ import numpy as np
 
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.discovery.frame import REGIONS, STATISTICS, PatientScan, lung_statistics
-from DGMVLCCore.discovery.groups import Contrast, Difference, Rows, Value, benjamini_hochberg, differences, nuisance
+from DGMVLCCore.discovery.groups import (
+    Contrast,
+    Difference,
+    Rows,
+    Value,
+    benjamini_hochberg,
+    differences,
+    nuisance,
+)
 from DGMVLCCore.discovery.sweep import SweepEffect, summarise, sweep
 from DGMVLCCore.discovery.teach import Sentences, fine_tune, scan_key, write_shards
 from DGMVLCCore.errors import UnsuitableInputError
@@ -30,8 +38,10 @@ class Options:
     """How to search.
 
     Args:
-        permutations, seed: of the group test. minutes: of fine-tuning, both halves together; steps: of each half, instead of minutes.
-        batch: slices a step. swept: patients swept for a contrast, both halves together. device: where the networks run. weights: to begin with.
+        permutations, seed: of the group test. minutes: of fine-tuning, both halves together; steps:
+            of each half, instead of minutes.
+        batch: slices a step. swept: patients swept for a contrast, both halves together. device:
+            where the networks run. weights: to begin with.
     """
 
     permutations: int = 4999
@@ -50,8 +60,10 @@ class Answer:
     """One contrast in one region.
 
     Args:
-        groups: statistic -> adjusted difference between the real groups. q: statistic -> its false-discovery-adjusted p.
-        swept: the model's sweep in HU; None when there was none. pattern: both agree on the mean HU.
+        groups: statistic -> adjusted difference between the real groups. q: statistic -> its
+            false-discovery-adjusted p.
+        swept: the model's sweep in HU; None when there was none. pattern: both agree on the mean
+            HU.
     """
 
     contrast: Contrast
@@ -64,7 +76,8 @@ class Answer:
 
 @dataclass
 class Discovery:
-    """All answers of a cohort; `adjusted` names the covariates of each contrast, `untold` the contrasts that could not be tested."""
+    """All answers of a cohort; `adjusted` names the covariates of each contrast, `untold` the
+    contrasts that could not be tested."""
 
     answers: list[Answer]
     adjusted: dict[str, list[str]] = field(default_factory=dict)
@@ -76,28 +89,54 @@ class Discovery:
         return [answer for answer in self.answers if answer.pattern]
 
 
-def group_answers(scans: dict[str, PatientScan], rows: Rows, contrasts: Sequence[Contrast], schema: ClinicalSchema, options: Options,
-                  statistics: dict[str, np.ndarray] | None = None) -> Discovery:
-    """The adjusted differences of every contrast, region and statistic, with q over all regions and contrasts (each statistic a family of its own).
+def group_answers(
+    scans: dict[str, PatientScan],
+    rows: Rows,
+    contrasts: Sequence[Contrast],
+    schema: ClinicalSchema,
+    options: Options,
+    statistics: dict[str, np.ndarray] | None = None,
+) -> Discovery:
+    """The adjusted differences of every contrast, region and statistic, with q over all regions and
+    contrasts (each statistic a family of its own).
 
     Args:
         statistics: id -> (R,S) of `lung_statistics`, when already known.
     """
     statistics = statistics or {name: lung_statistics(scan) for name, scan in scans.items()}
     covariates = tuple(dict.fromkeys(name for row in rows.values() for name in row))
-    covariates = tuple(a.name for a in schema.attributes if a.name in covariates and a.kind != "text")
+    covariates = tuple(
+        a.name for a in schema.attributes if a.name in covariates and a.kind != "text"
+    )
     found = Discovery([])
     for contrast in contrasts:
-        x = np.array([contrast.place(_held(rows[who][contrast.attribute], contrast)) for who in contrast.patients])
+        x = np.array(
+            [
+                contrast.place(_held(rows[who][contrast.attribute], contrast))
+                for who in contrast.patients
+            ]
+        )
         basis, found.adjusted[contrast.name] = nuisance(rows, contrast, schema, covariates)
         values = np.stack([statistics[who].ravel() for who in contrast.patients])
         tested = differences(values, x, basis, options.permutations, options.seed)
         if not any(np.isfinite(d.p) for d in tested):
-            found.untold.append(f"{contrast.name}: cannot be told apart from the other attributes in these {len(x)} patients, or they are too few for them.")
+            found.untold.append(
+                f"{contrast.name}: cannot be told apart from the other attributes in these "
+                f"{len(x)} patients, or they are too few for them."
+            )
         of = len(STATISTICS)
-        found.answers += [Answer(contrast, region, dict(zip(STATISTICS, tested[of * i:of * i + of])), {}, None) for i, region in enumerate(REGIONS)]
-    q = {name: benjamini_hochberg(np.array([a.groups[name].p for a in found.answers])) for name in STATISTICS}
-    found.answers = [replace(a, q={name: float(q[name][i]) for name in STATISTICS}) for i, a in enumerate(found.answers)]
+        found.answers += [
+            Answer(contrast, region, dict(zip(STATISTICS, tested[of * i : of * i + of])), {}, None)
+            for i, region in enumerate(REGIONS)
+        ]
+    q = {
+        name: benjamini_hochberg(np.array([a.groups[name].p for a in found.answers]))
+        for name in STATISTICS
+    }
+    found.answers = [
+        replace(a, q={name: float(q[name][i]) for name in STATISTICS})
+        for i, a in enumerate(found.answers)
+    ]
     return found
 
 
@@ -112,10 +151,19 @@ def halves(names: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
     return order[::2], order[1::2]
 
 
-def sweep_answers(scans: dict[str, PatientScan], rows: Rows, contrasts: Sequence[Contrast], schema: ClinicalSchema, options: Options, *,
-                  encoder: LanguageEncoder | None = None, alignment: AlignmentPipeline | None = None,
-                  tell: Tell | None = None) -> dict[Contrast, list[SweepEffect]]:
-    """Each contrast's sweep by region: a network taught on one half of the patients sweeps the other half, and the other way round.
+def sweep_answers(
+    scans: dict[str, PatientScan],
+    rows: Rows,
+    contrasts: Sequence[Contrast],
+    schema: ClinicalSchema,
+    options: Options,
+    *,
+    encoder: LanguageEncoder | None = None,
+    alignment: AlignmentPipeline | None = None,
+    tell: Tell | None = None,
+) -> dict[Contrast, list[SweepEffect]]:
+    """Each contrast's sweep by region: a network taught on one half of the patients sweeps the
+    other half, and the other way round.
 
     Weights that know the attributes already (`taught_before`) sweep both halves as they are.
 
@@ -124,10 +172,16 @@ def sweep_answers(scans: dict[str, PatientScan], rows: Rows, contrasts: Sequence
     """
     tell = tell or (lambda stage, share: None)
     encoder = encoder or LanguageEncoder()
-    sentences, parts = Sentences([c.attribute for c in contrasts], schema, encoder), halves(list(scans), options.seed)
+    sentences, parts = (
+        Sentences([c.attribute for c in contrasts], schema, encoder),
+        halves(list(scans), options.seed),
+    )
     if min(map(len, parts)) < 3:
-        raise UnsuitableInputError(f"The sweep needs at least 6 patients, because each half is swept by a network taught on the other; there are {len(scans)}. "
-                                   "Use --skip-sweep.")
+        raise UnsuitableInputError(
+            "The sweep needs at least 6 patients, because each half is swept by a network "
+            f"taught on the other; there are {len(scans)}. "
+            "Use --skip-sweep."
+        )
     ready = taught_before(options.weights, contrasts, scans)
     changes: dict[Contrast, list[np.ndarray]] = {contrast: [] for contrast in contrasts}
     for turn, (taught, swept) in enumerate((parts, parts[::-1])):
@@ -136,25 +190,55 @@ def sweep_answers(scans: dict[str, PatientScan], rows: Rows, contrasts: Sequence
             weights = options.weights
             if ready is None:
                 write_shards(Path(folder), [scans[name] for name in taught], rows, sentences)
-                weights = fine_tune(Path(folder), options.weights, minutes=options.minutes / 2, steps=options.steps, batch=options.batch,
-                                    seed=2 * options.seed + turn)
-            pipe = CounterfactualPipeline.from_pretrained(weights, encoder, alignment).to(options.device)
+                weights = fine_tune(
+                    Path(folder),
+                    options.weights,
+                    minutes=options.minutes / 2,
+                    steps=options.steps,
+                    batch=options.batch,
+                    seed=2 * options.seed + turn,
+                )
+            pipe = CounterfactualPipeline.from_pretrained(weights, encoder, alignment).to(
+                options.device
+            )
         tell("teaching", (turn + 1) / 2)
         for index, contrast in enumerate(contrasts):
+
             def part(stage: str, share: float, done: int = turn * len(contrasts) + index) -> None:
                 tell(stage, (done + share) / (2 * len(contrasts)))
-            changes[contrast].append(sweep(pipe, scans, rows, contrast, sentences, swept, most=options.swept // 2, seed=options.seed, tell=part))
+
+            changes[contrast].append(
+                sweep(
+                    pipe,
+                    scans,
+                    rows,
+                    contrast,
+                    sentences,
+                    swept,
+                    most=options.swept // 2,
+                    seed=options.seed,
+                    tell=part,
+                )
+            )
     return {contrast: summarise(both) for contrast, both in changes.items()}
 
 
-def taught_before(weights: Path | None, contrasts: Sequence[Contrast], scans: dict[str, PatientScan]) -> int | None:
-    """How many of the scans the weights of a cohort learned from; None when the weights do not know all attributes asked about.
+def taught_before(
+    weights: Path | None, contrasts: Sequence[Contrast], scans: dict[str, PatientScan]
+) -> int | None:
+    """How many of the scans the weights of a cohort learned from; None when the weights do not know
+    all attributes asked about.
 
     Raises:
-        UnsuitableInputError: they know some of the attributes only, so that one network could not sweep all.
+        UnsuitableInputError: they know some of the attributes only, so that one network could not
+            sweep all.
     """
     try:
-        facts = json.loads(((weights or Path()) / COHORT).read_text(encoding="utf-8")) if weights else {}
+        facts = (
+            json.loads(((weights or Path()) / COHORT).read_text(encoding="utf-8"))
+            if weights
+            else {}
+        )
         known, seen = set(facts.get("attributes", ())), set(facts.get("scans", ()))
     except (OSError, ValueError):
         return None
@@ -162,8 +246,11 @@ def taught_before(weights: Path | None, contrasts: Sequence[Contrast], scans: di
     if not known:
         return None
     if asked - known:
-        raise UnsuitableInputError(f"The weights in {weights} were taught {', '.join(sorted(known))}, but not {', '.join(sorted(asked - known))}; "
-                                   "ask about the former with --attribute, or leave --weights out.")
+        raise UnsuitableInputError(
+            f"The weights in {weights} were taught {', '.join(sorted(known))}, but not "
+            f"{', '.join(sorted(asked - known))}; "
+            "ask about the former with --attribute, or leave --weights out."
+        )
     return sum(scan_key(scan) in seen for scan in scans.values())
 
 
@@ -174,14 +261,27 @@ def agree(difference: Difference, q: float, swept: SweepEffect, fdr: float = FDR
     return swept.low > 0 if difference.effect > 0 else swept.high < 0
 
 
-def with_sweep(found: Discovery, swept: dict[Contrast, list[SweepEffect]], fdr: float = FDR, seen: int | None = None) -> Discovery:
+def with_sweep(
+    found: Discovery,
+    swept: dict[Contrast, list[SweepEffect]],
+    fdr: float = FDR,
+    seen: int | None = None,
+) -> Discovery:
     """The answers with the sweep beside them, and the patterns marked.
 
     Args:
-        seen: how many of the patients the network had learned from; a sweep that only repeats their groups makes no pattern.
+        seen: how many of the patients the network had learned from; a sweep that only repeats their
+            groups makes no pattern.
     """
     answers = []
     for answer in found.answers:
         effect = swept[answer.contrast][REGIONS.index(answer.region)]
-        answers.append(replace(answer, swept=effect, pattern=not seen and agree(answer.groups["mean_hu"], answer.q["mean_hu"], effect, fdr)))
+        answers.append(
+            replace(
+                answer,
+                swept=effect,
+                pattern=not seen
+                and agree(answer.groups["mean_hu"], answer.q["mean_hu"], effect, fdr),
+            )
+        )
     return replace(found, answers=answers)

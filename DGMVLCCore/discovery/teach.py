@@ -1,4 +1,5 @@
-"""Teach a copy of the generator the sentences of a cohort: shards in a temporary folder, then a short run of the training loop."""
+"""Teach a copy of the generator the sentences of a cohort: shards in a temporary folder, then a
+short run of the training loop."""
 
 from __future__ import annotations
 
@@ -25,13 +26,16 @@ LEARNING_RATE, BATCH, EMA = 4e-4, 8, 0.98
 
 
 class Sentences:
-    """What is said of a patient: the asked attribute always, the others as far as the encoder's length allows.
+    """What is said of a patient: the asked attribute always, the others as far as the encoder's
+    length allows.
 
     Args:
         names: the attributes that are said. encoder: counts tokens.
     """
 
-    def __init__(self, names: Iterable[str], schema: ClinicalSchema, encoder: LanguageEncoder) -> None:
+    def __init__(
+        self, names: Iterable[str], schema: ClinicalSchema, encoder: LanguageEncoder
+    ) -> None:
         self.names = tuple(dict.fromkeys(names))
         self.schema, self.encoder = schema, encoder
 
@@ -43,11 +47,18 @@ class Sentences:
         """
         chosen = [first]
         for name in self.names if others else ():
-            if name in row and name != first and self.encoder.count_tokens(self._joined(row, [*chosen, name])) <= MAX_TOKENS:
+            if (
+                name in row
+                and name != first
+                and self.encoder.count_tokens(self._joined(row, [*chosen, name])) <= MAX_TOKENS
+            ):
                 chosen.append(name)
         text = self._joined(row, chosen)
         if self.encoder.count_tokens(text) > MAX_TOKENS:
-            raise UnsuitableInputError(f"The clause “{text[:60]}” of {first} is longer than the {MAX_TOKENS} tokens the network reads; shorten the value.")
+            raise UnsuitableInputError(
+                f"The clause “{text[:60]}” of {first} is longer than the {MAX_TOKENS} tokens the "
+                "network reads; shorten the value."
+            )
         return text
 
     def _joined(self, row: dict[str, Value], names: list[str]) -> str:
@@ -55,13 +66,27 @@ class Sentences:
 
     def all_of(self, row: dict[str, Value]) -> list[str]:
         """True sentences to learn from: of each attribute alone, and with the others."""
-        return list(dict.fromkeys(self.say(row, name, others) for name in self.names if name in row for others in (False, True)))
+        return list(
+            dict.fromkeys(
+                self.say(row, name, others)
+                for name in self.names
+                if name in row
+                for others in (False, True)
+            )
+        )
 
     def with_value(self, row: dict[str, Value], contrast: Contrast, value: Value) -> str:
-        """The row's sentence with another value of the contrast's attribute; what cannot be true beside it goes."""
+        """The row's sentence with another value of the contrast's attribute; what cannot be true
+        beside it goes."""
         attribute = next(a for a in self.schema.attributes if a.name == contrast.attribute)
-        gone = {*attribute.excludes.get(str(row[attribute.name]), ()), *attribute.excludes.get(str(value), ())}
-        return self.say({name: v for name, v in row.items() if name not in gone} | {attribute.name: value}, attribute.name)
+        gone = {
+            *attribute.excludes.get(str(row[attribute.name]), ()),
+            *attribute.excludes.get(str(value), ()),
+        }
+        return self.say(
+            {name: v for name, v in row.items() if name not in gone} | {attribute.name: value},
+            attribute.name,
+        )
 
 
 def scan_key(scan: PatientScan) -> str:
@@ -69,8 +94,11 @@ def scan_key(scan: PatientScan) -> str:
     return hashlib.sha256(scan.hu.tobytes()).hexdigest()[:16]
 
 
-def write_shards(folder: Path, scans: Sequence[PatientScan], rows: Rows, sentences: Sentences) -> None:
-    """Shards of a cohort: one file a patient, and the bank of encoded sentences. They are patients' scans: keep the folder as the scans are kept.
+def write_shards(
+    folder: Path, scans: Sequence[PatientScan], rows: Rows, sentences: Sentences
+) -> None:
+    """Shards of a cohort: one file a patient, and the bank of encoded sentences. They are patients'
+    scans: keep the folder as the scans are kept.
 
     Raises:
         UnsuitableInputError: no patient has anything said of it.
@@ -83,13 +111,26 @@ def write_shards(folder: Path, scans: Sequence[PatientScan], rows: Rows, sentenc
     states = sentences.encoder.encode(["", *texts])
     lengths = states.mask.sum(1)
     ragged = np.concatenate([tokens[:n] for tokens, n in zip(states.tokens, lengths)])
-    np.savez(folder / "phrases.npz", tokens=ragged.astype(np.float16), lengths=lengths, pooled=states.pooled.astype(np.float16),
-             phrases=np.array([json.dumps(vars(Phrase(text, "", True))) for text in texts]))
+    np.savez(
+        folder / "phrases.npz",
+        tokens=ragged.astype(np.float16),
+        lengths=lengths,
+        pooled=states.pooled.astype(np.float16),
+        phrases=np.array([json.dumps(vars(Phrase(text, "", True))) for text in texts]),
+    )
     number = {text: index for index, text in enumerate(texts, 1)}
     for index, scan in enumerate(s for s in scans if s.name in said):
-        np.savez(folder / f"cohort-{index:05d}.npz", hu=scan.hu, labels=scan.labels, spacing=np.array(scan.spacing),
-                 texts=np.array([number[text] for text in said[scan.name]]))
-    facts = {"attributes": sentences.names, "scans": sorted(scan_key(s) for s in scans if s.name in said)}
+        np.savez(
+            folder / f"cohort-{index:05d}.npz",
+            hu=scan.hu,
+            labels=scan.labels,
+            spacing=np.array(scan.spacing),
+            texts=np.array([number[text] for text in said[scan.name]]),
+        )
+    facts = {
+        "attributes": sentences.names,
+        "scans": sorted(scan_key(s) for s in scans if s.name in said),
+    }
     (folder / "cohort.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
@@ -97,7 +138,8 @@ def cohort_recipe(folder: Path, out: Path, weights: Path | None = None, **fields
     """The recipe of a run on the shards in `folder`.
 
     Args:
-        weights: to begin with; the shipped ones when None. fields: of the recipe, instead of the usual ones.
+        weights: to begin with; the shipped ones when None. fields: of the recipe, instead of the
+            usual ones.
 
     Raises:
         WeightsError: no weights to begin with, or altered ones.
@@ -105,21 +147,50 @@ def cohort_recipe(folder: Path, out: Path, weights: Path | None = None, **fields
     start = weights or resource("weights/dgmvlc-ct")
     check_weights(start)
     sees = json.loads((start / "config.json").read_text(encoding="utf-8")).get("scan_dim")
-    usual = {"batch": BATCH, "learning_rate": LEARNING_RATE, "warmup": 8, "ema": EMA, "workers": 0, "start_from": str(start),
-             "vision": str(resource("weights/dgmvlc-dual")) if sees else ""}
+    usual = {
+        "batch": BATCH,
+        "learning_rate": LEARNING_RATE,
+        "warmup": 8,
+        "ema": EMA,
+        "workers": 0,
+        "start_from": str(start),
+        "vision": str(resource("weights/dgmvlc-dual")) if sees else "",
+    }
     return Recipe(str(folder), str(out), task="cohort", **{**usual, **fields})
 
 
-def fine_tune(folder: Path, weights: Path | None = None, *, minutes: float = 5.0, steps: int = 0, batch: int = BATCH, seed: int = 0,
-              quiet: bool = True) -> Path:
-    """Fine-tune a copy of the generator on the shards in `folder`; returns the folder of its weights.
+def fine_tune(
+    folder: Path,
+    weights: Path | None = None,
+    *,
+    minutes: float = 5.0,
+    steps: int = 0,
+    batch: int = BATCH,
+    seed: int = 0,
+    quiet: bool = True,
+) -> Path:
+    """Fine-tune a copy of the generator on the shards in `folder`; returns the folder of its
+    weights.
 
     Args:
-        weights: to begin with; the shipped ones when None. minutes: budget. steps: instead of the budget when given.
+        weights: to begin with; the shipped ones when None. minutes: budget. steps: instead of the
+            budget when given.
 
     Raises:
         WeightsError: no weights to begin with, or altered ones.
     """
     from DGMVLCCore.training.loop import train
 
-    return train(cohort_recipe(folder, folder / "run", weights, minutes=minutes, steps=steps, batch=batch, seed=seed, checkpoint_every=10**9), quiet=quiet)
+    return train(
+        cohort_recipe(
+            folder,
+            folder / "run",
+            weights,
+            minutes=minutes,
+            steps=steps,
+            batch=batch,
+            seed=seed,
+            checkpoint_every=10**9,
+        ),
+        quiet=quiet,
+    )

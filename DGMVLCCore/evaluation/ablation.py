@@ -1,4 +1,5 @@
-"""What each part is worth: the trained network with a part taken away when it is used (not trained anew without it)."""
+"""What each part is worth: the trained network with a part taken away when it is used (not trained
+anew without it)."""
 
 from __future__ import annotations
 
@@ -20,14 +21,19 @@ from DGMVLCCore.models.denoiser import Conditions, Denoiser, ResBlock, Stage
 from DGMVLCCore.models.region import Region
 from DGMVLCCore.models.units import LUNG_DEFAULT, to_units
 
-NOTE = "Parts are taken away from the trained network when it is used; it was not trained again without them."
+NOTE = (
+    "Parts are taken away from the trained network when it is used; it was not trained again "
+    "without "
+    "them."
+)
 NOISES = (1, 4, 8, 16)
 STEPS = (4, 8, 16, 32)
 Change = Callable[[CounterfactualPipeline], CounterfactualPipeline]
 
 
 class RandomWords(LanguageEncoder):
-    """The same tokens with random vectors instead of the encoder's states: one for each spelling, as long as the state it stands for.
+    """The same tokens with random vectors instead of the encoder's states: one for each spelling,
+    as long as the state it stands for.
 
     Args:
         encoder: whose tokens and lengths are taken. seed: of the vectors.
@@ -44,28 +50,44 @@ class RandomWords(LanguageEncoder):
         for index, words in enumerate(known.words):
             for place, word in enumerate(words):
                 digest = hashlib.sha256(f"{self.seed}:{word}".encode()).digest()
-                vector = np.random.default_rng(int.from_bytes(digest[:8], "little")).standard_normal(tokens.shape[2])
-                tokens[index, place] = vector / np.linalg.norm(vector) * np.linalg.norm(known.tokens[index, place])
+                vector = np.random.default_rng(
+                    int.from_bytes(digest[:8], "little")
+                ).standard_normal(tokens.shape[2])
+                tokens[index, place] = (
+                    vector / np.linalg.norm(vector) * np.linalg.norm(known.tokens[index, place])
+                )
         pooled = tokens.sum(1) / known.mask.sum(1, keepdims=True)
         return TextStates(tokens, known.mask, pooled.astype(np.float32), known.words)
 
 
 class ConstantFill(CounterfactualPipeline):
-    """The pipeline with one constant in the hole instead of the smooth fill, so that the residual starts from nothing."""
+    """The pipeline with one constant in the hole instead of the smooth fill, so that the residual
+    starts from nothing."""
 
-    def batches(self, region: Region, rows: list[int]) -> Iterator[tuple[list[int], Tensor, Conditions]]:
+    def batches(
+        self, region: Region, rows: list[int]
+    ) -> Iterator[tuple[list[int], Tensor, Conditions]]:
         """As the pipeline's."""
         constant = float(to_units(np.array(LUNG_DEFAULT)))
         for part, image, cond in super().batches(region, rows):
-            yield part, image, replace(cond, context=cond.context.masked_fill(cond.mask > 0, constant))
+            yield (
+                part,
+                image,
+                replace(cond, context=cond.context.masked_fill(cond.mask > 0, constant)),
+            )
 
 
 def _with_model(pipe: CounterfactualPipeline, model: Denoiser) -> CounterfactualPipeline:
-    return CounterfactualPipeline(model, pipe.encoder, pipe.weights_sha256, pipe.weights, pipe.alignment).to(pipe.device)
+    return CounterfactualPipeline(
+        model, pipe.encoder, pipe.weights_sha256, pipe.weights, pipe.alignment
+    ).to(pipe.device)
 
 
-def without_units(pipe: CounterfactualPipeline, *, affine: bool, cross: bool) -> CounterfactualPipeline:
-    """The pipeline with the affine units, the cross-attention units or both taken out; the scan's embedding goes with the affine units that read it."""
+def without_units(
+    pipe: CounterfactualPipeline, *, affine: bool, cross: bool
+) -> CounterfactualPipeline:
+    """The pipeline with the affine units, the cross-attention units or both taken out; the scan's
+    embedding goes with the affine units that read it."""
     model = copy.deepcopy(pipe.model)
     for part in model.modules():
         if isinstance(part, ResBlock) and affine:
@@ -76,7 +98,8 @@ def without_units(pipe: CounterfactualPipeline, *, affine: bool, cross: bool) ->
 
 
 def without_anatomy(pipe: CounterfactualPipeline) -> CounterfactualPipeline:
-    """The pipeline with zeros for body, lungs and airway; the smooth fill still knows lung from tissue."""
+    """The pipeline with zeros for body, lungs and airway; the smooth fill still knows lung from
+    tissue."""
     # Without the private entries: one of them names values to be replaced by their defaults.
     public = {name: value for name, value in pipe.model.config.items() if not name.startswith("_")}
     model = Denoiser.from_config({**public, "anatomy": False})
@@ -93,12 +116,16 @@ def without_scan(pipe: CounterfactualPipeline) -> CounterfactualPipeline:
 
 def constant_fill(pipe: CounterfactualPipeline) -> CounterfactualPipeline:
     """See `ConstantFill`."""
-    return ConstantFill(pipe.model, pipe.encoder, pipe.weights_sha256, pipe.weights, pipe.alignment).to(pipe.device)
+    return ConstantFill(
+        pipe.model, pipe.encoder, pipe.weights_sha256, pipe.weights, pipe.alignment
+    ).to(pipe.device)
 
 
 def random_words(pipe: CounterfactualPipeline) -> CounterfactualPipeline:
     """See `RandomWords`."""
-    return CounterfactualPipeline(pipe.model, RandomWords(pipe.encoder), pipe.weights_sha256, pipe.weights, pipe.alignment).to(pipe.device)
+    return CounterfactualPipeline(
+        pipe.model, RandomWords(pipe.encoder), pipe.weights_sha256, pipe.weights, pipe.alignment
+    ).to(pipe.device)
 
 
 @dataclass(frozen=True)
@@ -106,7 +133,8 @@ class Setting:
     """One line of the table.
 
     Args:
-        group: what is compared. name: the choice. change: makes the pipeline; None leaves it. mode, steps: of the edit.
+        group: what is compared. name: the choice. change: makes the pipeline; None leaves it. mode,
+            steps: of the edit.
         target: sentence instead of the finding's denial. whole_slice: crop around both lungs.
     """
 
@@ -121,8 +149,12 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("as shipped", "replace, 10 steps, one noise"),
-    Setting("text", "affine units only", lambda pipe: without_units(pipe, affine=False, cross=True)),
-    Setting("text", "cross-attention only", lambda pipe: without_units(pipe, affine=True, cross=False)),
+    Setting(
+        "text", "affine units only", lambda pipe: without_units(pipe, affine=False, cross=True)
+    ),
+    Setting(
+        "text", "cross-attention only", lambda pipe: without_units(pipe, affine=True, cross=False)
+    ),
     Setting("text", "neither unit", lambda pipe: without_units(pipe, affine=True, cross=True)),
     Setting("text", "both units, empty sentence", target=""),
     Setting("text", "random vectors for the tokens", random_words),
@@ -138,10 +170,18 @@ SETTINGS: tuple[Setting, ...] = (
 def scores(made: np.ndarray, case: Case) -> dict[str, float]:
     """mae_hu in the mask, sd_ratio and gradient_w1 in its lung."""
     inside = case.mask & case.anatomy.lungs
-    return {"mae_hu": metrics.mae(made, case.true.array, case.mask), **metrics.texture_error(made, case.true.array, inside)}
+    return {
+        "mae_hu": metrics.mae(made, case.true.array, case.mask),
+        **metrics.texture_error(made, case.true.array, inside),
+    }
 
 
-def setting_rows(pipe: CounterfactualPipeline, cases: list[Case], seed: int = 0, settings: Iterable[Setting] = SETTINGS) -> list[dict[str, Any]]:
+def setting_rows(
+    pipe: CounterfactualPipeline,
+    cases: list[Case],
+    seed: int = 0,
+    settings: Iterable[Setting] = SETTINGS,
+) -> list[dict[str, Any]]:
     """One row a setting and case, one noise each."""
     rows = []
     for setting in settings:
@@ -150,18 +190,40 @@ def setting_rows(pipe: CounterfactualPipeline, cases: list[Case], seed: int = 0,
             plan, hole = removal(case, setting.mode), Hole.cut(case, setting.whole_slice)
             plan = plan if setting.target is None else replace(plan, target=setting.target)
             made = hole.filled(*hole.samples(changed, plan, seed, steps=setting.steps))
-            rows.append({"group": setting.group, "name": setting.name, "case": case.name, "patient": case.patient, **scores(made, case)})
+            rows.append(
+                {
+                    "group": setting.group,
+                    "name": setting.name,
+                    "case": case.name,
+                    "patient": case.patient,
+                    **scores(made, case),
+                }
+            )
     return rows
 
 
-def noise_rows(pipe: CounterfactualPipeline, cases: list[Case], seed: int = 0, noises: tuple[int, ...] = NOISES, steps: int = 10) -> list[dict[str, Any]]:
+def noise_rows(
+    pipe: CounterfactualPipeline,
+    cases: list[Case],
+    seed: int = 0,
+    noises: tuple[int, ...] = NOISES,
+    steps: int = 10,
+) -> list[dict[str, Any]]:
     """One row a number of noises and case: the mean of the first of one set of samples."""
     rows = []
     for case in cases:
         hole = Hole.cut(case)
         samples = hole.samples(pipe, removal(case), seed, noises=max(noises), steps=steps)
-        rows += [{"group": "noises", "name": f"mean of {count}", "case": case.name, "patient": case.patient, **scores(hole.filled(*samples[:count]), case)}
-                 for count in noises]
+        rows += [
+            {
+                "group": "noises",
+                "name": f"mean of {count}",
+                "case": case.name,
+                "patient": case.patient,
+                **scores(hole.filled(*samples[:count]), case),
+            }
+            for count in noises
+        ]
     return rows
 
 
@@ -170,6 +232,16 @@ def ablation_table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     lines: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
         lines.setdefault((row["group"], row["name"]), []).append(row)
-    return [{"group": group, "name": name, "n": len(part), "patients": len({row["patient"] for row in part}),
-             **{key: float(np.mean([row[key] for row in part])) for key in ("mae_hu", "sd_ratio", "gradient_w1")}}
-            for (group, name), part in lines.items()]
+    return [
+        {
+            "group": group,
+            "name": name,
+            "n": len(part),
+            "patients": len({row["patient"] for row in part}),
+            **{
+                key: float(np.mean([row[key] for row in part]))
+                for key in ("mae_hu", "sd_ratio", "gradient_w1")
+            },
+        }
+        for (group, name), part in lines.items()
+    ]

@@ -1,4 +1,5 @@
-"""A denoising autoencoder that knows clear lung only: what it cannot give back is its anomaly map."""
+"""A denoising autoencoder that knows clear lung only: what it cannot give back is its anomaly
+map."""
 
 from __future__ import annotations
 
@@ -25,17 +26,23 @@ from DGMVLCCore.training.recipe import Recipe
 
 WEIGHTS = "weights/dgmvlc-anomaly"
 GRID_MM = 1.0
-NOISE_CELLS = (8, 16)  # pixels across a blob of the coarse noise: what a small and a large lesion measures
+NOISE_CELLS = (
+    8,
+    16,
+)  # pixels across a blob of the coarse noise: what a small and a large lesion measures
 NOISE_UNITS = 0.8  # its standard deviation at most, 600 HU
 
 
 class AnomalyNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """A small U-Net without text, trained to take coarse noise out of clear lung (Kascenas et al. 2022, there for brain MRI).
+    """A small U-Net without text, trained to take coarse noise out of clear lung (Kascenas et al.
+    2022, there for brain MRI).
 
     Args:
-        widths: channels at a half, a quarter and an eighth of the resolution; pixels are rearranged two by two, nothing is lost.
+        widths: channels at a half, a quarter and an eighth of the resolution; pixels are rearranged
+            two by two, nothing is lost.
 
-    It predicts what is to be taken away and starts by taking nothing, so clear lung comes back as it is.
+    It predicts what is to be taken away and starts by taking nothing, so clear lung comes back as
+    it is.
     """
 
     @register_to_config
@@ -44,8 +51,14 @@ class AnomalyNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         a, b, c = widths
 
         def block(inputs: int, outputs: int) -> nn.Sequential:
-            return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.GroupNorm(8, outputs), nn.SiLU(),
-                                 nn.Conv2d(outputs, outputs, 3, padding=1), nn.GroupNorm(8, outputs), nn.SiLU())
+            return nn.Sequential(
+                nn.Conv2d(inputs, outputs, 3, padding=1),
+                nn.GroupNorm(8, outputs),
+                nn.SiLU(),
+                nn.Conv2d(outputs, outputs, 3, padding=1),
+                nn.GroupNorm(8, outputs),
+                nn.SiLU(),
+            )
 
         self.down0, self.down1, self.down2 = block(8, a), block(a, b), block(b, c)
         self.up1, self.up0 = block(c + b, b), block(b + a, a)
@@ -54,7 +67,8 @@ class AnomalyNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, image: Tensor, lungs: Tensor) -> Tensor:
-        """(B,1,H,W) slices in model units and their lungs 0..1, H and W multiples of 8 -> the slices as clear lung (B,1,H,W)."""
+        """(B,1,H,W) slices in model units and their lungs 0..1, H and W multiples of 8 -> the
+        slices as clear lung (B,1,H,W)."""
         h0 = self.down0(F.pixel_unshuffle(torch.cat([image, lungs], 1), 2))
         h1 = self.down1(F.avg_pool2d(h0, 2))
         h2 = self.down2(F.avg_pool2d(h1, 2))
@@ -67,13 +81,16 @@ def coarse_noise(shape: tuple[int, ...]) -> Tensor:
     """(B,1,H,W) Gaussian blobs of random strength, shifted by up to a blob."""
     b, _, h, w = shape
     size = NOISE_CELLS[int(torch.randint(len(NOISE_CELLS), ()))]
-    fine = F.interpolate(torch.randn(b, 1, h // size + 2, w // size + 2), scale_factor=float(size), mode="bilinear")
+    fine = F.interpolate(
+        torch.randn(b, 1, h // size + 2, w // size + 2), scale_factor=float(size), mode="bilinear"
+    )
     y, x = (int(torch.randint(size, ())) for _ in range(2))
-    return fine[..., y:y + h, x:x + w] * NOISE_UNITS * torch.rand(b, 1, 1, 1)
+    return fine[..., y : y + h, x : x + w] * NOISE_UNITS * torch.rand(b, 1, 1, 1)
 
 
 class AnomalyTrainer(Trainer):
-    """Trains an `AnomalyNet` on clear slices of the shards' scans; no lesion, real or simulated, is ever shown."""
+    """Trains an `AnomalyNet` on clear slices of the shards' scans; no lesion, real or simulated, is
+    ever shown."""
 
     def build(self) -> AnomalyNet:
         """A new network."""
@@ -115,14 +132,23 @@ def load_anomaly(path: Path | None = None) -> AnomalyNet:
 
 @torch.no_grad()
 def anomaly_map(model: AnomalyNet, volume: Volume, anatomy: Anatomy) -> np.ndarray:
-    """|scan − scan as clear lung| in HU, median-filtered over 5 mm in the slice; float32 (D,H,W) on the scan's grid, 0 outside the lungs."""
+    """|scan − scan as clear lung| in HU, median-filtered over 5 mm in the slice; float32 (D,H,W) on
+    the scan's grid, 0 outside the lungs."""
     scan, turn = volume.canonical()
     lungs = anatomy.reoriented(turn).lungs
-    region = cut_region(scan, anatomy.reoriented(turn), lungs, (0, len(lungs)), spacing_mm=max(GRID_MM, *scan.spacing[1:]))
+    region = cut_region(
+        scan,
+        anatomy.reoriented(turn),
+        lungs,
+        (0, len(lungs)),
+        spacing_mm=max(GRID_MM, *scan.spacing[1:]),
+    )
     error, device = np.zeros(region.hu.shape, np.float32), next(model.parameters()).device
     for z in np.nonzero(region.mask.any((1, 2)))[0]:
         image = torch.from_numpy(to_units(region.hu[z]))[None, None].to(device)
-        inside = torch.from_numpy(np.isin(region.labels[z], (2, 3)).astype(np.float32))[None, None].to(device)
+        inside = torch.from_numpy(np.isin(region.labels[z], (2, 3)).astype(np.float32))[
+            None, None
+        ].to(device)
         error[z] = ((model(image, inside) - image).abs() * inside)[0, 0].cpu().numpy() * HU_SCALE
     smooth = ndimage.median_filter(error, (1, 5, 5))
     return turn.restore(region.to_scan(smooth, scan.shape) * lungs)

@@ -31,7 +31,9 @@ def write(work: Path, about: Row, records: Records, tell: Callable[[str, float],
     check_schema(report, SCHEMA)
     tell("drawing", 0.0)
     pictures = draw(work, records, report)
-    (work / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (work / "report.json").write_text(
+        json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     (work / "report.md").write_text(markdown_report(report, pictures), encoding="utf-8")
     tell("drawing", 1.0 if rows else 0.0)
 
@@ -41,43 +43,90 @@ def build_report(about: Row, records: Records, pooled: dict[str, Any]) -> dict[s
     rows = records.of("case")
     table = summary.method_table(rows)
     for name, entry in table.items():
-        entry |= {score: pooled[score].get(name) for score in ("frd", "kid", "fid", "fid_inception") if pooled[score]}
+        entry |= {
+            score: pooled[score].get(name)
+            for score in ("frd", "kid", "fid", "fid_inception")
+            if pooled[score]
+        }
     clean = safety_rows(records)
     found = headline(rows, table, pooled, clean)
     patients = sorted({row["patient"] for row in rows})
     tables = {
-        "methods": table, "pairs": _pairs(rows, found), "by_kind": summary.broken_down(rows, lambda row: row["kind"]),
+        "methods": table,
+        "pairs": _pairs(rows, found),
+        "by_kind": summary.broken_down(rows, lambda row: row["kind"]),
         "by_size": summary.broken_down(rows, summary.size_group, lambda row: row["size_mm"]),
-        "by_contrast": summary.broken_down(rows, summary.contrast_groups(rows), lambda row: row["contrast_hu"]),
+        "by_contrast": summary.broken_down(
+            rows, summary.contrast_groups(rows), lambda row: row["contrast_hu"]
+        ),
         "taught_kinds": summary.method_table([row for row in rows if not row["held_out_kind"]]),
         "held_out_kind": summary.method_table([row for row in rows if row["held_out_kind"]]),
-        "realism_note": REALISM_NOTE, "own": summary.own_table(rows) if any(row["own"] for row in rows) else {},
+        "realism_note": REALISM_NOTE,
+        "own": summary.own_table(rows) if any(row["own"] for row in rows) else {},
         "calibration": summary.calibration_table(rows),
-        "localisation": summary.localisation_table(rows), "randomised": randomised_table(records), "safety": safety_table(records), "reader": pooled["reader"],
-        "real": _real(records, pooled), "ablations": ablation_table(records)}
-    counts = {"cases": len(rows), "patients": len(patients), "patient_names": patients, "exploratory": len(patients) < FEWEST_PATIENTS}
-    return plain({"schema_version": SCHEMA_VERSION, "notice": NOTICE, **about, **counts, "headline": found, "targets": targets(found), "tables": tables})
+        "localisation": summary.localisation_table(rows),
+        "randomised": randomised_table(records),
+        "safety": safety_table(records),
+        "reader": pooled["reader"],
+        "real": _real(records, pooled),
+        "ablations": ablation_table(records),
+    }
+    counts = {
+        "cases": len(rows),
+        "patients": len(patients),
+        "patient_names": patients,
+        "exploratory": len(patients) < FEWEST_PATIENTS,
+    }
+    return plain(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "notice": NOTICE,
+            **about,
+            **counts,
+            "headline": found,
+            "targets": targets(found),
+            "tables": tables,
+        }
+    )
 
 
 def _pairs(rows: list[Row], found: dict[str, Any]) -> list[dict[str, Any]]:
     """The method under test against the best baselines, case by case."""
     single, mean, _ = subject(rows)
-    asked = [(single, found["mae_hu_best_generative"].get("method"), "mae_hu"), (single, found["mae_hu_best_classical"].get("method"), "mae_hu"),
-             (mean, found["mae_hu_best_classical"].get("method"), "mae_hu"), (single, found["texture_error_best_baseline"].get("method"), "texture_error")]
-    return [{"first": name, "second": other, "score": score, "figure": summary.paired(rows, name, other, score)}
-            for name, other, score in asked if name and other]
+    asked = [
+        (single, found["mae_hu_best_generative"].get("method"), "mae_hu"),
+        (single, found["mae_hu_best_classical"].get("method"), "mae_hu"),
+        (mean, found["mae_hu_best_classical"].get("method"), "mae_hu"),
+        (single, found["texture_error_best_baseline"].get("method"), "texture_error"),
+    ]
+    return [
+        {
+            "first": name,
+            "second": other,
+            "score": score,
+            "figure": summary.paired(rows, name, other, score),
+        }
+        for name, other, score in asked
+        if name and other
+    ]
 
 
 def _real(records: Records, pooled: dict[str, Any]) -> dict[str, Any]:
-    """Real lesions in tables of their own; patients that training saw stand apart from those it did not."""
+    """Real lesions in tables of their own; patients that training saw stand apart from those it did
+    not."""
     found, larger = {}, records.of("tumour")
     if rows := records.of("nodule"):
         found["nodules with masks, 48 mm squares"] = summary.real_table(rows) | pooled["nodules"]
-    for name, seen in (("larger lesions of patients that training did not see", False), ("larger lesions of patients that training saw", True)):
+    for name, seen in (
+        ("larger lesions of patients that training did not see", False),
+        ("larger lesions of patients that training saw", True),
+    ):
         if rows := [row for row in larger if row["seen"] == seen]:
             found[name] = summary.real_table(rows)
     if rows := [row for entry in records.of("infection") for row in entry["rows"]]:
-        found["slices and lungs with infection labels (patients that training saw)"] = summary.infection_table(rows)
+        found["slices and lungs with infection labels (patients that training saw)"] = (
+            summary.infection_table(rows)
+        )
     return found
 
 
@@ -86,14 +135,20 @@ def draw(work: Path, records: Records, report: dict[str, Any]) -> list[str]:
     rows, drawn = records.of("case"), []
     single, _, _ = subject(rows)
     heads = report["headline"]
-    baseline = heads["mae_hu_best_generative"].get("method") or heads["mae_hu_best_classical"].get("method")
-    chosen = [(rank, row, records.kept(row["case"])) for rank, row in figures.extremes(rows, single)]
+    baseline = heads["mae_hu_best_generative"].get("method") or heads["mae_hu_best_classical"].get(
+        "method"
+    )
+    chosen = [
+        (rank, row, records.kept(row["case"])) for rank, row in figures.extremes(rows, single)
+    ]
     if chosen:
         figures.draw_cases(chosen, single, baseline, work / "best-median-worst.png")
         note = "Quick profile: not how good the model is." if report["profile"]["note"] else ""
         figures.draw_methods(report["tables"]["methods"], work / "methods.png", len(rows), note)
         drawn += ["best-median-worst.png", "methods.png"]
-    real = [(row, records.kept(f"tumour-{index:04d}")) for index, row in enumerate(records.of("tumour"))][:REAL_SHOWN]
+    real = [
+        (row, records.kept(f"tumour-{index:04d}")) for index, row in enumerate(records.of("tumour"))
+    ][:REAL_SHOWN]
     if real:
         figures.draw_real(real, work / "real-lesions.png")
         drawn.append("real-lesions.png")

@@ -1,4 +1,5 @@
-"""Cases with known truth: a simulated lesion in a real scan, whose untouched voxels are the true counterfactual."""
+"""Cases with known truth: a simulated lesion in a real scan, whose untouched voxels are the true
+counterfactual."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class Case:
     """A scan slab of a held-out patient without (`true`) and with (`scan`) a lesion.
 
     Args:
-        true, scan: canonical, HU, (D,H,W). anatomy: on the same grid. lesion: in the voxels of the slab.
+        true, scan: canonical, HU, (D,H,W). anatomy: on the same grid. lesion: in the voxels of the
+            slab.
         mask: bool (D,H,W), the edit mask: the lesion with a margin of 6 mm, inside the lungs.
     """
 
@@ -61,12 +63,22 @@ class Case:
         return float(np.abs(self.scan.array - self.true.array)[self.lesion.mask].mean())
 
 
-def place_lesion(scan: TrainingScan, affine: np.ndarray, name: str, patient: str, kind: str, seed: int, *, slab: int = SLAB,
-                 free: np.ndarray | None = None) -> Case:
+def place_lesion(
+    scan: TrainingScan,
+    affine: np.ndarray,
+    name: str,
+    patient: str,
+    kind: str,
+    seed: int,
+    *,
+    slab: int = SLAB,
+    free: np.ndarray | None = None,
+) -> Case:
     """Put one lesion into a slab of a scan; the place is drawn until the lung there is clear.
 
     Args:
-        affine: of the whole scan, (4,4). free: bool (D,H,W), where a lesion may be; anywhere in the lungs when None.
+        affine: of the whole scan, (4,4). free: bool (D,H,W), where a lesion may be; anywhere in the
+            lungs when None.
 
     Raises:
         UnsuitableInputError: no clear place was found.
@@ -88,12 +100,16 @@ def place_lesion(scan: TrainingScan, affine: np.ndarray, name: str, patient: str
         if lesion.mask.sum((1, 2)).max() >= 20 and clear(hu, lesion.mask, lungs > 0):
             break
     else:
-        raise UnsuitableInputError(f"No clear lung for a {kind.replace('_', ' ')} was found in {patient} in {TRIES} tries; take another seed.")
+        raise UnsuitableInputError(
+            f"No clear lung for a {kind.replace('_', ' ')} was found in {patient} in {TRIES} "
+            "tries; take another seed."
+        )
     moved = affine.copy()
     moved[:3, 3] = (affine @ np.array([0, 0, low, 1.0]))[:3]
     anatomy = Anatomy(labels, origin="shard")
     with_lesion = np.rint(lesion.hu)
-    # A lesion's soft edge may reach beyond the lung's outline; whatever it changed is part of the hole, so that the truth is the scan outside it.
+    # A lesion's soft edge may reach beyond the lung's outline; whatever it changed is part of the
+    # hole, so that the truth is the scan outside it.
     mask = lesion_region(lesion.mask, anatomy, (dz, dy, dx), MARGIN_MM) | (with_lesion != hu)
     true = Volume(hu, moved)
     return Case(name, patient, true, true.with_array(with_lesion), anatomy, lesion, mask)
@@ -103,10 +119,24 @@ def make_case(path: Path, kind: str, seed: int, slab: int = SLAB) -> Case:
     """One case from a shard `scan-*.npz`."""
     scan = TrainingScan.load(path)
     dz, dy, dx = map(float, scan.spacing)
-    return place_lesion(scan, np.diag([dx, dy, dz, 1.0]), f"{path.stem}-{kind}-{seed}", path.stem.split("-", 2)[2], kind, seed, slab=slab)
+    return place_lesion(
+        scan,
+        np.diag([dx, dy, dz, 1.0]),
+        f"{path.stem}-{kind}-{seed}",
+        path.stem.split("-", 2)[2],
+        kind,
+        seed,
+        slab=slab,
+    )
 
 
-def make_cases(shards: Path, source: str = "native", kinds: tuple[str, ...] = KINDS, seeds: int = 1, slab: int = SLAB) -> Iterator[Case]:
+def make_cases(
+    shards: Path,
+    source: str = "native",
+    kinds: tuple[str, ...] = KINDS,
+    seeds: int = 1,
+    slab: int = SLAB,
+) -> Iterator[Case]:
     """Every kind in every patient of a shard folder."""
     for seed in range(seeds):
         for kind in kinds:
@@ -116,11 +146,15 @@ def make_cases(shards: Path, source: str = "native", kinds: tuple[str, ...] = KI
 
 @lru_cache(maxsize=1)
 def load_sample() -> tuple[Volume, np.ndarray, Anatomy]:
-    """The sample scan cropped to its lungs: canonical volume, its real nodule (bool), anatomy; all (D,H,W)."""
+    """The sample scan cropped to its lungs: canonical volume, its real nodule (bool), anatomy; all
+    (D,H,W)."""
     whole = load_volume(resource("sample/ct.nrrd"))
     nodule = load_labels(resource("sample/nodule.nrrd"), whole).union()
     scan, turn = whole.canonical()
-    labels, nodule = segment_anatomy(whole).reoriented(turn).labels, np.ascontiguousarray(turn.apply(nodule))
+    labels, nodule = (
+        segment_anatomy(whole).reoriented(turn).labels,
+        np.ascontiguousarray(turn.apply(nodule)),
+    )
     ys, xs = np.nonzero(np.isin(labels, (2, 3)).any(0))
     box = tuple(slice(max(int(v.min()) - 16, 0), int(v.max()) + 17) for v in (ys, xs))
     affine = scan.affine.copy()
@@ -134,6 +168,21 @@ def sample_case(kind: str, seed: int, slab: int = SLAB) -> Case:
     volume, nodule, anatomy = load_sample()
     far = ndimage.distance_transform_edt(~nodule, sampling=volume.spacing) > 20
     third = len(volume.array) / 3
-    scan = TrainingScan(volume.array, anatomy.labels, np.array(volume.spacing), np.zeros(len(volume.array), bool),
-                        estimate_noise(volume.array, anatomy.body, volume.spacing), (third, 2 * third))
-    return place_lesion(scan, volume.affine, f"sample-{kind}-{seed}", SAMPLE_PATIENT, kind, seed, slab=slab, free=far)
+    scan = TrainingScan(
+        volume.array,
+        anatomy.labels,
+        np.array(volume.spacing),
+        np.zeros(len(volume.array), bool),
+        estimate_noise(volume.array, anatomy.body, volume.spacing),
+        (third, 2 * third),
+    )
+    return place_lesion(
+        scan,
+        volume.affine,
+        f"sample-{kind}-{seed}",
+        SAMPLE_PATIENT,
+        kind,
+        seed,
+        slab=slab,
+        free=far,
+    )

@@ -1,4 +1,5 @@
-"""Are lesions found? Scans of held-out patients with several simulated lesions each, hits, and sensitivity against false regions a scan (FROC)."""
+"""Are lesions found? Scans of held-out patients with several simulated lesions each, hits, and
+sensitivity against false regions a scan (FROC)."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ APART_MM = 15.0
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """A canonical scan with lesions of known place; `lesions` may be empty (the patient's own scan)."""
+    """A canonical scan with lesions of known place; `lesions` may be empty (the patient's own
+    scan)."""
 
     patient: str
     scan: Volume
@@ -35,8 +37,16 @@ class Planted:
     unclear: np.ndarray
 
 
-def _free_lesion(scan: TrainingScan, hu: np.ndarray, lungs: np.ndarray, taken: np.ndarray, kind: str, rng: np.random.Generator) -> Lesion | None:
-    """A lesion in clear lung away from those already there (`taken`, changed in place); None when no place was found."""
+def _free_lesion(
+    scan: TrainingScan,
+    hu: np.ndarray,
+    lungs: np.ndarray,
+    taken: np.ndarray,
+    kind: str,
+    rng: np.random.Generator,
+) -> Lesion | None:
+    """A lesion in clear lung away from those already there (`taken`, changed in place); None when
+    no place was found."""
     spacing: tuple[float, float, float] = tuple(map(float, scan.spacing))  # type: ignore[assignment]
     rows = np.nonzero(~scan.unclear & (lungs > 0).any((1, 2)))[0]
     for _ in range(TRIES):
@@ -46,31 +56,57 @@ def _free_lesion(scan: TrainingScan, hu: np.ndarray, lungs: np.ndarray, taken: n
         edges = (scan.zone_edges[0] - low, scan.zone_edges[1] - low)
         points = np.argwhere(lungs[z] > 0)
         y, x = points[rng.integers(len(points))]
-        lesion = insert_lesion(ScanPatch(hu[part], lungs[part], spacing, edges, scan.noise), kind, rng, centre=(float(z - low), float(y), float(x)))
-        if lesion.mask.sum((1, 2)).max(initial=0) >= 12 and not (lesion.mask & taken[part]).any() \
-                and not scan.unclear[part][lesion.mask.any((1, 2))].any() and clear(hu[part], lesion.mask, lungs[part] > 0):
+        lesion = insert_lesion(
+            ScanPatch(hu[part], lungs[part], spacing, edges, scan.noise),
+            kind,
+            rng,
+            centre=(float(z - low), float(y), float(x)),
+        )
+        if (
+            lesion.mask.sum((1, 2)).max(initial=0) >= 12
+            and not (lesion.mask & taken[part]).any()
+            and not scan.unclear[part][lesion.mask.any((1, 2))].any()
+            and clear(hu[part], lesion.mask, lungs[part] > 0)
+        ):
             whole = np.zeros(hu.shape, bool)
             whole[part] = lesion.mask
             hu[part] = np.rint(lesion.hu)
             taken |= dilate_mm(whole, spacing, APART_MM)
-            return Lesion(lesion.hu, lesion.soft, whole, lesion.kind, lesion.term, lesion.side, lesion.zone, lesion.size_mm, lesion.descriptors)
+            return Lesion(
+                lesion.hu,
+                lesion.soft,
+                whole,
+                lesion.kind,
+                lesion.term,
+                lesion.side,
+                lesion.zone,
+                lesion.size_mm,
+                lesion.descriptors,
+            )
     return None
 
 
 def plant(path: Path, kinds: Sequence[str], seed: int) -> Planted:
-    """A shard's scan with one lesion of each kind, well apart; kinds that find no clear place are left out."""
+    """A shard's scan with one lesion of each kind, well apart; kinds that find no clear place are
+    left out."""
     scan, rng = TrainingScan.load(path), np.random.default_rng([seed, len(kinds)])
     hu = scan.hu.astype(np.float32)
     lungs = np.where(scan.labels == 2, 1, np.where(scan.labels == 3, 2, 0)).astype(np.uint8)
     taken = np.zeros(hu.shape, bool)
     made = [_free_lesion(scan, hu, lungs, taken, kind, rng) for kind in kinds]
     dz, dy, dx = map(float, scan.spacing)
-    return Planted(path.stem.split("-", 2)[2], Volume(hu, np.diag([dx, dy, dz, 1.0])), Anatomy(scan.labels, origin="shard"),
-                   [lesion for lesion in made if lesion is not None], scan.unclear)
+    return Planted(
+        path.stem.split("-", 2)[2],
+        Volume(hu, np.diag([dx, dy, dz, 1.0])),
+        Anatomy(scan.labels, origin="shard"),
+        [lesion for lesion in made if lesion is not None],
+        scan.unclear,
+    )
 
 
 def hits(region: np.ndarray, lesions: list[np.ndarray]) -> list[int]:
-    """Which lesions a region finds: half of it lies in the lesion, or their IoU is at least 0.1. All masks bool (D,H,W)."""
+    """Which lesions a region finds: half of it lies in the lesion, or their IoU is at least 0.1.
+    All masks bool (D,H,W)."""
     found = []
     for index, lesion in enumerate(lesions):
         both = int((region & lesion).sum())
@@ -81,7 +117,8 @@ def hits(region: np.ndarray, lesions: list[np.ndarray]) -> list[int]:
 
 @dataclass(frozen=True)
 class ScanRow:
-    """What a method made of one scan: a (score, hit lesions) pair a region, the number of lesions, and their kinds."""
+    """What a method made of one scan: a (score, hit lesions) pair a region, the number of lesions,
+    and their kinds."""
 
     patient: str
     regions: list[tuple[float, list[int]]]
@@ -90,7 +127,8 @@ class ScanRow:
 
 
 def froc(rows: list[ScanRow], rates: Sequence[float] = RATES) -> dict[str, Any]:
-    """Sensitivity at the highest threshold-free cut that keeps false regions a scan at or below each rate, with an interval over patients.
+    """Sensitivity at the highest threshold-free cut that keeps false regions a scan at or below
+    each rate, with an interval over patients.
 
     Raises:
         UnsuitableInputError: no lesion to find.
@@ -103,11 +141,19 @@ def froc(rows: list[ScanRow], rates: Sequence[float] = RATES) -> dict[str, Any]:
         seen: dict[str, list[float]] = {}
         for row in rows:
             found = {index for score, hit in row.regions if score >= cut for index in hit}
-            seen.setdefault(row.patient, []).extend(float(index in found) for index in range(row.lesions))
+            seen.setdefault(row.patient, []).extend(
+                float(index in found) for index in range(row.lesions)
+            )
         values = [value for group in seen.values() for value in group]
         with_lesions = {patient: group for patient, group in seen.items() if group}
-        out[f"{rate:g}"] = {"sensitivity": round(float(np.mean(values)), 3), "n": len(values), "scans": len(rows), "patients": len(with_lesions),
-                            "ci95": [round(v, 3) for v in bootstrap_interval(with_lesions)], "threshold": None if np.isinf(cut) else round(float(cut), 4)}
+        out[f"{rate:g}"] = {
+            "sensitivity": round(float(np.mean(values)), 3),
+            "n": len(values),
+            "scans": len(rows),
+            "patients": len(with_lesions),
+            "ci95": [round(v, 3) for v in bootstrap_interval(with_lesions)],
+            "threshold": None if np.isinf(cut) else round(float(cut), 4),
+        }
     return out
 
 

@@ -1,4 +1,5 @@
-"""The headline: the figures a reader looks for first, each with n and interval, and the targets they are held against."""
+"""The headline: the figures a reader looks for first, each with n and interval, and the targets
+they are held against."""
 
 from __future__ import annotations
 
@@ -9,33 +10,61 @@ from DGMVLCCore.evaluation.statistics import Figure, largest, missing, over
 from DGMVLCCore.evaluation.summary import best, flipped
 from DGMVLCCore.evaluation.trial import MEAN, READING, SINGLE, SUBMITTED
 
-KEYS = ("composition_max_hu", "identity_max_hu", "mae_hu", "mae_hu_single", "mae_hu_best_classical", "mae_hu_best_generative", "texture_error",
-        "texture_error_best_baseline", "frd", "frd_best_baseline", "rim_within_range", "flip_rate", "clean_probe_fp", "clean_median_dhu", "pointing_game",
-        "attention_cnr", "attention_iou", "reader_auc_gain_subtle")
+KEYS = (
+    "composition_max_hu",
+    "identity_max_hu",
+    "mae_hu",
+    "mae_hu_single",
+    "mae_hu_best_classical",
+    "mae_hu_best_generative",
+    "texture_error",
+    "texture_error_best_baseline",
+    "frd",
+    "frd_best_baseline",
+    "rim_within_range",
+    "flip_rate",
+    "clean_probe_fp",
+    "clean_median_dhu",
+    "pointing_game",
+    "attention_cnr",
+    "attention_iou",
+    "reader_auc_gain_subtle",
+)
 NOT_OF_SUBMISSION = "not asked of a submission"
 
 
 def subject(rows: list[Row]) -> tuple[str, str, str]:
-    """Names of the method under test (one sample, mean) and of its map: the model's, or a submission's."""
+    """Names of the method under test (one sample, mean) and of its map: the model's, or a
+    submission's."""
     if any(SUBMITTED in row["methods"] for row in rows):
         return SUBMITTED, "", SUBMITTED
     return SINGLE, MEAN, READING
 
 
 def _named(found: tuple[str, Figure] | None) -> Figure:
-    return missing("no ranked method of this family") if found is None else {**found[1], "method": found[0]}
+    return (
+        missing("no ranked method of this family")
+        if found is None
+        else {**found[1], "method": found[0]}
+    )
 
 
-def headline(rows: list[Row], table: dict[str, Row], pooled: dict[str, Any], clean: list[Row]) -> dict[str, Figure]:
+def headline(
+    rows: list[Row], table: dict[str, Row], pooled: dict[str, Any], clean: list[Row]
+) -> dict[str, Figure]:
     """Exactly `KEYS`.
 
     Args:
         rows: of the cases with known truth. table: `method_table` of them.
-        pooled: "frd" (method -> figure) and "reader" (with "auc_gain_subtle"), scored over all cases. clean: rows of clean regions.
+        pooled: "frd" (method -> figure) and "reader" (with "auc_gain_subtle"), scored over all
+            cases. clean: rows of clean regions.
     """
     single, mean, chart = subject(rows)
     patients = [row["patient"] for row in rows]
-    frd = {name: {**entry, "frd": pooled["frd"].get(name, missing("not scored"))} for name, entry in table.items()}
+    frd = {
+        name: {**entry, "frd": pooled["frd"].get(name, missing("not scored"))}
+        for name, entry in table.items()
+    }
     others, two_cells = ("classical", "generative"), [row for row in rows if row["cells"] >= 2]
 
     def of(name: str, score: str) -> Figure:
@@ -45,22 +74,40 @@ def headline(rows: list[Row], table: dict[str, Row], pooled: dict[str, Any], cle
         return over(part, lambda row: row["maps"].get(chart, {}).get(score), "no map")
 
     return {
-        "composition_max_hu": largest([row["own"].get("composition_hu") for row in rows], patients, NOT_OF_SUBMISSION),
-        "identity_max_hu": largest([row["methods"][name]["outside_hu"] for row in rows for name in (single, mean) if name in row["methods"]], patients),
-        "mae_hu": of(mean, "mae_hu"), "mae_hu_single": of(single, "mae_hu"),
-        "mae_hu_best_classical": _named(best(table, "mae_hu", ("classical",))), "mae_hu_best_generative": _named(best(table, "mae_hu", ("generative",))),
-        "texture_error": of(single, "texture_error"), "texture_error_best_baseline": _named(best(table, "texture_error", others)),
-        "frd": pooled["frd"].get(single, missing("not scored")), "frd_best_baseline": _named(best(frd, "frd", others)),
-        "rim_within_range": of(single, "rim"), "flip_rate": over(rows, lambda row: flipped(row, single), "the probe saw no lesion before"),
+        "composition_max_hu": largest(
+            [row["own"].get("composition_hu") for row in rows], patients, NOT_OF_SUBMISSION
+        ),
+        "identity_max_hu": largest(
+            [
+                row["methods"][name]["outside_hu"]
+                for row in rows
+                for name in (single, mean)
+                if name in row["methods"]
+            ],
+            patients,
+        ),
+        "mae_hu": of(mean, "mae_hu"),
+        "mae_hu_single": of(single, "mae_hu"),
+        "mae_hu_best_classical": _named(best(table, "mae_hu", ("classical",))),
+        "mae_hu_best_generative": _named(best(table, "mae_hu", ("generative",))),
+        "texture_error": of(single, "texture_error"),
+        "texture_error_best_baseline": _named(best(table, "texture_error", others)),
+        "frd": pooled["frd"].get(single, missing("not scored")),
+        "frd_best_baseline": _named(best(frd, "frd", others)),
+        "rim_within_range": of(single, "rim"),
+        "flip_rate": over(rows, lambda row: flipped(row, single), "the probe saw no lesion before"),
         "clean_probe_fp": over(clean, lambda row: row.get("probe_fp"), NOT_OF_SUBMISSION),
         "clean_median_dhu": over(clean, lambda row: row.get("median_dhu"), NOT_OF_SUBMISSION),
-        "pointing_game": map_figure(two_cells, "pointing"), "attention_cnr": map_figure(rows, "cnr"), "attention_iou": map_figure(rows, "iou"),
+        "pointing_game": map_figure(two_cells, "pointing"),
+        "attention_cnr": map_figure(rows, "cnr"),
+        "attention_iou": map_figure(rows, "iou"),
         "reader_auc_gain_subtle": pooled["reader"].get("auc_gain_subtle", missing("not scored")),
     }
 
 
 def targets(found: dict[str, Figure]) -> list[dict[str, Any]]:
     """The aims, and whether each is met; None where a figure is missing."""
+
     def value(key: str) -> float | None:
         return found[key]["value"]
 
@@ -69,7 +116,11 @@ def targets(found: dict[str, Figure]) -> list[dict[str, Any]]:
 
     def below(key: str, limit: float | None, equal: bool = True) -> bool | None:
         known = value(key)
-        return None if known is None or limit is None else bool(known <= limit if equal else known < limit)
+        return (
+            None
+            if known is None or limit is None
+            else bool(known <= limit if equal else known < limit)
+        )
 
     def above(key: str, limit: float) -> bool | None:
         known = value(key)
@@ -78,15 +129,51 @@ def targets(found: dict[str, Figure]) -> list[dict[str, Any]]:
     return [
         check("composition exactly 0 HU", "composition_max_hu", below("composition_max_hu", 0)),
         check("identity exactly 0 HU", "identity_max_hu", below("identity_max_hu", 0)),
-        check("single seed: MAE below every ranked generative baseline", "mae_hu_single", below("mae_hu_single", value("mae_hu_best_generative"), False)),
-        check("mean over seeds: MAE no worse than the best classical fill", "mae_hu", below("mae_hu", value("mae_hu_best_classical"))),
-        check("single seed: texture better than every ranked baseline", "texture_error", below("texture_error", value("texture_error_best_baseline"), False)),
-        check("single seed: FRD better than every ranked baseline", "frd", below("frd", value("frd_best_baseline"), False)),
-        check("rim within the range of untouched scans in 95 % of cases", "rim_within_range", above("rim_within_range", 0.95)),
+        check(
+            "single seed: MAE below every ranked generative baseline",
+            "mae_hu_single",
+            below("mae_hu_single", value("mae_hu_best_generative"), False),
+        ),
+        check(
+            "mean over seeds: MAE no worse than the best classical fill",
+            "mae_hu",
+            below("mae_hu", value("mae_hu_best_classical")),
+        ),
+        check(
+            "single seed: texture better than every ranked baseline",
+            "texture_error",
+            below("texture_error", value("texture_error_best_baseline"), False),
+        ),
+        check(
+            "single seed: FRD better than every ranked baseline",
+            "frd",
+            below("frd", value("frd_best_baseline"), False),
+        ),
+        check(
+            "rim within the range of untouched scans in 95 % of cases",
+            "rim_within_range",
+            above("rim_within_range", 0.95),
+        ),
         check("probe flip rate at least 0.9", "flip_rate", above("flip_rate", 0.9)),
-        check("clean regions: probe false positives at most 5 %", "clean_probe_fp", below("clean_probe_fp", 0.05)),
-        check("clean regions: median change at most 10 HU", "clean_median_dhu", below("clean_median_dhu", 10)),
-        check("pointing game at least 0.85 for lesions of two or more cells", "pointing_game", above("pointing_game", 0.85)),
+        check(
+            "clean regions: probe false positives at most 5 %",
+            "clean_probe_fp",
+            below("clean_probe_fp", 0.05),
+        ),
+        check(
+            "clean regions: median change at most 10 HU",
+            "clean_median_dhu",
+            below("clean_median_dhu", 10),
+        ),
+        check(
+            "pointing game at least 0.85 for lesions of two or more cells",
+            "pointing_game",
+            above("pointing_game", 0.85),
+        ),
         check("signed CNR at least 1", "attention_cnr", above("attention_cnr", 1)),
-        check("reader proxy: AUC of the subtlest third rises by at least 0.05", "reader_auc_gain_subtle", above("reader_auc_gain_subtle", 0.05)),
+        check(
+            "reader proxy: AUC of the subtlest third rises by at least 0.05",
+            "reader_auc_gain_subtle",
+            above("reader_auc_gain_subtle", 0.05),
+        ),
     ]

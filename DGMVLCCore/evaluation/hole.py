@@ -1,4 +1,5 @@
-"""One edit of a case taken apart, so that every method fills the same hole and returns to the scan the same way."""
+"""One edit of a case taken apart, so that every method fills the same hole and returns to the scan
+the same way."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class Hole:
     """The hole of a case, cut out for the network.
 
     Args:
-        scan, anatomy, mask: of the case, canonical; mask bool (D,H,W) within the body. turn: back to the case's own grid.
+        scan, anatomy, mask: of the case, canonical; mask bool (D,H,W) within the body. turn: back
+            to the case's own grid.
         region: what the network works on.
     """
 
@@ -43,7 +45,8 @@ class Hole:
 
     @classmethod
     def cut(cls, case: Case, whole_slice: bool = False) -> Hole:
-        """As the pipeline cuts it; `whole_slice` crops around both lungs, on the coarser grid this needs."""
+        """As the pipeline cuts it; `whole_slice` crops around both lungs, on the coarser grid this
+        needs."""
         scan, turn = case.scan.canonical()
         anatomy = case.anatomy.reoriented(turn)
         mask = np.ascontiguousarray(turn.apply(case.mask)) & anatomy.body
@@ -58,22 +61,39 @@ class Hole:
         return [int(row) for row in np.nonzero(self.region.mask.any((1, 2)))[0]]
 
     def noise(self, seed: int, side: tuple[int, int] | None = None) -> Tensor:
-        """(D,S,T) noise of the region's slices: the field of the pipeline's first draw under the same seed."""
+        """(D,S,T) noise of the region's slices: the field of the pipeline's first draw under the
+        same seed."""
         first, last = self.region.rows
         known = (self.anatomy.lungs & ~self.mask)[first:last]
         correlation = slice_correlation(self.scan.array[first:last], known)
-        return volume_noise((len(self.scan.array), *(side or self.region.hu.shape[1:])), correlation, seed * 1000)[first:last]
+        return volume_noise(
+            (len(self.scan.array), *(side or self.region.hu.shape[1:])), correlation, seed * 1000
+        )[first:last]
 
-    def samples(self, pipe: CounterfactualPipeline, plan: EditPlan, seed: int, **settings: Any) -> np.ndarray:
-        """(N,D,S,T) the pipeline's own samples of this hole, in model units; `settings` as the pipeline's, by default one noise of ten steps."""
-        return pipe.sample(self.region, self.scan, self.anatomy, self.mask, plan, {"noises": 1, "steps": 10, "guidance": 1.5, "seed": seed} | settings)
+    def samples(
+        self, pipe: CounterfactualPipeline, plan: EditPlan, seed: int, **settings: Any
+    ) -> np.ndarray:
+        """(N,D,S,T) the pipeline's own samples of this hole, in model units; `settings` as the
+        pipeline's, by default one noise of ten steps."""
+        return pipe.sample(
+            self.region,
+            self.scan,
+            self.anatomy,
+            self.mask,
+            plan,
+            {"noises": 1, "steps": 10, "guidance": 1.5, "seed": seed} | settings,
+        )
 
     def filled(self, *edited: np.ndarray) -> np.ndarray:
-        """The case's scan with the hole filled by the mean of the given slices (each (D,S,T), model units); (D,H,W) HU on the case's grid."""
+        """The case's scan with the hole filled by the mean of the given slices (each (D,S,T), model
+        units); (D,H,W) HU on the case's grid."""
         start = self.region.hu.clip(HU_LOW, None)
-        change = np.mean([np.where(self.region.mask, residual(one, start), 0) for one in edited], axis=0)
+        change = np.mean(
+            [np.where(self.region.mask, residual(one, start), 0) for one in edited], axis=0
+        )
         return self.changed(self.region.to_scan(change, self.scan.shape))
 
     def changed(self, change: np.ndarray) -> np.ndarray:
-        """The case's scan with `change` (HU, canonical (D,H,W)) added in the hole, feathered as every edit; on the case's grid."""
+        """The case's scan with `change` (HU, canonical (D,H,W)) added in the hole, feathered as
+        every edit; on the case's grid."""
         return self.turn.restore(compose(self.scan, change, feather(self.mask, self.scan.spacing)))

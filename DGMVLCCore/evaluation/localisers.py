@@ -1,4 +1,5 @@
-"""Maps that claim to show where a finding is: the reading pass, other readings of the same weights, and baselines without it."""
+"""Maps that claim to show where a finding is: the reading pass, other readings of the same weights,
+and baselines without it."""
 
 from __future__ import annotations
 
@@ -25,63 +26,105 @@ from DGMVLCCore.vision.find import heat_maps
 NOISES = 2
 SMOOTH_MM = 2.0
 Localiser = Callable[[CounterfactualPipeline, Case, int], np.ndarray]
-# (image, noisy slice, time, clean slice under the source text, the same under the target text), each (B,1,S,T) -> (B,1,S,T)
+# (image, noisy slice, time, clean slice under the source text, the same under the target text),
+# each (B,1,S,T) -> (B,1,S,T)
 Compare = Callable[[Tensor, Tensor, float, Tensor, Tensor], Tensor]
 
 
 def _smooth(values: np.ndarray, inside: np.ndarray, case: Case) -> np.ndarray:
     """Mean over about 2 mm in the slice, of the voxels inside only; (D,H,W), 0 outside."""
     sigma = (0.0, *(SMOOTH_MM / mm for mm in case.scan.canonical()[0].spacing[1:]))
-    sums, weights = (ndimage.gaussian_filter(x.astype(np.float32), sigma) for x in (values * inside, inside))
+    sums, weights = (
+        ndimage.gaussian_filter(x.astype(np.float32), sigma) for x in (values * inside, inside)
+    )
     return (np.where(inside, sums / np.maximum(weights, 1e-6), 0)).astype(np.float32)
 
 
 def reading(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.ndarray:
     """The reading pass: attention gained by naming the finding, 0..1."""
     plan = removal(case)
-    return attention_map(pipe, case.scan, case.anatomy, plan.term, plan.source, plan.target, seed=seed).values
+    return attention_map(
+        pipe, case.scan, case.anatomy, plan.term, plan.source, plan.target, seed=seed
+    ).values
 
 
 def _compared(pipe: CounterfactualPipeline, case: Case, seed: int, compare: Compare) -> np.ndarray:
-    """Mean of `compare` over noises and times, on the reading pass's grid, with the lungs as mask; (D,H,W), 0 outside the lungs."""
+    """Mean of `compare` over noises and times, on the reading pass's grid, with the lungs as mask;
+    (D,H,W), 0 outside the lungs."""
     scan, turn = case.scan.canonical()
     anatomy, plan = case.anatomy.reoriented(turn), removal(case)
-    region = cut_region(scan, anatomy, anatomy.lungs, (0, len(scan.array)), spacing_mm=max(READING_MM, *scan.spacing[1:]))
+    region = cut_region(
+        scan,
+        anatomy,
+        anatomy.lungs,
+        (0, len(scan.array)),
+        spacing_mm=max(READING_MM, *scan.spacing[1:]),
+    )
     total, generator = np.zeros(region.hu.shape, np.float32), torch.Generator().manual_seed(seed)
     predict, said, denied = pipe.predictor(), pipe.text(plan.source), pipe.text(plan.target)
-    for rows, image, cond in pipe.batches(region, [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]):
+    for rows, image, cond in pipe.batches(
+        region, [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
+    ):
         for t in TIMES:
             for _ in range(NOISES):
-                x_t = (1 - t) * image + t * torch.randn(image.shape, generator=generator).to(image.device)
+                x_t = (1 - t) * image + t * torch.randn(image.shape, generator=generator).to(
+                    image.device
+                )
                 clean = [predict(x_t, t, cond.with_text(*text))[0] for text in (said, denied)]
-                total[rows] += compare(image, x_t, t, *clean)[:, 0].float().cpu().numpy() / (NOISES * len(TIMES))
+                total[rows] += compare(image, x_t, t, *clean)[:, 0].float().cpu().numpy() / (
+                    NOISES * len(TIMES)
+                )
     values = turn.restore(region.to_scan(total, scan.shape))
     return _smooth(values, case.anatomy.lungs, case)
 
 
 def relevance(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.ndarray:
-    """|v_tgt − v_src| on the same noisy scan: where the sentence changes what the network would do."""
-    return _compared(pipe, case, seed, lambda image, x_t, t, said, denied: (said - denied).abs() / t)
+    """|v_tgt − v_src| on the same noisy scan: where the sentence changes what the network would
+    do."""
+    return _compared(
+        pipe, case, seed, lambda image, x_t, t, said, denied: (said - denied).abs() / t
+    )
 
 
 def error_difference(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.ndarray:
-    """Denoising error under the denial minus that under the finding, per voxel; signed, above 0 where the finding explains the scan better."""
-    return _compared(pipe, case, seed, lambda image, x_t, t, said, denied: ((denied - image) ** 2 - (said - image) ** 2) / t**2)
+    """Denoising error under the denial minus that under the finding, per voxel; signed, above 0
+    where the finding explains the scan better."""
+    return _compared(
+        pipe,
+        case,
+        seed,
+        lambda image, x_t, t, said, denied: ((denied - image) ** 2 - (said - image) ** 2) / t**2,
+    )
 
 
 def gradient(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.ndarray:
-    """Raw-gradient saliency: |gradient of the denoising-error difference with respect to the pixels|, one noise at the middle time."""
+    """Raw-gradient saliency: |gradient of the denoising-error difference with respect to the
+    pixels|, one noise at the middle time."""
     scan, turn = case.scan.canonical()
     anatomy, plan, t = case.anatomy.reoriented(turn), removal(case), TIMES[1]
-    region = cut_region(scan, anatomy, anatomy.lungs, (0, len(scan.array)), spacing_mm=max(READING_MM, *scan.spacing[1:]))
+    region = cut_region(
+        scan,
+        anatomy,
+        anatomy.lungs,
+        (0, len(scan.array)),
+        spacing_mm=max(READING_MM, *scan.spacing[1:]),
+    )
     total, generator = np.zeros(region.hu.shape, np.float32), torch.Generator().manual_seed(seed)
     autocast = pipe.predictor().autocast
-    for rows, image, cond in pipe.batches(region, [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]):
+    for rows, image, cond in pipe.batches(
+        region, [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
+    ):
         noise = torch.randn(image.shape, generator=generator).to(image.device)
-        pixels, times = image.clone().requires_grad_(), torch.full((len(image),), t, device=image.device)
+        pixels, times = (
+            image.clone().requires_grad_(),
+            torch.full((len(image),), t, device=image.device),
+        )
         slope = torch.zeros_like(image)
         for text, sign in ((pipe.text(plan.target), 1.0), (pipe.text(plan.source), -1.0)):
-            with torch.enable_grad(), torch.autocast(image.device.type, torch.bfloat16, enabled=autocast):
+            with (
+                torch.enable_grad(),
+                torch.autocast(image.device.type, torch.bfloat16, enabled=autocast),
+            ):
                 clean, _ = pipe.model((1 - t) * pixels + t * noise, times, cond.with_text(*text))
                 error = (((clean.float() - pixels) ** 2) * cond.mask[:, 1:2]).sum()
             slope += sign * torch.autograd.grad(error, pixels)[0]
@@ -96,7 +139,9 @@ def dual_heat(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.ndarray
         UnsuitableInputError: the pipeline has no dual encoder.
     """
     if pipe.alignment is None:
-        raise UnsuitableInputError("Without a dual encoder there is no heat map; load the pipeline with one.")
+        raise UnsuitableInputError(
+            "Without a dual encoder there is no heat map; load the pipeline with one."
+        )
     return heat_maps(pipe.alignment, case.scan, case.anatomy, [removal(case).source])[0]
 
 
@@ -135,16 +180,30 @@ def chance(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.ndarray:
     return (rng.random(lungs.shape, np.float32) * lungs).astype(np.float32)
 
 
-# Maps float32 (D,H,W) on the case's grid, 0 outside the lungs; the lungs are the mask, and the sentences name no side or zone.
+# Maps float32 (D,H,W) on the case's grid, 0 outside the lungs; the lungs are the mask, and the
+# sentences name no side or zone.
 LOCALISERS: dict[str, Localiser] = {
-    "reading pass": reading, "relevance": relevance, "error difference": error_difference, "raw gradient": gradient, "dual encoder": dual_heat,
-    "threshold": threshold, "denoising autoencoder": autoencoder, "centre": centre, "random": chance,
+    "reading pass": reading,
+    "relevance": relevance,
+    "error difference": error_difference,
+    "raw gradient": gradient,
+    "dual encoder": dual_heat,
+    "threshold": threshold,
+    "denoising autoencoder": autoencoder,
+    "centre": centre,
+    "random": chance,
 }
-GENERATOR_MAPS = ("reading pass", "relevance", "error difference", "raw gradient")  # those that read the generator's weights
+GENERATOR_MAPS = (
+    "reading pass",
+    "relevance",
+    "error difference",
+    "raw gradient",
+)  # those that read the generator's weights
 
 
 def randomised(pipe: CounterfactualPipeline, seed: int) -> CounterfactualPipeline:
-    """The pipeline with the values of every weight tensor shuffled, generator and dual encoder (Adebayo et al. 2018); `pipe` stays as it is.
+    """The pipeline with the values of every weight tensor shuffled, generator and dual encoder
+    (Adebayo et al. 2018); `pipe` stays as it is.
 
     A map that hardly changes shows the image, not what the network learned.
     """
@@ -161,7 +220,9 @@ def randomised(pipe: CounterfactualPipeline, seed: int) -> CounterfactualPipelin
     alignment = copy.copy(pipe.alignment)
     if alignment is not None:
         alignment.model = shuffled(alignment.model)  # type: ignore[assignment]
-    twin = CounterfactualPipeline(shuffled(pipe.model), pipe.encoder, "", f"{pipe.weights}, shuffled", alignment)  # type: ignore[arg-type]
+    twin = CounterfactualPipeline(
+        shuffled(pipe.model), pipe.encoder, "", f"{pipe.weights}, shuffled", alignment
+    )  # type: ignore[arg-type]
     return twin.to(pipe.device)
 
 
@@ -170,7 +231,8 @@ def _weights(model: torch.nn.Module) -> Iterator[Tensor]:
 
 
 def rank_correlation(before: np.ndarray, after: np.ndarray, lungs: np.ndarray) -> float | None:
-    """Spearman correlation of two maps over the lungs' voxels; None when one of them is flat. All (D,H,W)."""
+    """Spearman correlation of two maps over the lungs' voxels; None when one of them is flat. All
+    (D,H,W)."""
     a, b = before[lungs], after[lungs]
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return None

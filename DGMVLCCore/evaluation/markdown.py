@@ -21,12 +21,23 @@ def cell(found: Figure | None) -> str:
 
 def table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A Markdown table; bars in cells are escaped."""
+
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(str(one).replace("|", "\\|").replace("\n", " ") for one in cells) + " |"
-    return "\n".join([line(header), "|" + "---|" * len(header), *(line(cells) for cells in lines)]) + "\n"
+        return (
+            "| "
+            + " | ".join(str(one).replace("|", "\\|").replace("\n", " ") for one in cells)
+            + " |"
+        )
+
+    return (
+        "\n".join([line(header), "|" + "---|" * len(header), *(line(cells) for cells in lines)])
+        + "\n"
+    )
 
 
-def by_name(found: dict[str, Figure], header: Sequence[str] = ("figure", "value [95 % interval] n")) -> str:
+def by_name(
+    found: dict[str, Figure], header: Sequence[str] = ("figure", "value [95 % interval] n")
+) -> str:
     """One figure a line."""
     return table(header, [(name, cell(value)) for name, value in found.items()])
 
@@ -35,11 +46,25 @@ def methods(entries: dict[str, Row], scores: Sequence[tuple[str, str]]) -> str:
     """One method a line; scores are (key, title)."""
     lines = []
     for name, entry in entries.items():
-        lines.append([name, entry["family"], *(cell(entry.get(key)) for key, _ in scores), "yes" if entry["ranked"] else f"no: {entry['why']}"])
+        lines.append(
+            [
+                name,
+                entry["family"],
+                *(cell(entry.get(key)) for key, _ in scores),
+                "yes" if entry["ranked"] else f"no: {entry['why']}",
+            ]
+        )
     return table(["method", "family", *(title for _, title in scores), "ranked"], lines)
 
 
 def groups(found: dict[str, Any], names: Sequence[str], score: str, title: str) -> str:
     """One score by group: a group a line, a method a column."""
-    lines = [[group.replace("_", " "), str(part["n"]), *(cell(part["methods"].get(name, {}).get(score)) for name in names)] for group, part in found.items()]
+    lines = [
+        [
+            group.replace("_", " "),
+            str(part["n"]),
+            *(cell(part["methods"].get(name, {}).get(score)) for name in names),
+        ]
+        for group, part in found.items()
+    ]
     return table([title, "n", *names], lines)

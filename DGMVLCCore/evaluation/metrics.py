@@ -1,4 +1,5 @@
-"""Scores of a counterfactual against the true scan, inside the edit mask, and of a map against a lesion."""
+"""Scores of a counterfactual against the true scan, inside the edit mask, and of a map against a
+lesion."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ PSNR_CAP_DB = 100.0  # identical voxels have no finite PSNR
 CHANGED_HU = 20.0
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5)
 HIT_DICE = 0.1
-SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)  # the three finest of the five of Wang et al. 2003, used with their sum as 1
+SCALE_WEIGHTS = (
+    0.0448,
+    0.2856,
+    0.3001,
+)  # the three finest of the five of Wang et al. 2003, used with their sum as 1
 
 
 def mae(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
@@ -25,15 +30,18 @@ def _windowed(hu: np.ndarray) -> np.ndarray:
 
 
 def psnr(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB inside the mask, at most 100; HU cut to -1100..400, which is the data range; arrays (D,H,W)."""
+    """Peak signal-to-noise ratio in dB inside the mask, at most 100; HU cut to -1100..400, which is
+    the data range; arrays (D,H,W)."""
     error = float(((_windowed(made) - _windowed(true))[mask] ** 2).mean())
     return min(10 * float(np.log10(RANGE_HU**2 / error)), PSNR_CAP_DB) if error else PSNR_CAP_DB
 
 
 def ssim(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
-    """Structural similarity (Wang et al. 2004; in the slice, Gaussian window of 1.5 pixels), mean over the mask's voxels.
+    """Structural similarity (Wang et al. 2004; in the slice, Gaussian window of 1.5 pixels), mean
+    over the mask's voxels.
 
-    Arrays (D,H,W), slices of 11 x 11 pixels or more; HU cut to -1100..400, which is the data range of every slice.
+    Arrays (D,H,W), slices of 11 x 11 pixels or more; HU cut to -1100..400, which is the data range
+    of every slice.
     """
     from skimage.metrics import structural_similarity
 
@@ -41,20 +49,37 @@ def ssim(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
     for z in np.nonzero(mask.any((1, 2)))[0]:
         ys, xs = np.nonzero(mask[z])
         box = tuple(slice(max(int(a.min()) - reach, 0), int(a.max()) + reach + 1) for a in (ys, xs))
-        _, full = structural_similarity(_windowed(true[z][box]), _windowed(made[z][box]), data_range=RANGE_HU, gaussian_weights=True, sigma=1.5,
-                                        use_sample_covariance=False, full=True)
+        _, full = structural_similarity(
+            _windowed(true[z][box]),
+            _windowed(made[z][box]),
+            data_range=RANGE_HU,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            full=True,
+        )
         total += float(full[mask[z][box]].sum())
     return total / int(mask.sum())
 
 
 def ms_ssim(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
-    """Multi-scale structural similarity (Wang et al. 2003) in the slice, mean over the slices, each scale averaged over the mask's own pixels.
+    """Multi-scale structural similarity (Wang et al. 2003) in the slice, mean over the slices, each
+    scale averaged over the mask's own pixels.
 
-    Three scales (Gaussian window of 1.5 pixels, about 11 wide, on whole, halved and quartered slices): the usual five need 176 pixels, more than most
-    masks and their surroundings have. Arrays (D,H,W), slices of 44 x 44 pixels or more; HU cut to -1100..400, which is the data range of every slice.
+    Three scales (Gaussian window of 1.5 pixels, about 11 wide, on whole, halved and quartered
+    slices): the usual five need 176 pixels, more than most
+    masks and their surroundings have. Arrays (D,H,W), slices of 44 x 44 pixels or more; HU cut to
+    -1100..400, which is the data range of every slice.
     """
     rows = np.nonzero(mask.any((1, 2)))[0]
-    return float(np.mean([_ms_ssim_slice(_windowed(made[z]), _windowed(true[z]), mask[z].astype(np.float64)) for z in rows]))
+    return float(
+        np.mean(
+            [
+                _ms_ssim_slice(_windowed(made[z]), _windowed(true[z]), mask[z].astype(np.float64))
+                for z in rows
+            ]
+        )
+    )
 
 
 def _ms_ssim_slice(made: np.ndarray, true: np.ndarray, share: np.ndarray) -> float:
@@ -72,6 +97,7 @@ def _ms_ssim_slice(made: np.ndarray, true: np.ndarray, share: np.ndarray) -> flo
 
 def _similarity(made: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Maps (H,W) of SSIM's two factors: of the means, and of contrast and structure."""
+
     def blur(plane: np.ndarray) -> np.ndarray:
         return ndimage.gaussian_filter(plane, 1.5, truncate=3.5)
 
@@ -84,31 +110,48 @@ def _similarity(made: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndar
 def _halved(plane: np.ndarray) -> np.ndarray:
     """Means of 2 x 2 pixels; an odd last row or column is left out."""
     height, width = (side // 2 for side in plane.shape)
-    return plane[:2 * height, :2 * width].reshape(height, 2, width, 2).mean((1, 3))
+    return plane[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3))
 
 
 def hu_w1(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
-    """Wasserstein-1 distance of the HU histograms inside the mask, HU; 0 for the same voxels in another order."""
+    """Wasserstein-1 distance of the HU histograms inside the mask, HU; 0 for the same voxels in
+    another order."""
     return float(stats.wasserstein_distance(made[mask], true[mask]))
 
 
-def minimality(made: np.ndarray, scan: np.ndarray, mask: np.ndarray, threshold_hu: float = CHANGED_HU) -> float:
-    """Share of the mask that the edit changed by more than 20 HU; `scan` is what was edited, arrays (D,H,W)."""
+def minimality(
+    made: np.ndarray, scan: np.ndarray, mask: np.ndarray, threshold_hu: float = CHANGED_HU
+) -> float:
+    """Share of the mask that the edit changed by more than 20 HU; `scan` is what was edited, arrays
+    (D,H,W)."""
     return float((np.abs(made - scan)[mask] > threshold_hu).mean())
 
 
-def latent_divergence(before: np.ndarray, after: np.ndarray, sources: np.ndarray, targets: np.ndarray, weights: tuple[float, float] = (0.8, 0.2)) -> float:
-    """Counterfactual latent divergence of one edit (Sanchez & Tsaftaris 2022), with cosine distances of region vectors; lower is better.
+def latent_divergence(
+    before: np.ndarray,
+    after: np.ndarray,
+    sources: np.ndarray,
+    targets: np.ndarray,
+    weights: tuple[float, float] = (0.8, 0.2),
+) -> float:
+    """Counterfactual latent divergence of one edit (Sanchez & Tsaftaris 2022), with cosine
+    distances of region vectors; lower is better.
 
-    log(w1 exp P(other regions of the target lie nearer than the edit) + w2 exp P(other regions of the source lie farther than the edit)):
-    the first is small when the edit went no farther than needed, the second when it left what it was; between 0 and 1.
+    log(w1 exp P(other regions of the target lie nearer than the edit) + w2 exp P(other regions of
+    the source lie farther than the edit)):
+    the first is small when the edit went no farther than needed, the second when it left what it
+    was; between 0 and 1.
 
     Args:
         before, after: unit vectors (E,) of the region before and after the edit.
-        sources, targets: unit vectors (N,E) of other patients' regions with the source's and with the target's content.
+        sources, targets: unit vectors (N,E) of other patients' regions with the source's and with
+            the target's content.
     """
     moved = 1 - float(before @ after)
-    nearer, farther = float((1 - targets @ before < moved).mean()), float((1 - sources @ before > moved).mean())
+    nearer, farther = (
+        float((1 - targets @ before < moved).mean()),
+        float((1 - sources @ before > moved).mean()),
+    )
     return float(np.log(weights[0] * np.exp(nearer) + weights[1] * np.exp(farther)))
 
 
@@ -121,18 +164,28 @@ def texture_error(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> dict[
     """How far the texture is from the true one, inside the mask.
 
     Returns:
-        `sd_ratio`: local standard deviation (what a 3-pixel Gaussian removes) relative to the true scan's; 1 is best.
+        `sd_ratio`: local standard deviation (what a 3-pixel Gaussian removes) relative to the true
+        scan's; 1 is best.
         `gradient_w1`: Wasserstein distance of the gradient histograms, HU a pixel.
     """
     fine = [(hu - ndimage.gaussian_filter(hu, (0, 3, 3)))[mask].std() for hu in (made, true)]
-    return {"sd_ratio": float(fine[0] / max(fine[1], 1e-6)),
-            "gradient_w1": float(stats.wasserstein_distance(_gradients(made, mask), _gradients(true, mask)))}
+    return {
+        "sd_ratio": float(fine[0] / max(fine[1], 1e-6)),
+        "gradient_w1": float(
+            stats.wasserstein_distance(_gradients(made, mask), _gradients(true, mask))
+        ),
+    }
 
 
-def log_spectral_distance(made: np.ndarray, true: np.ndarray, mask: np.ndarray, size: int = 32) -> float | None:
-    """RMS difference of the log power spectra (dB, radially averaged) over 32x32 patches that lie inside the mask; None without one."""
+def log_spectral_distance(
+    made: np.ndarray, true: np.ndarray, mask: np.ndarray, size: int = 32
+) -> float | None:
+    """RMS difference of the log power spectra (dB, radially averaged) over 32x32 patches that lie
+    inside the mask; None without one."""
     window = np.hanning(size)[:, None] * np.hanning(size)[None]
-    radius = np.rint(np.hypot(*np.meshgrid(np.fft.fftfreq(size) * size, np.fft.fftfreq(size) * size))).astype(int)
+    radius = np.rint(
+        np.hypot(*np.meshgrid(np.fft.fftfreq(size) * size, np.fft.fftfreq(size) * size))
+    ).astype(int)
     distances = []
     for z, plane in enumerate(mask):
         full = ndimage.minimum_filter(plane.astype(np.uint8), size, mode="constant")
@@ -142,7 +195,9 @@ def log_spectral_distance(made: np.ndarray, true: np.ndarray, mask: np.ndarray, 
             for hu in (made, true):
                 tile = hu[z][part] - hu[z][part].mean()
                 power = np.abs(np.fft.fft2(tile * window)) ** 2
-                spectra.append(10 * np.log10(ndimage.mean(power, radius, np.arange(1, size // 2)) + 1e-3))
+                spectra.append(
+                    10 * np.log10(ndimage.mean(power, radius, np.arange(1, size // 2)) + 1e-3)
+                )
             distances.append(float(np.sqrt(np.mean((spectra[0] - spectra[1]) ** 2))))
     return float(np.mean(distances)) if distances else None
 
@@ -153,15 +208,18 @@ def pointing_hit(values: np.ndarray, lesion: np.ndarray) -> bool:
 
 
 def contrast_to_noise(values: np.ndarray, lesion: np.ndarray, organ: np.ndarray) -> float:
-    """Signed CNR = (mean inside − mean outside) / sqrt(variance inside + variance outside), within the organ."""
+    """Signed CNR = (mean inside − mean outside) / sqrt(variance inside + variance outside), within
+    the organ."""
     inside, outside = values[lesion], values[organ & ~lesion]
     return float((inside.mean() - outside.mean()) / np.sqrt(inside.var() + outside.var() + 1e-12))
 
 
 def iou_at_levels(values: np.ndarray, lesion: np.ndarray, organ: np.ndarray) -> dict[str, float]:
-    """IoU of lesion and map at 0.1, 0.2, ... 0.5 of the map's peak in the organ, and their mean; (D,H,W).
+    """IoU of lesion and map at 0.1, 0.2, ... 0.5 of the map's peak in the organ, and their mean;
+    (D,H,W).
 
-    Relative to the peak, so that maps of different units compare; a map that is nowhere above 0 gets 0.
+    Relative to the peak, so that maps of different units compare; a map that is nowhere above 0
+    gets 0.
     """
     peak = float(values[organ].max())
     out = {}
@@ -172,16 +230,22 @@ def iou_at_levels(values: np.ndarray, lesion: np.ndarray, organ: np.ndarray) -> 
 
 
 def hit(values: np.ndarray, lesion: np.ndarray, organ: np.ndarray) -> bool:
-    """True when the map above half its peak in the organ overlaps the lesion with a Dice of 0.1 or more."""
+    """True when the map above half its peak in the organ overlaps the lesion with a Dice of 0.1 or
+    more."""
     peak = float(values[organ].max())
     hot = (values >= 0.5 * peak) & organ & (peak > 0)
     return bool(2 * (hot & lesion).sum() >= HIT_DICE * max(hot.sum() + lesion.sum(), 1))
 
 
-def bootstrap_interval(groups: dict[str, list[float]], seed: int = 0, draws: int = 2000) -> tuple[float, float]:
+def bootstrap_interval(
+    groups: dict[str, list[float]], seed: int = 0, draws: int = 2000
+) -> tuple[float, float]:
     """95 % interval of the mean, resampling patients (the keys), not cases."""
     names = sorted(groups)
-    sums, counts = np.array([np.sum(groups[name]) for name in names], float), np.array([len(groups[name]) for name in names], float)
+    sums, counts = (
+        np.array([np.sum(groups[name]) for name in names], float),
+        np.array([len(groups[name]) for name in names], float),
+    )
     picked = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))
     low, high = np.percentile(sums[picked].sum(1) / counts[picked].sum(1), (2.5, 97.5))
     return float(low), float(high)

@@ -1,4 +1,5 @@
-"""A stand-in for a reader: does the difference image help a channelised Hotelling observer find subtle lesions?"""
+"""A stand-in for a reader: does the difference image help a channelised Hotelling observer find
+subtle lesions?"""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ from DGMVLCCore.evaluation.metrics import auc
 from DGMVLCCore.evaluation.probe import FULLEST, SQUARE, square
 
 CHANNELS = 10
-LOWEST, GROWTH, BAND = 0.015, 1.4, 1.67  # cycles a mm; the dense difference-of-Gaussian channels of Abbey & Barrett 2001
+LOWEST, GROWTH, BAND = (
+    0.015,
+    1.4,
+    1.67,
+)  # cycles a mm; the dense difference-of-Gaussian channels of Abbey & Barrett 2001
 SHRINKAGE = 0.1  # of the covariance towards its mean variance; few cases, twenty channels
 SPECIFICITY = 0.9
 THIRDS = ("subtle", "middle", "obvious")
@@ -21,12 +26,15 @@ Row = dict[str, Any]
 
 
 def channels() -> np.ndarray:
-    """Ten rotationally symmetric channels as templates (10,96,96) for pixels of 1 mm, centred on the square."""
+    """Ten rotationally symmetric channels as templates (10,96,96) for pixels of 1 mm, centred on
+    the square."""
     at = np.fft.fftfreq(SQUARE)
     radius, out = np.hypot(at[:, None], at[None]), []
     for j in range(CHANNELS):
         sigma = LOWEST * GROWTH**j
-        passed = np.exp(-0.5 * (radius / (BAND * sigma)) ** 2) - np.exp(-0.5 * (radius / sigma) ** 2)
+        passed = np.exp(-0.5 * (radius / (BAND * sigma)) ** 2) - np.exp(
+            -0.5 * (radius / sigma) ** 2
+        )
         template = np.fft.fftshift(np.fft.ifft2(passed).real)
         out.append(template / np.linalg.norm(template))
     return np.stack(out)
@@ -37,31 +45,60 @@ def lesion_contrast(scan: np.ndarray, true: np.ndarray, lesion: np.ndarray) -> f
     return float(np.abs(scan - true)[lesion].mean())
 
 
-def reader_row(scan: np.ndarray, made: np.ndarray, mask: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float, float], *,
-               patient: str, case: str, present: bool, contrast_hu: float) -> Row:
-    """What the observer sees of one case: channel outputs of the scan and of the counterfactual difference, mean over the fullest slices.
+def reader_row(
+    scan: np.ndarray,
+    made: np.ndarray,
+    mask: np.ndarray,
+    lungs: np.ndarray,
+    spacing: tuple[float, float, float],
+    *,
+    patient: str,
+    case: str,
+    present: bool,
+    contrast_hu: float,
+) -> Row:
+    """What the observer sees of one case: channel outputs of the scan and of the counterfactual
+    difference, mean over the fullest slices.
 
     Args:
-        scan: HU (D,H,W), with the lesion or without it. made: its counterfactual, asked for by the same mask and words in both.
-        mask, lungs: bool (D,H,W). spacing: (z,y,x) mm. contrast_hu: of the lesion, also for the case without it, which belongs to it.
+        scan: HU (D,H,W), with the lesion or without it. made: its counterfactual, asked for by the
+            same mask and words in both.
+        mask, lungs: bool (D,H,W). spacing: (z,y,x) mm. contrast_hu: of the lesion, also for the
+            case without it, which belongs to it.
 
     Raises:
         UnsuitableInputError: no part of the mask lies in the lungs.
     """
     inside = mask & lungs
     if not inside.any():
-        raise UnsuitableInputError("The observer's mask holds no voxel of the lungs; give a mask inside them.")
+        raise UnsuitableInputError(
+            "The observer's mask holds no voxel of the lungs; give a mask inside them."
+        )
     area, templates = inside.sum((1, 2)), channels()
     rows, beside = np.nonzero(area >= FULLEST * area.max())[0], lungs & ~mask
     seen = []
     for z in rows:
         # The chest wall is no part of the task; left in, its edge drowns every channel.
-        level = float(scan[z][beside[z]].mean()) if beside[z].any() else float(scan[z][inside[z]].mean())
-        planes = [square(np.where(lungs[z], hu[z], level), inside[z], spacing)[0] for hu in (scan, made)]
-        seen.append(np.tensordot(templates, np.stack([planes[0], planes[1] - planes[0]]), ((1, 2), (1, 2))))
+        level = (
+            float(scan[z][beside[z]].mean())
+            if beside[z].any()
+            else float(scan[z][inside[z]].mean())
+        )
+        planes = [
+            square(np.where(lungs[z], hu[z], level), inside[z], spacing)[0] for hu in (scan, made)
+        ]
+        seen.append(
+            np.tensordot(templates, np.stack([planes[0], planes[1] - planes[0]]), ((1, 2), (1, 2)))
+        )
     outputs = np.mean(seen, 0)
-    return {"patient": patient, "case": case, "present": bool(present), "contrast_hu": float(contrast_hu),
-            "scan": outputs[:, 0].tolist(), "difference": outputs[:, 1].tolist()}
+    return {
+        "patient": patient,
+        "case": case,
+        "present": bool(present),
+        "contrast_hu": float(contrast_hu),
+        "scan": outputs[:, 0].tolist(),
+        "difference": outputs[:, 1].tolist(),
+    }
 
 
 def _features(rows: Sequence[Row], names: tuple[str, ...]) -> np.ndarray:
@@ -69,14 +106,21 @@ def _features(rows: Sequence[Row], names: tuple[str, ...]) -> np.ndarray:
 
 
 def hotelling(rows: Sequence[Row], names: tuple[str, ...]) -> tuple[np.ndarray, float, float]:
-    """Template of the observer trained on rows, and mean and SD of its score on those without lesion.
+    """Template of the observer trained on rows, and mean and SD of its score on those without
+    lesion.
 
     Raises:
         UnsuitableInputError: fewer than two rows with or without lesion.
     """
-    parts = [_features([row for row in rows if row["present"] is present], names) for present in (True, False)]
+    parts = [
+        _features([row for row in rows if row["present"] is present], names)
+        for present in (True, False)
+    ]
     if min(map(len, parts)) < 2:
-        raise UnsuitableInputError("The observer needs two or more cases with and without lesion to be trained on; give more patients.")
+        raise UnsuitableInputError(
+            "The observer needs two or more cases with and without lesion to be trained on; give "
+            "more patients."
+        )
     covariance = np.mean([np.cov(part.T) for part in parts], 0)
     size = np.sqrt(np.diag(covariance)) + 1e-12
     scaled = covariance / np.outer(size, size)
@@ -86,12 +130,18 @@ def hotelling(rows: Sequence[Row], names: tuple[str, ...]) -> tuple[np.ndarray, 
     return template, float(scores.mean()), float(scores.std() + 1e-12)
 
 
-def observer_scores(rows: Sequence[Row], names: tuple[str, ...], train: Sequence[Row] | None = None) -> np.ndarray:
-    """Scores (N,) in SDs of cases without lesion; trained on `train`, or for each patient on all the others."""
+def observer_scores(
+    rows: Sequence[Row], names: tuple[str, ...], train: Sequence[Row] | None = None
+) -> np.ndarray:
+    """Scores (N,) in SDs of cases without lesion; trained on `train`, or for each patient on all
+    the others."""
     out = np.zeros(len(rows))
     for patient in sorted({row["patient"] for row in rows}):
         at = [i for i, row in enumerate(rows) if row["patient"] == patient]
-        template, mean, sd = hotelling(train if train is not None else [row for row in rows if row["patient"] != patient], names)
+        template, mean, sd = hotelling(
+            train if train is not None else [row for row in rows if row["patient"] != patient],
+            names,
+        )
         out[at] = (_features([rows[i] for i in at], names) @ template - mean) / sd
     return out
 
@@ -101,21 +151,35 @@ def _pair(rows: Sequence[Row], scores: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return scores[present], scores[~present]
 
 
-def _compare(rows: Sequence[Row], alone: np.ndarray, both: np.ndarray, kept: np.ndarray) -> dict[str, float]:
-    """AUC of the kept rows with the scan alone and with both; share of their lesions found where nine tenths of all without lesion are passed."""
+def _compare(
+    rows: Sequence[Row], alone: np.ndarray, both: np.ndarray, kept: np.ndarray
+) -> dict[str, float]:
+    """AUC of the kept rows with the scan alone and with both; share of their lesions found where
+    nine tenths of all without lesion are passed."""
     out: dict[str, float] = {}
     for name, scores in (("alone", alone), ("both", both)):
         positive, negative = _pair([rows[i] for i in kept], scores[kept])
         limit = np.quantile(_pair(rows, scores)[1], SPECIFICITY)
-        out |= {f"auc_{name}": auc(positive, negative), f"found_{name}": float((positive > limit).mean())}
+        out |= {
+            f"auc_{name}": auc(positive, negative),
+            f"found_{name}": float((positive > limit).mean()),
+        }
     out["gain"] = out["auc_both"] - out["auc_alone"]
     if out["found_alone"] > 0:
         out["relative_found"] = out["found_both"] / out["found_alone"] - 1
     return out
 
 
-def _interval(rows: Sequence[Row], alone: np.ndarray, both: np.ndarray, third: np.ndarray, draws: int, seed: int) -> dict[str, list[float] | None]:
-    """95 % intervals of `_compare`, resampling patients; alone and both are compared on the same patients in each draw."""
+def _interval(
+    rows: Sequence[Row],
+    alone: np.ndarray,
+    both: np.ndarray,
+    third: np.ndarray,
+    draws: int,
+    seed: int,
+) -> dict[str, list[float] | None]:
+    """95 % intervals of `_compare`, resampling patients; alone and both are compared on the same
+    patients in each draw."""
     groups: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
         groups.setdefault(row["patient"], []).append(i)
@@ -126,41 +190,74 @@ def _interval(rows: Sequence[Row], alone: np.ndarray, both: np.ndarray, third: n
         if len(kept):
             found.append(_compare([rows[i] for i in at], alone[at], both[at], kept))
     keys = sorted({key for values in found for key in values})
-    return {key: [float(v) for v in np.percentile([values[key] for values in found if key in values], (2.5, 97.5))] for key in keys}
+    return {
+        key: [
+            float(v)
+            for v in np.percentile([values[key] for values in found if key in values], (2.5, 97.5))
+        ]
+        for key in keys
+    }
 
 
-def reader_gain(rows: Sequence[Row], train: Sequence[Row] | None = None, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
-    """AUC of the observer with the scan alone and with scan + difference, by third of lesion contrast.
+def reader_gain(
+    rows: Sequence[Row], train: Sequence[Row] | None = None, *, draws: int = 1000, seed: int = 0
+) -> dict[str, Any]:
+    """AUC of the observer with the scan alone and with scan + difference, by third of lesion
+    contrast.
 
     Args:
-        rows: of `reader_row`, each case once with and once without its lesion. train: rows of other patients; leave-one-patient-out when None.
+        rows: of `reader_row`, each case once with and once without its lesion. train: rows of other
+            patients; leave-one-patient-out when None.
 
     Returns:
-        For "subtle", "middle", "obvious" and "all": `auc_alone`, `auc_both`, `gain`, and `found_alone`, `found_both`, `relative_found` (share of lesions
-        found at a specificity of 0.9, and how much larger it is with the difference), each {"value", "n" (lesions), "ci95"}; besides
+        For "subtle", "middle", "obvious" and "all": `auc_alone`, `auc_both`, `gain`, and
+        `found_alone`, `found_both`, `relative_found` (share of lesions
+        found at a specificity of 0.9, and how much larger it is with the difference), each
+        {"value", "n" (lesions), "ci95"}; besides
         `patients` and `exploratory` (below eight patients).
 
     Raises:
-        UnsuitableInputError: a case without its partner, or one patient only and nothing to train on.
+        UnsuitableInputError: a case without its partner, or one patient only and nothing to train
+            on.
     """
     cases: dict[str, set[bool]] = {}
     for row in rows:
         cases.setdefault(row["case"], set()).add(row["present"])
     if not cases or any(len(seen) < 2 for seen in cases.values()):
-        raise UnsuitableInputError("The observer needs every case with and without its lesion; some lack their partner.")
+        raise UnsuitableInputError(
+            "The observer needs every case with and without its lesion; some lack their partner."
+        )
     patients = {row["patient"] for row in rows}
     if train is not None and patients & {row["patient"] for row in train}:
-        raise UnsuitableInputError("The observer would be trained on patients that it is then tested on; give other patients to train on.")
-    alone, both = (observer_scores(rows, names, train) for names in (("scan",), ("scan", "difference")))
+        raise UnsuitableInputError(
+            "The observer would be trained on patients that it is then tested on; give other "
+            "patients to train on."
+        )
+    alone, both = (
+        observer_scores(rows, names, train) for names in (("scan",), ("scan", "difference"))
+    )
     contrast = np.array([row["contrast_hu"] for row in rows])
-    rank = np.searchsorted(np.quantile([row["contrast_hu"] for row in rows if row["present"]], (1 / 3, 2 / 3)), contrast, side="left")
-    out: dict[str, Any] = {"patients": len(patients), "exploratory": len(patients) < EXPLORATORY, "specificity": SPECIFICITY}
+    rank = np.searchsorted(
+        np.quantile([row["contrast_hu"] for row in rows if row["present"]], (1 / 3, 2 / 3)),
+        contrast,
+        side="left",
+    )
+    out: dict[str, Any] = {
+        "patients": len(patients),
+        "exploratory": len(patients) < EXPLORATORY,
+        "specificity": SPECIFICITY,
+    }
     for index, name in enumerate((*THIRDS, "all")):
         third = rank == index if name != "all" else np.ones(len(rows), bool)
         kept = np.nonzero(third)[0]
         if not len(kept):
             continue
-        values, limits = _compare(rows, alone, both, kept), _interval(rows, alone, both, third, draws, seed)
+        values, limits = (
+            _compare(rows, alone, both, kept),
+            _interval(rows, alone, both, third, draws, seed),
+        )
         n = sum(bool(rows[int(i)]["present"]) for i in kept)
-        out[name] = {key: {"value": value, "n": n, "ci95": limits.get(key)} for key, value in values.items()}
+        out[name] = {
+            key: {"value": value, "n": n, "ci95": limits.get(key)} for key, value in values.items()
+        }
     return out

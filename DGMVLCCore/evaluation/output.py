@@ -1,4 +1,5 @@
-"""Where an evaluation is written: a working folder beside the output that survives an interruption, renamed last."""
+"""Where an evaluation is written: a working folder beside the output that survives an interruption,
+renamed last."""
 
 from __future__ import annotations
 
@@ -23,7 +24,11 @@ def _ours(folder: Path, name: str) -> bool:
     if not folder.is_dir() or folder.is_symlink():
         return False
     try:
-        return not any(folder.iterdir()) or json.loads((folder / name).read_text(encoding="utf-8"))["software"]["name"] == "dgmvlc"
+        return (
+            not any(folder.iterdir())
+            or json.loads((folder / name).read_text(encoding="utf-8"))["software"]["name"]
+            == "dgmvlc"
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -32,7 +37,8 @@ def open_output(out: Path, *, resume: bool, overwrite: bool, name: str = REPORT)
     """Check the output and make the working folder.
 
     Args:
-        name: file by which a folder is known as an earlier output of this command, which --overwrite may replace.
+        name: file by which a folder is known as an earlier output of this command, which
+            --overwrite may replace.
 
     Raises:
         OutputError: something is there that may not be replaced, or the place cannot be written to.
@@ -42,14 +48,23 @@ def open_output(out: Path, *, resume: bool, overwrite: bool, name: str = REPORT)
         if not overwrite:
             raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
         if not _ours(out, name):
-            raise OutputError(f"{out} was not written by this command, so it is not overwritten; move it away or choose another folder.")
+            raise OutputError(
+                f"{out} was not written by this command, so it is not overwritten; move it away "
+                "or choose another folder."
+            )
     if not out.parent.is_dir():
         raise OutputError(f"The folder {out.parent} does not exist; create it first.")
     if not os.access(out.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"The folder {out.parent} may not be written to; choose another one or change its permissions.")
+        raise OutputError(
+            f"The folder {out.parent} may not be written to; choose another one or change its "
+            "permissions."
+        )
     if work.exists() and not resume:
         if not overwrite:
-            raise OutputError(f"{work} holds an interrupted run; add --resume to go on with it, or --overwrite to start anew.")
+            raise OutputError(
+                f"{work} holds an interrupted run; add --resume to go on with it, or --overwrite "
+                "to start anew."
+            )
         shutil.rmtree(work)
     work.mkdir(exist_ok=True)
     return work
@@ -64,4 +79,7 @@ def close_output(work: Path, out: Path) -> None:
     try:
         put_in_place(work, out.absolute())
     except OSError as error:
-        raise OutputError(f"{out} could not be written ({error.strerror or error}); the finished run lies in {work}.") from error
+        raise OutputError(
+            f"{out} could not be written ({error.strerror or error}); the finished run lies in "
+            f"{work}."
+        ) from error

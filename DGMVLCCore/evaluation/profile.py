@@ -1,4 +1,5 @@
-"""How much an evaluation runs: the quick profile shows that the machinery works, the full one how good the model is."""
+"""How much an evaluation runs: the quick profile shows that the machinery works, the full one how
+good the model is."""
 
 from __future__ import annotations
 
@@ -8,8 +9,11 @@ from typing import Any
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.simulation.insert import KINDS
 
-QUICK_NOTE = ("This is the quick profile: it shows that every part of the evaluation runs, on a few lesions in one scan with few steps. "
-              "It does not show how good the model is; the full profile on held-out patients does.")
+QUICK_NOTE = (
+    "This is the quick profile: it shows that every part of the evaluation runs, on a few "
+    "lesions in one scan with few steps. "
+    "It does not show how good the model is; the full profile on held-out patients does."
+)
 
 
 @dataclass(frozen=True)
@@ -17,10 +21,13 @@ class Profile:
     """Numbers of everything.
 
     Args:
-        kinds: lesion kinds put into every patient. seeds: lesions of each kind in each patient. slab: slices of a case.
-        noises, steps: of the model's own edits. reading_noises, evidence_noises: of the reading pass and of the presence check.
+        kinds: lesion kinds put into every patient. seeds: lesions of each kind in each patient.
+            slab: slices of a case.
+        noises, steps: of the model's own edits. reading_noises, evidence_noises: of the reading
+            pass and of the presence check.
         methods, localisers: names to run; all when None.
-        nodules: real nodules at most; all when None. clean: clean regions. sanity: cases whose maps are read again with random weights.
+        nodules: real nodules at most; all when None. clean: clean regions. sanity: cases whose maps
+            are read again with random weights.
         ablations: cases of the ablation table. ablation_groups: its groups; all when None.
         tumours: also edit the sample's nodule and the data folder's tumours.
     """
@@ -49,10 +56,22 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile("quick", kinds=("spiculated_nodule", "ground_glass"), noises=2, steps=4, reading_noises=1, evidence_noises=2,
-                     methods=("mean lung", "smooth fill", "biharmonic", "Telea", "SDEdit 0.5", "flow inversion"),
-                     localisers=("reading pass", "dual encoder", "threshold", "centre", "random"), nodules=0, clean=1, sanity=1, ablations=1,
-                     ablation_groups=("as shipped", "text", "mode"), note=QUICK_NOTE),
+    "quick": Profile(
+        "quick",
+        kinds=("spiculated_nodule", "ground_glass"),
+        noises=2,
+        steps=4,
+        reading_noises=1,
+        evidence_noises=2,
+        methods=("mean lung", "smooth fill", "biharmonic", "Telea", "SDEdit 0.5", "flow inversion"),
+        localisers=("reading pass", "dual encoder", "threshold", "centre", "random"),
+        nodules=0,
+        clean=1,
+        sanity=1,
+        ablations=1,
+        ablation_groups=("as shipped", "text", "mode"),
+        note=QUICK_NOTE,
+    ),
     "full": Profile("full"),
 }
 

@@ -1,4 +1,5 @@
-"""Rows of a running evaluation, one JSON object a line, so that an interrupted run goes on where it stopped."""
+"""Rows of a running evaluation, one JSON object a line, so that an interrupted run goes on where it
+stopped."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ Row = dict[str, Any]
 
 
 class Records:
-    """Rows by (stage, key), and a folder of arrays kept for figures and for what is scored over all cases.
+    """Rows by (stage, key), and a folder of arrays kept for figures and for what is scored over all
+    cases.
 
     The first line says what the run is; another run's rows are refused.
     """
@@ -47,10 +49,18 @@ class Records:
             found = entries[0]["about"]
             rows = {(entry["stage"], entry["key"]): entry["row"] for entry in entries[1:]}
         except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise UnreadableError(f"{self.path} is not a readable list of rows; remove it and start again without --resume.") from error
+            raise UnreadableError(
+                f"{self.path} is not a readable list of rows; remove it and start again without "
+                "--resume."
+            ) from error
         if found != about:
-            differs = ", ".join(sorted(key for key in {*found, *about} if found.get(key) != about.get(key)))
-            raise UsageError(f"The interrupted run in {self.folder} differs in: {differs}; give the same options and weights, or start without --resume.")
+            differs = ", ".join(
+                sorted(key for key in {*found, *about} if found.get(key) != about.get(key))
+            )
+            raise UsageError(
+                f"The interrupted run in {self.folder} differs in: {differs}; give the same "
+                "options and weights, or start without --resume."
+            )
         self.rows = rows
         self.path.write_text("\n".join(whole) + "\n", encoding="utf-8")
 
@@ -62,9 +72,13 @@ class Records:
             UnreadableError: there are none that can be read.
         """
         try:
-            about = json.loads((folder / ROWS).read_text(encoding="utf-8").split("\n", 1)[0])["about"]
+            about = json.loads((folder / ROWS).read_text(encoding="utf-8").split("\n", 1)[0])[
+                "about"
+            ]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UnreadableError(f"{folder / ROWS} is not a readable list of rows; score again.") from error
+            raise UnreadableError(
+                f"{folder / ROWS} is not a readable list of rows; score again."
+            ) from error
         return cls(folder, about, resume=True)
 
     def has(self, stage: str, key: str) -> bool:
@@ -75,7 +89,9 @@ class Records:
         """Append a row and flush it to the disk."""
         row = plain(row)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"stage": stage, "key": key, "row": row}, ensure_ascii=False) + "\n")
+            file.write(
+                json.dumps({"stage": stage, "key": key, "row": row}, ensure_ascii=False) + "\n"
+            )
             file.flush()
             os.fsync(file.fileno())
         self.rows[stage, key] = row

@@ -1,4 +1,5 @@
-"""report.json -> report.md: what a sceptical radiologist and a sceptical reviewer look for, in their order."""
+"""report.json -> report.md: what a sceptical radiologist and a sceptical reviewer look for, in
+their order."""
 
 from __future__ import annotations
 
@@ -8,19 +9,43 @@ from DGMVLCCore.evaluation import markdown as md
 from DGMVLCCore.evaluation.trial import MEAN, PHRASED, SINGLE, SUBMITTED
 from DGMVLCCore.export.manifest import NOTICE
 
-FIDELITY = (("mae_hu", "MAE, HU"), ("psnr_db", "PSNR, dB"), ("ssim", "SSIM"), ("changed_share", "changed > 20 HU"), ("flip_rate", "flip rate"),
-            ("ms_ssim", "MS-SSIM"))
-TEXTURE = (("sd_ratio", "fine SD / true"), ("gradient_w1", "gradient W1, HU/px"), ("log_spectral_db", "log-spectral, dB"), ("texture_error", "texture error"))
-REALISM = (("frd", "FRD"), ("kid", "KID"), ("fid", "FID, own features"), ("fid_inception", "FID, Inception"),
-           ("hu_w1", "HU histogram W1, HU"), ("rim", "rim within range"))
+FIDELITY = (
+    ("mae_hu", "MAE, HU"),
+    ("psnr_db", "PSNR, dB"),
+    ("ssim", "SSIM"),
+    ("changed_share", "changed > 20 HU"),
+    ("flip_rate", "flip rate"),
+    ("ms_ssim", "MS-SSIM"),
+)
+TEXTURE = (
+    ("sd_ratio", "fine SD / true"),
+    ("gradient_w1", "gradient W1, HU/px"),
+    ("log_spectral_db", "log-spectral, dB"),
+    ("texture_error", "texture error"),
+)
+REALISM = (
+    ("frd", "FRD"),
+    ("kid", "KID"),
+    ("fid", "FID, own features"),
+    ("fid_inception", "FID, Inception"),
+    ("hu_w1", "HU histogram W1, HU"),
+    ("rim", "rim within range"),
+)
 LIMITS = (
-    "Simulated lesions share a generator between training and test; results on the kind and the phrasing never trained on stand apart for that reason.",
-    "Known truth on simulated lesions does not establish clinical validity; nobody knows what a real patient's lung would look like without the lesion.",
-    "Intervals resample patients; with fewer than eight patients they are exploratory and too narrow to rely on.",
-    "The probe was trained on simulated lesions of training patients, so it shares the simulation's blind spots; it never guides an edit.",
-    "The dual encoder that measures text alignment also guards edits in use, so that axis is no independent judgement.",
-    "A mean over noises has the lowest MAE and no texture; a single noise has texture and a higher MAE. Both are reported, and neither stands for the other.",
-    "One certified normal patient is in the data; “clear” lung elsewhere means sub-volumes without labelled disease.",
+    "Simulated lesions share a generator between training and test; results on the kind and the "
+    "phrasing never trained on stand apart for that reason.",
+    "Known truth on simulated lesions does not establish clinical validity; nobody knows what a "
+    "real patient's lung would look like without the lesion.",
+    "Intervals resample patients; with fewer than eight patients they are exploratory and too "
+    "narrow to rely on.",
+    "The probe was trained on simulated lesions of training patients, so it shares the "
+    "simulation's blind spots; it never guides an edit.",
+    "The dual encoder that measures text alignment also guards edits in use, so that axis is no "
+    "independent judgement.",
+    "A mean over noises has the lowest MAE and no texture; a single noise has texture and a "
+    "higher MAE. Both are reported, and neither stands for the other.",
+    "One certified normal patient is in the data; “clear” lung elsewhere means sub-volumes "
+    "without labelled disease.",
 )
 
 
@@ -30,74 +55,157 @@ def _section(title: str, *parts: str) -> str:
 
 def _intro(report: dict[str, Any]) -> str:
     split, profile = report["split"], report["profile"]
-    who = f"{report['patients']} patient{'s' if report['patients'] != 1 else ''} ({', '.join(report['patient_names'])})"
+    who = (
+        f"{report['patients']} patient{'s' if report['patients'] != 1 else ''} "
+        f"({', '.join(report['patient_names'])})"
+    )
     lines = [f"# Evaluation, {profile['name']} profile\n", f"**{NOTICE}**\n"]
     if profile["note"]:
         lines.append(f"> **{profile['note']}**\n")
     if report["exploratory"]:
         lines.append("> Fewer than eight patients: every interval over patients is exploratory.\n")
-    lines.append(f"{report['cases']} cases with known truth in {who}, part “{report['part']}” of the frozen split (version {split['version']}, "
-                 f"SHA-256 `{split['sha256'][:16]}…`, {split['verified_files']} data files verified). Weights `{report['weights']['name']}` "
-                 f"(SHA-256 `{report['weights']['sha256'][:16]}…`). Seed {report['seed']}; {profile['noises']} noises, {profile['steps']} steps.\n")
+    lines.append(
+        f"{report['cases']} cases with known truth in {who}, part “{report['part']}” of the "
+        f"frozen split (version {split['version']}, "
+        f"SHA-256 `{split['sha256'][:16]}…`, {split['verified_files']} data files verified). "
+        f"Weights `{report['weights']['name']}` "
+        f"(SHA-256 `{report['weights']['sha256'][:16]}…`). Seed {report['seed']}; "
+        f"{profile['noises']} noises, {profile['steps']} steps.\n"
+    )
     return "\n".join(lines)
 
 
 def _headline(report: dict[str, Any]) -> str:
-    lines = [(f"`{key}`", md.cell(found) + (f" ({found['method']})" if found.get("method") else "")) for key, found in report["headline"].items()]
-    aims = [(aim["aim"], "–" if aim["value"] is None else f"{aim['value']:.4g}", {True: "met", False: "missed", None: "not measured"}[aim["met"]])
-            for aim in report["targets"]]
-    return _section("Headline", md.table(("figure", "value [95 % interval] n"), lines), md.table(("aim", "value", "verdict"), aims))
+    lines = [
+        (f"`{key}`", md.cell(found) + (f" ({found['method']})" if found.get("method") else ""))
+        for key, found in report["headline"].items()
+    ]
+    aims = [
+        (
+            aim["aim"],
+            "–" if aim["value"] is None else f"{aim['value']:.4g}",
+            {True: "met", False: "missed", None: "not measured"}[aim["met"]],
+        )
+        for aim in report["targets"]
+    ]
+    return _section(
+        "Headline",
+        md.table(("figure", "value [95 % interval] n"), lines),
+        md.table(("aim", "value", "verdict"), aims),
+    )
 
 
 def _compared(report: dict[str, Any]) -> list[str]:
-    """Columns of the tables by group: the method under test, the reference points and the best of each family."""
+    """Columns of the tables by group: the method under test, the reference points and the best of
+    each family."""
     table, heads = report["tables"]["methods"], report["headline"]
-    wanted = [SINGLE, MEAN, SUBMITTED, heads["mae_hu_best_classical"].get("method"), heads["mae_hu_best_generative"].get("method"), "lesion left in place"]
+    wanted = [
+        SINGLE,
+        MEAN,
+        SUBMITTED,
+        heads["mae_hu_best_classical"].get("method"),
+        heads["mae_hu_best_generative"].get("method"),
+        "lesion left in place",
+    ]
     return [name for name in dict.fromkeys(wanted) if name in table]
 
 
 def _truth(report: dict[str, Any]) -> str:
     tables, names = report["tables"], _compared(report)
-    pairs = [(f"{pair['first']} − {pair['second']}", pair["score"], md.cell(pair["figure"])) for pair in tables["pairs"]]
+    pairs = [
+        (f"{pair['first']} − {pair['second']}", pair["score"], md.cell(pair["figure"]))
+        for pair in tables["pairs"]
+    ]
     return _section(
-        "True counterfactual", "Inside the edit mask, against the untouched scan. Ranked: the probe must see the lesion go in at least half of the cases, "
-        "and the method must do every case.", md.methods(tables["methods"], FIDELITY),
-        "Differences on the same cases (below 0: the first is better):", md.table(("pair", "score", "mean difference"), pairs),
-        "MAE by kind, size and contrast, HU:", *(md.groups(tables[f"by_{key}"], names, "mae_hu", title)
-                                                 for key, title in (("kind", "kind"), ("size", "size"), ("contrast", "contrast"))),
-        "SSIM by kind:", md.groups(tables["by_kind"], names, "ssim", "kind"))
+        "True counterfactual",
+        "Inside the edit mask, against the untouched scan. Ranked: the probe must see the lesion "
+        "go in at least half of the cases, "
+        "and the method must do every case.",
+        md.methods(tables["methods"], FIDELITY),
+        "Differences on the same cases (below 0: the first is better):",
+        md.table(("pair", "score", "mean difference"), pairs),
+        "MAE by kind, size and contrast, HU:",
+        *(
+            md.groups(tables[f"by_{key}"], names, "mae_hu", title)
+            for key, title in (("kind", "kind"), ("size", "size"), ("contrast", "contrast"))
+        ),
+        "SSIM by kind:",
+        md.groups(tables["by_kind"], names, "ssim", "kind"),
+    )
 
 
 def _apart(report: dict[str, Any]) -> str:
     tables = report["tables"]
-    phrased = {name: entry for name, entry in tables["methods"].items() if name in (SINGLE, PHRASED)}
-    strange = md.methods(tables["held_out_kind"], FIDELITY[:3]) if tables["held_out_kind"] else "No case of it in this run.\n"
-    parts = ["Kind never trained on (lobulated nodules):", strange, "Kinds trained on:", md.methods(tables["taught_kinds"], FIDELITY[:3])]
+    phrased = {
+        name: entry for name, entry in tables["methods"].items() if name in (SINGLE, PHRASED)
+    }
+    strange = (
+        md.methods(tables["held_out_kind"], FIDELITY[:3])
+        if tables["held_out_kind"]
+        else "No case of it in this run.\n"
+    )
+    parts = [
+        "Kind never trained on (lobulated nodules):",
+        strange,
+        "Kinds trained on:",
+        md.methods(tables["taught_kinds"], FIDELITY[:3]),
+    ]
     if len(phrased) == 2:
-        parts += ["Phrasing never trained on (telegraphic), the same cases and noise:", md.methods(phrased, (*FIDELITY[:3], TEXTURE[-1]))]
+        parts += [
+            "Phrasing never trained on (telegraphic), the same cases and noise:",
+            md.methods(phrased, (*FIDELITY[:3], TEXTURE[-1])),
+        ]
     return _section("Never trained on", *parts)
 
 
 def _appearance(report: dict[str, Any]) -> str:
     tables = report["tables"]
     return _section(
-        "Texture and realism", "Texture error = (|ln SD ratio| + gradient W1 / the true scan's mean gradient) / 2; 0 is the truth. Log-spectral distance "
-        "needs a native 32×32 patch inside the mask.", md.methods(tables["methods"], TEXTURE), tables["realism_note"], md.methods(tables["methods"], REALISM))
+        "Texture and realism",
+        "Texture error = (|ln SD ratio| + gradient W1 / the true scan's mean gradient) / 2; 0 is "
+        "the truth. Log-spectral distance "
+        "needs a native 32×32 patch inside the mask.",
+        md.methods(tables["methods"], TEXTURE),
+        tables["realism_note"],
+        md.methods(tables["methods"], REALISM),
+    )
 
 
 def _own(report: dict[str, Any]) -> str:
     tables = report["tables"]
     parts = [md.by_name(tables["own"])] if tables["own"] else ["Not asked of a submission.\n"]
-    return _section("Presence check, gates, words, along z, reversibility", *parts, "Calibration of the uncertainty map:",
-                    md.by_name(tables["calibration"]) if tables["calibration"] else "Not measured.\n")
+    return _section(
+        "Presence check, gates, words, along z, reversibility",
+        *parts,
+        "Calibration of the uncertainty map:",
+        md.by_name(tables["calibration"]) if tables["calibration"] else "Not measured.\n",
+    )
 
 
 def _localisation(report: dict[str, Any]) -> str:
-    parts = ["The lungs as mask, sentences without side or zone. X-ray anchors for comparison: CNR 1.33, mIoU 0.24."]
+    parts = [
+        "The lungs as mask, sentences without side or zone. X-ray anchors for comparison: CNR "
+        "1.33, mIoU 0.24."
+    ]
     for group, found in report["tables"]["localisation"].items():
-        lines = [(name, *(md.cell(scores[key]) for key in ("pointing", "cnr", "iou", "hit"))) for name, scores in found.items()]
-        parts += [f"Lesions: {group}", md.table(("map", "pointing game", "signed CNR", "IoU (mean over 0.1–0.5)", "hit"), lines) if lines else "No map.\n"]
-    parts += ["With random weights (the map must change):", md.by_name(report["tables"]["randomised"]) if report["tables"]["randomised"] else "Not run.\n"]
+        lines = [
+            (name, *(md.cell(scores[key]) for key in ("pointing", "cnr", "iou", "hit")))
+            for name, scores in found.items()
+        ]
+        parts += [
+            f"Lesions: {group}",
+            md.table(
+                ("map", "pointing game", "signed CNR", "IoU (mean over 0.1–0.5)", "hit"), lines
+            )
+            if lines
+            else "No map.\n",
+        ]
+    parts += [
+        "With random weights (the map must change):",
+        md.by_name(report["tables"]["randomised"])
+        if report["tables"]["randomised"]
+        else "Not run.\n",
+    ]
     return _section("Localisation", *parts)
 
 
@@ -118,17 +226,47 @@ def _ablations(report: dict[str, Any]) -> str:
     if not found:
         return _section("Ablations", "Not run in this profile.\n")
     scores = list(dict.fromkeys(key for entry in found.values() for key in entry))
-    return _section("Ablations", "Switched off in the trained network, not retrained without.", md.table(("setting", *scores),
-                    [(name, *(md.cell(entry.get(score)) for score in scores)) for name, entry in found.items()]))
+    return _section(
+        "Ablations",
+        "Switched off in the trained network, not retrained without.",
+        md.table(
+            ("setting", *scores),
+            [
+                (name, *(md.cell(entry.get(score)) for score in scores))
+                for name, entry in found.items()
+            ],
+        ),
+    )
 
 
 def markdown_report(report: dict[str, Any], pictures: list[str]) -> str:
     """The whole report as Markdown; `pictures` are file names beside it."""
     shown = "\n".join(f"![{name.rsplit('.', 1)[0].replace('-', ' ')}]({name})" for name in pictures)
-    safety = _plain(report, "safety", "Safety: edits asked of clean regions", "No finding is there; the edit should change nothing that matters.")
-    reader = _plain(report, "reader", "Reader proxy", "Channelised Hotelling observer; present and absent cases share masks and sentences.")
-    parts = [_intro(report), _headline(report), _section("Pictures", shown) if pictures else "", _truth(report), _apart(report), _appearance(report),
-             _own(report), _localisation(report), safety, reader, _real(report), _ablations(report),
-             _section("Limits", "\n".join(f"- {limit}" for limit in LIMITS))]
+    safety = _plain(
+        report,
+        "safety",
+        "Safety: edits asked of clean regions",
+        "No finding is there; the edit should change nothing that matters.",
+    )
+    reader = _plain(
+        report,
+        "reader",
+        "Reader proxy",
+        "Channelised Hotelling observer; present and absent cases share masks and sentences.",
+    )
+    parts = [
+        _intro(report),
+        _headline(report),
+        _section("Pictures", shown) if pictures else "",
+        _truth(report),
+        _apart(report),
+        _appearance(report),
+        _own(report),
+        _localisation(report),
+        safety,
+        reader,
+        _real(report),
+        _ablations(report),
+        _section("Limits", "\n".join(f"- {limit}" for limit in LIMITS)),
+    ]
     return "\n".join(part for part in parts if part)
-

@@ -1,4 +1,5 @@
-"""Does the border of an edit show? The gradient on the mask's rim against the same rim on untouched places of the scan."""
+"""Does the border of an edit show? The gradient on the mask's rim against the same rim on untouched
+places of the scan."""
 
 from __future__ import annotations
 
@@ -7,47 +8,77 @@ from scipy import ndimage
 
 from DGMVLCCore.counterfactual.gates import gradient, mask_rim
 
-PLACEMENTS, FEWEST = 200, 40  # 40 are the fewest whose 2.5 % percentile is more than the smallest one
-INNER = 2  # voxels from the lung's border; there the chest wall's edge, not the edit's, is the gradient
+PLACEMENTS, FEWEST = (
+    200,
+    40,
+)  # 40 are the fewest whose 2.5 % percentile is more than the smallest one
+INNER = (
+    2  # voxels from the lung's border; there the chest wall's edge, not the edit's, is the gradient
+)
 IN_LUNG = 0.9
-TRIES, GLANCE = 40, 64  # draws for each place wanted; points that are looked at first, since most places fail
+TRIES, GLANCE = (
+    40,
+    64,
+)  # draws for each place wanted; points that are looked at first, since most places fail
 
 
 def inner_rim(mask: np.ndarray, lungs: np.ndarray) -> np.ndarray:
-    """One voxel on either side of the mask's border in the slice, inside the lungs and off their border; bool (D,H,W)."""
+    """One voxel on either side of the mask's border in the slice, inside the lungs and off their
+    border; bool (D,H,W)."""
     return mask_rim(mask) & _inner(lungs)
 
 
 def _inner(lungs: np.ndarray) -> np.ndarray:
-    return ndimage.binary_erosion(lungs, ndimage.generate_binary_structure(2, 1)[None], iterations=INNER)
+    return ndimage.binary_erosion(
+        lungs, ndimage.generate_binary_structure(2, 1)[None], iterations=INNER
+    )
 
 
-def rim_ratio(made: np.ndarray, true: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> float | None:
-    """Mean gradient on the mask's rim of the edited scan divided by the true scan's on the same rim; None without a rim in the lungs.
+def rim_ratio(
+    made: np.ndarray, true: np.ndarray, mask: np.ndarray, lungs: np.ndarray
+) -> float | None:
+    """Mean gradient on the mask's rim of the edited scan divided by the true scan's on the same
+    rim; None without a rim in the lungs.
 
     Args:
         made, true: HU (D,H,W). mask, lungs: bool (D,H,W).
     """
     rim = inner_rim(mask, lungs)
-    return float(gradient(made)[rim].mean() / max(float(gradient(true)[rim].mean()), 1e-6)) if rim.any() else None
+    return (
+        float(gradient(made)[rim].mean() / max(float(gradient(true)[rim].mean()), 1e-6))
+        if rim.any()
+        else None
+    )
 
 
-def untouched_rims(scan: np.ndarray, mask: np.ndarray, lungs: np.ndarray, seed: int = 0, placements: int = PLACEMENTS) -> np.ndarray:
-    """Mean gradient, HU a voxel, of the mask's rim laid on up to `placements` untouched places of the same slices, also mirrored.
+def untouched_rims(
+    scan: np.ndarray,
+    mask: np.ndarray,
+    lungs: np.ndarray,
+    seed: int = 0,
+    placements: int = PLACEMENTS,
+) -> np.ndarray:
+    """Mean gradient, HU a voxel, of the mask's rim laid on up to `placements` untouched places of
+    the same slices, also mirrored.
 
-    A place counts when nine tenths of the rim lie in the lungs and none of it in or beside the mask. Places overlap, so they are not independent.
+    A place counts when nine tenths of the rim lie in the lungs and none of it in or beside the
+    mask. Places overlap, so they are not independent.
     """
     rows = mask.any((1, 2))
     scan, mask, lungs = scan[rows], mask[rows], lungs[rows]
     inner, rng, found = _inner(lungs), np.random.default_rng(seed), []
-    near = ndimage.binary_dilation(mask, np.ones((1, 3, 3)), iterations=2)  # a gradient reads one voxel beyond its own
+    near = ndimage.binary_dilation(
+        mask, np.ones((1, 3, 3)), iterations=2
+    )  # a gradient reads one voxel beyond its own
     steep = gradient(scan)
     points, size = np.argwhere(mask_rim(mask) & inner), np.array(mask.shape[1:])
     some = rng.permutation(len(points))[:GLANCE]
     for _ in range(TRIES * placements if len(points) else 0):
         flat = points[:, 1:] - points[:, 1:].min(0)
         span = flat.max(0) + 1
-        flat = np.where(rng.integers(0, 2, 2) > 0, span - 1 - flat, flat) + rng.integers(0, size - span + 1)
+        flat = np.where(rng.integers(0, 2, 2) > 0, span - 1 - flat, flat) + rng.integers(
+            0, size - span + 1
+        )
         at = (points[:, 0], flat[:, 0], flat[:, 1])
         glance = tuple(a[some] for a in at)
         if near[glance].any() or inner[glance].mean() < IN_LUNG - 0.2:
@@ -60,21 +91,29 @@ def untouched_rims(scan: np.ndarray, mask: np.ndarray, lungs: np.ndarray, seed: 
     return np.array(found)
 
 
-def rim_within_range(made: np.ndarray, scan: np.ndarray, mask: np.ndarray, lungs: np.ndarray, seed: int = 0) -> bool | None:
-    """Whether the edit's rim gradient lies within the 2.5-97.5 % range of the same rim on untouched places of the scan.
+def rim_within_range(
+    made: np.ndarray, scan: np.ndarray, mask: np.ndarray, lungs: np.ndarray, seed: int = 0
+) -> bool | None:
+    """Whether the edit's rim gradient lies within the 2.5-97.5 % range of the same rim on untouched
+    places of the scan.
 
     Args:
-        made: the edited scan, HU (D,H,W). scan: the scan that was edited. mask, lungs: bool (D,H,W). seed: of the places.
+        made: the edited scan, HU (D,H,W). scan: the scan that was edited. mask, lungs: bool
+            (D,H,W). seed: of the places.
 
     Returns:
-        None where fewer than 40 places hold the rim (a mask about as large as the lung), so that nothing can be said.
+        None where fewer than 40 places hold the rim (a mask about as large as the lung), so that
+        nothing can be said.
         An untouched rim itself passes 95 times in 100 where places are alike.
     """
     return within_places(made, untouched_rims(scan, mask, lungs, seed), mask, lungs)
 
 
-def within_places(made: np.ndarray, places: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> bool | None:
-    """`rim_within_range` with the gradients of `untouched_rims` at hand, for several edits under one mask."""
+def within_places(
+    made: np.ndarray, places: np.ndarray, mask: np.ndarray, lungs: np.ndarray
+) -> bool | None:
+    """`rim_within_range` with the gradients of `untouched_rims` at hand, for several edits under
+    one mask."""
     if len(places) < FEWEST:
         return None
     low, high = np.percentile(places, (2.5, 97.5))

@@ -42,9 +42,11 @@ class Request:
     """What is asked.
 
     Args:
-        data: data folder whose held-out patients get the lesions; the sample scan gets them when None.
+        data: data folder whose held-out patients get the lesions; the sample scan gets them when
+            None.
         submission: folder with somebody else's answers, scored in the model's place.
-        inception: ImageNet weights of Inception v3 (torchvision's, as safetensors) for one more Fréchet distance.
+        inception: ImageNet weights of Inception v3 (torchvision's, as safetensors) for one more
+            Fréchet distance.
     """
 
     out: Path
@@ -87,7 +89,8 @@ def prepare_shards(data: Path, part: str, folder: Path) -> None:
     """Verify the data folder against the frozen split and build the part's shards, once.
 
     Raises:
-        UnsuitableInputError: a file differs from the one the split was frozen with. UnreadableError: not a data folder.
+        UnsuitableInputError: a file differs from the one the split was frozen with.
+            UnreadableError: not a data folder.
     """
     load_splits().verify(data)
     if (folder / "done").exists():
@@ -103,33 +106,59 @@ def planned(request: Request, shards: Path | None) -> list[tuple[str, Callable[[
     for seed in range(request.seed, request.seed + profile.seeds):
         for kind in profile.kinds:
             if shards is None:
-                plan.append((f"sample-{kind}-{seed}", partial(sample_case, kind, seed, profile.slab)))
+                plan.append(
+                    (f"sample-{kind}-{seed}", partial(sample_case, kind, seed, profile.slab))
+                )
             else:
                 paths = sorted(shards.glob("scan-native-*.npz"))
-                plan += [(f"{path.stem}-{kind}-{seed}", partial(make_case, path, kind, seed, profile.slab)) for path in paths]
+                plan += [
+                    (
+                        f"{path.stem}-{kind}-{seed}",
+                        partial(make_case, path, kind, seed, profile.slab),
+                    )
+                    for path in paths
+                ]
     return plan
 
 
-def _about(request: Request, pipe: CounterfactualPipeline, probe: Probe, answers: dict[str, str] | None) -> dict[str, Any]:
+def _about(
+    request: Request, pipe: CounterfactualPipeline, probe: Probe, answers: dict[str, str] | None
+) -> dict[str, Any]:
     """What makes two runs the same run."""
     from DGMVLCCore import __version__
 
     splits = load_splits()
     dual = pipe.alignment.weights_sha256 if pipe.alignment else None
-    return {"software": {"name": "dgmvlc", "version": __version__}, "profile": request.profile.to_dict(), "part": request.part if request.data else "sample",
-            "seed": request.seed, "weights": {"name": pipe.weights, "sha256": pipe.weights_sha256}, "dual": dual, "probe": probe.weights_sha256,
-            "split": {"version": splits.version, "sha256": sha256_of(resource("splits.json")), "verified_files": len(splits.sha256) if request.data else 0},
-            "device": str(pipe.device), "submission": answers}
+    return {
+        "software": {"name": "dgmvlc", "version": __version__},
+        "profile": request.profile.to_dict(),
+        "part": request.part if request.data else "sample",
+        "seed": request.seed,
+        "weights": {"name": pipe.weights, "sha256": pipe.weights_sha256},
+        "dual": dual,
+        "probe": probe.weights_sha256,
+        "split": {
+            "version": splits.version,
+            "sha256": sha256_of(resource("splits.json")),
+            "verified_files": len(splits.sha256) if request.data else 0,
+        },
+        "device": str(pipe.device),
+        "submission": answers,
+    }
 
 
 def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
     """Do the whole evaluation; returns the path of report.json.
 
     Raises:
-        DGMVLCError: every refusal, with its sentence; an interrupted run stays in OUT.partial and goes on with `resume`.
+        DGMVLCError: every refusal, with its sentence; an interrupted run stays in OUT.partial and
+            goes on with `resume`.
     """
     if request.profile.name == "full" and request.data is None:
-        raise UsageError("The full profile needs the data folder (--data); the quick one runs on the sample scan.")
+        raise UsageError(
+            "The full profile needs the data folder (--data); the quick one runs on the sample "
+            "scan."
+        )
     submission = Submission(request.submission) if request.submission else None
     inception = Inception.from_file(request.inception) if request.inception else None
     work = open_output(request.out, resume=request.resume, overwrite=request.overwrite)
@@ -146,10 +175,22 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
     about = _about(request, pipe, probe, answers)
     if inception is not None:
         about["inception"] = inception.weights_sha256
-    bench = Bench(request, pipe, Judge(probe, inception), Records(work, about, request.resume), work, tell, submission)
+    bench = Bench(
+        request,
+        pipe,
+        Judge(probe, inception),
+        Records(work, about, request.resume),
+        work,
+        tell,
+        submission,
+    )
     run_stages(bench, plan)
     assemble.write(work, about, bench.records, tell)
-    (work / "timings.json").write_text(json.dumps({"seconds": {name: round(value, 1) for name, value in bench.seconds.items()}}, indent=1))
+    (work / "timings.json").write_text(
+        json.dumps(
+            {"seconds": {name: round(value, 1) for name, value in bench.seconds.items()}}, indent=1
+        )
+    )
     for folder in (STORE, SHARDS):
         shutil.rmtree(work / folder, ignore_errors=True)
     close_output(work, request.out)
@@ -158,10 +199,17 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
 
 def run_stages(bench: Bench, plan: list[tuple[str, Callable[[], Case]]]) -> None:
     """All rows; rows of an interrupted run are not made again."""
-    stages: list[tuple[str, Callable[[], Iterator[float]]]] = [("cases", lambda: _cases(bench, plan))]
+    stages: list[tuple[str, Callable[[], Iterator[float]]]] = [
+        ("cases", lambda: _cases(bench, plan))
+    ]
     if bench.submission is None:
-        stages += [("real lesions", lambda: _real(bench)), ("infection", lambda: _infection(bench)), ("clean regions", lambda: extras.clean(bench, plan)),
-                   ("random weights", lambda: extras.sanity(bench, plan)), ("ablations", lambda: extras.ablations(bench, plan))]
+        stages += [
+            ("real lesions", lambda: _real(bench)),
+            ("infection", lambda: _infection(bench)),
+            ("clean regions", lambda: extras.clean(bench, plan)),
+            ("random weights", lambda: extras.sanity(bench, plan)),
+            ("ablations", lambda: extras.ablations(bench, plan)),
+        ]
     for name, run in stages:
         started = time.monotonic()
         for share in run():
@@ -174,7 +222,9 @@ def _cases(bench: Bench, plan: list[tuple[str, Callable[[], Case]]]) -> Iterator
         if not bench.records.has("case", name):
             case = make()
             answer = bench.submission.answer(case) if bench.submission else None
-            row, arrays = run_case(bench.pipe, case, bench.request.profile, bench.judge, bench.request.seed, answer)
+            row, arrays = run_case(
+                bench.pipe, case, bench.request.profile, bench.judge, bench.request.seed, answer
+            )
             bench.records.keep(name, arrays)
             bench.records.add("case", name, row)
         yield (index + 1) / len(plan)
@@ -183,13 +233,24 @@ def _cases(bench: Bench, plan: list[tuple[str, Callable[[], Case]]]) -> Iterator
 def _real(bench: Bench) -> Iterator[float]:
     """Nodule squares of the part (with a data folder), then larger lesions."""
     profile, seed = bench.request.profile, bench.request.seed
-    sources = [("nodule", nodules(bench.shards, profile.nodules))] if bench.shards and profile.nodules != 0 else []
+    sources = (
+        [("nodule", nodules(bench.shards, profile.nodules))]
+        if bench.shards and profile.nodules != 0
+        else []
+    )
     sources += [("tumour", tumours(bench.request.data))] if profile.tumours else []
     for number, (stage, lesions) in enumerate(sources):
         for real in lesions:
             name = real.case.name
             if not bench.records.has(stage, name):
-                row, arrays = real_row(bench.pipe, real, bench.judge, steps=profile.steps, reading_noises=profile.reading_noises, seed=seed)
+                row, arrays = real_row(
+                    bench.pipe,
+                    real,
+                    bench.judge,
+                    steps=profile.steps,
+                    reading_noises=profile.reading_noises,
+                    seed=seed,
+                )
                 index = len(list(bench.records.keys(stage)))
                 if stage == "nodule" and index < RADIOMICS_OF:
                     arrays |= extras.square_radiomics(real.case, arrays["made"], seed)
@@ -201,7 +262,9 @@ def _real(bench: Bench) -> Iterator[float]:
 def _infection(bench: Bench) -> Iterator[float]:
     """Lungs of slices with infection labels; only with a data folder."""
     if bench.request.data and bench.request.profile.tumours and not bench.records.of("infection"):
-        rows = list(infection_rows(bench.pipe, bench.request.data, noises=1, seed=bench.request.seed))
+        rows = list(
+            infection_rows(bench.pipe, bench.request.data, noises=1, seed=bench.request.seed)
+        )
         bench.records.add("infection", "all", {"rows": rows})
     yield 1.0
 
@@ -213,7 +276,10 @@ def export(request: Request, *, with_truth: bool) -> dict[str, Any]:
         DGMVLCError: as `run_evaluation`.
     """
     if request.profile.name == "full" and request.data is None:
-        raise UsageError("The full profile needs the data folder (--data); the quick one runs on the sample scan.")
+        raise UsageError(
+            "The full profile needs the data folder (--data); the quick one runs on the sample "
+            "scan."
+        )
     work = open_output(request.out, resume=False, overwrite=request.overwrite, name="cases.json")
     if request.data:
         prepare_shards(request.data, request.part, work / SHARDS)
@@ -221,4 +287,8 @@ def export(request: Request, *, with_truth: bool) -> dict[str, Any]:
     entries = export_cases((make() for _, make in plan), work, with_truth=with_truth)
     shutil.rmtree(work / SHARDS, ignore_errors=True)
     close_output(work, request.out)
-    return {"output": str(request.out), "cases": len(entries), "truth": "given" if with_truth else "kept back"}
+    return {
+        "output": str(request.out),
+        "cases": len(entries),
+        "truth": "given" if with_truth else "kept back",
+    }

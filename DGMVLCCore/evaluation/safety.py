@@ -1,4 +1,5 @@
-"""Edits asked of lung that is clear, and of the wrong place: what do they change, and does the presence check refuse them?"""
+"""Edits asked of lung that is clear, and of the wrong place: what do they change, and does the
+presence check refuse them?"""
 
 from __future__ import annotations
 
@@ -23,27 +24,40 @@ CHANGED_HU = 20.0
 VESSEL_HU = -500.0
 INTERIOR = 2  # voxels from the lung's edge, where dense voxels are vessels and not the wall
 UNTAUGHT = "pneumothorax"  # a finding of the vocabulary that the weights do not know
-Score = Callable[[np.ndarray, np.ndarray, np.ndarray, tuple[float, float, float]], float]  # hu, mask, lungs, spacing -> logit of a lesion there
+Score = Callable[
+    [np.ndarray, np.ndarray, np.ndarray, tuple[float, float, float]], float
+]  # hu, mask, lungs, spacing -> logit of a lesion there
 
 
-def lost_vessels(before: np.ndarray, after: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> tuple[int, int]:
-    """Vessel voxels of the hole (denser than −500 HU, at least two voxels inside the lung) and how many of them are no longer so; arrays (D,H,W), HU."""
+def lost_vessels(
+    before: np.ndarray, after: np.ndarray, mask: np.ndarray, lungs: np.ndarray
+) -> tuple[int, int]:
+    """Vessel voxels of the hole (denser than −500 HU, at least two voxels inside the lung) and how
+    many of them are no longer so; arrays (D,H,W), HU."""
     cross = ndimage.generate_binary_structure(2, 1)[None]
-    vessels = mask & ndimage.binary_erosion(lungs, cross, iterations=INTERIOR) & (before > VESSEL_HU)
+    vessels = (
+        mask & ndimage.binary_erosion(lungs, cross, iterations=INTERIOR) & (before > VESSEL_HU)
+    )
     return int(vessels.sum()), int((vessels & (after <= VESSEL_HU)).sum())
 
 
-def abstains(pipe: CounterfactualPipeline, volume: Volume, case: Case, mask: np.ndarray, seed: int = 0) -> bool:
-    """Would the presence check refuse to remove the case's finding from `mask` (bool (D,H,W)) of this scan?"""
+def abstains(
+    pipe: CounterfactualPipeline, volume: Volume, case: Case, mask: np.ndarray, seed: int = 0
+) -> bool:
+    """Would the presence check refuse to remove the case's finding from `mask` (bool (D,H,W)) of
+    this scan?"""
     scan, turn = volume.canonical()
     inside, plan = np.ascontiguousarray(turn.apply(mask)), removal(case)
     rows = np.nonzero(inside.any((1, 2)))[0]
-    region = cut_region(scan, case.anatomy.reoriented(turn), inside, (int(rows[0]), int(rows[-1]) + 1))
+    region = cut_region(
+        scan, case.anatomy.reoriented(turn), inside, (int(rows[0]), int(rows[-1]) + 1)
+    )
     return presence_evidence(pipe, region, plan.source, plan.target, seed=seed).absent
 
 
 def misplaced(case: Case, seed: int = 0, tries: int = 200) -> np.ndarray | None:
-    """The case's mask moved in its slices to lung that the mask does not touch; bool (D,H,W), None when there is no such place."""
+    """The case's mask moved in its slices to lung that the mask does not touch; bool (D,H,W), None
+    when there is no such place."""
     lungs, rng = case.anatomy.lungs, np.random.default_rng(seed)
     keep_off = ndimage.binary_dilation(case.mask, np.ones((1, 5, 5)))
     height, width = lungs.shape[1:]
@@ -64,40 +78,84 @@ def refuses_untaught(term: str = UNTAUGHT) -> bool:
     return False
 
 
-def clean_region_row(pipe: CounterfactualPipeline, case: Case, seed: int = 0, *, noises: int = 4, steps: int = 10,
-                     score: Score | None = None) -> dict[str, Any]:
-    """What removing a finding that is not there does to the untouched scan of a case, in the case's mask, with the presence check overruled.
+def clean_region_row(
+    pipe: CounterfactualPipeline,
+    case: Case,
+    seed: int = 0,
+    *,
+    noises: int = 4,
+    steps: int = 10,
+    score: Score | None = None,
+) -> dict[str, Any]:
+    """What removing a finding that is not there does to the untouched scan of a case, in the case's
+    mask, with the presence check overruled.
 
     Args:
         noises: the counterfactual is their medoid, as for a user. score: a held-out probe's logit.
 
     Returns:
-        shift_changed: share of the mask that shift changes by more than 20 HU. replace_median_dhu: median ΔHU of replace in the mask (signed).
-        vessel_voxels, lost_vessel_voxels: of replace. abstains_absent: on this region. abstains_misplaced: with the finding elsewhere in the
-        slice (None when the mask fits nowhere else). abstains_present: on the lesion itself (there a refusal is wrong). refuses_untaught.
+        shift_changed: share of the mask that shift changes by more than 20 HU. replace_median_dhu:
+            median ΔHU of replace in the mask (signed).
+        vessel_voxels, lost_vessel_voxels: of replace. abstains_absent: on this region.
+            abstains_misplaced: with the finding elsewhere in the
+        slice (None when the mask fits nowhere else). abstains_present: on the lesion itself (there
+        a refusal is wrong). refuses_untaught.
         probe_before, probe_after: the probe's logits, with `score`.
     """
     true, mask, lungs = case.true.array, case.mask, case.anatomy.lungs
-    made = {mode: pipe(case.true, removal(case, mode), anatomy=case.anatomy, noises=noises, steps=steps, seed=seed).counterfactual.array
-            for mode in ("shift", "replace")}
+    made = {
+        mode: pipe(
+            case.true,
+            removal(case, mode),
+            anatomy=case.anatomy,
+            noises=noises,
+            steps=steps,
+            seed=seed,
+        ).counterfactual.array
+        for mode in ("shift", "replace")
+    }
     vessels, lost = lost_vessels(true, made["replace"], mask, lungs)
     elsewhere = misplaced(case, seed)
     row: dict[str, Any] = {
-        "case": case.name, "patient": case.patient, "kind": case.lesion.kind, "term": case.lesion.term, "mask_voxels": int(mask.sum()), "noises": noises,
+        "case": case.name,
+        "patient": case.patient,
+        "kind": case.lesion.kind,
+        "term": case.lesion.term,
+        "mask_voxels": int(mask.sum()),
+        "noises": noises,
         "shift_changed": float((np.abs(made["shift"] - true)[mask] > CHANGED_HU).mean()),
         "replace_median_dhu": float(np.median((made["replace"] - true)[mask])),
-        "vessel_voxels": vessels, "lost_vessel_voxels": lost,
+        "vessel_voxels": vessels,
+        "lost_vessel_voxels": lost,
         "abstains_absent": abstains(pipe, case.true, case, mask, seed),
-        "abstains_misplaced": None if elsewhere is None else abstains(pipe, case.scan, case, elsewhere, seed),
+        "abstains_misplaced": None
+        if elsewhere is None
+        else abstains(pipe, case.scan, case, elsewhere, seed),
         "abstains_present": abstains(pipe, case.scan, case, mask, seed),
-        "refuses_untaught": refuses_untaught()}
+        "refuses_untaught": refuses_untaught(),
+    }
     if score is not None:
-        row |= {"probe_before": score(true, mask, lungs, case.true.spacing), "probe_after": score(made["replace"], mask, lungs, case.true.spacing)}
+        row |= {
+            "probe_before": score(true, mask, lungs, case.true.spacing),
+            "probe_after": score(made["replace"], mask, lungs, case.true.spacing),
+        }
     return row
 
 
-def clean_region_rows(pipe: CounterfactualPipeline, shards: Path | Iterable[Case], seed: int = 0, *, kinds: tuple[str, ...] = KINDS,
-                      noises: int = 4, steps: int = 10, score: Score | None = None) -> list[dict[str, Any]]:
-    """One row a case (`clean_region_row`): of every native scan of a shard folder and every kind, or of the given cases."""
+def clean_region_rows(
+    pipe: CounterfactualPipeline,
+    shards: Path | Iterable[Case],
+    seed: int = 0,
+    *,
+    kinds: tuple[str, ...] = KINDS,
+    noises: int = 4,
+    steps: int = 10,
+    score: Score | None = None,
+) -> list[dict[str, Any]]:
+    """One row a case (`clean_region_row`): of every native scan of a shard folder and every kind,
+    or of the given cases."""
     cases = make_cases(shards, kinds=kinds) if isinstance(shards, Path) else shards
-    return [clean_region_row(pipe, case, seed, noises=noises, steps=steps, score=score) for case in cases]
+    return [
+        clean_region_row(pipe, case, seed, noises=noises, steps=steps, score=score)
+        for case in cases
+    ]

@@ -38,14 +38,25 @@ class Splits:
         for name, wanted in self.sha256.items():
             path = Path(data) / name
             if not path.exists():
-                raise UnsuitableInputError(f"The data folder {data} lacks {name}, which the frozen split names.")
+                raise UnsuitableInputError(
+                    f"The data folder {data} lacks {name}, which the frozen split names."
+                )
             if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
-                raise UnsuitableInputError(f"{path} differs from the file the split was frozen with; restore it.")
+                raise UnsuitableInputError(
+                    f"{path} differs from the file the split was frozen with; restore it."
+                )
 
 
 @lru_cache(maxsize=1)
 def load_splits() -> Splits:
     """The split shipped with the package."""
     fields = json.loads(resource("splits.json").read_text())
-    return Splits(fields["version"], fields["volumes"], fields["lidc_patients"], fields["single_slice_patients"],
-                  tuple(fields["test_scans"]), fields["held_out"], fields["sha256"])
+    return Splits(
+        fields["version"],
+        fields["volumes"],
+        fields["lidc_patients"],
+        fields["single_slice_patients"],
+        tuple(fields["test_scans"]),
+        fields["held_out"],
+        fields["sha256"],
+    )

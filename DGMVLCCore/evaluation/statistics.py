@@ -1,4 +1,5 @@
-"""A mean with its n and its 95 % interval over patients, the way every figure of the report is written."""
+"""A mean with its n and its 95 % interval over patients, the way every figure of the report is
+written."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ def missing(note: str) -> Figure:
     return {"value": None, "n": 0, "ci95": None, "note": note}
 
 
-def figure(pairs: Iterable[tuple[str, float | bool | None]], note: str = "no case of the kind") -> Figure:
+def figure(
+    pairs: Iterable[tuple[str, float | bool | None]], note: str = "no case of the kind"
+) -> Figure:
     """Mean over cases, interval over patients.
 
     Args:
@@ -38,28 +41,50 @@ def figure(pairs: Iterable[tuple[str, float | bool | None]], note: str = "no cas
     values = [value for group in groups.values() for value in group]
     if not values:
         return missing(note)
-    interval = [rounded(v) for v in bootstrap_interval(groups)] if len(groups) > 1 else None  # one patient says nothing about others
-    return {"value": rounded(float(np.mean(values))), "n": len(values), "ci95": interval, "patients": len(groups), "exploratory": len(groups) < FEWEST_PATIENTS}
+    interval = (
+        [rounded(v) for v in bootstrap_interval(groups)] if len(groups) > 1 else None
+    )  # one patient says nothing about others
+    return {
+        "value": rounded(float(np.mean(values))),
+        "n": len(values),
+        "ci95": interval,
+        "patients": len(groups),
+        "exploratory": len(groups) < FEWEST_PATIENTS,
+    }
 
 
-def largest(values: Sequence[float | None], patients: Iterable[str], note: str = "no case of the kind") -> Figure:
+def largest(
+    values: Sequence[float | None], patients: Iterable[str], note: str = "no case of the kind"
+) -> Figure:
     """The largest value; a maximum has no interval."""
     known = [value for value in values if value is not None]
     if not known:
         return missing(note)
     count = len(set(patients))
-    return {"value": rounded(max(known)), "n": len(known), "ci95": None, "patients": count, "exploratory": count < FEWEST_PATIENTS}
+    return {
+        "value": rounded(max(known)),
+        "n": len(known),
+        "ci95": None,
+        "patients": count,
+        "exploratory": count < FEWEST_PATIENTS,
+    }
 
 
-def over(rows: Iterable[Row], pick: Callable[[Row], float | bool | None], note: str = "no case of the kind") -> Figure:
+def over(
+    rows: Iterable[Row],
+    pick: Callable[[Row], float | bool | None],
+    note: str = "no case of the kind",
+) -> Figure:
     """`figure` of what `pick` takes from each row; rows name their "patient"."""
     return figure(((row["patient"], pick(row)) for row in rows), note)
 
 
 def at(rows: Iterable[Row], *path: str, note: str = "no case of the kind") -> Figure:
     """`figure` of what lies at row[path[0]][path[1]]…; rows without it are left out."""
+
     def dig(tree: Any) -> Any:
         for name in path:
             tree = tree.get(name) if isinstance(tree, dict) else None
         return tree
+
     return over(rows, dig, note)

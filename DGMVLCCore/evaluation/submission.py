@@ -1,4 +1,5 @@
-"""The benchmark for others: cases go out as files, somebody else's counterfactuals and maps come back."""
+"""The benchmark for others: cases go out as files, somebody else's counterfactuals and maps come
+back."""
 
 from __future__ import annotations
 
@@ -18,9 +19,13 @@ from DGMVLCCore.imaging.volume import Volume
 
 SUFFIXES = (".nrrd", ".nii.gz", ".nii", ".mha")
 CASES_SCHEMA = "1.0"
-HOW = ("For every case write one volume NAME.nrrd (or .nii.gz) in HU on the grid of scans/NAME.nrrd: the scan as the target sentence says, changed inside "
-       "masks/NAME.nrrd only. Optionally NAME.map.nrrd, higher where the finding is. Score the folder with dgmvlc evaluate --submission FOLDER and the same "
-       "profile, part and data folder.")
+HOW = (
+    "For every case write one volume NAME.nrrd (or .nii.gz) in HU on the grid of "
+    "scans/NAME.nrrd: the scan as the target sentence says, changed inside "
+    "masks/NAME.nrrd only. Optionally NAME.map.nrrd, higher where the finding is. Score the "
+    "folder with dgmvlc evaluate --submission FOLDER and the same "
+    "profile, part and data folder."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +46,21 @@ class Submission:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
-            raise UnreadableError(f"{self.folder} is no folder; give the folder that holds one volume a case.")
+            raise UnreadableError(
+                f"{self.folder} is no folder; give the folder that holds one volume a case."
+            )
 
     def _file(self, name: str) -> Path | None:
-        found = [self.folder / f"{name}{suffix}" for suffix in SUFFIXES if (self.folder / f"{name}{suffix}").exists()]
+        found = [
+            self.folder / f"{name}{suffix}"
+            for suffix in SUFFIXES
+            if (self.folder / f"{name}{suffix}").exists()
+        ]
         if len(found) > 1:
-            raise UnsuitableInputError(f"The submission holds {found[0].name} and {found[1].name} for one case; keep one of them.")
+            raise UnsuitableInputError(
+                f"The submission holds {found[0].name} and {found[1].name} for one case; keep "
+                "one of them."
+            )
         return found[0] if found else None
 
     def require(self, names: Iterable[str]) -> None:
@@ -58,39 +72,57 @@ class Submission:
         wanted = list(names)
         missing = [name for name in wanted if self._file(name) is None]
         if missing:
-            raise UnreadableError(f"The submission {self.folder} lacks {len(missing)} of {len(wanted)} cases ({', '.join(missing[:3])}"
-                                  f"{', …' if len(missing) > 3 else ''}); every case needs a volume named NAME.nrrd or NAME.nii.gz.")
+            raise UnreadableError(
+                f"The submission {self.folder} lacks {len(missing)} of {len(wanted)} cases "
+                f"({', '.join(missing[:3])}"
+                f"{', …' if len(missing) > 3 else ''}); every case needs a volume named "
+                "NAME.nrrd or NAME.nii.gz."
+            )
 
     def fingerprint(self, names: Iterable[str]) -> dict[str, str]:
         """File name -> SHA-256 of everything that will be scored."""
-        files = [file for name in names for file in (self._file(name), self._file(f"{name}.map")) if file]
+        files = [
+            file for name in names for file in (self._file(name), self._file(f"{name}.map")) if file
+        ]
         return {file.name: sha256_of(file) for file in files}
 
     def answer(self, case: Case) -> Answer:
         """Read one case's answer.
 
         Raises:
-            UnreadableError: missing or broken. UnsuitableInputError: another grid, not HU, NaN or infinite.
+            UnreadableError: missing or broken. UnsuitableInputError: another grid, not HU, NaN or
+                infinite.
         """
         file = self._file(case.name)
         if file is None:
-            raise UnreadableError(f"The submission {self.folder} lacks {case.name}; every case needs a volume named NAME.nrrd or NAME.nii.gz.")
+            raise UnreadableError(
+                f"The submission {self.folder} lacks {case.name}; every case needs a volume "
+                "named NAME.nrrd or NAME.nii.gz."
+            )
         made = _on_grid(load_volume(file, "CT"), case.scan, file.name)
         chart = self._file(f"{case.name}.map")
-        return Answer(made, _on_grid(load_volume(chart, "MR"), case.scan, chart.name) if chart else None)
+        return Answer(
+            made, _on_grid(load_volume(chart, "MR"), case.scan, chart.name) if chart else None
+        )
 
 
 def _on_grid(volume: Volume, scan: Volume, name: str) -> np.ndarray:
     """The voxels in the scan's order of axes (D,H,W); the grids must be one."""
     turned, _ = volume.canonical()
     if not turned.same_grid(scan):
-        raise UnsuitableInputError(f"{name} lies on another grid ({_words(turned)}) than its case ({_words(scan)}); "
-                                   "write it on the grid of the scan that was given out.")
+        raise UnsuitableInputError(
+            f"{name} lies on another grid ({_words(turned)}) than its case ({_words(scan)}); "
+            "write it on the grid of the scan that was given out."
+        )
     return turned.array
 
 
 def _words(volume: Volume) -> str:
-    size, step, start = "x".join(map(str, volume.shape[::-1])), "x".join(f"{s:.3f}" for s in volume.spacing[::-1]), volume.affine[:3, 3]
+    size, step, start = (
+        "x".join(map(str, volume.shape[::-1])),
+        "x".join(f"{s:.3f}" for s in volume.spacing[::-1]),
+        volume.affine[:3, 3],
+    )
     return f"{size} voxels of {step} mm from ({start[0]:.1f}, {start[1]:.1f}, {start[2]:.1f})"
 
 
@@ -98,7 +130,8 @@ def export_cases(cases: Iterable[Case], folder: Path, *, with_truth: bool) -> li
     """Write the cases that others answer: scans/, masks/, lungs/, cases.json and, if asked, truth/.
 
     Args:
-        folder: exists and is empty. with_truth: also write the scans without the lesion and the lesions' own masks.
+        folder: exists and is empty. with_truth: also write the scans without the lesion and the
+            lesions' own masks.
     """
     entries = []
     parts = ["scans", "masks", "lungs", *(["truth", "lesions"] if with_truth else [])]
@@ -108,12 +141,33 @@ def export_cases(cases: Iterable[Case], folder: Path, *, with_truth: bool) -> li
         mark = {"DGMVLC_Synthetic": "simulated lesion in a real scan", "DGMVLC_Notice": NOTICE}
         name = f"{case.name}.nrrd"
         save_volume(case.scan, folder / "scans" / name, {**mark, "DGMVLC_Unit": "HU"})
-        masks = {"masks": case.mask, "lungs": case.anatomy.lungs} | ({"lesions": case.lesion.mask} if with_truth else {})
+        masks = {"masks": case.mask, "lungs": case.anatomy.lungs} | (
+            {"lesions": case.lesion.mask} if with_truth else {}
+        )
         for part, mask in masks.items():
-            save_volume(case.scan.with_array(mask.astype(np.float32), stored_dtype="uint8"), folder / part / name)
+            save_volume(
+                case.scan.with_array(mask.astype(np.float32), stored_dtype="uint8"),
+                folder / part / name,
+            )
         if with_truth:
             save_volume(case.true, folder / "truth" / name, {"DGMVLC_Unit": "HU"})
-        entries.append({"name": case.name, "patient": case.patient, "finding": case.lesion.term, "source": case.source, "target": case.target})
-    about = {"schema_version": CASES_SCHEMA, "notice": NOTICE, "how": HOW, "truth_included": with_truth, "cases": entries}
-    (folder / "cases.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+        entries.append(
+            {
+                "name": case.name,
+                "patient": case.patient,
+                "finding": case.lesion.term,
+                "source": case.source,
+                "target": case.target,
+            }
+        )
+    about = {
+        "schema_version": CASES_SCHEMA,
+        "notice": NOTICE,
+        "how": HOW,
+        "truth_included": with_truth,
+        "cases": entries,
+    }
+    (folder / "cases.json").write_text(
+        json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8"
+    )
     return entries

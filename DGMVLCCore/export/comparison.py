@@ -1,4 +1,5 @@
-"""A comparison folder: a normal result folder for each hypothesis, one figure, and `comparison.json` that ties them together."""
+"""A comparison folder: a normal result folder for each hypothesis, one figure, and
+`comparison.json` that ties them together."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ SCHEMA = "comparison.schema.json"
 
 
 def _share_original(first: Path, other: Path) -> None:
-    """One original on the disc for all hypotheses, where the file system can; otherwise each keeps its copy."""
+    """One original on the disc for all hypotheses, where the file system can; otherwise each keeps
+    its copy."""
     linked = other.with_suffix(".link")
     try:
         os.link(first, linked)
@@ -31,12 +33,20 @@ def _share_original(first: Path, other: Path) -> None:
     linked.replace(other)
 
 
-def write_comparison(results: list[CounterfactualResult], record: dict[str, Any], out: Path, *, anatomy: Anatomy, facts: dict[str, Any],
-                     overwrite: bool = False) -> Path:
+def write_comparison(
+    results: list[CounterfactualResult],
+    record: dict[str, Any],
+    out: Path,
+    *,
+    anatomy: Anatomy,
+    facts: dict[str, Any],
+    overwrite: bool = False,
+) -> Path:
     """Write a comparison folder.
 
     Args:
-        results: one a hypothesis, in the record's order. record: `hypotheses`, `ranking`, `between_hu`, `location`, `settings` of the schema.
+        results: one a hypothesis, in the record's order. record: `hypotheses`, `ranking`,
+            `between_hu`, `location`, `settings` of the schema.
         facts: report, findings, inputs and weights, as `write_result` takes them.
 
     Returns:
@@ -48,21 +58,52 @@ def write_comparison(results: list[CounterfactualResult], record: dict[str, Any]
     from DGMVLCCore import __version__
 
     with whole_folder(out, overwrite, RECORD) as folder:
-        names = [f"{index}-{slug(row['name'])}" for index, row in enumerate(record["hypotheses"], 1)]
+        names = [
+            f"{index}-{slug(row['name'])}" for index, row in enumerate(record["hypotheses"], 1)
+        ]
         for name, result in zip(names, results):
             write_result(result, folder / name, anatomy=anatomy, scene=False, **facts)
             if name != names[0]:
-                _share_original(folder / names[0] / "original.nrrd", folder / name / "original.nrrd")
+                _share_original(
+                    folder / names[0] / "original.nrrd", folder / name / "original.nrrd"
+                )
         save_comparison_figure(results, record, folder / "figure.png")
-        rows = [{**row, "rank": index, "folder": name, "result_sha256": sha256_of(folder / name / "result.json")}
-                for index, (row, name) in enumerate(zip(record["hypotheses"], names), 1)]
-        manifest = plain({
-            "schema_version": SCHEMA_VERSION, "kind": "comparison", "software": {"name": "dgmvlc", "version": __version__}, "notice": NOTICE,
-            "synthetic": True, "files": [{"name": "figure.png", "role": "figure", "sha256": sha256_of(folder / "figure.png")}], "results": names,
-            **record, "hypotheses": rows, "report": facts["report"], "findings": [f.to_dict() for f in facts["findings"]],
-            "inputs": facts["inputs"], "weights": facts["weights"]})
+        rows = [
+            {
+                **row,
+                "rank": index,
+                "folder": name,
+                "result_sha256": sha256_of(folder / name / "result.json"),
+            }
+            for index, (row, name) in enumerate(zip(record["hypotheses"], names), 1)
+        ]
+        manifest = plain(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "kind": "comparison",
+                "software": {"name": "dgmvlc", "version": __version__},
+                "notice": NOTICE,
+                "synthetic": True,
+                "files": [
+                    {
+                        "name": "figure.png",
+                        "role": "figure",
+                        "sha256": sha256_of(folder / "figure.png"),
+                    }
+                ],
+                "results": names,
+                **record,
+                "hypotheses": rows,
+                "report": facts["report"],
+                "findings": [f.to_dict() for f in facts["findings"]],
+                "inputs": facts["inputs"],
+                "weights": facts["weights"],
+            }
+        )
         check_schema(manifest, SCHEMA)
-        (folder / RECORD).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+        (folder / RECORD).write_text(
+            json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8"
+        )
     return out / RECORD
 
 

@@ -1,4 +1,5 @@
-"""The picture of a comparison: the original, then a column a hypothesis with its counterfactual and its difference; marked synthetic."""
+"""The picture of a comparison: the original, then a column a hypothesis with its counterfactual and
+its difference; marked synthetic."""
 
 from __future__ import annotations
 
@@ -10,18 +11,37 @@ import numpy as np
 
 from DGMVLCCore.counterfactual.result import CounterfactualResult
 from DGMVLCCore.errors import OutputError
-from DGMVLCCore.export.figure import ACCENT, DIVERGING, INK, MARK, PAPER, WINDOW, bar, close_up, edge, panel, ruler
+from DGMVLCCore.export.figure import (
+    ACCENT,
+    DIVERGING,
+    INK,
+    MARK,
+    PAPER,
+    WINDOW,
+    bar,
+    close_up,
+    edge,
+    panel,
+    ruler,
+)
 
 
 def caption(row: dict[str, Any], rank: int) -> str:
     """Two lines over a column: rank and name; error and agreement beside the first one's."""
     fits = "" if row["agreement"] is None else f" · agreement {row['agreement']:.2f}"
-    error = "fits best" if rank == 1 else f"error {row['excess']:+.1%} [{row['low']:+.1%}, {row['high']:+.1%}]"
+    error = (
+        "fits best"
+        if rank == 1
+        else f"error {row['excess']:+.1%} [{row['low']:+.1%}, {row['high']:+.1%}]"
+    )
     return f"{rank}. {row['name']}\n{error}{fits}"
 
 
-def save_comparison_figure(results: list[CounterfactualResult], record: dict[str, Any], path: Path) -> None:
-    """Write the figure (PNG): close-ups around the region on its fullest slice, radiological orientation.
+def save_comparison_figure(
+    results: list[CounterfactualResult], record: dict[str, Any], path: Path
+) -> None:
+    """Write the figure (PNG): close-ups around the region on its fullest slice, radiological
+    orientation.
 
     Raises:
         OutputError: it cannot be written.
@@ -31,9 +51,17 @@ def save_comparison_figure(results: list[CounterfactualResult], record: dict[str
     with rc_context({"text.parse_math": False, "text.usetex": False}):
         figure = _draw(results, record)
         try:
-            figure.savefig(path, format="png", dpi=100, facecolor=PAPER, metadata={"Description": f"DGM-VLC comparison, {MARK}"})
+            figure.savefig(
+                path,
+                format="png",
+                dpi=100,
+                facecolor=PAPER,
+                metadata={"Description": f"DGM-VLC comparison, {MARK}"},
+            )
         except OSError as error:
-            raise OutputError(f"{path} could not be written; check permission and free space.") from error
+            raise OutputError(
+                f"{path} could not be written; check permission and free space."
+            ) from error
 
 
 def _title(axis: Any, text: str) -> None:
@@ -43,9 +71,26 @@ def _title(axis: Any, text: str) -> None:
 def _outline(axis: Any, mask: np.ndarray, synthetic: bool) -> None:
     if mask.any() and not mask.all():
         axis.contour(mask, [0.5], colors=ACCENT, linewidths=0.7, linestyles="dashed")
-    axis.text(0.01, 0.98, "R", transform=axis.transAxes, color=INK, fontsize=9, va="top", path_effects=edge())
+    axis.text(
+        0.01,
+        0.98,
+        "R",
+        transform=axis.transAxes,
+        color=INK,
+        fontsize=9,
+        va="top",
+        path_effects=edge(),
+    )
     if synthetic:
-        axis.text(0.02, 0.02, MARK, transform=axis.transAxes, color=ACCENT, fontsize=9, bbox={"facecolor": PAPER, "alpha": 0.6, "lw": 0, "pad": 1.5})
+        axis.text(
+            0.02,
+            0.02,
+            MARK,
+            transform=axis.transAxes,
+            color=ACCENT,
+            fontsize=9,
+            bbox={"facecolor": PAPER, "alpha": 0.6, "lw": 0, "pad": 1.5},
+        )
 
 
 def _draw(results: list[CounterfactualResult], record: dict[str, Any]) -> Any:
@@ -72,15 +117,39 @@ def _draw(results: list[CounterfactualResult], record: dict[str, Any]) -> Any:
     _outline(axes[0, 0], mask[z][window], False)
     _outline(axes[1, 0], mask[z], False)
     for column, (row, result, change) in enumerate(zip(record["hypotheses"], results, changes), 1):
-        panel(axes[0, column], turn.apply(result.counterfactual.array)[z][window], aspect, "", **WINDOW)
+        panel(
+            axes[0, column],
+            turn.apply(result.counterfactual.array)[z][window],
+            aspect,
+            "",
+            **WINDOW,
+        )
         _title(axes[0, column], caption(row, column))
-        panel(axes[1, column], change, aspect, "", cmap=diverging, vmin=-limit, vmax=limit, smooth=False)
+        panel(
+            axes[1, column],
+            change,
+            aspect,
+            "",
+            cmap=diverging,
+            vmin=-limit,
+            vmax=limit,
+            smooth=False,
+        )
         _title(axes[1, column], "Difference from the original")
         for line in (0, 1):
             _outline(axes[line, column], mask[z][window], True)
     for column in range(1, len(results) + 1):
         bar(figure, axes[1, column], "HU", diverging, -limit, limit)
-    figure.suptitle(f"Same mask, same noise, same slices   ·   slice {z + 1} of {len(mask)} from the feet, lung window", color=INK, fontsize=12)
-    words = textwrap.fill(f"{record['ranking']['sentence']} {record['ranking']['note']}", 30 * (len(results) + 1))
-    figure.supxlabel(words, color=INK if record["ranking"]["distinguishable"] else ACCENT, fontsize=11)
+    figure.suptitle(
+        f"Same mask, same noise, same slices   ·   slice {z + 1} of {len(mask)} from the feet, "
+        "lung window",
+        color=INK,
+        fontsize=12,
+    )
+    words = textwrap.fill(
+        f"{record['ranking']['sentence']} {record['ranking']['note']}", 30 * (len(results) + 1)
+    )
+    figure.supxlabel(
+        words, color=INK if record["ranking"]["distinguishable"] else ACCENT, fontsize=11
+    )
     return figure

@@ -1,4 +1,5 @@
-"""What derived DICOM objects refer to: the slices of a patient's series, or a new study without a patient."""
+"""What derived DICOM objects refer to: the slices of a patient's series, or a new study without a
+patient."""
 
 from __future__ import annotations
 
@@ -20,12 +21,41 @@ if TYPE_CHECKING:
 MAKER, MODEL = "DGM-VLC", "dgmvlc"
 UTF8 = "ISO_IR 192"
 QUOTES = str.maketrans({"“": "'", "”": "'", "−": "-", "–": "-"})
-# What every object of a study repeats: patient, study and frame of reference (DICOM PS3.3 C.7.1.1, C.7.2.1, C.7.2.2, C.7.4.1).
-REQUIRED = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID",
-            "AccessionNumber", "FrameOfReferenceUID", "PositionReferenceIndicator")
-OPTIONAL = ("IssuerOfPatientID", "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence", "StudyDescription", "PatientAge",
-            "PatientSize", "PatientWeight", "LongitudinalTemporalInformationModified")
-PLANE = ("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "SliceThickness", "SliceLocation", "SpacingBetweenSlices")
+# What every object of a study repeats: patient, study and frame of reference (DICOM PS3.3 C.7.1.1,
+# C.7.2.1, C.7.2.2, C.7.4.1).
+REQUIRED = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyInstanceUID",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+    "StudyID",
+    "AccessionNumber",
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+)
+OPTIONAL = (
+    "IssuerOfPatientID",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+    "StudyDescription",
+    "PatientAge",
+    "PatientSize",
+    "PatientWeight",
+    "LongitudinalTemporalInformationModified",
+)
+PLANE = (
+    "PixelSpacing",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "SliceThickness",
+    "SliceLocation",
+    "SpacingBetweenSlices",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +63,8 @@ class Source:
     """Slices that derived objects refer to.
 
     Args:
-        headers: a dataset (without pixels) for each slice (D), in the order of the scan's slices. volume: the scan, HU, on the same grid.
+        headers: a dataset (without pixels) for each slice (D), in the order of the scan's slices.
+            volume: the scan, HU, on the same grid.
         patient: False for a study made up here, which has no patient.
     """
 
@@ -55,7 +86,10 @@ def need_highdicom() -> None:
     import importlib.util
 
     if importlib.util.find_spec("highdicom") is None:
-        raise UsageError("DICOM objects are written with highdicom, which is not installed; install it with: pip install 'dgmvlc[dicom]'.")
+        raise UsageError(
+            "DICOM objects are written with highdicom, which is not installed; install it with: "
+            "pip install 'dgmvlc[dicom]'."
+        )
 
 
 def ds(value: float) -> Any:
@@ -66,12 +100,16 @@ def ds(value: float) -> Any:
 
 
 def words(text: str, limit: int = 64) -> str:
-    """Text as a DICOM string may hold it: one line, no backslash (it would part values), at most `limit` characters."""
-    return " ".join(re.sub(r"[\\\x00-\x1f\x7f]", " ", text.translate(QUOTES)).split())[:limit].strip()
+    """Text as a DICOM string may hold it: one line, no backslash (it would part values), at most
+    `limit` characters."""
+    return " ".join(re.sub(r"[\\\x00-\x1f\x7f]", " ", text.translate(QUOTES)).split())[
+        :limit
+    ].strip()
 
 
 def _complete(header: Dataset) -> Dataset:
-    """The header with the attributes that every object of its study must repeat; absent ones are there and empty, as DICOM asks."""
+    """The header with the attributes that every object of its study must repeat; absent ones are
+    there and empty, as DICOM asks."""
     from pydicom.uid import generate_uid
 
     for keyword in REQUIRED:
@@ -87,7 +125,8 @@ def source_of_folder(folder: Path, series: int | None = None) -> Source:
         series: which of the folder's series, from 1, as the refusal of several lists them.
 
     Raises:
-        UnreadableError: no such folder, or no series in it. UnsuitableInputError: several series, or a header without study and slice identity.
+        UnreadableError: no such folder, or no series in it. UnsuitableInputError: several series,
+            or a header without study and slice identity.
         UsageError: no such series.
     """
     from pydicom.uid import generate_uid
@@ -95,12 +134,22 @@ def source_of_folder(folder: Path, series: int | None = None) -> Source:
     from DGMVLCCore.imaging.dicom import series_headers
 
     if not Path(folder).is_dir():
-        raise UnreadableError(f"{folder} is no folder; give the folder of the DICOM series that the result was made from.")
+        raise UnreadableError(
+            f"{folder} is no folder; give the folder of the DICOM series that the result was "
+            "made from."
+        )
     volume, headers = load_volume(folder, series=series), series_headers(Path(folder), series)
-    lacking = [k for k in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID") if any(not header.get(k) for header in headers)]
+    lacking = [
+        k
+        for k in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+        if any(not header.get(k) for header in headers)
+    ]
     if lacking:
-        raise UnsuitableInputError(f"The DICOM images of {Path(folder).name} lack {', '.join(lacking)}, so nothing can refer to them; "
-                                   "export the original series.")
+        raise UnsuitableInputError(
+            f"The DICOM images of {Path(folder).name} lack {', '.join(lacking)}, so nothing can "
+            "refer to them; "
+            "export the original series."
+        )
     frame = headers[0].get("FrameOfReferenceUID") or generate_uid()
     for header in headers:
         header.FrameOfReferenceUID = frame
@@ -108,7 +157,8 @@ def source_of_folder(folder: Path, series: int | None = None) -> Source:
 
 
 def source_of_volume(volume: Volume, description: str) -> Source:
-    """A new study without a patient for a scan that came from no DICOM series; all identifiers are new."""
+    """A new study without a patient for a scan that came from no DICOM series; all identifiers are
+    new."""
     from pydicom.dataset import Dataset
     from pydicom.uid import CTImageStorage, generate_uid
 
@@ -118,11 +168,31 @@ def source_of_volume(volume: Volume, description: str) -> Source:
     for index in range(len(volume.array)):
         header = Dataset()
         header.SOPClassUID, header.SOPInstanceUID = CTImageStorage, generate_uid()
-        header.StudyInstanceUID, header.SeriesInstanceUID, header.FrameOfReferenceUID = study, series, frame
-        header.PatientName, header.PatientID, header.PatientBirthDate, header.PatientSex = "No^Patient", f"DGMVLC-{study[-8:]}", "", ""
-        header.StudyDate, header.StudyTime, header.StudyID = now.strftime("%Y%m%d"), now.strftime("%H%M%S"), "1"
-        header.ReferringPhysicianName, header.AccessionNumber, header.PositionReferenceIndicator = "", "", ""
-        header.StudyDescription, header.SeriesDescription = "DGM-VLC, study without a patient", words(description)
+        header.StudyInstanceUID, header.SeriesInstanceUID, header.FrameOfReferenceUID = (
+            study,
+            series,
+            frame,
+        )
+        header.PatientName, header.PatientID, header.PatientBirthDate, header.PatientSex = (
+            "No^Patient",
+            f"DGMVLC-{study[-8:]}",
+            "",
+            "",
+        )
+        header.StudyDate, header.StudyTime, header.StudyID = (
+            now.strftime("%Y%m%d"),
+            now.strftime("%H%M%S"),
+            "1",
+        )
+        header.ReferringPhysicianName, header.AccessionNumber, header.PositionReferenceIndicator = (
+            "",
+            "",
+            "",
+        )
+        header.StudyDescription, header.SeriesDescription = (
+            "DGM-VLC, study without a patient",
+            words(description),
+        )
         header.Modality, header.SeriesNumber, header.InstanceNumber = "CT", 1, index + 1
         header.Rows, header.Columns = volume.shape[1:]
         header.PixelSpacing = [ds(volume.spacing[1]), ds(volume.spacing[2])]
@@ -134,20 +204,32 @@ def source_of_volume(volume: Volume, description: str) -> Source:
 
 
 def body_part(header: Dataset) -> str:
-    """The body part a source names, else the chest, which is what this program is for; without one DICOM asks for a side."""
+    """The body part a source names, else the chest, which is what this program is for; without one
+    DICOM asks for a side."""
     return str(header.get("BodyPartExamined") or "CHEST")
 
 
 def contributors(header: Dataset, what: str) -> list[Any]:
-    """The scanner that took the slices, where its maker is known, and this program, as contributing equipment."""
+    """The scanner that took the slices, where its maker is known, and this program, as contributing
+    equipment."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
     from DGMVLCCore import __version__
 
-    ours = hd.ContributingEquipment(MAKER, codes.DCM.ModifyingEquipment, manufacturer_model_name=MODEL, software_versions=__version__,
-                                    contribution_description=f"{words(what, 900)} Research use only; not a medical device.")
+    ours = hd.ContributingEquipment(
+        MAKER,
+        codes.DCM.ModifyingEquipment,
+        manufacturer_model_name=MODEL,
+        software_versions=__version__,
+        contribution_description=f"{words(what, 900)} Research use only; not a medical device.",
+    )
     if not header.get("Manufacturer"):
         return [ours]
     model = header.get("ManufacturerModelName") or None
-    return [hd.ContributingEquipment(str(header.Manufacturer), codes.DCM.AcquisitionEquipment, manufacturer_model_name=model), ours]
+    return [
+        hd.ContributingEquipment(
+            str(header.Manufacturer), codes.DCM.AcquisitionEquipment, manufacturer_model_name=model
+        ),
+        ours,
+    ]

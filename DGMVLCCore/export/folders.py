@@ -1,4 +1,5 @@
-"""Output folders: refused early when something is there, filled under a temporary name, renamed last, so that they are whole or not there."""
+"""Output folders: refused early when something is there, filled under a temporary name, renamed
+last, so that they are whole or not there."""
 
 from __future__ import annotations
 
@@ -16,10 +17,12 @@ LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}  # file manager
 
 
 def _foreign(out: Path, record: str = "result.json") -> str | None:
-    """Name of something in `out` that no run of this program wrote; None when there is nothing of the kind.
+    """Name of something in `out` that no run of this program wrote; None when there is nothing of
+    the kind.
 
     Args:
-        record: the manifest that lists the folder's files, and perhaps folders of results under "results".
+        record: the manifest that lists the folder's files, and perhaps folders of results under
+            "results".
     """
     if not out.is_dir() or out.is_symlink():
         return out.name
@@ -29,11 +32,17 @@ def _foreign(out: Path, record: str = "result.json") -> str | None:
         ours = manifest["software"]["name"] == "dgmvlc"
         if ours and "files" not in manifest:  # a kind of folder that keeps no list
             return None
-        known = {Path(entry["name"]).parts[0] for entry in manifest["files"]} | {record} if ours else set()
+        known = (
+            {Path(entry["name"]).parts[0] for entry in manifest["files"]} | {record}
+            if ours
+            else set()
+        )
         folders = set(manifest.get("results", [])) if known else set()
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         known, folders = set(), set()
-    within = (f"{name}/{found}" for name in names if name in folders and (found := _foreign(out / name)))
+    within = (
+        f"{name}/{found}" for name in names if name in folders and (found := _foreign(out / name))
+    )
     return next((name for name in names if name not in known | folders), None) or next(within, None)
 
 
@@ -44,23 +53,31 @@ def check_output(out: Path, overwrite: bool, record: str = "result.json") -> Non
         record: the file that names what an earlier run wrote.
 
     Raises:
-        OutputError: something is there already that may not be replaced, or the parent folder is missing or read-only.
+        OutputError: something is there already that may not be replaced, or the parent folder is
+            missing or read-only.
     """
     if out.exists() or out.is_symlink():
         if not overwrite:
             raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
         if foreign := _foreign(out, record):
-            raise OutputError(f"{out} holds {foreign}, which is no result of this program, so it is not overwritten; "
-                              "move it away or choose another folder.")
+            raise OutputError(
+                f"{out} holds {foreign}, which is no result of this program, so it is not "
+                "overwritten; "
+                "move it away or choose another folder."
+            )
     parent = out.absolute().parent
     if not parent.is_dir():
         raise OutputError(f"The folder {parent} does not exist; create it first.")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise OutputError(f"The folder {parent} may not be written to; choose another one or change its permissions.")
+        raise OutputError(
+            f"The folder {parent} may not be written to; choose another one or change its "
+            "permissions."
+        )
 
 
 def put_in_place(folder: Path, out: Path) -> None:
-    """Rename the finished folder; an earlier result steps aside first and comes back when that fails."""
+    """Rename the finished folder; an earlier result steps aside first and comes back when that
+    fails."""
     aside = folder.with_suffix(".earlier")
     try:
         if out.exists():
@@ -74,7 +91,8 @@ def put_in_place(folder: Path, out: Path) -> None:
 
 @contextmanager
 def whole_folder(out: Path, overwrite: bool, record: str = "result.json") -> Iterator[Path]:
-    """A folder under a temporary name that becomes `out` when nothing went wrong, and goes away otherwise.
+    """A folder under a temporary name that becomes `out` when nothing went wrong, and goes away
+    otherwise.
 
     Raises:
         OutputError: `out` exists, or it cannot be written; nothing half-written stays.
@@ -86,6 +104,9 @@ def whole_folder(out: Path, overwrite: bool, record: str = "result.json") -> Ite
         yield folder
         put_in_place(folder, out)
     except OSError as error:
-        raise OutputError(f"The result could not be written to {out} ({error.strerror or error}); check permission and free space.") from error
+        raise OutputError(
+            f"The result could not be written to {out} ({error.strerror or error}); check "
+            "permission and free space."
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,5 @@
-"""Records that the program writes: plain JSON, checked against a schema of `schema/`, written whole or not at all."""
+"""Records that the program writes: plain JSON, checked against a schema of `schema/`, written whole
+or not at all."""
 
 from __future__ import annotations
 
@@ -39,9 +40,13 @@ def check_schema(record: dict[str, Any], name: str) -> None:
     import jsonschema
 
     schema = json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(record))
+    error = jsonschema.exceptions.best_match(
+        jsonschema.Draft202012Validator(schema).iter_errors(record)
+    )
     if error is not None:
-        raise UnreadableError(f"The record does not follow {name} (at {error.json_path}: {error.message[:160]}).")
+        raise UnreadableError(
+            f"The record does not follow {name} (at {error.json_path}: {error.message[:160]})."
+        )
 
 
 def read_record(path: Path, name: str) -> dict[str, Any]:
@@ -53,7 +58,10 @@ def read_record(path: Path, name: str) -> dict[str, Any]:
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UnreadableError(f"{path} is not there or no readable JSON; choose the folder or file that the program wrote.") from error
+        raise UnreadableError(
+            f"{path} is not there or no readable JSON; choose the folder or file that the "
+            "program wrote."
+        ) from error
     try:
         check_schema(record, name)
     except UnreadableError as error:
@@ -62,7 +70,8 @@ def read_record(path: Path, name: str) -> dict[str, Any]:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write a file under a temporary name and rename it, so that the one before stays whole when the disk is full.
+    """Write a file under a temporary name and rename it, so that the one before stays whole when
+    the disk is full.
 
     Raises:
         OutputError: it cannot be written.
@@ -75,14 +84,18 @@ def write_text(text: str, path: Path) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise OutputError(f"{path} could not be saved ({error.strerror or error}); what was saved before is still there. "
-                          "Free some space or check the permissions, then repeat the last step.") from error
+        raise OutputError(
+            f"{path} could not be saved ({error.strerror or error}); what was saved before is "
+            "still there. "
+            "Free some space or check the permissions, then repeat the last step."
+        ) from error
     finally:
         with suppress(OSError):  # the folder itself may have gone; the error above says so
             temporary.unlink(missing_ok=True)
 
 
 def write_record(record: dict[str, Any], path: Path, name: str) -> None:
-    """Check a record against the schema `name` and write it; errors as `check_schema` and `write_text`."""
+    """Check a record against the schema `name` and write it; errors as `check_schema` and
+    `write_text`."""
     check_schema(record, name)
     write_text(json.dumps(record, indent=1, ensure_ascii=False), path)

@@ -23,13 +23,34 @@ def scene_package() -> Path | None:
 
 def _run(package: Path, manifest: Path, scene: Path) -> str:
     """Run the scene process; returns why it failed, or an empty string."""
-    command = [sys.executable, "-m", "SlicerDGMVLCLib.make_scene", str(manifest.absolute()), str(scene.absolute())]
-    # What Slicer packs lies beside the scene while it is made (large scans do not fit every /tmp) and goes with this process.
-    with tempfile.TemporaryDirectory(prefix=".scene-", dir=scene.absolute().parent, ignore_cleanup_errors=True) as scratch:
-        environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch),
-                       "PYTHONPATH": os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH", "")]))}
+    command = [
+        sys.executable,
+        "-m",
+        "SlicerDGMVLCLib.make_scene",
+        str(manifest.absolute()),
+        str(scene.absolute()),
+    ]
+    # What Slicer packs lies beside the scene while it is made (large scans do not fit every /tmp)
+    # and goes with this process.
+    with tempfile.TemporaryDirectory(
+        prefix=".scene-", dir=scene.absolute().parent, ignore_cleanup_errors=True
+    ) as scratch:
+        environment = {
+            **os.environ,
+            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(package), os.environ.get("PYTHONPATH", "")])
+            ),
+        }
         try:
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S)
+            done = subprocess.run(
+                command,
+                env=environment,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=TIMEOUT_S,
+            )
         except subprocess.TimeoutExpired:
             return f"the scene process took longer than {TIMEOUT_S} s"
         except OSError as error:
@@ -37,8 +58,17 @@ def _run(package: Path, manifest: Path, scene: Path) -> str:
     if done.returncode == 0 and scene.exists():
         return ""
     lines = done.stderr.strip().splitlines()
-    last = lines[-1] if lines else f"the scene process ended without a word (exit code {done.returncode})"
-    return last.removeprefix("ValueError: ").removeprefix("OSError: ").replace(f"{manifest.absolute().parent}{os.sep}", "").rstrip(".")
+    last = (
+        lines[-1]
+        if lines
+        else f"the scene process ended without a word (exit code {done.returncode})"
+    )
+    return (
+        last.removeprefix("ValueError: ")
+        .removeprefix("OSError: ")
+        .replace(f"{manifest.absolute().parent}{os.sep}", "")
+        .rstrip(".")
+    )
 
 
 def make_scene(manifest: Path, scene: Path) -> str | None:
@@ -48,8 +78,14 @@ def make_scene(manifest: Path, scene: Path) -> str | None:
         None when it was written, otherwise why not; then nothing half-written stays.
     """
     package = scene_package()
-    if package is None or importlib.util.find_spec("slicer_core") is None:  # another package on PyPI is called slicer, too
-        return "scene.mrb was not made: slicer-core is not installed (pip install 'dgmvlc[scene]'); the volumes open in Slicer one by one."
+    if (
+        package is None or importlib.util.find_spec("slicer_core") is None
+    ):  # another package on PyPI is called slicer, too
+        return (
+            "scene.mrb was not made: slicer-core is not installed (pip install 'dgmvlc[scene]'); "
+            "the "
+            "volumes open in Slicer one by one."
+        )
     if reason := _run(package, manifest, scene):
         scene.unlink(missing_ok=True)
         return f"scene.mrb was not made: {reason}."

@@ -18,7 +18,10 @@ def check_voxels(array: np.ndarray, name: str) -> None:
     if not np.isfinite(array).all():
         raise UnsuitableInputError(f"{name} holds NaN or infinite voxels; export it again.")
     if array.min() == array.max():
-        raise UnsuitableInputError(f"{name} is constant ({array.flat[0]:g} everywhere), so it shows nothing; choose another scan.")
+        raise UnsuitableInputError(
+            f"{name} is constant ({array.flat[0]:g} everywhere), so it shows nothing; choose "
+            "another scan."
+        )
 
 
 def check_straight(affine: np.ndarray, name: str) -> None:
@@ -34,4 +37,7 @@ def check_straight(affine: np.ndarray, name: str) -> None:
     cosine = np.abs(axes.T @ axes - np.eye(3)).max()
     tilt = float(np.degrees(np.arcsin(min(cosine, 1.0))))
     if tilt > SHEAR_DEGREES:
-        raise UnsuitableInputError(f"{name} lies on a sheared grid, tilted by {tilt:.1f}° (gantry tilt); resample it to a straight grid first.")
+        raise UnsuitableInputError(
+            f"{name} lies on a sheared grid, tilted by {tilt:.1f}° (gantry tilt); resample it to "
+            "a straight grid first."
+        )

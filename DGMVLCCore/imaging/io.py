@@ -1,6 +1,7 @@
 """Scans in and out: NRRD, NIfTI, MetaImage and DICOM; HU and geometry survive exactly.
 
-Geometry is exact to double precision in NRRD and MetaImage; NIfTI stores it in single precision (about 1e-5 mm).
+Geometry is exact to double precision in NRRD and MetaImage; NIfTI stores it in single precision
+(about 1e-5 mm).
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ from DGMVLCCore.imaging.profiles import settle_modality
 from DGMVLCCore.imaging.volume import Volume
 
 SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
-WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")  # one file each, so that one rename puts all of it in place
+WRITABLE = (
+    ".nrrd",
+    ".nii",
+    ".nii.gz",
+    ".mha",
+)  # one file each, so that one rename puts all of it in place
 READERS = ("NrrdImageIO", "NiftiImageIO", "MetaImageIO")
 LARGEST_EXACT = 2**24  # float32 holds every whole number up to here
 STDERR = 2
@@ -30,7 +36,8 @@ _stderr_lock = threading.RLock()  # two threads turning stderr away at once woul
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the toolkit's C++ warnings off stderr: some of its readers write there past every switch."""
+    """Keep the toolkit's C++ warnings off stderr: some of its readers write there past every
+    switch."""
     with _stderr_lock:
         shown = sitk.ProcessObject.GetGlobalWarningDisplay()
         sitk.ProcessObject.SetGlobalWarningDisplay(False)
@@ -65,7 +72,9 @@ def check_file(path: Path) -> None:
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:
-        raise UnreadableError(f"{path} may not be read ({error.strerror}); check its permissions.") from error
+        raise UnreadableError(
+            f"{path} may not be read ({error.strerror}); check its permissions."
+        ) from error
     if empty:
         raise UnreadableError(f"{path} is empty; copy or export it again.")
 
@@ -74,7 +83,8 @@ def read_image(path: Path) -> sitk.Image:
     """Read a NRRD, NIfTI or MetaImage file.
 
     Raises:
-        UnreadableError: missing, empty, truncated or not such an image. UnsuitableInputError: sheared NIfTI.
+        UnreadableError: missing, empty, truncated or not such an image. UnsuitableInputError:
+            sheared NIfTI.
     """
     check_file(path)
     if nifti.is_nifti(path):
@@ -88,9 +98,15 @@ def read_image(path: Path) -> sitk.Image:
                 return reader.Execute()
         except RuntimeError as error:
             if "orthonormal" in str(error):
-                raise UnsuitableInputError(f"{path.name} lies on a sheared grid (gantry tilt); resample it to a straight grid first.") from error
+                raise UnsuitableInputError(
+                    f"{path.name} lies on a sheared grid (gantry tilt); resample it to a "
+                    "straight grid first."
+                ) from error
             raise UnreadableError(f"{path} is cut or damaged; copy or export it again.") from error
-    raise UnreadableError(f"{path} is not an image this program reads; give {', '.join(SUFFIXES)}, a DICOM file or a DICOM folder.")
+    raise UnreadableError(
+        f"{path} is not an image this program reads; give {', '.join(SUFFIXES)}, a DICOM file or "
+        "a DICOM folder."
+    )
 
 
 def affine_of(image: sitk.Image) -> np.ndarray:
@@ -108,7 +124,10 @@ def one_value_3d(image: sitk.Image, name: str) -> sitk.Image:
         UnsuitableInputError: colour, vector, complex, or more than 3 dimensions.
     """
     if (values := image.GetNumberOfComponentsPerPixel()) != 1:
-        raise UnsuitableInputError(f"{name} is a colour or vector image ({values} values a voxel); a scan with one value a voxel is needed.")
+        raise UnsuitableInputError(
+            f"{name} is a colour or vector image ({values} values a voxel); a scan with one "
+            "value a voxel is needed."
+        )
     if "complex" in image.GetPixelIDTypeAsString():
         raise UnsuitableInputError(f"{name} holds complex numbers; give the magnitude image.")
     if image.GetDimension() == 2:
@@ -117,7 +136,9 @@ def one_value_3d(image: sitk.Image, name: str) -> sitk.Image:
         return image[:, :, :, 0]
     if image.GetDimension() != 3:
         size = "x".join(str(n) for n in image.GetSize())
-        raise UnsuitableInputError(f"{name} has {image.GetDimension()} dimensions ({size}); give a single 3D scan.")
+        raise UnsuitableInputError(
+            f"{name} has {image.GetDimension()} dimensions ({size}); give a single 3D scan."
+        )
     return image
 
 
@@ -125,17 +146,25 @@ def volume_from_image(image: sitk.Image, name: str, modality: str | None = None)
     """A scalar image as a checked `Volume`.
 
     Raises:
-        UnsuitableInputError: colour, 4D, sheared, NaN, constant, or not of the modality it is said to be.
+        UnsuitableInputError: colour, 4D, sheared, NaN, constant, or not of the modality it is said
+            to be.
     """
     image = one_value_3d(image, name)
     affine = affine_of(image)
     check_straight(affine, name)
     pixels = sitk.GetArrayViewFromImage(image)
-    if np.issubdtype(pixels.dtype, np.integer) and max(abs(int(pixels.min())), abs(int(pixels.max()))) > LARGEST_EXACT:
-        raise UnsuitableInputError(f"{name} holds whole numbers beyond 2^24, which are no HU; export it again.")
+    if (
+        np.issubdtype(pixels.dtype, np.integer)
+        and max(abs(int(pixels.min())), abs(int(pixels.max()))) > LARGEST_EXACT
+    ):
+        raise UnsuitableInputError(
+            f"{name} holds whole numbers beyond 2^24, which are no HU; export it again."
+        )
     array = pixels.astype(np.float32)
     check_voxels(array, name)
-    return Volume(array, affine, settle_modality(array, name, modality), pixels.dtype.name, {"source": name})
+    return Volume(
+        array, affine, settle_modality(array, name, modality), pixels.dtype.name, {"source": name}
+    )
 
 
 def load_volume(path: str | Path, modality: str | None = None, series: int | None = None) -> Volume:
@@ -169,11 +198,15 @@ def _stored_type(array: np.ndarray, wanted: np.dtype) -> np.dtype:
     for kind in (wanted, np.dtype("int16"), np.dtype("int32"), np.dtype("int64")):
         if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
             return kind
-    raise OutputError(f"Values from {low:g} to {high:g} do not fit any whole-number type; keep the volume as float32.")
+    raise OutputError(
+        f"Values from {low:g} to {high:g} do not fit any whole-number type; keep the volume as "
+        "float32."
+    )
 
 
 def to_image(volume: Volume) -> sitk.Image:
-    """A `Volume` as SimpleITK image of its stored type; integers are rounded, and widened rather than clipped or wrapped.
+    """A `Volume` as SimpleITK image of its stored type; integers are rounded, and widened rather
+    than clipped or wrapped.
 
     Raises:
         OutputError: NaN or infinite voxels.
@@ -198,11 +231,17 @@ def write_image(image: sitk.Image, path: Path) -> None:
     """Write under a temporary name, then rename: the file is there whole, or not at all.
 
     Raises:
-        OutputError: no such folder, no permission, no space; nothing is left behind and an older file stays.
+        OutputError: no such folder, no permission, no space; nothing is left behind and an older
+            file stays.
     """
-    suffix = next((s for s in sorted(WRITABLE, key=len, reverse=True) if path.name.lower().endswith(s)), None)
+    suffix = next(
+        (s for s in sorted(WRITABLE, key=len, reverse=True) if path.name.lower().endswith(s)), None
+    )
     if suffix is None:
-        raise OutputError(f"{path.name} has no image ending that can be written; use one of {', '.join(WRITABLE)}.")
+        raise OutputError(
+            f"{path.name} has no image ending that can be written; use one of "
+            f"{', '.join(WRITABLE)}."
+        )
     if not path.parent.is_dir():
         raise OutputError(f"The folder {path.parent} does not exist; create it first.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}-partial{suffix}")
@@ -213,7 +252,9 @@ def write_image(image: sitk.Image, path: Path) -> None:
             nifti.check_whole(temporary)  # its writer says nothing when the disk is full
         temporary.replace(path)
     except (RuntimeError, OSError, UnreadableError) as error:
-        raise OutputError(f"{path} could not be written; check permission and free space of {path.parent}.") from error
+        raise OutputError(
+            f"{path} could not be written; check permission and free space of {path.parent}."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,4 +1,5 @@
-"""Segmentations in: Slicer's .seg.nrrd, label volumes in NRRD, NIfTI or MetaImage, on the scan's grid."""
+"""Segmentations in: Slicer's .seg.nrrd, label volumes in NRRD, NIfTI or MetaImage, on the scan's
+grid."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ class LabelMap:
     """Named segments on the reference scan's grid.
 
     Args:
-        segments: name -> bool (D,H,W). names: label value -> name; segments of further layers that repeat a value get the next free number.
+        segments: name -> bool (D,H,W). names: label value -> name; segments of further layers that
+            repeat a value get the next free number.
     """
 
     segments: dict[str, np.ndarray]
@@ -45,15 +47,22 @@ class _Entry:
 def _grid_words(shape: tuple[int, ...], affine: np.ndarray) -> str:
     """A grid in a reader's words."""
     step, origin = np.linalg.norm(affine[:3, :3], axis=0), affine[:3, 3]
-    return (f"{shape[-1]}x{shape[-2]}x{shape[-3]} voxels of {step[0]:.3f}x{step[1]:.3f}x{step[2]:.3f} mm "
-            f"from ({origin[0]:.1f}, {origin[1]:.1f}, {origin[2]:.1f})")
+    return (
+        f"{shape[-1]}x{shape[-2]}x{shape[-3]} voxels of "
+        f"{step[0]:.3f}x{step[1]:.3f}x{step[2]:.3f} mm "
+        f"from ({origin[0]:.1f}, {origin[1]:.1f}, {origin[2]:.1f})"
+    )
 
 
 def _lattice(affine: np.ndarray, shape: tuple[int, ...], reference: Volume) -> np.ndarray | None:
-    """Whole-number (3,4) map from own voxel index (x,y,z) to the reference's, or None when the grids do not share their voxels."""
+    """Whole-number (3,4) map from own voxel index (x,y,z) to the reference's, or None when the
+    grids do not share their voxels."""
     index = (np.linalg.inv(reference.affine) @ affine)[:3]
     whole = np.rint(index)
-    corners = np.array([[x, y, z, 1] for x in (0, shape[-1]) for y in (0, shape[-2]) for z in (0, shape[-3])], float).T
+    corners = np.array(
+        [[x, y, z, 1] for x in (0, shape[-1]) for y in (0, shape[-2]) for z in (0, shape[-3])],
+        float,
+    ).T
     turned = np.abs(whole[:, :3])
     square = (turned.sum(0) == 1).all() and (turned.sum(1) == 1).all()
     close = np.abs(index @ corners - whole @ corners).max() <= TOLERANCE_VOXELS
@@ -61,16 +70,22 @@ def _lattice(affine: np.ndarray, shape: tuple[int, ...], reference: Volume) -> n
 
 
 def _place(layers: np.ndarray, affine: np.ndarray, reference: Volume, name: str) -> np.ndarray:
-    """Lay labels (L,D,H,W) onto the reference grid: the same voxels, perhaps cropped, turned or flipped; nothing is interpolated.
+    """Lay labels (L,D,H,W) onto the reference grid: the same voxels, perhaps cropped, turned or
+    flipped; nothing is interpolated.
 
     Raises:
         UnsuitableInputError: another grid, or labels outside the scan.
     """
     whole = _lattice(affine, layers.shape, reference)
     if whole is None:
-        raise UnsuitableInputError(f"The segmentation {name} ({_grid_words(layers.shape, affine)}) lies on another grid than the scan "
-                                   f"({_grid_words(reference.shape, reference.affine)}); resample it to the scan first.")
-    axes = [2 - int(np.abs(whole[2 - k, :3]).argmax()) for k in range(3)]  # own (z,y,x) axis of each reference axis
+        raise UnsuitableInputError(
+            f"The segmentation {name} ({_grid_words(layers.shape, affine)}) lies on another grid "
+            "than the scan "
+            f"({_grid_words(reference.shape, reference.affine)}); resample it to the scan first."
+        )
+    axes = [
+        2 - int(np.abs(whole[2 - k, :3]).argmax()) for k in range(3)
+    ]  # own (z,y,x) axis of each reference axis
     turned = layers.transpose(0, *(1 + axis for axis in axes))
     target: list[slice] = [slice(None)]
     source: list[slice] = [slice(None)]
@@ -85,8 +100,11 @@ def _place(layers: np.ndarray, affine: np.ndarray, reference: Volume, name: str)
     kept = turned[tuple(source)]
     total = int(np.count_nonzero(layers))
     if outside := total - int(np.count_nonzero(kept)):
-        raise UnsuitableInputError(f"The segmentation {name} has {outside} of its {total} voxels outside the scan; crop it to the scan, or load the scan "
-                                   "it was drawn on.")
+        raise UnsuitableInputError(
+            f"The segmentation {name} has {outside} of its {total} voxels outside the scan; crop "
+            "it to the scan, or load the scan "
+            "it was drawn on."
+        )
     out = np.zeros((len(layers), *reference.shape), layers.dtype)
     out[tuple(target)] = kept
     return out
@@ -94,6 +112,7 @@ def _place(layers: np.ndarray, affine: np.ndarray, reference: Volume, name: str)
 
 def _segment_table(image: sitk.Image) -> list[_Entry]:
     """The segments a .seg.nrrd names, under distinct names."""
+
     def fact(index: int, key: str, default: str) -> str:
         full = f"Segment{index}_{key}"
         return (image.GetMetaData(full) if image.HasMetaDataKey(full) else "") or default
@@ -105,7 +124,9 @@ def _segment_table(image: sitk.Image) -> list[_Entry]:
         again = 2
         while any(unique == entry.name for entry in table):
             unique, again = f"{name} ({again})", again + 1
-        table.append(_Entry(unique, int(fact(index, "Layer", "0")), int(fact(index, "LabelValue", "1"))))
+        table.append(
+            _Entry(unique, int(fact(index, "Layer", "0")), int(fact(index, "LabelValue", "1")))
+        )
         index += 1
     return table
 
@@ -121,32 +142,58 @@ def _label_layers(image: sitk.Image, name: str) -> np.ndarray:
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[:, :, :, 0]
     if image.GetDimension() != 3:
-        raise UnsuitableInputError(f"{name} has {image.GetDimension()} dimensions; give a 3D segmentation.")
+        raise UnsuitableInputError(
+            f"{name} has {image.GetDimension()} dimensions; give a 3D segmentation."
+        )
     array = sitk.GetArrayFromImage(image)
     layers = np.moveaxis(array, -1, 0) if array.ndim == 4 else array[None]
-    if np.iscomplexobj(layers) or not np.array_equal(layers, np.rint(layers)) or layers.min() < 0 or layers.max() > MAX_LABEL:
-        raise UnsuitableInputError(f"{name} holds values from {layers.min():g} to {layers.max():g}, which are no labels; give a segmentation.")
+    if (
+        np.iscomplexobj(layers)
+        or not np.array_equal(layers, np.rint(layers))
+        or layers.min() < 0
+        or layers.max() > MAX_LABEL
+    ):
+        raise UnsuitableInputError(
+            f"{name} holds values from {layers.min():g} to {layers.max():g}, which are no "
+            "labels; give a segmentation."
+        )
     return layers.astype(np.uint16)
 
 
 def _plain_table(layers: np.ndarray, names: dict[int, str], name: str) -> list[_Entry]:
     """Segments of an image that names none itself: one a label value (and layer)."""
-    table = [_Entry(names.get(int(value), f"label {value}") + (f" (layer {layer + 1})" if layer else ""), layer, int(value))
-             for layer, plane in enumerate(layers) for value in np.unique(plane) if value]
+    table = [
+        _Entry(
+            names.get(int(value), f"label {value}") + (f" (layer {layer + 1})" if layer else ""),
+            layer,
+            int(value),
+        )
+        for layer, plane in enumerate(layers)
+        for value in np.unique(plane)
+        if value
+    ]
     if len(table) > MAX_SEGMENTS:
-        raise UnsuitableInputError(f"{name} holds {len(table)} different values, too many for a segmentation; it may be a scan.")
+        raise UnsuitableInputError(
+            f"{name} holds {len(table)} different values, too many for a segmentation; it may be "
+            "a scan."
+        )
     return table
 
 
-def load_labels(path: str | Path, reference: Volume, names: dict[int, str] | None = None) -> LabelMap:
+def load_labels(
+    path: str | Path, reference: Volume, names: dict[int, str] | None = None
+) -> LabelMap:
     """Read a segmentation onto a scan's grid.
 
     Args:
-        path: .seg.nrrd or an integer label image, on the scan's voxels; may be cropped, or stored in another axis order.
-        names: label value -> name, for images that carry none (a .seg.nrrd and TotalSegmentator's NIfTI do).
+        path: .seg.nrrd or an integer label image, on the scan's voxels; may be cropped, or stored
+            in another axis order.
+        names: label value -> name, for images that carry none (a .seg.nrrd and TotalSegmentator's
+            NIfTI do).
 
     Raises:
-        UnreadableError: no such image. UnsuitableInputError: another grid, not labels, outside the scan, or no voxel set.
+        UnreadableError: no such image. UnsuitableInputError: another grid, not labels, outside the
+            scan, or no voxel set.
     """
     path = Path(path)
     image = read_image(path)
@@ -159,12 +206,17 @@ def load_labels(path: str | Path, reference: Volume, names: dict[int, str] | Non
     segments: dict[str, np.ndarray] = {}
     numbers: dict[int, str] = {}
     for entry in table:
-        mask = placed[entry.layer] == entry.value if entry.layer < len(placed) else np.zeros(0, bool)
+        mask = (
+            placed[entry.layer] == entry.value if entry.layer < len(placed) else np.zeros(0, bool)
+        )
         if mask.any():
             segments[entry.name] = mask
             numbers[entry.value if entry.value not in numbers else max(numbers) + 1] = entry.name
     if not segments:
-        raise UnsuitableInputError(f"The segmentation {path.name} names {len(table)} segments, but none has a voxel; draw a region first.")
+        raise UnsuitableInputError(
+            f"The segmentation {path.name} names {len(table)} segments, but none has a voxel; "
+            "draw a region first."
+        )
     return LabelMap(segments, numbers)
 
 
@@ -176,5 +228,7 @@ def load_region(path: str | Path, reference: Volume, segment: str | None = None)
     """
     labels = load_labels(path, reference)
     if segment and segment not in labels.segments:
-        raise UsageError(f"{Path(path).name} has no segment “{segment}”; it has {', '.join(labels.segments)}.")
+        raise UsageError(
+            f"{Path(path).name} has no segment “{segment}”; it has {', '.join(labels.segments)}."
+        )
     return labels.segments[segment] if segment else labels.union()

@@ -1,4 +1,5 @@
-"""What the NIfTI reader leaves out: whether the file is whole, and the label names TotalSegmentator writes into it."""
+"""What the NIfTI reader leaves out: whether the file is whole, and the label names TotalSegmentator
+writes into it."""
 
 from __future__ import annotations
 
@@ -31,11 +32,20 @@ def _open(path: Path) -> BinaryIO:
 
 def _order(header: bytes) -> str:
     """Byte order of a NIfTI-1 header, "" when it is none."""
-    return next((order for order in "<>" if len(header) == HEADER_BYTES and struct.unpack_from(f"{order}i", header)[0] == HEADER_BYTES), "")
+    return next(
+        (
+            order
+            for order in "<>"
+            if len(header) == HEADER_BYTES
+            and struct.unpack_from(f"{order}i", header)[0] == HEADER_BYTES
+        ),
+        "",
+    )
 
 
 def check_whole(path: Path) -> None:
-    """Refuse a cut or damaged file; the toolkit's reader would fill the missing voxels with zeros and say nothing.
+    """Refuse a cut or damaged file; the toolkit's reader would fill the missing voxels with zeros
+    and say nothing.
 
     Raises:
         UnreadableError: fewer bytes than the header promises, or a damaged packing.
@@ -52,17 +62,23 @@ def check_whole(path: Path) -> None:
     if not order:
         return  # NIfTI-2, or no NIfTI at all: the reader says so
     dims = struct.unpack_from(f"{order}8h", header, 40)
-    bits, offset = struct.unpack_from(f"{order}h", header, 72)[0], struct.unpack_from(f"{order}f", header, 108)[0]
+    bits, offset = (
+        struct.unpack_from(f"{order}h", header, 72)[0],
+        struct.unpack_from(f"{order}f", header, 108)[0],
+    )
     voxels = 1
-    for n in dims[1:1 + max(min(dims[0], 7), 0)]:
+    for n in dims[1 : 1 + max(min(dims[0], 7), 0)]:
         voxels *= max(n, 1)
     needed = int(offset) + voxels * bits // 8
     if found < needed:
-        raise UnreadableError(f"{path} is cut: {found} of {needed} bytes are there; copy or export it again.")
+        raise UnreadableError(
+            f"{path} is cut: {found} of {needed} bytes are there; copy or export it again."
+        )
 
 
 def label_names(path: Path) -> dict[int, str]:
-    """Label value -> name from the header's label table (TotalSegmentator, Connectome Workbench); empty when there is none."""
+    """Label value -> name from the header's label table (TotalSegmentator, Connectome Workbench);
+    empty when there is none."""
     with _open(path) as file:
         header = file.read(HEADER_BYTES)
         order = _order(header)
@@ -71,7 +87,8 @@ def label_names(path: Path) -> dict[int, str]:
         end = int(struct.unpack_from(f"{order}f", header, 108)[0])
         rest = file.read(max(end - HEADER_BYTES - 4, 0))
     names: dict[int, str] = {}
-    # TotalSegmentator writes the table as an extension of code 0, Workbench of code 30: look for labels whatever the code.
+    # TotalSegmentator writes the table as an extension of code 0, Workbench of code 30: look for
+    # labels whatever the code.
     for label in LABEL.findall(rest.decode("utf-8", "replace")):
         try:
             element = ElementTree.fromstring(label)

@@ -33,7 +33,8 @@ class Profile:
         return float(low), float(high if high > low else low + 1)
 
     def normalise(self, array: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
-        """(D,H,W) in stored units -> float32 -1..1 over `limits` (by default this array's window); clipped outside."""
+        """(D,H,W) in stored units -> float32 -1..1 over `limits` (by default this array's window);
+        clipped outside."""
         low, high = limits or self.window(array)
         return (2 * (np.clip(array, low, high) - low) / (high - low) - 1).astype(np.float32)
 
@@ -43,9 +44,17 @@ class Profile:
         return ((np.asarray(values) + 1) / 2 * (high - low) + low).astype(np.float32)
 
 
-OTHER = "The shipped weights are for chest CT; this {} can be loaded and shown, but not edited with them. Weights of its own: dgmvlc train --task image."
+OTHER = (
+    "The shipped weights are for chest CT; this {} can be loaded and shown, but not edited with "
+    "them. Weights of its own: dgmvlc train --task image."
+)
 PROFILES = {
-    "CT": Profile("CT", "HU", (-1250.0, 250.0), "The shipped weights are for chest CT; scans of other parts of the body are not for them."),
+    "CT": Profile(
+        "CT",
+        "HU",
+        (-1250.0, 250.0),
+        "The shipped weights are for chest CT; scans of other parts of the body are not for them.",
+    ),
     "MR": Profile("MR", "a.u.", None, OTHER.format("MR scan")),
     "XR": Profile("XR", "a.u.", None, OTHER.format("X-ray image")),
 }
@@ -54,20 +63,36 @@ PLAIN = {"MR": "MR scan.", "XR": "X-ray image."}  # what is said of a picture th
 
 
 def looks_like_ct(array: np.ndarray) -> bool:
-    """True when voxels (D,H,W) hold air near -1000 HU and soft tissue, as every chest CT does; padding counts as neither."""
-    sample = array[:: max(len(array) // 16, 1), :: max(array.shape[1] // 128, 1), :: max(array.shape[2] // 128, 1)]
-    return all(bool(((sample > low) & (sample < high)).mean() > MIN_SHARE) for low, high in (AIR_HU, TISSUE_HU))
+    """True when voxels (D,H,W) hold air near -1000 HU and soft tissue, as every chest CT does;
+    padding counts as neither."""
+    sample = array[
+        :: max(len(array) // 16, 1),
+        :: max(array.shape[1] // 128, 1),
+        :: max(array.shape[2] // 128, 1),
+    ]
+    return all(
+        bool(((sample > low) & (sample < high)).mean() > MIN_SHARE)
+        for low, high in (AIR_HU, TISSUE_HU)
+    )
 
 
 def _no_ct(array: np.ndarray, name: str) -> UnsuitableInputError:
     """Why these voxels are not HU of a chest CT."""
     values = f"{name} holds values from {array.min():g} to {array.max():g}"
     if array.min() >= 0 and looks_like_ct(array - UNSIGNED_OFFSET):
-        return UnsuitableInputError(f"{values}, which look like HU with {UNSIGNED_OFFSET:g} added; subtract it, or load the original DICOM series.")
-    return UnsuitableInputError(f"{values} without the air and soft tissue of a chest CT in HU; load the CT, or say the modality (MR or XR).")
+        return UnsuitableInputError(
+            f"{values}, which look like HU with {UNSIGNED_OFFSET:g} added; subtract it, or load "
+            "the original DICOM series."
+        )
+    return UnsuitableInputError(
+        f"{values} without the air and soft tissue of a chest CT in HU; load the CT, or say the "
+        "modality (MR or XR)."
+    )
 
 
-def settle_modality(array: np.ndarray, name: str, said: str | None = None, tagged: str | None = None) -> str:
+def settle_modality(
+    array: np.ndarray, name: str, said: str | None = None, tagged: str | None = None
+) -> str:
     """The modality of a scan.
 
     Args:
@@ -79,12 +104,20 @@ def settle_modality(array: np.ndarray, name: str, said: str | None = None, tagge
     Raises:
         UnsuitableInputError: unknown, user and file disagree, or a CT whose voxels are not HU.
     """
-    said, tagged = (ALIASES.get(word.upper(), word.upper()) if word else "" for word in (said, tagged))
+    said, tagged = (
+        ALIASES.get(word.upper(), word.upper()) if word else "" for word in (said, tagged)
+    )
     if said and tagged in MODALITIES and said != tagged:
-        raise UnsuitableInputError(f"{name} is {tagged} by its DICOM header, but {said} was asked; load the right scan, or leave the modality out.")
+        raise UnsuitableInputError(
+            f"{name} is {tagged} by its DICOM header, but {said} was asked; load the right scan, "
+            "or leave the modality out."
+        )
     modality = said or tagged or "CT"
     if modality not in MODALITIES:
-        raise UnsuitableInputError(f"The modality {modality} of {name} is not known; choose one of {', '.join(MODALITIES)}.")
+        raise UnsuitableInputError(
+            f"The modality {modality} of {name} is not known; choose one of "
+            f"{', '.join(MODALITIES)}."
+        )
     if modality == "CT" and not looks_like_ct(array):
         raise _no_ct(array, name)
     return modality
@@ -102,7 +135,8 @@ def require_ct(volume: Volume, name: str) -> Volume:
 
 
 def air_padding(volume: Volume) -> np.ndarray:
-    """Voxels outside the scanner's field of view, bool (D,H,W): those a CT holds below -1500 HU; none in other modalities."""
+    """Voxels outside the scanner's field of view, bool (D,H,W): those a CT holds below -1500 HU;
+    none in other modalities."""
     return volume.array < PADDING_HU if volume.modality == "CT" else np.zeros(volume.shape, bool)
 
 

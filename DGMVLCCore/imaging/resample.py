@@ -1,4 +1,5 @@
-"""In-plane resampling with half-pixel centres, and regions cut out and put back: what leaves the scan returns to where it was."""
+"""In-plane resampling with half-pixel centres, and regions cut out and put back: what leaves the
+scan returns to where it was."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ def resize_in_plane(array: np.ndarray, size: tuple[int, int], order: int = 1) ->
     """(D,H,W) -> (D,h,w) over the same field of view; pixel i of n covers i/n..(i+1)/n of it.
 
     Args:
-        size: (h,w). order: 0 nearest (labels), 1 linear, 3 cubic (HU; blurred first where pixels get larger).
+        size: (h,w). order: 0 nearest (labels), 1 linear, 3 cubic (HU; blurred first where pixels
+            get larger).
 
     Returns:
         float32, or the array's own type for order 0.
@@ -25,16 +27,23 @@ def resize_in_plane(array: np.ndarray, size: tuple[int, int], order: int = 1) ->
     source = array
     if order:
         sigma = [0.5 * max(1 / z - 1, 0) for z in zoom]
-        source = ndimage.gaussian_filter(array.astype(np.float32), sigma) if max(sigma) > 0 else array.astype(np.float32)
+        source = (
+            ndimage.gaussian_filter(array.astype(np.float32), sigma)
+            if max(sigma) > 0
+            else array.astype(np.float32)
+        )
     return ndimage.zoom(source, zoom, order=order, mode="nearest", grid_mode=True)
 
 
-def resample_in_plane(array: np.ndarray, spacing: tuple[float, float], wanted: tuple[float, float],
-                      order: int = 1) -> tuple[np.ndarray, tuple[float, float]]:
-    """(D,H,W) at `spacing` -> about the `wanted` spacing, both (y,x) in mm, over exactly the same field of view.
+def resample_in_plane(
+    array: np.ndarray, spacing: tuple[float, float], wanted: tuple[float, float], order: int = 1
+) -> tuple[np.ndarray, tuple[float, float]]:
+    """(D,H,W) at `spacing` -> about the `wanted` spacing, both (y,x) in mm, over exactly the same
+    field of view.
 
     Returns:
-        The array and its true spacing: the field of view holds whole pixels, so it may differ a little from `wanted`.
+        The array and its true spacing: the field of view holds whole pixels, so it may differ a
+            little from `wanted`.
     """
     extent = [n * mm for n, mm in zip(array.shape[1:], spacing)]
     height, width = (max(round(mm / step), 1) for mm, step in zip(extent, wanted))
@@ -54,7 +63,8 @@ def _overlap(box: Box, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], tuple[A
 
 
 def crop(array: np.ndarray, box: Box, outside: float) -> np.ndarray:
-    """Cut (D,H,W) to the in-plane box (y0, y1, x0, x1), which may reach outside; there it holds `outside`."""
+    """Cut (D,H,W) to the in-plane box (y0, y1, x0, x1), which may reach outside; there it holds
+    `outside`."""
     out = np.full((*array.shape[:-2], box[1] - box[0], box[3] - box[2]), outside, array.dtype)
     inside, within = _overlap(box, array.shape)
     out[within] = array[inside]
@@ -62,7 +72,8 @@ def crop(array: np.ndarray, box: Box, outside: float) -> np.ndarray:
 
 
 def paste(part: np.ndarray, box: Box, target: np.ndarray) -> np.ndarray:
-    """Put a cropped part back into `target` (D,H,W), in place; what lies outside `target` is dropped. Inverse of `crop`."""
+    """Put a cropped part back into `target` (D,H,W), in place; what lies outside `target` is
+    dropped. Inverse of `crop`."""
     inside, within = _overlap(box, target.shape)
     target[inside] = part[within]
     return target

@@ -52,9 +52,17 @@ class Volume:
 
     def __post_init__(self) -> None:
         if self.array.ndim != 3:
-            raise UnsuitableInputError(f"A volume needs 3 axes (D,H,W), but this one has {self.array.ndim}.")
-        if self.affine.shape != (4, 4) or not np.isfinite(self.affine).all() or abs(np.linalg.det(self.affine)) < 1e-12:
-            raise UnsuitableInputError("The scan's geometry is not a finite, invertible 4x4 matrix; export it again.")
+            raise UnsuitableInputError(
+                f"A volume needs 3 axes (D,H,W), but this one has {self.array.ndim}."
+            )
+        if (
+            self.affine.shape != (4, 4)
+            or not np.isfinite(self.affine).all()
+            or abs(np.linalg.det(self.affine)) < 1e-12
+        ):
+            raise UnsuitableInputError(
+                "The scan's geometry is not a finite, invertible 4x4 matrix; export it again."
+            )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -91,16 +99,20 @@ class Volume:
         return bool(np.abs(self.affine @ corners - other.affine @ corners).max() <= tolerance_mm)
 
     def orientation(self) -> Orientation:
-        """The permutation and flips that bring this grid nearest to axial LPS (z to head, y to back, x to left)."""
+        """The permutation and flips that bring this grid nearest to axial LPS (z to head, y to
+        back, x to left)."""
         direction = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
         world_of, remaining = {}, {0, 1, 2}
-        # The axis with the clearest direction chooses first, so that oblique grids never use one axis twice.
+        # The axis with the clearest direction chooses first, so that oblique grids never use one
+        # axis twice.
         for column in np.argsort(-np.abs(direction).max(axis=0)):
             world = max(remaining, key=lambda row: abs(direction[row, column]))
             remaining.discard(world)
             world_of[world] = int(column)
         axes = tuple(2 - world_of[world] for world in (2, 1, 0))
-        flips = tuple(i for i, world in enumerate((2, 1, 0)) if direction[world, world_of[world]] < 0)
+        flips = tuple(
+            i for i, world in enumerate((2, 1, 0)) if direction[world, world_of[world]] < 0
+        )
         return Orientation(axes, flips)  # type: ignore[arg-type]
 
     def canonical(self) -> tuple[Volume, Orientation]:

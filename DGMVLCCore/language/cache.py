@@ -13,10 +13,12 @@ from DGMVLCCore.errors import OutputError
 
 
 class StateCache:
-    """States of one encoder in a folder; a file that is damaged or another encoder's counts as absent.
+    """States of one encoder in a folder; a file that is damaged or another encoder's counts as
+    absent.
 
     Args:
-        folder: made when it is not there. encoder: the encoder's folder (its files name the states) or its name.
+        folder: made when it is not there. encoder: the encoder's folder (its files name the states)
+            or its name.
 
     Raises:
         OutputError: the folder cannot be made.
@@ -25,7 +27,15 @@ class StateCache:
     def __init__(self, folder: Path, encoder: Path) -> None:
         self.folder = folder
         digest = hashlib.sha256(str(encoder).encode() if not encoder.is_dir() else b"")
-        for path in sorted(p for p in encoder.iterdir() if p.suffix in (".safetensors", ".json", ".txt", ".model")) if encoder.is_dir() else ():
+        for path in (
+            sorted(
+                p
+                for p in encoder.iterdir()
+                if p.suffix in (".safetensors", ".json", ".txt", ".model")
+            )
+            if encoder.is_dir()
+            else ()
+        ):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         self.encoder = digest.hexdigest()
         try:
@@ -51,7 +61,13 @@ class StateCache:
                 states = file.get_tensor("states")
         except (OSError, ValueError, SafetensorError):
             return None
-        good = facts.get("text") == text and isinstance(words, list) and states.ndim == 2 and len(words) == len(states) and np.isfinite(states).all()
+        good = (
+            facts.get("text") == text
+            and isinstance(words, list)
+            and states.ndim == 2
+            and len(words) == len(states)
+            and np.isfinite(states).all()
+        )
         return (states.astype(np.float32), words) if good else None
 
     def put(self, text: str, states: np.ndarray, words: list[str]) -> None:
@@ -65,7 +81,11 @@ class StateCache:
         path = self._path(text)
         part = path.with_suffix(f".{os.getpid()}.partial")
         try:
-            save_file({"states": np.ascontiguousarray(states)}, part, {"text": text, "words": json.dumps(words)})
+            save_file(
+                {"states": np.ascontiguousarray(states)},
+                part,
+                {"text": text, "words": json.dumps(words)},
+            )
             part.replace(path)
         except OSError as error:
             raise OutputError(f"{path} could not be written: {error.strerror}.") from error

@@ -1,4 +1,5 @@
-"""Rows of a clinical table -> clauses of text, and back; what is missing is left out, never invented (after arXiv 2410.13823)."""
+"""Rows of a clinical table -> clauses of text, and back; what is missing is left out, never
+invented (after arXiv 2410.13823)."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class ClinicalText:
     """What a row says.
 
     Args:
-        text: clauses joined by commas; empty when nothing is known. attributes: attribute -> value behind each clause.
+        text: clauses joined by commas; empty when nothing is known. attributes: attribute -> value
+            behind each clause.
         left_out: {"column", "value", "reason"} of every cell of a known attribute that is not said.
     """
 
@@ -45,7 +47,9 @@ class _LeftOut(Exception):
 
 def _plain(value: str) -> str:
     """Free text without control marks; commas separate clauses, so they become semicolons."""
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in value)
+    kept = "".join(
+        " " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in value
+    )
     return re.sub(r"\s+", " ", kept.replace(",", ";")).strip()
 
 
@@ -90,7 +94,9 @@ def _value(attribute: Attribute, value: str, missing: frozenset[str]) -> Value:
     if attribute.kind == "number":
         return _number(attribute, value.strip())
     if attribute.kind == "category":
-        said = next((name for name, spellings in attribute.values.items() if word in spellings), None)
+        said = next(
+            (name for name, spellings in attribute.values.items() if word in spellings), None
+        )
         if said is None and not attribute.other:
             raise _LeftOut(f"not in the schema; it knows: {', '.join(attribute.values)}")
         return said or _free(value)
@@ -102,12 +108,17 @@ def _value(attribute: Attribute, value: str, missing: frozenset[str]) -> Value:
 def clause(attribute: Attribute, value: Value) -> str:
     """How a value of an attribute is said."""
     if attribute.kind == "flag":
-        return attribute.phrases["named"].format(value) if isinstance(value, str) else attribute.phrases["yes" if value else "no"]
+        return (
+            attribute.phrases["named"].format(value)
+            if isinstance(value, str)
+            else attribute.phrases["yes" if value else "no"]
+        )
     return attribute.clause.format(value)
 
 
 def _read_clause(words: str, schema: ClinicalSchema) -> tuple[str, Value] | None:
-    """Attribute and value of one clause: whole phrases first, then numbers, then free words behind the longest opening."""
+    """Attribute and value of one clause: whole phrases first, then numbers, then free words behind
+    the longest opening."""
     free: list[tuple[int, str, Value]] = []
     for attribute in schema.attributes:
         if attribute.kind == "flag":
@@ -120,9 +131,13 @@ def _read_clause(words: str, schema: ClinicalSchema) -> tuple[str, Value] | None
     for attribute in schema.attributes:
         template = attribute.phrases["named"] if attribute.kind == "flag" else attribute.clause
         before, after = template.split("{}")
-        if not (words.startswith(before) and words.endswith(after) and len(words) > len(before) + len(after)):
+        if not (
+            words.startswith(before)
+            and words.endswith(after)
+            and len(words) > len(before) + len(after)
+        ):
             continue
-        word = words[len(before):len(words) - len(after)]
+        word = words[len(before) : len(words) - len(after)]
         if attribute.kind == "number" and NUMBER.fullmatch(word):
             number = float(word)
             return attribute.name, int(number) if number == int(number) else number
@@ -142,25 +157,38 @@ def text_to_attributes(text: str, schema: ClinicalSchema | None = None) -> dict[
     for words in filter(None, text.split(JOIN)):
         found = _read_clause(words, schema)
         if found is None or found[0] in out:
-            raise UnsuitableInputError(f"“{words[:80]}” is {'said twice' if found else 'no clause of the schema'}.")
+            raise UnsuitableInputError(
+                f"“{words[:80]}” is {'said twice' if found else 'no clause of the schema'}."
+            )
         out[found[0]] = found[1]
     return out
 
 
-def row_text(row: dict[str, str], schema: ClinicalSchema | None = None, outcomes: tuple[str, ...] = ()) -> ClinicalText:
+def row_text(
+    row: dict[str, str], schema: ClinicalSchema | None = None, outcomes: tuple[str, ...] = ()
+) -> ClinicalText:
     """Clauses of the attributes that are known, in the schema's order.
 
     Args:
-        row: column -> cell. outcomes: names of outcome attributes to say all the same; by default none is, they would leak what is to be found.
+        row: column -> cell. outcomes: names of outcome attributes to say all the same; by default
+            none is, they would leak what is to be found.
 
     Raises:
-        UnsuitableInputError: an outcome asked for is not one of the schema's, or the row has no such column.
+        UnsuitableInputError: an outcome asked for is not one of the schema's, or the row has no
+            such column.
     """
     schema = schema or load_schema()
     cells = [(name, column_key(name), value or "") for name, value in row.items()]
     keys = {key for _, key, _ in cells}
-    if strange := [name for name in outcomes if not any(a.name == name and a.outcome and keys & {*a.columns} for a in schema.attributes)]:
-        raise UnsuitableInputError(f"The row has no outcome column {', '.join(strange)}; the schema's outcomes are: {', '.join(schema.outcomes) or 'none'}.")
+    if strange := [
+        name
+        for name in outcomes
+        if not any(a.name == name and a.outcome and keys & {*a.columns} for a in schema.attributes)
+    ]:
+        raise UnsuitableInputError(
+            f"The row has no outcome column {', '.join(strange)}; the schema's outcomes are: "
+            f"{', '.join(schema.outcomes) or 'none'}."
+        )
     result = ClinicalText("")
     clauses = []
     for attribute in schema.attributes:
@@ -169,11 +197,17 @@ def row_text(row: dict[str, str], schema: ClinicalSchema | None = None, outcomes
             try:
                 if attribute.outcome and attribute.name not in outcomes:
                     raise _LeftOut("an outcome; used only when asked for by name")
-                given.setdefault(_said(attribute, _value(attribute, value, schema.missing), schema), (name, value))
+                given.setdefault(
+                    _said(attribute, _value(attribute, value, schema.missing), schema),
+                    (name, value),
+                )
             except _LeftOut as reason:
                 result.left_out.append({"column": name, "value": value, "reason": str(reason)})
         if len(given) > 1:
-            result.left_out.extend({"column": name, "value": value, "reason": "the columns contradict each other"} for name, value in given.values())
+            result.left_out.extend(
+                {"column": name, "value": value, "reason": "the columns contradict each other"}
+                for name, value in given.values()
+            )
         elif given:
             said = next(iter(given))
             result.attributes[attribute.name] = said
@@ -195,7 +229,9 @@ def row_to_text(row: dict[str, str], outcomes: tuple[str, ...] = ()) -> str:
 
 
 def _id_column(table: Table, schema: ClinicalSchema) -> str:
-    return next((name for name in table.columns if column_key(name) in schema.ids), table.columns[0])
+    return next(
+        (name for name in table.columns if column_key(name) in schema.ids), table.columns[0]
+    )
 
 
 def _one_row(table: Table, key: str, row_id: str) -> dict[str, str]:
@@ -203,11 +239,15 @@ def _one_row(table: Table, key: str, row_id: str) -> dict[str, str]:
     if not found:
         raise UnsuitableInputError(f"{table.name} has no row with {key} = {row_id}.")
     if len(found) > 1:
-        raise UnsuitableInputError(f"{table.name} has {len(found)} rows with {key} = {row_id}; one row an id is needed.")
+        raise UnsuitableInputError(
+            f"{table.name} has {len(found)} rows with {key} = {row_id}; one row an id is needed."
+        )
     return found[0]
 
 
-def read_row(table: Path | str, row_id: str, schema: ClinicalSchema | None = None, sheet: str | None = None) -> dict[str, str]:
+def read_row(
+    table: Path | str, row_id: str, schema: ClinicalSchema | None = None, sheet: str | None = None
+) -> dict[str, str]:
     """One row of a table by its id (the schema's id column, else the first).
 
     Raises:
@@ -217,15 +257,21 @@ def read_row(table: Path | str, row_id: str, schema: ClinicalSchema | None = Non
     return _one_row(read, _id_column(read, schema or load_schema()), row_id)
 
 
-def table_texts(path: Path | str, row_id: str | None = None, schema: ClinicalSchema | None = None, outcomes: tuple[str, ...] = (),
-                sheet: str | None = None) -> dict[str, Any]:
+def table_texts(
+    path: Path | str,
+    row_id: str | None = None,
+    schema: ClinicalSchema | None = None,
+    outcomes: tuple[str, ...] = (),
+    sheet: str | None = None,
+) -> dict[str, Any]:
     """What the rows of a table say.
 
     Args:
         row_id: only this row; every row with an id of its own when None.
 
     Returns:
-        "rows": [{"id", "text", "attributes", "left_out"}], "refused": [{"id", "reason"}], "unknown_columns", "notes".
+        "rows": [{"id", "text", "attributes", "left_out"}], "refused": [{"id", "reason"}],
+        "unknown_columns", "notes".
 
     Raises:
         UnreadableError, UnsuitableInputError: as `read_table` and `read_row`.
@@ -237,7 +283,14 @@ def table_texts(path: Path | str, row_id: str | None = None, schema: ClinicalSch
     unknown = [name for name in table.columns if name != key and column_key(name) not in known]
     times = Counter(row[key] for row in table.rows)
     rows = table.rows if row_id is None else [_one_row(table, key, row_id)]
-    refused = [{"id": name, "reason": f"{n} rows have this {key}" if name else f"{n} row(s) without {key}"}
-               for name, n in times.items() if row_id is None and (n > 1 or not name)]
-    said = [{"id": row[key], **row_text(row, schema, outcomes).to_dict()} for row in rows if row[key] and times[row[key]] == 1]
+    refused = [
+        {"id": name, "reason": f"{n} rows have this {key}" if name else f"{n} row(s) without {key}"}
+        for name, n in times.items()
+        if row_id is None and (n > 1 or not name)
+    ]
+    said = [
+        {"id": row[key], **row_text(row, schema, outcomes).to_dict()}
+        for row in rows
+        if row[key] and times[row[key]] == 1
+    ]
     return {"rows": said, "refused": refused, "unknown_columns": unknown, "notes": table.notes}

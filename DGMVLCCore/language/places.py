@@ -5,57 +5,118 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-NOT_LUNG = (r"(?!\s+(?:main |lower |upper )?(?:ventric|atri|heart|cavit|chamber|coronary|kidney|adrenal|breast|thyroid|arm\b|subclavian|vocal|jugular|carotid|"
-            r"recurrent|sinus|chest tube|chest drain|drain|picc|port\b|internal|ij\b|pleural (?:tube|drain|catheter)|aortic|aorta|renal|lobe of (?:the"
-            r" )?(?:thyroid|liver)|hepatic|liver|axill|scapul|clavic|sided chest pain|chest pain))")
+NOT_LUNG = (
+    r"(?!\s+(?:main |lower |upper "
+    r")?(?:ventric|atri|heart|cavit|chamber|coronary|kidney|adrenal|breast|thyroid|arm\b|subclavian|vocal|jugular|carotid|"
+    r"recurrent|sinus|chest tube|chest drain|drain|picc|port\b|internal|ij\b|pleural "
+    r"(?:tube|drain|catheter)|aortic|aorta|renal|lobe of (?:the"
+    r" )?(?:thyroid|liver)|hepatic|liver|axill|scapul|clavic|sided chest pain|chest pain))"
+)
 LETTER = r"(?-i:[LR])(?=\s(?:[a-z-]+\s){0,2}(?:lungs?|base|apex|hil|effusion|pleural|lobe|upper|lower|middle|side|hemithorax)|\s?>\s?[LR]\b|\s*$)"
 ATOMS = re.compile(
     rf"\b(?:(?P<lobe>rul|rml|rll|lul|lll)s?|(?P<both>bilateral(?:ly)?|bilat|b/l|both(?=\s+(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes|zones|hemithora"
     rf"|pleural))"
-    rf"|throughout (?:the|both) lungs?|each lung|(?:two|2) lungs?|all (?:five |5 )?(?:lung )?lobes(?! of the (?:left|right)))|(?P<two>bibasilar|bibasal"
+    r"|throughout (?:the|both) lungs?|each lung|(?:two|2) lungs?|all (?:five |5 )?(?:lung "
+    r")?lobes(?! of the (?:left|right)))|(?P<two>bibasilar|bibasal"
     rf"|biapical)|(?P<side>left|right|(?:lt|rt)(?=\.?\s)|{LETTER})(?:-sided|-side)?\b{NOT_LUNG}"
     r"|(?P<lingula>lingular?)|(?P<same>ipsilateral|contralateral|same (?:lobe|lung|side))"
     r"|(?P<zone>upper|middle|mid|lower)(?=(?:[\s,/-]+(?:and|or|&|left|right|upper|middle|mid|lower|lung))*[\s-]+(?:(?P<named>lobes?|lobar)|zones?|lungs?"
     r"|fields?|regions?|hemithora\w+)\b)"
-    r"|(?P<apex>apex|apices|apical(?! segment))|(?P<base>bases?|basal(?:ly)?(?:(?= segment))?|basilar))(?!\w)", re.IGNORECASE)
-LOBES = {"rul": ("right", "upper"), "rml": ("right", "middle"), "rll": ("right", "lower"), "lul": ("left", "upper"), "lll": ("left", "lower")}
+    r"|(?P<apex>apex|apices|apical(?! segment))|(?P<base>bases?|basal(?:ly)?(?:(?= "
+    r"segment))?|basilar))(?!\w)",
+    re.IGNORECASE,
+)
+LOBES = {
+    "rul": ("right", "upper"),
+    "rml": ("right", "middle"),
+    "rll": ("right", "lower"),
+    "lul": ("left", "upper"),
+    "lll": ("left", "lower"),
+}
 NOUN = r"lungs?|lobes?|lobar|zones?|bases?|apex|apices|hemithorax|fields?|side"
-FILLER = re.compile(rf"(?:[\s,/&-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior|inferior|basal|apical|segments?|segmental"
-                    rf"|small|moderate|moderate-sized|large|trace|tiny|minimal|an?|"
-                    r"portions?|regions?|predominantly|aspect|part)\b)*", re.IGNORECASE)
-GREATER = re.compile(r"\s*(?:>|<|(?:is |are )?(?:slightly |much )?(?:greater|more|larger|worse|less|smaller) than(?: the)?)\s*(?:on the\s+)?",
-                     re.IGNORECASE)  # “left > right”
-LINK = (r"(?:,|\(|and|or|and/or|with|,\s*and|/|&|associated with|,\s*with|versus|vs\.?|rather than|suspicious for|suggestive of|consistent with|"
-        r"compatible with|representing|(?:which |that )?(?:may|might|could) (?:represent|reflect|be))")
-JOINED = re.compile(rf"\s*{LINK}?\s*(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)*(?:(?!(?:in|at|of|with|is|are|was|no|and|or|to|from|left|right|bilateral"
-                    rf"|both|lobe|lung)\b)[\w-]+\s+){{0,3}}",
-                    re.IGNORECASE)
-BREAK = re.compile(r"[;:]|\b(?:with|and|or|of|in|at|which|is|are|was|were|there|showing|shows|demonstrates?|"
-                   r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+|suggest\w*|but|no|without|has|have|now|"
-                   r"previously|compatible|consistent|suspicious|possibly|probably)\b|,", re.IGNORECASE)
-PART_OF = re.compile(r"\b(?:areas?|foci|focus|patch(?:es)?|bands?|amounts?|degrees?|components?) of\b", re.IGNORECASE)
-COUNTED = re.compile(r"\b(?:multiple|several|numerous|innumerable|scattered|diffuse|few|an?|some|the|\d+)\b",
-                     re.IGNORECASE)  # “bilateral effusions and multiple nodules”
-VERB = re.compile(r"\b(?:is|are|was|were|has|have|causing|show\w*|extend\w*|displac\w*|compress\w*|shift\w*)\b", re.IGNORECASE)
+FILLER = re.compile(
+    rf"(?:[\s,/&-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior|inferior|basal|apical|segments?|segmental"
+    rf"|small|moderate|moderate-sized|large|trace|tiny|minimal|an?|"
+    r"portions?|regions?|predominantly|aspect|part)\b)*",
+    re.IGNORECASE,
+)
+GREATER = re.compile(
+    r"\s*(?:>|<|(?:is |are )?(?:slightly |much )?(?:greater|more|larger|worse|less|smaller) "
+    r"than(?: the)?)\s*(?:on the\s+)?",
+    re.IGNORECASE,
+)  # “left > right”
+LINK = (
+    r"(?:,|\(|and|or|and/or|with|,\s*and|/|&|associated with|,\s*with|versus|vs\.?|rather "
+    r"than|suspicious for|suggestive of|consistent with|"
+    r"compatible with|representing|(?:which |that )?(?:may|might|could) (?:represent|reflect|be))"
+)
+JOINED = re.compile(
+    rf"\s*{LINK}?\s*(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)*(?:(?!(?:in|at|of|with|is|are|was|no|and|or|to|from|left|right|bilateral"
+    rf"|both|lobe|lung)\b)[\w-]+\s+){{0,3}}",
+    re.IGNORECASE,
+)
+BREAK = re.compile(
+    r"[;:]|\b(?:with|and|or|of|in|at|which|is|are|was|were|there|showing|shows|demonstrates?|"
+    r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+|suggest\w*|but|no|without|has|have|now|"
+    r"previously|compatible|consistent|suspicious|possibly|probably)\b|,",
+    re.IGNORECASE,
+)
+PART_OF = re.compile(
+    r"\b(?:areas?|foci|focus|patch(?:es)?|bands?|amounts?|degrees?|components?) of\b", re.IGNORECASE
+)
+COUNTED = re.compile(
+    r"\b(?:multiple|several|numerous|innumerable|scattered|diffuse|few|an?|some|the|\d+)\b",
+    re.IGNORECASE,
+)  # “bilateral effusions and multiple nodules”
+VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|causing|show\w*|extend\w*|displac\w*|compress\w*|shift\w*)\b",
+    re.IGNORECASE,
+)
 WITH = re.compile(r"with\b", re.IGNORECASE)
-ADJACENT = re.compile(r"\s*,?\s*(?:and|with)\s+(?:associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){0,2}", re.IGNORECASE)
-NEXT = re.compile(rf"\s*(?:{NOUN})?\s*(?:\([^()]{{0,20}}\))?\s*(?:,|&|/|\band\b|,\s*and\b)\s*(?:in\s+)?(?:the\s+)?", re.IGNORECASE)  # “RUL (5 mm), RLL (8 mm)”
+ADJACENT = re.compile(
+    r"\s*,?\s*(?:and|with)\s+(?:associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){0,2}",
+    re.IGNORECASE,
+)
+NEXT = re.compile(
+    rf"\s*(?:{NOUN})?\s*(?:\([^()]{{0,20}}\))?\s*(?:,|&|/|\band\b|,\s*and\b)\s*(?:in\s+)?(?:the\s+)?",
+    re.IGNORECASE,
+)  # “RUL (5 mm), RLL (8 mm)”
 SMALL = re.compile(r"\b(?:small|moderate|large|trace|tiny|minimal|an?)\b", re.IGNORECASE)
-INHERITS = re.compile(r"^\s*and an?\b|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent with|compatible with|in keeping with"
-                      r"|representing|suggest\w+(?: of)?|suspicious for|"
-                      r"concerning for|(?:may|might|could) (?:represent|reflect|be))(?:\s+[\w-]+){0,2}\s*$", re.IGNORECASE)
-SUBJECT = re.compile(rf"\s*(?:{NOUN})?\s*(?:shows?|demonstrates?|contains?|has|reveals?|is affected|(?:is|are) (?:otherwise )?(?:clear|normal|unremarkable)"
-                     rf" (?:apart|except|other than|with the exception|aside))\b", re.IGNORECASE)
-HEADED = re.compile(rf"\s*(?:{NOUN})?\s*(?::|(?:(?:is|are|remains?)\s+)?(?:free of|clear of|without)\b|(?:shows?|has|have|contains?)\s+no\b)",
-                    re.IGNORECASE)  # “Left lower lobe: no nodule”
+INHERITS = re.compile(
+    r"^\s*and an?\b|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent "
+    r"with|compatible with|in keeping with"
+    r"|representing|suggest\w+(?: of)?|suspicious for|"
+    r"concerning for|(?:may|might|could) (?:represent|reflect|be))(?:\s+[\w-]+){0,2}\s*$",
+    re.IGNORECASE,
+)
+SUBJECT = re.compile(
+    rf"\s*(?:{NOUN})?\s*(?:shows?|demonstrates?|contains?|has|reveals?|is affected|(?:is|are) "
+    r"(?:otherwise )?(?:clear|normal|unremarkable)"
+    rf" (?:apart|except|other than|with the exception|aside))\b",
+    re.IGNORECASE,
+)
+HEADED = re.compile(
+    rf"\s*(?:{NOUN})?\s*(?::|(?:(?:is|are|remains?)\s+)?(?:free of|clear "
+    r"of|without)\b|(?:shows?|has|have|contains?)\s+no\b)",
+    re.IGNORECASE,
+)  # “Left lower lobe: no nodule”
 # “Compressing the right bronchus” tells what a mass touches, not where it is.
-FISSURE = re.compile(r"\s*(?:(?:major|minor|oblique|horizontal|costal|visceral|parietal)\s+)?(?:fissure|pleura|hemidiaphragm|chest wall|hilum)", re.IGNORECASE)
-TOUCHES = re.compile(r"\b(?:compress|invad|abut|displac|encas|extending to|adjacent to|next to|close to|after\b|following)\w*", re.IGNORECASE)
+FISSURE = re.compile(
+    r"\s*(?:(?:major|minor|oblique|horizontal|costal|visceral|parietal)\s+)?(?:fissure|pleura|hemidiaphragm|chest "
+    r"wall|hilum)",
+    re.IGNORECASE,
+)
+TOUCHES = re.compile(
+    r"\b(?:compress|invad|abut|displac|encas|extending to|adjacent to|next to|close "
+    r"to|after\b|following)\w*",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class Place:
-    """One place phrase of a sentence: its range, side, zone, and lobe where one is named; side "same", "same lobe" or "other" refers back."""
+    """One place phrase of a sentence: its range, side, zone, and lobe where one is named; side
+    "same", "same lobe" or "other" refers back."""
 
     start: int
     end: int
@@ -76,18 +137,31 @@ def _atom(match: re.Match[str]) -> tuple[set[str], set[str], set[str]]:
     if match["both"]:
         return {"left", "right"}, set(), set()
     if match["same"]:
-        return {"other" if match["same"].lower().startswith("c") else "same lobe" if "lobe" in match["same"].lower() else "same"}, set(), set()
+        return (
+            {
+                "other"
+                if match["same"].lower().startswith("c")
+                else "same lobe"
+                if "lobe" in match["same"].lower()
+                else "same"
+            },
+            set(),
+            set(),
+        )
     if match["side"]:
         return {"left" if match["side"].lower().startswith("l") else "right"}, set(), set()
     if match["zone"]:
         zone = "middle" if match["zone"].lower().startswith("mid") else match["zone"].lower()
         return set(), {zone}, {zone} if match["named"] else set()
-    basal_segment = match["base"] and re.match(r" segment", match.string[match.end():match.end() + 8], re.IGNORECASE)
+    basal_segment = match["base"] and re.match(
+        r" segment", match.string[match.end() : match.end() + 8], re.IGNORECASE
+    )
     return set(), {"upper" if match["apex"] else "lower"}, {"lower"} if basal_segment else set()
 
 
 def _place(group: list[re.Match[str]]) -> Place:
-    """Several zones in one phrase leave the zone open, both sides make it bilateral; only the right lung has a middle lobe."""
+    """Several zones in one phrase leave the zone open, both sides make it bilateral; only the right
+    lung has a middle lobe."""
     sides, zones, lobes = (set().union(*parts) for parts in zip(*map(_atom, group)))
     side = "bilateral" if {"left", "right"} <= sides else next(iter(sides), None)
     lobe = next(iter(lobes)) if len(lobes) == 1 and len(zones) == 1 else None
@@ -110,68 +184,130 @@ def places(sentence: str, mentions: list[tuple[int, int]]) -> list[Place]:
     return [_place(group) for group in groups]
 
 
-def _continues(sentence: str, last: re.Match[str], match: re.Match[str], mentions: list[tuple[int, int]]) -> bool:
-    """True when a place word goes on with the phrase before it (“upper and lower lobe”), not with the next finding."""
-    gap = sentence[last.end():match.start()]
+def _continues(
+    sentence: str, last: re.Match[str], match: re.Match[str], mentions: list[tuple[int, int]]
+) -> bool:
+    """True when a place word goes on with the phrase before it (“upper and lower lobe”), not with
+    the next finding."""
+    gap = sentence[last.end() : match.start()]
     if GREATER.fullmatch(gap):
         return True
     if not FILLER.fullmatch(gap) or (last["both"] and match["side"]):
         return False
-    if match["side"] and last["side"] and "," in gap and not any(first >= match.end() for first, _ in mentions):
+    if (
+        match["side"]
+        and last["side"]
+        and "," in gap
+        and not any(first >= match.end() for first, _ in mentions)
+    ):
         return True  # “effusions: right small, left moderate”
-    if SMALL.search(gap) and (any(0 <= last.start() - end < 20 for _, end in mentions) or not re.search(r"\band\b", gap)):
+    if SMALL.search(gap) and (
+        any(0 <= last.start() - end < 20 for _, end in mentions) or not re.search(r"\band\b", gap)
+    ):
         return False
-    if not re.search(r"\band\b|,|&|\bin\b", gap) or not (re.search(rf"\b(?:{NOUN})\b", gap) or last["lobe"] or last["base"] or last["apex"] or last["lingula"]):
+    if not re.search(r"\band\b|,|&|\bin\b", gap) or not (
+        re.search(rf"\b(?:{NOUN})\b", gap)
+        or last["lobe"]
+        or last["base"]
+        or last["apex"]
+        or last["lingula"]
+    ):
         return True
     following = min((first for first, _ in mentions if first >= match.end()), default=len(sentence))
-    own_noun = match["lobe"] or match["lingula"] or match["base"] or re.match(rf"(?:\s|\w)*?\b(?:{NOUN})\b", sentence[match.end():following])
+    own_noun = (
+        match["lobe"]
+        or match["lingula"]
+        or match["base"]
+        or re.match(rf"(?:\s|\w)*?\b(?:{NOUN})\b", sentence[match.end() : following])
+    )
     return bool(own_noun)
 
 
 def _close(sentence: str, place: Place, start: int) -> bool:
     """True when the place stands directly before a wording (“left lower lobe nodule”)."""
-    return place.end <= start and not BREAK.search(PART_OF.sub(" ", re.sub(rf"^\s*(?:{NOUN})\b", "", sentence[place.end:start])))
+    return place.end <= start and not BREAK.search(
+        PART_OF.sub(" ", re.sub(rf"^\s*(?:{NOUN})\b", "", sentence[place.end : start]))
+    )
 
 
 def _touched(sentence: str, end: int, place: Place) -> bool:
-    """True when the place only tells what the finding reaches (“compressing the right bronchus”), not where it is."""
-    return TOUCHES.search(sentence[end:place.start]) is not None and not FISSURE.match(sentence, place.end)
+    """True when the place only tells what the finding reaches (“compressing the right bronchus”),
+    not where it is."""
+    return TOUCHES.search(sentence[end : place.start]) is not None and not FISSURE.match(
+        sentence, place.end
+    )
 
 
-def _around(sentence: str, found: list[Place], mentions: list[tuple[int, int]], clauses: list[tuple[int, int]], i: int) -> tuple[list[Place], list[Place]]:
-    """Places directly before a wording, and those behind it up to the next one that are not the next one's."""
+def _around(
+    sentence: str,
+    found: list[Place],
+    mentions: list[tuple[int, int]],
+    clauses: list[tuple[int, int]],
+    i: int,
+) -> tuple[list[Place], list[Place]]:
+    """Places directly before a wording, and those behind it up to the next one that are not the
+    next one's."""
     first, last = mentions[i]
     begin = mentions[i - 1][1] if i else 0
     is_last = i + 1 == len(mentions)
     until = len(sentence) if is_last else mentions[i + 1][0]
     close = [p for p in found if begin <= p.start and _close(sentence, p, first)]
     reach = len(sentence) if is_last and WITH.match(sentence, clauses[i][1]) else clauses[i][1]
-    late = [p for p in found if last <= p.start < reach and p.end <= until and ";" not in sentence[last:p.start]
-            and (is_last or not _close(sentence, p, until)) and not _touched(sentence, last, p)]
-    if close and late and re.search(r"\band\b", sentence[last:late[0].start]):
+    late = [
+        p
+        for p in found
+        if last <= p.start < reach
+        and p.end <= until
+        and ";" not in sentence[last : p.start]
+        and (is_last or not _close(sentence, p, until))
+        and not _touched(sentence, last, p)
+    ]
+    if close and late and re.search(r"\band\b", sentence[last : late[0].start]):
         late = []
     return close, late
 
 
 def _listed(sentence: str, late: list[Place]) -> Place | None:
-    """The first place behind a wording, with those that “and” adds to it (“in the right main artery and in a left branch”)."""
+    """The first place behind a wording, with those that “and” adds to it (“in the right main artery
+    and in a left branch”)."""
     if not late:
         return None
     place = late[0]
     for other in late[1:]:
-        gap = sentence[place.end:other.start]
-        if not (NEXT.fullmatch(gap) or re.fullmatch(r"[^.;:]{0,40}(?:\band\b|&)[^.;:,]{0,30}", gap)) or VERB.search(sentence[place.end:other.start]):
+        gap = sentence[place.end : other.start]
+        if not (
+            NEXT.fullmatch(gap) or re.fullmatch(r"[^.;:]{0,40}(?:\band\b|&)[^.;:,]{0,30}", gap)
+        ) or VERB.search(sentence[place.end : other.start]):
             break
-        side = place.side if place.side == other.side else "bilateral" if place.side and other.side else place.side or other.side
-        place = Place(place.start, other.end, side, place.zone if place.zone == other.zone else None, place.lobe if place.lobe == other.lobe else None)
+        side = (
+            place.side
+            if place.side == other.side
+            else "bilateral"
+            if place.side and other.side
+            else place.side or other.side
+        )
+        place = Place(
+            place.start,
+            other.end,
+            side,
+            place.zone if place.zone == other.zone else None,
+            place.lobe if place.lobe == other.lobe else None,
+        )
     return place
 
 
-def assign_places(sentence: str, mentions: list[tuple[int, int]], clauses: list[tuple[int, int]], absent: list[bool],
-                  midline: list[bool]) -> list[Place | None]:
-    """Place of every wording: what stands directly before it, else after it, else before its clause's start.
+def assign_places(
+    sentence: str,
+    mentions: list[tuple[int, int]],
+    clauses: list[tuple[int, int]],
+    absent: list[bool],
+    midline: list[bool],
+) -> list[Place | None]:
+    """Place of every wording: what stands directly before it, else after it, else before its
+    clause's start.
 
-    Findings joined by “and” or “with” share a place, but not those of the midline; what is absent takes none from far away.
+    Findings joined by “and” or “with” share a place, but not those of the midline; what is absent
+    takes none from far away.
     """
     found = places(sentence, mentions)
     own: list[Place | None] = []
@@ -184,38 +320,76 @@ def assign_places(sentence: str, mentions: list[tuple[int, int]], clauses: list[
         after.append(behind)
         used |= {found.index(p) for p in (*close, *late[:1])}
     for i in range(len(mentions) - 2, -1, -1):  # "X and Y in the left lung"
-        gap = sentence[mentions[i][1]:mentions[i + 1][0]]
-        if own[i] is None and after[i + 1] and absent[i] == absent[i + 1] and JOINED.fullmatch(gap) and not re.match(r"\s*with an?\b", gap):
+        gap = sentence[mentions[i][1] : mentions[i + 1][0]]
+        if (
+            own[i] is None
+            and after[i + 1]
+            and absent[i] == absent[i + 1]
+            and JOINED.fullmatch(gap)
+            and not re.match(r"\s*with an?\b", gap)
+        ):
             own[i] = after[i] = after[i + 1]
     for i, (first, _) in enumerate(mentions):
-        fronted = [p for k, p in enumerate(found) if p.end <= first and k not in used and ";" not in sentence[p.end:first]
-                   and (not absent[i] or HEADED.match(sentence[p.end:first]))]
+        fronted = [
+            p
+            for k, p in enumerate(found)
+            if p.end <= first
+            and k not in used
+            and ";" not in sentence[p.end : first]
+            and (not absent[i] or HEADED.match(sentence[p.end : first]))
+        ]
         before = own[i - 1] if i else None
-        gap = sentence[mentions[i - 1][1]:first] if i else ""
+        gap = sentence[mentions[i - 1][1] : first] if i else ""
         if own[i] is not None or fronted or not midline[i]:
             alike = bool(i) and absent[i] == absent[i - 1]
-            own[i] = _borrowed(sentence, own[i], fronted[-1] if fronted else None, before, gap, alike, absent[i], first)
+            own[i] = _borrowed(
+                sentence,
+                own[i],
+                fronted[-1] if fronted else None,
+                before,
+                gap,
+                alike,
+                absent[i],
+                first,
+            )
         own[i] = _referred(own[i], before)
     return own
 
 
-def _borrowed(sentence: str, own: Place | None, fronted: Place | None, before: Place | None, gap: str, alike: bool, absent: bool, first: int) -> Place | None:
-    """A wording's own place, completed or replaced by the place in front of its clause, or by that of the wording before it.
+def _borrowed(
+    sentence: str,
+    own: Place | None,
+    fronted: Place | None,
+    before: Place | None,
+    gap: str,
+    alike: bool,
+    absent: bool,
+    first: int,
+) -> Place | None:
+    """A wording's own place, completed or replaced by the place in front of its clause, or by that
+    of the wording before it.
 
     Args:
-        gap: the text since that wording. alike: both are absent, or neither. first: where this wording begins.
+        gap: the text since that wording. alike: both are absent, or neither. first: where this
+            wording begins.
     """
     if own is None:
         if before and alike and JOINED.fullmatch(gap) and not COUNTED.search(gap):
             return before  # "bilateral X and Y"
         if fronted:
             return fronted
-        tail = ADJACENT.fullmatch(sentence, max(before.end, first - len(gap)), first) if before else None
+        tail = (
+            ADJACENT.fullmatch(sentence, max(before.end, first - len(gap)), first)
+            if before
+            else None
+        )
         return before if before and not absent and (INHERITS.search(gap) or tail) else None
-    if fronted and (SUBJECT.match(sentence[fronted.end:]) or HEADED.match(sentence, fronted.end)):
+    if fronted and (SUBJECT.match(sentence[fronted.end :]) or HEADED.match(sentence, fronted.end)):
         return _join(own, fronted)  # "the left lung shows a nodule in the upper lobe"
     if before and own.side is None and before.zone is None and re.match(r"\s*(?:with|and)\b", gap):
-        return replace(own, side=before.side)  # "right-sided volume loss with fibrosis in the upper lobe"
+        return replace(
+            own, side=before.side
+        )  # "right-sided volume loss with fibrosis in the upper lobe"
     return own
 
 
@@ -232,8 +406,15 @@ def _referred(place: Place | None, before: Place | None) -> Place | None:
 
 
 def _join(a: Place | None, b: Place | None) -> Place | None:
-    """“Left … in the lower lobe”: the words before complete those after; where they differ, those before hold."""
+    """“Left … in the lower lobe”: the words before complete those after; where they differ, those
+    before hold."""
     if a is None or b is None:
         return a or b
     agree = a.side in (None, b.side) or b.side is None
-    return Place(a.start, a.end, a.side or b.side, a.zone or (b.zone if agree else None), a.lobe or (b.lobe if agree and a.zone in (None, b.zone) else None))
+    return Place(
+        a.start,
+        a.end,
+        a.side or b.side,
+        a.zone or (b.zone if agree else None),
+        a.lobe or (b.lobe if agree and a.zone in (None, b.zone) else None),
+    )

@@ -1,4 +1,5 @@
-"""Findings and free words -> the sentences the weights were taught, or a refusal that lists them."""
+"""Findings and free words -> the sentences the weights were taught, or a refusal that lists
+them."""
 
 from __future__ import annotations
 
@@ -12,10 +13,25 @@ from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
-CLEAR = re.compile(r"\b(?:clear lungs?|lungs? (?:is|are) clear|normal lungs?|healthy|without it|nothing|remove it|no finding|no abnormality)\b", re.IGNORECASE)
-REMOVE = re.compile(r"^\s*(?:please\s+)?(?:remove|delete|erase|take (?:away|out)|get rid of)\b|\b(?:removed|gone|erased|taken (?:away|out))\b", re.IGNORECASE)
-REPLACE = re.compile(r"\b(?:replac\w*|turn\w*|chang\w*|swap\w*)\b.*?\b(?:with|by|into|to|for)\b(?P<new>.+)", re.IGNORECASE | re.DOTALL)
-RELATIVE = re.compile(r"\b(?:smaller|larger|bigger|shrunk\w*|grown|half the size|twice the size|(?:other|opposite) (?:side|lung))\b", re.IGNORECASE)
+CLEAR = re.compile(
+    r"\b(?:clear lungs?|lungs? (?:is|are) clear|normal lungs?|healthy|without it|nothing|remove "
+    r"it|no finding|no abnormality)\b",
+    re.IGNORECASE,
+)
+REMOVE = re.compile(
+    r"^\s*(?:please\s+)?(?:remove|delete|erase|take (?:away|out)|get rid "
+    r"of)\b|\b(?:removed|gone|erased|taken (?:away|out))\b",
+    re.IGNORECASE,
+)
+REPLACE = re.compile(
+    r"\b(?:replac\w*|turn\w*|chang\w*|swap\w*)\b.*?\b(?:with|by|into|to|for)\b(?P<new>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+RELATIVE = re.compile(
+    r"\b(?:smaller|larger|bigger|shrunk\w*|grown|half the size|twice the size|(?:other|opposite) "
+    r"(?:side|lung))\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -38,19 +54,23 @@ def require_known(term: str) -> str:
         UnsuitableInputError: they were not; the sentence lists what they know.
     """
     if term not in load_vocabulary().known:
-        raise UnsuitableInputError(f"The weights were never taught “{term}”; they know: {known_findings()}.")
+        raise UnsuitableInputError(
+            f"The weights were never taught “{term}”; they know: {known_findings()}."
+        )
     return term
 
 
 def said_plainly(term: str, descriptors: Iterable[str] = ()) -> str:
-    """The plain sentence that a finding is there; “spiculated” is the one descriptor that was taught."""
+    """The plain sentence that a finding is there; “spiculated” is the one descriptor that was
+    taught."""
     if term == "nodule" and {"spiculated", "spiculation"} & set(descriptors):
         return "Spiculated nodule."
     return f"{term[:1].upper()}{term[1:]}."
 
 
 def source_prompt(finding: Finding) -> str:
-    """What the scan shows, said the plain way the weights learned; the mask tells the place, so side and zone are left out."""
+    """What the scan shows, said the plain way the weights learned; the mask tells the place, so
+    side and zone are left out."""
     return said_plainly(require_known(finding.term), finding.descriptors)
 
 
@@ -65,42 +85,57 @@ def absent_prompt(term: str) -> str:
 
 
 def describe_prompt(text: str) -> PromptMeaning:
-    """Understand a free what-if sentence: “remove the nodule”, “no nodule”, “consolidation”, “replace it with emphysema”.
+    """Understand a free what-if sentence: “remove the nodule”, “no nodule”, “consolidation”,
+    “replace it with emphysema”.
 
     Raises:
-        UnsuitableInputError: empty, several findings, a change of size or side, or nothing in it the weights were taught.
+        UnsuitableInputError: empty, several findings, a change of size or side, or nothing in it
+            the weights were taught.
     """
     if not text.strip():
         raise UnsuitableInputError("The target sentence is empty; say a finding or “clear lung”.")
     if relative := RELATIVE.search(text):
-        raise UnsuitableInputError(f"“{relative.group()}” asks to change a finding's size or side, which the weights were not taught; "
-                                   f"ask for its absence or for one of: {known_findings()}.")
+        raise UnsuitableInputError(
+            f"“{relative.group()}” asks to change a finding's size or side, which the weights "
+            "were not taught; "
+            f"ask for its absence or for one of: {known_findings()}."
+        )
     replaced = REPLACE.search(text)
     wanted = replaced["new"] if replaced and replaced["new"].strip() else text
     findings = parse_report(wanted.replace("?", " ") + ".")
     present = [f for f in findings if f.presence != "absent"]
     if len({f.term for f in present}) > 1:
-        raise UnsuitableInputError(f"The target names several findings ({', '.join(dict.fromkeys(f.term for f in present))}); ask for one at a time.")
+        raise UnsuitableInputError(
+            "The target names several findings "
+            f"({', '.join(dict.fromkeys(f.term for f in present))}); ask for one at a time."
+        )
     if present:
         return PromptMeaning(require_known(present[0].term), not REMOVE.search(wanted))
     if findings:
         return PromptMeaning(require_known(findings[0].term), False)
     if CLEAR.search(wanted):
         return PromptMeaning(None, False)
-    raise UnsuitableInputError(f"“{text.strip()[:80]}” names no finding the weights were taught; they know: {known_findings()}.")
+    raise UnsuitableInputError(
+        f"“{text.strip()[:80]}” names no finding the weights were taught; they know: "
+        f"{known_findings()}."
+    )
 
 
 def target_prompt(source_term: str, target: str | None) -> tuple[str, str, bool]:
-    """Sentence, its term, and whether it removes the source finding; None or “clear lung” asks for its absence.
+    """Sentence, its term, and whether it removes the source finding; None or “clear lung” asks for
+    its absence.
 
     Raises:
-        UnsuitableInputError: as `describe_prompt`, or the target denies another finding than the chosen one.
+        UnsuitableInputError: as `describe_prompt`, or the target denies another finding than the
+            chosen one.
     """
     meaning = PromptMeaning(None, False) if target is None else describe_prompt(target)
     if not meaning.present:
         if meaning.term not in (None, source_term):
-            raise UnsuitableInputError(f"The target denies “{meaning.term}”, but the chosen finding is “{source_term}”; "
-                                       f"say “no {source_term}” or choose the other finding.")
+            raise UnsuitableInputError(
+                f"The target denies “{meaning.term}”, but the chosen finding is “{source_term}”; "
+                f"say “no {source_term}” or choose the other finding."
+            )
         return absent_prompt(source_term), source_term, True
     term = str(meaning.term)
     spiculated = term == "nodule" and target is not None and "spiculated" in target.lower()
@@ -120,10 +155,19 @@ def wanted_finding(text: str) -> Finding:
     Raises:
         UnsuitableInputError: it names none, several, or only one that is said to be absent.
     """
-    findings = [f for f in parse_report(text if text.rstrip().endswith(".") else text + ".") if f.presence != "absent"]
+    findings = [
+        f
+        for f in parse_report(text if text.rstrip().endswith(".") else text + ".")
+        if f.presence != "absent"
+    ]
     if not findings:
-        raise UnsuitableInputError(f"“{text.strip()[:80]}” names no finding that could be looked for; say one, for example “nodule in the right upper lobe”.")
+        raise UnsuitableInputError(
+            f"“{text.strip()[:80]}” names no finding that could be looked for; say one, for "
+            "example “nodule in the right upper lobe”."
+        )
     if len({f.term for f in findings}) > 1:
         named = ", ".join(dict.fromkeys(f.term for f in findings))
-        raise UnsuitableInputError(f"“{text.strip()[:80]}” names several findings ({named}); look for one at a time.")
+        raise UnsuitableInputError(
+            f"“{text.strip()[:80]}” names several findings ({named}); look for one at a time."
+        )
     return findings[0]

@@ -17,7 +17,8 @@ class EncodedReport:
     """The findings of a report and their states.
 
     Args:
-        findings: as the parser read them. sentences: what is said of each. states: row n belongs to findings[n].
+        findings: as the parser read them. sentences: what is said of each. states: row n belongs to
+            findings[n].
         left_out: for each finding, the descriptors its sentence had no room for.
     """
 
@@ -28,12 +29,19 @@ class EncodedReport:
 
 
 def finding_sentence(finding: Finding) -> str:
-    """What a finding says, in one short sentence: “Possible 8 mm spiculated nodule in the left upper lobe.”"""
+    """What a finding says, in one short sentence: “Possible 8 mm spiculated nodule in the left
+    upper lobe.”"""
     size = f"{finding.size_mm:g} mm " if finding.size_mm else ""
     words = "".join(f"{word} " for word in finding.descriptors if word not in finding.text.lower())
-    where = f"{finding.lobe} lobe" if finding.lobe and finding.lobe != "lingula" else finding.lobe or (f"{finding.zone} zone" if finding.zone else "")
-    place = {"bilateral": f" in both {where + 's' if where else 'lungs'}", None: f" in the {where}" if where else ""}.get(
-        finding.side, f" in the {finding.side} {where or 'lung'}")
+    where = (
+        f"{finding.lobe} lobe"
+        if finding.lobe and finding.lobe != "lingula"
+        else finding.lobe or (f"{finding.zone} zone" if finding.zone else "")
+    )
+    place = {
+        "bilateral": f" in both {where + 's' if where else 'lungs'}",
+        None: f" in the {where}" if where else "",
+    }.get(finding.side, f" in the {finding.side} {where or 'lung'}")
     sentence = f"{OPENING[finding.presence]}{size}{words}{finding.term}{place}."
     return sentence[:1].upper() + sentence[1:]
 
@@ -58,6 +66,8 @@ def encode_report(report: str, encoder: LanguageEncoder) -> EncodedReport:
     """
     findings = parse_report(report)
     if not findings:
-        raise UnsuitableInputError("The report names no finding of the vocabulary, so there is nothing to encode.")
+        raise UnsuitableInputError(
+            "The report names no finding of the vocabulary, so there is nothing to encode."
+        )
     said, left_out = zip(*(_fitting(f, encoder) for f in findings))
     return EncodedReport(findings, list(said), encoder.encode(list(said)), list(left_out))

@@ -1,4 +1,5 @@
-"""The schema of a clinical table: which columns are which attributes, and how each value is said."""
+"""The schema of a clinical table: which columns are which attributes, and how each value is
+said."""
 
 from __future__ import annotations
 
@@ -21,12 +22,18 @@ class Attribute:
     """One attribute of the schema.
 
     Args:
-        name: what it is called. columns: keys of the columns that hold it. kind: one of `KINDS`. outcome: used only when asked for by name.
-        clause: how a value is said, with {} for it (kinds number, category, text). values: said value -> its spellings in lower case.
-        other: a category not listed is said as it stands. low, high: allowed range of a number. absolute: its sign is dropped.
-        suffix: regular expression of a unit that may follow a number. phrases: what a flag says: yes, no, named (with {}).
-        codes: numbers that mean missing. excludes: value -> attributes that cannot be true beside it (a never smoker has no pack-years).
-        vague: values that only say part of another, so that they are no counterfactual of it ("smoker" beside "active smoker").
+        name: what it is called. columns: keys of the columns that hold it. kind: one of `KINDS`.
+            outcome: used only when asked for by name.
+        clause: how a value is said, with {} for it (kinds number, category, text). values: said
+            value -> its spellings in lower case.
+        other: a category not listed is said as it stands. low, high: allowed range of a number.
+            absolute: its sign is dropped.
+        suffix: regular expression of a unit that may follow a number. phrases: what a flag says:
+            yes, no, named (with {}).
+        codes: numbers that mean missing. excludes: value -> attributes that cannot be true beside
+            it (a never smoker has no pack-years).
+        vague: values that only say part of another, so that they are no counterfactual of it
+            ("smoker" beside "active smoker").
     """
 
     name: str
@@ -50,7 +57,8 @@ class Attribute:
 
 @dataclass(frozen=True)
 class ClinicalSchema:
-    """Attributes in the order they are said, the names of the id column, and the words for a missing value (lower case)."""
+    """Attributes in the order they are said, the names of the id column, and the words for a
+    missing value (lower case)."""
 
     attributes: tuple[Attribute, ...]
     ids: tuple[str, ...]
@@ -68,20 +76,37 @@ def _attribute(facts: dict[str, Any], codes: list[float]) -> Attribute:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
     phrases = {key: str(facts[key]) for key in ("yes", "no", "named")} if kind == "flag" else {}
     clause = "" if kind == "flag" else str(facts["clause"])
-    for said in ([phrases["named"]] if phrases else [clause]):
+    for said in [phrases["named"]] if phrases else [clause]:
         if said.count("{}") != 1 or "," in said:
             raise ValueError(f"the clause {said!r} needs one {{}} and no comma")
     if any("{}" in phrases[key] or "," in phrases[key] for key in ("yes", "no") if phrases):
         raise ValueError(f"the phrases of {facts['name']!r} must be whole and without comma")
-    values = {str(said): tuple(str(w).lower() for w in (said, *spellings)) for said, spellings in facts.get("values", {}).items()}
+    values = {
+        str(said): tuple(str(w).lower() for w in (said, *spellings))
+        for said, spellings in facts.get("values", {}).items()
+    }
     if any("," in said for said in values):
         raise ValueError(f"the values of {facts['name']!r} must be without comma")
     re.compile(facts.get("suffix", ""))
     return Attribute(
-        str(facts["name"]), tuple(column_key(c) for c in facts["columns"]), kind, bool(facts.get("outcome")), clause, values, bool(facts.get("other")),
-        float(facts.get("min", float("-inf"))), float(facts.get("max", float("inf"))), bool(facts.get("absolute")), str(facts.get("suffix", "")), phrases,
-        (*YES, *facts.get("yes_words", ())), (*NO, *facts.get("no_words", ())), tuple(float(c) for c in facts.get("missing_codes", codes)),
-        {str(value): tuple(names) for value, names in facts.get("excludes", {}).items()}, tuple(facts.get("vague", ())))
+        str(facts["name"]),
+        tuple(column_key(c) for c in facts["columns"]),
+        kind,
+        bool(facts.get("outcome")),
+        clause,
+        values,
+        bool(facts.get("other")),
+        float(facts.get("min", float("-inf"))),
+        float(facts.get("max", float("inf"))),
+        bool(facts.get("absolute")),
+        str(facts.get("suffix", "")),
+        phrases,
+        (*YES, *facts.get("yes_words", ())),
+        (*NO, *facts.get("no_words", ())),
+        tuple(float(c) for c in facts.get("missing_codes", codes)),
+        {str(value): tuple(names) for value, names in facts.get("excludes", {}).items()},
+        tuple(facts.get("vague", ())),
+    )
 
 
 def load_schema(path: Path | str | None = None) -> ClinicalSchema:
@@ -99,7 +124,11 @@ def load_schema(path: Path | str | None = None) -> ClinicalSchema:
         for what, names in (("attribute", [a.name for a in attributes]), ("column", keys)):
             if twice := sorted({n for n in names if names.count(n) > 1}):
                 raise ValueError(f"the {what} {', '.join(twice)} stands there twice")
-        return ClinicalSchema(attributes, tuple(column_key(c) for c in data.get("id", [])), frozenset(str(w).lower() for w in data.get("missing", [""])) | {""})
+        return ClinicalSchema(
+            attributes,
+            tuple(column_key(c) for c in data.get("id", [])),
+            frozenset(str(w).lower() for w in data.get("missing", [""])) | {""},
+        )
     except KeyError as error:
         raise UnreadableError(f"{where} is no clinical schema: {error} is missing.") from error
     except (OSError, ValueError, TypeError, AttributeError, re.error) as error:

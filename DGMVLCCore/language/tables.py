@@ -23,7 +23,8 @@ class Table:
     """A table as text.
 
     Args:
-        name: file name. columns: header cells, stripped. rows: one dictionary a row, column -> stripped cell. notes: what the reader should know.
+        name: file name. columns: header cells, stripped. rows: one dictionary a row, column ->
+            stripped cell. notes: what the reader should know.
     """
 
     name: str
@@ -33,7 +34,8 @@ class Table:
 
 
 def _decoded(path: Path, data: bytes) -> tuple[str, list[str]]:
-    """Text of a CSV file: UTF-8, UTF-16 with its mark, else line by line, Windows-1252 where a line is not UTF-8."""
+    """Text of a CSV file: UTF-8, UTF-16 with its mark, else line by line, Windows-1252 where a line
+    is not UTF-8."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16"), []
     if b"\0" in data:
@@ -57,9 +59,13 @@ def _csv_cells(path: Path) -> tuple[list[list[str]], list[str]]:
         text, notes = _decoded(path, path.read_bytes())
         header = text.partition("\n")[0]
         delimiter = max(DELIMITERS, key=header.count)
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)), notes
+        return list(
+            csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        ), notes
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableError(f"{path} could not be read as a CSV table: {getattr(error, 'strerror', None) or error}.") from error
+        raise UnreadableError(
+            f"{path} could not be read as a CSV table: {getattr(error, 'strerror', None) or error}."
+        ) from error
 
 
 def _cell(value: Any) -> str:
@@ -78,17 +84,31 @@ def _excel_cells(path: Path, sheet: str | None) -> tuple[list[list[str]], list[s
         from openpyxl import load_workbook
         from openpyxl.utils.exceptions import InvalidFileException
     except ImportError as error:
-        raise UnsuitableInputError(f"Reading {path.name} needs openpyxl; run: pip install \"dgmvlc[tables]\", or save the table as CSV.") from error
+        raise UnsuitableInputError(
+            f'Reading {path.name} needs openpyxl; run: pip install "dgmvlc[tables]", or save the '
+            "table as CSV."
+        ) from error
     try:
         book = load_workbook(path, read_only=True, data_only=False, keep_links=False)
     except (OSError, BadZipFile, KeyError, ValueError, InvalidFileException) as error:
-        raise UnreadableError(f"{path} could not be read as an Excel workbook (.xlsx); save it again or as CSV.") from error
+        raise UnreadableError(
+            f"{path} could not be read as an Excel workbook (.xlsx); save it again or as CSV."
+        ) from error
     try:
         if sheet and sheet not in book.sheetnames:
-            raise UnsuitableInputError(f"{path.name} has no sheet “{sheet}”; it has: {', '.join(book.sheetnames)}.")
+            raise UnsuitableInputError(
+                f"{path.name} has no sheet “{sheet}”; it has: {', '.join(book.sheetnames)}."
+            )
         page = book[sheet] if sheet else book.worksheets[0]
-        notes = [] if sheet or len(book.sheetnames) == 1 else [f"The first of {len(book.sheetnames)} sheets, “{page.title}”, was read."]
-        return [[_cell(value) for value in row] for row in page.iter_rows(values_only=True, max_row=MOST_ROWS + 2)], notes
+        notes = (
+            []
+            if sheet or len(book.sheetnames) == 1
+            else [f"The first of {len(book.sheetnames)} sheets, “{page.title}”, was read."]
+        )
+        return [
+            [_cell(value) for value in row]
+            for row in page.iter_rows(values_only=True, max_row=MOST_ROWS + 2)
+        ], notes
     finally:
         book.close()
 
@@ -104,16 +124,27 @@ def read_table(path: Path | str, sheet: str | None = None) -> Table:
         sheet: name of the Excel sheet; the first when None.
 
     Raises:
-        UnreadableError: no such file, neither CSV nor Excel, no rows, a row longer than the header, or a column twice.
+        UnreadableError: no such file, neither CSV nor Excel, no rows, a row longer than the header,
+            or a column twice.
         UnsuitableInputError: too large, an old .xls file, no such sheet, or openpyxl is missing.
     """
     path = Path(path)
     if path.suffix.lower() == ".xls":
-        raise UnsuitableInputError(f"{path.name} is in the old Excel format; save it as .xlsx or CSV.")
+        raise UnsuitableInputError(
+            f"{path.name} is in the old Excel format; save it as .xlsx or CSV."
+        )
     if path.is_file() and path.stat().st_size > LARGEST_BYTES:
-        raise UnsuitableInputError(f"{path} is larger than {LARGEST_BYTES >> 20} MiB; split the table.")
-    cells, notes = _excel_cells(path, sheet) if path.suffix.lower() in (".xlsx", ".xlsm") else _csv_cells(path)
-    lines = [(number, [cell.strip() for cell in row]) for number, row in enumerate(cells, 1) if _filled(row)]
+        raise UnsuitableInputError(
+            f"{path} is larger than {LARGEST_BYTES >> 20} MiB; split the table."
+        )
+    cells, notes = (
+        _excel_cells(path, sheet) if path.suffix.lower() in (".xlsx", ".xlsm") else _csv_cells(path)
+    )
+    lines = [
+        (number, [cell.strip() for cell in row])
+        for number, row in enumerate(cells, 1)
+        if _filled(row)
+    ]
     if len(lines) < 2:
         raise UnreadableError(f"{path} holds no rows under a header line.")
     if len(lines) - 1 > MOST_ROWS:
@@ -122,14 +153,23 @@ def read_table(path: Path | str, sheet: str | None = None) -> Table:
     while header and not header[-1]:
         header.pop()
     if twice := sorted({name for name in header if name and header.count(name) > 1}):
-        raise UnreadableError(f"{path} names the column {', '.join(twice)} more than once; rename or remove one.")
+        raise UnreadableError(
+            f"{path} names the column {', '.join(twice)} more than once; rename or remove one."
+        )
     for number, row in lines[1:]:
-        if _filled(row[len(header):]):
-            raise UnreadableError(f"Line {number} of {path} has more cells than the header ({len(header)}); put text with separators in quotation marks.")
-    rows = [{name: row[i] if i < len(row) else "" for i, name in enumerate(header) if name} for _, row in lines[1:]]
+        if _filled(row[len(header) :]):
+            raise UnreadableError(
+                f"Line {number} of {path} has more cells than the header ({len(header)}); put "
+                "text with separators in quotation marks."
+            )
+    rows = [
+        {name: row[i] if i < len(row) else "" for i, name in enumerate(header) if name}
+        for _, row in lines[1:]
+    ]
     return Table(path.name, [name for name in header if name], rows, notes)
 
 
 def column_key(name: str) -> str:
-    """A column's name without case, blanks and signs: “Pack-Years ” and “pack_years” are one column."""
+    """A column's name without case, blanks and signs: “Pack-Years ” and “pack_years” are one
+    column."""
     return re.sub(r"[^0-9a-z]+", "_", name.strip().lower()).strip("_")

@@ -1,4 +1,5 @@
-"""The generator: a U-Net that fills a masked hole of a CT slice as the text says, one rectified-flow step at a time."""
+"""The generator: a U-Net that fills a masked hole of a CT slice as the text says, one
+rectified-flow step at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +17,16 @@ from DGMVLCCore.models.fusion import AffineFusion, CrossAttention, SelfAttention
 PATCH = 4  # pixel-unshuffle factor: lossless, and a cell is a few mm
 RESIDUAL_SCALE = 0.3  # the network's unit output as a share of the HU window
 ANATOMY_CHANNELS = 4  # body, left lung, right lung, airway
-STAGES = {"down0": 0, "down1": 1, "down2": 2, "middle": 2, "up2": 2, "up1": 1, "up0": 0, "last": 0}  # in order, and which of the widths each has
+STAGES = {
+    "down0": 0,
+    "down1": 1,
+    "down2": 2,
+    "middle": 2,
+    "up2": 2,
+    "up1": 1,
+    "up0": 0,
+    "last": 0,
+}  # in order, and which of the widths each has
 
 
 @dataclass
@@ -43,7 +53,9 @@ class Conditions:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Conditions:
         """The same conditions with `change` applied to every tensor."""
-        return Conditions(**{name: change(value) for name, value in vars(self).items() if value is not None})
+        return Conditions(
+            **{name: change(value) for name, value in vars(self).items() if value is not None}
+        )
 
     def to(self, device: torch.device | str) -> Conditions:
         """On another device."""
@@ -52,14 +64,24 @@ class Conditions:
     def with_text(self, tokens: Tensor, token_mask: Tensor, pooled: Tensor) -> Conditions:
         """The same image under another text; (1,L,T) text is repeated for every slice."""
         n = len(self.context)
-        return Conditions(self.context, self.mask, self.anatomy, self.geometry,
-                          tokens.expand(n, -1, -1), token_mask.expand(n, -1), pooled.expand(n, -1), self.scan)
+        return Conditions(
+            self.context,
+            self.mask,
+            self.anatomy,
+            self.geometry,
+            tokens.expand(n, -1, -1),
+            token_mask.expand(n, -1),
+            pooled.expand(n, -1),
+            self.scan,
+        )
 
 
 def fourier(x: Tensor, size: int, scale: float) -> Tensor:
     """Sinusoidal features (B,size) of a scalar (B,)."""
     half = size // 2
-    freq = torch.exp(torch.arange(half, device=x.device) * (-torch.log(torch.tensor(10000.0)) / half))
+    freq = torch.exp(
+        torch.arange(half, device=x.device) * (-torch.log(torch.tensor(10000.0)) / half)
+    )
     angle = x.float()[:, None] * scale * freq
     return torch.cat([angle.cos(), angle.sin()], dim=1)
 
@@ -71,7 +93,10 @@ class ResBlock(nn.Module):
         super().__init__()
         self.norm1, self.conv1 = nn.GroupNorm(16, inputs), nn.Conv2d(inputs, outputs, 3, padding=1)
         self.embed = nn.Linear(embed, 2 * outputs)
-        self.norm2, self.conv2 = nn.GroupNorm(16, outputs), nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.norm2, self.conv2 = (
+            nn.GroupNorm(16, outputs),
+            nn.Conv2d(outputs, outputs, 3, padding=1),
+        )
         self.affine = AffineFusion(text_dim, outputs) if text_dim else None
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
         nn.init.zeros_(self.conv2.weight)
@@ -90,10 +115,21 @@ class ResBlock(nn.Module):
 class Stage(nn.Module):
     """Residual blocks at one resolution, then optional self-attention and text cross-attention."""
 
-    def __init__(self, widths: list[int], embed: int, text_dim: int, *, affine: bool, cross: bool, itself: bool = False):
+    def __init__(
+        self,
+        widths: list[int],
+        embed: int,
+        text_dim: int,
+        *,
+        affine: bool,
+        cross: bool,
+        itself: bool = False,
+    ):
         super().__init__()
         pairs = zip(widths[:-1], widths[1:])
-        self.blocks = nn.ModuleList(ResBlock(a, b, embed, text_dim if affine else None) for a, b in pairs)
+        self.blocks = nn.ModuleList(
+            ResBlock(a, b, embed, text_dim if affine else None) for a, b in pairs
+        )
         self.itself = SelfAttention(widths[-1]) if itself else None
         self.cross = CrossAttention(widths[-1], text_dim) if cross else None
 
@@ -114,27 +150,44 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         text_dim: width of the language encoder's states.
         affine_fusion, cross_attention: the paper's two fusion units, each may be switched off.
         anatomy: feed body, lungs and airway.
-        scan_dim: width of the scan's embedding, which joins the pooled text in the affine units; 0 for none.
+        scan_dim: width of the scan's embedding, which joins the pooled text in the affine units; 0
+            for none.
         vision_sha256: weights of the vision encoder that makes it.
         modality: of the scans it was trained on; recorded, nothing depends on it.
 
-    x_t = (1-t) x + t n (Liu et al., 2022, rectified flow). The network predicts the clean slice x as
+    x_t = (1-t) x + t n (Liu et al., 2022, rectified flow). The network predicts the clean slice x
+    as
     residual to the smooth fill of the hole; the velocity is (x_t - x)/t.
     """
 
     one_pass = False  # it answers at every time, so it is integrated over them
 
     @register_to_config
-    def __init__(self, widths: tuple[int, int, int] = (64, 112, 176), text_dim: int = 384, affine_fusion: bool = True,
-                 cross_attention: bool = True, anatomy: bool = True, findings: tuple[str, ...] = (),
-                 attributes: tuple[str, ...] = (), text_encoder_sha256: str = "", scan_dim: int = 0, vision_sha256: str = "",
-                 modality: str = "CT") -> None:
+    def __init__(
+        self,
+        widths: tuple[int, int, int] = (64, 112, 176),
+        text_dim: int = 384,
+        affine_fusion: bool = True,
+        cross_attention: bool = True,
+        anatomy: bool = True,
+        findings: tuple[str, ...] = (),
+        attributes: tuple[str, ...] = (),
+        text_encoder_sha256: str = "",
+        scan_dim: int = 0,
+        vision_sha256: str = "",
+        modality: str = "CT",
+    ) -> None:
         super().__init__()
         a, b, c = widths
         cells = PATCH * PATCH
         embed = 4 * a
         inputs = 6 * cells + 2 + ANATOMY_CHANNELS
-        how = {"embed": embed, "text_dim": text_dim, "affine": affine_fusion, "cross": cross_attention}
+        how = {
+            "embed": embed,
+            "text_dim": text_dim,
+            "affine": affine_fusion,
+            "cross": cross_attention,
+        }
         self.time = nn.Sequential(nn.Linear(2 * a, embed), nn.SiLU(), nn.Linear(embed, embed))
         self.geometry = nn.Sequential(nn.Linear(2 * a, embed), nn.SiLU(), nn.Linear(embed, embed))
         self.stem = nn.Conv2d(inputs, a, 3, padding=1)
@@ -156,7 +209,8 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def arrange(self, x_t: Tensor, cond: Conditions) -> Tensor:
-        """Pixels (B,1,H,W) and conditions -> cells (B,C,H/4,W/4), nothing lost but in the pooled masks."""
+        """Pixels (B,1,H,W) and conditions -> cells (B,C,H/4,W/4), nothing lost but in the pooled
+        masks."""
         cells = [F.pixel_unshuffle(x, PATCH) for x in (x_t, cond.context, cond.mask[:, 1:2])]
         lungs = cond.anatomy[:, 1:3].sum(1, keepdim=True)
         around = F.avg_pool2d(cond.mask[:, ::2], PATCH)
@@ -179,8 +233,15 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """
         return self.run(x_t, t, cond, lambda name, features, embed: features)
 
-    def run(self, x_t: Tensor, t: Tensor, cond: Conditions, after: Callable[[str, Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor | None]:
-        """`forward`, with `after(name, features, embed)` applied to what each stage (of `STAGES`) gives; embed (B,E) is time and geometry."""
+    def run(
+        self,
+        x_t: Tensor,
+        t: Tensor,
+        cond: Conditions,
+        after: Callable[[str, Tensor, Tensor], Tensor],
+    ) -> tuple[Tensor, Tensor | None]:
+        """`forward`, with `after(name, features, embed)` applied to what each stage (of `STAGES`)
+        gives; embed (B,E) is time and geometry."""
         size = self.config.widths[0]  # type: ignore[attr-defined]
         spacing, step = cond.geometry.float().clamp_min(0.05).log().unbind(1)
         where = torch.cat([fourier(spacing, size, 100.0), fourier(step, size, 100.0)], dim=1)
@@ -198,7 +259,9 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         h, _ = stage("middle", h2)
         h, _ = stage("up2", torch.cat([h, h2], 1))
         h, _ = stage("up1", torch.cat([F.interpolate(h, scale_factor=2.0, mode="nearest"), h1], 1))
-        h, attention = stage("up0", torch.cat([F.interpolate(h, scale_factor=2.0, mode="nearest"), h0], 1))
+        h, attention = stage(
+            "up0", torch.cat([F.interpolate(h, scale_factor=2.0, mode="nearest"), h0], 1)
+        )
         h, _ = stage("last", h)
         out = F.pixel_shuffle(self.head(F.silu(self.norm(h))).float(), PATCH)
         return cond.context[:, 1:2] + RESIDUAL_SCALE * out, attention

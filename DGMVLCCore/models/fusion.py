@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 
 class AffineFusion(nn.Module):
-    """Text-visual affine unit: per-channel scale and shift from the pooled text, twice (arXiv 2410.13823, Fig. 2).
+    """Text-visual affine unit: per-channel scale and shift from the pooled text, twice (arXiv
+    2410.13823, Fig. 2).
 
     Args:
         text_dim: width of the pooled text vector.
@@ -34,14 +35,16 @@ class AffineFusion(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Text-visual cross-attention: image cells ask, text tokens answer; one learned null token lets a cell ask nothing.
+    """Text-visual cross-attention: image cells ask, text tokens answer; one learned null token lets
+    a cell ask nothing.
 
     Args:
         channels: channels of the image features.
         text_dim: width of the token states.
         heads: attention heads.
 
-    The output projection starts at zero, so training starts from the identity. The softmax is explicit because
+    The output projection starts at zero, so training starts from the identity. The softmax is
+    explicit because
     its values are the attention maps that the reading pass reports.
     """
 
@@ -57,8 +60,11 @@ class CrossAttention(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, features: Tensor, tokens: Tensor, token_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(B,C,H,W), tokens (B,L,T), mask (B,L) True where a token is -> features, attention (B,H*W,1+L), head mean.
+    def forward(
+        self, features: Tensor, tokens: Tensor, token_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """(B,C,H,W), tokens (B,L,T), mask (B,L) True where a token is -> features, attention
+        (B,H*W,1+L), head mean.
 
         Column 0 of the attention is the null token.
         """

@@ -21,13 +21,16 @@ NETWORKS: dict[str, tuple[str, str]] = {
 def modality_of(folder: Path) -> str:
     """The modality a weights folder names, "CT" where it names none; without loading anything."""
     try:
-        return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("modality", "CT"))
+        return str(
+            json.loads((folder / "config.json").read_text(encoding="utf-8")).get("modality", "CT")
+        )
     except (OSError, ValueError, AttributeError):
         return "CT"  # load_generator says what is missing
 
 
 def load_generator(folder: Path) -> tuple[Any, str]:
-    """The generator of a weights folder in float32, of whichever class it is, and its weights' SHA-256.
+    """The generator of a weights folder in float32, of whichever class it is, and its weights'
+    SHA-256.
 
     Raises:
         WeightsError: missing, altered, of no known class, or of another architecture.
@@ -37,6 +40,9 @@ def load_generator(folder: Path) -> tuple[Any, str]:
     except (OSError, ValueError, AttributeError):
         named = "Denoiser"  # load_network says what is missing
     if named not in NETWORKS:
-        raise WeightsError(f"The weights in {folder} are of the class {named!r}, not one of {', '.join(NETWORKS)}; give the folder of a generator.")
+        raise WeightsError(
+            f"The weights in {folder} are of the class {named!r}, not one of "
+            f"{', '.join(NETWORKS)}; give the folder of a generator."
+        )
     module, name = NETWORKS[named]
     return load_network(getattr(import_module(f"DGMVLCCore.{module}"), named), folder, name)

@@ -11,7 +11,15 @@ from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.imaging.resample import crop, paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import Conditions
-from DGMVLCCore.models.units import CT_SCALE, Scale, anatomy_channels, neighbours, scale_of, smooth_fill, to_units
+from DGMVLCCore.models.units import (
+    CT_SCALE,
+    Scale,
+    anatomy_channels,
+    neighbours,
+    scale_of,
+    smooth_fill,
+    to_units,
+)
 
 MIN_SIDE, MAX_NATIVE_SIDE, MAX_SIDE, MULTIPLE = 128, 224, 288, 16
 FINEST_MM, COARSEST_MM = 0.55, 2.0  # spacings the weights were trained on
@@ -24,9 +32,11 @@ class Region:
     """A stack of slices cropped around a mask, on the working grid.
 
     Args:
-        hu: float32 (D,S,T) HU (stored units in other modalities). mask: bool (D,S,T). labels: uint8 (D,S,T) anatomy.
+        hu: float32 (D,S,T) HU (stored units in other modalities). mask: bool (D,S,T). labels: uint8
+            (D,S,T) anatomy.
         spacing: working (z,y,x) mm. rows: slice range [first, last) in the canonical scan.
-        box: native in-plane box (y0, y1, x0, x1), may reach outside the slice. native: True when nothing is resampled.
+        box: native in-plane box (y0, y1, x0, x1), may reach outside the slice. native: True when
+            nothing is resampled.
         scale: of the stored units.
     """
 
@@ -40,29 +50,37 @@ class Region:
     scale: Scale = CT_SCALE
 
     def to_scan(self, values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-        """(D,S,T) on the working grid -> float32 of the canonical scan's shape, 0 outside the region."""
+        """(D,S,T) on the working grid -> float32 of the canonical scan's shape, 0 outside the
+        region."""
         y0, y1, x0, x1 = self.box
         if not self.native:
             values = resize_in_plane(values, (y1 - y0, x1 - x0), order=1)
         out = np.zeros(shape, np.float32)
-        paste(values, self.box, out[self.rows[0]:self.rows[1]])
+        paste(values, self.box, out[self.rows[0] : self.rows[1]])
         return out
 
     def shown(self, row: int) -> np.ndarray:
         """What the network sees of a slice: float32 (S,T) HU, the hole filled from around it."""
-        return smooth_fill(self.hu[row], self.mask[row], np.isin(self.labels[row], (2, 3)), self.scale)
+        return smooth_fill(
+            self.hu[row], self.mask[row], np.isin(self.labels[row], (2, 3)), self.scale
+        )
 
     def conditions(self, rows: list[int]) -> Conditions:
         """Image conditions of the given slices (text is left empty)."""
         around = [neighbours(r, len(self.hu)) for r in rows]
-        filled = {k: to_units(self.shown(k), self.scale) for k in sorted({k for triple in around for k in triple})}
+        filled = {
+            k: to_units(self.shown(k), self.scale)
+            for k in sorted({k for triple in around for k in triple})
+        }
         context = np.stack([np.stack([filled[k] for k in triple]) for triple in around])
         mask = np.stack([self.mask[triple] for triple in around]).astype(np.float32)
         anatomy = anatomy_channels(self.labels[rows])
         geometry = np.tile(np.array([self.spacing[2], self.spacing[0]], np.float32), (len(rows), 1))
         empty = torch.zeros(len(rows), 1, 1)
         image = [torch.from_numpy(x) for x in (context, mask, anatomy, geometry)]
-        return Conditions(image[0], image[1], image[2], image[3], empty, empty[..., 0] > 0, empty[..., 0])
+        return Conditions(
+            image[0], image[1], image[2], image[3], empty, empty[..., 0] > 0, empty[..., 0]
+        )
 
 
 def _side(length_mm: float, spacing: float) -> int:
@@ -70,28 +88,46 @@ def _side(length_mm: float, spacing: float) -> int:
     return max(int(np.ceil(length_mm / spacing / MULTIPLE)) * MULTIPLE, MIN_SIDE)
 
 
-def cut_region(scan: Volume, anatomy: Anatomy, mask: np.ndarray, rows: tuple[int, int], *,
-               spacing_mm: float | None = None, around: np.ndarray | None = None, whole: bool = False) -> Region:
+def cut_region(
+    scan: Volume,
+    anatomy: Anatomy,
+    mask: np.ndarray,
+    rows: tuple[int, int],
+    *,
+    spacing_mm: float | None = None,
+    around: np.ndarray | None = None,
+    whole: bool = False,
+) -> Region:
     """Crop a canonical scan around a mask, at native spacing when it fits.
 
     Args:
         scan: canonical scan. anatomy: on the same grid. mask: bool (D,H,W).
         rows: slice range to include. spacing_mm: in-plane working spacing; chosen when None.
         around: bool (D,H,W), what the crop must hold; the mask itself when None.
-        whole: keep native spacing (or the finest that was taught) however large the crop is, for a network that takes it in tiles.
+        whole: keep native spacing (or the finest that was taught) however large the crop is, for a
+            network that takes it in tiles.
     """
     largest_native, largest = (np.inf, np.inf) if whole else (MAX_NATIVE_SIDE, MAX_SIDE)
-    where = np.argwhere((mask if around is None else around)[rows[0]:rows[1]])
+    where = np.argwhere((mask if around is None else around)[rows[0] : rows[1]])
     (y0, x0), (y1, x1) = where[:, 1:].min(0), where[:, 1:].max(0) + 1
     dz, dy, dx = scan.spacing
     extent = max((y1 - y0) * dy, (x1 - x0) * dx) + 2 * MARGIN_MM
-    native = np.isclose(dy, dx, rtol=0.02) and FINEST_MM <= dy <= COARSEST_MM and extent / dy <= largest_native
+    native = (
+        np.isclose(dy, dx, rtol=0.02)
+        and FINEST_MM <= dy <= COARSEST_MM
+        and extent / dy <= largest_native
+    )
     if spacing_mm is not None:
         native, working = False, max(spacing_mm, extent / largest)
     else:
         working = dy if native else max(dy, FINEST_MM, extent / largest)
-    height, width = _side((y1 - y0) * dy + 2 * MARGIN_MM, working), _side((x1 - x0) * dx + 2 * MARGIN_MM, working)
-    tall, wide = (height, width) if native else (round(height * working / dy), round(width * working / dx))
+    height, width = (
+        _side((y1 - y0) * dy + 2 * MARGIN_MM, working),
+        _side((x1 - x0) * dx + 2 * MARGIN_MM, working),
+    )
+    tall, wide = (
+        (height, width) if native else (round(height * working / dy), round(width * working / dx))
+    )
     top, left = int((y0 + y1 - tall) // 2), int((x0 + x1 - wide) // 2)
     box = (top, top + tall, left, left + wide)
     part = slice(*rows)
@@ -103,5 +139,16 @@ def cut_region(scan: Volume, anatomy: Anatomy, mask: np.ndarray, rows: tuple[int
         hu = resize_in_plane(hu, (height, width), order=1)
         labels = resize_in_plane(labels, (height, width), order=0)
         share = resize_in_plane(inside.astype(np.float32), (height, width), order=1)
-        inside = share > min(0.25, 0.5 * float(share.max()))  # a region finer than the working grid must not vanish
-    return Region(hu.astype(np.float32), inside, labels.astype(np.uint8), (dz, working, working), rows, box, bool(native), scale)
+        inside = share > min(
+            0.25, 0.5 * float(share.max())
+        )  # a region finer than the working grid must not vanish
+    return Region(
+        hu.astype(np.float32),
+        inside,
+        labels.astype(np.uint8),
+        (dz, working, working),
+        rows,
+        box,
+        bool(native),
+        scale,
+    )

@@ -1,4 +1,5 @@
-"""The map between a scan's stored units and the network's (for CT one fixed map of HU), and the smooth fill of a hole."""
+"""The map between a scan's stored units and the network's (for CT one fixed map of HU), and the
+smooth fill of a hole."""
 
 from __future__ import annotations
 
@@ -12,8 +13,13 @@ from DGMVLCCore.imaging.volume import Volume
 
 HU_LOW, HU_HIGH = -1100.0, 400.0
 HU_CENTRE, HU_SCALE = -350.0, 750.0
-LUNG_DEFAULT, TISSUE_DEFAULT = -860.0, 20.0  # only where a slice shows no unmasked voxel of that class
-CLASS_HU = np.array([-1000, TISSUE_DEFAULT, LUNG_DEFAULT, LUNG_DEFAULT, -980], np.float32)  # outside, body, left lung, right lung, airway
+LUNG_DEFAULT, TISSUE_DEFAULT = (
+    -860.0,
+    20.0,
+)  # only where a slice shows no unmasked voxel of that class
+CLASS_HU = np.array(
+    [-1000, TISSUE_DEFAULT, LUNG_DEFAULT, LUNG_DEFAULT, -980], np.float32
+)  # outside, body, left lung, right lung, airway
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,8 @@ class Scale:
 
     Args:
         low, high: stored values that become -1 and 1; beyond them values are clipped.
-        lung, tissue: fill of a hole whose slice shows no other voxel of that class. outside: value beyond the scan's border.
+        lung, tissue: fill of a hole whose slice shows no other voxel of that class. outside: value
+            beyond the scan's border.
     """
 
     low: float
@@ -46,7 +53,8 @@ CT_SCALE = Scale(HU_LOW, HU_HIGH, LUNG_DEFAULT, TISSUE_DEFAULT, -1024.0)
 
 
 def scale_of(scan: Volume) -> Scale:
-    """The fixed scale of HU for CT; for other modalities between the 1st and 99th percentile of the scan (its profile's window)."""
+    """The fixed scale of HU for CT; for other modalities between the 1st and 99th percentile of the
+    scan (its profile's window)."""
     if scan.modality == "CT":
         return CT_SCALE
     low, high = PROFILES[scan.modality].window(scan.array)
@@ -69,17 +77,20 @@ def anatomy_channels(labels: np.ndarray) -> np.ndarray:
 
 
 def class_fill(labels: np.ndarray) -> np.ndarray:
-    """Anatomy labels (...,H,W) -> float32 HU of the same shape, one value a class: all that a mask says of a scan."""
+    """Anatomy labels (...,H,W) -> float32 HU of the same shape, one value a class: all that a mask
+    says of a scan."""
     return CLASS_HU[labels]
 
 
 def neighbours(z: int, depth: int) -> list[int]:
-    """The slice below, this slice, the slice above; the border slice stands in for one that is not there."""
+    """The slice below, this slice, the slice above; the border slice stands in for one that is not
+    there."""
     return [min(max(z + step, 0), depth - 1) for step in (-1, 0, 1)]
 
 
 def _smooth_mean(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Normalised blur of `values` where `weights`, ever wider where the hole is wide; also the plain mean."""
+    """Normalised blur of `values` where `weights`, ever wider where the hole is wide; also the
+    plain mean."""
     total = float(weights.sum())
     if total < 1e-6:
         return np.zeros_like(values), total
@@ -92,11 +103,15 @@ def _smooth_mean(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, f
     return top / bottom, total
 
 
-def smooth_fill(hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray, scale: Scale = CT_SCALE) -> np.ndarray:
-    """Fill the hole of a slice smoothly from around it, lung and not-lung apart, blended at the pleura.
+def smooth_fill(
+    hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray, scale: Scale = CT_SCALE
+) -> np.ndarray:
+    """Fill the hole of a slice smoothly from around it, lung and not-lung apart, blended at the
+    pleura.
 
     Args:
-        hu: (H,W) HU, or the stored units of `scale`. mask: (H,W) bool, the hole. lungs: (H,W) bool. H and W multiples of 4.
+        hu: (H,W) HU, or the stored units of `scale`. mask: (H,W) bool, the hole. lungs: (H,W) bool.
+            H and W multiples of 4.
 
     Returns:
         (H,W) float32 in the same units, identical to `hu` outside the hole.

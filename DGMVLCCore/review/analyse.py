@@ -1,4 +1,5 @@
-"""One study of a review, from scan and report to its folder: regions, cross-check, segmentation, map and pictures."""
+"""One study of a review, from scan and report to its folder: regions, cross-check, segmentation,
+map and pictures."""
 
 from __future__ import annotations
 
@@ -40,7 +41,10 @@ def read_findings(text: str | None) -> tuple[list[Finding] | None, list[str]]:
     if text is None:
         return None, []
     if len(text) > LONGEST_REPORT:
-        return None, [f"The report has {len(text)} characters, too many for a report (at most {LONGEST_REPORT}), so it was not used."]
+        return None, [
+            f"The report has {len(text)} characters, too many for a report (at most "
+            f"{LONGEST_REPORT}), so it was not used."
+        ]
     try:
         findings = parse_report(text)
     except UnsuitableInputError as error:
@@ -48,8 +52,11 @@ def read_findings(text: str | None) -> tuple[list[Finding] | None, list[str]]:
     return findings, list(report_notes(text, findings))
 
 
-def look(pipe: AlignmentPipeline, volume: Volume, anatomy: Anatomy, callback: Progress | None = None) -> tuple[list[Candidate], Region, np.ndarray]:
-    """The regions of a canonical scan that are worth showing, the working region, and the abnormality map on its cells.
+def look(
+    pipe: AlignmentPipeline, volume: Volume, anatomy: Anatomy, callback: Progress | None = None
+) -> tuple[list[Candidate], Region, np.ndarray]:
+    """The regions of a canonical scan that are worth showing, the working region, and the
+    abnormality map on its cells.
 
     Raises:
         UnsuitableInputError: no lung in view.
@@ -57,7 +64,11 @@ def look(pipe: AlignmentPipeline, volume: Volume, anatomy: Anatomy, callback: Pr
     cells = look_at_cells(pipe, volume, anatomy, callback)
     score = load_score()
     values = abnormality(cells, score)
-    return find_candidates(pipe, volume, anatomy, cells, values, floor=score.shown_from), cells.region, values
+    return (
+        find_candidates(pipe, volume, anatomy, cells, values, floor=score.shown_from),
+        cells.region,
+        values,
+    )
 
 
 def cell_volume(scan: Volume, region: Region, values: np.ndarray) -> Volume:
@@ -66,13 +77,16 @@ def cell_volume(scan: Volume, region: Region, values: np.ndarray) -> Volume:
     (_, h, w), affine = values.shape, scan.affine.copy()
     affine[:3, 0] = scan.affine[:3, 0] * (x1 - x0) / w
     affine[:3, 1] = scan.affine[:3, 1] * (y1 - y0) / h
-    start = np.array([x0 - 0.5 + (x1 - x0) / w / 2, y0 - 0.5 + (y1 - y0) / h / 2, region.rows[0], 1.0])
+    start = np.array(
+        [x0 - 0.5 + (x1 - x0) / w / 2, y0 - 0.5 + (y1 - y0) / h / 2, region.rows[0], 1.0]
+    )
     affine[:3, 3] = (scan.affine @ start)[:3]
     return Volume(values.astype(np.float32), affine, "CT", "float32")
 
 
 def cut_out(mask: np.ndarray, scan: Volume) -> tuple[np.ndarray, Volume]:
-    """A mask and its scan, cropped to the mask and a margin; so small that a viewer opens it at once."""
+    """A mask and its scan, cropped to the mask and a margin; so small that a viewer opens it at
+    once."""
     where = np.argwhere(mask)
     low = np.maximum(where.min(0) - MARGIN_VOXELS, 0)
     box = tuple(slice(int(a), int(b) + 1 + MARGIN_VOXELS) for a, b in zip(low, where.max(0)))
@@ -87,26 +101,54 @@ def _region_fact(number: int, one: Candidate, checked: Checked) -> dict[str, Any
     middle = np.argwhere(one.mask)
     z = int(np.bincount(middle[:, 0]).argmax())
     return {
-        "number": number, "score": round(one.score, 3), "location": asdict(one.location), "place": place_words(one.location.side, one.location.zone),
-        "slice": z, "slices": [int(middle[:, 0].min()), int(middle[:, 0].max()) + 1], "voxels": int(one.mask.sum()),
-        "change_hu": round(change.hu, 1), "change_low_hu": None if change.low is None else round(change.low, 1),
-        "change_high_hu": None if change.high is None else round(change.high, 1), "mean_hu": round(change.mean_hu, 1), "places": change.places,
-        "phrases": [{"term": m.term, "agreement": round(m.agreement, 3)} for m in phrases], "check": checked.regions[number],
-        "outline": f"region-{number}.seg.nrrd", "picture": f"region-{number}.png"}
+        "number": number,
+        "score": round(one.score, 3),
+        "location": asdict(one.location),
+        "place": place_words(one.location.side, one.location.zone),
+        "slice": z,
+        "slices": [int(middle[:, 0].min()), int(middle[:, 0].max()) + 1],
+        "voxels": int(one.mask.sum()),
+        "change_hu": round(change.hu, 1),
+        "change_low_hu": None if change.low is None else round(change.low, 1),
+        "change_high_hu": None if change.high is None else round(change.high, 1),
+        "mean_hu": round(change.mean_hu, 1),
+        "places": change.places,
+        "phrases": [{"term": m.term, "agreement": round(m.agreement, 3)} for m in phrases],
+        "check": checked.regions[number],
+        "outline": f"region-{number}.seg.nrrd",
+        "picture": f"region-{number}.png",
+    }
 
 
-def _write_files(folder: Path, scan: Volume, found: list[Candidate], region: Region, values: np.ndarray, facts: list[dict[str, Any]]) -> None:
+def _write_files(
+    folder: Path,
+    scan: Volume,
+    found: list[Candidate],
+    region: Region,
+    values: np.ndarray,
+    facts: list[dict[str, Any]],
+) -> None:
     """Segmentations, map and pictures of a study, on the canonical grid."""
     made = {"DGMVLC_Notice": NOTICE, "DGMVLC_Unit": "abnormality 0..1, no probability of disease"}
     save_volume(cell_volume(scan, region, values), folder / "abnormality.nrrd", made)
     segments = []
     for fact, one in zip(facts, found):
         number = fact["number"]
-        tags = {"DGMVLC.Origin": "review", "DGMVLC.Value": f"{one.score:.3f}", "DGMVLC.Check": fact["check"]["status"]}
-        segment = Segment(one.mask, f"region {number}", COLOURS[(number - 1) % len(COLOURS)], number - 1, 1, tags)
+        tags = {
+            "DGMVLC.Origin": "review",
+            "DGMVLC.Value": f"{one.score:.3f}",
+            "DGMVLC.Check": fact["check"]["status"],
+        }
+        segment = Segment(
+            one.mask, f"region {number}", COLOURS[(number - 1) % len(COLOURS)], number - 1, 1, tags
+        )
         segments.append(segment)
         small, around = cut_out(one.mask, scan)
-        save_segmentation([Segment(small, segment.name, segment.colour, 0, 1, tags)], around, folder / fact["outline"])
+        save_segmentation(
+            [Segment(small, segment.name, segment.colour, 0, 1, tags)],
+            around,
+            folder / fact["outline"],
+        )
         save_picture(scan, one.mask, fact, folder / fact["picture"])
     if segments:
         save_segmentation(segments, scan, folder / "regions.seg.nrrd")
@@ -125,20 +167,40 @@ def _put(folder: Path, out: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def analyse_study(pipe: AlignmentPipeline, session: ReviewSession, identifier: str, callback: Progress | None = None,
-                  should_cancel: Callable[[], bool] | None = None) -> dict[str, Any]:
-    """Look at one study of a session and write its folder; a study that cannot be read gets a folder that says why.
+def analyse_study(
+    pipe: AlignmentPipeline,
+    session: ReviewSession,
+    identifier: str,
+    callback: Progress | None = None,
+    should_cancel: Callable[[], bool] | None = None,
+) -> dict[str, Any]:
+    """Look at one study of a session and write its folder; a study that cannot be read gets a
+    folder that says why.
 
     Returns:
         what `review.json` holds.
 
     Raises:
-        Cancelled: asked to stop. OutputError: the folder cannot be written. Others of the study itself are recorded, not raised.
+        Cancelled: asked to stop. OutputError: the folder cannot be written. Others of the study
+            itself are recorded, not raised.
     """
     study, started = session.study(identifier), time.monotonic()
-    base: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "kind": "review of a study", "notice": NOTICE, "study": study.id, "name": study.name,
-                            "sha256": study.sha256, "weights": {"name": pipe.weights, "sha256": pipe.weights_sha256}, "series": _series_words(study),
-                            "notes": list(study.notes), "regions": [], "report": "", "report_check": [], "report_notes": [], "problem": None}
+    base: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "review of a study",
+        "notice": NOTICE,
+        "study": study.id,
+        "name": study.name,
+        "sha256": study.sha256,
+        "weights": {"name": pipe.weights, "sha256": pipe.weights_sha256},
+        "series": _series_words(study),
+        "notes": list(study.notes),
+        "regions": [],
+        "report": "",
+        "report_check": [],
+        "report_notes": [],
+        "problem": None,
+    }
 
     def tell(stage: str, share: float) -> None:
         if should_cancel and should_cancel():
@@ -159,8 +221,11 @@ def analyse_study(pipe: AlignmentPipeline, session: ReviewSession, identifier: s
         write_json(folder / ANALYSIS, base)
         _put(folder, session.folder / "studies" / study.id)
     except OSError as error:
-        raise OutputError(f"The analysis of {study.id} could not be written to {session.folder} ({error.strerror or error}); free some space and go on with "
-                          "--resume. What was decided before is kept.") from error
+        raise OutputError(
+            f"The analysis of {study.id} could not be written to {session.folder} "
+            f"({error.strerror or error}); free some space and go on with "
+            "--resume. What was decided before is kept."
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if session.states.pop(study.id, None) is not None:
@@ -172,22 +237,42 @@ def _series_words(study: Study) -> str | None:
     return None if study.chosen is None else study.series[study.chosen].words
 
 
-def _look_and_write(pipe: AlignmentPipeline, session: ReviewSession, study: Study, base: dict[str, Any], folder: Path, tell: Progress) -> None:
+def _look_and_write(
+    pipe: AlignmentPipeline,
+    session: ReviewSession,
+    study: Study,
+    base: dict[str, Any],
+    folder: Path,
+    tell: Progress,
+) -> None:
     """Fill `base` and the study's folder."""
     tell("loading", 0.0)
     text = session.report_text(study)
     volume = load_study(study, session.root)
     scan, _ = volume.canonical()
-    base["grid"] = {"size_xyz": [int(n) for n in scan.shape[::-1]], "spacing_mm": [float(s) for s in scan.spacing[::-1]],
-                    "index_to_lps": scan.affine.tolist()}
+    base["grid"] = {
+        "size_xyz": [int(n) for n in scan.shape[::-1]],
+        "spacing_mm": [float(s) for s in scan.spacing[::-1]],
+        "index_to_lps": scan.affine.tolist(),
+    }
     anatomy = segment_anatomy(scan)
     found, region, values = look(pipe, scan, anatomy, tell)
     findings, notes = read_findings(text)
-    checked = cross_check(findings, [Seen(i, one.location, one.phrases) for i, one in enumerate(found, 1)])
+    checked = cross_check(
+        findings, [Seen(i, one.location, one.phrases) for i, one in enumerate(found, 1)]
+    )
     tell("writing", 0.0)
     facts = [_region_fact(i, one, checked) for i, one in enumerate(found, 1)]
     _write_files(folder, scan, found, region, values, facts)
-    base |= {"regions": facts, "report": text or "", "report_check": checked.findings, "report_notes": [*notes, *checked.notes]}
+    base |= {
+        "regions": facts,
+        "report": text or "",
+        "report_check": checked.findings,
+        "report_notes": [*notes, *checked.notes],
+    }
     if load_score().weights_sha256 != pipe.weights_sha256:
-        base["notes"].append("The score of the regions was fitted with another dual encoder than the one used; their order and number may be off.")
+        base["notes"].append(
+            "The score of the regions was fitted with another dual encoder than the one used; "
+            "their order and number may be off."
+        )
     tell("writing", 1.0)

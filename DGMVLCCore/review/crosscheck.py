@@ -1,4 +1,5 @@
-"""The report against the scan, both ways: what is seen and not reported, what is reported and not seen, and what fits together."""
+"""The report against the scan, both ways: what is seen and not reported, what is reported and not
+seen, and what fits together."""
 
 from __future__ import annotations
 
@@ -14,14 +15,25 @@ from DGMVLCCore.vision.pipeline import Match
 
 SIZE_RATIO = 2.0  # a region and a reported size that differ by more are not the same finding
 LIKELY = 3  # a region may be what any of its best fitting findings says
-ALIKE = (("nodule", "part-solid nodule"), ("part-solid nodule", "ground-glass opacity"), ("nodule", "consolidation"),
-         ("consolidation", "ground-glass opacity"), ("reticulation", "honeycombing"), ("honeycombing", "emphysema"))
-SIDE_WORDS = {"left": "in the left lung", "right": "in the right lung", "bilateral": "in both lungs"}
+ALIKE = (
+    ("nodule", "part-solid nodule"),
+    ("part-solid nodule", "ground-glass opacity"),
+    ("nodule", "consolidation"),
+    ("consolidation", "ground-glass opacity"),
+    ("reticulation", "honeycombing"),
+    ("honeycombing", "emphysema"),
+)
+SIDE_WORDS = {
+    "left": "in the left lung",
+    "right": "in the right lung",
+    "bilateral": "in both lungs",
+}
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the check needs to know of a region: its number, place and the findings that fit it, the best first."""
+    """What the check needs to know of a region: its number, place and the findings that fit it, the
+    best first."""
 
     number: int
     location: Location
@@ -33,8 +45,10 @@ class Checked:
     """A report's findings against the regions.
 
     Args:
-        regions: number of a region -> {"status": "reported" | "not mentioned" | "denied", "finding": index or None, "sentence"}.
-        findings: index of a finding -> {"status": "seen" | "not seen" | "not looked for" | "denied", "region": number or None, "sentence"}.
+        regions: number of a region -> {"status": "reported" | "not mentioned" | "denied",
+            "finding": index or None, "sentence"}.
+        findings: index of a finding -> {"status": "seen" | "not seen" | "not looked for" |
+            "denied", "region": number or None, "sentence"}.
         notes: what concerns the report as a whole.
     """
 
@@ -65,7 +79,8 @@ def likely_terms(phrases: list[Match]) -> list[str]:
 
 
 def _same_place(finding: Finding, place: Location) -> bool:
-    """True when the region lies where the finding is said to be; what one of both does not say, is no contradiction."""
+    """True when the region lies where the finding is said to be; what one of both does not say, is
+    no contradiction."""
     side = finding.side in (None, "bilateral", place.side) or place.side in (None, "bilateral")
     return side and (finding.zone is None or place.zone is None or finding.zone == place.zone)
 
@@ -78,17 +93,38 @@ def _same_size(finding: Finding, place: Location) -> bool:
 
 
 def fits(finding: Finding, seen: Seen) -> float:
-    """How well a finding and a region go together: 0 not at all, higher is better (first of the region's findings, size near)."""
+    """How well a finding and a region go together: 0 not at all, higher is better (first of the
+    region's findings, size near)."""
     likely = likely_terms(seen.phrases)
-    if finding.term not in likely or not _same_place(finding, seen.location) or not _same_size(finding, seen.location):
+    if (
+        finding.term not in likely
+        or not _same_place(finding, seen.location)
+        or not _same_size(finding, seen.location)
+    ):
         return 0.0
-    near = 1.0 if not finding.size_mm else 1 / (1 + abs(np.log2(max(seen.location.diameter_mm, 1.0) / finding.size_mm)))
-    return float(near / (1 + likely.index(finding.term)) + (0.25 if finding.zone and finding.zone == seen.location.zone else 0))
+    near = (
+        1.0
+        if not finding.size_mm
+        else 1 / (1 + abs(np.log2(max(seen.location.diameter_mm, 1.0) / finding.size_mm)))
+    )
+    return float(
+        near / (1 + likely.index(finding.term))
+        + (0.25 if finding.zone and finding.zone == seen.location.zone else 0)
+    )
 
 
 def _pairs(findings: list[Finding], seen: list[Seen]) -> dict[int, int]:
-    """Region number -> finding: each finding takes its best region first; several regions may be one finding said in the plural or for a whole lung."""
-    scored = sorted(((fits(f, one), i, one.number) for i, f in enumerate(findings) if f.presence != "absent" for one in seen), reverse=True)
+    """Region number -> finding: each finding takes its best region first; several regions may be
+    one finding said in the plural or for a whole lung."""
+    scored = sorted(
+        (
+            (fits(f, one), i, one.number)
+            for i, f in enumerate(findings)
+            if f.presence != "absent"
+            for one in seen
+        ),
+        reverse=True,
+    )
     pairs: dict[int, int] = {}
     used: set[int] = set()
     for value, index, number in scored:
@@ -103,7 +139,14 @@ def _pairs(findings: list[Finding], seen: list[Seen]) -> dict[int, int]:
 def _denial(findings: list[Finding], seen: Seen) -> int | None:
     """A finding that the report denies where the region's best fitting finding is that one."""
     best = next((match.term for match in seen.phrases if match.term != "clear lung"), None)
-    return next((i for i, f in enumerate(findings) if f.presence == "absent" and f.term == best and _same_place(f, seen.location)), None)
+    return next(
+        (
+            i
+            for i, f in enumerate(findings)
+            if f.presence == "absent" and f.term == best and _same_place(f, seen.location)
+        ),
+        None,
+    )
 
 
 def _said(finding: Finding) -> str:
@@ -113,29 +156,63 @@ def _said(finding: Finding) -> str:
 
 
 def _opposite_note(findings: list[Finding], seen: list[Seen], pairs: dict[int, int]) -> list[str]:
-    """When all that the report places lies on the side where nothing is seen: report and scan may not belong together."""
-    said = {f.side for f in findings if f.presence != "absent" and f.side in ("left", "right") and f.term in load_vocabulary().known}
+    """When all that the report places lies on the side where nothing is seen: report and scan may
+    not belong together."""
+    said = {
+        f.side
+        for f in findings
+        if f.presence != "absent"
+        and f.side in ("left", "right")
+        and f.term in load_vocabulary().known
+    }
     there = {one.location.side for one in seen}
     if pairs or len(said) != 1 or len(there) != 1:
         return []
     (told,), (found,) = said, there
     if found in ("left", "right") and found != told:
-        return [f"The report places its findings in the {told} lung, but every region found lies in the {found} lung; "
-                "check that report and scan belong together and that no side was confused."]
+        return [
+            f"The report places its findings in the {told} lung, but every region found lies in "
+            f"the {found} lung; "
+            "check that report and scan belong together and that no side was confused."
+        ]
     return []
 
 
 def _finding_fact(finding: Finding, number: int | None, seen: list[Seen]) -> dict[str, Any]:
     if finding.presence == "absent":
-        return {"status": "denied", "region": None, "sentence": f"The report denies {_said(finding)}."}
+        return {
+            "status": "denied",
+            "region": None,
+            "sentence": f"The report denies {_said(finding)}.",
+        }
     if finding.term not in load_vocabulary().known:
-        return {"status": "not looked for", "region": None,
-                "sentence": f"The report names {_said(finding)}, which the weights were never taught; not looked for."}
+        return {
+            "status": "not looked for",
+            "region": None,
+            "sentence": (
+                f"The report names {_said(finding)}, which the weights were never taught; not "
+                "looked "
+                "for."
+            ),
+        }
     if number is not None:
-        return {"status": "seen", "region": number, "sentence": f"The report's {_said(finding)} fits region {number}."}
+        return {
+            "status": "seen",
+            "region": number,
+            "sentence": f"The report's {_said(finding)} fits region {number}.",
+        }
     elsewhere = [one.number for one in seen if finding.term in likely_terms(one.phrases)]
-    more = f" Regions that might be one, elsewhere or of another size: {', '.join(map(str, elsewhere))}." if elsewhere else ""
-    return {"status": "not seen", "region": None, "sentence": f"The report names {_said(finding)}; no region found fits it.{more}"}
+    more = (
+        " Regions that might be one, elsewhere or of another size: "
+        f"{', '.join(map(str, elsewhere))}."
+        if elsewhere
+        else ""
+    )
+    return {
+        "status": "not seen",
+        "region": None,
+        "sentence": f"The report names {_said(finding)}; no region found fits it.{more}",
+    }
 
 
 def cross_check(findings: list[Finding] | None, seen: list[Seen]) -> Checked:
@@ -145,17 +222,48 @@ def cross_check(findings: list[Finding] | None, seen: list[Seen]) -> Checked:
         findings: of the report; None when there is no report that could be read. seen: the regions.
     """
     if findings is None:
-        return Checked({one.number: {"status": "no report", "finding": None, "sentence": "There is no report to compare with."} for one in seen}, [], [])
+        return Checked(
+            {
+                one.number: {
+                    "status": "no report",
+                    "finding": None,
+                    "sentence": "There is no report to compare with.",
+                }
+                for one in seen
+            },
+            [],
+            [],
+        )
     pairs = _pairs(findings, seen)
     regions: dict[int, dict[str, Any]] = {}
     for one in seen:
         if one.number in pairs:
             finding = findings[pairs[one.number]]
-            regions[one.number] = {"status": "reported", "finding": pairs[one.number], "sentence": f"Fits the report's “{finding.text}”."}
+            regions[one.number] = {
+                "status": "reported",
+                "finding": pairs[one.number],
+                "sentence": f"Fits the report's “{finding.text}”.",
+            }
         elif (denied := _denial(findings, one)) is not None:
-            regions[one.number] = {"status": "denied", "finding": denied, "sentence": f"The report says there is none: “{findings[denied].sentence.strip()}”"}
+            regions[one.number] = {
+                "status": "denied",
+                "finding": denied,
+                "sentence": f"The report says there is none: “{findings[denied].sentence.strip()}”",
+            }
         else:
-            regions[one.number] = {"status": "not mentioned", "finding": None, "sentence": "Not mentioned in the report."}
+            regions[one.number] = {
+                "status": "not mentioned",
+                "finding": None,
+                "sentence": "Not mentioned in the report.",
+            }
     first = {index: number for number, index in reversed(list(pairs.items()))}
-    facts = [{"term": f.term, "text": f.text, "span": list(f.span), **_finding_fact(f, first.get(i), seen)} for i, f in enumerate(findings)]
+    facts = [
+        {
+            "term": f.term,
+            "text": f.text,
+            "span": list(f.span),
+            **_finding_fact(f, first.get(i), seen),
+        }
+        for i, f in enumerate(findings)
+    ]
     return Checked(regions, facts, _opposite_note(findings, seen, pairs))

@@ -1,4 +1,5 @@
-"""A review session: a folder with the worklist, what was found in each study, and the reader's decisions, saved whole at every step."""
+"""A review session: a folder with the worklist, what was found in each study, and the reader's
+decisions, saved whole at every step."""
 
 from __future__ import annotations
 
@@ -15,14 +16,18 @@ from DGMVLCCore.export.records import write_text
 from DGMVLCCore.review.worklist import Study, choose_series, find_studies, hashed
 
 SCHEMA_VERSION = "1.0"
-NOTICE = "Research use only; not a medical device. Regions are what does not fit a clear lung of this patient; they are no diagnosis."
+NOTICE = (
+    "Research use only; not a medical device. Regions are what does not fit a clear lung of this "
+    "patient; they are no diagnosis."
+)
 VERDICTS = ("accepted", "rejected")
 LONGEST_COMMENT = 2000
 WORKLIST, DECISIONS, ANALYSIS = "worklist.json", "decisions.json", "review.json"
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write under a temporary name, then rename: the file is there whole, as it was before, or not at all.
+    """Write under a temporary name, then rename: the file is there whole, as it was before, or not
+    at all.
 
     Raises:
         OutputError: no space, no permission, or the folder is gone.
@@ -39,9 +44,18 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UnreadableError(f"{path} is missing or damaged; it should be a file of a review session. Start a new session in another folder.") from error
-    if not isinstance(value, dict) or str(value.get("schema_version", "")).split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-        raise UnreadableError(f"{path} is no file of a review session of version {SCHEMA_VERSION}; open it with the program that wrote it.")
+        raise UnreadableError(
+            f"{path} is missing or damaged; it should be a file of a review session. Start a new "
+            "session in another folder."
+        ) from error
+    if (
+        not isinstance(value, dict)
+        or str(value.get("schema_version", "")).split(".")[0] != SCHEMA_VERSION.split(".")[0]
+    ):
+        raise UnreadableError(
+            f"{path} is no file of a review session of version {SCHEMA_VERSION}; open it with "
+            "the program that wrote it."
+        )
     return value
 
 
@@ -52,7 +66,9 @@ class ReviewSession:
         folder: the session. root: the folder of studies. studies: the worklist.
     """
 
-    def __init__(self, folder: Path, root: Path, studies: list[Study], states: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, root: Path, studies: list[Study], states: dict[str, str] | None = None
+    ) -> None:
         self.folder, self.root, self.studies = folder, root, studies
         self.states = states or {}
         self._read: dict[str, tuple[float, dict[str, Any]]] = {}
@@ -60,25 +76,40 @@ class ReviewSession:
     # beginning ------------------------------------------------------------------
 
     @classmethod
-    def create(cls, root: Path, folder: Path, *, report: Path | None = None, series: dict[str, int] | None = None) -> ReviewSession:
+    def create(
+        cls,
+        root: Path,
+        folder: Path,
+        *,
+        report: Path | None = None,
+        series: dict[str, int] | None = None,
+    ) -> ReviewSession:
         """A new session of all studies in `root`.
 
         Args:
-            report: text file of the only study. series: study id -> number of the series to read, from 1.
+            report: text file of the only study. series: study id -> number of the series to read,
+                from 1.
 
         Raises:
-            OutputError: the session folder exists already, or cannot be written. UnreadableError, UsageError: as `find_studies`.
+            OutputError: the session folder exists already, or cannot be written. UnreadableError,
+                UsageError: as `find_studies`.
         """
         root, folder = Path(root).absolute(), Path(folder).absolute()
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise OutputError(f"{folder} exists already and is not empty; continue that session with --resume, or choose another folder.")
+            raise OutputError(
+                f"{folder} exists already and is not empty; continue that session with --resume, "
+                "or choose another folder."
+            )
         studies = _with_report(find_studies(root), report, root)
         studies = _with_series_chosen(studies, series or {}, root)
         session = cls(folder, root, studies)
         try:
             (folder / "studies").mkdir(parents=True)
         except OSError as error:
-            raise OutputError(f"The session folder {folder} could not be made ({error.strerror or error}); choose another place.") from error
+            raise OutputError(
+                f"The session folder {folder} could not be made ({error.strerror or error}); "
+                "choose another place."
+            ) from error
         try:
             session.save()
             write_json(folder / DECISIONS, {"schema_version": SCHEMA_VERSION, "decisions": {}})
@@ -88,24 +119,32 @@ class ReviewSession:
         return session
 
     @classmethod
-    def open(cls, folder: Path, *, refresh: bool = False, series: dict[str, int] | None = None) -> ReviewSession:
+    def open(
+        cls, folder: Path, *, refresh: bool = False, series: dict[str, int] | None = None
+    ) -> ReviewSession:
         """A session that is there already.
 
         Args:
-            refresh: look at the folder of studies again: changed, missing and new studies are marked; decisions stay.
+            refresh: look at the folder of studies again: changed, missing and new studies are
+                marked; decisions stay.
 
         Raises:
             UnreadableError: it is no session.
         """
         folder = Path(folder).absolute()
         if not (folder / WORKLIST).is_file():
-            raise UnreadableError(f"{folder} is no review session (it has no {WORKLIST}); start one with dgmvlc review FOLDER -o SESSION.")
+            raise UnreadableError(
+                f"{folder} is no review session (it has no {WORKLIST}); start one with dgmvlc "
+                "review FOLDER -o SESSION."
+            )
         fields = read_json(folder / WORKLIST)
         try:
             studies = [Study.from_dict(one) for one in fields["studies"]]
             session = cls(folder, Path(fields["folder"]), studies, dict(fields.get("states", {})))
         except (KeyError, TypeError) as error:
-            raise UnreadableError(f"{folder / WORKLIST} is damaged; start a new session in another folder.") from error
+            raise UnreadableError(
+                f"{folder / WORKLIST} is damaged; start a new session in another folder."
+            ) from error
         if refresh:
             session.refresh()
         if series:
@@ -115,31 +154,59 @@ class ReviewSession:
 
     def save(self) -> None:
         """Write the worklist."""
-        write_json(self.folder / WORKLIST, {
-            "schema_version": SCHEMA_VERSION, "kind": "review worklist", "notice": NOTICE, "folder": str(self.root), "saved": _now(),
-            "states": self.states, "studies": [study.to_dict() for study in self.studies]})
+        write_json(
+            self.folder / WORKLIST,
+            {
+                "schema_version": SCHEMA_VERSION,
+                "kind": "review worklist",
+                "notice": NOTICE,
+                "folder": str(self.root),
+                "saved": _now(),
+                "states": self.states,
+                "studies": [study.to_dict() for study in self.studies],
+            },
+        )
 
     def refresh(self) -> None:
-        """Compare the worklist with the folder of studies: "changed", "missing" and "new" studies are marked; nothing decided is lost."""
+        """Compare the worklist with the folder of studies: "changed", "missing" and "new" studies
+        are marked; nothing decided is lost."""
         try:
-            now = {study.name + study.kind + (study.series[0].description if study.kind == "dicom" and study.series else ""): study
-                   for study in find_studies(self.root)}
+            now = {
+                study.name
+                + study.kind
+                + (
+                    study.series[0].description if study.kind == "dicom" and study.series else ""
+                ): study
+                for study in find_studies(self.root)
+            }
         except UnreadableError:
             now = {}
         merged: list[Study] = []
         for study in self.studies:
-            key = study.name + study.kind + (study.series[0].description if study.kind == "dicom" and study.series else "")
+            key = (
+                study.name
+                + study.kind
+                + (study.series[0].description if study.kind == "dicom" and study.series else "")
+            )
             found = now.pop(key, None)
             if found is None:
                 self.states[study.id] = "missing"
                 merged.append(study)
                 continue
             found = self._as_before(study, found)
-            self.states[study.id] = "changed" if found.sha256 != study.sha256 else self.states.get(study.id, "").replace("missing", "")
+            self.states[study.id] = (
+                "changed"
+                if found.sha256 != study.sha256
+                else self.states.get(study.id, "").replace("missing", "")
+            )
             merged.append(found)
         used = {study.id for study in merged}
         for study in now.values():
-            identifier = next(name for name in (study.id, *(f"{study.id}-{n}" for n in range(2, len(used) + 3))) if name not in used)
+            identifier = next(
+                name
+                for name in (study.id, *(f"{study.id}-{n}" for n in range(2, len(used) + 3)))
+                if name not in used
+            )
             used.add(identifier)
             merged.append(replace(study, id=identifier))
             self.states[identifier] = "new"
@@ -151,7 +218,11 @@ class ReviewSession:
         found = replace(found, id=study.id)
         if study.report and Path(study.report).is_absolute():
             found = hashed(replace(found, report=study.report, notes=study.notes), self.root)
-        if study.chosen is not None and study.chosen != found.chosen and study.chosen < len(found.series):
+        if (
+            study.chosen is not None
+            and study.chosen != found.chosen
+            and study.chosen < len(found.series)
+        ):
             found = choose_series(found, study.chosen + 1, self.root)
         return found
 
@@ -166,14 +237,18 @@ class ReviewSession:
         for study in self.studies:
             if study.id == identifier:
                 return study
-        raise UsageError(f"The session has no study {identifier!r}; it has {', '.join(study.id for study in self.studies)}.")
+        raise UsageError(
+            f"The session has no study {identifier!r}; it has "
+            f"{', '.join(study.id for study in self.studies)}."
+        )
 
     def place(self, identifier: str) -> Path:
         """Folder of a study's analysis."""
         return self.folder / "studies" / self.study(identifier).id
 
     def analysis(self, identifier: str) -> dict[str, Any] | None:
-        """What was found in a study, None when it was not looked at yet; it may be of an earlier version of the scan (`current`)."""
+        """What was found in a study, None when it was not looked at yet; it may be of an earlier
+        version of the scan (`current`)."""
         path = self.place(identifier) / ANALYSIS
         if not path.is_file():
             return None
@@ -183,7 +258,8 @@ class ReviewSession:
         return self._read[identifier][1]
 
     def current(self, identifier: str) -> bool:
-        """True when a study's analysis belongs to the scan and report as the worklist knows them."""
+        """True when a study's analysis belongs to the scan and report as the worklist knows
+        them."""
         done = self.analysis(identifier)
         return done is not None and done.get("sha256") == self.study(identifier).sha256
 
@@ -198,10 +274,13 @@ class ReviewSession:
         try:
             return (self.root / study.report).read_text(encoding="utf-8", errors="replace")
         except OSError as error:
-            raise UnreadableError(f"The report {study.report} could not be read ({error.strerror or error}).") from error
+            raise UnreadableError(
+                f"The report {study.report} could not be read ({error.strerror or error})."
+            ) from error
 
     def state(self, identifier: str) -> str:
-        """One word on a study: "unsuitable", "missing", "changed", "waiting", "failed", "open" or "done" (every region decided)."""
+        """One word on a study: "unsuitable", "missing", "changed", "waiting", "failed", "open" or
+        "done" (every region decided)."""
         study, mark = self.study(identifier), self.states.get(identifier, "")
         if mark == "missing" or study.problem:
             return "missing" if mark == "missing" else "unsuitable"
@@ -211,7 +290,14 @@ class ReviewSession:
         if done.get("problem"):
             return "failed"
         decided = self.decisions()
-        return "done" if all(self.valid(decided.get(f"{identifier}/{region['number']}"), identifier) for region in done["regions"]) else "open"
+        return (
+            "done"
+            if all(
+                self.valid(decided.get(f"{identifier}/{region['number']}"), identifier)
+                for region in done["regions"]
+            )
+            else "open"
+        )
 
     # deciding -------------------------------------------------------------------
 
@@ -222,7 +308,12 @@ class ReviewSession:
     def valid(self, decision: dict[str, Any] | None, identifier: str) -> bool:
         """True for a verdict on the scan as it is analysed now."""
         done = self.analysis(identifier)
-        return bool(decision and decision.get("verdict") and done and decision.get("sha256") == done.get("sha256"))
+        return bool(
+            decision
+            and decision.get("verdict")
+            and done
+            and decision.get("sha256") == done.get("sha256")
+        )
 
     def region(self, region_id: str) -> tuple[Study, dict[str, Any]]:
         """A study and one of its regions by the region's id.
@@ -233,10 +324,15 @@ class ReviewSession:
         identifier, _, number = region_id.rpartition("/")
         study = self.study(identifier) if identifier else None
         done = self.analysis(identifier) if study else None
-        region = next((one for one in (done or {}).get("regions", []) if str(one["number"]) == number), None)
+        region = next(
+            (one for one in (done or {}).get("regions", []) if str(one["number"]) == number), None
+        )
         if study is None or region is None:
-            raise UsageError(f"The session has no region {region_id!r}; regions are named STUDY/NUMBER, for example "
-                             f"{next(iter(self.region_ids()), 'scan-1/1')}.")
+            raise UsageError(
+                f"The session has no region {region_id!r}; regions are named STUDY/NUMBER, for "
+                "example "
+                f"{next(iter(self.region_ids()), 'scan-1/1')}."
+            )
         return study, region
 
     def region_ids(self) -> Iterable[str]:
@@ -245,25 +341,40 @@ class ReviewSession:
             for region in (self.analysis(study.id) or {}).get("regions", []):
                 yield f"{study.id}/{region['number']}"
 
-    def decide(self, region_id: str, verdict: str | None = None, comment: str | None = None) -> dict[str, Any]:
-        """Save a verdict ("accepted", "rejected" or "" to take it back) or a comment; what is None stays as it is.
+    def decide(
+        self, region_id: str, verdict: str | None = None, comment: str | None = None
+    ) -> dict[str, Any]:
+        """Save a verdict ("accepted", "rejected" or "" to take it back) or a comment; what is None
+        stays as it is.
 
         Raises:
-            UsageError: no such region, verdict, or a comment that is too long. OutputError: it cannot be saved; nothing changes then.
+            UsageError: no such region, verdict, or a comment that is too long. OutputError: it
+                cannot be saved; nothing changes then.
         """
         study, _ = self.region(region_id)
         if verdict is not None and verdict not in (*VERDICTS, ""):
             raise UsageError(f"A region is {' or '.join(VERDICTS)}, not {verdict[:40]!r}.")
         if comment is not None and len(comment) > LONGEST_COMMENT:
-            raise UsageError(f"The comment has {len(comment)} characters, at most {LONGEST_COMMENT} are kept.")
+            raise UsageError(
+                f"The comment has {len(comment)} characters, at most {LONGEST_COMMENT} are kept."
+            )
         done, all_of_them = self.analysis(study.id) or {}, self.decisions()
         before = all_of_them.get(region_id, {})
-        if before and before.get("sha256") != done.get("sha256"):  # of an earlier version of the scan: kept beside the new one
+        if before and before.get("sha256") != done.get(
+            "sha256"
+        ):  # of an earlier version of the scan: kept beside the new one
             all_of_them[f"{region_id}@{str(before.get('sha256'))[:8]}"] = before
             before = {}
-        made = {"verdict": before.get("verdict", "") if verdict is None else verdict,
-                "comment": before.get("comment", "") if comment is None else comment.strip(), "when": _now(), "sha256": done.get("sha256")}
-        write_json(self.folder / DECISIONS, {"schema_version": SCHEMA_VERSION, "decisions": {**all_of_them, region_id: made}})
+        made = {
+            "verdict": before.get("verdict", "") if verdict is None else verdict,
+            "comment": before.get("comment", "") if comment is None else comment.strip(),
+            "when": _now(),
+            "sha256": done.get("sha256"),
+        }
+        write_json(
+            self.folder / DECISIONS,
+            {"schema_version": SCHEMA_VERSION, "decisions": {**all_of_them, region_id: made}},
+        )
         return made
 
     def progress(self) -> dict[str, int]:
@@ -274,7 +385,9 @@ class ReviewSession:
             counts[self.state(study.id)] = counts.get(self.state(study.id), 0) + 1
             for region in (self.analysis(study.id) or {}).get("regions", []):
                 counts["regions"] += 1
-                counts["decided"] += self.valid(decided.get(f"{study.id}/{region['number']}"), study.id)
+                counts["decided"] += self.valid(
+                    decided.get(f"{study.id}/{region['number']}"), study.id
+                )
         return counts
 
 
@@ -286,13 +399,17 @@ def _with_report(studies: list[Study], report: Path | None, root: Path) -> list[
     """The only study with a report given by hand.
 
     Raises:
-        UsageError: there are several studies, so it is not known whose report it is. UnreadableError: no such file.
+        UsageError: there are several studies, so it is not known whose report it is.
+            UnreadableError: no such file.
     """
     if report is None:
         return studies
     if len(studies) != 1:
-        raise UsageError(f"The folder holds {len(studies)} studies, so --report does not say whose report it is; "
-                         "put each report beside its scan as a .txt file.")
+        raise UsageError(
+            f"The folder holds {len(studies)} studies, so --report does not say whose report it "
+            "is; "
+            "put each report beside its scan as a .txt file."
+        )
     if not Path(report).is_file():
         raise UnreadableError(f"The report {report} does not exist; check the path.")
     kept = tuple(note for note in studies[0].notes if "eport" not in note)
@@ -302,5 +419,11 @@ def _with_report(studies: list[Study], report: Path | None, root: Path) -> list[
 def _with_series_chosen(studies: list[Study], series: dict[str, int], root: Path) -> list[Study]:
     known = {study.id for study in studies}
     if unknown := sorted(set(series) - known):
-        raise UsageError(f"There is no study {unknown[0]!r} to choose a series of; there are {', '.join(sorted(known))}.")
-    return [choose_series(study, series[study.id], root) if study.id in series else study for study in studies]
+        raise UsageError(
+            f"There is no study {unknown[0]!r} to choose a series of; there are "
+            f"{', '.join(sorted(known))}."
+        )
+    return [
+        choose_series(study, series[study.id], root) if study.id in series else study
+        for study in studies
+    ]

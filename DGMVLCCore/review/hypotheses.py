@@ -1,4 +1,5 @@
-"""What a region may show: hypotheses from a finding, from a built-in list, or from free words the weights know."""
+"""What a region may show: hypotheses from a finding, from a built-in list, or from free words the
+weights know."""
 
 from __future__ import annotations
 
@@ -11,7 +12,13 @@ from typing import Any
 from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.language.findings import Finding
-from DGMVLCCore.language.prompts import absent_prompt, describe_prompt, present_prompt, require_known, said_plainly
+from DGMVLCCore.language.prompts import (
+    absent_prompt,
+    describe_prompt,
+    present_prompt,
+    require_known,
+    said_plainly,
+)
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
 FEWEST, MOST = 2, 6
@@ -22,7 +29,8 @@ class Hypothesis:
     """What a region may show.
 
     Args:
-        name: for people. sentence: as the weights learned it. term: canonical finding, None for clear lung.
+        name: for people. sentence: as the weights learned it. term: canonical finding, None for
+            clear lung.
     """
 
     name: str
@@ -32,7 +40,8 @@ class Hypothesis:
 
 @lru_cache(maxsize=1)
 def _data() -> dict[str, Any]:
-    """`Resources/hypotheses.json`: names besides the vocabulary's, and a differential list for each finding."""
+    """`Resources/hypotheses.json`: names besides the vocabulary's, and a differential list for each
+    finding."""
     data: dict[str, Any] = json.loads(resource("hypotheses.json").read_text(encoding="utf-8"))
     return data
 
@@ -43,9 +52,13 @@ def clear_lung() -> Hypothesis:
 
 
 def builtin() -> list[Hypothesis]:
-    """The built-in list: every finding the weights were taught, its taught variants, and clear lung."""
+    """The built-in list: every finding the weights were taught, its taught variants, and clear
+    lung."""
     found = [Hypothesis(term, present_prompt(term), term) for term in load_vocabulary().known]
-    found += [Hypothesis(name, said_plainly(v["term"], v["descriptors"]), v["term"]) for name, v in _data()["variants"].items()]
+    found += [
+        Hypothesis(name, said_plainly(v["term"], v["descriptors"]), v["term"])
+        for name, v in _data()["variants"].items()
+    ]
     return [*found, clear_lung()]
 
 
@@ -57,7 +70,8 @@ def hypothesis(words: str) -> Hypothesis:
     """A name of the built-in list, one of its synonyms, or a free sentence, as a hypothesis.
 
     Raises:
-        UnsuitableInputError: it says nothing, several findings, or one the weights were never taught.
+        UnsuitableInputError: it says nothing, several findings, or one the weights were never
+            taught.
     """
     said, clear = _plain(words), clear_lung()
     if not said:
@@ -66,7 +80,9 @@ def hypothesis(words: str) -> Hypothesis:
         return clear
     for name, variant in _data()["variants"].items():
         if said in (name, *variant["synonyms"]):
-            return Hypothesis(name, said_plainly(variant["term"], variant["descriptors"]), variant["term"])
+            return Hypothesis(
+                name, said_plainly(variant["term"], variant["descriptors"]), variant["term"]
+            )
     meaning = describe_prompt(words)
     if not meaning.present:
         return clear  # a denied finding says what clear lung says: nothing is there
@@ -78,26 +94,36 @@ def hypothesis(words: str) -> Hypothesis:
 
 
 def beside(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """The same, clear lung said as the absence of the first finding among them: the plain denial the weights were taught."""
+    """The same, clear lung said as the absence of the first finding among them: the plain denial
+    the weights were taught."""
     term = next((each.term for each in hypotheses if each.term), None)
-    return [replace(each, sentence=absent_prompt(term)) if each.term is None and term else each for each in hypotheses]
+    return [
+        replace(each, sentence=absent_prompt(term)) if each.term is None and term else each
+        for each in hypotheses
+    ]
 
 
 def resolve(words: Sequence[str]) -> list[Hypothesis]:
     """Two to six different hypotheses from what the user wrote, in that order.
 
     Raises:
-        UsageError: too few, too many, or two that say the same. UnsuitableInputError: one the weights do not know.
+        UsageError: too few, too many, or two that say the same. UnsuitableInputError: one the
+            weights do not know.
     """
     if not FEWEST <= len(words) <= MOST:
-        raise UsageError(f"A comparison takes {FEWEST} to {MOST} hypotheses, not {len(words)}; "
-                         + ("name another one." if len(words) < FEWEST else "leave out the least likely ones."))
+        raise UsageError(
+            f"A comparison takes {FEWEST} to {MOST} hypotheses, not {len(words)}; "
+            + ("name another one." if len(words) < FEWEST else "leave out the least likely ones.")
+        )
     found = [hypothesis(each) for each in words]
     for index, one in enumerate(found):
         for other, text in zip(found[:index], words):
             if one.sentence == other.sentence:
-                raise UsageError(f"The hypotheses “{text.strip()[:60]}” and “{words[index].strip()[:60]}” are the same to the weights "
-                                 f"(“{one.sentence}”); name two different ones.")
+                raise UsageError(
+                    f"The hypotheses “{text.strip()[:60]}” and “{words[index].strip()[:60]}” are "
+                    "the same to the weights "
+                    f"(“{one.sentence}”); name two different ones."
+                )
     return beside(found)
 
 

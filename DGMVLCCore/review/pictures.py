@@ -28,7 +28,8 @@ def _close_up(plane: np.ndarray, spacing: tuple[float, float]) -> tuple[slice, s
 
 
 def save_picture(scan: Volume, mask: np.ndarray, fact: dict[str, Any], path: Path) -> None:
-    """Write a PNG: the slice that holds most of the region, whole and close; radiological orientation, lung window.
+    """Write a PNG: the slice that holds most of the region, whole and close; radiological
+    orientation, lung window.
 
     Args:
         scan: canonical CT. mask: bool (D,H,W). fact: the region as `review.json` holds it.
@@ -43,14 +44,45 @@ def save_picture(scan: Volume, mask: np.ndarray, fact: dict[str, Any], path: Pat
     image, plane = scan.array[z], mask[z]
     figure = Figure(figsize=(9.2, 4.7), facecolor=PAPER, layout="constrained")
     edge = [withStroke(linewidth=3, foreground=PAPER)]
-    for axis, window in zip(figure.subplots(1, 2), ((slice(None), slice(None)), _close_up(plane, scan.spacing[1:]))):
+    for axis, window in zip(
+        figure.subplots(1, 2), ((slice(None), slice(None)), _close_up(plane, scan.spacing[1:]))
+    ):
         axis.imshow(image[window], aspect=aspect, interpolation="hanning", **WINDOW)
         axis.contour(plane[window], [0.5], colors=ACCENT, linewidths=1.2)
-        axis.text(0.01, 0.98, "R", transform=axis.transAxes, color=INK, fontsize=9, va="top", path_effects=edge)
+        axis.text(
+            0.01,
+            0.98,
+            "R",
+            transform=axis.transAxes,
+            color=INK,
+            fontsize=9,
+            va="top",
+            path_effects=edge,
+        )
         axis.set_axis_off()
-        axis.text(0.02, 0.02, MARK, transform=axis.transAxes, color=ACCENT, fontsize=8, bbox={"facecolor": PAPER, "alpha": 0.6, "lw": 0, "pad": 1.5})
-    figure.suptitle(f"Region {fact['number']}, slice {z + 1} of {len(mask)} from the feet, lung window", color=INK, fontsize=10)
+        axis.text(
+            0.02,
+            0.02,
+            MARK,
+            transform=axis.transAxes,
+            color=ACCENT,
+            fontsize=8,
+            bbox={"facecolor": PAPER, "alpha": 0.6, "lw": 0, "pad": 1.5},
+        )
+    figure.suptitle(
+        f"Region {fact['number']}, slice {z + 1} of {len(mask)} from the feet, lung window",
+        color=INK,
+        fontsize=10,
+    )
     try:
-        figure.savefig(path, format="png", dpi=80, facecolor=PAPER, metadata={"Description": f"DGM-VLC review, {MARK}"})
+        figure.savefig(
+            path,
+            format="png",
+            dpi=80,
+            facecolor=PAPER,
+            metadata={"Description": f"DGM-VLC review, {MARK}"},
+        )
     except OSError as error:
-        raise OutputError(f"{path} could not be written; check permission and free space.") from error
+        raise OutputError(
+            f"{path} could not be written; check permission and free space."
+        ) from error

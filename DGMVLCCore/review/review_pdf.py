@@ -1,4 +1,5 @@
-"""The review to print: a title page with the counts, then a page a study, with each region's picture beside its figures."""
+"""The review to print: a title page with the counts, then a page a study, with each region's
+picture beside its figures."""
 
 from __future__ import annotations
 
@@ -33,8 +34,12 @@ class _Page:
 
         self.figure: Figure = Figure(figsize=A4, facecolor="white")
         self.y = TOP
-        self.figure.text(LEFT, self.y, title, size=15, weight="bold", color=INK, va="top", parse_math=False)
-        self.figure.text(RIGHT, self.y - 0.004, side, size=9, color=FAINT, va="top", ha="right", parse_math=False)
+        self.figure.text(
+            LEFT, self.y, title, size=15, weight="bold", color=INK, va="top", parse_math=False
+        )
+        self.figure.text(
+            RIGHT, self.y - 0.004, side, size=9, color=FAINT, va="top", ha="right", parse_math=False
+        )
         self.figure.text(LEFT, BOTTOM / 2, FOOT, size=8, color=ALERT)
         self.figure.text(RIGHT, BOTTOM / 2, str(number), size=8, color=FAINT, ha="right")
         self.y -= 0.035
@@ -42,12 +47,15 @@ class _Page:
     def write(self, text: str, color: str = INK, weight: str = "normal", most: int = 6) -> None:
         """A paragraph over the page's width, cut after `most` lines."""
         for line in _folded(text, LETTERS, most):
-            self.figure.text(LEFT, self.y, line, size=9, color=color, weight=weight, va="top", parse_math=False)
+            self.figure.text(
+                LEFT, self.y, line, size=9, color=color, weight=weight, va="top", parse_math=False
+            )
             self.y -= LINE
         self.y -= LINE / 3
 
     def region(self, picture: Path, heading: str, facts: list[tuple[str, str, int]]) -> None:
-        """A picture, marked already, and its figures to the right; facts are (text, colour, most lines), twelve lines fit."""
+        """A picture, marked already, and its figures to the right; facts are (text, colour, most
+        lines), twelve lines fit."""
         import matplotlib.image
 
         axis = self.figure.add_axes((LEFT, self.y - ROW + 0.017, 0.46, ROW - 0.022), anchor="NW")
@@ -58,25 +66,37 @@ class _Page:
             axis.imshow(np.ones((51, 100, 3)))
             axis.text(50, 25, "The picture is missing.", size=9, color=FAINT, ha="center")
         y = self.y - 0.004
-        self.figure.text(LEFT + 0.485, y, heading, size=10, weight="bold", color=INK, va="top", parse_math=False)
+        self.figure.text(
+            LEFT + 0.485, y, heading, size=10, weight="bold", color=INK, va="top", parse_math=False
+        )
         for text, color, most in facts:
             for line in _folded(text, REGION_LETTERS, most):
                 y -= LINE * 0.95
-                self.figure.text(LEFT + 0.485, y, line, size=8.5, color=color, va="top", parse_math=False)
+                self.figure.text(
+                    LEFT + 0.485, y, line, size=8.5, color=color, va="top", parse_math=False
+                )
         self.y -= ROW
 
 
 def _folded(text: str, letters: int, most: int) -> list[str]:
     """Text in lines; the last one says when some were left out."""
     lines = textwrap.wrap(" ".join(text.split()), letters, break_long_words=True) or [""]
-    return lines if len(lines) <= most else [*lines[:most - 1], f"{lines[most - 1][:letters - 2]} …"]
+    return (
+        lines if len(lines) <= most else [*lines[: most - 1], f"{lines[most - 1][: letters - 2]} …"]
+    )
 
 
 def _region_facts(row: dict[str, Any]) -> list[tuple[str, str, int]]:
-    verdict = row["verdict"] or (f"{row['earlier']} on an earlier scan" if row["earlier"] else "not decided")
-    facts = [(f"{row['tag']} · {verdict}", ALERT if row["alert"] else INK, 1), (f"{row['size']}, {row['volume']}", INK, 1),
-             (f"{row['change']} against this patient's lungs", INK, 2), (f"Agreement 0–1, no probability: {row['phrases']}", FAINT, 2),
-             (row["sentence"], FAINT, 2)]
+    verdict = row["verdict"] or (
+        f"{row['earlier']} on an earlier scan" if row["earlier"] else "not decided"
+    )
+    facts = [
+        (f"{row['tag']} · {verdict}", ALERT if row["alert"] else INK, 1),
+        (f"{row['size']}, {row['volume']}", INK, 1),
+        (f"{row['change']} against this patient's lungs", INK, 2),
+        (f"Agreement 0–1, no probability: {row['phrases']}", FAINT, 2),
+        (row["sentence"], FAINT, 2),
+    ]
     return facts + ([(f"Comment: {row['comment']}", INK, 3)] if row["comment"] else [])
 
 
@@ -89,18 +109,26 @@ def _study_words(session: ReviewSession, study: Study, page: _Page, done: dict[s
     elif not done:
         page.write("Not looked at yet.")
     elif not session.current(study.id):
-        page.write("The scan or its report changed since it was looked at; look at it again.", ALERT, "bold")
+        page.write(
+            "The scan or its report changed since it was looked at; look at it again.",
+            ALERT,
+            "bold",
+        )
     for note in [*study.notes, *done.get("report_notes", [])][:STUDY_LINES]:
         page.write(note, FAINT, most=2)
     if done.get("report"):
         page.write(f"Report: {done['report']}", most=5)
-    for fact in [fact for fact in done.get("report_check", []) if fact["status"] in UNSEEN][:STUDY_LINES]:
+    for fact in [fact for fact in done.get("report_check", []) if fact["status"] in UNSEEN][
+        :STUDY_LINES
+    ]:
         page.write(f"Reported, not seen: {fact['sentence']}", ALERT, most=2)
     if done and not problem and not done["regions"]:
         page.write("No region stood out.")
 
 
-def _study_pages(session: ReviewSession, study: Study, decided: dict[str, dict[str, Any]], state: str, first: int) -> list[Figure]:
+def _study_pages(
+    session: ReviewSession, study: Study, decided: dict[str, dict[str, Any]], state: str, first: int
+) -> list[Figure]:
     """One page, and more when its regions need the room."""
     done = session.analysis(study.id) or {}
     page = _Page(study.id, state, first)
@@ -112,20 +140,34 @@ def _study_pages(session: ReviewSession, study: Study, decided: dict[str, dict[s
             pages.append(page)
         made = decided.get(f"{study.id}/{region['number']}")
         row = region_row(region, made, session.valid(made, study.id))
-        page.region(session.place(study.id) / region["picture"], f"Region {row['number']} · {row['place']}", _region_facts(row))
+        page.region(
+            session.place(study.id) / region["picture"],
+            f"Region {row['number']} · {row['place']}",
+            _region_facts(row),
+        )
     return [one.figure for one in pages]
 
 
 def _first_page(session: ReviewSession, listed: dict[str, Any]) -> Figure:
     page, counts = _Page(f"Review of {session.root.name}", "", 1), listed["progress"]
     page.write(NOTICE, ALERT, "bold")
-    page.write(f"Studies: {counts['studies']}. Regions: {counts['regions']}, {counts['decided']} of them decided.")
+    page.write(
+        f"Studies: {counts['studies']}. Regions: {counts['regions']}, {counts['decided']} of "
+        "them decided."
+    )
     page.y -= LINE
     rows = listed["studies"]
     fits = int((page.y - BOTTOM) / (LINE * 1.4)) - 1
     for row in rows[:fits]:
         unreported = f", {row['unreported']} not in the report" if row["unreported"] else ""
-        words = row["words"] if not row["regions"] else f"{row['words']} · {row['regions']} region{'s' if row['regions'] > 1 else ''}{unreported}"
+        words = (
+            row["words"]
+            if not row["regions"]
+            else (
+                f"{row['words']} · {row['regions']} "
+                f"region{'s' if row['regions'] > 1 else ''}{unreported}"
+            )
+        )
         page.write(f"{row['id']}: {words}", ALERT if row["unreported"] else INK, most=1)
     if len(rows) > fits:
         page.write(f"… and {len(rows) - fits} more; each has its page.", FAINT)
@@ -133,7 +175,8 @@ def _first_page(session: ReviewSession, listed: dict[str, Any]) -> Figure:
 
 
 def write_pdf(session: ReviewSession, path: Path) -> None:
-    """Write the session as one PDF, A4: a list of the studies, then each study on a page of its own.
+    """Write the session as one PDF, A4: a list of the studies, then each study on a page of its
+    own.
 
     Args:
         path: a new file in a folder that is put in place when all is written.
@@ -145,7 +188,14 @@ def write_pdf(session: ReviewSession, path: Path) -> None:
 
     listed, decided = list_studies(session), session.decisions()
     words = {row["id"]: row["words"] for row in listed["studies"]}
-    with PdfPages(path, metadata={"Title": f"Review of {session.root.name}", "Subject": NOTICE, "Creator": "DGM-VLC"}) as pdf:
+    with PdfPages(
+        path,
+        metadata={
+            "Title": f"Review of {session.root.name}",
+            "Subject": NOTICE,
+            "Creator": "DGM-VLC",
+        },
+    ) as pdf:
         pdf.savefig(_first_page(session, listed))
         count = 1
         for study in session.studies:

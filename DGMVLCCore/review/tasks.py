@@ -1,4 +1,5 @@
-"""What a viewer asks a worker for in the reading room: compare hypotheses; open a folder for review, look at a study, export."""
+"""What a viewer asks a worker for in the reading room: compare hypotheses; open a folder for
+review, look at a study, export."""
 
 from __future__ import annotations
 
@@ -24,8 +25,14 @@ def _text(request: dict[str, Any], name: str) -> str:
     return value
 
 
-def review_open(session: Session, request: dict[str, Any], tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
-    """{"folder", "session"} -> {"session"} and its worklist: a new session, or that of this folder looked at anew; {"study", "series"} also choose a series.
+def review_open(
+    session: Session,
+    request: dict[str, Any],
+    tell: Callable[[str, float], None],
+    should_cancel: Callable[[], bool],
+) -> dict[str, Any]:
+    """{"folder", "session"} -> {"session"} and its worklist: a new session, or that of this folder
+    looked at anew; {"study", "series"} also choose a series.
 
     Raises:
         UsageError: the session belongs to another folder.
@@ -36,27 +43,46 @@ def review_open(session: Session, request: dict[str, Any], tell: Callable[[str, 
     if (place / WORKLIST).is_file():
         made = ReviewSession.open(place)
         if made.root != folder:
-            raise UsageError(f"The session {place} belongs to the folder {made.root}; choose another session folder for {folder}.")
+            raise UsageError(
+                f"The session {place} belongs to the folder {made.root}; choose another session "
+                f"folder for {folder}."
+            )
         made = ReviewSession.open(place, refresh=True, series=series)
     else:
         made = ReviewSession.create(folder, place, series=series)
     return {"session": str(made.folder), **list_studies(made)}
 
 
-def review_study(session: Session, request: dict[str, Any], tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
-    """{"session", "study"} -> {"study", "problem"}; the study's folder then holds what was found."""
-    from DGMVLCCore.review.analyse import analyse_study  # with the network; a worklist does not wait for it
+def review_study(
+    session: Session,
+    request: dict[str, Any],
+    tell: Callable[[str, float], None],
+    should_cancel: Callable[[], bool],
+) -> dict[str, Any]:
+    """{"session", "study"} -> {"study", "problem"}; the study's folder then holds what was
+    found."""
+    from DGMVLCCore.review.analyse import (
+        analyse_study,
+    )  # with the network; a worklist does not wait for it
 
     pipe = session.pipeline().alignment
     if pipe is None:
         raise UsageError("These weights come without a dual encoder, so no study can be reviewed.")
     identifier = _text(request, "study")
-    done = analyse_study(pipe, ReviewSession.open(Path(_text(request, "session"))), identifier, tell, should_cancel)
+    done = analyse_study(
+        pipe, ReviewSession.open(Path(_text(request, "session"))), identifier, tell, should_cancel
+    )
     return {"study": identifier, "problem": done["problem"]}
 
 
-def review_show(session: Session, request: dict[str, Any], tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
-    """{"session", "study"} -> the study's regions, the worklist, and with "out" (a new .nrrd) the study's scan written there as "scan" (null when unreadable).
+def review_show(
+    session: Session,
+    request: dict[str, Any],
+    tell: Callable[[str, float], None],
+    should_cancel: Callable[[], bool],
+) -> dict[str, Any]:
+    """{"session", "study"} -> the study's regions, the worklist, and with "out" (a new .nrrd) the
+    study's scan written there as "scan" (null when unreadable).
 
     Raises:
         UnreadableError, UnsuitableInputError: the scan cannot be read any more.
@@ -71,11 +97,18 @@ def review_show(session: Session, request: dict[str, Any], tell: Callable[[str, 
     return answer
 
 
-def review_decide(session: Session, request: dict[str, Any], tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
-    """{"session", "study", "region", "verdict" and/or "comment"} -> the study's regions and the worklist, after the decision was saved.
+def review_decide(
+    session: Session,
+    request: dict[str, Any],
+    tell: Callable[[str, float], None],
+    should_cancel: Callable[[], bool],
+) -> dict[str, Any]:
+    """{"session", "study", "region", "verdict" and/or "comment"} -> the study's regions and the
+    worklist, after the decision was saved.
 
     Raises:
-        UsageError: no such region or verdict. OutputError: it cannot be saved; nothing changes then.
+        UsageError: no such region or verdict. OutputError: it cannot be saved; nothing changes
+            then.
     """
     made, identifier = ReviewSession.open(Path(_text(request, "session"))), _text(request, "study")
     said = {name: request[name] for name in ("verdict", "comment") if request.get(name) is not None}
@@ -85,17 +118,37 @@ def review_decide(session: Session, request: dict[str, Any], tell: Callable[[str
     return {**list_regions(made, identifier), **list_studies(made)}
 
 
-def review_export(session: Session, request: dict[str, Any], tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
+def review_export(
+    session: Session,
+    request: dict[str, Any],
+    tell: Callable[[str, float], None],
+    should_cancel: Callable[[], bool],
+) -> dict[str, Any]:
     """{"session", "out"} -> the exported files; an earlier export there is replaced."""
     tell("writing", 0.0)
-    return export(ReviewSession.open(Path(_text(request, "session"))), Path(_text(request, "out")), overwrite=True)
+    return export(
+        ReviewSession.open(Path(_text(request, "session"))),
+        Path(_text(request, "out")),
+        overwrite=True,
+    )
 
 
-def compare(session: Session, request: dict[str, Any], tell: Callable[[str, float], None], should_cancel: Callable[[], bool]) -> dict[str, Any]:
+def compare(
+    session: Session,
+    request: dict[str, Any],
+    tell: Callable[[str, float], None],
+    should_cancel: Callable[[], bool],
+) -> dict[str, Any]:
     """Hypotheses of one region; the answer is the path of `comparison.json`."""
     from DGMVLCCore.counterfactual.session import read_request
     from DGMVLCCore.review.compare import CompareRequest, run_comparison
 
     wanted = read_request(request, CompareRequest, scene=False)
-    path = run_comparison(wanted, tell, session.pipeline(wanted.weights), should_cancel=should_cancel, memory=session.memory)
+    path = run_comparison(
+        wanted,
+        tell,
+        session.pipeline(wanted.weights),
+        should_cancel=should_cancel,
+        memory=session.memory,
+    )
     return {"record": str(path)}

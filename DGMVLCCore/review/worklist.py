@@ -1,4 +1,5 @@
-"""A folder of studies -> a worklist: scans with the report text beside them, the best series of each, and why a study cannot be read."""
+"""A folder of studies -> a worklist: scans with the report text beside them, the best series of
+each, and why a study cannot be read."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ EIGHT_BIT = ("8-bit unsigned integer", "8-bit signed integer")
 
 @dataclass(frozen=True)
 class SeriesFacts:
-    """What is known of a series before it is read; `number` as `load_volume(folder, series=number)` takes it."""
+    """What is known of a series before it is read; `number` as `load_volume(folder, series=number)`
+    takes it."""
 
     folder: str
     number: int
@@ -36,7 +38,10 @@ class SeriesFacts:
     @property
     def words(self) -> str:
         """The series in words."""
-        return f"{self.description or 'no description'}, {self.modality or 'no modality'}, {self.images} images, {self.reach_mm:.0f} mm"
+        return (
+            f"{self.description or 'no description'}, {self.modality or 'no modality'}, "
+            f"{self.images} images, {self.reach_mm:.0f} mm"
+        )
 
 
 @dataclass(frozen=True)
@@ -44,10 +49,14 @@ class Study:
     """One line of the worklist.
 
     Args:
-        id: short name, unique in the worklist. name: file or folder, relative to the worklist's folder. kind: "file" or "dicom".
-        path: the scan, relative: a file, or the folder of the chosen series. series: CT and other series of a DICOM study; chosen: index in it.
-        report: text file, relative; None without one. problem: why nothing can be shown, None when the scan may be read.
-        notes: what the reader should know. files: relative names of all files it was made from. sha256: hash of what they hold.
+        id: short name, unique in the worklist. name: file or folder, relative to the worklist's
+            folder. kind: "file" or "dicom".
+        path: the scan, relative: a file, or the folder of the chosen series. series: CT and other
+            series of a DICOM study; chosen: index in it.
+        report: text file, relative; None without one. problem: why nothing can be shown, None when
+            the scan may be read.
+        notes: what the reader should know. files: relative names of all files it was made from.
+            sha256: hash of what they hold.
     """
 
     id: str
@@ -70,7 +79,14 @@ class Study:
     def from_dict(cls, fields: dict[str, Any]) -> Study:
         """From `to_dict`."""
         series = tuple(SeriesFacts(**one) for one in fields["series"])
-        return cls(**{**fields, "series": series, "notes": tuple(fields["notes"]), "files": tuple(fields["files"])})
+        return cls(
+            **{
+                **fields,
+                "series": series,
+                "notes": tuple(fields["notes"]),
+                "files": tuple(fields["files"]),
+            }
+        )
 
 
 @dataclass
@@ -92,24 +108,34 @@ def hash_files(root: Path, names: tuple[str, ...]) -> str:
         try:
             digest.update(hashlib.sha256((root / name).read_bytes()).digest())
         except OSError as error:
-            raise UnreadableError(f"{name} could not be read ({error.strerror or error}); put it back, or open the folder anew.") from error
+            raise UnreadableError(
+                f"{name} could not be read ({error.strerror or error}); put it back, or open the "
+                "folder anew."
+            ) from error
     return digest.hexdigest()
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Folders below `root` with their visible files, in order; links are not followed; our own results are passed over."""
+    """Folders below `root` with their visible files, in order; links are not followed; our own
+    results are passed over."""
     for folder, inner, files in os.walk(root):
         here = Path(folder)
         depth = len(here.relative_to(root).parts)
-        inner[:] = sorted(name for name in inner if not name.startswith(".")) if depth < DEEPEST else []
+        inner[:] = (
+            sorted(name for name in inner if not name.startswith(".")) if depth < DEEPEST else []
+        )
         if any(name in files for name in OURS):
             inner[:] = []
             continue
-        yield here, sorted(name for name in files if not name.startswith(".") and (here / name).is_file())  # no pipes, no dead links
+        yield (
+            here,
+            sorted(name for name in files if not name.startswith(".") and (here / name).is_file()),
+        )  # no pipes, no dead links
 
 
 def _scan_problem(path: Path) -> str | None:
-    """Why an image file is no scan of a patient, None when it may be one; only the header is read."""
+    """Why an image file is no scan of a patient, None when it may be one; only the header is
+    read."""
     import SimpleITK as sitk
 
     from DGMVLCCore.imaging.io import quiet
@@ -125,12 +151,20 @@ def _scan_problem(path: Path) -> str | None:
         return None  # reading it says in a sentence what is wrong
     if reader.HasMetaDataKey("DGMVLC_Synthetic"):
         return "synthetic"
-    return "8-bit, so a segmentation or a picture" if sitk.GetPixelIDValueAsString(reader.GetPixelID()) in EIGHT_BIT else None
+    return (
+        "8-bit, so a segmentation or a picture"
+        if sitk.GetPixelIDValueAsString(reader.GetPixelID()) in EIGHT_BIT
+        else None
+    )
 
 
 def _file_studies(root: Path, folder: Path, names: list[str]) -> list[Study]:
     """Image files that may be scans."""
-    scans = [name for name in names if name.lower().endswith(IMAGES) and _scan_problem(folder / name) is None]
+    scans = [
+        name
+        for name in names
+        if name.lower().endswith(IMAGES) and _scan_problem(folder / name) is None
+    ]
     found = []
     for name in scans:
         relative = (folder / name).relative_to(root).as_posix()
@@ -139,7 +173,8 @@ def _file_studies(root: Path, folder: Path, names: list[str]) -> list[Study]:
 
 
 def best_series(series: tuple[SeriesFacts, ...]) -> int | None:
-    """Index of the CT series to read: the longest reach along the body, and among those within a tenth of it the thinnest step; None without a CT.
+    """Index of the CT series to read: the longest reach along the body, and among those within a
+    tenth of it the thinnest step; None without a CT.
 
     A series with fewer than four images, or not axial, is taken only when there is no other.
     """
@@ -157,16 +192,26 @@ def chosen_words(study: Study) -> str:
     if study.chosen is None or len(study.series) < 2:
         return ""
     one, ct = study.series[study.chosen], sum(s.modality in ("CT", "") for s in study.series)
-    return (f"Series {study.chosen + 1} is read ({one.words}), of {len(study.series)} series, {ct} of them CT: the longest reach, then the thinnest step; "
-            f"choose another with --series {study.id}={'N'}.")
+    return (
+        f"Series {study.chosen + 1} is read ({one.words}), of {len(study.series)} series, {ct} "
+        "of them CT: the longest reach, then the thinnest step; "
+        f"choose another with --series {study.id}={'N'}."
+    )
 
 
-def _with_series(study: Study, root: Path, chosen: int | None, files: dict[tuple[str, int], tuple[str, ...]]) -> Study:
+def _with_series(
+    study: Study, root: Path, chosen: int | None, files: dict[tuple[str, int], tuple[str, ...]]
+) -> Study:
     """The study, reading one of its series; without a CT it says so."""
     if chosen is None:
         listed = "; ".join(one.words for one in study.series)
-        return replace(study, problem=f"The study {study.name} holds no CT series ({listed}); put a chest CT into it.",
-                       files=tuple(name for names in files.values() for name in names))
+        return replace(
+            study,
+            problem=(
+                f"The study {study.name} holds no CT series ({listed}); put a chest CT into it."
+            ),
+            files=tuple(name for names in files.values() for name in names),
+        )
     one = study.series[chosen]
     return replace(study, chosen=chosen, path=one.folder, files=files[one.folder, one.number])
 
@@ -186,12 +231,25 @@ def _dicom_studies(root: Path, folders: list[Path]) -> list[Study]:
             broken.append(Study("", name, "dicom", name, problem=str(error)))
             continue
         for one in found:
-            facts = SeriesFacts(name, one.number, one.description, one.modality, len(one.files), round(one.reach_mm, 2), round(one.step_mm, 3), one.axial)
+            facts = SeriesFacts(
+                name,
+                one.number,
+                one.description,
+                one.modality,
+                len(one.files),
+                round(one.reach_mm, 2),
+                round(one.step_mm, 3),
+                one.axial,
+            )
             grouped.setdefault(one.study or name, []).append(facts)
             files[name, one.number] = tuple(path.relative_to(root).as_posix() for path in one.files)
     studies = []
     for series in grouped.values():
-        common = os.path.commonpath([one.folder for one in series]) if len({one.folder for one in series}) > 1 else series[0].folder
+        common = (
+            os.path.commonpath([one.folder for one in series])
+            if len({one.folder for one in series}) > 1
+            else series[0].folder
+        )
         study = Study("", common or ".", "dicom", series[0].folder, tuple(series))
         own = {(one.folder, one.number): files[one.folder, one.number] for one in series}
         studies.append(_with_series(study, root, best_series(study.series), own))
@@ -202,7 +260,9 @@ def _is_dicom_folder(folder: Path, names: list[str]) -> bool:
     from DGMVLCCore.imaging.dicom import is_dicom
 
     for name in names:
-        if name.lower().endswith((*IMAGES, ".txt", ".json", ".csv", ".xml", ".pdf", ".png", ".jpg", ".md", ".html")):
+        if name.lower().endswith(
+            (*IMAGES, ".txt", ".json", ".csv", ".xml", ".pdf", ".png", ".jpg", ".md", ".html")
+        ):
             continue
         if name.lower().endswith((".dcm", ".ima")):
             return True
@@ -217,7 +277,8 @@ def _is_dicom_folder(folder: Path, names: list[str]) -> bool:
 def _report_of(study: Study, root: Path, owners: dict[Path, int]) -> tuple[str | None, str | None]:
     """The report text beside a scan, and what to note about it.
 
-    A text named like the scan comes first; else the only text of a folder that holds this study alone, looked for upwards from the scan.
+    A text named like the scan comes first; else the only text of a folder that holds this study
+    alone, looked for upwards from the scan.
 
     Args:
         owners: folder -> number of studies in it or below it.
@@ -234,7 +295,11 @@ def _report_of(study: Study, root: Path, owners: dict[Path, int]) -> tuple[str |
             named = [path for path in texts if path.stem.lower() == "report"]
             if len(texts) == 1 or len(named) == 1:
                 return (named or texts)[0].relative_to(root).as_posix(), None
-            return None, f"{len(texts)} text files lie beside the scan and none is named report.txt, so none was taken as its report."
+            return (
+                None,
+                f"{len(texts)} text files lie beside the scan and none is named report.txt, so "
+                "none was taken as its report.",
+            )
         if here == root or owners.get(here.parent, 0) > 1:
             return None, "No report lies beside the scan, so nothing can be checked against one."
         here = here.parent
@@ -256,22 +321,37 @@ def _finished(studies: list[Study], root: Path) -> list[Study]:
     done: list[Study] = []
     used: set[str] = set()
     for study in studies:
-        base = _slug(re.sub(r"(\.nii)?\.[^.]+$", "", study.name) if study.kind == "file" else root.name if study.name == "." else study.name)
-        identifier = next(name for name in (base, *(f"{base}-{n}" for n in range(2, len(studies) + 2))) if name not in used)
+        base = _slug(
+            re.sub(r"(\.nii)?\.[^.]+$", "", study.name)
+            if study.kind == "file"
+            else root.name
+            if study.name == "."
+            else study.name
+        )
+        identifier = next(
+            name
+            for name in (base, *(f"{base}-{n}" for n in range(2, len(studies) + 2)))
+            if name not in used
+        )
         used.add(identifier)
         report, note = _report_of(study, root, owners)
-        one = replace(study, id=identifier, report=report, notes=(*study.notes, *filter(None, (note,))))
+        one = replace(
+            study, id=identifier, report=report, notes=(*study.notes, *filter(None, (note,)))
+        )
         words = chosen_words(one)
         done.append(replace(one, notes=(*filter(None, (words,)), *one.notes)))
     return [hashed(study, root) for study in done]
 
 
 def hashed(study: Study, root: Path) -> Study:
-    """The study with the hash of its scan files and its report; a file that cannot be read becomes its problem."""
+    """The study with the hash of its scan files and its report; a file that cannot be read becomes
+    its problem."""
     if study.problem and not study.files:
         return study
     try:
-        return replace(study, sha256=hash_files(root, (*study.files, *filter(None, (study.report,)))))
+        return replace(
+            study, sha256=hash_files(root, (*study.files, *filter(None, (study.report,))))
+        )
     except UnreadableError as error:
         return replace(study, problem=study.problem or str(error))
 
@@ -294,9 +374,15 @@ def find_studies(folder: Path) -> list[Study]:
             dicom.append(here)
     studies = sorted(files + _dicom_studies(root, dicom), key=lambda study: study.name)
     if not studies:
-        raise UnreadableError(f"{root} holds no scan; put studies into it: {', '.join(IMAGES)}, or DICOM folders, each with its report as a .txt file.")
+        raise UnreadableError(
+            f"{root} holds no scan; put studies into it: {', '.join(IMAGES)}, or DICOM folders, "
+            "each with its report as a .txt file."
+        )
     if len(studies) > MOST:
-        raise UsageError(f"{root} holds {len(studies)} studies, and a worklist takes {MOST}; give one of its sub-folders.")
+        raise UsageError(
+            f"{root} holds {len(studies)} studies, and a worklist takes {MOST}; give one of its "
+            "sub-folders."
+        )
     return _finished(studies, root)
 
 
@@ -309,20 +395,41 @@ def choose_series(study: Study, number: int, root: Path) -> Study:
     from DGMVLCCore.imaging.dicom import series_of
 
     if not 1 <= number <= len(study.series):
-        listed = "; ".join(f"{i}: {one.words}" for i, one in enumerate(study.series, 1)) or "one scan file, no series"
+        listed = (
+            "; ".join(f"{i}: {one.words}" for i, one in enumerate(study.series, 1))
+            or "one scan file, no series"
+        )
         raise UsageError(f"The study {study.id} has no series {number}; it has {listed}.")
     one = study.series[number - 1]
-    files = next((tuple(p.relative_to(root).as_posix() for p in s.files) for s in series_of(root / one.folder) if s.number == one.number), ())
+    files = next(
+        (
+            tuple(p.relative_to(root).as_posix() for p in s.files)
+            for s in series_of(root / one.folder)
+            if s.number == one.number
+        ),
+        (),
+    )
     kept = tuple(note for note in study.notes if not note.startswith("Series "))
     note = f"Series {number} is read ({one.words}), as chosen, of {len(study.series)} series."
-    return hashed(replace(study, chosen=number - 1, path=one.folder, files=files, notes=(note, *kept), problem=None), root)
+    return hashed(
+        replace(
+            study,
+            chosen=number - 1,
+            path=one.folder,
+            files=files,
+            notes=(note, *kept),
+            problem=None,
+        ),
+        root,
+    )
 
 
 def load_study(study: Study, root: Path) -> Any:
     """The study's scan as a `Volume` of CT.
 
     Raises:
-        UnsuitableInputError: the study has a problem, or is no CT. UnreadableError: its files cannot be read.
+        UnsuitableInputError: the study has a problem, or is no CT. UnreadableError: its files
+            cannot be read.
     """
     from DGMVLCCore.errors import UnsuitableInputError
     from DGMVLCCore.imaging.io import load_volume
@@ -330,5 +437,9 @@ def load_study(study: Study, root: Path) -> Any:
 
     if study.problem:
         raise UnsuitableInputError(study.problem)
-    number = study.series[study.chosen].number if study.kind == "dicom" and study.chosen is not None else None
+    number = (
+        study.series[study.chosen].number
+        if study.kind == "dicom" and study.chosen is not None
+        else None
+    )
     return require_ct(load_volume(root / study.path, series=number), study.name)

@@ -1,4 +1,5 @@
-"""Put a lesion of known shape, size and place into a real scan; the untouched scan is the true counterfactual."""
+"""Put a lesion of known shape, size and place into a real scan; the untouched scan is the true
+counterfactual."""
 
 from __future__ import annotations
 
@@ -14,14 +15,25 @@ from DGMVLCCore.simulation.patch import ScanPatch
 from DGMVLCCore.simulation.texture import scan_noise
 
 TERM_OF_KIND = {
-    "smooth_nodule": "nodule", "lobulated_nodule": "nodule", "spiculated_nodule": "nodule",
-    "part_solid_nodule": "part-solid nodule", "ground_glass": "ground-glass opacity", "consolidation": "consolidation",
-    "emphysema": "emphysema", "reticulation": "reticulation", "honeycombing": "honeycombing", "effusion": "pleural effusion",
+    "smooth_nodule": "nodule",
+    "lobulated_nodule": "nodule",
+    "spiculated_nodule": "nodule",
+    "part_solid_nodule": "part-solid nodule",
+    "ground_glass": "ground-glass opacity",
+    "consolidation": "consolidation",
+    "emphysema": "emphysema",
+    "reticulation": "reticulation",
+    "honeycombing": "honeycombing",
+    "effusion": "pleural effusion",
 }
 KINDS = tuple(TERM_OF_KIND)
 HELD_OUT_KIND = "lobulated_nodule"
 NODULES = ("smooth_nodule", "lobulated_nodule", "spiculated_nodule", "part_solid_nodule")
-SIZE_MM = {**dict.fromkeys(NODULES, (4.0, 35.0)), "part_solid_nodule": (8.0, 32.0), "effusion": (10.0, 45.0)}
+SIZE_MM = {
+    **dict.fromkeys(NODULES, (4.0, 35.0)),
+    "part_solid_nodule": (8.0, 32.0),
+    "effusion": (10.0, 45.0),
+}
 DIFFUSE_SIZE_MM = (18.0, 65.0)
 
 
@@ -52,49 +64,73 @@ def draw_size(kind: str, rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def _draw_centre(patch: ScanPatch, kind: str, size: float, rng: np.random.Generator) -> tuple[float, float, float]:
+def _draw_centre(
+    patch: ScanPatch, kind: str, size: float, rng: np.random.Generator
+) -> tuple[float, float, float]:
     """A lung voxel deep enough for a small nodule; subpleural kinds near the wall."""
     depth = shapes.wall_distance(patch.lungs > 0, patch.spacing)
     subpleural = kind in ("reticulation", "honeycombing", "effusion")
     wanted = (depth > 1) & (depth < 12) if subpleural else depth > min(size / 3, 6)
     points = np.argwhere(wanted if wanted.any() else patch.lungs > 0)
     if not len(points):
-        raise UnsuitableInputError("The patch shows no lung, so no lesion can be put there; choose a slice through the lungs.")
+        raise UnsuitableInputError(
+            "The patch shows no lung, so no lesion can be put there; choose a slice through the "
+            "lungs."
+        )
     return tuple(float(v) for v in points[rng.integers(len(points))] + rng.uniform(-0.3, 0.3, 3))  # type: ignore[return-value]
 
 
-def _make(patch: ScanPatch, kind: str, centre: tuple[float, float, float], size: float, contrast: float,
-          rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _make(
+    patch: ScanPatch,
+    kind: str,
+    centre: tuple[float, float, float],
+    size: float,
+    contrast: float,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
     """Voxels with the lesion (before the lung limits it) and its soft membership."""
     hu, spacing, shape = patch.hu, patch.spacing, patch.hu.shape
     noise = scan_noise(shape, patch.noise, spacing, rng)
     radius = size / 2
     if kind in ("smooth_nodule", "lobulated_nodule", "spiculated_nodule"):
         soft = getattr(shapes, kind)(shape, centre, radius, spacing, rng)
-        return tissue.solid(hu, soft, rng.uniform(-10, 60) * contrast - 250 * (1 - contrast), noise, spacing, rng), soft
+        return tissue.solid(
+            hu, soft, rng.uniform(-10, 60) * contrast - 250 * (1 - contrast), noise, spacing, rng
+        ), soft
     if kind == "part_solid_nodule":
         halo = shapes.blot(shape, centre, radius, spacing, rng, uneven=0.08, edge_mm=2.0)
         core = shapes.smooth_nodule(shape, centre, radius * rng.uniform(0.35, 0.6), spacing, rng)
         hazy = tissue.ground_glass(hu, halo, rng.uniform(0.3, 0.5) * contrast, noise, spacing, rng)
-        return tissue.solid(hazy, core, rng.uniform(-10, 50), noise, spacing, rng), np.maximum(halo, core)
+        return tissue.solid(hazy, core, rng.uniform(-10, 50), noise, spacing, rng), np.maximum(
+            halo, core
+        )
     if kind == "effusion":
-        lung = patch.lungs == patch.lungs[tuple(int(round(c)) for c in np.clip(centre, 0, np.array(shape) - 1))]
+        lung = (
+            patch.lungs
+            == patch.lungs[tuple(int(round(c)) for c in np.clip(centre, 0, np.array(shape) - 1))]
+        )
         soft = shapes.effusion_depth(lung & (patch.lungs > 0), spacing, size, rng)
         return hu * (1 - soft) + (rng.uniform(3, 22) + noise) * soft, soft
     if kind in ("reticulation", "honeycombing"):
         soft = shapes.subpleural(patch.lungs > 0, centre, radius, spacing, rng)
-        return getattr(tissue, kind)(hu, soft, rng.uniform(0.5, 1.0) * contrast, noise, spacing, rng), soft
+        return getattr(tissue, kind)(
+            hu, soft, rng.uniform(0.5, 1.0) * contrast, noise, spacing, rng
+        ), soft
     recipe: dict[str, tuple[Callable[..., np.ndarray], float]] = {
         "ground_glass": (tissue.ground_glass, rng.uniform(0.28, 0.55) * contrast),
         "consolidation": (tissue.consolidation, rng.uniform(15, 65)),
-        "emphysema": (tissue.emphysema, rng.uniform(0.4, 1.0) * contrast)}
+        "emphysema": (tissue.emphysema, rng.uniform(0.4, 1.0) * contrast),
+    }
     make, strength = recipe[kind]
     soft = shapes.blot(shape, centre, radius, spacing, rng)
     return make(hu, soft, strength, noise, spacing, rng), soft
 
 
-def _box(patch: ScanPatch, kind: str, centre: tuple[float, float, float], size: float) -> tuple[slice, slice, slice]:
-    """In-plane box that holds the lesion; all slices, because they are few. Fluid follows the whole lung."""
+def _box(
+    patch: ScanPatch, kind: str, centre: tuple[float, float, float], size: float
+) -> tuple[slice, slice, slice]:
+    """In-plane box that holds the lesion; all slices, because they are few. Fluid follows the whole
+    lung."""
     if kind == "effusion":
         return slice(None), slice(None), slice(None)
     reach = 1.1 * size + 14 if kind in ("reticulation", "honeycombing") else 0.95 * size + 10
@@ -106,25 +142,42 @@ def _box(patch: ScanPatch, kind: str, centre: tuple[float, float, float], size: 
 
 
 def _limit(patch: ScanPatch, kind: str) -> np.ndarray:
-    """How far a lesion may change each voxel: 1 in the lung and in its half-air rim, 0 in the chest wall."""
+    """How far a lesion may change each voxel: 1 in the lung and in its half-air rim, 0 in the chest
+    wall."""
     inside = patch.lungs > 0
     limit = np.clip(2 * ndimage.gaussian_filter(inside.astype(np.float32), (0, 0.7, 0.7)), 0, 1)
     if kind in ("emphysema", "reticulation", "honeycombing"):
         return limit * inside
-    # A lung mask ends a voxel or two early; unfilled, that rim stays as a dark line between the lesion and the wall.
+    # A lung mask ends a voxel or two early; unfilled, that rim stays as a dark line between the
+    # lesion and the wall.
     steps = max(int(round(2.0 / patch.spacing[1])), 1)
-    rim = ndimage.binary_dilation(inside, ndimage.generate_binary_structure(2, 1)[None], iterations=steps) & ~inside
-    return np.where(rim, np.clip((-20 - patch.hu) / 150, 0, 1) * (patch.hu > -750), np.where(inside, 1, 0)).astype(np.float32)
+    rim = (
+        ndimage.binary_dilation(
+            inside, ndimage.generate_binary_structure(2, 1)[None], iterations=steps
+        )
+        & ~inside
+    )
+    return np.where(
+        rim, np.clip((-20 - patch.hu) / 150, 0, 1) * (patch.hu > -750), np.where(inside, 1, 0)
+    ).astype(np.float32)
 
 
-def insert_lesion(patch: ScanPatch, kind: str, rng: np.random.Generator, *, centre: tuple[float, float, float] | None = None,
-                  size_mm: float | None = None, contrast: float | None = None) -> Lesion:
+def insert_lesion(
+    patch: ScanPatch,
+    kind: str,
+    rng: np.random.Generator,
+    *,
+    centre: tuple[float, float, float] | None = None,
+    size_mm: float | None = None,
+    contrast: float | None = None,
+) -> Lesion:
     """Insert one lesion in 3D.
 
     Args:
         patch: region of a real scan, HU.
         kind: one of `KINDS`. rng: all randomness comes from here.
-        centre: (z,y,x) in voxels; drawn inside the lung when None. size_mm: diameter; drawn when None.
+        centre: (z,y,x) in voxels; drawn inside the lung when None. size_mm: diameter; drawn when
+            None.
         contrast: 1 is typical, lower is subtler; drawn in 0.6..1.1 when None.
 
     Raises:
@@ -145,8 +198,17 @@ def insert_lesion(patch: ScanPatch, kind: str, rng: np.random.Generator, *, cent
     hu[box] += (changed - part.hu) * weight
     soft[box] = np.where(weight > 0, member * limit, 0)
     mask = (soft > 0.1) & (patch.lungs > 0)
-    return Lesion(hu, soft, mask, kind, TERM_OF_KIND[kind], _side(patch, mask), _zone(patch, mask), size,
-                  ("spiculated",) if kind == "spiculated_nodule" else ())
+    return Lesion(
+        hu,
+        soft,
+        mask,
+        kind,
+        TERM_OF_KIND[kind],
+        _side(patch, mask),
+        _zone(patch, mask),
+        size,
+        ("spiculated",) if kind == "spiculated_nodule" else (),
+    )
 
 
 def _side(patch: ScanPatch, mask: np.ndarray) -> str | None:

@@ -10,7 +10,8 @@ from scipy import ndimage
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """Noise of one scan: standard deviation in HU and in-plane correlation length (Gaussian sigma) in mm."""
+    """Noise of one scan: standard deviation in HU and in-plane correlation length (Gaussian sigma)
+    in mm."""
 
     sd_hu: float
     correlation_mm: float
@@ -24,7 +25,8 @@ class ScanPatch:
         hu: float32 (D,H,W) HU, z to the head, y to the back, x to the patient's left.
         lungs: uint8 (D,H,W), 0 none, 1 left, 2 right.
         spacing: (z,y,x) mm.
-        zone_edges: z index of the lower/middle and of the middle/upper border (may lie outside the patch).
+        zone_edges: z index of the lower/middle and of the middle/upper border (may lie outside the
+            patch).
         noise: the scan's noise.
     """
 
@@ -35,17 +37,25 @@ class ScanPatch:
     noise: NoiseModel
 
 
-def estimate_noise(hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float]) -> NoiseModel:
+def estimate_noise(
+    hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float]
+) -> NoiseModel:
     """Measure a scan's noise in its own soft tissue.
 
-    The standard deviation is the robust spread (MAD) of what a Gaussian of 3 mm removes from soft tissue (0..120 HU,
-    away from edges); the correlation length is the sigma of the Gaussian whose lag-1 autocorrelation equals it.
+    The standard deviation is the robust spread (MAD) of what a Gaussian of 3 mm removes from soft
+    tissue (0..120 HU,
+    away from edges); the correlation length is the sigma of the Gaussian whose lag-1
+    autocorrelation equals it.
     """
     residuals, neighbours = [], []
     for plane, inside in zip(hu[:: max(len(hu) // 8, 1)], body[:: max(len(body) // 8, 1)]):
         sigma = 3.0 / spacing[1]
         smooth = ndimage.gaussian_filter(np.clip(plane, -200, 300), sigma)
-        flat = inside & (np.abs(smooth - 50) < 60) & (ndimage.gaussian_gradient_magnitude(smooth, 1) < 12)
+        flat = (
+            inside
+            & (np.abs(smooth - 50) < 60)
+            & (ndimage.gaussian_gradient_magnitude(smooth, 1) < 12)
+        )
         rest = plane - smooth
         residuals.append(rest[flat])
         pairs = flat[:, 1:] & flat[:, :-1]

@@ -10,7 +10,9 @@ from DGMVLCCore.simulation.texture import Spacing, grid_mm, random_field, soft_s
 Centre = tuple[float, float, float]
 
 
-def _ellipsoid(shape: tuple[int, ...], centre: Centre, spacing: Spacing, rng: np.random.Generator) -> tuple[np.ndarray, list]:
+def _ellipsoid(
+    shape: tuple[int, ...], centre: Centre, spacing: Spacing, rng: np.random.Generator
+) -> tuple[np.ndarray, list]:
     """Radius field (mm) of a slightly squashed, turned ball, and the coordinate axes."""
     z, y, x = grid_mm(shape, centre, spacing)
     turn = rng.uniform(0, np.pi)
@@ -19,28 +21,53 @@ def _ellipsoid(shape: tuple[int, ...], centre: Centre, spacing: Spacing, rng: np
     return np.sqrt((z / c) ** 2 + (u / a) ** 2 + (v / b) ** 2), [z, y, x]
 
 
-def smooth_nodule(shape: tuple[int, ...], centre: Centre, radius: float, spacing: Spacing, rng: np.random.Generator) -> np.ndarray:
+def smooth_nodule(
+    shape: tuple[int, ...],
+    centre: Centre,
+    radius: float,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """A round nodule with a slightly uneven border."""
     distance, _ = _ellipsoid(shape, centre, spacing, rng)
     uneven = random_field(shape, max(radius * 0.7, 2), spacing, rng) * 0.07 * radius
     return soft_step(distance + uneven - radius, rng.uniform(1.0, 2.0))
 
 
-def lobulated_nodule(shape: tuple[int, ...], centre: Centre, radius: float, spacing: Spacing, rng: np.random.Generator) -> np.ndarray:
+def lobulated_nodule(
+    shape: tuple[int, ...],
+    centre: Centre,
+    radius: float,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Several balls grown together."""
     distance, _ = _ellipsoid(shape, centre, spacing, rng)
     soft = soft_step(distance - radius * 0.78, 1.4)
     count, start = int(rng.integers(5, 9)), rng.uniform(0, 2 * np.pi)
     for k in range(count):
-        angle, height = start + 2 * np.pi * (k + rng.uniform(-0.25, 0.25)) / count, rng.uniform(-0.6, 0.6)
-        way = np.array([height, *(np.sqrt(1 - height**2) * np.array([np.sin(angle), np.cos(angle)]))]) * rng.uniform(0.56, 0.68) * radius
+        angle, height = (
+            start + 2 * np.pi * (k + rng.uniform(-0.25, 0.25)) / count,
+            rng.uniform(-0.6, 0.6),
+        )
+        way = (
+            np.array([height, *(np.sqrt(1 - height**2) * np.array([np.sin(angle), np.cos(angle)]))])
+            * rng.uniform(0.56, 0.68)
+            * radius
+        )
         part = tuple(c + w / s for c, w, s in zip(centre, way, spacing))
         distance, _ = _ellipsoid(shape, part, spacing, rng)  # type: ignore[arg-type]
         soft = np.maximum(soft, soft_step(distance - radius * rng.uniform(0.42, 0.54), 1.4))
     return soft
 
 
-def spiculated_nodule(shape: tuple[int, ...], centre: Centre, radius: float, spacing: Spacing, rng: np.random.Generator) -> np.ndarray:
+def spiculated_nodule(
+    shape: tuple[int, ...],
+    centre: Centre,
+    radius: float,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """An uneven core with thin strands into the lung."""
     distance, (z, y, x) = _ellipsoid(shape, centre, spacing, rng)
     uneven = random_field(shape, max(radius * 0.4, 1.8), spacing, rng) * 0.14 * radius
@@ -54,13 +81,27 @@ def spiculated_nodule(shape: tuple[int, ...], centre: Centre, radius: float, spa
         width = np.maximum(rng.uniform(0.5, 1.0) * (1 - along / length), 0) + 0.25
         # Thinner than a voxel a strand is a broader, paler line, not a row of dots.
         seen = np.hypot(width, 0.45 * max(spacing[1:]))
-        strand = width / seen * np.exp(-((across / (1.2 * seen)) ** 2)) * (along > 0) * soft_step(along - length, 1.5)
+        strand = (
+            width
+            / seen
+            * np.exp(-((across / (1.2 * seen)) ** 2))
+            * (along > 0)
+            * soft_step(along - length, 1.5)
+        )
         soft = np.maximum(soft, strand)
     return soft
 
 
-def blot(shape: tuple[int, ...], centre: Centre, radius: float, spacing: Spacing, rng: np.random.Generator, *,
-         uneven: float = 0.35, edge_mm: float = 6.0) -> np.ndarray:
+def blot(
+    shape: tuple[int, ...],
+    centre: Centre,
+    radius: float,
+    spacing: Spacing,
+    rng: np.random.Generator,
+    *,
+    uneven: float = 0.35,
+    edge_mm: float = 6.0,
+) -> np.ndarray:
     """An irregular cloud, for ground glass, consolidation and emphysema."""
     distance, _ = _ellipsoid(shape, centre, spacing, rng)
     lumps = random_field(shape, max(radius * 0.45, 4), spacing, rng) * uneven * radius
@@ -69,12 +110,20 @@ def blot(shape: tuple[int, ...], centre: Centre, radius: float, spacing: Spacing
 
 
 def wall_distance(lungs: np.ndarray, spacing: Spacing) -> np.ndarray:
-    """In-plane distance (mm) of each lung voxel to the lung's border, 0 outside; patch borders do not count as border."""
+    """In-plane distance (mm) of each lung voxel to the lung's border, 0 outside; patch borders do
+    not count as border."""
     padded = np.pad(lungs, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    return np.stack([ndimage.distance_transform_edt(plane, sampling=spacing[1:])[1:-1, 1:-1] for plane in padded]).astype(np.float32)
+    return np.stack(
+        [
+            ndimage.distance_transform_edt(plane, sampling=spacing[1:])[1:-1, 1:-1]
+            for plane in padded
+        ]
+    ).astype(np.float32)
 
 
-def subpleural(lungs: np.ndarray, centre: Centre, radius: float, spacing: Spacing, rng: np.random.Generator) -> np.ndarray:
+def subpleural(
+    lungs: np.ndarray, centre: Centre, radius: float, spacing: Spacing, rng: np.random.Generator
+) -> np.ndarray:
     """A band along the pleura around `centre`, fading towards the hilum."""
     depth = wall_distance(lungs, spacing)
     reach = rng.uniform(10, 22) * (1 + 0.25 * random_field(lungs.shape, 12, spacing, rng))
@@ -82,8 +131,11 @@ def subpleural(lungs: np.ndarray, centre: Centre, radius: float, spacing: Spacin
     return cloud * soft_step(depth - reach, 6.0) * (depth > 0)
 
 
-def effusion_depth(lungs: np.ndarray, spacing: Spacing, thickness: float, rng: np.random.Generator) -> np.ndarray:
-    """Fluid behind the lung of a patient lying on the back: deepest at the lowest point, a meniscus along the wall."""
+def effusion_depth(
+    lungs: np.ndarray, spacing: Spacing, thickness: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Fluid behind the lung of a patient lying on the back: deepest at the lowest point, a meniscus
+    along the wall."""
     soft = np.zeros(lungs.shape, np.float32)
     tilt = rng.uniform(-0.25, 0.25)
     for z in range(len(lungs)):
@@ -93,13 +145,17 @@ def effusion_depth(lungs: np.ndarray, spacing: Spacing, thickness: float, rng: n
         columns = np.arange(lungs.shape[2])
         back = np.full(lungs.shape[2], -1)
         np.maximum.at(back, xs, ys)
-        # Columns beside the lung take their neighbour's wall, so that smoothing does not thin the fluid at the sides.
+        # Columns beside the lung take their neighbour's wall, so that smoothing does not thin the
+        # fluid at the sides.
         back = np.interp(columns, np.flatnonzero(back >= 0), back[back >= 0])
         rear = float(ys.max())
         y = np.arange(lungs.shape[1])[:, None]
         level = (rear - y) * spacing[1]  # height above the lowest point, mm
         meniscus = 1.5 * np.exp(-np.abs(columns - xs.mean()) / 40)[None]
         wall = (back[None] - y) * spacing[1]
-        depth = np.minimum(level, wall * 0.8 + meniscus) + tilt * (columns - xs.mean())[None] * spacing[2] * 0.2
+        depth = (
+            np.minimum(level, wall * 0.8 + meniscus)
+            + tilt * (columns - xs.mean())[None] * spacing[2] * 0.2
+        )
         soft[z] = soft_step(depth - thickness, 2.0)
     return ndimage.gaussian_filter(soft, (0.4, 1.2, 1.2), mode="nearest")

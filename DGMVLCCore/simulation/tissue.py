@@ -1,4 +1,5 @@
-"""What each kind of lesion does to the voxels it covers: HU, vessels kept or hidden, noise matched."""
+"""What each kind of lesion does to the voxels it covers: HU, vessels kept or hidden, noise
+matched."""
 
 from __future__ import annotations
 
@@ -9,31 +10,54 @@ from DGMVLCCore.simulation.texture import Spacing, random_field
 
 
 def thin(width_mm: float, spacing: Spacing) -> tuple[float, float]:
-    """Width and height of a line of half-width `width_mm` as this grid sees it: broader and paler when thinner than a voxel."""
+    """Width and height of a line of half-width `width_mm` as this grid sees it: broader and paler
+    when thinner than a voxel."""
     seen = float(np.hypot(width_mm, 0.45 * max(spacing[1:])))
     return seen, width_mm / seen
 
 
-def solid(hu: np.ndarray, soft: np.ndarray, level: float, noise: np.ndarray, spacing: Spacing, rng: np.random.Generator) -> np.ndarray:
+def solid(
+    hu: np.ndarray,
+    soft: np.ndarray,
+    level: float,
+    noise: np.ndarray,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Soft tissue of `level` HU; denser vessels and calcium stay as they are."""
     tissue = level + noise + 8 * random_field(hu.shape, 4.0, spacing, rng)
     return hu * (1 - soft) + np.maximum(np.where(hu > 100, hu, tissue), tissue) * soft
 
 
-def ground_glass(hu: np.ndarray, soft: np.ndarray, filled: float, noise: np.ndarray, spacing: Spacing,
-                 rng: np.random.Generator) -> np.ndarray:
-    """Fluid takes a share of the air: h' = h (1 - s f) for h < 0, so vessels stay visible; damped noise is given back."""
+def ground_glass(
+    hu: np.ndarray,
+    soft: np.ndarray,
+    filled: float,
+    noise: np.ndarray,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Fluid takes a share of the air: h' = h (1 - s f) for h < 0, so vessels stay visible; damped
+    noise is given back."""
     share = soft * filled * np.clip(1 + 0.14 * random_field(hu.shape, 5.0, spacing, rng), 0.4, 1.5)
     share = np.clip(share, 0, 0.92)
     lost = np.sqrt(1 - (1 - share) ** 2)
     return np.where(hu < 0, hu * (1 - share) + noise * lost * 0.9, hu)
 
 
-def consolidation(hu: np.ndarray, soft: np.ndarray, level: float, noise: np.ndarray, spacing: Spacing,
-                  rng: np.random.Generator) -> np.ndarray:
+def consolidation(
+    hu: np.ndarray,
+    soft: np.ndarray,
+    level: float,
+    noise: np.ndarray,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Airspaces full of fluid, vessels hidden, some bronchi still holding air."""
     # A tube is where two smooth fields are both near zero; fields of 9 mm change by about 0.1 a mm.
-    tube = np.hypot(random_field(hu.shape, 9.0, spacing, rng), random_field(hu.shape, 9.0, spacing, rng))
+    tube = np.hypot(
+        random_field(hu.shape, 9.0, spacing, rng), random_field(hu.shape, 9.0, spacing, rng)
+    )
     seen, height = thin(1.2, spacing)
     bronchi = height * np.exp(-((tube / (0.13 * seen)) ** 2)) * np.clip(4 * soft - 2.6, 0, 1)
     tissue = level + noise + 12 * random_field(hu.shape, 5.0, spacing, rng)
@@ -42,20 +66,34 @@ def consolidation(hu: np.ndarray, soft: np.ndarray, level: float, noise: np.ndar
     return hu * (1 - dense) + np.where(hu > 150, hu, tissue) * dense
 
 
-def emphysema(hu: np.ndarray, soft: np.ndarray, share: float, noise: np.ndarray, spacing: Spacing,
-              rng: np.random.Generator) -> np.ndarray:
-    """Clusters of destroyed lung towards -985 HU in a region that has lost density; vessels are spared."""
+def emphysema(
+    hu: np.ndarray,
+    soft: np.ndarray,
+    share: float,
+    noise: np.ndarray,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Clusters of destroyed lung towards -985 HU in a region that has lost density; vessels are
+    spared."""
     holes = random_field(hu.shape, rng.uniform(2.5, 5.0), spacing, rng)
     holes = 1 / (1 + np.exp(np.clip((0.6 - 1.2 * share - holes) * 5, -30, 30)))
     inside = soft > 0.3
-    # What counts as a vessel follows the density of the lung around it: in a shallow breath clear lung is at -700 HU.
+    # What counts as a vessel follows the density of the lung around it: in a shallow breath clear
+    # lung is at -700 HU.
     clear = min(float(np.percentile(hu[inside], 35)), -600.0) if inside.any() else -850.0
     spared = np.clip((clear + 200 - ndimage.gaussian_filter(hu, (0, 0.6, 0.6))) / 120, 0, 1)
     weight = soft * (0.25 + 0.7 * holes) * spared
     return hu * (1 - weight) + np.minimum(hu, -983 + 0.6 * noise) * weight
 
 
-def _ridges(shape: tuple[int, ...], cell_mm: float, width_mm: float, spacing: Spacing, rng: np.random.Generator) -> np.ndarray:
+def _ridges(
+    shape: tuple[int, ...],
+    cell_mm: float,
+    width_mm: float,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """A network of thin lines: where two smooth fields pass through zero."""
     lines = np.zeros(shape, np.float32)
     seen, height = thin(width_mm, spacing)
@@ -65,8 +103,14 @@ def _ridges(shape: tuple[int, ...], cell_mm: float, width_mm: float, spacing: Sp
     return lines
 
 
-def reticulation(hu: np.ndarray, soft: np.ndarray, strength: float, noise: np.ndarray, spacing: Spacing,
-                 rng: np.random.Generator) -> np.ndarray:
+def reticulation(
+    hu: np.ndarray,
+    soft: np.ndarray,
+    strength: float,
+    noise: np.ndarray,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Thickened septa: fine lines of -450..-150 HU over slight haze."""
     lines = _ridges(hu.shape, rng.uniform(4.0, 6.0), 0.9, spacing, rng)
     haze = hu * (1 - 0.15 * soft * strength)
@@ -74,10 +118,18 @@ def reticulation(hu: np.ndarray, soft: np.ndarray, strength: float, noise: np.nd
     return haze * (1 - weight) + np.maximum(haze, -180 + noise) * weight
 
 
-def honeycombing(hu: np.ndarray, soft: np.ndarray, strength: float, noise: np.ndarray, spacing: Spacing,
-                 rng: np.random.Generator) -> np.ndarray:
+def honeycombing(
+    hu: np.ndarray,
+    soft: np.ndarray,
+    strength: float,
+    noise: np.ndarray,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Stacked cysts of 3-8 mm with shared walls (cells of a random point pattern)."""
-    cell = max(rng.uniform(3.5, 7.0), 3.0 * max(spacing[1:]))  # smaller cysts cannot be told apart on this grid
+    cell = max(
+        rng.uniform(3.5, 7.0), 3.0 * max(spacing[1:])
+    )  # smaller cysts cannot be told apart on this grid
     seen, height = thin(0.8, spacing)
     where = np.argwhere(soft > 0.05)
     if not len(where):
@@ -88,7 +140,9 @@ def honeycombing(hu: np.ndarray, soft: np.ndarray, strength: float, noise: np.nd
     points = rng.random((max(int(np.prod(np.maximum(extent, cell)) / cell**3), 4), 3)) * extent
     from scipy.spatial import cKDTree
 
-    grid = np.stack(np.meshgrid(*[np.arange(n) * s for n, s in zip(high - low, spacing)], indexing="ij"), -1)
+    grid = np.stack(
+        np.meshgrid(*[np.arange(n) * s for n, s in zip(high - low, spacing)], indexing="ij"), -1
+    )
     inside = soft[box] > 0.05
     near, _ = cKDTree(points).query(grid[inside], k=2)
     wall = np.zeros(inside.shape, np.float32)

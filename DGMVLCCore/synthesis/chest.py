@@ -1,4 +1,5 @@
-"""Anatomy mask and sentence -> CT: every voxel of the body is the network's, and nothing of a scan is shown to it."""
+"""Anatomy mask and sentence -> CT: every voxel of the body is the network's, and nothing of a scan
+is shown to it."""
 
 from __future__ import annotations
 
@@ -17,7 +18,11 @@ from DGMVLCCore.models.units import class_fill, to_hu
 from DGMVLCCore.synthesis.from_mask import check_sentence
 from DGMVLCCore.synthesis.slab import slab
 
-NOTICE = "Synthetic. Research use only; not a medical device. The whole chest was generated from a mask; it is no patient's."
+NOTICE = (
+    "Synthetic. Research use only; not a medical device. The whole chest was generated from a "
+    "mask; "
+    "it is no patient's."
+)
 CHECKED = (LEFT, RIGHT, AIRWAY)
 
 
@@ -29,32 +34,55 @@ class MaskRegion(Region):
         return class_fill(self.labels[row])
 
 
-def make_chest(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, sentence: str, slices: tuple[int, int], seed: int, *, steps: int = 10,
-               callback: Progress | None = None, should_cancel: Callable[[], bool] | None = None) -> tuple[Volume, np.ndarray]:
-    """Slices [first, last) of a chest generated from the labels of body, lungs and airway, and a sentence (the task of arXiv 2410.13823).
+def make_chest(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    sentence: str,
+    slices: tuple[int, int],
+    seed: int,
+    *,
+    steps: int = 10,
+    callback: Progress | None = None,
+    should_cancel: Callable[[], bool] | None = None,
+) -> tuple[Volume, np.ndarray]:
+    """Slices [first, last) of a chest generated from the labels of body, lungs and airway, and a
+    sentence (the task of arXiv 2410.13823).
 
-    One noise field runs along z, and each slice sees the labels of its neighbours, so that slices belong together.
+    One noise field runs along z, and each slice sees the labels of its neighbours, so that slices
+    belong together.
 
     Args:
-        volume: gives the grid only; no voxel of it is read. anatomy: on its grid. slices: canonical, counted from the feet.
+        volume: gives the grid only; no voxel of it is read. anatomy: on its grid. slices:
+            canonical, counted from the feet.
 
     Returns:
-        The slices as a volume of their own (canonical, HU, air outside the body), and the generated voxels, bool (D,H,W).
+        The slices as a volume of their own (canonical, HU, air outside the body), and the generated
+        voxels, bool (D,H,W).
 
     Raises:
-        UnsuitableInputError: the sentence names nothing that was taught, or the slices show no body. UsageError: no such slices.
+        UnsuitableInputError: the sentence names nothing that was taught, or the slices show no
+            body. UsageError: no such slices.
     """
     term, present = check_sentence(pipe, sentence)
     grid, labels = slab(volume, anatomy, slices)
-    flat, straight, body = grid.with_array(class_fill(labels)), Anatomy(labels, anatomy.origin), labels > 0
+    flat, straight, body = (
+        grid.with_array(class_fill(labels)),
+        Anatomy(labels, anatomy.origin),
+        labels > 0,
+    )
     if not body.any():
-        raise UnsuitableInputError(f"The slices {slices[0]}:{slices[1]} show no body; choose others.")
+        raise UnsuitableInputError(
+            f"The slices {slices[0]}:{slices[1]} show no body; choose others."
+        )
     region = MaskRegion(**vars(cut_region(flat, straight, body, (0, len(labels)))))
     plan = EditPlan(body, "", sentence, term, removes=not present)
     settings: dict[str, Any] = {"noises": 1, "steps": steps, "seed": seed, "guidance": 1.5}
     made = pipe.sample(region, flat, straight, body, plan, settings, callback, should_cancel)[0]
     hu = np.rint(region.to_scan(to_hu(made), flat.shape))
-    return flat.with_array(np.where(body, np.maximum(hu, OUTSIDE_HU), OUTSIDE_HU).astype(np.float32)), body
+    return flat.with_array(
+        np.where(body, np.maximum(hu, OUTSIDE_HU), OUTSIDE_HU).astype(np.float32)
+    ), body
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float | None:
@@ -70,21 +98,36 @@ def mask_agreement(made: Volume, labels: np.ndarray) -> dict[str, float | None]:
         made: canonical. labels: uint8 (D,H,W) on its grid.
 
     Returns:
-        left lung, right lung, airway -> 0..1; None for a class that is in neither; 0 throughout where no lungs are found.
+        left lung, right lung, airway -> 0..1; None for a class that is in neither; 0 throughout
+        where no lungs are found.
     """
     try:
         found = segment_anatomy(made).labels
     except UnsuitableInputError:
         found = np.zeros_like(labels)
-    return {NAMES[label]: None if (value := dice(found == label, labels == label)) is None else round(value, 4) for label in CHECKED}
+    return {
+        NAMES[label]: None
+        if (value := dice(found == label, labels == label)) is None
+        else round(value, 4)
+        for label in CHECKED
+    }
 
 
-def agreement_record(made: Volume, volume: Volume, anatomy: Anatomy, slices: tuple[int, int]) -> dict[str, Any]:
-    """What synthesis.json says of a generated chest: `mask_agreement` of the chest, and of its mask painted with one HU value a class.
+def agreement_record(
+    made: Volume, volume: Volume, anatomy: Anatomy, slices: tuple[int, int]
+) -> dict[str, Any]:
+    """What synthesis.json says of a generated chest: `mask_agreement` of the chest, and of its mask
+    painted with one HU value a class.
 
-    The second is what the segmentation finds at best, and what a network that paints the mask without any texture reaches: a high value alone says
+    The second is what the segmentation finds at best, and what a network that paints the mask
+    without any texture reaches: a high value alone says
     that the mask was kept, not that the image is good.
     """
     grid, labels = slab(volume, anatomy, slices)
-    return {"method": "Dice, classical segmentation of the generated CT against the mask it was made from", "generated": mask_agreement(made, labels),
-            "mask_painted_flat": mask_agreement(grid.with_array(class_fill(labels)), labels)}
+    return {
+        "method": (
+            "Dice, classical segmentation of the generated CT against the mask it was made from"
+        ),
+        "generated": mask_agreement(made, labels),
+        "mask_painted_flat": mask_agreement(grid.with_array(class_fill(labels)), labels),
+    }

@@ -1,4 +1,5 @@
-"""A synthetic data set: ordered lesions, one folder an item, and a manifest of JSON lines; a broken run goes on where it stopped."""
+"""A synthetic data set: ordered lesions, one folder an item, and a manifest of JSON lines; a broken
+run goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -28,7 +29,10 @@ from DGMVLCCore.synthesis.orders import Order
 
 SCHEMA_VERSION, MANIFEST = "1.0", "manifest.jsonl"
 ROW_SCHEMA = "synthesis.schema.json"
-NOTICE = "Synthetic. Research use only; not a medical device. The lesion was generated; it was never in this patient."
+NOTICE = (
+    "Synthetic. Research use only; not a medical device. The lesion was generated; it was never in "
+    "this patient."
+)
 LESION_COLOUR = (0.95, 0.55, 0.25)
 
 
@@ -41,16 +45,34 @@ class Settings:
     weights_sha256: str
 
 
-def save_synthetic(volume: Volume, mask: np.ndarray, name: str, folder: Path, notice: str = NOTICE) -> list[dict[str, str]]:
-    """ct.nrrd (marked in its header) and a segmentation of what was generated; returns names and hashes."""
-    save_volume(volume, folder / "ct.nrrd", {"DGMVLC_Unit": "HU", "DGMVLC_Synthetic": name, "DGMVLC_Notice": notice})
-    save_segmentation([Segment(mask, name, LESION_COLOUR, tags={"DGMVLC.Origin": "synthetic"})], volume, folder / "lesion.seg.nrrd")
-    return [{"name": file, "sha256": sha256_of(folder / file)} for file in ("ct.nrrd", "lesion.seg.nrrd")]
+def save_synthetic(
+    volume: Volume, mask: np.ndarray, name: str, folder: Path, notice: str = NOTICE
+) -> list[dict[str, str]]:
+    """ct.nrrd (marked in its header) and a segmentation of what was generated; returns names and
+    hashes."""
+    save_volume(
+        volume,
+        folder / "ct.nrrd",
+        {"DGMVLC_Unit": "HU", "DGMVLC_Synthetic": name, "DGMVLC_Notice": notice},
+    )
+    save_segmentation(
+        [Segment(mask, name, LESION_COLOUR, tags={"DGMVLC.Origin": "synthetic"})],
+        volume,
+        folder / "lesion.seg.nrrd",
+    )
+    return [
+        {"name": file, "sha256": sha256_of(folder / file)}
+        for file in ("ct.nrrd", "lesion.seg.nrrd")
+    ]
 
 
 def network_facts(pipe: CounterfactualPipeline) -> dict[str, str]:
     """Which network this is: its kind, the name of its weights and their hash."""
-    return {"kind": "one pass" if pipe.one_pass else "denoiser", "weights": pipe.weights, "sha256": pipe.weights_sha256}
+    return {
+        "kind": "one pass" if pipe.one_pass else "denoiser",
+        "weights": pipe.weights,
+        "sha256": pipe.weights_sha256,
+    }
 
 
 class Manifest:
@@ -61,16 +83,25 @@ class Manifest:
         self.rows: list[dict[str, Any]] = []
         if self.path.exists():
             try:
-                self.rows = [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+                self.rows = [
+                    json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()
+                ]
                 same = all(row["settings"] == vars(settings) for row in self.rows)
             except (OSError, ValueError, KeyError, TypeError) as error:
-                raise OutputError(f"{self.path} is no manifest of this program; choose another folder.") from error
+                raise OutputError(
+                    f"{self.path} is no manifest of this program; choose another folder."
+                ) from error
             if not same:
-                raise OutputError(f"{out} was made with another seed, other steps or other weights; choose another folder.")
+                raise OutputError(
+                    f"{out} was made with another seed, other steps or other weights; choose "
+                    "another folder."
+                )
         elif out.exists() and any(out.iterdir()):
             raise OutputError(f"{out} holds other files; choose another folder.")
         elif not out.absolute().parent.is_dir():
-            raise OutputError(f"The folder {out.absolute().parent} does not exist; create it first.")
+            raise OutputError(
+                f"The folder {out.absolute().parent} does not exist; create it first."
+            )
 
     def known(self, name: str) -> bool:
         """True when this item was made or refused before."""
@@ -95,7 +126,9 @@ def item_id(order: Order, scan_sha256: str, copy: int, settings: Settings) -> st
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _wanted(orders: list[Order], root: Path, settings: Settings, memory: ScanMemory) -> Iterator[tuple[str, Order, Volume]]:
+def _wanted(
+    orders: list[Order], root: Path, settings: Settings, memory: ScanMemory
+) -> Iterator[tuple[str, Order, Volume]]:
     """Every item in turn, with its scan; equal orders count on."""
     copies: dict[str, int] = {}
     for order in orders:
@@ -112,24 +145,38 @@ def _write_item(out: Path, name: str, made: Made, term: str) -> list[dict[str, s
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     files = save_synthetic(made.result.counterfactual, made.lesion, f"{term} (synthetic)", folder)
-    shutil.rmtree(out / name, ignore_errors=True)  # left by a run that broke before its line was written
+    shutil.rmtree(
+        out / name, ignore_errors=True
+    )  # left by a run that broke before its line was written
     folder.rename(out / name)
     return files
 
 
-def synthesize(orders: list[Order], root: Path, out: Path, pipe: CounterfactualPipeline, *, seed: int = 0, steps: int = 10,
-               judge: CounterfactualPipeline | None = None, progress: Callable[[str, float], None] | None = None) -> dict[str, Any]:
+def synthesize(
+    orders: list[Order],
+    root: Path,
+    out: Path,
+    pipe: CounterfactualPipeline,
+    *,
+    seed: int = 0,
+    steps: int = 10,
+    judge: CounterfactualPipeline | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> dict[str, Any]:
     """Make every ordered lesion that is not in the folder yet.
 
     Args:
-        root: folder that relative scan names start from. out: data set folder; an earlier run with the same seed, steps and weights is continued.
-        judge: the denoiser that looks for the finding in what a one-pass `pipe` made; `pipe` itself by default.
+        root: folder that relative scan names start from. out: data set folder; an earlier run with
+            the same seed, steps and weights is continued.
+        judge: the denoiser that looks for the finding in what a one-pass `pipe` made; `pipe` itself
+            by default.
 
     Returns:
         counts: {"made", "refused", "kept"} of this call.
 
     Raises:
-        OutputError: the folder holds something else, or cannot be written. UnreadableError, UnsuitableInputError: a scan cannot be used.
+        OutputError: the folder holds something else, or cannot be written. UnreadableError,
+            UnsuitableInputError: a scan cannot be used.
     """
     from DGMVLCCore import __version__
 
@@ -137,7 +184,9 @@ def synthesize(orders: list[Order], root: Path, out: Path, pipe: CounterfactualP
     settings = Settings(seed, steps, pipe.weights_sha256)
     manifest, memory = Manifest(out, settings), ScanMemory()
     if missing := next((order.scan for order in orders if not (root / order.scan).exists()), None):
-        raise UnreadableError(f"The scan {missing} of the order does not exist in {root}; correct its name.")
+        raise UnreadableError(
+            f"The scan {missing} of the order does not exist in {root}; correct its name."
+        )
     total, counts = sum(order.count for order in orders), {"made": 0, "refused": 0, "kept": 0}
     try:
         for index, (name, order, volume) in enumerate(_wanted(orders, root, settings, memory)):
@@ -146,28 +195,56 @@ def synthesize(orders: list[Order], root: Path, out: Path, pipe: CounterfactualP
             if manifest.known(name):
                 counts["kept"] += 1
                 continue
-            row = {"schema_version": SCHEMA_VERSION, "id": name, "synthetic": True, "notice": NOTICE, "software": {"name": "dgmvlc", "version": __version__},
-                   "source": dict(memory.facts), "order": order.facts(), "settings": vars(settings), "made_by": network_facts(pipe),
-                   "judged_by": network_facts(judge or pipe)}
+            row = {
+                "schema_version": SCHEMA_VERSION,
+                "id": name,
+                "synthetic": True,
+                "notice": NOTICE,
+                "software": {"name": "dgmvlc", "version": __version__},
+                "source": dict(memory.facts),
+                "order": order.facts(),
+                "settings": vars(settings),
+                "made_by": network_facts(pipe),
+                "judged_by": network_facts(judge or pipe),
+            }
             try:
-                made = make_lesion(pipe, volume, memory.anatomy(volume, None), order, [seed, int(name, 16)], steps=steps, judge=judge)
+                made = make_lesion(
+                    pipe,
+                    volume,
+                    memory.anatomy(volume, None),
+                    order,
+                    [seed, int(name, 16)],
+                    steps=steps,
+                    judge=judge,
+                )
             except UnsuitableInputError as error:
                 manifest.add({**row, "refused": str(error), "files": []})
                 counts["refused"] += 1
                 continue
             files = _write_item(out, name, made, order.finding)
-            manifest.add({**row, **made.facts, "files": [{**file, "name": f"{name}/{file['name']}"} for file in files]})
+            manifest.add(
+                {
+                    **row,
+                    **made.facts,
+                    "files": [{**file, "name": f"{name}/{file['name']}"} for file in files],
+                }
+            )
             counts["made"] += 1
     except OSError as error:
-        raise OutputError(f"{out} could not be written ({error.strerror or error}); free space, then start again: what is done is kept.") from error
+        raise OutputError(
+            f"{out} could not be written ({error.strerror or error}); free space, then start "
+            "again: what is done is kept."
+        ) from error
     return counts
 
 
 def compare(out: Path, training: Path, held_out: Path | None = None) -> dict[str, Any]:
-    """The memorisation check of a data set against training shards, written beside its manifest as memorisation.json.
+    """The memorisation check of a data set against training shards, written beside its manifest as
+    memorisation.json.
 
     Raises:
-        UnsuitableInputError: the data set holds no lesion. UnreadableError: a folder is no data set or no shards.
+        UnsuitableInputError: the data set holds no lesion. UnreadableError: a folder is no data set
+            or no shards.
     """
     from DGMVLCCore.imaging.io import load_volume
     from DGMVLCCore.imaging.labels import load_labels
@@ -176,10 +253,20 @@ def compare(out: Path, training: Path, held_out: Path | None = None) -> dict[str
     for path in sorted(out.glob("*/ct.nrrd")):
         volume = load_volume(path)
         scan, turn = volume.canonical()
-        patches.append(lesion_patch(scan.array, turn.apply(load_labels(path.with_name("lesion.seg.nrrd"), volume).union()), scan.spacing))
+        patches.append(
+            lesion_patch(
+                scan.array,
+                turn.apply(load_labels(path.with_name("lesion.seg.nrrd"), volume).union()),
+                scan.spacing,
+            )
+        )
     if not patches:
         raise UnsuitableInputError(f"{out} holds no synthetic lesion to compare.")
-    answer = memorisation(np.stack(patches), reference_patches(training), reference_patches(held_out) if held_out else None)
+    answer = memorisation(
+        np.stack(patches),
+        reference_patches(training),
+        reference_patches(held_out) if held_out else None,
+    )
     temporary = out / ".memorisation.json.partial"
     temporary.write_text(json.dumps(answer, indent=1), encoding="utf-8")
     temporary.replace(out / "memorisation.json")

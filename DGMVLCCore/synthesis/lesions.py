@@ -1,4 +1,5 @@
-"""A lesion made by the generator in clear lung of a real scan: the place and shape are drawn, the voxels are the network's, and it is checked."""
+"""A lesion made by the generator in clear lung of a real scan: the place and shape are drawn, the
+voxels are the network's, and it is checked."""
 
 from __future__ import annotations
 
@@ -25,10 +26,18 @@ from DGMVLCCore.simulation.patch import ScanPatch, estimate_noise
 from DGMVLCCore.synthesis.orders import Order
 
 MARGIN_MM, PLACES, TRIES = 3.0, 60, 4
-WHOLE_SHARE = 0.5  # of its ball a nodule shows at least, or the size that was ordered would not be the one there
-DENSE_HU, MOST_DENSE, MIN_VOXELS = -500.0, 0.1, 12  # clear lung: under a tenth of it denser than vessels leave it
+# of its ball a nodule shows at least, or the size that was ordered would not be the one there
+WHOLE_SHARE = 0.5
+DENSE_HU, MOST_DENSE, MIN_VOXELS = (
+    -500.0,
+    0.1,
+    12,
+)  # clear lung: under a tenth of it denser than vessels leave it
 VISIBLE_HU = 50.0  # the lesion's voxels change by more on average, or nobody would see it
-NEEDED = ("direction", "words and image")  # a visible rim is recorded, an edit against its words is not taken
+NEEDED = (
+    "direction",
+    "words and image",
+)  # a visible rim is recorded, an edit against its words is not taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +45,8 @@ class Made:
     """An accepted lesion.
 
     Args:
-        result: the edit. lesion: bool (D,H,W) on the scan's grid, the shape that was drawn. facts: what the manifest says of it.
+        result: the edit. lesion: bool (D,H,W) on the scan's grid, the shape that was drawn. facts:
+            what the manifest says of it.
     """
 
     result: CounterfactualResult
@@ -51,37 +61,64 @@ def _kind(order: Order) -> str:
     return next(kind for kind, term in TERM_OF_KIND.items() if term == order.finding)
 
 
-def draw_region(scan: Volume, anatomy: Anatomy, order: Order, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """A lesion-shaped region in clear lung of the ordered side and zone: bool (D,H,W) on the canonical scan's grid, and its size in mm.
+def draw_region(
+    scan: Volume, anatomy: Anatomy, order: Order, rng: np.random.Generator
+) -> tuple[np.ndarray, float]:
+    """A lesion-shaped region in clear lung of the ordered side and zone: bool (D,H,W) on the
+    canonical scan's grid, and its size in mm.
 
     Raises:
         UnsuitableInputError: no clear lung of that size was found there.
     """
-    kind, lungs = _kind(order), np.where(anatomy.labels == LEFT, 1, np.where(anatomy.labels == RIGHT, 2, 0)).astype(np.uint8)
+    kind, lungs = (
+        _kind(order),
+        np.where(anatomy.labels == LEFT, 1, np.where(anatomy.labels == RIGHT, 2, 0)).astype(
+            np.uint8
+        ),
+    )
     allowed = zone_region(anatomy, scan, order.side, order.zone)
     places = np.argwhere(allowed)
     if not len(places):
         place = " ".join(filter(None, (order.side, order.zone)))
-        raise UnsuitableInputError(f"The scan shows no lung in the {place} place that was ordered; leave side and zone open.")
+        raise UnsuitableInputError(
+            f"The scan shows no lung in the {place} place that was ordered; leave side and zone "
+            "open."
+        )
     noise, edges = estimate_noise(scan.array, anatomy.body, scan.spacing), zone_edges(anatomy.lungs)
     for _ in range(PLACES):
         size = order.size_mm or draw_size(kind, rng)
         z, y, x = (int(v) for v in places[rng.integers(len(places))])
         reach = int(np.ceil(0.8 * size / scan.spacing[0])) + 2
         part = slice(max(z - reach, 0), min(z + reach + 1, len(lungs)))
-        patch = ScanPatch(scan.array[part], lungs[part], scan.spacing, (edges[0] - part.start, edges[1] - part.start), noise)
-        shape = insert_lesion(patch, kind, rng, centre=(float(z - part.start), float(y), float(x)), size_mm=size).mask
+        patch = ScanPatch(
+            scan.array[part],
+            lungs[part],
+            scan.spacing,
+            (edges[0] - part.start, edges[1] - part.start),
+            noise,
+        )
+        shape = insert_lesion(
+            patch, kind, rng, centre=(float(z - part.start), float(y), float(x)), size_mm=size
+        ).mask
         ball = np.pi / 6 * size**3 / float(np.prod(scan.spacing)) if kind in NODULES else 0.0
-        whole = shape.sum() >= max(MIN_VOXELS, WHOLE_SHARE * ball) and allowed[part][shape].mean() > 0.9
+        whole = (
+            shape.sum() >= max(MIN_VOXELS, WHOLE_SHARE * ball) and allowed[part][shape].mean() > 0.9
+        )
         if whole and (scan.array[part][shape] > DENSE_HU).mean() < MOST_DENSE:
             region = np.zeros(scan.shape, bool)
             region[part] = shape
             return region, float(size)
-    raise UnsuitableInputError(f"No clear lung for {order.finding}{f' of {order.size_mm:g} mm' if order.size_mm else ''} was found in {PLACES} places; "
-                               "order a smaller one, or leave side and zone open.")
+    raise UnsuitableInputError(
+        "No clear lung for "
+        f"{order.finding}{f' of {order.size_mm:g} mm' if order.size_mm else ''} was found in "
+        f"{PLACES} places; "
+        "order a smaller one, or leave side and zone open."
+    )
 
 
-def _evidence(pipe: CounterfactualPipeline, result: CounterfactualResult, anatomy: Anatomy, seed: int) -> Any:
+def _evidence(
+    pipe: CounterfactualPipeline, result: CounterfactualResult, anatomy: Anatomy, seed: int
+) -> Any:
     """Does the network see in the made voxels what it was told to make?"""
     scan = result.counterfactual
     rows = np.nonzero(result.mask.any((1, 2)))[0]
@@ -89,13 +126,25 @@ def _evidence(pipe: CounterfactualPipeline, result: CounterfactualResult, anatom
     return presence_evidence(pipe, region, result.plan.target, result.plan.source, seed=seed)
 
 
-def make_lesion(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, order: Order, seed: list[int], *, steps: int = 10,
-                judge: CounterfactualPipeline | None = None, should_cancel: Callable[[], bool] | None = None) -> Made:
-    """Draw a region, generate the finding in it, and take it when the network sees it there and the change goes the way of the words.
+def make_lesion(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    order: Order,
+    seed: list[int],
+    *,
+    steps: int = 10,
+    judge: CounterfactualPipeline | None = None,
+    should_cancel: Callable[[], bool] | None = None,
+) -> Made:
+    """Draw a region, generate the finding in it, and take it when the network sees it there and the
+    change goes the way of the words.
 
     Args:
-        volume: CT in HU, any orientation. anatomy: on its grid. seed: numbers that decide everything drawn.
-        judge: the denoiser that looks for the finding in what a one-pass `pipe` made; `pipe` itself by default.
+        volume: CT in HU, any orientation. anatomy: on its grid. seed: numbers that decide
+            everything drawn.
+        judge: the denoiser that looks for the finding in what a one-pass `pipe` made; `pipe` itself
+            by default.
 
     Raises:
         UnsuitableInputError: no clear place, or none of `TRIES` samples was accepted.
@@ -108,20 +157,50 @@ def make_lesion(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, 
         lesion, size = draw_region(scan, straight, order, rng)
         mask = dilate_mm(lesion, scan.spacing, MARGIN_MM) & straight.lungs
         number = int(rng.integers(2**31))
-        result = pipe(scan, EditPlan(mask, absent_prompt(order.finding), sentence, order.finding, removes=False), anatomy=straight, noises=1, steps=steps,
-                      seed=number % 1_000_000, should_cancel=should_cancel)
+        result = pipe(
+            scan,
+            EditPlan(mask, absent_prompt(order.finding), sentence, order.finding, removes=False),
+            anatomy=straight,
+            noises=1,
+            steps=steps,
+            seed=number % 1_000_000,
+            should_cancel=should_cancel,
+        )
         if pipe.alignment is not None:
             result.agreement = agreement_of(pipe.alignment, result, straight)
         result.gates = quality_gates(result, straight)
         evidence = _evidence(judge or pipe, result, straight, number % 1000)
-        failed = [gate.name for gate in result.gates if gate.name in NEEDED and not gate.passed] + ["presence"] * (evidence.low <= 0)
+        failed = [gate.name for gate in result.gates if gate.name in NEEDED and not gate.passed] + [
+            "presence"
+        ] * (evidence.low <= 0)
         failed += ["visible"] * (abs(float(result.difference[lesion].mean())) < VISIBLE_HU)
         if not failed:
-            facts = {"sentence": sentence, "size_mm": round(size, 1), "attempts": attempt, "rejected": reasons,
-                     "presence": {"value": evidence.value, "low": evidence.low, "high": evidence.high}, "gates": [asdict(gate) for gate in result.gates],
-                     "mean_change_hu": float(result.difference[lesion].mean()), "lesion_voxels": int(lesion.sum())}
-            return Made(CounterfactualResult(volume, volume.with_array(turn.restore(result.counterfactual.array)), turn.restore(result.mean),
-                                             turn.restore(result.uncertainty), turn.restore(result.mask), result.plan, result.gates, result.settings),
-                        turn.restore(lesion), facts)
+            facts = {
+                "sentence": sentence,
+                "size_mm": round(size, 1),
+                "attempts": attempt,
+                "rejected": reasons,
+                "presence": {"value": evidence.value, "low": evidence.low, "high": evidence.high},
+                "gates": [asdict(gate) for gate in result.gates],
+                "mean_change_hu": float(result.difference[lesion].mean()),
+                "lesion_voxels": int(lesion.sum()),
+            }
+            return Made(
+                CounterfactualResult(
+                    volume,
+                    volume.with_array(turn.restore(result.counterfactual.array)),
+                    turn.restore(result.mean),
+                    turn.restore(result.uncertainty),
+                    turn.restore(result.mask),
+                    result.plan,
+                    result.gates,
+                    result.settings,
+                ),
+                turn.restore(lesion),
+                facts,
+            )
         reasons.append(", ".join(failed))
-    raise UnsuitableInputError(f"None of {TRIES} samples of {order.finding} was accepted (failed: {'; '.join(reasons)}); order another size or place.")
+    raise UnsuitableInputError(
+        f"None of {TRIES} samples of {order.finding} was accepted (failed: "
+        f"{'; '.join(reasons)}); order another size or place."
+    )

@@ -25,7 +25,8 @@ class Order:
     """Lesions of one kind to put into one scan; None is drawn.
 
     Args:
-        scan: file name or path, taken from the order file's folder. finding: a term the weights know. spiculated: said in the finding's words.
+        scan: file name or path, taken from the order file's folder. finding: a term the weights
+            know. spiculated: said in the finding's words.
     """
 
     scan: str
@@ -49,7 +50,11 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     """
     if path.suffix.lower() in (".jsonl", ".ndjson"):
         try:
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            rows = [
+                json.loads(line)
+                for line in path.read_text(encoding="utf-8").splitlines()
+                if line.strip()
+            ]
         except (OSError, ValueError) as error:
             raise UnreadableError(f"The order {path} could not be read as JSON lines.") from error
     else:
@@ -69,14 +74,18 @@ def _number(row: dict[str, Any], key: str, where: str, low: float, high: float) 
     except (TypeError, ValueError):
         value = math.nan
     if not low <= value <= high:
-        raise UnsuitableInputError(f"{where}: {key} must be a number from {low:g} to {high:g}, not {cell!r:.40}.")
+        raise UnsuitableInputError(
+            f"{where}: {key} must be a number from {low:g} to {high:g}, not {cell!r:.40}."
+        )
     return value
 
 
 def _choice(row: dict[str, Any], key: str, where: str, options: tuple[str, ...]) -> str | None:
     cell = str(row.get(key) or "").strip().lower()
     if cell and cell not in options:
-        raise UnsuitableInputError(f"{where}: {key} must be {', '.join(options)} or empty, not {cell!r:.40}.")
+        raise UnsuitableInputError(
+            f"{where}: {key} must be {', '.join(options)} or empty, not {cell!r:.40}."
+        )
     return cell or None
 
 
@@ -88,39 +97,60 @@ def known_term(wording: str, where: str) -> str:
     """
     found = load_vocabulary().pattern.search(wording)
     if found is None:
-        raise UnsuitableInputError(f"{where}: “{wording[:60]}” names no finding; the weights know: {', '.join(load_vocabulary().known)}.")
+        raise UnsuitableInputError(
+            f"{where}: “{wording[:60]}” names no finding; the weights know: "
+            f"{', '.join(load_vocabulary().known)}."
+        )
     return require_known(canonical(found.group()))
 
 
 def read_orders(path: Path) -> list[Order]:
-    """Orders of a CSV (header: scan, finding, size_mm, side, zone, count) or JSON-lines file; all but scan and finding may be empty.
+    """Orders of a CSV (header: scan, finding, size_mm, side, zone, count) or JSON-lines file; all
+    but scan and finding may be empty.
 
     Raises:
-        UnreadableError: no such table. UnsuitableInputError: unknown columns, findings or places, sizes out of range; the sentence names the row.
+        UnreadableError: no such table. UnsuitableInputError: unknown columns, findings or places,
+            sizes out of range; the sentence names the row.
     """
     orders = []
     for index, row in enumerate(_rows(path), 1):
         where = f"Row {index} of {path.name}"
         if unknown := sorted(set(row) - set(COLUMNS)):
-            raise UnsuitableInputError(f"{where} has the unknown column {unknown[0]!r:.40}; known are {', '.join(COLUMNS)}.")
+            raise UnsuitableInputError(
+                f"{where} has the unknown column {unknown[0]!r:.40}; known are "
+                f"{', '.join(COLUMNS)}."
+            )
         scan, wording = (str(row.get(key) or "").strip() for key in ("scan", "finding"))
         if not scan or not wording:
             raise UnsuitableInputError(f"{where} lacks its {'scan' if not scan else 'finding'}.")
         count = _number(row, "count", where, 1, MOST)
         if count is not None and count != int(count):
-            raise UnsuitableInputError(f"{where}: count must be a whole number, not {row['count']!r:.40}.")
-        orders.append(Order(scan, known_term(wording, where), _number(row, "size_mm", where, *SIZE_MM), _choice(row, "side", where, SIDES),
-                            _choice(row, "zone", where, ZONES), int(count or 1), "spicul" in wording.lower()))
+            raise UnsuitableInputError(
+                f"{where}: count must be a whole number, not {row['count']!r:.40}."
+            )
+        orders.append(
+            Order(
+                scan,
+                known_term(wording, where),
+                _number(row, "size_mm", where, *SIZE_MM),
+                _choice(row, "side", where, SIDES),
+                _choice(row, "zone", where, ZONES),
+                int(count or 1),
+                "spicul" in wording.lower(),
+            )
+        )
     return orders
 
 
 def balance(path: Path, target: int) -> list[Order]:
-    """Orders that bring every finding of a class table (columns scan, finding; an empty finding is a scan without any) to `target` cases.
+    """Orders that bring every finding of a class table (columns scan, finding; an empty finding is
+    a scan without any) to `target` cases.
 
     Lesions go into the scans without a finding in turn; real cases are never taken away.
 
     Raises:
-        UnsuitableInputError: no scan without a finding to put lesions into. UsageError: the target is not positive.
+        UnsuitableInputError: no scan without a finding to put lesions into. UsageError: the target
+            is not positive.
     """
     if target < 1:
         raise UsageError(f"The number to balance to must be 1 or more, not {target}.")
@@ -135,7 +165,10 @@ def balance(path: Path, target: int) -> list[Order]:
         else:
             clear.append(scan)
     if not clear:
-        raise UnsuitableInputError(f"{path.name} lists no scan without a finding, so there is nothing to put lesions into; add rows with an empty finding.")
+        raise UnsuitableInputError(
+            f"{path.name} lists no scan without a finding, so there is nothing to put lesions "
+            "into; add rows with an empty finding."
+        )
     orders: Counter[tuple[str, str]] = Counter()
     for term, have in sorted(counts.items()):
         for index in range(max(target - have, 0)):

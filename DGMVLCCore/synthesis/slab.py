@@ -10,7 +10,8 @@ from DGMVLCCore.imaging.volume import Volume
 
 
 def slab(volume: Volume, anatomy: Anatomy, slices: tuple[int, int]) -> tuple[Volume, np.ndarray]:
-    """Slices [first, last) of a scan (canonical, counted from the feet) and their labels, uint8 (D,H,W).
+    """Slices [first, last) of a scan (canonical, counted from the feet) and their labels, uint8
+    (D,H,W).
 
     Raises:
         UsageError: no such slices.

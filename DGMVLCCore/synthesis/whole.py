@@ -1,4 +1,5 @@
-"""Lung mask and sentence -> CT slices: the whole of both lungs is the network's, inside the patient's own chest wall."""
+"""Lung mask and sentence -> CT slices: the whole of both lungs is the network's, inside the
+patient's own chest wall."""
 
 from __future__ import annotations
 
@@ -21,38 +22,76 @@ from DGMVLCCore.synthesis.from_mask import check_sentence
 from DGMVLCCore.synthesis.slab import slab
 
 RECORD = "synthesis.json"
-NOTICE = "Synthetic. Research use only; not a medical device. The lungs were generated; they are no patient's."
+NOTICE = (
+    "Synthetic. Research use only; not a medical device. The lungs were generated; they are no "
+    "patient's."
+)
 
 
-def make_lungs(pipe: CounterfactualPipeline, volume: Volume, anatomy: Anatomy, sentence: str, slices: tuple[int, int], seed: int, *, steps: int = 10,
-               callback: Progress | None = None, should_cancel: Callable[[], bool] | None = None) -> tuple[Volume, np.ndarray]:
+def make_lungs(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    sentence: str,
+    slices: tuple[int, int],
+    seed: int,
+    *,
+    steps: int = 10,
+    callback: Progress | None = None,
+    should_cancel: Callable[[], bool] | None = None,
+) -> tuple[Volume, np.ndarray]:
     """Slices [first, last) of a chest whose lungs are generated from their mask and a sentence.
 
-    The patient's voxels in the lungs are not shown to the network: they are replaced by air of -860 HU before, so that nothing of them can come back.
+    The patient's voxels in the lungs are not shown to the network: they are replaced by air of -860
+    HU before, so that nothing of them can come back.
 
     Args:
-        volume: gives chest wall and geometry, CT in HU. anatomy: its lungs are the mask. slices: canonical, counted from the feet.
+        volume: gives chest wall and geometry, CT in HU. anatomy: its lungs are the mask. slices:
+            canonical, counted from the feet.
 
     Returns:
         The slices as a volume of their own (canonical), and the generated voxels, bool (D,H,W).
 
     Raises:
-        UnsuitableInputError: the sentence names nothing that was taught, or the slices show no lung. UsageError: no such slices.
+        UnsuitableInputError: the sentence names nothing that was taught, or the slices show no
+            lung. UsageError: no such slices.
     """
     term, present = check_sentence(pipe, sentence)
     part, labels = slab(volume, anatomy, slices)
     straight = Anatomy(labels, anatomy.origin)
     if not straight.lungs.any():
-        raise UnsuitableInputError(f"The slices {slices[0]}:{slices[1]} show no lung; choose others.")
+        raise UnsuitableInputError(
+            f"The slices {slices[0]}:{slices[1]} show no lung; choose others."
+        )
     emptied = part.with_array(np.where(straight.lungs, LUNG_DEFAULT, part.array).astype(np.float32))
     plan = EditPlan(straight.lungs, "", sentence, term, removes=not present)
-    result = pipe(emptied, plan, anatomy=straight, noises=1, steps=steps, seed=seed, callback=callback, should_cancel=should_cancel)
+    result = pipe(
+        emptied,
+        plan,
+        anatomy=straight,
+        noises=1,
+        steps=steps,
+        seed=seed,
+        callback=callback,
+        should_cancel=should_cancel,
+    )
     return result.counterfactual, result.mask
 
 
-def write_lungs(made: tuple[Volume, np.ndarray], out: Path, pipe: CounterfactualPipeline, *, source: dict[str, str], sentence: str, seed: int,
-                slices: tuple[int, int], agreement: dict[str, Any] | None = None, notice: str = NOTICE) -> dict[str, Any]:
-    """Write generated slices as a folder with ct.nrrd, lesion.seg.nrrd (the generated voxels) and synthesis.json; whole or not at all.
+def write_lungs(
+    made: tuple[Volume, np.ndarray],
+    out: Path,
+    pipe: CounterfactualPipeline,
+    *,
+    source: dict[str, str],
+    sentence: str,
+    seed: int,
+    slices: tuple[int, int],
+    agreement: dict[str, Any] | None = None,
+    notice: str = NOTICE,
+) -> dict[str, Any]:
+    """Write generated slices as a folder with ct.nrrd, lesion.seg.nrrd (the generated voxels) and
+    synthesis.json; whole or not at all.
 
     Args:
         agreement: given for a whole chest: how its anatomy agrees with the mask it was made from.
@@ -63,9 +102,23 @@ def write_lungs(made: tuple[Volume, np.ndarray], out: Path, pipe: Counterfactual
     from DGMVLCCore import __version__
 
     with whole_folder(out, False, RECORD) as folder:
-        files = save_synthetic(*made, "lungs (synthetic)" if agreement is None else "chest (synthetic)", folder, notice)
-        record = {"schema_version": "1.0", "software": {"name": "dgmvlc", "version": __version__}, "synthetic": True, "notice": notice, "source": source,
-                  "sentence": sentence, "seed": seed, "slices": list(slices), "made_by": network_facts(pipe), "files": files}
+        files = save_synthetic(
+            *made, "lungs (synthetic)" if agreement is None else "chest (synthetic)", folder, notice
+        )
+        record = {
+            "schema_version": "1.0",
+            "software": {"name": "dgmvlc", "version": __version__},
+            "synthetic": True,
+            "notice": notice,
+            "source": source,
+            "sentence": sentence,
+            "seed": seed,
+            "slices": list(slices),
+            "made_by": network_facts(pipe),
+            "files": files,
+        }
         record |= {"agreement": agreement} if agreement is not None else {}
-        (folder / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
+        (folder / RECORD).write_text(
+            json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8"
+        )
     return record

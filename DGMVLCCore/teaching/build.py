@@ -21,7 +21,8 @@ class Order:
     """What to make.
 
     Args:
-        number, clear: cases with and without a finding. source: "simulated" or "generated". aid: also a counterfactual beside each case.
+        number, clear: cases with and without a finding. source: "simulated" or "generated". aid:
+            also a counterfactual beside each case.
         scans: (scan, segmentation of what is to be avoided or None); the sample when empty.
     """
 
@@ -35,8 +36,16 @@ class Order:
     scans: tuple[tuple[Path, Path | None], ...] = ()
 
 
-def build_cases(order: Order, out: Path, *, overwrite: bool = False, progress: Progress | None = None, pipe: Any = None,
-                weights: Path | None = None, device: str | None = None) -> dict[str, Any]:
+def build_cases(
+    order: Order,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    pipe: Any = None,
+    weights: Path | None = None,
+    device: str | None = None,
+) -> dict[str, Any]:
     """Make the cases of an order; returns the record in `cases.json`.
 
     Args:
@@ -53,7 +62,14 @@ def build_cases(order: Order, out: Path, *, overwrite: bool = False, progress: P
         progress("loading", 0.0)
     scans = [load_clear_scan(path, avoid) for path, avoid in order.scans] or [sample_scan()]
     offered = [place for scan in scans for place in scan.places]
-    specs = plan_cases(order.wish, order.number, offered, seed=order.seed, balanced=order.balanced, clear=order.clear)
+    specs = plan_cases(
+        order.wish,
+        order.number,
+        offered,
+        seed=order.seed,
+        balanced=order.balanced,
+        clear=order.clear,
+    )
     aid = None
     if order.aid or order.source == "generated":
         from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
@@ -62,6 +78,15 @@ def build_cases(order: Order, out: Path, *, overwrite: bool = False, progress: P
 
         pipe = pipe or CounterfactualPipeline.from_pretrained(weights).to(choose_device(device))
         aid = aid_writer(pipe) if order.aid else None
-    made = make_cases(scans, specs, seed=order.seed, pipe=pipe if order.source == "generated" else None, progress=progress)
-    options = {**asdict(order), "scans": [[path.name, avoid.name if avoid else None] for path, avoid in order.scans]}
+    made = make_cases(
+        scans,
+        specs,
+        seed=order.seed,
+        pipe=pipe if order.source == "generated" else None,
+        progress=progress,
+    )
+    options = {
+        **asdict(order),
+        "scans": [[path.name, avoid.name if avoid else None] for path, avoid in order.scans],
+    }
     return write_cases(made, out, seed=order.seed, asked_for=options, aid=aid, overwrite=overwrite)

@@ -1,4 +1,5 @@
-"""What the cases of a set shall show: finding, size, subtlety and place of each, drawn from a seed or balanced over all."""
+"""What the cases of a set shall show: finding, size, subtlety and place of each, drawn from a seed
+or balanced over all."""
 
 from __future__ import annotations
 
@@ -9,7 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
-from DGMVLCCore.simulation.insert import DIFFUSE_SIZE_MM, HELD_OUT_KIND, KINDS, SIZE_MM, TERM_OF_KIND
+from DGMVLCCore.simulation.insert import (
+    DIFFUSE_SIZE_MM,
+    HELD_OUT_KIND,
+    KINDS,
+    SIZE_MM,
+    TERM_OF_KIND,
+)
 from DGMVLCCore.simulation.phrases import TERMS
 
 Level = TypeVar("Level")
@@ -28,7 +35,8 @@ class Wish:
     """What a user asks for; an empty or None field leaves it open.
 
     Args:
-        findings: terms of `TERMS`. sizes: words of `SIZES`. size_mm: an exact diameter instead. subtleties: keys of `SUBTLETIES`.
+        findings: terms of `TERMS`. sizes: words of `SIZES`. size_mm: an exact diameter instead.
+            subtleties: keys of `SUBTLETIES`.
         side, zone: where. spiculated: nodules with strands only.
     """
 
@@ -43,7 +51,8 @@ class Wish:
 
 @dataclass(frozen=True)
 class Spec:
-    """One case to make; `term` is None for a scan without a finding, `asked` is what a reader is asked for."""
+    """One case to make; `term` is None for a scan without a finding, `asked` is what a reader is
+    asked for."""
 
     asked: str
     term: str | None
@@ -76,30 +85,53 @@ def check_wish(wish: Wish) -> None:
     """Refuse what no case can show.
 
     Raises:
-        UsageError: an unknown word. UnsuitableInputError: a size out of range, or a subtlety that the finding has not.
+        UsageError: an unknown word. UnsuitableInputError: a size out of range, or a subtlety that
+            the finding has not.
     """
-    for name, given, known in (("finding", wish.findings, TERMS), ("size", wish.sizes, SIZES), ("subtlety", wish.subtleties, tuple(SUBTLETIES)),
-                               ("side", (wish.side,) if wish.side else (), SIDES), ("zone", (wish.zone,) if wish.zone else (), ZONES)):
+    for name, given, known in (
+        ("finding", wish.findings, TERMS),
+        ("size", wish.sizes, SIZES),
+        ("subtlety", wish.subtleties, tuple(SUBTLETIES)),
+        ("side", (wish.side,) if wish.side else (), SIDES),
+        ("zone", (wish.zone,) if wish.zone else (), ZONES),
+    ):
         if unknown := [g for g in given if g not in known]:
-            raise UsageError(f"There is no {name} {unknown[0]!r} to make cases of; choose from: {', '.join(known)}.")
+            raise UsageError(
+                f"There is no {name} {unknown[0]!r} to make cases of; choose from: "
+                f"{', '.join(known)}."
+            )
     if wish.size_mm is not None:
         for term in wish.findings or TERMS:
             low, high = limits_mm(kinds_of(term)[0])
             if not low <= wish.size_mm <= high:
-                raise UnsuitableInputError(f"A {term} of {wish.size_mm:g} mm cannot be made; give {low:g} to {high:g} mm.")
+                raise UnsuitableInputError(
+                    f"A {term} of {wish.size_mm:g} mm cannot be made; give {low:g} to {high:g} mm."
+                )
     if wish.spiculated and set(wish.findings) != {"nodule"}:
         raise UsageError("Only nodules are spiculated; ask for the finding nodule alone.")
     if wish.zone and NO_ZONE in wish.findings:
-        raise UnsuitableInputError(f"A {NO_ZONE} lies behind the whole lung, so it has no zone; ask for it without one.")
+        raise UnsuitableInputError(
+            f"A {NO_ZONE} lies behind the whole lung, so it has no zone; ask for it without one."
+        )
     if "subtle" in wish.subtleties and wish.findings and set(wish.findings) <= set(NEVER_SUBTLE):
-        raise UnsuitableInputError(f"{' and '.join(wish.findings).capitalize()} cannot be made subtle, only smaller; ask for a small one.")
+        raise UnsuitableInputError(
+            f"{' and '.join(wish.findings).capitalize()} cannot be made subtle, only smaller; "
+            "ask for a small one."
+        )
 
 
-def column(levels: Sequence[Level], number: int, balanced: bool, rng: np.random.Generator) -> list[Level]:
-    """`number` levels in random order: each equally often to within one when balanced, else drawn independently."""
+def column(
+    levels: Sequence[Level], number: int, balanced: bool, rng: np.random.Generator
+) -> list[Level]:
+    """`number` levels in random order: each equally often to within one when balanced, else drawn
+    independently."""
     if not balanced:
         return [levels[int(i)] for i in rng.integers(len(levels), size=number)]
-    turns = [levels[int(i)] for _ in range(-(-number // len(levels))) for i in rng.permutation(len(levels))][:number]
+    turns = [
+        levels[int(i)]
+        for _ in range(-(-number // len(levels)))
+        for i in rng.permutation(len(levels))
+    ][:number]
     return [turns[int(i)] for i in rng.permutation(number)]
 
 
@@ -107,51 +139,107 @@ def allowed_places(wish: Wish, offered: Sequence[Place]) -> list[Place]:
     """The places that are asked for and that a scan offers.
 
     Args:
-        offered: (side, zone) pairs of all scans; zone None where too little lung is in view for thirds.
+        offered: (side, zone) pairs of all scans; zone None where too little lung is in view for
+            thirds.
 
     Raises:
         UnsuitableInputError: none.
     """
-    places = [p for p in dict.fromkeys(offered) if (wish.side is None and p[0] != "bilateral" or p[0] == wish.side) and wish.zone in (None, p[1])]
+    places = [
+        p
+        for p in dict.fromkeys(offered)
+        if (wish.side is None and p[0] != "bilateral" or p[0] == wish.side)
+        and wish.zone in (None, p[1])
+    ]
     if not places:
-        wanted = " ".join(filter(None, ("both" if wish.side == "bilateral" else wish.side, wish.zone and f"{wish.zone} zone")))
-        has = sorted({f"{side} {zone} zone" if zone else f"{side} lung, without thirds" for side, zone in offered if side != "bilateral"})
-        raise UnsuitableInputError(f"No scan offers clear lung in the place asked for ({wanted}); the scans offer: {', '.join(has)}. "
-                                   "Give a scan that shows it (--from); thirds of the lung need 60 mm of it in view.")
+        wanted = " ".join(
+            filter(
+                None,
+                (
+                    "both" if wish.side == "bilateral" else wish.side,
+                    wish.zone and f"{wish.zone} zone",
+                ),
+            )
+        )
+        has = sorted(
+            {
+                f"{side} {zone} zone" if zone else f"{side} lung, without thirds"
+                for side, zone in offered
+                if side != "bilateral"
+            }
+        )
+        raise UnsuitableInputError(
+            f"No scan offers clear lung in the place asked for ({wanted}); the scans offer: "
+            f"{', '.join(has)}. "
+            "Give a scan that shows it (--from); thirds of the lung need 60 mm of it in view."
+        )
     return places
 
 
-def plan_cases(wish: Wish, number: int, offered: Sequence[Place], *, seed: int = 0, balanced: bool = False, clear: int = 0) -> list[Spec]:
+def plan_cases(
+    wish: Wish,
+    number: int,
+    offered: Sequence[Place],
+    *,
+    seed: int = 0,
+    balanced: bool = False,
+    clear: int = 0,
+) -> list[Spec]:
     """The cases of a set, in their order.
 
     Args:
-        number: cases with a finding. clear: cases without one, in among them, each asked for a finding as the others are.
+        number: cases with a finding. clear: cases without one, in among them, each asked for a
+            finding as the others are.
         balanced: finding, size, subtlety and place occur equally often, each to within one case.
 
     Raises:
-        UsageError, UnsuitableInputError: as `check_wish`, `allowed_places`, or a number out of range.
+        UsageError, UnsuitableInputError: as `check_wish`, `allowed_places`, or a number out of
+            range.
     """
     check_wish(wish)
     if not 1 <= number + clear <= MOST_CASES or number < 0 or clear < 0:
-        raise UsageError(f"A set holds 1 to {MOST_CASES} cases, not {number} with and {clear} without a finding.")
+        raise UsageError(
+            f"A set holds 1 to {MOST_CASES} cases, not {number} with and {clear} without a finding."
+        )
     rng = np.random.default_rng(seed)
     terms = wish.findings or tuple(term for term in TERMS if not (wish.zone and term == NO_ZONE))
     places = allowed_places(wish, offered)
-    columns: list[list[Any]] = [column(levels, number, balanced, rng) for levels in (terms, wish.sizes or SIZES, wish.subtleties or tuple(SUBTLETIES))]
+    columns: list[list[Any]] = [
+        column(levels, number, balanced, rng)
+        for levels in (terms, wish.sizes or SIZES, wish.subtleties or tuple(SUBTLETIES))
+    ]
     sides: list[Place] = [(side, None) for side in dict.fromkeys(side for side, _ in places)]
     fluid = sum(term == NO_ZONE for term in columns[0])
-    turns = {True: iter(column(sides, fluid, balanced, rng)), False: iter(column(places, number - fluid, balanced, rng))}
-    made = [_spec(term, size, subtlety, next(turns[term == NO_ZONE]), wish, rng) for term, size, subtlety in zip(*columns)]
-    for asked, (side, zone) in zip(column(terms, clear, balanced, rng), column(places, clear, balanced, rng)):
+    turns = {
+        True: iter(column(sides, fluid, balanced, rng)),
+        False: iter(column(places, number - fluid, balanced, rng)),
+    }
+    made = [
+        _spec(term, size, subtlety, next(turns[term == NO_ZONE]), wish, rng)
+        for term, size, subtlety in zip(*columns)
+    ]
+    for asked, (side, zone) in zip(
+        column(terms, clear, balanced, rng), column(places, clear, balanced, rng)
+    ):
         made.append(Spec(asked, None, None, None, None, None, side, zone))
     return [made[int(i)] for i in rng.permutation(len(made))]
 
 
-def _spec(term: str, size: str, subtlety: str, place: Place, wish: Wish, rng: np.random.Generator) -> Spec:
+def _spec(
+    term: str, size: str, subtlety: str, place: Place, wish: Wish, rng: np.random.Generator
+) -> Spec:
     kinds = kinds_of(term, wish.spiculated)
     kind = kinds[int(rng.integers(len(kinds)))]
     low, high = np.log(limits_mm(kind))
     third = (high - low) / 3
     drawn = float(np.exp(low + third * (SIZES.index(size) + rng.random())))
     size_mm = wish.size_mm if wish.size_mm is not None else round(drawn, 1)
-    return Spec(term, term, kind, size_word(kind, size_mm), size_mm, "typical" if term in NEVER_SUBTLE else subtlety, *place)
+    return Spec(
+        term,
+        term,
+        kind,
+        size_word(kind, size_mm),
+        size_mm,
+        "typical" if term in NEVER_SUBTLE else subtlety,
+        *place,
+    )

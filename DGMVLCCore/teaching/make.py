@@ -1,4 +1,5 @@
-"""One case: a finding put into clear lung by the simulation (known truth), or by the generator from a sentence (asked for)."""
+"""One case: a finding put into clear lung by the simulation (known truth), or by the generator from
+a sentence (asked for)."""
 
 from __future__ import annotations
 
@@ -27,9 +28,12 @@ class Made:
     """A case and its truth.
 
     Args:
-        before, after: canonical scans without and with the finding; the same voxels outside `mask`'s surroundings.
-        mask: bool (D,H,W), the finding; for the generator the region that it was asked to fill. labels: uint8 (D,H,W) anatomy before.
-        truth: "inserted" (every voxel known), "asked" (a sentence given to the generator) or "none".
+        before, after: canonical scans without and with the finding; the same voxels outside
+            `mask`'s surroundings.
+        mask: bool (D,H,W), the finding; for the generator the region that it was asked to fill.
+            labels: uint8 (D,H,W) anatomy before.
+        truth: "inserted" (every voxel known), "asked" (a sentence given to the generator) or
+            "none".
         facts: what else the key says.
     """
 
@@ -48,11 +52,16 @@ class Made:
         return Anatomy(self.labels, origin="before the finding")
 
 
-def _centre(scan: ClearScan, spec: Spec, side: str, z: int, rng: np.random.Generator) -> tuple[int, float, float] | None:
-    """A lung voxel of slice z, deep enough for a small lesion, near the pleura for the kinds that lie there."""
+def _centre(
+    scan: ClearScan, spec: Spec, side: str, z: int, rng: np.random.Generator
+) -> tuple[int, float, float] | None:
+    """A lung voxel of slice z, deep enough for a small lesion, near the pleura for the kinds that
+    lie there."""
     depth = wall_distance((scan.labels[z] == SIDES[side])[None], scan.volume.spacing)[0]
     size = spec.size_mm or 0.0
-    points = np.argwhere((depth > 1) & (depth < 12) if spec.kind in SUBPLEURAL else depth > min(size / 2, 8))
+    points = np.argwhere(
+        (depth > 1) & (depth < 12) if spec.kind in SUBPLEURAL else depth > min(size / 2, 8)
+    )
     if not len(points):
         return None
     y, x = points[rng.integers(len(points))] + rng.uniform(-0.3, 0.3, 2)
@@ -72,14 +81,26 @@ def _try(scan: ClearScan, spec: Spec, rng: np.random.Generator) -> Made | None:
         if place is None:
             return None
         patch = scan.patch(part, side)
-        lesion = insert_lesion(patch, kind, rng, centre=(place[0] - part.start, *place[1:]), size_mm=spec.size_mm,
-                               contrast=SUBTLETIES[spec.subtlety or "typical"])
+        lesion = insert_lesion(
+            patch,
+            kind,
+            rng,
+            centre=(place[0] - part.start, *place[1:]),
+            size_mm=spec.size_mm,
+            contrast=SUBTLETIES[spec.subtlety or "typical"],
+        )
         zone_ok = spec.zone in (None, lesion.zone)
-        if lesion.mask.sum((1, 2)).max() < MIN_VOXELS or not clear(patch.hu, lesion.mask, patch.lungs > 0) or not zone_ok:
+        if (
+            lesion.mask.sum((1, 2)).max() < MIN_VOXELS
+            or not clear(patch.hu, lesion.mask, patch.lungs > 0)
+            or not zone_ok
+        ):
             return None
         hu += lesion.hu - patch.hu
         mask |= lesion.mask
-    return Made(spec, scan.name, before, before.with_array(np.rint(hu)), mask, scan.labels[part], "inserted")
+    return Made(
+        spec, scan.name, before, before.with_array(np.rint(hu)), mask, scan.labels[part], "inserted"
+    )
 
 
 def insert_case(scan: ClearScan, spec: Spec, rng: np.random.Generator) -> Made:
@@ -91,17 +112,29 @@ def insert_case(scan: ClearScan, spec: Spec, rng: np.random.Generator) -> Made:
     if spec.term is None:
         rows = scan.rows(spec.side, spec.zone)
         part, before = scan.slab(int(rows[rng.integers(len(rows))]), rng)
-        return Made(spec, scan.name, before, before, np.zeros(before.shape, bool), scan.labels[part], "none")
+        return Made(
+            spec, scan.name, before, before, np.zeros(before.shape, bool), scan.labels[part], "none"
+        )
     for _ in range(TRIES):
         if made := _try(scan, spec, rng):
             return made
-    where = f"the {spec.side} lung{f', {spec.zone} zone' if spec.zone else ''}" if spec.side != "bilateral" else "both lungs"
-    raise UnsuitableInputError(f"No clear place for a {spec.size_mm:g} mm {spec.term} (voxels of {scan.volume.spacing[1]:.1f} mm) was found in {where} of "
-                               f"{scan.name} in {TRIES} draws; ask for another size or place, or give another scan.")
+    where = (
+        f"the {spec.side} lung{f', {spec.zone} zone' if spec.zone else ''}"
+        if spec.side != "bilateral"
+        else "both lungs"
+    )
+    raise UnsuitableInputError(
+        f"No clear place for a {spec.size_mm:g} mm {spec.term} (voxels of "
+        f"{scan.volume.spacing[1]:.1f} mm) was found in {where} of "
+        f"{scan.name} in {TRIES} draws; ask for another size or place, or give another scan."
+    )
 
 
-def generate_case(pipe: Any, scan: ClearScan, spec: Spec, rng: np.random.Generator, noises: int = 4) -> Made:
-    """A finding written by the generator from a sentence, inside the shape that the simulation draws; `pipe` is a `CounterfactualPipeline`.
+def generate_case(
+    pipe: Any, scan: ClearScan, spec: Spec, rng: np.random.Generator, noises: int = 4
+) -> Made:
+    """A finding written by the generator from a sentence, inside the shape that the simulation
+    draws; `pipe` is a `CounterfactualPipeline`.
 
     Raises:
         UnsuitableInputError: no clear place, or the change ran against the words in every draw.
@@ -116,16 +149,40 @@ def generate_case(pipe: Any, scan: ClearScan, spec: Spec, rng: np.random.Generat
         drawn = insert_case(scan, spec, rng)
         if spec.term is None:
             return drawn
-        sentence = said_plainly(spec.term, ("spiculated",) if spec.kind == "spiculated_nodule" else ())
+        sentence = said_plainly(
+            spec.term, ("spiculated",) if spec.kind == "spiculated_nodule" else ()
+        )
         region = lesion_region(drawn.mask, drawn.anatomy, drawn.before.spacing, MARGIN_MM)
         plan = EditPlan(region, absent_prompt(spec.term), sentence, spec.term, removes=False)
-        result = pipe(drawn.before, plan, anatomy=drawn.anatomy, noises=noises, seed=int(rng.integers(2**31)))
+        result = pipe(
+            drawn.before, plan, anatomy=drawn.anatomy, noises=noises, seed=int(rng.integers(2**31))
+        )
         result.agreement = agreement_of(pipe.alignment, result, drawn.anatomy)
         gates = quality_gates(result, drawn.anatomy)
-        failed = [gate.sentence for gate in gates if gate.name in ("direction", "words and image") and not gate.passed]
+        failed = [
+            gate.sentence
+            for gate in gates
+            if gate.name in ("direction", "words and image") and not gate.passed
+        ]
         if not failed:
-            facts = {"sentence": sentence, "checks": {gate.name: gate.passed for gate in gates}, "agreement": round(result.agreement.target[1], 3)}
-            return Made(spec, scan.name, drawn.before, result.counterfactual, region, drawn.labels, "asked", facts)
+            facts = {
+                "sentence": sentence,
+                "checks": {gate.name: gate.passed for gate in gates},
+                "agreement": round(result.agreement.target[1], 3),
+            }
+            return Made(
+                spec,
+                scan.name,
+                drawn.before,
+                result.counterfactual,
+                region,
+                drawn.labels,
+                "asked",
+                facts,
+            )
         refused = failed[0]
-    raise UnsuitableInputError(f"The generator wrote no {spec.term} into {scan.name} in {GENERATOR_TRIES} places ({refused}); ask for another finding or "
-                               "take the simulated cases.")
+    raise UnsuitableInputError(
+        f"The generator wrote no {spec.term} into {scan.name} in {GENERATOR_TRIES} places "
+        f"({refused}); ask for another finding or "
+        "take the simulated cases."
+    )

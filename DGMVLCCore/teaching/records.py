@@ -12,5 +12,11 @@ def head(kind: str, seed: int) -> dict[str, Any]:
     """The fields that every record of this room begins with."""
     from DGMVLCCore import __version__
 
-    return {"schema_version": SCHEMA_VERSION, "kind": kind, "software": {"name": "dgmvlc", "version": __version__}, "notice": NOTICE, "synthetic": True,
-            "seed": seed}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": kind,
+        "software": {"name": "dgmvlc", "version": __version__},
+        "notice": NOTICE,
+        "synthetic": True,
+        "seed": seed,
+    }

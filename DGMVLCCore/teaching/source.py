@@ -1,4 +1,5 @@
-"""Scans that cases are made from: their clear lung, cut so that nothing known to be ill is in a case."""
+"""Scans that cases are made from: their clear lung, cut so that nothing known to be ill is in a
+case."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class ClearScan:
     """A canonical scan (z to the head) without known disease.
 
     Args:
-        name: file it came from. volume: HU. labels: uint8 (D,H,W) as `Anatomy`. edges: borders of the lung's thirds, z index, of the whole scan.
+        name: file it came from. volume: HU. labels: uint8 (D,H,W) as `Anatomy`. edges: borders of
+            the lung's thirds, z index, of the whole scan.
     """
 
     name: str
@@ -42,16 +44,28 @@ class ClearScan:
         """Slices that a finding of this side and zone may be centred on."""
         index = np.arange(len(self.labels))
         low, high = self.edges
-        inside = {"lower": index < low, "middle": (index >= low) & (index < high), "upper": index >= high}.get(zone or "", np.ones(len(index), bool))
+        inside = {
+            "lower": index < low,
+            "middle": (index >= low) & (index < high),
+            "upper": index >= high,
+        }.get(zone or "", np.ones(len(index), bool))
         for name in ("left", "right") if side == "bilateral" else (side,):
             inside = inside & ((self.labels == SIDES[name]).sum((1, 2)) >= MIN_LUNG_VOXELS)
         return np.flatnonzero(inside)
 
     @property
     def places(self) -> list[Place]:
-        """(side, zone) pairs that hold lung; zone is None where too little lung is in view for thirds."""
-        zones: tuple[str | None, ...] = ZONES if thirds_in_view(self.edges, self.volume.spacing[0]) else (None,)
-        return [(side, zone) for side in ("left", "right", "bilateral") for zone in zones if len(self.rows(side, zone))]
+        """(side, zone) pairs that hold lung; zone is None where too little lung is in view for
+        thirds."""
+        zones: tuple[str | None, ...] = (
+            ZONES if thirds_in_view(self.edges, self.volume.spacing[0]) else (None,)
+        )
+        return [
+            (side, zone)
+            for side in ("left", "right", "bilateral")
+            for zone in zones
+            if len(self.rows(side, zone))
+        ]
 
     def slab(self, z: int, rng: np.random.Generator) -> tuple[slice, Volume]:
         """Slices around z, which may lie anywhere among them, and the scan there."""
@@ -65,7 +79,13 @@ class ClearScan:
         labels = self.labels[part]
         lungs = np.where(labels == SIDES[side], 1 if side == "left" else 2, 0).astype(np.uint8)
         edges = (self.edges[0] - part.start, self.edges[1] - part.start)
-        return ScanPatch(self.volume.array[part].astype(np.float32), lungs, self.volume.spacing, edges, self.noise)
+        return ScanPatch(
+            self.volume.array[part].astype(np.float32),
+            lungs,
+            self.volume.spacing,
+            edges,
+            self.noise,
+        )
 
 
 def cut(volume: Volume, box: tuple[slice, slice, slice]) -> Volume:
@@ -105,14 +125,20 @@ def _clear_box(volume: Volume, labels: np.ndarray, avoid: np.ndarray) -> tuple[s
                 return everything, everything, box
     if free.stop - free.start >= MIN_SLICES:
         return free, everything, everything
-    raise UnsuitableInputError("What is to be avoided lies in both lungs and in nearly every slice, so no clear lung is left; choose another scan.")
+    raise UnsuitableInputError(
+        "What is to be avoided lies in both lungs and in nearly every slice, so no clear lung is "
+        "left; choose another scan."
+    )
 
 
-def clear_scan(volume: Volume, name: str, anatomy: Anatomy, avoid: np.ndarray | None = None) -> ClearScan:
+def clear_scan(
+    volume: Volume, name: str, anatomy: Anatomy, avoid: np.ndarray | None = None
+) -> ClearScan:
     """The clear part of a scan.
 
     Args:
-        volume: CT in HU, any orientation. avoid: bool (D,H,W) on its grid, disease that no case may show; None when there is none.
+        volume: CT in HU, any orientation. avoid: bool (D,H,W) on its grid, disease that no case may
+            show; None when there is none.
 
     Raises:
         UnsuitableInputError: no clear lung is left.
@@ -127,15 +153,20 @@ def clear_scan(volume: Volume, name: str, anatomy: Anatomy, avoid: np.ndarray | 
         scan, labels, edges = cut(scan, box), labels[box], (edges[0] - start, edges[1] - start)
         if box[2] != slice(None):
             kept = max((LEFT, RIGHT), key=lambda label: int((labels == label).sum()))
-            labels = np.where(np.isin(labels, (LEFT, RIGHT)) & (labels != kept), 1, labels).astype(np.uint8)
+            labels = np.where(np.isin(labels, (LEFT, RIGHT)) & (labels != kept), 1, labels).astype(
+                np.uint8
+            )
     found = ClearScan(name, scan, labels, edges, noise)
     if not found.places:
-        raise UnsuitableInputError(f"{name} shows too little lung to put a finding into; choose a scan of the chest.")
+        raise UnsuitableInputError(
+            f"{name} shows too little lung to put a finding into; choose a scan of the chest."
+        )
     return found
 
 
 def load_clear_scan(path: Path, avoid: Path | None = None) -> ClearScan:
-    """Read a scan that is taken to be clear outside the segmentation `avoid`; refusals as `load_volume` and `clear_scan`."""
+    """Read a scan that is taken to be clear outside the segmentation `avoid`; refusals as
+    `load_volume` and `clear_scan`."""
     volume = require_ct(load_volume(path), Path(path).name)
     known = load_labels(avoid, volume).union() if avoid else None
     return clear_scan(volume, Path(path).name, segment_anatomy(volume), known)

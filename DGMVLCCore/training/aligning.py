@@ -19,7 +19,8 @@ from DGMVLCCore.vision.dual import DualEncoder, Look
 
 
 def balanced(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Binary cross-entropy in which true and false pairs weigh the same in sum; all of one shape."""
+    """Binary cross-entropy in which true and false pairs weigh the same in sum; all of one
+    shape."""
     loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight
     true, false = target > 0.5, target <= 0.5
     terms = [(loss * part).sum() / (weight * part).sum().clamp_min(1) for part in (true, false)]
@@ -31,19 +32,25 @@ def region_loss(logits: Tensor, verdict: Tensor) -> Tensor:
     return balanced(logits, (verdict == 1).float(), (verdict >= 0).float())
 
 
-def cell_loss(logits: Tensor, soft: Tensor, lungs: Tensor, verdict: Tensor, present: Tensor, trusted: Tensor) -> Tensor:
+def cell_loss(
+    logits: Tensor, soft: Tensor, lungs: Tensor, verdict: Tensor, present: Tensor, trusted: Tensor
+) -> Tensor:
     """Where a sentence that names a finding is true.
 
     Args:
-        logits: (B,K,h,w). soft: (B,1,h,w) the lesion's share of a cell. lungs: (B,1,h,w) share of lung.
-        verdict: (B,K). present: (K,) the sentence says that something is there. trusted: (B,) the rest is free of it.
+        logits: (B,K,h,w). soft: (B,1,h,w) the lesion's share of a cell. lungs: (B,1,h,w) share of
+            lung.
+        verdict: (B,K). present: (K,) the sentence says that something is there. trusted: (B,) the
+            rest is free of it.
     """
     true = (verdict == 1)[..., None, None]
     target = (soft > 0.3).float() * true
     # The rim of a lesion, half in a cell, teaches neither way.
     sure = ((soft > 0.3) | (soft < 0.05)).float() * ((lungs > 0.5) | (soft > 0.3)).float()
     asked = ((verdict >= 0) & present[None])[..., None, None].float()
-    known = torch.where(target > 0, torch.ones_like(target), trusted[:, None, None, None].expand_as(target))
+    known = torch.where(
+        target > 0, torch.ones_like(target), trusted[:, None, None, None].expand_as(target)
+    )
     return balanced(logits, target, sure * asked * known)
 
 
@@ -54,7 +61,9 @@ class AligningTrainer(Trainer):
         """A new network, or one to begin with."""
         recipe = self.recipe
         if recipe.start_from:
-            return DualEncoder.from_pretrained(recipe.start_from, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+            return DualEncoder.from_pretrained(
+                recipe.start_from, torch_dtype=torch.float32, low_cpu_mem_usage=False
+            )
         return DualEncoder(widths=recipe.widths, findings=TERMS + WEAK_TERMS)
 
     @staticmethod
@@ -66,11 +75,20 @@ class AligningTrainer(Trainer):
         """Region loss and cell loss."""
         model = self.accelerator.unwrap_model(self.model)
         look = Look(batch["image"], batch["anatomy"], batch["geometry"], batch["height"])
-        pooled = torch.from_numpy(self.bank.pooled[batch["text"].cpu().numpy()]).to(look.image.device)
+        pooled = torch.from_numpy(self.bank.pooled[batch["text"].cpu().numpy()]).to(
+            look.image.device
+        )
         with self.accelerator.autocast():
             cells, regions = self.model(look, batch["region"])
             for_cells, for_regions = model.text(pooled)
         dense = model.logit(torch.einsum("bchw,kc->bkhw", cells, for_cells), 0)
-        soft, lungs = F.avg_pool2d(batch["soft"], PATCH), F.avg_pool2d(batch["anatomy"][:, 1:3].sum(1, keepdim=True), PATCH)
-        return {"region": region_loss(model.logit(regions @ for_regions.T, 1), batch["verdict"]),
-                "cell": cell_loss(dense, soft, lungs, batch["verdict"], batch["present"], batch["trusted"])}
+        soft, lungs = (
+            F.avg_pool2d(batch["soft"], PATCH),
+            F.avg_pool2d(batch["anatomy"][:, 1:3].sum(1, keepdim=True), PATCH),
+        )
+        return {
+            "region": region_loss(model.logit(regions @ for_regions.T, 1), batch["verdict"]),
+            "cell": cell_loss(
+                dense, soft, lungs, batch["verdict"], batch["present"], batch["trusted"]
+            ),
+        }

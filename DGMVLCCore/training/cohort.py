@@ -1,4 +1,5 @@
-"""Fine-tuning on a cohort: what the lungs look like under the sentence of the patient's clinical row."""
+"""Fine-tuning on a cohort: what the lungs look like under the sentence of the patient's clinical
+row."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ WHOLE = 0.15  # share of masks that are the whole region; the others are the lun
 
 
 class CohortMaker:
-    """Draws slices of a cohort's shards: the hole is the lungs, a lung or all of the region, the text a true sentence about the patient."""
+    """Draws slices of a cohort's shards: the hole is the lungs, a lung or all of the region, the
+    text a true sentence about the patient."""
 
     def __init__(self, shards: Path) -> None:
         self.scans = []
@@ -34,19 +36,30 @@ class CohortMaker:
                 self.scans.append({key: file[key] for key in file.files})
 
     def example(self, rng: np.random.Generator) -> Example | None:
-        """One slice; None where the drawn place shows too little lung. HU and sides are not jittered: they may be what an attribute changes."""
+        """One slice; None where the drawn place shows too little lung. HU and sides are not
+        jittered: they may be what an attribute changes."""
         scan = self.scans[rng.integers(len(self.scans))]
         lungs = np.isin(scan["labels"], (2, 3))
         z = int(rng.choice(np.nonzero(lungs.any((1, 2)))[0]))
         points = np.argwhere(lungs[z])
         y, x = points[rng.integers(len(points))] if len(points) > 400 else (0, 0)
         middle = [n // 2 for n in lungs.shape[1:]]
-        corner = (int(0.5 * (y + middle[0])) - REGION // 2, int(0.5 * (x + middle[1])) - REGION // 2)
+        corner = (
+            int(0.5 * (y + middle[0])) - REGION // 2,
+            int(0.5 * (x + middle[1])) - REGION // 2,
+        )
         rows = slice(max(z - 1, 0), z + 2)
-        hu, labels = crop(scan["hu"][rows], corner, REGION, -1024).astype(np.float32), crop(scan["labels"][rows], corner, REGION, 0)
+        hu, labels = (
+            crop(scan["hu"][rows], corner, REGION, -1024).astype(np.float32),
+            crop(scan["labels"][rows], corner, REGION, 0),
+        )
         kind = rng.random()
         wanted = (2, 3) if kind < 0.7 else (int(rng.integers(2, 4)),)
-        mask = np.ones(labels.shape, bool) if kind > 1 - WHOLE else ndimage.binary_dilation(np.isin(labels, wanted), np.ones((1, 3, 3)))
+        mask = (
+            np.ones(labels.shape, bool)
+            if kind > 1 - WHOLE
+            else ndimage.binary_dilation(np.isin(labels, wanted), np.ones((1, 3, 3)))
+        )
         place = z - rows.start
         if np.isin(labels[place], wanted).sum() < 400:
             return None
@@ -60,7 +73,8 @@ class CohortMaker:
 
 
 def density_loss(predicted: Tensor, clean: Tensor, t: Tensor, weight: Tensor) -> Tensor:
-    """The flow's error after averaging over cells of 16x16 pixels: it has the same optimum, and the lung's density is not lost in its texture.
+    """The flow's error after averaging over cells of 16x16 pixels: it has the same optimum, and the
+    lung's density is not lost in its texture.
 
     Args:
         predicted, clean: (B,1,H,W) model units. t: (B,). weight: (B,1,H,W) the pixels that count.
@@ -81,20 +95,30 @@ class CohortTrainer(DenoisingTrainer):
             UnreadableError: the shards are no cohort's.
         """
         try:
-            self.cohort = json.loads((Path(self.recipe.shards) / COHORT).read_text(encoding="utf-8"))
+            self.cohort = json.loads(
+                (Path(self.recipe.shards) / COHORT).read_text(encoding="utf-8")
+            )
         except (OSError, ValueError) as error:
-            raise UnreadableError(f"{self.recipe.shards} holds no shards of a cohort ({COHORT}); make them with `dgmvlc train --task cohort --cohort FOLDER "
-                                  "--table TABLE`.") from error
+            raise UnreadableError(
+                f"{self.recipe.shards} holds no shards of a cohort ({COHORT}); make them with "
+                "`dgmvlc train --task cohort --cohort FOLDER "
+                "--table TABLE`."
+            ) from error
         model = super().build()
         model.register_to_config(attributes=tuple(self.cohort["attributes"]))
         return model
 
     def save(self) -> None:
-        """As every run, and beside the weights which scans they learned from: hashes of voxels, no names."""
+        """As every run, and beside the weights which scans they learned from: hashes of voxels, no
+        names."""
         super().save()
         if self.accelerator.is_main_process:
-            known = {name: self.cohort[name] for name in ("attributes", "scans") if name in self.cohort}
-            (self.out / "weights" / COHORT).write_text(json.dumps(known, indent=1), encoding="utf-8")
+            known = {
+                name: self.cohort[name] for name in ("attributes", "scans") if name in self.cohort
+            }
+            (self.out / "weights" / COHORT).write_text(
+                json.dumps(known, indent=1), encoding="utf-8"
+            )
 
     @staticmethod
     def batches(recipe: Recipe, seed: Any) -> Iterator[Example]:
@@ -104,11 +128,17 @@ class CohortTrainer(DenoisingTrainer):
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Flow loss, and the same for the lungs' density."""
         clean, mask = batch["clean"], batch["mask"][:, 1:2]
-        # Later times than for lesions: what the slice's own density shows through the noise, no text needs to say.
+        # Later times than for lesions: what the slice's own density shows through the noise, no
+        # text needs to say.
         t = torch.sigmoid(torch.randn(len(clean), device=clean.device) + LATE)
         cond, _ = self.conditions(batch)
-        x_t = (1 - t[:, None, None, None]) * clean + t[:, None, None, None] * torch.randn_like(clean)
+        x_t = (1 - t[:, None, None, None]) * clean + t[:, None, None, None] * torch.randn_like(
+            clean
+        )
         with self.accelerator.autocast():
             predicted, _ = self.model(x_t, t, cond)
         lungs = batch["anatomy"][:, 1:3].sum(1, keepdim=True)
-        return {"flow": flow_loss(predicted.float(), clean, t, mask), "density": DENSITY_WEIGHT * density_loss(predicted.float(), clean, t, mask * lungs)}
+        return {
+            "flow": flow_loss(predicted.float(), clean, t, mask),
+            "density": DENSITY_WEIGHT * density_loss(predicted.float(), clean, t, mask * lungs),
+        }

@@ -1,4 +1,5 @@
-"""Endless training batches: a region of a real scan, perhaps with a simulated lesion, a hole, and a sentence that is true."""
+"""Endless training batches: a region of a real scan, perhaps with a simulated lesion, a hole, and a
+sentence that is true."""
 
 from __future__ import annotations
 
@@ -11,7 +12,14 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.models.units import CT_SCALE, Scale, anatomy_channels, neighbours, smooth_fill, to_units
+from DGMVLCCore.models.units import (
+    CT_SCALE,
+    Scale,
+    anatomy_channels,
+    neighbours,
+    smooth_fill,
+    to_units,
+)
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch
 from DGMVLCCore.simulation.phrases import Phrase, compatible
@@ -27,7 +35,11 @@ class PhraseBank:
 
     def __init__(self, path: Path, length: int = 24) -> None:
         with np.load(path) as file:
-            lengths, ragged, self.pooled = file["lengths"], file["tokens"].astype(np.float32), file["pooled"]
+            lengths, ragged, self.pooled = (
+                file["lengths"],
+                file["tokens"].astype(np.float32),
+                file["pooled"],
+            )
             self.phrases = [Phrase(**json.loads(str(row))) for row in file["phrases"]]
         self.tokens = np.zeros((len(lengths), length, ragged.shape[1]), np.float32)
         self.mask = np.arange(length) < lengths[:, None]
@@ -67,12 +79,22 @@ class TrainingScan:
             rows = np.nonzero(np.isin(labels, (2, 3)).any((1, 2)))[0]
             third = (rows[-1] - rows[0] + 1) / 3
             edges = (float(rows[0] + third), float(rows[0] + 2 * third))
-            return cls(file["hu"], labels, file["spacing"], file["unclear"], NoiseModel(*map(float, file["noise"])), edges,
-                       *(file[name] if name in file.files else None for name in ("infected", "tumour")))
+            return cls(
+                file["hu"],
+                labels,
+                file["spacing"],
+                file["unclear"],
+                NoiseModel(*map(float, file["noise"])),
+                edges,
+                *(file[name] if name in file.files else None for name in ("infected", "tumour")),
+            )
 
 
-def stacked(draw: Callable[[np.random.Generator], Example | None], batch: int, seed: Any) -> Iterator[Example]:
-    """Endless batches of examples from `draw`, which gives None where it found nothing; `seed` is for `np.random.default_rng`."""
+def stacked(
+    draw: Callable[[np.random.Generator], Example | None], batch: int, seed: Any
+) -> Iterator[Example]:
+    """Endless batches of examples from `draw`, which gives None where it found nothing; `seed` is
+    for `np.random.default_rng`."""
     rng = np.random.default_rng(seed)
     while True:
         examples: list[Example] = []
@@ -87,25 +109,49 @@ def crop(array: np.ndarray, corner: tuple[int, int], size: int, outside: float) 
     out = np.full((len(array), size, size), outside, array.dtype)
     (y, x), (h, w) = corner, array.shape[1:]
     y0, y1, x0, x1 = max(y, 0), min(y + size, h), max(x, 0), min(x + size, w)
-    out[:, y0 - y:y1 - y, x0 - x:x1 - x] = array[:, y0:y1, x0:x1]
+    out[:, y0 - y : y1 - y, x0 - x : x1 - x] = array[:, y0:y1, x0:x1]
     return out
 
 
-def assemble_slab(hu: np.ndarray, labels: np.ndarray, mask: np.ndarray, rows: list[int], spacing: np.ndarray,
-                  scale: Scale = CT_SCALE) -> Example:
-    """Network inputs of the slices `rows`, stacked: clean slice, three filled slices, three masks, anatomy. hu (in the units of `scale`), labels,
+def assemble_slab(
+    hu: np.ndarray,
+    labels: np.ndarray,
+    mask: np.ndarray,
+    rows: list[int],
+    spacing: np.ndarray,
+    scale: Scale = CT_SCALE,
+) -> Example:
+    """Network inputs of the slices `rows`, stacked: clean slice, three filled slices, three masks,
+    anatomy. hu (in the units of `scale`), labels,
     mask (D,S,S)."""
     near = [neighbours(z, len(hu)) for z in rows]
     lungs = np.isin(labels, (2, 3))
-    filled = {k: to_units(smooth_fill(hu[k], mask[k], lungs[k], scale), scale) for k in sorted({k for triple in near for k in triple})}
-    return {"clean": to_units(hu[rows], scale)[:, None], "context": np.stack([np.stack([filled[k] for k in triple]) for triple in near]),
-            "mask": np.stack([mask[triple] for triple in near]).astype(np.float32), "anatomy": anatomy_channels(labels[rows]),
-            "geometry": np.tile(np.array([spacing[2], spacing[0]], np.float32), (len(rows), 1))}
+    filled = {
+        k: to_units(smooth_fill(hu[k], mask[k], lungs[k], scale), scale)
+        for k in sorted({k for triple in near for k in triple})
+    }
+    return {
+        "clean": to_units(hu[rows], scale)[:, None],
+        "context": np.stack([np.stack([filled[k] for k in triple]) for triple in near]),
+        "mask": np.stack([mask[triple] for triple in near]).astype(np.float32),
+        "anatomy": anatomy_channels(labels[rows]),
+        "geometry": np.tile(np.array([spacing[2], spacing[0]], np.float32), (len(rows), 1)),
+    }
 
 
-def assemble(hu: np.ndarray, labels: np.ndarray, mask: np.ndarray, z: int, spacing: np.ndarray, scale: Scale = CT_SCALE) -> Example:
+def assemble(
+    hu: np.ndarray,
+    labels: np.ndarray,
+    mask: np.ndarray,
+    z: int,
+    spacing: np.ndarray,
+    scale: Scale = CT_SCALE,
+) -> Example:
     """`assemble_slab` of the one slice `z`, not stacked."""
-    return {name: values[0] for name, values in assemble_slab(hu, labels, mask, [z], spacing, scale).items()}
+    return {
+        name: values[0]
+        for name, values in assemble_slab(hu, labels, mask, [z], spacing, scale).items()
+    }
 
 
 class ExampleMaker:
@@ -141,7 +187,10 @@ class ExampleMaker:
             hu, labels = ndimage.zoom(hu, zoom, order=1), ndimage.zoom(labels, zoom, order=0)
             spacing[1:] *= size / REGION
         if rng.random() < 0.5:
-            hu, labels = hu[:, :, ::-1].copy(), np.array([0, 1, 3, 2, 4], np.uint8)[labels[:, :, ::-1]]
+            hu, labels = (
+                hu[:, :, ::-1].copy(),
+                np.array([0, 1, 3, 2, 4], np.uint8)[labels[:, :, ::-1]],
+            )
         hu += np.isin(labels, (2, 3)) * np.float32(rng.normal(0, 12))
         lungs = np.where(labels == 2, 1, np.where(labels == 3, 2, 0)).astype(np.uint8)
         edges = (scan.zone_edges[0] - low, scan.zone_edges[1] - low)
@@ -163,15 +212,20 @@ class ExampleMaker:
         return patch, lesion, rows, labels
 
     def simulated(self, rng: np.random.Generator) -> list[Example]:
-        """Two slices of one patch: with or without the lesion, the mask drawn the same way for both."""
+        """Two slices of one patch: with or without the lesion, the mask drawn the same way for
+        both."""
         patch, lesion, rows, labels = self.draw(rng)
         mask = random_edit_mask(lesion.mask, patch.lungs > 0, patch.spacing, rng)
         examples = []
         for present in (True, False):
             z = int(rng.choice(rows))
-            example = assemble(lesion.hu if present else patch.hu, labels, mask, z, np.array(patch.spacing))
+            example = assemble(
+                lesion.hu if present else patch.hu, labels, mask, z, np.array(patch.spacing)
+            )
             example["text"] = np.array(self.bank.choose(lesion, present, rng))
-            example["lesion"] = (lesion.soft[z] if present else np.zeros_like(lesion.soft[z]))[None].astype(np.float32)
+            example["lesion"] = (lesion.soft[z] if present else np.zeros_like(lesion.soft[z]))[
+                None
+            ].astype(np.float32)
             examples.append(example)
         return examples
 
@@ -184,15 +238,28 @@ class ExampleMaker:
         if data["side"][index] == "right":
             labels[labels == 2] = 3
         kind = str(data["kind"][index])
-        term = {"ground_glass": "ground-glass opacity", "part_solid_nodule": "part-solid nodule"}.get(kind, "nodule")
+        term = {
+            "ground_glass": "ground-glass opacity",
+            "part_solid_nodule": "part-solid nodule",
+        }.get(kind, "nodule")
         side = str(data["side"][index]) or None
         words = ("spiculated",) if kind == "spiculated_nodule" else ()
-        lesion = Lesion(hu=hu, soft=nodule.astype(np.float32), mask=nodule, kind=kind, term=term, side=side, zone=None,
-                        size_mm=float(data["size_mm"][index]), descriptors=words)
+        lesion = Lesion(
+            hu=hu,
+            soft=nodule.astype(np.float32),
+            mask=nodule,
+            kind=kind,
+            term=term,
+            side=side,
+            zone=None,
+            size_mm=float(data["size_mm"][index]),
+            descriptors=words,
+        )
         return hu, nodule, lungs, labels, lesion
 
     def real_nodule(self, rng: np.random.Generator) -> list[Example]:
-        """A real nodule with its readers' words, and a clear hole of another nodule's shape beside it."""
+        """A real nodule with its readers' words, and a clear hole of another nodule's shape beside
+        it."""
         data = self.nodules
         hu, nodule, lungs, labels, lesion = self.nodule(int(rng.integers(len(data["hu"]))))
         spacing = (2.0, 1.0, 1.0)
@@ -201,13 +268,17 @@ class ExampleMaker:
         other = data["mask"][rng.integers(len(data["hu"]))] > 0
         shift = tuple(int(v) for v in rng.integers(-18, 19, 2))
         other = np.roll(other, shift, (1, 2)) & lungs
-        absent_mask = random_edit_mask(other, lungs, spacing, rng) & ~ndimage.binary_dilation(nodule, iterations=2)
+        absent_mask = random_edit_mask(other, lungs, spacing, rng) & ~ndimage.binary_dilation(
+            nodule, iterations=2
+        )
         for present, mask in ((True, present_mask), (False, absent_mask)):
             if mask[1].sum() < 12 or (not present and not clear(hu[1], mask[1], lungs[1])):
                 continue
             example = assemble(hu, labels, mask, 1, np.array(spacing))
             example["text"] = np.array(self.bank.choose(lesion, present, rng))
-            example["lesion"] = (nodule[1] if present else np.zeros_like(nodule[1]))[None].astype(np.float32)
+            example["lesion"] = (nodule[1] if present else np.zeros_like(nodule[1]))[None].astype(
+                np.float32
+            )
             examples.append(example)
         return examples
 
@@ -220,11 +291,16 @@ class ExampleMaker:
             examples: list[Example] = []
             while len(examples) < size:
                 examples += make(rng)
-            yield {key: np.stack([example[key] for example in examples[:size]]) for key in examples[0]}
+            yield {
+                key: np.stack([example[key] for example in examples[:size]]) for key in examples[0]
+            }
 
 
 def clear(hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> bool:
-    """True when the masked lung holds air and vessels only: under a tenth of it denser than -500 HU. (H,W) or (D,H,W)."""
+    """True when the masked lung holds air and vessels only: under a tenth of it denser than -500
+    HU. (H,W) or (D,H,W)."""
     cross = ndimage.generate_binary_structure(2, 1)
-    inside = mask & ndimage.binary_erosion(lungs, cross if lungs.ndim == 2 else cross[None], iterations=2)
+    inside = mask & ndimage.binary_erosion(
+        lungs, cross if lungs.ndim == 2 else cross[None], iterations=2
+    )
     return bool(inside.any() and (hu[inside] > -500).mean() < 0.1)

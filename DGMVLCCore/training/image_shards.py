@@ -1,4 +1,5 @@
-"""Pictures of another modality to shards and weights: a demonstration that the method does not end at CT."""
+"""Pictures of another modality to shards and weights: a demonstration that the method does not end
+at CT."""
 
 from __future__ import annotations
 
@@ -26,15 +27,18 @@ from DGMVLCCore.training.recipe import Recipe
 
 LONGEST_SIDE = 512
 RECORD = "images.json"
-DEMONSTRATION = ("Demonstration: a few pictures and a short training show that the method runs on {}; nothing about the quality or the safety of its "
-                 "pictures was evaluated.")
+DEMONSTRATION = (
+    "Demonstration: a few pictures and a short training show that the method runs on {}; nothing "
+    "about the quality or the safety of its "
+    "pictures was evaluated."
+)
 ENDINGS = (".nii.gz", ".nrrd", ".nii", ".mha", ".mhd", ".nhdr", ".dcm")
 TEXT_COLUMNS = ("text", "sentence", "caption", "description", "report")
 
 
 def _name(path: Path) -> str:
     ending = next((end for end in ENDINGS if path.name.lower().endswith(end)), "")
-    return path.name[:len(path.name) - len(ending)] if ending else path.name
+    return path.name[: len(path.name) - len(ending)] if ending else path.name
 
 
 def find_pictures(folder: Path) -> dict[str, Path]:
@@ -43,18 +47,35 @@ def find_pictures(folder: Path) -> dict[str, Path]:
     Raises:
         UnsuitableInputError: no such folder, none in it, or a name twice.
     """
-    entries = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")] if folder.is_dir() else []
-    found = [p for p in entries if (p.is_file() and p.name.lower().endswith(ENDINGS)) or (p.is_dir() and any(q.is_file() for q in p.iterdir()))]
+    entries = (
+        [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
+        if folder.is_dir()
+        else []
+    )
+    found = [
+        p
+        for p in entries
+        if (p.is_file() and p.name.lower().endswith(ENDINGS))
+        or (p.is_dir() and any(q.is_file() for q in p.iterdir()))
+    ]
     names = [_name(p) for p in found]
     if not found:
-        raise UnsuitableInputError(f"{folder} holds no pictures; give a folder with a NRRD, NIfTI, MetaImage or DICOM file (or a DICOM folder) for each.")
+        raise UnsuitableInputError(
+            f"{folder} holds no pictures; give a folder with a NRRD, NIfTI, MetaImage or DICOM "
+            "file (or a DICOM folder) for each."
+        )
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UnsuitableInputError(f"{folder} holds more than one picture named {', '.join(twice)}; rename one.")
+        raise UnsuitableInputError(
+            f"{folder} holds more than one picture named {', '.join(twice)}; rename one."
+        )
     return dict(zip(names, found))
 
 
-def sentences_of(pictures: dict[str, Path], modality: str, table: Path | None = None, sheet: str | None = None) -> dict[str, str]:
-    """A sentence for each picture: of the table's row, else of NAME.txt beside it, else the modality's plain one.
+def sentences_of(
+    pictures: dict[str, Path], modality: str, table: Path | None = None, sheet: str | None = None
+) -> dict[str, str]:
+    """A sentence for each picture: of the table's row, else of NAME.txt beside it, else the
+    modality's plain one.
 
     Raises:
         UnsuitableInputError: the table has no text column.
@@ -64,12 +85,17 @@ def sentences_of(pictures: dict[str, Path], modality: str, table: Path | None = 
         read = read_table(table, sheet)
         column = next((name for name in read.columns if column_key(name) in TEXT_COLUMNS), None)
         if column is None:
-            raise UnsuitableInputError(f"{table.name} has no column of sentences (it has {', '.join(read.columns)}); name it {TEXT_COLUMNS[0]}.")
+            raise UnsuitableInputError(
+                f"{table.name} has no column of sentences (it has {', '.join(read.columns)}); "
+                f"name it {TEXT_COLUMNS[0]}."
+            )
         said = {row[read.columns[0]]: row[column] for row in read.rows}
     out = {}
     for name, path in pictures.items():
         beside = path.with_name(f"{name}.txt")
-        words = said.get(name, "") or (beside.read_text(encoding="utf-8") if beside.is_file() else "")
+        words = said.get(name, "") or (
+            beside.read_text(encoding="utf-8") if beside.is_file() else ""
+        )
         out[name] = " ".join(words.split()) or PLAIN[modality]
     return out
 
@@ -79,39 +105,74 @@ def picture_record(volume: Volume) -> dict[str, np.ndarray]:
     scan, _ = volume.canonical()
     dz, dy, dx = scan.spacing
     shrink = max(FINEST_MM / min(dy, dx), max(scan.shape[1:]) / LONGEST_SIDE, 1.0)
-    size = tuple(max(round(n * mm / (shrink * min(dy, dx))), 16) for n, mm in zip(scan.shape[1:], (dy, dx)))
+    size = tuple(
+        max(round(n * mm / (shrink * min(dy, dx))), 16) for n, mm in zip(scan.shape[1:], (dy, dx))
+    )
     units = resize_in_plane(to_units(scan.array, scale_of(scan)), (size[0], size[1]))
-    return {"units": units.astype(np.float16), "spacing": np.array([dz, scan.shape[1] * dy / size[0], scan.shape[2] * dx / size[1]])}
+    return {
+        "units": units.astype(np.float16),
+        "spacing": np.array([dz, scan.shape[1] * dy / size[0], scan.shape[2] * dx / size[1]]),
+    }
 
 
-def write_shards(folder: Path, pictures: dict[str, Path], said: dict[str, str], modality: str, encoder: LanguageEncoder) -> None:
+def write_shards(
+    folder: Path,
+    pictures: dict[str, Path],
+    said: dict[str, str],
+    modality: str,
+    encoder: LanguageEncoder,
+) -> None:
     """Shards of pictures and the bank of their sentences, whole or not at all.
 
     Raises:
-        UnreadableError, UnsuitableInputError: a picture cannot be read, is of another modality, or its sentence is too long.
+        UnreadableError, UnsuitableInputError: a picture cannot be read, is of another modality, or
+            its sentence is too long.
     """
     for name, text in said.items():
         if encoder.count_tokens(text) > MAX_TOKENS:
-            raise UnsuitableInputError(f"The sentence of {name}, “{text[:60]} …”, is longer than the {MAX_TOKENS} tokens the network reads; shorten it.")
+            raise UnsuitableInputError(
+                f"The sentence of {name}, “{text[:60]} …”, is longer than the {MAX_TOKENS} "
+                "tokens the network reads; shorten it."
+            )
     texts = list(dict.fromkeys(said.values()))
     states = encoder.encode(["", *texts])
     lengths = states.mask.sum(1)
     ragged = np.concatenate([tokens[:n] for tokens, n in zip(states.tokens, lengths)])
     with whole_folder(folder, False, RECORD) as out:
-        np.savez(out / "phrases.npz", tokens=ragged.astype(np.float16), lengths=lengths, pooled=states.pooled.astype(np.float16),
-                 phrases=np.array([json.dumps(vars(Phrase(text, "", True))) for text in texts]))
+        np.savez(
+            out / "phrases.npz",
+            tokens=ragged.astype(np.float16),
+            lengths=lengths,
+            pooled=states.pooled.astype(np.float16),
+            phrases=np.array([json.dumps(vars(Phrase(text, "", True))) for text in texts]),
+        )
         for index, (name, path) in enumerate(pictures.items()):
             record = picture_record(load_volume(path, modality))
-            np.savez_compressed(out / f"image-{index:05d}.npz", **record, text=np.array(1 + texts.index(said[name])))  # type: ignore[arg-type]
-        (out / RECORD).write_text(json.dumps({"modality": modality, "pictures": said}, ensure_ascii=False), encoding="utf-8")
+            np.savez_compressed(
+                out / f"image-{index:05d}.npz", **record, text=np.array(1 + texts.index(said[name]))
+            )  # type: ignore[arg-type]
+        (out / RECORD).write_text(
+            json.dumps({"modality": modality, "pictures": said}, ensure_ascii=False),
+            encoding="utf-8",
+        )
 
 
-def train_images(folder: Path, modality: str, out: Path, *, table: Path | None = None, sheet: str | None = None, weights: Path | None = None,
-                 quiet: bool = False, **fields: Any) -> dict[str, Any]:
+def train_images(
+    folder: Path,
+    modality: str,
+    out: Path,
+    *,
+    table: Path | None = None,
+    sheet: str | None = None,
+    weights: Path | None = None,
+    quiet: bool = False,
+    **fields: Any,
+) -> dict[str, Any]:
     """Folder of pictures -> weights of their modality; an interrupted run goes on with its shards.
 
     Args:
-        modality: "MR" or "XR". table: sentences (an id column first, and a text column). weights: to begin with; the shipped ones when None.
+        modality: "MR" or "XR". table: sentences (an id column first, and a text column). weights:
+            to begin with; the shipped ones when None.
         fields: of the recipe (minutes, steps, batch, …).
 
     Returns:
@@ -123,18 +184,50 @@ def train_images(folder: Path, modality: str, out: Path, *, table: Path | None =
     from DGMVLCCore.training.loop import train
 
     if modality not in PLAIN:
-        raise UsageError(f"The modality must be {' or '.join(PLAIN)}, not {modality}; chest CT is trained by the other tasks.")
+        raise UsageError(
+            f"The modality must be {' or '.join(PLAIN)}, not {modality}; chest CT is trained by "
+            "the other tasks."
+        )
     start = weights or resource("weights/dgmvlc-ct")
     check_weights(start)
     pictures = find_pictures(folder)
     said, shards = sentences_of(pictures, modality, table, sheet), out / "shards"
-    if (shards / RECORD).exists() and json.loads((shards / RECORD).read_text(encoding="utf-8")) != {"modality": modality, "pictures": said}:
+    if (shards / RECORD).exists() and json.loads((shards / RECORD).read_text(encoding="utf-8")) != {
+        "modality": modality,
+        "pictures": said,
+    }:
         if (out / "checkpoint.pt").exists():
-            raise UnsuitableInputError(f"{out} holds a run on other pictures or sentences than these; give the same, or choose another output folder.")
+            raise UnsuitableInputError(
+                f"{out} holds a run on other pictures or sentences than these; give the same, or "
+                "choose another output folder."
+            )
         shutil.rmtree(shards)
     out.mkdir(parents=True, exist_ok=True)
     if not (shards / RECORD).exists():
         write_shards(shards, pictures, said, modality, LanguageEncoder())
-    usual = {"batch": 8, "learning_rate": 4e-4, "warmup": 20, "ema": 0.98, "workers": 0, "minutes": 3.0, "checkpoint_every": 100}
-    trained = train(Recipe(str(shards), str(out), task="image", modality=modality, start_from=str(start), **{**usual, **fields}), quiet=quiet)
-    return {"weights": str(trained), "pictures": len(pictures), "sentences": sorted(set(said.values())), "notes": [DEMONSTRATION.format(modality)]}
+    usual = {
+        "batch": 8,
+        "learning_rate": 4e-4,
+        "warmup": 20,
+        "ema": 0.98,
+        "workers": 0,
+        "minutes": 3.0,
+        "checkpoint_every": 100,
+    }
+    trained = train(
+        Recipe(
+            str(shards),
+            str(out),
+            task="image",
+            modality=modality,
+            start_from=str(start),
+            **{**usual, **fields},
+        ),
+        quiet=quiet,
+    )
+    return {
+        "weights": str(trained),
+        "pictures": len(pictures),
+        "sentences": sorted(set(said.values())),
+        "notes": [DEMONSTRATION.format(modality)],
+    }

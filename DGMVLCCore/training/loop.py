@@ -1,4 +1,5 @@
-"""The one training loop: accelerate, EMA, resumable checkpoints, a log that the model card quotes."""
+"""The one training loop: accelerate, EMA, resumable checkpoints, a log that the model card
+quotes."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ def step_seed(recipe: Recipe, rank: int, step: int, purpose: int) -> np.random.S
 
 
 class Stream(IterableDataset):
-    """Batches made in worker processes; what a step learns from depends on its number alone, not on workers or interruptions.
+    """Batches made in worker processes; what a step learns from depends on its number alone, not on
+    workers or interruptions.
 
     A maker that keeps what it drew before (the probe's) goes on with new draws instead.
     """
@@ -47,8 +49,12 @@ class Stream(IterableDataset):
         worker, workers = (info.id, info.num_workers) if info else (0, 1)
         rng = np.random.default_rng()
         batches = self.task.batches(self.recipe, rng)
-        for step in count(self.start + worker, workers):  # the loader takes from its workers in turn
-            rng.bit_generator.state = np.random.PCG64(step_seed(self.recipe, self.rank, step, 0)).state
+        for step in count(
+            self.start + worker, workers
+        ):  # the loader takes from its workers in turn
+            rng.bit_generator.state = np.random.PCG64(
+                step_seed(self.recipe, self.rank, step, 0)
+            ).state
             yield {key: torch.from_numpy(value) for key, value in next(batches).items()}
 
 
@@ -69,13 +75,20 @@ class Average:
 
 def learning_rate(recipe: Recipe, step: int, done: float) -> float:
     """Warm-up, then cosine decay over the run; `done` in 0..1."""
-    return recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup) * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)))
+    return (
+        recipe.learning_rate
+        * min(1.0, (step + 1) / recipe.warmup)
+        * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)))
+    )
 
 
 class Trainer:
-    """State of a run: model, optimiser, average; saved and resumed as one checkpoint. A task says what is learned from what."""
+    """State of a run: model, optimiser, average; saved and resumed as one checkpoint. A task says
+    what is learned from what."""
 
-    divisible = False  # True when `losses` takes any part of a batch, so that the memory of a whole one can be told from a few examples
+    # True when `losses` takes any part of a batch, so that the memory of a whole one can be told
+    # from a few examples
+    divisible = False
 
     def __init__(self, recipe: Recipe) -> None:
         from accelerate import Accelerator
@@ -87,8 +100,12 @@ class Trainer:
         for name, value in model.named_parameters():
             if name.startswith(recipe.frozen):
                 value.requires_grad_(False)
-        optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], recipe.learning_rate, betas=(0.9, 0.99),
-                                      weight_decay=recipe.weight_decay)
+        optimiser = torch.optim.AdamW(
+            [p for p in model.parameters() if p.requires_grad],
+            recipe.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=recipe.weight_decay,
+        )
         if recipe.compile:
             model.compile(dynamic=False)
         self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
@@ -103,7 +120,8 @@ class Trainer:
 
     @staticmethod
     def batches(recipe: Recipe, seed: Any) -> Iterator[Example]:
-        """Endless batches; called in worker processes. `seed` is for `np.random.default_rng`: a number, or the generator that is set anew for every batch."""
+        """Endless batches; called in worker processes. `seed` is for `np.random.default_rng`: a
+        number, or the generator that is set anew for every batch."""
         raise NotImplementedError
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -127,17 +145,32 @@ class Trainer:
         if not self.accelerator.is_main_process:
             return
         model = self.accelerator.unwrap_model(self.model)
-        state = {"model": model.state_dict(), "optimiser": self.optimiser.state_dict(), "average": self.average.values,
-                 "average_steps": self.average.steps, "step": self.step, "spent": self.spent,
-                 "recent": self.recent, "extra": self.extra_state()}
+        state = {
+            "model": model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average.values,
+            "average_steps": self.average.steps,
+            "step": self.step,
+            "spent": self.spent,
+            "recent": self.recent,
+            "extra": self.extra_state(),
+        }
         temporary = self.checkpoint.with_suffix(".new")
         torch.save(state, temporary)
         temporary.replace(self.checkpoint)
         # Without the private entries: one of them is the folder that the run began from.
-        averaged = type(model).from_config({name: value for name, value in model.config.items() if not name.startswith("_")})
+        averaged = type(model).from_config(
+            {name: value for name, value in model.config.items() if not name.startswith("_")}
+        )
         averaged.load_state_dict(self.average.values)
         averaged.half().save_pretrained(self.out / "weights")
-        write_record(self.out / "weights", self.recipe, steps=self.step, seconds=self.spent, device=self.accelerator.device.type)
+        write_record(
+            self.out / "weights",
+            self.recipe,
+            steps=self.step,
+            seconds=self.spent,
+            device=self.accelerator.device.type,
+        )
 
     def resume(self) -> None:
         """Continue from the checkpoint when there is one.
@@ -148,29 +181,47 @@ class Trainer:
         if not self.checkpoint.exists():
             return
         if changed := changed_fields(self.out / "recipe.json", self.recipe):
-            raise WeightsError(f"{self.checkpoint} belongs to another recipe ({'; '.join(changed)}); give the same values, or choose another output folder.")
+            raise WeightsError(
+                f"{self.checkpoint} belongs to another recipe ({'; '.join(changed)}); give the "
+                "same values, or choose another output folder."
+            )
         state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         try:
             self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
         except RuntimeError as error:
-            raise WeightsError(f"{self.checkpoint} was made by another architecture; choose another output folder.") from error
+            raise WeightsError(
+                f"{self.checkpoint} was made by another architecture; choose another output folder."
+            ) from error
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.values, self.average.steps = state["average"], state["average_steps"]
-        self.average.values = {k: v.to(self.accelerator.device) for k, v in self.average.values.items()}
+        self.average.values = {
+            k: v.to(self.accelerator.device) for k, v in self.average.values.items()
+        }
         self.load_extra_state(state.get("extra", {}))
         self.step, self.spent, self.recent = state["step"], state["spent"], state.get("recent", [])
         self.cut_log()
 
     def cut_log(self) -> None:
-        """Forget lines of the log that are later than the checkpoint: their steps are done again."""
+        """Forget lines of the log that are later than the checkpoint: their steps are done
+        again."""
         log_file = self.out / "log.jsonl"
         if log_file.exists() and self.accelerator.is_main_process:
-            lines = [line for line in log_file.read_text().splitlines() if json.loads(line)["step"] <= self.step]
+            lines = [
+                line
+                for line in log_file.read_text().splitlines()
+                if json.loads(line)["step"] <= self.step
+            ]
             log_file.write_text("".join(line + "\n" for line in lines))
 
     def update(self, batch: dict[str, Tensor]) -> dict[str, float]:
         """One optimiser step; returns the terms of the loss."""
-        torch.manual_seed(int(step_seed(self.recipe, self.accelerator.process_index, self.step, 1).generate_state(1)[0]))
+        torch.manual_seed(
+            int(
+                step_seed(self.recipe, self.accelerator.process_index, self.step, 1).generate_state(
+                    1
+                )[0]
+            )
+        )
         terms = self.losses(batch)
         self.accelerator.backward(torch.stack(list(terms.values())).sum())
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -184,7 +235,8 @@ class Trainer:
         """Train until the recipe's end; returns the folder of the averaged weights.
 
         Raises:
-            WeightsError: a checkpoint of another recipe. DeviceError: too little memory; the sentence names a batch that fits. Cancelled: interrupted.
+            WeightsError: a checkpoint of another recipe. DeviceError: too little memory; the
+                sentence names a batch that fits. Cancelled: interrupted.
         """
         self.out.mkdir(parents=True, exist_ok=True)
         self.resume()
@@ -193,7 +245,11 @@ class Trainer:
             with batch_named(str(self.accelerator.device), self.recipe.batch):
                 self.steps()
         except KeyboardInterrupt:
-            kept = f"{self.checkpoint} is kept, and the same command goes on from there" if self.checkpoint.exists() else "no checkpoint was written yet"
+            kept = (
+                f"{self.checkpoint} is kept, and the same command goes on from there"
+                if self.checkpoint.exists()
+                else "no checkpoint was written yet"
+            )
             raise Cancelled(f"Stopped at step {self.step}; {kept}.") from None
         self.save()
         return self.out / "weights"
@@ -202,8 +258,18 @@ class Trainer:
         """Steps until the recipe's end, with the log and the checkpoints between."""
         recipe = self.recipe
         stream = Stream(type(self), recipe, self.accelerator.process_index, self.step)
-        loader = DataLoader(stream, batch_size=None, num_workers=recipe.workers, prefetch_factor=4 if recipe.workers else None)
-        bar = tqdm(initial=self.step, total=recipe.steps or None, unit="step", disable=self.quiet or not self.accelerator.is_main_process)
+        loader = DataLoader(
+            stream,
+            batch_size=None,
+            num_workers=recipe.workers,
+            prefetch_factor=4 if recipe.workers else None,
+        )
+        bar = tqdm(
+            initial=self.step,
+            total=recipe.steps or None,
+            unit="step",
+            disable=self.quiet or not self.accelerator.is_main_process,
+        )
         clock, first = time.monotonic(), self.step
         for given in loader:
             done = self.step / recipe.steps if recipe.steps else self.spent / (recipe.minutes * 60)
@@ -211,7 +277,9 @@ class Trainer:
                 break
             batch = {key: value.to(self.accelerator.device) for key, value in given.items()}
             if self.step == first and self.divisible:
-                check_memory(self.accelerator.unwrap_model(self.model), self.losses, batch, recipe.batch)
+                check_memory(
+                    self.accelerator.unwrap_model(self.model), self.losses, batch, recipe.batch
+                )
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate(recipe, self.step, done)
             self.recent.append(self.update(batch))
@@ -227,11 +295,15 @@ class Trainer:
 
     def report(self, recent: list[dict[str, float]], bar: Any) -> None:
         """One line of log.jsonl: the mean of each term."""
-        means = {name: round(float(np.mean([row[name] for row in recent])), 5) for name in recent[0]}
+        means = {
+            name: round(float(np.mean([row[name] for row in recent])), 5) for name in recent[0]
+        }
         bar.set_postfix(**{name: f"{value:.4f}" for name, value in means.items()})
         if self.accelerator.is_main_process:
             with (self.out / "log.jsonl").open("a") as file:
-                file.write(json.dumps({"step": self.step, "seconds": round(self.spent, 1), **means}) + "\n")
+                file.write(
+                    json.dumps({"step": self.step, "seconds": round(self.spent, 1), **means}) + "\n"
+                )
 
 
 def _has_bf16() -> bool:
@@ -242,7 +314,8 @@ def _has_bf16() -> bool:
 
 
 def train(recipe: Recipe, *, quiet: bool = False) -> Path:
-    """Run a recipe (resuming when its folder holds a checkpoint); returns the weights' folder. `quiet` shows no progress bar."""
+    """Run a recipe (resuming when its folder holds a checkpoint); returns the weights' folder.
+    `quiet` shows no progress bar."""
     module, name = TASKS[recipe.task]
     trainer = getattr(import_module(f"DGMVLCCore.{module}"), name)(recipe)
     trainer.quiet = quiet

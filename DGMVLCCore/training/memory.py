@@ -1,4 +1,5 @@
-"""Will a training step fit into the device? Told from two examples before the first step, and named when it did not."""
+"""Will a training step fit into the device? Told from two examples before the first step, and named
+when it did not."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 
 from DGMVLCCore.errors import DeviceError, as_dgmvlc_error
 
-KEPT = 5  # copies of the weights in float32: themselves, gradients, two moments of AdamW, the average
+KEPT = (
+    5  # copies of the weights in float32: themselves, gradients, two moments of AdamW, the average
+)
 SLACK = 1.25  # workspaces of the kernels, and what the backward pass makes on its way
 FEW = 2
 Losses = Callable[[dict[str, Tensor]], dict[str, Tensor]]
@@ -42,7 +45,8 @@ def check_memory(model: nn.Module, losses: Losses, batch: dict[str, Tensor], siz
     """Refuse a batch that cannot fit, before the first step.
 
     Args:
-        losses: of any part of a batch. batch: a whole one; two examples of it are tried. size: the recipe's batch.
+        losses: of any part of a batch. batch: a whole one; two examples of it are tried. size: the
+            recipe's batch.
 
     Raises:
         DeviceError: the sentence names what is needed, what is free and a batch that fits.
@@ -58,9 +62,15 @@ def check_memory(model: nn.Module, losses: Losses, batch: dict[str, Tensor], siz
     fits = size
     while fits > 1 and fixed + each * whole * fits / size > free:
         fits //= 2
-    what = f"A step of batch {size} needs about {(fixed + each * whole) / 2**30:.1f} GiB, but {free / 2**30:.1f} GiB are free on {weights[0].device}"
+    what = (
+        f"A step of batch {size} needs about {(fixed + each * whole) / 2**30:.1f} GiB, but "
+        f"{free / 2**30:.1f} GiB are free on {weights[0].device}"
+    )
     if fixed + each * whole * fits / size > free:
-        raise DeviceError(f"{what}, and not even a batch of 1 fits; take a device with more memory or narrower `widths` in the recipe.")
+        raise DeviceError(
+            f"{what}, and not even a batch of 1 fits; take a device with more memory or narrower "
+            "`widths` in the recipe."
+        )
     raise DeviceError(f"{what}; a batch of {fits} fits (--batch {fits}).")
 
 
@@ -77,5 +87,11 @@ def batch_named(device: str, batch: int) -> Iterator[None]:
         known = as_dgmvlc_error(error)
         if not isinstance(known, DeviceError):
             raise
-        advice = f"try half of it (--batch {batch // 2})" if batch > 1 else "no smaller batch is possible; take a device with more"
-        raise DeviceError(f"{device} ran out of memory with a batch of {batch}; {advice}.") from error
+        advice = (
+            f"try half of it (--batch {batch // 2})"
+            if batch > 1
+            else "no smaller batch is possible; take a device with more"
+        )
+        raise DeviceError(
+            f"{device} ran out of memory with a batch of {batch}; {advice}."
+        ) from error

@@ -1,4 +1,5 @@
-"""What the probe learns: is there a lesion in this mask? Masks are drawn alike with and without one."""
+"""What the probe learns: is there a lesion in this mask? Masks are drawn alike with and without
+one."""
 
 from __future__ import annotations
 
@@ -22,16 +23,27 @@ from DGMVLCCore.training.recipe import Recipe
 FEWEST_PIXELS = 12
 NODULE_SPACING = (2.0, 1.0, 1.0)
 SEEN = 0.04  # model units, 30 HU; a lesion that nowhere changes more is not in the slice
-FRESH, FIRST, LARGEST = 8, 16, 4000  # one in how many of a batch is new; drawn before the first; most that are kept of a sort
+FRESH, FIRST, LARGEST = (
+    8,
+    16,
+    4000,
+)  # one in how many of a batch is new; drawn before the first; most that are kept of a sort
 
 
 def _windowed(hu: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(H,W) HU, black beyond a random margin around the mask.
 
-    Cut-outs of real nodules are small and centred on the nodule; with margins drawn alike for all, what is visible does not tell what it is.
+    Cut-outs of real nodules are small and centred on the nodule; with margins drawn alike for all,
+    what is visible does not tell what it is.
     """
     out = np.full_like(hu, OUTSIDE_HU)
-    box = tuple(slice(max(int(at.min()) - int(rng.integers(2, 11)), 0), int(at.max()) + int(rng.integers(3, 12))) for at in np.nonzero(mask))
+    box = tuple(
+        slice(
+            max(int(at.min()) - int(rng.integers(2, 11)), 0),
+            int(at.max()) + int(rng.integers(3, 12)),
+        )
+        for at in np.nonzero(mask)
+    )
     out[box] = hu[box]
     return out
 
@@ -39,9 +51,20 @@ def _windowed(hu: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.
 class ProbeMaker(ExampleMaker):
     """Draws squares with and without a lesion in the mask."""
 
-    def edit_mask(self, shape: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
-        """A mask (D,H,W) around a shape: mostly a smooth margin as edits have it, else one of the generator's training masks; inside the lungs."""
-        grown = random_edit_mask(shape, lungs, spacing, rng) if rng.random() < 0.25 else dilate_mm(shape, spacing, float(rng.uniform(3, 9)))
+    def edit_mask(
+        self,
+        shape: np.ndarray,
+        lungs: np.ndarray,
+        spacing: tuple[float, float, float],
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        """A mask (D,H,W) around a shape: mostly a smooth margin as edits have it, else one of the
+        generator's training masks; inside the lungs."""
+        grown = (
+            random_edit_mask(shape, lungs, spacing, rng)
+            if rng.random() < 0.25
+            else dilate_mm(shape, spacing, float(rng.uniform(3, 9)))
+        )
         return grown & lungs
 
     def simulated_squares(self, rng: np.random.Generator) -> list[Example]:
@@ -52,14 +75,22 @@ class ProbeMaker(ExampleMaker):
         for z in rng.permutation(rows)[:4]:
             if not mask[z].any():
                 continue
-            piece = max(parts(mask[z], patch.spacing), key=lambda part: (part & lesion.mask[z]).sum())
+            piece = max(
+                parts(mask[z], patch.spacing), key=lambda part: (part & lesion.mask[z]).sum()
+            )
             if piece.sum() < FEWEST_PIXELS:
                 continue
             narrow = int(rng.integers(1 << 30)) if rng.random() < 0.4 else None
-            planes = [hu if narrow is None else _windowed(hu, piece, np.random.default_rng(narrow)) for hu in (lesion.hu[z], patch.hu[z])]
+            planes = [
+                hu if narrow is None else _windowed(hu, piece, np.random.default_rng(narrow))
+                for hu in (lesion.hu[z], patch.hu[z])
+            ]
             pair = [square(plane, piece, patch.spacing) for plane in planes]
             if np.abs(pair[0] - pair[1]).max() > SEEN:
-                examples += [{"square": seen, "label": np.float32(label)} for seen, label in zip(pair, (1, 0))]
+                examples += [
+                    {"square": seen, "label": np.float32(label)}
+                    for seen, label in zip(pair, (1, 0))
+                ]
         return examples
 
     def nodule_squares(self, rng: np.random.Generator) -> list[Example]:
@@ -67,26 +98,53 @@ class ProbeMaker(ExampleMaker):
         data = self.nodules
         hu, nodule, lungs, _, _ = self.nodule(int(rng.integers(len(data["hu"]))))
         lungs = np.stack([ndimage.binary_fill_holes(plane) for plane in lungs])
-        other = np.roll(data["mask"][rng.integers(len(data["hu"]))] > 0, tuple(int(v) for v in rng.integers(-20, 21, 2)), (1, 2))
+        other = np.roll(
+            data["mask"][rng.integers(len(data["hu"]))] > 0,
+            tuple(int(v) for v in rng.integers(-20, 21, 2)),
+            (1, 2),
+        )
         examples = []
         for label, shape in ((1, nodule), (0, other)):
-            mask = self.edit_mask(shape, lungs, NODULE_SPACING, rng)[1] if shape[1].any() else shape[1]
-            beside = (mask & ndimage.binary_dilation(nodule[1], iterations=2)).any() if not label else False
-            if mask.sum() < FEWEST_PIXELS or mask.mean() > 0.4 or beside or (not label and not clear(hu[1], mask, lungs[1])):
+            mask = (
+                self.edit_mask(shape, lungs, NODULE_SPACING, rng)[1] if shape[1].any() else shape[1]
+            )
+            beside = (
+                (mask & ndimage.binary_dilation(nodule[1], iterations=2)).any()
+                if not label
+                else False
+            )
+            if (
+                mask.sum() < FEWEST_PIXELS
+                or mask.mean() > 0.4
+                or beside
+                or (not label and not clear(hu[1], mask, lungs[1]))
+            ):
                 continue
-            examples.append({"square": square(_windowed(hu[1], mask, rng), mask, NODULE_SPACING), "label": np.float32(label)})
+            examples.append(
+                {
+                    "square": square(_windowed(hu[1], mask, rng), mask, NODULE_SPACING),
+                    "label": np.float32(label),
+                }
+            )
         return examples
 
     def batches(self, batch: int, seed: int) -> Iterator[Example]:
-        """Endless batches of `square` (B,3,96,96) and `label` (B,), with and without a lesion alike among simulated ones and nodules.
+        """Endless batches of `square` (B,3,96,96) and `label` (B,), with and without a lesion alike
+        among simulated ones and nodules.
 
-        An eighth is new; the rest comes from what was drawn before, turned and mirrored, because drawing costs more than learning.
+        An eighth is new; the rest comes from what was drawn before, turned and mirrored, because
+        drawing costs more than learning.
         """
         rng, nodules = np.random.default_rng(seed), round(self.nodule_share * batch / 2)
-        drawn: dict[tuple[bool, float], list[Example]] = {(real, label): [] for real in (True, False) for label in (0.0, 1.0)}
+        drawn: dict[tuple[bool, float], list[Example]] = {
+            (real, label): [] for real in (True, False) for label in (0.0, 1.0)
+        }
         for turn in count(1):
             chosen = []
-            for real, make, wanted in ((True, self.nodule_squares, nodules), (False, self.simulated_squares, batch // 2 - nodules)):
+            for real, make, wanted in (
+                (True, self.nodule_squares, nodules),
+                (False, self.simulated_squares, batch // 2 - nodules),
+            ):
                 fewest = max(wanted // FRESH, 1) * turn + FIRST if wanted else 0
                 while min(len(drawn[real, 0.0]), len(drawn[real, 1.0])) < min(fewest, LARGEST):
                     for example in make(rng):
@@ -110,7 +168,11 @@ class ProbeTrainer(Trainer):
     def build(self) -> ProbeNet:
         """A new network, or one to begin with."""
         start = self.recipe.start_from
-        return ProbeNet.from_pretrained(start, torch_dtype=torch.float32, low_cpu_mem_usage=False) if start else ProbeNet()
+        return (
+            ProbeNet.from_pretrained(start, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+            if start
+            else ProbeNet()
+        )
 
     @staticmethod
     def batches(recipe: Recipe, seed: int) -> Iterator[Example]:
@@ -119,4 +181,8 @@ class ProbeTrainer(Trainer):
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Cross-entropy."""
-        return {"lesion": F.binary_cross_entropy_with_logits(self.model(batch["square"]), batch["label"])}
+        return {
+            "lesion": F.binary_cross_entropy_with_logits(
+                self.model(batch["square"]), batch["label"]
+            )
+        }

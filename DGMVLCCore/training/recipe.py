@@ -21,10 +21,20 @@ TASKS: dict[str, tuple[str, str]] = {
     "anomaly": ("evaluation.anomaly", "AnomalyTrainer"),
 }
 # task -> fields that it sets otherwise than `Recipe` does, unless the recipe names them
-OWN_FIELDS: dict[str, dict[str, Any]] = {"gan": {"widths": (32, 32, 48), "batch": 16, "learning_rate": 5e-4}}
+OWN_FIELDS: dict[str, dict[str, Any]] = {
+    "gan": {"widths": (32, 32, 48), "batch": 16, "learning_rate": 5e-4}
+}
 
 
-FREE = ("shards", "out", "minutes", "steps", "workers", "checkpoint_every", "compile")  # may differ when a run is resumed
+FREE = (
+    "shards",
+    "out",
+    "minutes",
+    "steps",
+    "workers",
+    "checkpoint_every",
+    "compile",
+)  # may differ when a run is resumed
 
 
 @dataclass(frozen=True)
@@ -33,17 +43,24 @@ class Recipe:
 
     Args:
         shards: folder made by `dgmvlc data`. out: folder for checkpoints, log and final weights.
-        task: "denoiser", "volume" (the denoiser of slabs; on a 2D network in `start_from` only its layers along z), "gan" (the one-pass
-            generator), "dual" (the vision and language encoders that share a space), "cohort" (the denoiser, from `start_from`, on clinical
-            rows), "image" (the denoiser on pictures of another modality), "probe" (the held-out judge) or "anomaly" (the autoencoder of the
+        task: "denoiser", "volume" (the denoiser of slabs; on a 2D network in `start_from` only its
+            layers along z), "gan" (the one-pass
+            generator), "dual" (the vision and language encoders that share a space), "cohort" (the
+            denoiser, from `start_from`, on clinical
+            rows), "image" (the denoiser on pictures of another modality), "probe" (the held-out
+            judge) or "anomaly" (the autoencoder of the
             baseline map).
-        minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that is given).
+        minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that
+            is given).
         batch: slices of 128x128 a step; nodule batches (48x48) hold four times as many.
-        depth: consecutive slices of a slab, for "volume"; `batch` counts slices and is a multiple of it.
-        vision: folder of a trained dual encoder whose scan embedding conditions the denoiser; none when empty.
+        depth: consecutive slices of a slab, for "volume"; `batch` counts slices and is a multiple
+            of it.
+        vision: folder of a trained dual encoder whose scan embedding conditions the denoiser; none
+            when empty.
         frozen: beginnings of the names of weights that stay as they are.
         grounding: weight of the loss that asks the full-grid attention to name the lesion's cells.
-        misread: share of examples read under a sentence about another finding; they teach attention to stay away, and no voxel.
+        misread: share of examples read under a sentence about another finding; they teach attention
+            to stay away, and no voxel.
         compile: fuse the network with torch.compile (needs a C++ compiler on a CPU).
         modality: of the scans: "CT", "MR" or "XR".
     """
@@ -92,17 +109,23 @@ def load_recipe(path: Path, **overrides: object) -> Recipe:
     try:
         fields = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
-        raise UnreadableError(f"The recipe {path} is not a readable JSON file ({error}).") from error
+        raise UnreadableError(
+            f"The recipe {path} is not a readable JSON file ({error})."
+        ) from error
     if not isinstance(fields, dict):
         raise UnreadableError(f"The recipe {path} is no JSON object of fields.")
     fields.update(overrides)
     known = set(Recipe.__dataclass_fields__)
     if unknown := set(fields) - known:
-        raise UsageError(f"The recipe has unknown fields {sorted(unknown)}; known are {sorted(known)}.")
+        raise UsageError(
+            f"The recipe has unknown fields {sorted(unknown)}; known are {sorted(known)}."
+        )
     if missing := {"shards", "out"} - set(fields):
         raise UsageError(f"The recipe lacks {sorted(missing)}; add them to {path} or as options.")
     if fields.get("task", "denoiser") not in TASKS:
-        raise UsageError(f"The recipe's task is {fields['task']!r}; it must be one of {', '.join(TASKS)}.")
+        raise UsageError(
+            f"The recipe's task is {fields['task']!r}; it must be one of {', '.join(TASKS)}."
+        )
     if "widths" in fields:
         fields["widths"] = tuple(fields["widths"])
     fields["frozen"] = tuple(fields.get("frozen", ()))
@@ -110,8 +133,13 @@ def load_recipe(path: Path, **overrides: object) -> Recipe:
 
 
 def changed_fields(path: Path, recipe: Recipe) -> list[str]:
-    """Fields of a run's `recipe.json` that a resumed run may not change but would, each with both values; none when the file is not there."""
+    """Fields of a run's `recipe.json` that a resumed run may not change but would, each with both
+    values; none when the file is not there."""
     if not path.exists():
         return []
     then, now = json.loads(path.read_text()), json.loads(json.dumps(asdict(recipe)))
-    return [f"{name} was {then[name]!r}, now {value!r}" for name, value in now.items() if name not in FREE and name in then and then[name] != value]
+    return [
+        f"{name} was {then[name]!r}, now {value!r}"
+        for name, value in now.items()
+        if name not in FREE and name in then and then[name] != value
+    ]

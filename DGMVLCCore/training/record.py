@@ -11,8 +11,21 @@ from DGMVLCCore.training.recipe import Recipe
 
 
 def write_record(weights: Path, recipe: Recipe, *, steps: int, seconds: float, device: str) -> None:
-    """Write `training.json`: recipe without paths, steps, time, device, SHA-256 of the weights file."""
-    facts = {name: value for name, value in asdict(recipe).items() if name not in ("shards", "out", "start_from", "vision")}
-    digest = hashlib.sha256((weights / "diffusion_pytorch_model.safetensors").read_bytes()).hexdigest()
-    record = {"sha256": digest, "steps": steps, "seconds": round(seconds), "device": device, "recipe": facts}
+    """Write `training.json`: recipe without paths, steps, time, device, SHA-256 of the weights
+    file."""
+    facts = {
+        name: value
+        for name, value in asdict(recipe).items()
+        if name not in ("shards", "out", "start_from", "vision")
+    }
+    digest = hashlib.sha256(
+        (weights / "diffusion_pytorch_model.safetensors").read_bytes()
+    ).hexdigest()
+    record = {
+        "sha256": digest,
+        "steps": steps,
+        "seconds": round(seconds),
+        "device": device,
+        "recipe": facts,
+    }
     (weights / "training.json").write_text(json.dumps(record, indent=1))

@@ -1,4 +1,5 @@
-"""Data folder -> shards: scans with anatomy and noise, real nodules, and a bank of encoded phrases, by the frozen split."""
+"""Data folder -> shards: scans with anatomy and noise, real nodules, and a bank of encoded phrases,
+by the frozen split."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ log = logging.getLogger(__name__)
 
 
 def _label_slices(hu: np.ndarray, lung: np.ndarray) -> np.ndarray:
-    """Body, left and right lung, airway (D,H,W) uint8 from HU and a lung mask; x ascends to the patient's left."""
+    """Body, left and right lung, airway (D,H,W) uint8 from HU and a lung mask; x ascends to the
+    patient's left."""
     labels = np.zeros(hu.shape, np.uint8)
     sides = split_lungs(lung > 0)
     for z, (plane, inside) in enumerate(zip(hu, lung > 0)):
@@ -50,7 +52,9 @@ def _infected_sides(scan: dict[str, Any]) -> np.ndarray:
     sides = np.full((len(scan["hu"]), 2), -1, np.int8)
     if "infection_lobes" in scan:
         lobes = np.asarray(scan["infection_lobes"]) > 0  # LLL, LUL, RLL, RML, RUL
-        sides = np.stack([np.any(lobes[:, :2], axis=1), np.any(lobes[:, 2:], axis=1)], axis=1).astype(np.int8)
+        sides = np.stack(
+            [np.any(lobes[:, :2], axis=1), np.any(lobes[:, 2:], axis=1)], axis=1
+        ).astype(np.int8)
         sides[(scan["infection"] > 0) & ~np.any(lobes, axis=1)] = -1
     return sides
 
@@ -63,12 +67,17 @@ def _tumour(scan: dict[str, Any]) -> np.ndarray:
     _, height, width = scan["hu"].shape
     y, x = np.ogrid[:height, :width]
     for z, x0, y0, x1, y1 in scan.get("boxes_i_x0y0x1y1", np.zeros((0, 5))):
-        mask[int(z)] |= ((2 * y - y0 - y1) / (y1 - y0)) ** 2 + ((2 * x - x0 - x1) / (x1 - x0)) ** 2 <= 1
+        mask[int(z)] |= ((2 * y - y0 - y1) / (y1 - y0)) ** 2 + (
+            (2 * x - x0 - x1) / (x1 - x0)
+        ) ** 2 <= 1
     return mask
 
 
-def build_scan(path: Path, native: bool, reference: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
-    """One scan of the data folder as a training record: hu, labels, spacing, unclear, noise, infected sides, tumour.
+def build_scan(
+    path: Path, native: bool, reference: dict[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """One scan of the data folder as a training record: hu, labels, spacing, unclear, noise,
+    infected sides, tumour.
 
     Args:
         path: `volumes/*.npz` or `native/*.npz`. native: spacing is the scanner's own.
@@ -86,17 +95,29 @@ def build_scan(path: Path, native: bool, reference: dict[str, np.ndarray] | None
         unclear |= np.isin(scan["z_index"], boxed)
     labels = _label_slices(scan["hu"], scan["lung"])
     noise = estimate_noise(scan["hu"].astype(np.float32), labels > 0, (step, *in_plane))
-    return {"hu": scan["hu"], "labels": labels, "spacing": np.array([step, *in_plane]), "unclear": unclear,
-            "noise": np.array([noise.sd_hu, noise.correlation_mm]), "infected": _infected_sides(scan), "tumour": _tumour(scan)}
+    return {
+        "hu": scan["hu"],
+        "labels": labels,
+        "spacing": np.array([step, *in_plane]),
+        "unclear": unclear,
+        "noise": np.array([noise.sd_hu, noise.correlation_mm]),
+        "infected": _infected_sides(scan),
+        "tumour": _tumour(scan),
+    }
 
 
 def _nodules(folder: Path, part: str) -> dict[str, np.ndarray]:
-    """Real nodules of one split: hu (N,3,48,48), mask, kind name and diameter; nodules without reader words are left out."""
+    """Real nodules of one split: hu (N,3,48,48), mask, kind name and diameter; nodules without
+    reader words are left out."""
     splits = load_splits()
     rows = [json.loads(line) for line in (folder / "nodules.jsonl").read_text().splitlines()]
     with np.load(folder / "nodules.npz") as file:
         hu, mask = file["hu"][:, :, 1:49, 1:49], file["mask"][:, :, 1:49, 1:49]
-    keep = [i for i, row in enumerate(rows) if row.get("attributes") and splits.lidc_patients[row["patient_id"]] == part]
+    keep = [
+        i
+        for i, row in enumerate(rows)
+        if row.get("attributes") and splits.lidc_patients[row["patient_id"]] == part
+    ]
 
     def kind(row: dict) -> str:
         texture = row["attributes"]["texture"]
@@ -106,13 +127,19 @@ def _nodules(folder: Path, part: str) -> dict[str, np.ndarray]:
             return "part_solid_nodule"
         return "spiculated_nodule" if row["attributes"]["spiculation"] >= 3 else "smooth_nodule"
 
-    return {"hu": hu[keep], "mask": mask[keep], "kind": np.array([kind(rows[i]) for i in keep]),
-            "side": np.array([rows[i]["side"] or "" for i in keep]), "patient": np.array([rows[i]["patient_id"] for i in keep]),
-            "size_mm": np.array([rows[i]["attributes"]["diameter_mm"] for i in keep], np.float32)}
+    return {
+        "hu": hu[keep],
+        "mask": mask[keep],
+        "kind": np.array([kind(rows[i]) for i in keep]),
+        "side": np.array([rows[i]["side"] or "" for i in keep]),
+        "patient": np.array([rows[i]["patient_id"] for i in keep]),
+        "size_mm": np.array([rows[i]["attributes"]["diameter_mm"] for i in keep], np.float32),
+    }
 
 
 def _phrases(count: int, seed: int) -> dict[str, np.ndarray]:
-    """The encoded phrase bank: ragged token states (fp16), pooled vectors and the phrases as JSON lines."""
+    """The encoded phrase bank: ragged token states (fp16), pooled vectors and the phrases as JSON
+    lines."""
     from DGMVLCCore.language.encoder import LanguageEncoder
     from DGMVLCCore.simulation.phrases import TERMS, WEAK_TERMS, phrase_bank
 
@@ -120,11 +147,17 @@ def _phrases(count: int, seed: int) -> dict[str, np.ndarray]:
     states = LanguageEncoder().encode(["", *(phrase.text for phrase in phrases)])
     lengths = states.mask.sum(1)
     ragged = np.concatenate([tokens[:n] for tokens, n in zip(states.tokens, lengths)])
-    return {"tokens": ragged.astype(np.float16), "lengths": lengths, "pooled": states.pooled.astype(np.float16),
-            "phrases": np.array([json.dumps(vars(phrase)) for phrase in phrases])}
+    return {
+        "tokens": ragged.astype(np.float16),
+        "lengths": lengths,
+        "pooled": states.pooled.astype(np.float16),
+        "phrases": np.array([json.dumps(vars(phrase)) for phrase in phrases]),
+    }
 
 
-def build_shards(data: Path, out: Path, part: str = "train", phrases: int = 1000, seed: int = 0) -> list[Path]:
+def build_shards(
+    data: Path, out: Path, part: str = "train", phrases: int = 1000, seed: int = 0
+) -> list[Path]:
     """Write the shards of one split (a few tens of MB) that training needs, and nothing else.
 
     Raises:
@@ -132,7 +165,9 @@ def build_shards(data: Path, out: Path, part: str = "train", phrases: int = 1000
     """
     train = Path(data) / "train" if (Path(data) / "train").is_dir() else Path(data)
     if not (train / "volumes").is_dir():
-        raise UnreadableError(f"{data} holds no train/volumes folder; see the README for the expected layout.")
+        raise UnreadableError(
+            f"{data} holds no train/volumes folder; see the README for the expected layout."
+        )
     out.mkdir(parents=True, exist_ok=True)
     splits, written = load_splits(), []
     for path in sorted((train / "volumes").glob("*.npz")):
@@ -142,7 +177,9 @@ def build_shards(data: Path, out: Path, part: str = "train", phrases: int = 1000
             reference = {key: file[key] for key in file.files if key != "hu"}
         for source, record in (("volumes", None), ("native", reference)):
             target = out / f"scan-{source}-{path.stem}.npz"
-            np.savez_compressed(target, **build_scan(train / source / path.name, source == "native", record))  # type: ignore[arg-type]
+            np.savez_compressed(
+                target, **build_scan(train / source / path.name, source == "native", record)
+            )  # type: ignore[arg-type]
             written.append(target)
             log.info("wrote %s", target.name)
     for name, arrays in (("nodules", _nodules(train, part)), ("phrases", _phrases(phrases, seed))):

@@ -40,7 +40,8 @@ class Look:
 
 
 class VisionEncoder(nn.Module):
-    """A small U-Net from pixels to one feature vector a cell of 4x4 pixels; no attention, so any field of view is like the trained one.
+    """A small U-Net from pixels to one feature vector a cell of 4x4 pixels; no attention, so any
+    field of view is like the trained one.
 
     Args:
         widths: channels on the cell grid, at a half and at a quarter of it.
@@ -66,10 +67,19 @@ class VisionEncoder(nn.Module):
         """`Look` -> features (B,C,H/4,W/4)."""
         spacing, step = look.geometry.float().clamp_min(0.05).log().unbind(1)
         known = (look.height >= 0).float()
-        where = torch.cat([fourier(spacing, self.size, 100.0), fourier(step, self.size, 100.0),
-                           fourier(look.height.clamp_min(0), self.size, 100.0) * known[:, None], known[:, None]], dim=1)
+        where = torch.cat(
+            [
+                fourier(spacing, self.size, 100.0),
+                fourier(step, self.size, 100.0),
+                fourier(look.height.clamp_min(0), self.size, 100.0) * known[:, None],
+                known[:, None],
+            ],
+            dim=1,
+        )
         embed, nothing = F.silu(self.place(where)), look.image.new_zeros(1)
-        x = self.stem(torch.cat([F.pixel_unshuffle(look.image, PATCH), F.avg_pool2d(look.anatomy, PATCH)], 1))
+        x = self.stem(
+            torch.cat([F.pixel_unshuffle(look.image, PATCH), F.avg_pool2d(look.anatomy, PATCH)], 1)
+        )
         h0 = self.down0(x, embed, nothing)
         h1 = self.shrink1(h0)
         for block in self.down1:
@@ -77,29 +87,48 @@ class VisionEncoder(nn.Module):
         h2 = self.shrink2(h1)
         for block in self.down2:
             h2 = block(h2, embed, nothing)
-        h = self.up1(torch.cat([F.interpolate(h2, scale_factor=2.0, mode="nearest"), h1], 1), embed, nothing)
-        h = self.up0(torch.cat([F.interpolate(h, scale_factor=2.0, mode="nearest"), h0], 1), embed, nothing)
+        h = self.up1(
+            torch.cat([F.interpolate(h2, scale_factor=2.0, mode="nearest"), h1], 1), embed, nothing
+        )
+        h = self.up0(
+            torch.cat([F.interpolate(h, scale_factor=2.0, mode="nearest"), h0], 1), embed, nothing
+        )
         return F.silu(self.norm(h))
 
 
 class DualEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Vision tower and a head on the frozen language encoder, trained with a pairwise sigmoid loss (SigLIP, Zhai et al. 2023).
+    """Vision tower and a head on the frozen language encoder, trained with a pairwise sigmoid loss
+    (SigLIP, Zhai et al. 2023).
 
     Args:
-        widths: channels of the vision tower. text_dim: width of the language encoder's pooled vector.
+        widths: channels of the vision tower. text_dim: width of the language encoder's pooled
+            vector.
         findings: terms it was taught.
 
-    Two kinds of image vectors share the space with the sentences: one a cell (where is it?) and one a region (does it fit?).
+    Two kinds of image vectors share the space with the sentences: one a cell (where is it?) and one
+    a region (does it fit?).
     """
 
     @register_to_config
-    def __init__(self, widths: tuple[int, int, int] = (64, 96, 144), text_dim: int = 384, findings: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        widths: tuple[int, int, int] = (64, 96, 144),
+        text_dim: int = 384,
+        findings: tuple[str, ...] = (),
+    ) -> None:
         super().__init__()
         a = widths[0]
         self.vision = VisionEncoder(widths)
         self.cell_head = nn.Conv2d(a, EMBEDDING, 1)
-        self.region_head = nn.Sequential(nn.Linear(3 * a, 2 * a), nn.SiLU(), nn.Linear(2 * a, EMBEDDING))
-        self.text_head = nn.Sequential(nn.LayerNorm(text_dim), nn.Linear(text_dim, 256), nn.SiLU(), nn.Linear(256, 2 * EMBEDDING))
+        self.region_head = nn.Sequential(
+            nn.Linear(3 * a, 2 * a), nn.SiLU(), nn.Linear(2 * a, EMBEDDING)
+        )
+        self.text_head = nn.Sequential(
+            nn.LayerNorm(text_dim),
+            nn.Linear(text_dim, 256),
+            nn.SiLU(),
+            nn.Linear(256, 2 * EMBEDDING),
+        )
         self.log_scale = nn.Parameter(torch.tensor([2.0, 2.0]))
         self.bias = nn.Parameter(torch.tensor([-3.0, -2.0]))
 
@@ -116,11 +145,14 @@ class DualEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return F.normalize(self.cell_head(features).float(), dim=1), self.pool(features, region)
 
     def pool(self, features: Tensor, region: Tensor) -> Tensor:
-        """Features (B,C,h,w) inside a region (B,1,H,W) -> unit vectors (B,E): its mean, its largest values, and what lies around."""
+        """Features (B,C,h,w) inside a region (B,1,H,W) -> unit vectors (B,E): its mean, its largest
+        values, and what lies around."""
         share = F.avg_pool2d(region, PATCH)
         size = share.sum((2, 3)).clamp_min(1e-3)
         mean = (features * share).sum((2, 3)) / size
-        highest = torch.where(share > 0.25 * share.amax((2, 3), keepdim=True), features, features.new_tensor(-1.0)).amax((2, 3))
+        highest = torch.where(
+            share > 0.25 * share.amax((2, 3), keepdim=True), features, features.new_tensor(-1.0)
+        ).amax((2, 3))
         rest = 1 - share
         around = (features * rest).sum((2, 3)) / rest.sum((2, 3)).clamp_min(1e-3)
         return F.normalize(self.region_head(torch.cat([mean, highest, around], 1)).float(), dim=1)
@@ -135,7 +167,8 @@ class DualEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return self.log_scale[kind].exp() * cosine + self.bias[kind]
 
     def scan_sha256(self) -> str:
-        """Hash of the weights behind `scan_embedding`, in fp16; a generator names the one it was trained with."""
+        """Hash of the weights behind `scan_embedding`, in fp16; a generator names the one it was
+        trained with."""
         digest = hashlib.sha256()
         for name, value in sorted(self.state_dict().items()):
             if name.startswith(SCAN_PARTS):
@@ -144,8 +177,11 @@ class DualEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     @torch.no_grad()
     def scan_embedding(self, cond: Conditions) -> Tensor:
-        """(B,E) of what the generator may see of a scan: the hole is filled smoothly, so a lesion in it cannot leak."""
+        """(B,E) of what the generator may see of a scan: the hole is filled smoothly, so a lesion
+        in it cannot leak."""
         n = len(cond.context)
-        look = Look(cond.context, cond.anatomy, cond.geometry, cond.context.new_full((n,), UNKNOWN_PLACE))
+        look = Look(
+            cond.context, cond.anatomy, cond.geometry, cond.context.new_full((n,), UNKNOWN_PLACE)
+        )
         visible = cond.anatomy[:, 1:3].sum(1, keepdim=True) * (1 - cond.mask[:, 1:2])
         return self.pool(self.vision(look), visible)

@@ -1,4 +1,5 @@
-"""Regions of a scan and sentences, compared: agreement, ranked findings of a region, direction of an edit."""
+"""Regions of a scan and sentences, compared: agreement, ranked findings of a region, direction of
+an edit."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Match:
     """A finding and how well it fits a region.
 
     Args:
-        term: canonical finding. sentence: as it was asked. agreement: 0..1, that the sentence is true of the region.
+        term: canonical finding. sentence: as it was asked. agreement: 0..1, that the sentence is
+            true of the region.
     """
 
     term: str
@@ -49,13 +51,21 @@ class AlignmentPipeline:
         Match(term='nodule', sentence='Nodule.', agreement=0.97)
     """
 
-    def __init__(self, model: DualEncoder, encoder: LanguageEncoder, weights_sha256: str = "", weights: str = "") -> None:
+    def __init__(
+        self,
+        model: DualEncoder,
+        encoder: LanguageEncoder,
+        weights_sha256: str = "",
+        weights: str = "",
+    ) -> None:
         self.model, self.encoder = model.eval(), encoder
         self.weights_sha256, self.weights = weights_sha256, weights
         self.device = torch.device("cpu")
 
     @classmethod
-    def from_pretrained(cls, path: str | Path | None = None, encoder: LanguageEncoder | None = None) -> AlignmentPipeline:
+    def from_pretrained(
+        cls, path: str | Path | None = None, encoder: LanguageEncoder | None = None
+    ) -> AlignmentPipeline:
         """Load weights from a folder (the shipped ones by default); nothing is downloaded.
 
         Raises:
@@ -84,15 +94,21 @@ class AlignmentPipeline:
 
     def look(self, region: Region, rows: list[int], heights: np.ndarray) -> Look:
         """The given slices of a region; heights (D,) of the region's slices."""
-        image = torch.from_numpy(np.stack([to_units(region.hu[neighbours(r, len(region.hu))]) for r in rows]))
+        image = torch.from_numpy(
+            np.stack([to_units(region.hu[neighbours(r, len(region.hu))]) for r in rows])
+        )
         anatomy = torch.from_numpy(anatomy_channels(region.labels[rows]))
-        geometry = torch.tensor([[region.spacing[2], region.spacing[0]]], dtype=torch.float32).expand(len(rows), -1)
-        return Look(image, anatomy, geometry, torch.from_numpy(heights[rows]).float()).to(self.device)
+        geometry = torch.tensor(
+            [[region.spacing[2], region.spacing[0]]], dtype=torch.float32
+        ).expand(len(rows), -1)
+        return Look(image, anatomy, geometry, torch.from_numpy(heights[rows]).float()).to(
+            self.device
+        )
 
     def batches(self, region: Region, rows: list[int]) -> list[list[int]]:
         """Slices of a region in batches that fit the memory."""
         size = max(int(BATCH_PIXELS / region.hu[0].size), 1)
-        return [rows[start:start + size] for start in range(0, len(rows), size)]
+        return [rows[start : start + size] for start in range(0, len(rows), size)]
 
     @torch.no_grad()
     def region_vector(self, volume: Volume, anatomy: Anatomy, mask: np.ndarray) -> Tensor:
@@ -111,7 +127,9 @@ class AlignmentPipeline:
         found = np.nonzero(inside.any((1, 2)))[0]
         first, last = max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(inside))
         canonical = anatomy.reoriented(turn)
-        region = cut_region(scan, canonical, inside, (first, last), spacing_mm=max(LOOK_MM, *scan.spacing[1:]))
+        region = cut_region(
+            scan, canonical, inside, (first, last), spacing_mm=max(LOOK_MM, *scan.spacing[1:])
+        )
         total: Any = 0
         place = slice_heights(canonical, scan)[first:last]
         for rows in self.batches(region, [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]):
@@ -120,8 +138,11 @@ class AlignmentPipeline:
             total = total + (vectors * chosen.sum((1, 2, 3))[:, None]).sum(0)
         return total / total.norm().clamp_min(1e-6)
 
-    def agreement(self, volume: Volume, anatomy: Anatomy, mask: np.ndarray, sentences: list[str]) -> list[float]:
-        """How well each sentence fits a region, 0..1 (sigmoid of the trained logit; not a probability of disease)."""
+    def agreement(
+        self, volume: Volume, anatomy: Anatomy, mask: np.ndarray, sentences: list[str]
+    ) -> list[float]:
+        """How well each sentence fits a region, 0..1 (sigmoid of the trained logit; not a
+        probability of disease)."""
         return self.agreement_of(self.region_vector(volume, anatomy, mask), sentences)
 
     def agreement_of(self, vector: Tensor, sentences: list[str]) -> list[float]:
@@ -142,7 +163,8 @@ class AlignmentPipeline:
         return sorted(matches, key=lambda match: -match.agreement)
 
     def direction(self, before: Tensor, after: Tensor, source: str, target: str) -> float:
-        """Directional similarity cos(ΔI, ΔT) of an edit (Gal et al. 2022), -1..1; 0 when nothing changed.
+        """Directional similarity cos(ΔI, ΔT) of an edit (Gal et al. 2022), -1..1; 0 when nothing
+        changed.
 
         Args:
             before, after: region vectors of the original and the counterfactual.
@@ -154,6 +176,11 @@ class AlignmentPipeline:
 
 
 def slice_heights(anatomy: Anatomy, scan: Volume) -> np.ndarray:
-    """(D,) place of each canonical slice along the lungs, 0 = base, 1 = apex; -1 where too little lung is in view to know."""
+    """(D,) place of each canonical slice along the lungs, 0 = base, 1 = apex; -1 where too little
+    lung is in view to know."""
     edges, slices = zone_edges(anatomy.lungs), np.arange(len(scan.array))
-    return height(edges, slices) if thirds_in_view(edges, scan.spacing[0]) else np.full(len(slices), UNKNOWN_PLACE)
+    return (
+        height(edges, slices)
+        if thirds_in_view(edges, scan.spacing[0])
+        else np.full(len(slices), UNKNOWN_PLACE)
+    )

@@ -1,4 +1,5 @@
-"""`python -m SlicerDGMVLCBrowser --port N [--open]`: start the viewer on this machine and print its address."""
+"""`python -m SlicerDGMVLCBrowser --port N [--open]`: start the viewer on this machine and print its
+address."""
 
 from __future__ import annotations
 
@@ -14,8 +15,13 @@ NEEDED = ("slicer_core", "trame_slicer", "aiohttp")
 
 def build_parser() -> argparse.ArgumentParser:
     """The options."""
-    parser = argparse.ArgumentParser(prog="python -m SlicerDGMVLCBrowser", description="DGM-VLC in a browser. Research use only; not a medical device.")
-    parser.add_argument("--port", type=int, default=8080, help="port on this machine (default 8080)")
+    parser = argparse.ArgumentParser(
+        prog="python -m SlicerDGMVLCBrowser",
+        description="DGM-VLC in a browser. Research use only; not a medical device.",
+    )
+    parser.add_argument(
+        "--port", type=int, default=8080, help="port on this machine (default 8080)"
+    )
     parser.add_argument("--open", action="store_true", help="open the page in the default browser")
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
     return parser
@@ -24,9 +30,13 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted; 0 then, 2 when it cannot start."""
     args = build_parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO if args.verbose else logging.ERROR, format="%(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO if args.verbose else logging.ERROR, format="%(name)s: %(message)s"
+    )
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        sys.stderr.write(f"The viewer needs {', '.join(missing)}; install it with: pip install 'dgmvlc[view]'.\n")
+        sys.stderr.write(
+            f"The viewer needs {', '.join(missing)}; install it with: pip install 'dgmvlc[view]'.\n"
+        )
         return 2
     from .server import port_problem, serve
 
@@ -35,9 +45,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
     def ready(url: str) -> None:
-        sys.stdout.write(f"DGM-VLC viewer, research use only; not a medical device.\nOpen {url}\nStop with Ctrl-C.\n")
+        sys.stdout.write(
+            f"DGM-VLC viewer, research use only; not a medical device.\nOpen {url}\nStop with "
+            "Ctrl-C.\n"
+        )
         sys.stdout.flush()
-        screen = sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        screen = (
+            sys.platform in ("win32", "darwin")
+            or os.environ.get("DISPLAY")
+            or os.environ.get("WAYLAND_DISPLAY")
+        )
         if args.open and screen:  # else a text browser would take the terminal
             webbrowser.open(url)
 

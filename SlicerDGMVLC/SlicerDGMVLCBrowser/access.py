@@ -14,10 +14,13 @@ SENTENCE = "403: this address needs the token of the running viewer; open the wh
 # Nothing outside this server is ever asked for; templates are compiled in the page, hence unsafe-eval.
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-eval' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-                               "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws://{host}; frame-ancestors 'none'; "
-                               "form-action 'none'; base-uri 'self'",
-    "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
-    "Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store",
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws://{host}; frame-ancestors 'none'; "
+    "form-action 'none'; base-uri 'self'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -47,7 +50,9 @@ class Access:
     def allows(self, host: str, origin: str | None, given: str | None) -> bool:
         """Whether a request with these headers and this token is let in; a foreign host name or origin never is."""
         hosts = {f"{HOST}:{self.port}", f"localhost:{self.port}"}
-        if host not in hosts or (origin is not None and origin not in {f"http://{name}" for name in hosts}):
+        if host not in hosts or (
+            origin is not None and origin not in {f"http://{name}" for name in hosts}
+        ):
             return False
         return given is not None and hmac.compare_digest(given.encode(), self.token.encode())
 
@@ -61,10 +66,14 @@ class Access:
             try:
                 response = await handler(request)
             except web.HTTPRedirection as redirection:
-                redirection.set_cookie(self.cookie, self.token, httponly=True, samesite="Strict", path="/")
+                redirection.set_cookie(
+                    self.cookie, self.token, httponly=True, samesite="Strict", path="/"
+                )
                 raise
             if inUrl is not None and not response.prepared:
-                response.set_cookie(self.cookie, self.token, httponly=True, samesite="Strict", path="/")
+                response.set_cookie(
+                    self.cookie, self.token, httponly=True, samesite="Strict", path="/"
+                )
             return response
 
         return check

@@ -27,8 +27,21 @@ from .workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
 TYPING_S = 0.5
-OVERLAYS = tuple(f"{kind}_{what}" for kind in ("show", "opacity") for what in ("attention", "heat", "uncertainty", "mask"))
-CHOICES = ("finding", "findings", "what", "target", "region_from", "region_path", "scan_name", "running")
+OVERLAYS = tuple(
+    f"{kind}_{what}"
+    for kind in ("show", "opacity")
+    for what in ("attention", "heat", "uncertainty", "mask")
+)
+CHOICES = (
+    "finding",
+    "findings",
+    "what",
+    "target",
+    "region_from",
+    "region_path",
+    "scan_name",
+    "running",
+)
 
 
 def _ignore_closed_tabs(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -41,21 +54,39 @@ class Viewer(TrameApp):
     """One session, shared by every tab that shows it.
 
     Args:
-        access: token and port. workspace: private folder. command: how to start the worker; the core beside this package when None.
+        access: token and port. workspace: private folder. command: how to start the worker; the
+            core beside this package when None.
     """
 
-    def __init__(self, access: Access, workspace: Workspace, command: WorkerCommand | None = None) -> None:
+    def __init__(
+        self, access: Access, workspace: Workspace, command: WorkerCommand | None = None
+    ) -> None:
         super().__init__(server="dgmvlc", client_type="vue3")
         self.access, self.workspace = access, workspace
         self.state.update(START)
         self.transfers = Transfers(workspace)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._typing: asyncio.Task[Any] | None = None
-        self.server.enable_module(trame_rca.module)  # views are made after the start, its routes before
-        self.server.enable_module({"serve": {"dgmvlc": str(STATIC)}, "scripts": ["dgmvlc/viewer.js"], "styles": ["dgmvlc/viewer.css"]})
+        self.server.enable_module(
+            trame_rca.module
+        )  # views are made after the start, its routes before
+        self.server.enable_module(
+            {
+                "serve": {"dgmvlc": str(STATIC)},
+                "scripts": ["dgmvlc/viewer.js"],
+                "styles": ["dgmvlc/viewer.css"],
+            }
+        )
         self.stage = Stage(self.server)
-        self.jobs = Jobs(self.state, workspace, lambda tell: WorkerSession(tell, command), finished=self._on_result, preview=self._on_preview,
-                         region=self._on_region, say=self.say)
+        self.jobs = Jobs(
+            self.state,
+            workspace,
+            lambda tell: WorkerSession(tell, command),
+            finished=self._on_result,
+            preview=self._on_preview,
+            region=self._on_region,
+            say=self.say,
+        )
         self.teach = Teach(self)
         self.review = Review(self)
         self._connect()
@@ -63,19 +94,31 @@ class Viewer(TrameApp):
 
     def _connect(self) -> None:
         triggers: dict[str, Callable[..., Any]] = {
-            "scroll": self.stage.scroll, "save": self.save, "browse": self.browse, "pick": self.pick, "uploaded": self.open_upload,
-            "upload_failed": self._on_upload_failed, "review_key": self.review.key}
+            "scroll": self.stage.scroll,
+            "save": self.save,
+            "browse": self.browse,
+            "pick": self.pick,
+            "uploaded": self.open_upload,
+            "upload_failed": self._on_upload_failed,
+            "review_key": self.review.key,
+        }
         for name, action in triggers.items():
             self.ctrl.trigger(name)(action)
         changes: dict[tuple[str, ...], Callable[..., Any]] = {
-            ("report",): self._on_report, ("preset",): lambda **_: self.stage.window(), ("slice",): self.stage.on_slider,
-            (*OVERLAYS, "map"): lambda **_: self.stage.runs.overlays(self.state), CHOICES: self._on_choice, ("region_from", "finding"): self._on_other_region}
+            ("report",): self._on_report,
+            ("preset",): lambda **_: self.stage.window(),
+            ("slice",): self.stage.on_slider,
+            (*OVERLAYS, "map"): lambda **_: self.stage.runs.overlays(self.state),
+            CHOICES: self._on_choice,
+            ("region_from", "finding"): self._on_other_region,
+        }
         for names, action in changes.items():
             self.state.change(*names)(action)
         self.ctrl.on_server_ready.add(lambda **_: self._later(self._prepare()))
 
     async def _prepare(self) -> None:
-        """What would make the first scan and the first run wait, done while the user reads the page."""
+        """What would make the first scan and the first run wait, done while the user reads the
+        page."""
         asyncio.get_running_loop().set_exception_handler(_ignore_closed_tabs)
         await self.jobs.warm()
         for layout in ("scan", "columns"):
@@ -83,7 +126,8 @@ class Viewer(TrameApp):
             self.stage.views.make(layout)
 
     def _later(self, work: Any) -> asyncio.Task[Any]:
-        """Run a coroutine beside the server; kept until it is done, so that it is not collected half-way."""
+        """Run a coroutine beside the server; kept until it is done, so that it is not collected
+        half-way."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -122,12 +166,21 @@ class Viewer(TrameApp):
     async def open_path(self, text: str, series: int | None = None) -> bool:
         """Open a scan file or a DICOM folder (of several series, one); says why when it cannot."""
         if self.state.scan_busy or self.state.running or self.state.region_busy:
-            self.say("A scan is being opened or the worker is busy with this one; wait for it or cancel the run.", kind="info")
+            self.say(
+                "A scan is being opened or the worker is busy with this one; wait for it or "
+                "cancel the run.",
+                kind="info",
+            )
             return False
         with self.state as state:
             state.scan_busy, state.message, state.advice, state.files_open = True, "", "", False
         try:
-            scan = await open_scan(self.stage.scene, choose.clean_path(str(text)), self.workspace.new("scans", "scan.nrrd"), series)
+            scan = await open_scan(
+                self.stage.scene,
+                choose.clean_path(str(text)),
+                self.workspace.new("scans", "scan.nrrd"),
+                series,
+            )
         except (ScanError, choose.PathError) as error:
             self.say(str(error))
             return False
@@ -136,10 +189,23 @@ class Viewer(TrameApp):
                 state.scan_busy = False
         self.stage.take_scan(scan)
         with self.state as state:
-            state.scan_name, state.scan_facts, state.scan_path = scan.path.name, scan.facts, str(scan.path)
-            state.region_from, state.region_path, state.region_segment, state.region_note = "proposed", "", "", ""
+            state.scan_name, state.scan_facts, state.scan_path = (
+                scan.path.name,
+                scan.facts,
+                str(scan.path),
+            )
+            state.region_from, state.region_path, state.region_segment, state.region_note = (
+                "proposed",
+                "",
+                "",
+                "",
+            )
         if scan.modality != "CT":
-            self.say(f"{scan.path.name} is no CT ({scan.modality}); it can be looked at, but the weights are for chest CT.", kind="info")
+            self.say(
+                f"{scan.path.name} is no CT ({scan.modality}); it can be looked at, but the "
+                "weights are for chest CT.",
+                kind="info",
+            )
         return True
 
     # report, region, run -----------------------------------------------------
@@ -165,7 +231,12 @@ class Viewer(TrameApp):
 
     async def propose_region(self) -> None:
         """Let the worker look for the finding's region and show it over the scan."""
-        if self.stage.scan is None or self.state.running or self.state.region_busy or not self.state.finding:
+        if (
+            self.stage.scan is None
+            or self.state.running
+            or self.state.region_busy
+            or not self.state.finding
+        ):
             return
         self.stage.forget_region()
         self.state.region_path = ""
@@ -208,7 +279,8 @@ class Viewer(TrameApp):
             self.say(str(error))
 
     async def save(self) -> str:
-        """Write the scene in a process of its own; returns the address to download it from, or an empty text."""
+        """Write the scene in a process of its own; returns the address to download it from, or an
+        empty text."""
         if self.state.saving:
             return ""
         if not self.stage.runs.all:
@@ -217,8 +289,12 @@ class Viewer(TrameApp):
         with self.state as state:
             state.saving = True
         try:
-            path = await save_scene(self.stage.runs, self.state, self.workspace.new("scenes", "scene.mrb"))
-            return self.transfers.offer(path, f"{self.state.scan_name.split('.')[0] or 'scan'} DGM-VLC.mrb")
+            path = await save_scene(
+                self.stage.runs, self.state, self.workspace.new("scenes", "scene.mrb")
+            )
+            return self.transfers.offer(
+                path, f"{self.state.scan_name.split('.')[0] or 'scan'} DGM-VLC.mrb"
+            )
         except ScanError as error:
             self.say(str(error))
             return ""
@@ -242,7 +318,12 @@ class Viewer(TrameApp):
                 state.files_note = str(error)
             return
         with self.state as state:
-            state.files_open, state.files_folder, state.files, state.files_note = True, str(path), files, note
+            state.files_open, state.files_folder, state.files, state.files_note = (
+                True,
+                str(path),
+                files,
+                note,
+            )
 
     async def pick(self, path: str) -> None:
         """Use a file of the file dialog, or a folder as a DICOM series."""

@@ -1,4 +1,5 @@
-"""A small browser for the server's own files: folders first, then what a scan or a segmentation can be."""
+"""A small browser for the server's own files: folders first, then what a scan or a segmentation can
+be."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ def clean_path(text: str) -> Path:
     try:
         path = Path(text).expanduser()
         if not path.is_absolute():
-            raise PathError(f"{text} is not a whole path; start it with / (or with ~ for your home folder).")
+            raise PathError(
+                f"{text} is not a whole path; start it with / (or with ~ for your home folder)."
+            )
         exists = path.exists()
     except (OSError, RuntimeError) as error:
         raise PathError(f"{text[:200]} is no path this machine knows; check it.") from error
@@ -45,13 +48,19 @@ def _entry(item: os.DirEntry[str], endings: tuple[str, ...]) -> dict[str, Any] |
         name = item.name.lower()
         if not (name.endswith(endings) or ("." not in name and ".dcm" in endings)):
             return None
-        return {"name": item.name, "path": item.path, "folder": False, "size": f"{item.stat().st_size / 1e6:.1f} MB"}
+        return {
+            "name": item.name,
+            "path": item.path,
+            "folder": False,
+            "size": f"{item.stat().st_size / 1e6:.1f} MB",
+        }
     except OSError:
         return None
 
 
 def list_folder(folder: Path, endings: tuple[str, ...]) -> tuple[list[dict[str, Any]], str]:
-    """Folders and matching files of `folder` ({name, path, folder, size}), and a note when not all are listed.
+    """Folders and matching files of `folder` ({name, path, folder, size}), and a note when not all
+    are listed.
 
     Raises:
         PathError: it is no folder, or may not be read.
@@ -60,7 +69,13 @@ def list_folder(folder: Path, endings: tuple[str, ...]) -> tuple[list[dict[str, 
         with os.scandir(folder) as items:
             found = [entry for entry in (_entry(item, endings) for item in items) if entry]
     except OSError as error:
-        raise PathError(f"The folder {folder} cannot be listed ({error.strerror or error}); choose another one.") from error
+        raise PathError(
+            f"The folder {folder} cannot be listed ({error.strerror or error}); choose another one."
+        ) from error
     found.sort(key=lambda entry: (not entry["folder"], entry["name"].lower()))
-    note = f"{len(found) - MOST} more are not listed; type the path instead." if len(found) > MOST else ""
+    note = (
+        f"{len(found) - MOST} more are not listed; type the path instead."
+        if len(found) > MOST
+        else ""
+    )
     return found[:MOST], note

@@ -12,12 +12,16 @@ from .runs import Run
 from .stage import Stage
 from .views import HYPOTHESES, compare_layout
 
-CORNER = {"counterfactual": "synthetic, research use only", "difference": "difference, HU · synthetic, research use only"}
+CORNER = {
+    "counterfactual": "synthetic, research use only",
+    "difference": "difference, HU · synthetic, research use only",
+}
 
 
 @dataclass
 class Comparison:
-    """A comparison in the scene. record: its `comparison.json`. runs: one a hypothesis, the best fitting one first."""
+    """A comparison in the scene. record: its `comparison.json`. runs: one a hypothesis, the best
+    fitting one first."""
 
     record: dict[str, Any]
     runs: list[Run]
@@ -29,12 +33,21 @@ class Comparison:
         for row in self.record["hypotheses"]:
             name, error, agreement = rankingRow(row)
             change = f"{row['mean_change_hu']:+.0f} HU".replace("-", "−")
-            out.append({"name": name, "error": error, "agreement": agreement, "apart": bool(row["apart"]), "change": change})
+            out.append(
+                {
+                    "name": name,
+                    "error": error,
+                    "agreement": agreement,
+                    "apart": bool(row["apart"]),
+                    "change": change,
+                }
+            )
         return out
 
 
 def load_comparison(stage: Stage, path: Path) -> Comparison:
-    """Load every hypothesis as a run; raises ValueError or OSError when one cannot be read, and the scene is as it was."""
+    """Load every hypothesis as a run; raises ValueError or OSError when one cannot be read, and the
+    scene is as it was."""
     record = readComparison(path)
     runs: list[Run] = []
     try:
@@ -48,7 +61,8 @@ def load_comparison(stage: Stage, path: Path) -> Comparison:
 
 
 def show_comparison(stage: Stage, comparison: Comparison, role: str) -> bool:
-    """The original and every hypothesis that is still there, on the slice through the region; False when none is.
+    """The original and every hypothesis that is still there, on the slice through the region; False
+    when none is.
 
     Args:
         role: "counterfactual" or "difference".
@@ -56,7 +70,7 @@ def show_comparison(stage: Stage, comparison: Comparison, role: str) -> bool:
     runs = [run for run in comparison.runs if run in stage.runs.all]
     if not runs:
         return False
-    names = HYPOTHESES[:len(runs)]
+    names = HYPOTHESES[: len(runs)]
     titles = {name: f"{run.title} · {CORNER[role]}" for name, run in zip(names, runs)}
     stage.show_side_by_side(runs, names, role, compare_layout(len(runs)), titles)
     return True

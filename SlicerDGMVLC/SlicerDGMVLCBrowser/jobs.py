@@ -26,8 +26,18 @@ from .state import QUALITY
 from .worker import WorkerSession
 from .workspace import Workspace
 
-STAGES = {"loading": "Loading", "reading": "Reading the scan", "editing": "Editing", "writing": "Writing the result", "making": "Making the cases"}
-NOTHING_READ = "No finding was read; the report is expected in English and to name one, such as “a 12 mm nodule in the left upper lobe”."
+STAGES = {
+    "loading": "Loading",
+    "reading": "Reading the scan",
+    "editing": "Editing",
+    "writing": "Writing the result",
+    "making": "Making the cases",
+}
+NOTHING_READ = (
+    "No finding was read; the report is expected in English and to name one, such as “a 12 mm "
+    "nodule "
+    "in the left upper lobe”."
+)
 CERTAINTY = {"present": "present", "absent": "said to be absent", "uncertain": "uncertain"}
 
 
@@ -39,24 +49,43 @@ def left_in_words(seconds: float | None) -> str:
 
 
 def finding_row(number: int, finding: dict[str, Any], known: list[str]) -> dict[str, Any]:
-    """A finding as the list shows it; `known` are the terms of the weights, none while they are not known yet."""
+    """A finding as the list shows it; `known` are the terms of the weights, none while they are not
+    known yet."""
     place = " ".join(filter(None, (finding["side"], finding["zone"])))
     taught = not known or finding["term"] in known
-    return {"number": number, "term": finding["term"], "phrase": " ".join((*finding["descriptors"], finding["text"])), "sentence": finding["sentence"],
-            "place": place, "size": f"{finding['size_mm']:g} mm" if finding["size_mm"] else "",
-            "certainty": CERTAINTY.get(finding["presence"], finding["presence"]), "presence": finding["presence"], "taught": taught}
+    return {
+        "number": number,
+        "term": finding["term"],
+        "phrase": " ".join((*finding["descriptors"], finding["text"])),
+        "sentence": finding["sentence"],
+        "place": place,
+        "size": f"{finding['size_mm']:g} mm" if finding["size_mm"] else "",
+        "certainty": CERTAINTY.get(finding["presence"], finding["presence"]),
+        "presence": finding["presence"],
+        "taught": taught,
+    }
 
 
 class Jobs:
     """Talks to one worker for the page.
 
     Args:
-        state: trame state. finished: gets the manifest of a result. preview: gets (path, slice, note). region: gets the path of a proposed region.
+        state: trame state. finished: gets the manifest of a result. preview: gets (path, slice,
+            note). region: gets the path of a proposed region.
         say: gets (sentence, advice).
     """
 
-    def __init__(self, state: Any, workspace: Workspace, worker: Callable[[Callable[[Event], None]], WorkerSession], *, finished: Callable[[Path], None],
-                 preview: Callable[[Path, int, str], None], region: Callable[[Path], None], say: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        state: Any,
+        workspace: Workspace,
+        worker: Callable[[Callable[[Event], None]], WorkerSession],
+        *,
+        finished: Callable[[Path], None],
+        preview: Callable[[Path, int, str], None],
+        region: Callable[[Path], None],
+        say: Callable[[str, str], None],
+    ) -> None:
         self.state, self.workspace = state, workspace
         self.worker = worker(self._on_event)
         self._finished, self._preview, self._region, self._say = finished, preview, region, say
@@ -64,11 +93,23 @@ class Jobs:
         self._raw: list[dict[str, Any]] = []
         self._answered: Callable[[dict[str, Any]], None] = lambda answer: None
         self._ahead: str = ""
-        self._ahead_asks: tuple[str, dict[str, Any]] = ("", {})  # a task behind the page: its number, name and request
+        self._ahead_asks: tuple[str, dict[str, Any]] = (
+            "",
+            {},
+        )  # a task behind the page: its number, name and request
         self._ahead_answered: Callable[[dict[str, Any]], None] = lambda answer: None
         self._handlers: dict[type, Callable[[Any], None]] = {
-            Ready: self._on_ready, Findings: self._on_findings, Region: self._on_region, Progress: self._on_progress, Preview: self._on_preview,
-            Result: self._on_result, Answer: self._on_answer, Cancelled: self._on_cancelled, Failed: self._on_failed, Ended: self._on_ended}
+            Ready: self._on_ready,
+            Findings: self._on_findings,
+            Region: self._on_region,
+            Progress: self._on_progress,
+            Preview: self._on_preview,
+            Result: self._on_result,
+            Answer: self._on_answer,
+            Cancelled: self._on_cancelled,
+            Failed: self._on_failed,
+            Ended: self._on_ended,
+        }
 
     async def warm(self) -> None:
         """Start the worker, so that the first run need not wait for it."""
@@ -105,17 +146,32 @@ class Jobs:
         if self.state.running:
             return
         with self.state as state:
-            state.running, state.cancelling, state.stage, state.share, state.time_left = True, False, "Starting", 0.0, ""
+            state.running, state.cancelling, state.stage, state.share, state.time_left = (
+                True,
+                False,
+                "Starting",
+                0.0,
+                "",
+            )
         self._stop_ahead()
         out = self.workspace.new("results", time.strftime("run-%H%M%S"))
         self._job = (await self.worker.ensure()).job({**request, "out": str(out)})
 
-    async def task(self, name: str, request: dict[str, Any], answered: Callable[[dict[str, Any]], None]) -> None:
-        """Start a task of the core; its progress is shown like a run's, and `answered` gets its answer. Nothing while something runs."""
+    async def task(
+        self, name: str, request: dict[str, Any], answered: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """Start a task of the core; its progress is shown like a run's, and `answered` gets its
+        answer. Nothing while something runs."""
         if self.state.running:
             return
         with self.state as state:
-            state.running, state.cancelling, state.stage, state.share, state.time_left = True, False, "Starting", 0.0, ""
+            state.running, state.cancelling, state.stage, state.share, state.time_left = (
+                True,
+                False,
+                "Starting",
+                0.0,
+                "",
+            )
         self._answered = answered
         client = await self.worker.ensure()
         if self._ahead and self._ahead_asks == (name, request):
@@ -124,8 +180,11 @@ class Jobs:
         self._stop_ahead()
         self._job = client.task(name, request)
 
-    async def ahead(self, name: str, request: dict[str, Any], answered: Callable[[dict[str, Any]], None]) -> None:
-        """Start a task that will be wanted soon, unseen; what the user starts stops it, or takes it over when it is the same."""
+    async def ahead(
+        self, name: str, request: dict[str, Any], answered: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """Start a task that will be wanted soon, unseen; what the user starts stops it, or takes it
+        over when it is the same."""
         if self.state.running or self._ahead:
             return
         client = await self.worker.ensure()
@@ -149,8 +208,14 @@ class Jobs:
         """The core's request as the page describes it."""
         state = self.state
         noises, steps = QUALITY.get(state.quality, QUALITY["standard"])
-        request: dict[str, Any] = {"image": str(image), "report_text": state.report, "finding": int(state.finding) or None, "noises": noises, "steps": steps,
-                                   "device": state.device or None}
+        request: dict[str, Any] = {
+            "image": str(image),
+            "report_text": state.report,
+            "finding": int(state.finding) or None,
+            "noises": noises,
+            "steps": steps,
+            "device": state.device or None,
+        }
         if state.region_path:
             request["mask"] = state.region_path
             if state.region_from == "file" and state.region_segment.strip():
@@ -169,7 +234,11 @@ class Jobs:
                 state.stage = "Waiting for the worker"
 
     def _on_ready(self, event: Ready) -> None:
-        self.state.worker, self.state.devices, self.state.known = "ready", list(event.devices), list(event.findings)
+        self.state.worker, self.state.devices, self.state.known = (
+            "ready",
+            list(event.devices),
+            list(event.findings),
+        )
         self._list()
 
     def _on_findings(self, event: Findings) -> None:
@@ -180,7 +249,10 @@ class Jobs:
     def _list(self) -> None:
         if not self._raw and not self._report:
             return
-        rows = [finding_row(number, finding, self.state.known) for number, finding in enumerate(self._raw, 1)]
+        rows = [
+            finding_row(number, finding, self.state.known)
+            for number, finding in enumerate(self._raw, 1)
+        ]
         usable = [row for row in rows if row["taught"] and row["presence"] != "absent"]
         self.state.findings = rows
         if not any(row["number"] == self.state.finding for row in rows):
@@ -188,17 +260,28 @@ class Jobs:
         if not self._raw:
             self.state.report_note = NOTHING_READ
         else:
-            self.state.report_note = "" if usable else f"None of these can be edited: the weights know {', '.join(self.state.known)}."
+            self.state.report_note = (
+                ""
+                if usable
+                else f"None of these can be edited: the weights know {', '.join(self.state.known)}."
+            )
 
     def _on_region(self, event: Region) -> None:
         if event.id == self._place:
             self.state.region_busy, self._place = False, ""
-            self.state.region_path, self.state.region_note = event.path, f"{event.sentence} ({event.volumeMl:.1f} ml)"
+            self.state.region_path, self.state.region_note = (
+                event.path,
+                f"{event.sentence} ({event.volumeMl:.1f} ml)",
+            )
             self._region(Path(event.path))
 
     def _on_progress(self, event: Progress) -> None:
         if event.id == self._job and not self.state.cancelling:
-            self.state.stage, self.state.share, self.state.time_left = STAGES.get(event.stage, event.stage), event.share, left_in_words(event.secondsLeft)
+            self.state.stage, self.state.share, self.state.time_left = (
+                STAGES.get(event.stage, event.stage),
+                event.share,
+                left_in_words(event.secondsLeft),
+            )
 
     def _on_preview(self, event: Preview) -> None:
         if event.id == self._job and not self.state.cancelling:
@@ -231,7 +314,9 @@ class Jobs:
         elif event.id == self._job:
             self._idle()
         elif event.id is not None:
-            self._ahead = "" if event.id == self._ahead else self._ahead  # the study says so when it is opened
+            self._ahead = (
+                "" if event.id == self._ahead else self._ahead
+            )  # the study says so when it is opened
             return
         self._say(event.message, event.advice)
 
@@ -246,4 +331,10 @@ class Jobs:
 
     def _idle(self) -> None:
         self._job = ""
-        self.state.running, self.state.cancelling, self.state.stage, self.state.share, self.state.time_left = False, False, "", 0.0, ""
+        (
+            self.state.running,
+            self.state.cancelling,
+            self.state.stage,
+            self.state.share,
+            self.state.time_left,
+        ) = False, False, "", 0.0, ""

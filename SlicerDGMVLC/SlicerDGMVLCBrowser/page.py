@@ -19,37 +19,95 @@ NOTICE = "Research use only; not a medical device"
 
 def _bar(viewer: Viewer) -> None:
     with v3.VAppBar(height=52, flat=True, classes="bar"):
-        v3.VBtn(icon="mdi-menu", size="small", variant="text", classes="ml-2", click="panel = !panel",
-                title="Show or hide the panel", raw_attrs=['aria-label="Panel"'])
+        v3.VBtn(
+            icon="mdi-menu",
+            size="small",
+            variant="text",
+            classes="ml-2",
+            click="panel = !panel",
+            title="Show or hide the panel",
+            raw_attrs=['aria-label="Panel"'],
+        )
         html.Img(src="dgmvlc/favicon.svg", classes="logo", alt="")
         html.Span("DGM-VLC", classes="brand")
         html.Span("{{ scan_name }}", classes="scan-name", title=("scan_facts",))
         v3.VSpacer()
-        with v3.VBtnToggle(v_model=("preset",), mandatory=True, density="compact", variant="outlined", divided=True, classes="mr-3", v_show="scan_name"):
+        with v3.VBtnToggle(
+            v_model=("preset",),
+            mandatory=True,
+            density="compact",
+            variant="outlined",
+            divided=True,
+            classes="mr-3",
+            v_show="scan_name",
+        ):
             for preset in ("lung", "mediastinum", "bone"):
                 v3.VBtn(preset.capitalize(), value=preset, size="small", classes=f"preset-{preset}")
-        with v3.VBtnToggle(model_value=("layout",), density="compact", variant="outlined", divided=True, classes="mr-3", v_show="runs.length"):
-            v3.VBtn("Scan", value="scan", size="small", click=viewer.stage.show_scan, title="The scan alone, in three planes")
-            v3.VBtn("Compare", value="columns", size="small", disabled=("!shown_run",), click=(viewer.stage.show_run, "[shown_run, 'columns']"),
-                    title="Original, counterfactual and difference")
-            v3.VBtn("+ coronal", value="rows", size="small", disabled=("!shown_run",), click=(viewer.stage.show_run, "[shown_run, 'rows']"),
-                    title="With a coronal row")
-        v3.VBtn("Save scene", prepend_icon="mdi-download", size="small", variant="tonal", classes="mr-3 save", loading=("saving",),
-                v_show="runs.length", click="trigger('save').then((address) => address && utils.dgmvlc.download(address))",
-                title="A .mrb file that 3D Slicer opens")
+        with v3.VBtnToggle(
+            model_value=("layout",),
+            density="compact",
+            variant="outlined",
+            divided=True,
+            classes="mr-3",
+            v_show="runs.length",
+        ):
+            v3.VBtn(
+                "Scan",
+                value="scan",
+                size="small",
+                click=viewer.stage.show_scan,
+                title="The scan alone, in three planes",
+            )
+            v3.VBtn(
+                "Compare",
+                value="columns",
+                size="small",
+                disabled=("!shown_run",),
+                click=(viewer.stage.show_run, "[shown_run, 'columns']"),
+                title="Original, counterfactual and difference",
+            )
+            v3.VBtn(
+                "+ coronal",
+                value="rows",
+                size="small",
+                disabled=("!shown_run",),
+                click=(viewer.stage.show_run, "[shown_run, 'rows']"),
+                title="With a coronal row",
+            )
+        v3.VBtn(
+            "Save scene",
+            prepend_icon="mdi-download",
+            size="small",
+            variant="tonal",
+            classes="mr-3 save",
+            loading=("saving",),
+            v_show="runs.length",
+            click="trigger('save').then((address) => address && utils.dgmvlc.download(address))",
+            title="A .mrb file that 3D Slicer opens",
+        )
         html.Span(NOTICE, classes="notice mr-4")
 
 
 def _message(viewer: Viewer) -> None:
     with (
-        html.Div(v_show="message", classes=("['message', 'message-' + message_kind]",), raw_attrs=['role="alert"']),
+        html.Div(
+            v_show="message",
+            classes=("['message', 'message-' + message_kind]",),
+            raw_attrs=['role="alert"'],
+        ),
         html.Div(classes="d-flex align-center"),
     ):
         with html.Div(classes="flex-grow-1"):
             html.Span("{{ message }}", classes="message-text")
             html.Span(" {{ advice }}", classes="message-advice", v_show="advice")
-        v3.VBtn(icon="mdi-close", size="x-small", variant="text", click="message = ''; advice = ''", title="Close",
-                raw_attrs=['aria-label="Close the message"'])
+        v3.VBtn(
+            icon="mdi-close",
+            size="x-small",
+            variant="text",
+            click="message = ''; advice = ''",
+            title="Close",
+            raw_attrs=['aria-label="Close the message"'],
+        )
 
 
 def _views(viewer: Viewer) -> None:
@@ -58,17 +116,40 @@ def _views(viewer: Viewer) -> None:
             html.Img(src="dgmvlc/favicon.svg", alt="", style="width: 72px")
             html.H2("What would this chest CT look like without the finding?")
             html.P("Open a scan on the left, or look at the sample first.")
-            v3.VBtn("Open the sample", color="primary", size="large", prepend_icon="mdi-image-search-outline", click=viewer.open_sample, loading=("scan_busy",),
-                    classes="sample-large")
+            v3.VBtn(
+                "Open the sample",
+                color="primary",
+                size="large",
+                prepend_icon="mdi-image-search-outline",
+                click=viewer.open_sample,
+                loading=("scan_busy",),
+                classes="sample-large",
+            )
         with html.Div(v_show="layout !== 'empty'", classes="grid"):
             viewer.stage.views.layouts.initialize_layout_grid(viewer.ui)
     with html.Div(v_show="layout !== 'empty'", classes="strip"):
-        html.Span("Slice {{ slice }} / {{ slices_of }}", classes="strip-slice", title="Wheel, or arrow keys; Page keys move by ten")
-        v3.VSlider(v_model=("slice",), min=1, max=("Math.max(slices_of, 1)",), step=1, hide_details=True, density="compact", classes="strip-slider",
-                   raw_attrs=['aria-label="Slice"'])
+        html.Span(
+            "Slice {{ slice }} / {{ slices_of }}",
+            classes="strip-slice",
+            title="Wheel, or arrow keys; Page keys move by ten",
+        )
+        v3.VSlider(
+            v_model=("slice",),
+            min=1,
+            max=("Math.max(slices_of, 1)",),
+            step=1,
+            hide_details=True,
+            density="compact",
+            classes="strip-slider",
+            raw_attrs=['aria-label="Slice"'],
+        )
         with html.Div(classes="readout"):
             html.Span("{{ readout.place || 'Point at a voxel' }}", classes="readout-place")
-            for name, label in (("original", "original"), ("counterfactual", "counterfactual"), ("difference", "difference")):
+            for name, label in (
+                ("original", "original"),
+                ("counterfactual", "counterfactual"),
+                ("difference", "difference"),
+            ):
                 with html.Span(v_show=f"readout.{name}", classes=f"readout-{name}"):
                     html.Span(label, classes="readout-label")
                     html.Span("{{ readout." + name + " }}", classes="readout-value")
@@ -80,7 +161,13 @@ def build_page(viewer: Viewer) -> VAppLayout:
         viewer.ui = layout
         layout.root.theme = "dgmvlc"
         _bar(viewer)
-        with v3.VNavigationDrawer(v_model=("panel",), width=368, permanent=True, classes="panel", disable_resize_watcher=True):
+        with v3.VNavigationDrawer(
+            v_model=("panel",),
+            width=368,
+            permanent=True,
+            classes="panel",
+            disable_resize_watcher=True,
+        ):
             build_panel(viewer)
         with v3.VMain(classes="main"), html.Div(classes="column"):
             _message(viewer)
@@ -90,12 +177,31 @@ def build_page(viewer: Viewer) -> VAppLayout:
 
 
 THEME = {
-    "theme": {"themes": {"dgmvlc": {"dark": True, "colors": {
-        "background": "#0d1216", "surface": "#141b21", "surface-variant": "#22303a", "on-surface-variant": "#c9d6de", "primary": "#5aa7d6",
-        "secondary": "#8fa3b0", "error": "#e0705f", "warning": "#e6b04a", "success": "#6fb98a", "info": "#5aa7d6"}}}},
+    "theme": {
+        "themes": {
+            "dgmvlc": {
+                "dark": True,
+                "colors": {
+                    "background": "#0d1216",
+                    "surface": "#141b21",
+                    "surface-variant": "#22303a",
+                    "on-surface-variant": "#c9d6de",
+                    "primary": "#5aa7d6",
+                    "secondary": "#8fa3b0",
+                    "error": "#e0705f",
+                    "warning": "#e6b04a",
+                    "success": "#6fb98a",
+                    "info": "#5aa7d6",
+                },
+            }
+        }
+    },
     "defaults": {
         "VBtn": {"style": "text-transform: none; letter-spacing: 0"},
-        **{name: {"variant": "outlined", "density": "compact", "hideDetails": True} for name in ("VTextField", "VTextarea", "VSelect")},
+        **{
+            name: {"variant": "outlined", "density": "compact", "hideDetails": True}
+            for name in ("VTextField", "VTextarea", "VSelect")
+        },
         "VSwitch": {"density": "compact", "hideDetails": True, "color": "primary"},
         "VSlider": {"color": "primary", "thumbSize": 14, "trackSize": 3},
     },

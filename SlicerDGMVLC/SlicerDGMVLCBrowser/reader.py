@@ -1,6 +1,8 @@
-"""`python -m SlicerDGMVLCBrowser.reader PATH OUT.nrrd [SERIES]`: reads a scan with the core's checks, in a process of its own.
+"""`python -m SlicerDGMVLCBrowser.reader PATH OUT.nrrd [SERIES]`: reads a scan with the core's
+checks, in a process of its own.
 
-A damaged file then costs a sentence and never the viewer. Prints one JSON object: facts of the scan, or {"error": sentence}.
+A damaged file then costs a sentence and never the viewer. Prints one JSON object: facts of the
+scan, or {"error": sentence}.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from typing import Any
 
 
 def read(path: Path, out: Path, series: int | None = None) -> dict[str, Any]:
-    """Convert `path` to an uncompressed NRRD that MRML loads at once; returns size (x,y,z), spacing (mm) and modality.
+    """Convert `path` to an uncompressed NRRD that MRML loads at once; returns size (x,y,z), spacing
+    (mm) and modality.
 
     Args:
         series: which series of a DICOM folder that holds several, from 1.
@@ -26,7 +29,11 @@ def read(path: Path, out: Path, series: int | None = None) -> dict[str, Any]:
 
     volume = load_volume(path, series=series)
     sitk.WriteImage(to_image(volume), str(out), False)
-    return {"size": list(volume.shape[::-1]), "spacing": [round(float(s), 3) for s in volume.spacing[::-1]], "modality": volume.modality}
+    return {
+        "size": list(volume.shape[::-1]),
+        "spacing": [round(float(s), 3) for s in volume.spacing[::-1]],
+        "modality": volume.modality,
+    }
 
 
 def main(arguments: list[str]) -> int:
@@ -34,13 +41,23 @@ def main(arguments: list[str]) -> int:
     from DGMVLCCore.errors import DGMVLCError
 
     try:
-        answer = read(Path(arguments[0]), Path(arguments[1]), int(arguments[2]) if len(arguments) > 2 else None)
+        answer = read(
+            Path(arguments[0]),
+            Path(arguments[1]),
+            int(arguments[2]) if len(arguments) > 2 else None,
+        )
     except DGMVLCError as error:
         answer = {"error": str(error)}
     except MemoryError:
         answer = {"error": f"{Path(arguments[0]).name} does not fit into memory; crop it first."}
     except (OSError, RuntimeError) as error:
-        answer = {"error": f"{Path(arguments[0]).name} could not be read ({str(error).splitlines()[-1][:160]}); export it again."}
+        answer = {
+            "error": (
+                f"{Path(arguments[0]).name} could not be read "
+                f"({str(error).splitlines()[-1][:160]}); "
+                "export it again."
+            )
+        }
     sys.stdout.write(json.dumps(answer))
     return 1 if "error" in answer else 0
 

@@ -1,4 +1,5 @@
-"""What lies under the cursor: position, HU of the original and of the counterfactual, their difference."""
+"""What lies under the cursor: position, HU of the original and of the counterfactual, their
+difference."""
 
 from __future__ import annotations
 
@@ -22,10 +23,16 @@ def value_at(volume: Any, ras: Point) -> float | None:
     return float(image.GetScalarComponentAsDouble(*index, 0))
 
 
-def in_words(ras: Point, original: Any | None, counterfactual: Any | None, difference: Any | None) -> dict[str, str]:
+def in_words(
+    ras: Point, original: Any | None, counterfactual: Any | None, difference: Any | None
+) -> dict[str, str]:
     """Texts of the read-out; an empty one for what is not there."""
     texts = {"place": placeWords(ras)}
-    for name, volume, form in (("original", original, "{:.0f}"), ("counterfactual", counterfactual, "{:.0f}"), ("difference", difference, "{:+.0f}")):
+    for name, volume, form in (
+        ("original", original, "{:.0f}"),
+        ("counterfactual", counterfactual, "{:.0f}"),
+        ("difference", difference, "{:+.0f}"),
+    ):
         value = value_at(volume, ras) if volume is not None else None
         texts[name] = "" if value is None else f"{form.format(value).replace('-', '−')} HU"
     return texts
@@ -39,7 +46,9 @@ def under_cursor(view: Any) -> Point:
 
 def follow_clicks(view: Any, clicked: Callable[[Point], None]) -> None:
     """Call `clicked` with the RAS position (mm) where the left button goes down in the view."""
-    view.interactor().AddObserver("LeftButtonPressEvent", lambda *_: clicked(under_cursor(view)), 1.0)
+    view.interactor().AddObserver(
+        "LeftButtonPressEvent", lambda *_: clicked(under_cursor(view)), 1.0
+    )
 
 
 def follow_cursor(view: Any, moved: Callable[[Point], None]) -> None:

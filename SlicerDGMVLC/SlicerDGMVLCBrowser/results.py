@@ -10,10 +10,22 @@ from trame.widgets import vuetify3 as v3
 if TYPE_CHECKING:
     from .app import Viewer
 
-OVERLAYS = (("attention", "Attention", "attention", "Graded segments on the original: where the network reads the finding"),
-            ("heat", "Heat map", "heat", "The same, continuous, on the original"),
-            ("uncertainty", "Uncertainty", "uncertainty", "Standard deviation between the samples, on the counterfactual"),
-            ("mask", "Edit region", "mask", "Outline; every voxel outside it is the patient's own"))
+OVERLAYS = (
+    (
+        "attention",
+        "Attention",
+        "attention",
+        "Graded segments on the original: where the network reads the finding",
+    ),
+    ("heat", "Heat map", "heat", "The same, continuous, on the original"),
+    (
+        "uncertainty",
+        "Uncertainty",
+        "uncertainty",
+        "Standard deviation between the samples, on the counterfactual",
+    ),
+    ("mask", "Edit region", "mask", "Outline; every voxel outside it is the patient's own"),
+)
 
 
 def _overlays() -> None:
@@ -22,31 +34,77 @@ def _overlays() -> None:
         for name, label, has, title in OVERLAYS:
             with html.Div(classes="overlay", v_show=f"has.{has}", title=title):
                 v3.VSwitch(v_model=(f"show_{name}",), label=label, classes=f"switch-{name}")
-                v3.VSlider(v_model=(f"opacity_{name}",), min=0, max=1, step=0.05, hide_details=True, density="compact", disabled=(f"!show_{name}",),
-                           raw_attrs=[f'aria-label="Opacity of {label}"'])
-        v3.VSelect(v_show="maps.length > 1 && show_heat", v_model=("map",), items=("maps",), label="Heat map of", classes="mt-1")
+                v3.VSlider(
+                    v_model=(f"opacity_{name}",),
+                    min=0,
+                    max=1,
+                    step=0.05,
+                    hide_details=True,
+                    density="compact",
+                    disabled=(f"!show_{name}",),
+                    raw_attrs=[f'aria-label="Opacity of {label}"'],
+                )
+        v3.VSelect(
+            v_show="maps.length > 1 && show_heat",
+            v_model=("map",),
+            items=("maps",),
+            label="Heat map of",
+            classes="mt-1",
+        )
 
 
 def _words() -> None:
     with html.Div(classes="card words"):
         html.Div("{{ plan }}", classes="card-title")
-        html.P("{{ line }}", v_for="(line, index) in explanation", key="index", classes="explanation")
-        with (html.Div(classes="gates"),
-              html.Div(v_for="gate in gates", key="gate.name", classes=("['gate', gate.passed ? 'gate-ok' : 'gate-bad']",), title=("gate.sentence",))):
-            v3.VIcon("{{ gate.passed ? 'mdi-check' : 'mdi-alert' }}", size="x-small", classes="mr-1")
+        html.P(
+            "{{ line }}", v_for="(line, index) in explanation", key="index", classes="explanation"
+        )
+        with (
+            html.Div(classes="gates"),
+            html.Div(
+                v_for="gate in gates",
+                key="gate.name",
+                classes=("['gate', gate.passed ? 'gate-ok' : 'gate-bad']",),
+                title=("gate.sentence",),
+            ),
+        ):
+            v3.VIcon(
+                "{{ gate.passed ? 'mdi-check' : 'mdi-alert' }}", size="x-small", classes="mr-1"
+            )
             html.Span("{{ gate.name }}: {{ gate.words }}")
 
 
 def _runs(viewer: Viewer) -> None:
     with html.Div(classes="card runs"):
         html.Div("Runs", classes="card-title")
-        with html.Div(v_for="run in runs", key="run.number", classes=("['run-row', {'run-shown': shown_run === run.number}]",)):
-            with html.Button(type="button", classes="run-name", click=(viewer.stage.show_run, "[run.number]"), title=("`${run.title} · ${run.scan}`",)):
+        with html.Div(
+            v_for="run in runs",
+            key="run.number",
+            classes=("['run-row', {'run-shown': shown_run === run.number}]",),
+        ):
+            with html.Button(
+                type="button",
+                classes="run-name",
+                click=(viewer.stage.show_run, "[run.number]"),
+                title=("`${run.title} · ${run.scan}`",),
+            ):
                 html.Span("{{ run.when }}", classes="faint mr-2")
                 html.Span("{{ run.title }}")
-            v3.VIcon("mdi-alert", v_show="!run.ok", size="x-small", color="warning", title="A check failed")
-            v3.VBtn(icon="mdi-delete-outline", size="x-small", variant="text", click=(viewer.stage.remove_run, "[run.number]"), title="Remove this run",
-                    raw_attrs=['aria-label="Remove this run"'])
+            v3.VIcon(
+                "mdi-alert",
+                v_show="!run.ok",
+                size="x-small",
+                color="warning",
+                title="A check failed",
+            )
+            v3.VBtn(
+                icon="mdi-delete-outline",
+                size="x-small",
+                variant="text",
+                click=(viewer.stage.remove_run, "[run.number]"),
+                title="Remove this run",
+                raw_attrs=['aria-label="Remove this run"'],
+            )
 
 
 def build_results(viewer: Viewer) -> None:

@@ -43,7 +43,9 @@ class Review:
             return
         with self.state as state:
             state.message, state.review_session = "", place
-        await self.viewer.jobs.task("review-open", {"folder": str(folder), "session": place}, self._opened)
+        await self.viewer.jobs.task(
+            "review-open", {"folder": str(folder), "session": place}, self._opened
+        )
 
     def _opened(self, answer: dict[str, Any]) -> None:
         try:
@@ -52,7 +54,12 @@ class Review:
             self.viewer.say(str(error))
             return
         self._shown = ""
-        self.state.review_open, self.state.review_study, self.state.review_regions, self.state.review_region = True, "", [], 0
+        (
+            self.state.review_open,
+            self.state.review_study,
+            self.state.review_regions,
+            self.state.review_region,
+        ) = True, "", [], 0
         self.state.review_exported = []
         self._list()
 
@@ -81,9 +88,11 @@ class Review:
         """Have the study after the shown one looked at while the reader is busy with this one."""
         rows = self.state.review_studies
         here = next((at for at, row in enumerate(rows) if row["id"] == self.state.review_study), -1)
-        ahead = next((row["id"] for row in rows[here + 1:] if row["waiting"]), "")
+        ahead = next((row["id"] for row in rows[here + 1 :] if row["waiting"]), "")
         if ahead:
-            await self.viewer.jobs.ahead("review-study", self._looking(ahead), lambda answer: self._reload())
+            await self.viewer.jobs.ahead(
+                "review-study", self._looking(ahead), lambda answer: self._reload()
+            )
 
     def _looked(self, answer: dict[str, Any]) -> None:
         self._reload()
@@ -96,7 +105,12 @@ class Review:
         if self.session is None or not self.state.review_study or self.state.running:
             return
         identifier = self.state.review_study
-        request = {"folder": str(self.session.root), "session": str(self.session.folder), "study": identifier, "series": int(number)}
+        request = {
+            "folder": str(self.session.root),
+            "session": str(self.session.folder),
+            "study": identifier,
+            "series": int(number),
+        }
 
         def chosen(answer: dict[str, Any]) -> None:
             self._opened(answer)
@@ -138,7 +152,11 @@ class Review:
             return
         study = self.session.study(identifier)
         if self._shown != identifier:
-            number = study.series[study.chosen].number if study.kind == "dicom" and study.chosen is not None else None
+            number = (
+                study.series[study.chosen].number
+                if study.kind == "dicom" and study.chosen is not None
+                else None
+            )
             if not await self.viewer.open_path(str(self.session.root / study.path), number):
                 return
             self._shown = identifier
@@ -167,7 +185,9 @@ class Review:
         if self.session is None or not self.state.review_region:
             return False
         try:
-            self.session.decide(f"{self.state.review_study}/{self.state.review_region}", verdict, comment)
+            self.session.decide(
+                f"{self.state.review_study}/{self.state.review_region}", verdict, comment
+            )
         except DGMVLCError as error:
             self.viewer.say(str(error))
             return False
@@ -175,8 +195,12 @@ class Review:
         return True
 
     def save_comment(self, text: str) -> None:
-        """Keep what stands in the comment field; the field itself says it, because the page's state follows a fast typist late."""
-        row = next((row for row in self.state.review_regions if row["number"] == self.state.review_region), None)
+        """Keep what stands in the comment field; the field itself says it, because the page's state
+        follows a fast typist late."""
+        row = next(
+            (row for row in self.state.review_regions if row["number"] == self.state.review_region),
+            None,
+        )
         typed = str(text or "")[:2000]
         if row is not None and typed.strip() != row["comment"]:
             self.decide(None, typed)
@@ -189,7 +213,9 @@ class Review:
     async def step(self, by: int) -> None:
         """The next or the previous region; past the last one, the next study."""
         state = self.state
-        number, study = stepFrom(state.review_regions, state.review_region, state.review_studies, state.review_study, by)
+        number, study = stepFrom(
+            state.review_regions, state.review_region, state.review_studies, state.review_study, by
+        )
         if number:
             self.choose(number)
         elif study:
@@ -198,8 +224,12 @@ class Review:
     async def key(self, action: str) -> None:
         """A key of the legend."""
         actions: dict[str, Callable[[], Any]] = {
-            "accept": lambda: self.verdict("accepted"), "reject": lambda: self.verdict("rejected"), "undo": lambda: self.verdict(""),
-            "next": lambda: self.step(1), "previous": lambda: self.step(-1)}
+            "accept": lambda: self.verdict("accepted"),
+            "reject": lambda: self.verdict("rejected"),
+            "undo": lambda: self.verdict(""),
+            "next": lambda: self.step(1),
+            "previous": lambda: self.step(-1),
+        }
         if self.session is not None and action in actions:
             await actions[action]()
 
@@ -209,14 +239,25 @@ class Review:
         """Table, page and accepted regions beside the session's other files."""
         if self.session is None or self.state.running:
             return
-        await self.viewer.jobs.task("review-export", {"session": str(self.session.folder), "out": str(self.session.folder / "export")}, self._exported)
+        await self.viewer.jobs.task(
+            "review-export",
+            {"session": str(self.session.folder), "out": str(self.session.folder / "export")},
+            self._exported,
+        )
 
     def _exported(self, answer: dict[str, Any]) -> None:
-        self.state.review_exported = [self._link(answer["html"], "Report (HTML)"), self._link(answer["pdf"], "Report (PDF)"),
-                                      self._link(answer["csv"], "Table (CSV)"),
-                                      *(self._link(path, Path(path).name) for path in answer["accepted"])]
+        self.state.review_exported = [
+            self._link(answer["html"], "Report (HTML)"),
+            self._link(answer["pdf"], "Report (PDF)"),
+            self._link(answer["csv"], "Table (CSV)"),
+            *(self._link(path, Path(path).name) for path in answer["accepted"]),
+        ]
         if answer["notes"]:
             self.viewer.say(" ".join(answer["notes"]), kind="info")
 
     def _link(self, path: str, title: str) -> dict[str, str]:
-        return {"title": title, "address": self.viewer.transfers.offer(Path(path), Path(path).name), "path": path}
+        return {
+            "title": title,
+            "address": self.viewer.transfers.offer(Path(path), Path(path).name),
+            "path": path,
+        }

@@ -1,4 +1,5 @@
-"""Results in the scene: loaded once, shown in the columns, with their overlays, words and checks."""
+"""Results in the scene: loaded once, shown in the columns, with their overlays, words and
+checks."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ class Run:
     """One result in the scene.
 
     Args:
-        number: in order of arrival, from 1. path: its `result.json`. nodes: what the scene library loaded. name: of a hypothesis.
+        number: in order of arrival, from 1. path: its `result.json`. nodes: what the scene library
+            loaded. name: of a hypothesis.
     """
 
     number: int
@@ -34,7 +36,10 @@ class Run:
     @property
     def title(self) -> str:
         """Its name, or what was changed, in words."""
-        return self.name or f"{self.manifest['plan']['term']} → {self.manifest['plan']['target'].rstrip('.')}"
+        return (
+            self.name
+            or f"{self.manifest['plan']['term']} → {self.manifest['plan']['target'].rstrip('.')}"
+        )
 
     @property
     def scan_name(self) -> str:
@@ -44,7 +49,14 @@ class Run:
     @property
     def explanation(self) -> list[str]:
         """The core's sentence on the change, and its notes; the checks stand beside it."""
-        text = next((self.path.parent / entry["name"] for entry in self.manifest["files"] if entry["role"] == "explanation"), None)
+        text = next(
+            (
+                self.path.parent / entry["name"]
+                for entry in self.manifest["files"]
+                if entry["role"] == "explanation"
+            ),
+            None,
+        )
         try:
             lines = text.read_text(encoding="utf-8").splitlines()[:1] if text else []
         except OSError:
@@ -54,8 +66,15 @@ class Run:
     @property
     def gates(self) -> list[dict[str, Any]]:
         """The checks: {name, passed, words}."""
-        return [{"name": gate["name"], "passed": bool(gate["passed"]), "sentence": gate["sentence"],
-                 "words": f"{gate['value']:g} {gate['unit']} (allowed {gate['limit']})"} for gate in self.manifest["gates"]]
+        return [
+            {
+                "name": gate["name"],
+                "passed": bool(gate["passed"]),
+                "sentence": gate["sentence"],
+                "words": f"{gate['value']:g} {gate['unit']} (allowed {gate['limit']})",
+            }
+            for gate in self.manifest["gates"]
+        ]
 
     @property
     def centre(self) -> tuple[float, float, float] | None:
@@ -74,19 +93,31 @@ class Runs:
         self.beside: list[Run] = []  # shown side by side
 
     def add(self, path: Path, name: str = "") -> Run:
-        """Load a result; raises ValueError with a sentence when it cannot be read, and the scene is as it was."""
+        """Load a result; raises ValueError with a sentence when it cannot be read, and the scene is
+        as it was."""
         manifest = readResult(path)
         nodes = loadResult(self.scene, path)
-        run = Run(self.all[-1].number + 1 if self.all else 1, path, manifest, nodes, time.strftime("%H:%M"), name)
+        run = Run(
+            self.all[-1].number + 1 if self.all else 1,
+            path,
+            manifest,
+            nodes,
+            time.strftime("%H:%M"),
+            name,
+        )
         self.all.append(run)
         return run
 
     def _only_here(self, run: Run) -> None:
-        """Segments are seen in the columns, never over the scan alone; the uncertainty covers only where something varies."""
+        """Segments are seen in the columns, never over the scan alone; the uncertainty covers only
+        where something varies."""
         for role, names in PLACES.items():
             if role in run.nodes.byRole:
                 run.nodes.byRole[role].GetDisplayNode().SetViewNodeIDs(self.views.ids(names))
-        for role, title in (("counterfactual", ""), ("difference", "HU")):  # the corner of the view says the rest
+        for role, title in (
+            ("counterfactual", ""),
+            ("difference", "HU"),
+        ):  # the corner of the view says the rest
             legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(run.nodes.byRole[role])
             if legend is not None:
                 legend.SetTitleText(title)
@@ -112,7 +143,8 @@ class Runs:
         self.views.fit(COLUMNS + ROWS, run.centre)
 
     def show_beside(self, runs: list[Run], names: tuple[str, ...], role: str, layout: str) -> None:
-        """The first run's original, then one view a run with its volume of `role`, each with its own region's outline."""
+        """The first run's original, then one view a run with its volume of `role`, each with its
+        own region's outline."""
         self.shown, self.beside = None, list(runs)
         self.views.show_layout(layout)
         self._hide_others(runs)
@@ -123,7 +155,9 @@ class Runs:
             for segments in PLACES:
                 if segments in run.nodes.byRole:
                     display = run.nodes.byRole[segments].GetDisplayNode()
-                    display.SetViewNodeIDs(self.views.ids((*COLUMNS[:1], name) if index == 0 else (name,)))
+                    display.SetViewNodeIDs(
+                        self.views.ids((*COLUMNS[:1], name) if index == 0 else (name,))
+                    )
                     display.SetVisibility(segments == "edit-mask")
         self.views.fit((*COLUMNS[:1], *names), runs[0].centre)
 
@@ -149,13 +183,17 @@ class Runs:
             removeRun(self.scene, run.nodes)
 
     def overlays(self, state: Any) -> None:
-        """Overlays of the shown run as the switches say: attention and heat map on the original, uncertainty on the counterfactual."""
+        """Overlays of the shown run as the switches say: attention and heat map on the original,
+        uncertainty on the counterfactual."""
         if self.shown is None:
             return
         nodes = self.shown.nodes
         for role, name in (("attention-segments", "attention"), ("edit-mask", "mask")):
             if role in nodes.byRole:
-                display, opacity = nodes.byRole[role].GetDisplayNode(), float(state[f"opacity_{name}"])
+                display, opacity = (
+                    nodes.byRole[role].GetDisplayNode(),
+                    float(state[f"opacity_{name}"]),
+                )
                 display.SetVisibility(bool(state[f"show_{name}"]))
                 display.SetOpacity2DFill(opacity)
                 display.SetOpacity2DOutline(opacity)
@@ -163,7 +201,9 @@ class Runs:
         spread = nodes.byRole.get("uncertainty") if state.show_uncertainty else None
         for names in (COLUMNS, ROWS):
             self.views.show(names[0], nodes.byRole["original"], heat, float(state.opacity_heat))
-            self.views.show(names[1], nodes.byRole["counterfactual"], spread, float(state.opacity_uncertainty))
+            self.views.show(
+                names[1], nodes.byRole["counterfactual"], spread, float(state.opacity_uncertainty)
+            )
 
     def ct_volumes(self) -> list[Any]:
         """Every volume that holds a CT, to be windowed."""

@@ -9,7 +9,15 @@ from typing import Any
 from .runs import Runs
 from .scans import ScanError, run_child
 
-SETTINGS = ("preset", "map", *(f"{kind}_{what}" for kind in ("show", "opacity") for what in ("attention", "heat", "uncertainty", "mask")))
+SETTINGS = (
+    "preset",
+    "map",
+    *(
+        f"{kind}_{what}"
+        for kind in ("show", "opacity")
+        for what in ("attention", "heat", "uncertainty", "mask")
+    ),
+)
 
 
 async def save_scene(runs: Runs, state: Any, path: Path) -> Path:
@@ -19,15 +27,25 @@ async def save_scene(runs: Runs, state: Any, path: Path) -> Path:
         ScanError: it could not be written.
     """
     shown = runs.shown or runs.all[-1]
-    order = [run for run in runs.all if run is not shown] + [shown]  # the last one loaded is the one that is seen
-    recipe = {"results": [str(run.path) for run in order], "settings": {name: state[name] for name in SETTINGS}}
+    order = [run for run in runs.all if run is not shown] + [
+        shown
+    ]  # the last one loaded is the one that is seen
+    recipe = {
+        "results": [str(run.path) for run in order],
+        "settings": {name: state[name] for name in SETTINGS},
+    }
     notes = path.with_suffix(".json")
     notes.write_text(json.dumps(recipe), encoding="utf-8")
     try:
         code, _, log = await run_child("SlicerDGMVLCBrowser.scene_writer", str(notes), str(path))
     except TimeoutError as error:
-        raise ScanError("The scene took too long to write; remove some runs and save again.") from error
+        raise ScanError(
+            "The scene took too long to write; remove some runs and save again."
+        ) from error
     if code or not path.is_file():
         last = (log.strip().splitlines() or ["no reason given"])[-1]
-        raise ScanError(f"The scene could not be saved ({last[:200].rstrip('.')}); check free space and save again.")
+        raise ScanError(
+            f"The scene could not be saved ({last[:200].rstrip('.')}); check free space and save "
+            "again."
+        )
     return path

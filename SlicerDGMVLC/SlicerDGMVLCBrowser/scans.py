@@ -13,7 +13,9 @@ from typing import Any
 from SlicerDGMVLCLib.nodes import loadVolume
 
 TIMEOUT_S = 300.0
-PACKAGES = Path(__file__).resolve().parents[1]  # folder that holds this package and the scene library
+PACKAGES = (
+    Path(__file__).resolve().parents[1]
+)  # folder that holds this package and the scene library
 
 
 class ScanError(Exception):
@@ -25,7 +27,8 @@ class Scan:
     """An opened scan.
 
     Args:
-        path: what the user chose; the worker reads it. node: vtkMRMLScalarVolumeNode. size: voxels (x,y,z). spacing: mm (x,y,z).
+        path: what the user chose; the worker reads it. node: vtkMRMLScalarVolumeNode. size: voxels
+            (x,y,z). spacing: mm (x,y,z).
     """
 
     path: Path
@@ -37,7 +40,10 @@ class Scan:
     @property
     def facts(self) -> str:
         """Size and spacing in words."""
-        return f"{' × '.join(map(str, self.size))} voxels of {' × '.join(f'{s:g}' for s in self.spacing)} mm · {self.modality}"
+        return (
+            f"{' × '.join(map(str, self.size))} voxels of "
+            f"{' × '.join(f'{s:g}' for s in self.spacing)} mm · {self.modality}"
+        )
 
 
 def child_environment() -> dict[str, str]:
@@ -47,14 +53,24 @@ def child_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUTF8": "1"}
 
 
-async def run_child(module: str, *arguments: str, timeout: float = TIMEOUT_S) -> tuple[int, str, str]:
+async def run_child(
+    module: str, *arguments: str, timeout: float = TIMEOUT_S
+) -> tuple[int, str, str]:
     """Run `python -m module` without blocking; returns exit code, standard output, standard error.
 
     Raises:
         TimeoutError: it took longer than `timeout` seconds and was ended.
     """
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, *arguments, env=child_environment(), stdin=asyncio.subprocess.DEVNULL,
-                                                   stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        env=child_environment(),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     try:
         out, err = await asyncio.wait_for(process.communicate(), timeout)
     except (TimeoutError, asyncio.TimeoutError) as error:
@@ -67,26 +83,38 @@ async def run_child(module: str, *arguments: str, timeout: float = TIMEOUT_S) ->
 
 
 def load_volume_node(scene: Any, path: Path, name: str) -> Any:
-    """A scalar volume node read from a file the core wrote; raises ScanError when MRML cannot read it."""
+    """A scalar volume node read from a file the core wrote; raises ScanError when MRML cannot read
+    it."""
     try:
         return loadVolume(scene, path, name)
     except ValueError as error:
-        raise ScanError(f"{name} could not be loaded into the viewer; free some memory and open it again.") from error
+        raise ScanError(
+            f"{name} could not be loaded into the viewer; free some memory and open it again."
+        ) from error
 
 
 async def open_scan(scene: Any, path: Path, out: Path, series: int | None = None) -> Scan:
-    """Read `path` (file or DICOM folder), converting it to `out` (.nrrd), and load it; `series` of a folder that holds several.
+    """Read `path` (file or DICOM folder), converting it to `out` (.nrrd), and load it; `series` of
+    a folder that holds several.
 
     Raises:
         ScanError: with the sentence to show; the scene is as it was.
     """
     try:
-        code, answer, log = await run_child("SlicerDGMVLCBrowser.reader", str(path), str(out), *([str(series)] if series else []))
+        code, answer, log = await run_child(
+            "SlicerDGMVLCBrowser.reader", str(path), str(out), *([str(series)] if series else [])
+        )
         facts = json.loads(answer)
     except TimeoutError as error:
-        raise ScanError(f"{path.name} took longer than {TIMEOUT_S / 60:.0f} minutes to read; copy it to a local disc first.") from error
+        raise ScanError(
+            f"{path.name} took longer than {TIMEOUT_S / 60:.0f} minutes to read; copy it to a "
+            "local disc first."
+        ) from error
     except ValueError as error:
-        raise ScanError(f"{path.name} ended the reader (exit code {code}); it is damaged or too large: export it again.") from error
+        raise ScanError(
+            f"{path.name} ended the reader (exit code {code}); it is damaged or too large: "
+            "export it again."
+        ) from error
     if "error" in facts:
         raise ScanError(facts["error"])
     node = load_volume_node(scene, out, path.name)

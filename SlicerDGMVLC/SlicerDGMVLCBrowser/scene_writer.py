@@ -1,4 +1,5 @@
-"""`python -m SlicerDGMVLCBrowser.scene_writer RECIPE.json SCENE.mrb`: results with the page's display settings as a scene for Slicer."""
+"""`python -m SlicerDGMVLCBrowser.scene_writer RECIPE.json SCENE.mrb`: results with the page's
+display settings as a scene for Slicer."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from SlicerDGMVLCLib.scene import ResultNodes, loadResult, saveMrb
 def apply_settings(scene: Any, nodes: ResultNodes, settings: dict[str, Any]) -> None:
     """Window, overlays and opacities as they were on the page."""
     for role in ("original", "counterfactual"):
-        nodes.byRole[role].GetDisplayNode().SetWindowLevelMinMax(*WINDOWS.get(settings["preset"], WINDOWS["lung"]))
+        nodes.byRole[role].GetDisplayNode().SetWindowLevelMinMax(
+            *WINDOWS.get(settings["preset"], WINDOWS["lung"])
+        )
     for role, name in (("attention-segments", "attention"), ("edit-mask", "mask")):
         if role in nodes.byRole:
             display = nodes.byRole[role].GetDisplayNode()
@@ -27,7 +30,9 @@ def apply_settings(scene: Any, nodes: ResultNodes, settings: dict[str, Any]) -> 
     for view in ("Red", "Red+"):
         composite = compositeNode(scene, view)
         composite.SetForegroundVolumeID(heat.GetID() if heat else None)
-        composite.SetForegroundOpacity(float(settings["opacity_heat"]) if heat and settings["show_heat"] else 0.0)
+        composite.SetForegroundOpacity(
+            float(settings["opacity_heat"]) if heat and settings["show_heat"] else 0.0
+        )
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,5 @@
-"""What stands in the views: the scan, a region over it, a preview, a run; and what the page says about them."""
+"""What stands in the views: the scan, a region over it, a preview, a run; and what the page says
+about them."""
 
 from __future__ import annotations
 
@@ -16,8 +17,11 @@ from .scans import Scan, ScanError, load_volume_node
 from .state import EMPTY_READOUT
 from .views import COLUMNS, GROUPS, SCAN, Views, start_scene
 
-CORNERS = {"Original": "Original", "Counterfactual": "Counterfactual · synthetic, research use only",
-           "Difference": "Difference · counterfactual − original, HU"}
+CORNERS = {
+    "Original": "Original",
+    "Counterfactual": "Counterfactual · synthetic, research use only",
+    "Difference": "Difference · counterfactual − original, HU",
+}
 AXES = {"ScanAxial": 2, "ScanCoronal": 1, "ScanSagittal": 0}
 PAUSE_S = 0.03  # linked views move together, the page is told once
 
@@ -68,7 +72,8 @@ class Stage:
             self.views.fit(SCAN, middle(self._region) if self._region else None)
 
     def show_region(self, path: Path) -> None:
-        """Outline a proposed region over the scan and go there; raises ScanError when the file cannot be read."""
+        """Outline a proposed region over the scan and go there; raises ScanError when the file
+        cannot be read."""
         self.forget_region()
         try:
             self._region = loadOutline(self.scene, path, "Proposed region")
@@ -97,14 +102,18 @@ class Stage:
         self._preview = node
         self.window()
         self.runs.shown, self.runs.beside = None, []
-        self.layout("pair", {"Counterfactual": f"Preview of slice {index + 1} · synthetic, research use only"})
+        self.layout(
+            "pair",
+            {"Counterfactual": f"Preview of slice {index + 1} · synthetic, research use only"},
+        )
         self.views.show("Original", self.scan.node)
         self.views.show("Counterfactual", node)
         self.views.fit(COLUMNS[:1], middle(node))
         self.views.align("Counterfactual", "Original")
 
     def add_run(self, path: Path) -> Run:
-        """Load a result and show it; raises ValueError or OSError when it cannot be read, and the scene is as it was."""
+        """Load a result and show it; raises ValueError or OSError when it cannot be read, and the
+        scene is as it was."""
         run = self.runs.add(path)
         self._drop_preview()
         self.window()
@@ -117,20 +126,39 @@ class Stage:
         if run is None:
             return
         self.case = []
-        layout = layout or (self.views.layout if self.views.layout in ("columns", "rows") else "columns")
+        layout = layout or (
+            self.views.layout if self.views.layout in ("columns", "rows") else "columns"
+        )
         self.runs.show(run, layout)
         nodes = run.nodes
         with self.state as state:
-            state.shown_run, state.plan, state.explanation, state.gates = run.number, run.title, run.explanation, run.gates
+            state.shown_run, state.plan, state.explanation, state.gates = (
+                run.number,
+                run.title,
+                run.explanation,
+                run.gates,
+            )
             state.maps, state.map = list(nodes.attention), next(iter(nodes.attention), "")
-            state.has = {"attention": "attention-segments" in nodes.byRole, "heat": bool(nodes.attention), "uncertainty": "uncertainty" in nodes.byRole,
-                         "mask": "edit-mask" in nodes.byRole}
+            state.has = {
+                "attention": "attention-segments" in nodes.byRole,
+                "heat": bool(nodes.attention),
+                "uncertainty": "uncertainty" in nodes.byRole,
+                "mask": "edit-mask" in nodes.byRole,
+            }
         self._list_runs()
         self.layout(layout)
         self.runs.overlays(self.state)
 
-    def show_side_by_side(self, runs: list[Run], names: tuple[str, ...], role: str, layout: str, titles: dict[str, str]) -> None:
-        """Several runs of one scan beside its original, a view each; `titles` are those of the views `names`."""
+    def show_side_by_side(
+        self,
+        runs: list[Run],
+        names: tuple[str, ...],
+        role: str,
+        layout: str,
+        titles: dict[str, str],
+    ) -> None:
+        """Several runs of one scan beside its original, a view each; `titles` are those of the
+        views `names`."""
         self._drop_preview()
         self.runs.show_beside(runs, names, role, layout)
         self.window()
@@ -155,7 +183,11 @@ class Stage:
     def window(self) -> None:
         """Every CT in the chosen window."""
         preset = self.state.preset if self.state.preset in WINDOWS else "lung"
-        own = [node for node in (self.scan.node if self.scan else None, self._preview, *self.case) if node is not None]
+        own = [
+            node
+            for node in (self.scan.node if self.scan else None, self._preview, *self.case)
+            if node is not None
+        ]
         self.views.window(self.runs.ct_volumes() + own, preset)
 
     def layout(self, layout: str, titles: dict[str, str] | None = None) -> None:
@@ -163,15 +195,27 @@ class Stage:
         self.views.show_layout(layout)
         with self.state as state:
             state.layout = layout
-            state.titles = {**CORNERS, **{f"{name}Coronal": title for name, title in CORNERS.items()},
-                            **dict(zip(SCAN, ("Axial", "Coronal", "Sagittal"))), **(titles or {})}
+            state.titles = {
+                **CORNERS,
+                **{f"{name}Coronal": title for name, title in CORNERS.items()},
+                **dict(zip(SCAN, ("Axial", "Coronal", "Sagittal"))),
+                **(titles or {}),
+            }
         for name in self.views.visible:
             self._on_moved(name)
 
     def _list_runs(self) -> None:
         with self.state as state:
-            state.runs = [{"number": run.number, "title": run.title, "when": run.arrived, "scan": run.scan_name,
-                           "ok": all(gate["passed"] for gate in run.gates)} for run in reversed(self.runs.all)]
+            state.runs = [
+                {
+                    "number": run.number,
+                    "title": run.title,
+                    "when": run.arrived,
+                    "scan": run.scan_name,
+                    "ok": all(gate["passed"] for gate in run.gates),
+                }
+                for run in reversed(self.runs.all)
+            ]
 
     def drop(self, node: Any) -> None:
         """Take a node and what belongs to it out of the scene."""
@@ -201,15 +245,25 @@ class Stage:
         visible = self.views.visible
         positions = {name: self.views.position(name) for name in visible}
         with self.state as state:
-            single = "Counterfactual" if self._preview is not None else ""  # a preview has but one slice
-            state.places = {name: f"{now} / {count}" if count and name != single else "" for name, (now, count) in positions.items()}
+            single = (
+                "Counterfactual" if self._preview is not None else ""
+            )  # a preview has but one slice
+            state.places = {
+                name: f"{now} / {count}" if count and name != single else ""
+                for name, (now, count) in positions.items()
+            }
             state.slice, state.slices_of = positions.get(self._main, (0, 0))
         if self._hovered in visible and self.state.readout["place"]:
             self._on_cursor(self._hovered, under_cursor(self.views.view(self._hovered)))
 
     def on_slider(self, slice: Any, **_: Any) -> None:
         """Go to the slice of the slider."""
-        if self._main in self.views.visible and isinstance(slice, int) and slice and slice != self.views.position(self._main)[0]:
+        if (
+            self._main in self.views.visible
+            and isinstance(slice, int)
+            and slice
+            and slice != self.views.position(self._main)[0]
+        ):
             self.views.go(self._main, slice)
 
     def scroll(self, steps: int) -> None:

@@ -1,4 +1,5 @@
-"""What the tab “Teach” does: cases and answers through the worker, marks in the views, the reveal."""
+"""What the tab “Teach” does: cases and answers through the worker, marks in the views, the
+reveal."""
 
 from __future__ import annotations
 
@@ -40,7 +41,14 @@ class Teach:
 
     def _on_click(self, name: str, ras: Point) -> None:
         state = self.state
-        if state.tab != "teach" or state.running or not (state.teach_study_on or (state.teach_on and not state.teach_shown and not state.teach_done)):
+        if (
+            state.tab != "teach"
+            or state.running
+            or not (
+                state.teach_study_on
+                or (state.teach_on and not state.teach_shown and not state.teach_done)
+            )
+        ):
             return
         self._mark = ras
         self.views.show_mark(ras)
@@ -50,18 +58,36 @@ class Teach:
     def _fresh(self) -> None:
         """Nothing is marked or named yet, and the clock starts."""
         self._mark, self._began = None, time.monotonic()
-        self.state.update({"teach_mark": "", "teach_named": None, "teach_shown": False, "teach_words": "", "teach_has_heat": False, "teach_confidence": 50})
+        self.state.update(
+            {
+                "teach_mark": "",
+                "teach_named": None,
+                "teach_shown": False,
+                "teach_words": "",
+                "teach_has_heat": False,
+                "teach_confidence": 50,
+            }
+        )
 
     # quiz ------------------------------------------------------------------
 
     async def start(self, chosen: dict[str, Any]) -> None:
-        """Make the cases that were chosen, or open a folder of cases; `chosen` are the fields of the tab."""
+        """Make the cases that were chosen, or open a folder of cases; `chosen` are the fields of
+        the tab."""
         state = self.state
         number = str(chosen["number"] or "")
-        request: dict[str, Any] = {"seed": int(time.time()) % 100_000, **{name: chosen[name] or "" for name in ("query", "finding", "subtlety")},
-                                   "number": int(number) if number.isdecimal() else 0, "image": state.scan_path if chosen["own"] else ""}
+        request: dict[str, Any] = {
+            "seed": int(time.time()) % 100_000,
+            **{name: chosen[name] or "" for name in ("query", "finding", "subtlety")},
+            "number": int(number) if number.isdecimal() else 0,
+            "image": state.scan_path if chosen["own"] else "",
+        }
         folder = str(chosen["folder"] or "").strip()
-        request |= {"cases": folder} if folder else {"out": str(self.viewer.workspace.new("results", "cases"))}
+        request |= (
+            {"cases": folder}
+            if folder
+            else {"out": str(self.viewer.workspace.new("results", "cases"))}
+        )
         with state:
             state.message, state.advice = "", ""
         await self.viewer.jobs.task("start-quiz", request, self._on_started)
@@ -69,7 +95,11 @@ class Teach:
     def _on_started(self, answer: dict[str, Any]) -> None:
         self._quiz = answer["quiz"]
         state = self.state
-        state.teach_on, state.teach_choices, state.teach_understood = True, answer["choices"], answer["understood"]
+        state.teach_on, state.teach_choices, state.teach_understood = (
+            True,
+            answer["choices"],
+            answer["understood"],
+        )
         self._on_next(answer)
 
     def _show(self, case: dict[str, Any]) -> None:
@@ -82,14 +112,25 @@ class Teach:
         self.state.teach_case, self.state.teach_done = case, False
 
     async def reveal(self, named: str, attention: bool) -> None:
-        """Have the answer judged and show the key, with the network's attention when it is wanted."""
-        request = {"quiz": self._quiz, "case": self.state.teach_case["case"], "named": named, "point": None if named == "no finding" else self._lps(),
-                   "seconds": self._seconds(), "attention": bool(attention)}
+        """Have the answer judged and show the key, with the network's attention when it is
+        wanted."""
+        request = {
+            "quiz": self._quiz,
+            "case": self.state.teach_case["case"],
+            "named": named,
+            "point": None if named == "no finding" else self._lps(),
+            "seconds": self._seconds(),
+            "attention": bool(attention),
+        }
         await self.viewer.jobs.task("answer-quiz", request, self._on_revealed)
 
     def _on_revealed(self, answer: dict[str, Any]) -> None:
         state, judged = self.state, answer["answer"]
-        state.teach_words, state.teach_shown, state.teach_right = answer["words"], True, judged["found"] and judged["right_name"]
+        state.teach_words, state.teach_shown, state.teach_right = (
+            answer["words"],
+            True,
+            judged["found"] and judged["right_name"],
+        )
         state.teach_has_heat = bool(answer["attention"])
         try:
             self.views.show_key(answer)
@@ -105,14 +146,27 @@ class Teach:
             self._show(answer["next"])
             return
         state = self.state
-        state.teach_done, state.teach_score, state.teach_review = True, scoreLines(answer["score"]), answer["review"]
+        state.teach_done, state.teach_score, state.teach_review = (
+            True,
+            scoreLines(answer["score"]),
+            answer["review"],
+        )
 
     def end(self) -> None:
         """Back to the choice; the scan that was open comes back."""
         self.views.clear()
         self._mark = None
-        self.state.update({"teach_on": False, "teach_done": False, "teach_shown": False, "teach_study_on": False, "teach_mark": "", "teach_case": NO_CASE,
-                           "teach_item": NO_ITEM})
+        self.state.update(
+            {
+                "teach_on": False,
+                "teach_done": False,
+                "teach_shown": False,
+                "teach_study_on": False,
+                "teach_mark": "",
+                "teach_case": NO_CASE,
+                "teach_item": NO_ITEM,
+            }
+        )
 
     # reader study ------------------------------------------------------------
 
@@ -134,9 +188,19 @@ class Teach:
             self.viewer.say(str(error))
             return
         self._fresh()
-        state.teach_item, state.teach_study_on, state.teach_study_note = item, True, "Every reading is saved at once."
+        state.teach_item, state.teach_study_on, state.teach_study_note = (
+            item,
+            True,
+            "Every reading is saved at once.",
+        )
 
     async def save_reading(self, confidence: float) -> None:
         """Save the confidence and the mark; there is no reveal."""
-        request = {**self._study, "case": self.state.teach_item["case"], "confidence": confidence, "point": self._lps(), "seconds": self._seconds()}
+        request = {
+            **self._study,
+            "case": self.state.teach_item["case"],
+            "confidence": confidence,
+            "point": self._lps(),
+            "seconds": self._seconds(),
+        }
         await self.viewer.jobs.task("record-reading", request, self._on_item)

@@ -1,11 +1,23 @@
-"""Cases in the views: the scan with a mark, and the reveal with difference, outline and attention."""
+"""Cases in the views: the scan with a mark, and the reveal with difference, outline and
+attention."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from SlicerDGMVLCLib.cases import HEAT_OPACITY, MARK, Point, keyCentre, keyTitles, loadDifference, loadKey, loadScan, makeMark, middle
+from SlicerDGMVLCLib.cases import (
+    HEAT_OPACITY,
+    MARK,
+    Point,
+    keyCentre,
+    keyTitles,
+    loadDifference,
+    loadKey,
+    loadScan,
+    makeMark,
+    middle,
+)
 
 from .stage import Stage
 from .views import COLUMNS, SCAN
@@ -37,7 +49,8 @@ class TeachViews:
         return node
 
     def show_case(self, path: Path, title: str, aid: dict[str, str] | None = None) -> None:
-        """A case in three planes; beside the counterfactual and the difference when a reader gets them.
+        """A case in three planes; beside the counterfactual and the difference when a reader gets
+        them.
 
         Raises:
             ValueError: a file cannot be read.
@@ -51,15 +64,26 @@ class TeachViews:
             state.shown_run = ""
         if aid is None:
             stage.window()
-            stage.layout("scan", {"ScanAxial": f"{title} · may hold a synthetic finding, research use only"})
+            stage.layout(
+                "scan", {"ScanAxial": f"{title} · may hold a synthetic finding, research use only"}
+            )
             for name in SCAN:
                 stage.views.show(name, self._case)
             stage.views.fit(SCAN)
             return
-        made = self._keep(loadScan(self.scene, aid["counterfactual"], "Counterfactual")), self._keep(loadDifference(self.scene, aid["difference"]))
-        self._columns((self._case, *made), (title, f"Counterfactual · {MARK}", "Difference · counterfactual − scan, HU"), middle(self._case))
+        made = (
+            self._keep(loadScan(self.scene, aid["counterfactual"], "Counterfactual")),
+            self._keep(loadDifference(self.scene, aid["difference"])),
+        )
+        self._columns(
+            (self._case, *made),
+            (title, f"Counterfactual · {MARK}", "Difference · counterfactual − scan, HU"),
+            middle(self._case),
+        )
 
-    def _columns(self, volumes: tuple[Any, Any, Any], titles: tuple[str, str, str], at: Point) -> None:
+    def _columns(
+        self, volumes: tuple[Any, Any, Any], titles: tuple[str, str, str], at: Point
+    ) -> None:
         self.stage.case = list(volumes[:2])
         self.stage.layout("columns", dict(zip(COLUMNS, titles)))
         self.stage.window()
@@ -68,7 +92,8 @@ class TeachViews:
         self.stage.views.fit(COLUMNS, at)
 
     def show_key(self, answer: dict[str, Any]) -> None:
-        """The case beside the scan before the finding came in, and their difference; outline and attention over the case.
+        """The case beside the scan before the finding came in, and their difference; outline and
+        attention over the case.
 
         Raises:
             ValueError: a file cannot be read.
@@ -76,7 +101,11 @@ class TeachViews:
         key = loadKey(self.scene, answer)
         for node in key.all:
             self._keep(node)
-        self._columns((self._case, key.before, key.difference), keyTitles(answer), keyCentre(answer, self._case))
+        self._columns(
+            (self._case, key.before, key.difference),
+            keyTitles(answer),
+            keyCentre(answer, self._case),
+        )
         if key.outline is not None:
             key.outline.GetDisplayNode().SetViewNodeIDs(self.stage.views.ids(COLUMNS))
         if key.attention is not None:

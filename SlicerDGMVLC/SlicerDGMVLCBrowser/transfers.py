@@ -47,12 +47,18 @@ class Transfers:
         return files[0] if len(files) == 1 else headers[0] if len(headers) == 1 else folder
 
     def _target(self, request: web.Request) -> Path | web.Response:
-        batch, name = request.query.get("batch", ""), Path(request.query.get("name", "").replace("\\", "/")).name
+        batch, name = (
+            request.query.get("batch", ""),
+            Path(request.query.get("name", "").replace("\\", "/")).name,
+        )
         name = STRANGE.sub("_", name)[-180:].lstrip(".")
         if not BATCH.match(batch) or not name:
             return web.Response(status=400, text="The upload lacks its batch or its file name.")
         if self._counts.get(batch, 0) >= MOST_FILES:
-            return web.Response(status=413, text=f"More than {MOST_FILES} files are not taken at once; choose one series.")
+            return web.Response(
+                status=413,
+                text=f"More than {MOST_FILES} files are not taken at once; choose one series.",
+            )
         folder = self.workspace.root / "uploads" / batch
         folder.mkdir(exist_ok=True)
         path = folder / name
@@ -72,11 +78,18 @@ class Transfers:
         except OSError as error:
             target.unlink(missing_ok=True)
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            return web.Response(status=507, text="The disc is full; free some space and choose the file again." if full else
-                                f"The file could not be stored ({error.strerror or error}).")
+            return web.Response(
+                status=507,
+                text="The disc is full; free some space and choose the file again."
+                if full
+                else f"The file could not be stored ({error.strerror or error}).",
+            )
         target.unlink(missing_ok=True)
-        return web.Response(status=413, text=f"Files above {LARGEST_FILE >> 30} GB, or {LARGEST_BATCH >> 30} GB together, are not taken; "
-                                             "type their path instead.")
+        return web.Response(
+            status=413,
+            text=f"Files above {LARGEST_FILE >> 30} GB, or {LARGEST_BATCH >> 30} GB together, are not taken; "
+            "type their path instead.",
+        )
 
     async def _store(self, request: web.Request, target: Path, batch: str) -> bool:
         """Write the request's body to `target`; False when it grows too large."""
@@ -95,5 +108,10 @@ class Transfers:
         if path is None or not path.is_file():
             return web.Response(status=404, text="That scene is not there any more; save it again.")
         name = STRANGE.sub("_", request.query.get("as", path.name))
-        return web.FileResponse(path, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
-                                               "Content-Type": "application/octet-stream"})
+        return web.FileResponse(
+            path,
+            headers={
+                "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+                "Content-Type": "application/octet-stream",
+            },
+        )

@@ -25,7 +25,13 @@ ROWS = tuple(f"{name}Coronal" for name in COLUMNS)
 HYPOTHESES = tuple(f"Hypothesis{number}" for number in range(1, 7))
 ALL = (*SCAN, *COLUMNS, *HYPOTHESES, *ROWS)
 COLORS = {"Original": "#f2b134", "Counterfactual": "#4f9dd0", "Difference": "#d0604f"}
-GROUPS = {**dict.fromkeys((*COLUMNS, *HYPOTHESES), 0), **dict.fromkeys(ROWS, 1), "ScanAxial": 2, "ScanCoronal": 3, "ScanSagittal": 4}
+GROUPS = {
+    **dict.fromkeys((*COLUMNS, *HYPOTHESES), 0),
+    **dict.fromkeys(ROWS, 1),
+    "ScanAxial": 2,
+    "ScanCoronal": 3,
+    "ScanSagittal": 4,
+}
 
 
 @contextmanager
@@ -45,7 +51,11 @@ def orientation_of(name: str) -> str:
 
 def _view(name: str) -> ViewLayoutDefinition:
     color = COLORS.get(name.removesuffix("Coronal"), "#8fa3b0")
-    return ViewLayoutDefinition(name, ViewType.SLICE_VIEW, ViewProps(orientation=orientation_of(name), label=name, color=color, group=GROUPS[name]))
+    return ViewLayoutDefinition(
+        name,
+        ViewType.SLICE_VIEW,
+        ViewProps(orientation=orientation_of(name), label=name, color=color, group=GROUPS[name]),
+    )
 
 
 def compare_layout(count: int) -> str:
@@ -59,7 +69,10 @@ def _beside(count: int) -> Layout:
     if len(names) <= 4:
         return Layout(LayoutDirection.Horizontal, [_view(name) for name in names])
     half = (len(names) + 1) // 2
-    rows = [Layout(LayoutDirection.Horizontal, [_view(name) for name in part]) for part in (names[:half], names[half:])]
+    rows = [
+        Layout(LayoutDirection.Horizontal, [_view(name) for name in part])
+        for part in (names[:half], names[half:])
+    ]
     return Layout(LayoutDirection.Vertical, rows)
 
 
@@ -67,35 +80,67 @@ def _layouts() -> dict[str, Layout]:
     row, column = LayoutDirection.Horizontal, LayoutDirection.Vertical
     return {
         "empty": Layout(row, []),
-        "scan": Layout(row, [_view("ScanAxial"), Layout(column, [_view("ScanCoronal"), _view("ScanSagittal")])], ["2.2", "1"]),
+        "scan": Layout(
+            row,
+            [_view("ScanAxial"), Layout(column, [_view("ScanCoronal"), _view("ScanSagittal")])],
+            ["2.2", "1"],
+        ),
         "pair": Layout(row, [_view(name) for name in COLUMNS[:2]]),
         "columns": Layout(row, [_view(name) for name in COLUMNS]),
         **{compare_layout(count): _beside(count) for count in range(1, len(HYPOTHESES) + 1)},
-        "rows": Layout(column, [Layout(row, [_view(name) for name in COLUMNS]), Layout(row, [_view(name) for name in ROWS])]),
+        "rows": Layout(
+            column,
+            [
+                Layout(row, [_view(name) for name in COLUMNS]),
+                Layout(row, [_view(name) for name in ROWS]),
+            ],
+        ),
     }
 
 
 def _corner(server: Any, name: str, view: Any) -> None:
     """Texts over a view: what it shows, where it stands."""
-    html.Div("{{ titles." + name + " }}", v_show=(f"titles.{name}",), classes=f"corner corner-title corner-{name.lower()}")
+    html.Div(
+        "{{ titles." + name + " }}",
+        v_show=(f"titles.{name}",),
+        classes=f"corner corner-title corner-{name.lower()}",
+    )
     low = " corner-low" if name in HYPOTHESES else ""  # in narrow columns a title takes two lines
-    html.Div("{{ places." + name + " }}", v_show=(f"places.{name}",), classes=f"corner corner-place{low}")
+    html.Div(
+        "{{ places." + name + " }}", v_show=(f"places.{name}",), classes=f"corner corner-place{low}"
+    )
 
 
 class Views:
     """The views of the page and what they show.
 
     Args:
-        app: trame-slicer's application. server: trame server. moved: called when a view shows another slice. hovered: called with the RAS
+        app: trame-slicer's application. server: trame server. moved: called when a view shows
+            another slice. hovered: called with the RAS
             position (mm) under the cursor.
     """
 
-    def __init__(self, app: SlicerApp, server: Any, moved: Callable[[str], None], hovered: Callable[[str, Point], None]) -> None:
+    def __init__(
+        self,
+        app: SlicerApp,
+        server: Any,
+        moved: Callable[[str], None],
+        hovered: Callable[[str, Point], None],
+    ) -> None:
         self.app, self.scene = app, app.scene
-        register_rca_factories(app.view_manager, server, slice_view_ui_f=_corner, rca_encoder=RcaEncoder.JPEG, target_fps=30, blur_fps=30,
-                               interactive_quality=70)
+        register_rca_factories(
+            app.view_manager,
+            server,
+            slice_view_ui_f=_corner,
+            rca_encoder=RcaEncoder.JPEG,
+            target_fps=30,
+            blur_fps=30,
+            interactive_quality=70,
+        )
         self.layouts = LayoutManager(app.scene, app.view_manager, server)
-        self.layouts.register_layout_dict(_layouts(), lazy_initialization=True)  # a view costs up to a second without a graphics card
+        self.layouts.register_layout_dict(
+            _layouts(), lazy_initialization=True
+        )  # a view costs up to a second without a graphics card
         self.made: list[str] = []
         self._sizes: dict[str, tuple[int, ...]] = {}
         self._moved, self._hovered = moved, hovered
@@ -129,7 +174,9 @@ class Views:
                 with quiet():
                     self.app.view_manager.create_view(definition)
                 self.made.append(name)
-                self.view(name).get_view_node().AddObserver("ModifiedEvent", lambda *_, name=name: self._on_modified(name))
+                self.view(name).get_view_node().AddObserver(
+                    "ModifiedEvent", lambda *_, name=name: self._on_modified(name)
+                )
                 follow_cursor(self.view(name), partial(self._hovered, name))
                 follow_clicks(self.view(name), partial(self._on_click, name))
 
@@ -146,7 +193,9 @@ class Views:
         if self._sizes.get(name) != size:
             self._sizes[name] = size
             with suppress(RuntimeError):  # without a running server nobody resizes
-                asyncio.get_running_loop().call_soon(self._refit, name)  # MRML is still at work on the new size
+                asyncio.get_running_loop().call_soon(
+                    self._refit, name
+                )  # MRML is still at work on the new size
         self._moved(name)
 
     def _refit(self, name: str) -> None:
@@ -161,7 +210,9 @@ class Views:
         """MRML identifiers of those views that have been made."""
         return [self.view(name).get_view_node_id() for name in names if name in self.made]
 
-    def show(self, name: str, volume: Any | None, overlay: Any | None = None, opacity: float = 0.0) -> None:
+    def show(
+        self, name: str, volume: Any | None, overlay: Any | None = None, opacity: float = 0.0
+    ) -> None:
         """Put a volume, and one over it, into a view; nothing when the view has not been made."""
         if name not in self.made:
             return
@@ -175,14 +226,21 @@ class Views:
         composite.SetHotLinkedControl(linked)
 
     def fit(self, names: tuple[str, ...], ras: Point | None = None) -> None:
-        """Fit views to their volume; `ras` (mm) is the place they stand at, the volume's middle when None."""
+        """Fit views to their volume; `ras` (mm) is the place they stand at, the volume's middle
+        when None."""
         for name in filter(self.made.__contains__, names):
             view = self.view(name)
             node = view.get_view_node()
             node.SetOrientation(orientation_of(name))
             view.fit_view_to_content()
-            if ras is not None:  # a slice's offset counts along its normal, which points to the left in sagittal views
-                view.set_slice_value(sum(node.GetSliceToRAS().GetElement(axis, 2) * ras[axis] for axis in range(3)))
+            if (
+                ras is not None
+                # a slice's offset counts along its normal, which points to the left in sagittal
+                # views
+            ):
+                view.set_slice_value(
+                    sum(node.GetSliceToRAS().GetElement(axis, 2) * ras[axis] for axis in range(3))
+                )
             view._logic.SnapSliceOffsetToIJK()
 
     def align(self, name: str, other: str) -> None:
@@ -193,7 +251,8 @@ class Views:
         node.UpdateMatrices()
 
     def position(self, name: str) -> tuple[int, int]:
-        """Slice shown in the view (from 1; axial ones count from the feet) and how many there are; (0, 0) without a volume."""
+        """Slice shown in the view (from 1; axial ones count from the feet) and how many there are;
+        (0, 0) without a volume."""
         view = self.view(name)
         if view.get_background_volume_id() is None:
             return 0, 0

@@ -8,7 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from SlicerDGMVLCLib.protocol import HEARTBEAT_S, Ended, Event, WorkerClient, WorkerCommand, workerCommand
+from SlicerDGMVLCLib.protocol import (
+    HEARTBEAT_S,
+    Ended,
+    Event,
+    WorkerClient,
+    WorkerCommand,
+    workerCommand,
+)
 
 GRACE_S = 3.0
 
@@ -16,7 +23,9 @@ GRACE_S = 3.0
 def default_command() -> WorkerCommand:
     """This interpreter, with the core beside this package when it runs from a checkout."""
     checkout = Path(__file__).resolve().parents[2]
-    return workerCommand(sys.executable, source=checkout if (checkout / "DGMVLCCore").is_dir() else None)
+    return workerCommand(
+        sys.executable, source=checkout if (checkout / "DGMVLCCore").is_dir() else None
+    )
 
 
 class WorkerSession:
@@ -61,14 +70,23 @@ class WorkerSession:
         command = self._command
         self.client = client = WorkerClient(self._write)
         try:
-            self._process = await asyncio.create_subprocess_exec(command.program, *command.arguments, env=command.environment, stdin=asyncio.subprocess.PIPE,
-                                                                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+            self._process = await asyncio.create_subprocess_exec(
+                command.program,
+                *command.arguments,
+                env=command.environment,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
         except OSError as error:
             self._pass_on(client.failedToStart(command.program, error.strerror or str(error)))
             return
         client.start()
-        self._tasks = [asyncio.create_task(self._read(client, self._process)), asyncio.create_task(self._read_log(client, self._process)),
-                       asyncio.create_task(self._watch(client))]
+        self._tasks = [
+            asyncio.create_task(self._read(client, self._process)),
+            asyncio.create_task(self._read_log(client, self._process)),
+            asyncio.create_task(self._watch(client)),
+        ]
 
     def _write(self, data: bytes) -> None:
         if self._process is None or self._process.stdin is None or self._process.stdin.is_closing():

@@ -1,4 +1,5 @@
-"""The private folder of one start: uploads, converted scans, results, scenes; it goes away with the viewer."""
+"""The private folder of one start: uploads, converted scans, results, scenes; it goes away with the
+viewer."""
 
 from __future__ import annotations
 
@@ -22,12 +23,19 @@ def _alive(process: int) -> bool:
 
 
 def remove_leftovers(parent: Path | None = None) -> None:
-    """Remove folders of viewers that were killed; those of other users and of running viewers stay."""
+    """Remove folders of viewers that were killed; those of other users and of running viewers
+    stay."""
     if sys.platform == "win32":  # there, signal 0 would end the other process
         return
     for folder in (parent or Path(tempfile.gettempdir())).glob(f"{PREFIX}*-*"):
         owner = folder.name.removeprefix(PREFIX).split("-")[0]
-        if owner.isdecimal() and folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.getuid() and not _alive(int(owner)):
+        if (
+            owner.isdecimal()
+            and folder.is_dir()
+            and not folder.is_symlink()
+            and folder.stat().st_uid == os.getuid()
+            and not _alive(int(owner))
+        ):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -36,7 +44,9 @@ class Workspace:
 
     def __init__(self) -> None:
         remove_leftovers()
-        self._folder = tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(
+            prefix=f"{PREFIX}{os.getpid()}-", ignore_cleanup_errors=True
+        )
         self.root = Path(self._folder.name)
         for name in ("uploads", "scans", "results", "scenes"):
             (self.root / name).mkdir()

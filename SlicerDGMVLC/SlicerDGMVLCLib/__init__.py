@@ -1,1 +1,2 @@
-"""Pure MRML: shows a result of the core in a Slicer scene, in the desktop application or without it."""
+"""Pure MRML: shows a result of the core in a Slicer scene, in the desktop application or without
+it."""

@@ -1,4 +1,5 @@
-"""Which run stands in which view: two, three or N linked columns, overlays only where they belong, layers, and a preview."""
+"""Which run stands in which view: two, three or N linked columns, overlays only where they belong,
+layers, and a preview."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def _showBands(node: Any, views: Sequence[Any]) -> None:
         segmentation.GetSegment(identifier).GetTag("DGMVLC.Level", level)
         display.SetSegmentOpacity2DFill(identifier, BAND_OPACITY.get(str(level), 0.4))
         display.SetSegmentOpacity2DOutline(identifier, 0.9)
-    display.SetOpacity2DFill(1.0)  # the graded opacities are meant as they are, not times Slicer's default of a half
+    display.SetOpacity2DFill(
+        1.0
+    )  # the graded opacities are meant as they are, not times Slicer's default of a half
 
 
 def _showOutline(node: Any, views: Sequence[Any]) -> None:
@@ -62,15 +65,22 @@ def hideRuns(scene: Any, shown: Sequence[ResultNodes] = ()) -> None:
                     run.byRole[role].GetDisplayNode().SetVisibility(False)
 
 
-def showRun(scene: Any, nodes: ResultNodes, roles: Sequence[str] = ROLES, portable: bool = False) -> list[list[Any]]:
+def showRun(
+    scene: Any, nodes: ResultNodes, roles: Sequence[str] = ROLES, portable: bool = False
+) -> list[list[Any]]:
     """A run in linked columns, one a role (two or three); returns rows of slice nodes.
 
     The heat map of the first finding waits as foreground layer of the original, its slider at 0.
 
     Args:
-        portable: use a layout that every Slicer knows, for a scene that is saved and opened elsewhere.
+        portable: use a layout that every Slicer knows, for a scene that is saved and opened
+            elsewhere.
     """
-    rows = showPortableRows(scene) if portable else [showColumns(scene, [TITLES[role] for role in roles])]
+    rows = (
+        showPortableRows(scene)
+        if portable
+        else [showColumns(scene, [TITLES[role] for role in roles])]
+    )
     for views in rows:
         for view, role in zip(views, roles):
             showVolume(scene, view, nodes.byRole[role])
@@ -84,27 +94,39 @@ def showRun(scene: Any, nodes: ResultNodes, roles: Sequence[str] = ROLES, portab
 
 
 def compareRuns(scene: Any, runs: Sequence[ResultNodes], role: str = "counterfactual") -> list[Any]:
-    """The first run's original and every run's counterfactual (or another role), a linked column each; returns the slice nodes.
+    """The first run's original and every run's counterfactual (or another role), a linked column
+    each; returns the slice nodes.
 
     The attention is the first run's; each column carries its own run's edit mask.
     """
-    views = showColumns(scene, [TITLES["original"], *(f"{TITLES[role]}{number}" for number in range(1, len(runs) + 1))])
+    views = showColumns(
+        scene,
+        [TITLES["original"], *(f"{TITLES[role]}{number}" for number in range(1, len(runs) + 1))],
+    )
     volumes = [runs[0].byRole["original"], *(run.byRole[role] for run in runs)]
     for view, volume in zip(views, volumes):
         showVolume(scene, view, volume)
         fitView(view, volumes[0], runs[0].centre)
     for index, run in enumerate(runs):
-        _overlays(run, views[:1] if index == 0 else [], [views[index + 1], *(views[:1] if index == 0 else [])])
+        _overlays(
+            run,
+            views[:1] if index == 0 else [],
+            [views[index + 1], *(views[:1] if index == 0 else [])],
+        )
     hideRuns(scene, runs)
     markCorners([view.GetLayoutName() for view in views[1:]], NOTICE)
     return views
 
 
-def setLayer(scene: Any, nodes: ResultNodes, layer: str, opacity: float, finding: str | None = None) -> None:
-    """Lay a run's heat map over its original, or its uncertainty over its counterfactual, wherever these are shown.
+def setLayer(
+    scene: Any, nodes: ResultNodes, layer: str, opacity: float, finding: str | None = None
+) -> None:
+    """Lay a run's heat map over its original, or its uncertainty over its counterfactual, wherever
+    these are shown.
 
     Args:
-        layer: "heat" or "uncertainty". opacity: 0..1. finding: whose heat map; the first one when None.
+        layer: "heat" or "uncertainty". opacity: 0..1. finding: whose heat map; the first one when
+            None.
     """
     base = nodes.byRole["original" if layer == "heat" else "counterfactual"]
     chosen = finding if finding is not None else next(iter(nodes.attention), "")
@@ -119,7 +141,8 @@ def setLayer(scene: Any, nodes: ResultNodes, layer: str, opacity: float, finding
 
 
 def markCorners(names: Sequence[str], text: str) -> None:
-    """Text in the lower right corner of views with synthetic voxels, where there is a desktop application with views."""
+    """Text in the lower right corner of views with synthetic voxels, where there is a desktop
+    application with views."""
     application: Any = getattr(slicer, "app", None)
     manager: Any = application.layoutManager() if hasattr(application, "layoutManager") else None
     if manager is None:
@@ -131,10 +154,12 @@ def markCorners(names: Sequence[str], text: str) -> None:
 
 
 def showPreview(scene: Any, original: Any, path: str | Path, note: str) -> Any:
-    """The scan beside one slice of the counterfactual to come; returns the preview's volume node for `removePreview`.
+    """The scan beside one slice of the counterfactual to come; returns the preview's volume node
+    for `removePreview`.
 
     Args:
-        path: the worker's preview (NRRD, one slice, at its place in the patient). note: becomes its name.
+        path: the worker's preview (NRRD, one slice, at its place in the patient). note: becomes its
+            name.
 
     Raises:
         ValueError: the preview cannot be read.
@@ -156,6 +181,11 @@ def showPreview(scene: Any, original: Any, path: str | Path, note: str) -> Any:
 
 def removePreview(scene: Any, node: Any = None) -> None:
     """Take a preview out of the scene, every one when None, with its display and storage nodes."""
-    found = [scene.GetNthNodeByClass(i, "vtkMRMLScalarVolumeNode") for i in range(scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"))]
+    found = [
+        scene.GetNthNodeByClass(i, "vtkMRMLScalarVolumeNode")
+        for i in range(scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"))
+    ]
     wanted = [node] if node is not None else [n for n in found if n.GetAttribute("DGMVLC.Preview")]
-    removeRun(scene, ResultNodes("preview", {str(index): each for index, each in enumerate(wanted)}))
+    removeRun(
+        scene, ResultNodes("preview", {str(index): each for index, each in enumerate(wanted)})
+    )

@@ -1,4 +1,5 @@
-"""Studies and teaching cases as nodes, for both viewers: a scan, an outline, a mark, and the key of a case."""
+"""Studies and teaching cases as nodes, for both viewers: a scan, an outline, a mark, and the key of
+a case."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ Point = tuple[float, float, float]
 
 @dataclass
 class KeyNodes:
-    """What the answer to a case shows beside it; outline and attention are None for a case without a finding, attention also when it was not read."""
+    """What the answer to a case shows beside it; outline and attention are None for a case without
+    a finding, attention also when it was not read."""
 
     before: Any
     difference: Any
@@ -32,7 +34,11 @@ class KeyNodes:
     @property
     def all(self) -> list[Any]:
         """Every node."""
-        return [node for node in (self.before, self.difference, self.outline, self.attention) if node is not None]
+        return [
+            node
+            for node in (self.before, self.difference, self.outline, self.attention)
+            if node is not None
+        ]
 
 
 def middle(node: Any) -> Point:
@@ -43,25 +49,43 @@ def middle(node: Any) -> Point:
 
 
 def loadScan(scene: Any, path: str | Path, name: str) -> Any:
-    """A CT in the lung window; raises ValueError when it cannot be read, and the scene is as it was."""
+    """A CT in the lung window; raises ValueError when it cannot be read, and the scene is as it
+    was."""
     node = loadVolume(scene, Path(path), name)
     showWindow(node, *WINDOWS["lung"], "vtkMRMLColorTableNodeGrey")
     return node
 
 
 def loadDifference(scene: Any, path: str | Path) -> Any:
-    """A signed HU difference on a scale symmetric about 0; raises ValueError when it cannot be read."""
+    """A signed HU difference on a scale symmetric about 0; raises ValueError when it cannot be
+    read."""
     node = loadVolume(scene, Path(path), "Difference")
     low, high = node.GetImageData().GetScalarRange()
     limit = 100.0 * max(1, math.ceil(max(abs(low), abs(high)) / 100))
-    showWindow(node, -limit, limit, addColorTable(scene, "DGM-VLC difference", DIVERGING, lambda share: f"{2 * share - 1:+.2f} of the range"))
+    showWindow(
+        node,
+        -limit,
+        limit,
+        addColorTable(
+            scene,
+            "DGM-VLC difference",
+            DIVERGING,
+            lambda share: f"{2 * share - 1:+.2f} of the range",
+        ),
+    )
     return node
 
 
 def loadAttention(scene: Any, path: str | Path) -> Any:
-    """A heat map (0..1) whose weak part is transparent; raises ValueError when it cannot be read."""
+    """A heat map (0..1) whose weak part is transparent; raises ValueError when it cannot be
+    read."""
     node = loadVolume(scene, Path(path), "Attention")
-    display = showWindow(node, 0, 1, addColorTable(scene, "DGM-VLC attention", SEQUENTIAL, lambda share: f"{share:.2f}"))
+    display = showWindow(
+        node,
+        0,
+        1,
+        addColorTable(scene, "DGM-VLC attention", SEQUENTIAL, lambda share: f"{share:.2f}"),
+    )
     display.SetApplyThreshold(1)
     display.SetLowerThreshold(HEAT_FROM)
     display.SetUpperThreshold(10.0)
@@ -69,12 +93,16 @@ def loadAttention(scene: Any, path: str | Path) -> Any:
 
 
 def loadOutline(scene: Any, path: str | Path, name: str, only: str | None = None) -> Any:
-    """A segmentation as outlines, of the segment `only` when given; raises ValueError when it cannot be read."""
+    """A segmentation as outlines, of the segment `only` when given; raises ValueError when it
+    cannot be read."""
     node = loadSegments(scene, Path(path), name)
     display, segmentation = node.GetDisplayNode(), node.GetSegmentation()
     display.SetVisibility2DFill(False)
     for index in range(segmentation.GetNumberOfSegments()):
-        display.SetSegmentVisibility(segmentation.GetNthSegmentID(index), only is None or segmentation.GetNthSegment(index).GetName() == only)
+        display.SetSegmentVisibility(
+            segmentation.GetNthSegmentID(index),
+            only is None or segmentation.GetNthSegment(index).GetName() == only,
+        )
     return node
 
 
@@ -91,10 +119,15 @@ def loadKey(scene: Any, answer: dict[str, Any]) -> KeyNodes:
         return node
 
     try:
-        nodes = KeyNodes(keep(loadScan(scene, answer["before"], "Before")), keep(loadDifference(scene, answer["difference"])))
+        nodes = KeyNodes(
+            keep(loadScan(scene, answer["before"], "Before")),
+            keep(loadDifference(scene, answer["difference"])),
+        )
         if answer["key"]["term"]:
             nodes.outline = keep(loadOutline(scene, answer["segments"], "Answer", "finding"))
-            nodes.attention = keep(loadAttention(scene, answer["attention"])) if answer["attention"] else None
+            nodes.attention = (
+                keep(loadAttention(scene, answer["attention"])) if answer["attention"] else None
+            )
     except ValueError:
         for node in loaded:
             removeNode(scene, node)
@@ -105,7 +138,11 @@ def loadKey(scene: Any, answer: dict[str, Any]) -> KeyNodes:
 def keyTitles(answer: dict[str, Any]) -> tuple[str, str, str]:
     """Titles of case, before and difference."""
     term = answer["key"]["term"]
-    return f"With {term} · {MARK}" if term else "The case", "Before the finding was put in", f"Difference · with − before, HU · {MARK}"
+    return (
+        f"With {term} · {MARK}" if term else "The case",
+        "Before the finding was put in",
+        f"Difference · with − before, HU · {MARK}",
+    )
 
 
 def keyCentre(answer: dict[str, Any], case: Any) -> Point:
@@ -129,12 +166,18 @@ def makeMark(scene: Any) -> Any:
 
 
 def _defined(mark: Any) -> list[int]:
-    """Indices of the points that were placed; the one that follows the mouse before a click is not."""
-    return [index for index in range(mark.GetNumberOfControlPoints()) if mark.GetNthControlPointPositionStatus(index) == mark.PositionDefined]
+    """Indices of the points that were placed; the one that follows the mouse before a click is
+    not."""
+    return [
+        index
+        for index in range(mark.GetNumberOfControlPoints())
+        if mark.GetNthControlPointPositionStatus(index) == mark.PositionDefined
+    ]
 
 
 def markedPlace(mark: Any) -> Point | None:
-    """Where the reader clicked last (RAS, mm); None before, and after the point was deleted. Earlier points are removed."""
+    """Where the reader clicked last (RAS, mm); None before, and after the point was deleted.
+    Earlier points are removed."""
     placed = _defined(mark)
     for index in reversed(placed[:-1]):
         mark.RemoveNthControlPoint(index)

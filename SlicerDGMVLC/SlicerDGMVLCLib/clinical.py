@@ -1,4 +1,5 @@
-"""Clinical data as one sentence, from the panel's fields or a row of a table; what is not given is left out, never invented."""
+"""Clinical data as one sentence, from the panel's fields or a row of a table; what is not given is
+left out, never invented."""
 
 from __future__ import annotations
 
@@ -7,14 +8,34 @@ from typing import Any
 from .parameters import Parameters, Sex, Smoking
 
 MISSING = {"", "na", "n/a", "nan", "none", "null", "unknown", "not reported", "-", "?"}
-SEXES = {"f": Sex.FEMALE, "female": Sex.FEMALE, "woman": Sex.FEMALE, "m": Sex.MALE, "male": Sex.MALE, "man": Sex.MALE}
-SMOKERS = {"never": Smoking.NEVER, "no": Smoking.NEVER, "non-smoker": Smoking.NEVER, "nonsmoker": Smoking.NEVER, "never smoker": Smoking.NEVER,
-           "former": Smoking.FORMER, "ex": Smoking.FORMER, "ex-smoker": Smoking.FORMER, "former smoker": Smoking.FORMER,
-           "current": Smoking.CURRENT, "yes": Smoking.CURRENT, "smoker": Smoking.CURRENT, "current smoker": Smoking.CURRENT}
+SEXES = {
+    "f": Sex.FEMALE,
+    "female": Sex.FEMALE,
+    "woman": Sex.FEMALE,
+    "m": Sex.MALE,
+    "male": Sex.MALE,
+    "man": Sex.MALE,
+}
+SMOKERS = {
+    "never": Smoking.NEVER,
+    "no": Smoking.NEVER,
+    "non-smoker": Smoking.NEVER,
+    "nonsmoker": Smoking.NEVER,
+    "never smoker": Smoking.NEVER,
+    "former": Smoking.FORMER,
+    "ex": Smoking.FORMER,
+    "ex-smoker": Smoking.FORMER,
+    "former smoker": Smoking.FORMER,
+    "current": Smoking.CURRENT,
+    "yes": Smoking.CURRENT,
+    "smoker": Smoking.CURRENT,
+    "current smoker": Smoking.CURRENT,
+}
 
 
 def sentence(parameters: Parameters) -> str:
-    """The clauses that are known, e.g. “64-year-old, female, former smoker, 40 pack-years”; "" when none is."""
+    """The clauses that are known, e.g. “64-year-old, female, former smoker, 40 pack-years”; "" when
+    none is."""
     clauses = [
         f"{parameters.age}-year-old" if parameters.age else "",
         parameters.sex.value if parameters.sex is not Sex.UNKNOWN else "",
@@ -45,16 +66,24 @@ def readRow(table: Any, row: int) -> dict[str, str]:
     """
     count = table.GetNumberOfRows()
     if not 1 <= row <= count:
-        raise ValueError(f"The table “{table.GetName()}” has {count} rows, so there is no row {row}; choose 1 to {count}."
-                         if count else f"The table “{table.GetName()}” has no rows; choose another table.")
+        raise ValueError(
+            f"The table “{table.GetName()}” has {count} rows, so there is no row {row}; choose 1 "
+            f"to {count}."
+            if count
+            else f"The table “{table.GetName()}” has no rows; choose another table."
+        )
     names = [table.GetColumnName(column) or "" for column in range(table.GetNumberOfColumns())]
     cells = [table.GetCellText(row - 1, column).strip() for column in range(len(names))]
-    return {name.strip().lower().replace(" ", "_").replace("-", "_"): cell for name, cell in zip(names, cells)
-            if cell.lower() not in MISSING}
+    return {
+        name.strip().lower().replace(" ", "_").replace("-", "_"): cell
+        for name, cell in zip(names, cells)
+        if cell.lower() not in MISSING
+    }
 
 
 def fillFromRow(parameters: Parameters, table: Any, row: int) -> list[str]:
-    """Put a table row into the fields; fields without a column are emptied, so that no two patients mix.
+    """Put a table row into the fields; fields without a column are emptied, so that no two patients
+    mix.
 
     Returns:
         the names of the fields that the row filled.
@@ -73,4 +102,6 @@ def fillFromRow(parameters: Parameters, table: Any, row: int) -> list[str]:
     }
     for name, value in found.items():
         setattr(parameters, name, value)
-    return [name for name, value in found.items() if value not in (0, "", Sex.UNKNOWN, Smoking.UNKNOWN)]
+    return [
+        name for name, value in found.items() if value not in (0, "", Sex.UNKNOWN, Smoking.UNKNOWN)
+    ]

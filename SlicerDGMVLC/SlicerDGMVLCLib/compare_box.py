@@ -1,4 +1,5 @@
-"""The panel's comparison: hypotheses chosen or typed, one button, N linked columns, and the ranking in words."""
+"""The panel's comparison: hypotheses chosen or typed, one button, N linked columns, and the ranking
+in words."""
 
 from __future__ import annotations
 
@@ -19,11 +20,25 @@ class CompareBox:
     """Which hypotheses, and what came of them.
 
     Args:
-        results: the list of runs; each hypothesis becomes one. start: gets the hypotheses. problem: shows (message, advice).
+        results: the list of runs; each hypothesis becomes one. start: gets the hypotheses. problem:
+            shows (message, advice).
     """
 
-    def __init__(self, ui: Any, scene: Any, results: ResultsBox, start: Callable[[list[str]], None], problem: Callable[[str, str], None]) -> None:
-        self._ui, self._scene, self._results, self._start, self._problem = ui, scene, results, start, problem
+    def __init__(
+        self,
+        ui: Any,
+        scene: Any,
+        results: ResultsBox,
+        start: Callable[[list[str]], None],
+        problem: Callable[[str, str], None],
+    ) -> None:
+        self._ui, self._scene, self._results, self._start, self._problem = (
+            ui,
+            scene,
+            results,
+            start,
+            problem,
+        )
         self._runs: list[Run] = []
         self._items: list[Any] = []  # the list does not keep Python's references
         self._reason = ""
@@ -31,7 +46,9 @@ class CompareBox:
         for _, words in LAYERS:
             ui.compareLayerCombo.addItem(words)
         ui.compareButton.connect("clicked(bool)", lambda checked=False: self._start(self.chosen()))
-        ui.compareList.connect("itemChanged(QListWidgetItem*)", lambda item: self.refresh(self._reason))
+        ui.compareList.connect(
+            "itemChanged(QListWidgetItem*)", lambda item: self.refresh(self._reason)
+        )
         ui.compareEdit.connect("textChanged(QString)", lambda text: self.refresh(self._reason))
         ui.compareLayerCombo.connect("currentIndexChanged(int)", lambda index: self.show())
         self._showWords(None)
@@ -52,14 +69,18 @@ class CompareBox:
 
     def chosen(self) -> list[str]:
         """The checked hypotheses, then the typed ones."""
-        return [item.text() for item in self._items if item.checkState() == qt.Qt.Checked] + splitWords(str(self._ui.compareEdit.text))
+        return [
+            item.text() for item in self._items if item.checkState() == qt.Qt.Checked
+        ] + splitWords(str(self._ui.compareEdit.text))
 
     def refresh(self, reason: str) -> None:
         """Enable the button when it can be pressed; `reason` is why nothing can be run now."""
         self._reason = reason
         why = reason or whyNotCompare(self.chosen())
         self._ui.compareButton.setEnabled(not why)
-        self._ui.compareButton.setToolTip(why or "Draw every hypothesis in the region and rank them.")
+        self._ui.compareButton.setToolTip(
+            why or "Draw every hypothesis in the region and rank them."
+        )
         self._ui.compareLabel.setText("" if reason else why)
 
     def accept(self, path: str) -> None:
@@ -69,7 +90,10 @@ class CompareBox:
         except (OSError, ValueError) as error:
             self._problem(str(error), "Compare again.")
             return
-        runs = [self._results.add(str(manifest), f"{row['rank']}. {row['name']}") for row, manifest in zip(record["hypotheses"], resultPaths(path, record))]
+        runs = [
+            self._results.add(str(manifest), f"{row['rank']}. {row['name']}")
+            for row, manifest in zip(record["hypotheses"], resultPaths(path, record))
+        ]
         self._runs = [run for run in runs if run is not None]
         self._showWords(record)
         if self._results.load(self._runs):
@@ -77,9 +101,13 @@ class CompareBox:
 
     def show(self) -> None:
         """The original and every hypothesis side by side, as far as they are still in the scene."""
-        nodes = [run.nodes for run in self._runs if run.nodes is not None and run in self._results.runs]
+        nodes = [
+            run.nodes for run in self._runs if run.nodes is not None and run in self._results.runs
+        ]
         if nodes:
-            compareRuns(self._scene, nodes, LAYERS[max(self._ui.compareLayerCombo.currentIndex, 0)][0])
+            compareRuns(
+                self._scene, nodes, LAYERS[max(self._ui.compareLayerCombo.currentIndex, 0)][0]
+            )
 
     def clear(self) -> None:
         """The scene is gone."""
@@ -88,5 +116,7 @@ class CompareBox:
 
     def _showWords(self, record: dict[str, Any] | None) -> None:
         self._table.fill([rankingRow(row) for row in record["hypotheses"]] if record else [])
-        self._ui.compareText.setPlainText(f"{record['ranking']['sentence']}\n{record['ranking']['note']}" if record else "")
+        self._ui.compareText.setPlainText(
+            f"{record['ranking']['sentence']}\n{record['ranking']['note']}" if record else ""
+        )
         self._ui.compareLayerCombo.setEnabled(record is not None)

@@ -1,4 +1,5 @@
-"""`comparison.json`: hypotheses of one region, each a normal result; read and put into words for every viewer."""
+"""`comparison.json`: hypotheses of one region, each a normal result; read and put into words for
+every viewer."""
 
 from __future__ import annotations
 
@@ -13,10 +14,14 @@ CLEAR = "no finding (clear lung)"
 
 
 def readComparison(path: str | Path) -> dict[str, Any]:
-    """The record of a comparison; raises ValueError with a sentence when it is of another version."""
+    """The record of a comparison; raises ValueError with a sentence when it is of another
+    version."""
     record: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     if record.get("kind") != "comparison" or record.get("schema_version") != COMPARISON_VERSION:
-        raise ValueError(f"{path} follows comparison schema {record.get('schema_version')}, this module reads {COMPARISON_VERSION}; update the extension.")
+        raise ValueError(
+            f"{path} follows comparison schema {record.get('schema_version')}, this module reads "
+            f"{COMPARISON_VERSION}; update the extension."
+        )
     return record
 
 
@@ -32,7 +37,11 @@ def percent(share: float) -> str:
 
 def rankingRow(row: dict[str, Any]) -> tuple[str, str, str]:
     """Name, denoising error beside the first one's with its interval, agreement, in words."""
-    error = "0 (reference)" if row["rank"] == 1 else f"{percent(row['excess'])} [{percent(row['low'])}, {percent(row['high'])}]"
+    error = (
+        "0 (reference)"
+        if row["rank"] == 1
+        else f"{percent(row['excess'])} [{percent(row['low'])}, {percent(row['high'])}]"
+    )
     agreement = "" if row["agreement"] is None else f"{row['agreement']:.2f}"
     return f"{row['rank']}. {row['name']}", error, agreement
 
@@ -48,5 +57,12 @@ def whyNotCompare(words: list[str]) -> str:
         return f"Choose {FEWEST} to {MOST} hypotheses."
     if len(words) > MOST:
         return f"{len(words)} hypotheses are too many; choose {MOST} at most."
-    twice = next((word for index, word in enumerate(words) if word.lower() in [other.lower() for other in words[:index]]), "")
+    twice = next(
+        (
+            word
+            for index, word in enumerate(words)
+            if word.lower() in [other.lower() for other in words[:index]]
+        ),
+        "",
+    )
     return f"“{twice}” is there twice; choose different hypotheses." if twice else ""

@@ -1,4 +1,5 @@
-"""Which Python runs the core, what it has installed, and how the core gets there: only from the wheel this extension carries."""
+"""Which Python runs the core, what it has installed, and how the core gets there: only from the
+wheel this extension carries."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from .runner import makeProcess
 
 PACKAGE = "dgmvlc"
 TORCH = "torch"
-# Slicer brings its own build of SimpleITK, which one from an index would overwrite; torch comes through the PyTorch extension.
+# Slicer brings its own build of SimpleITK, which one from an index would overwrite; torch comes
+# through the PyTorch extension.
 FROM_SLICER = (TORCH, "simpleitk")
 PROBE = """
 import importlib.metadata as m, importlib.util as u, json, sys
@@ -41,7 +43,8 @@ def slicerPython() -> str:
 
 @dataclass(frozen=True)
 class Wheel:
-    """The wheel that the extension carries. requirements: what it needs, as its metadata says, without its extras."""
+    """The wheel that the extension carries. requirements: what it needs, as its metadata says,
+    without its extras."""
 
     path: Path
     version: str
@@ -68,18 +71,33 @@ def findWheel(folder: Path | None = None) -> Wheel:
     found = sorted(folder.glob(f"{PACKAGE}-*.whl"))
     if len(found) != 1:
         many = f"{len(found)} wheels" if found else "no wheel"
-        raise FileNotFoundError(f"This copy of the extension carries {many} of its core where one is expected; install the extension again, "
-                                "or choose a Python that has dgmvlc.")
+        raise FileNotFoundError(
+            f"This copy of the extension carries {many} of its core where one is expected; "
+            "install the extension again, "
+            "or choose a Python that has dgmvlc."
+        )
     try:
         with zipfile.ZipFile(found[0]) as archive:
-            name = next(entry for entry in archive.namelist() if entry.endswith(".dist-info/METADATA"))
+            name = next(
+                entry for entry in archive.namelist() if entry.endswith(".dist-info/METADATA")
+            )
             lines = archive.read(name).decode("utf-8").partition("\n\n")[0].splitlines()
     except (OSError, zipfile.BadZipFile, StopIteration, UnicodeDecodeError) as error:
-        raise FileNotFoundError(f"The wheel {found[0].name} that the extension carries is damaged; install the extension again.") from error
+        raise FileNotFoundError(
+            f"The wheel {found[0].name} that the extension carries is damaged; install the "
+            "extension again."
+        ) from error
     fields = [line.partition(": ")[::2] for line in lines]
-    needs = [value.partition(";")[0].strip() for key, value in fields if key == "Requires-Dist" and "extra ==" not in value]
+    needs = [
+        value.partition(";")[0].strip()
+        for key, value in fields
+        if key == "Requires-Dist" and "extra ==" not in value
+    ]
     if any(requirementName(need) == PACKAGE for need in needs):
-        raise FileNotFoundError(f"The wheel {found[0].name} asks for itself by name, which an index could answer; it is not installed.")
+        raise FileNotFoundError(
+            f"The wheel {found[0].name} asks for itself by name, which an index could answer; it "
+            "is not installed."
+        )
     return Wheel(found[0], next(value for key, value in fields if key == "Version"), tuple(needs))
 
 
@@ -101,10 +119,17 @@ def installSteps(wheel: Wheel, ownPython: bool) -> list[Step]:
     Args:
         ownPython: Slicer's; its torch and SimpleITK are left to Slicer.
     """
-    wanted = [need for need in wheel.requirements if not (ownPython and requirementName(need) in FROM_SLICER)]
+    wanted = [
+        need
+        for need in wheel.requirements
+        if not (ownPython and requirementName(need) in FROM_SLICER)
+    ]
     pip = ("-m", "pip", "install", "--disable-pip-version-check", "--no-input")
     libraries = [Step((*pip, *wanted))] if wanted else []
-    return [*libraries, Step((*pip, "--no-index", "--no-deps", "--force-reinstall", str(wheel.path)))]
+    return [
+        *libraries,
+        Step((*pip, "--no-index", "--no-deps", "--force-reinstall", str(wheel.path))),
+    ]
 
 
 @dataclass(frozen=True)
@@ -121,21 +146,43 @@ def judge(python: str, output: bytes, carried: str | None) -> Found:
     """What the probe's answer means.
 
     Args:
-        output: standard output of the probe. carried: version of the carried wheel, None when there is none.
+        output: standard output of the probe. carried: version of the carried wheel, None when there
+            is none.
     """
     try:
         said = json.loads(output.decode("utf-8").strip().splitlines()[-1])
-        pythonVersion, version, torch = tuple(said["python"]), said["dgmvlc"] or "", said["torch"] or ""
+        pythonVersion, version, torch = (
+            tuple(said["python"]),
+            said["dgmvlc"] or "",
+            said["torch"] or "",
+        )
     except (ValueError, IndexError, KeyError, TypeError):
-        return Found(python, problem=f"{python} gave no answer a Python gives; choose a Python 3.10 or newer.")
+        return Found(
+            python,
+            problem=f"{python} gave no answer a Python gives; choose a Python 3.10 or newer.",
+        )
     if pythonVersion[:2] < OLDEST_PYTHON:
-        return Found(python, problem=f"{python} is Python {'.'.join(map(str, pythonVersion))}; 3.10 or newer is needed.")
+        return Found(
+            python,
+            problem=(
+                f"{python} is Python {'.'.join(map(str, pythonVersion))}; 3.10 or newer is needed."
+            ),
+        )
     if not version:
-        return Found(python, "", torch, "The core (dgmvlc) is not installed in this Python; press Install.")
+        return Found(
+            python, "", torch, "The core (dgmvlc) is not installed in this Python; press Install."
+        )
     if carried and version != carried:
-        return Found(python, version, torch, f"This Python has dgmvlc {version}, the extension needs {carried}; press Install.")
+        return Found(
+            python,
+            version,
+            torch,
+            f"This Python has dgmvlc {version}, the extension needs {carried}; press Install.",
+        )
     if not torch:
-        return Found(python, version, torch, "PyTorch is not installed in this Python; press Install.")
+        return Found(
+            python, version, torch, "PyTorch is not installed in this Python; press Install."
+        )
     return Found(python, version, torch)
 
 
@@ -143,12 +190,17 @@ class Environment:
     """The chosen Python and its installation.
 
     Args:
-        settings: QSettings-like, keeps the choice between sessions (it belongs to the machine, not to the scene).
+        settings: QSettings-like, keeps the choice between sessions (it belongs to the machine, not
+            to the scene).
         log: gets lines. processFactory: makes processes; tests give another.
     """
 
-    def __init__(self, settings: Any, log: Callable[[str], None] = lambda line: None,
-                 processFactory: Callable[[WorkerCommand], Any] = makeProcess) -> None:
+    def __init__(
+        self,
+        settings: Any,
+        log: Callable[[str], None] = lambda line: None,
+        processFactory: Callable[[WorkerCommand], Any] = makeProcess,
+    ) -> None:
         self._settings, self._log, self._factory = settings, log, processFactory
         self._process: Any = None
 
@@ -194,7 +246,14 @@ class Environment:
             FileNotFoundError: the extension carries no wheel.
         """
         steps = [step.shown(self.python) for step in installSteps(findWheel(), not self.chosen)]
-        return steps if self.chosen else ["PyTorch extension: PyTorchUtilsLogic().installTorch(torchVersionRequirement=…)", *steps]
+        return (
+            steps
+            if self.chosen
+            else [
+                "PyTorch extension: PyTorchUtilsLogic().installTorch(torchVersionRequirement=…)",
+                *steps,
+            ]
+        )
 
     def install(self, done: Callable[[str], None]) -> None:
         """Install after consent; `done` gets "" or one sentence.
@@ -221,14 +280,30 @@ class Environment:
         try:
             import PyTorchUtils
         except ImportError:
-            return "The PyTorch extension is missing; install it in the Extensions Manager, restart Slicer and press Install again."
-        needed = next((need[len(TORCH):] for need in wheel.requirements if requirementName(need) == TORCH), "")
+            return (
+                "The PyTorch extension is missing; install it in the Extensions Manager, restart "
+                "Slicer and press Install again."
+            )
+        needed = next(
+            (need[len(TORCH) :] for need in wheel.requirements if requirementName(need) == TORCH),
+            "",
+        )
         try:
             installed = PyTorchUtils.PyTorchUtilsLogic.torchInstalled()
-            if not installed and PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=False, torchVersionRequirement=needed) is None:
+            if (
+                not installed
+                and PyTorchUtils.PyTorchUtilsLogic().installTorch(
+                    askConfirmation=False, torchVersionRequirement=needed
+                )
+                is None
+            ):
                 return "PyTorch was not installed; see Slicer's own log, then press Install again."
         except (RuntimeError, OSError, ValueError, ImportError) as error:
-            return f"PyTorch could not be installed ({error}); see Slicer's own log, then press Install again."
+            return (
+                f"PyTorch could not be installed ({error}); see Slicer's own log, then press "
+                "Install "
+                "again."
+            )
         return ""
 
     def _next(self, steps: list[Step], python: str, done: Callable[[str], None]) -> None:
@@ -242,7 +317,10 @@ class Environment:
             if code == 0:
                 self._next(rest, python, done)
             else:
-                done(f"The installation stopped (pip ended with {code}); the log says why; press Install to try again.")
+                done(
+                    f"The installation stopped (pip ended with {code}); the log says why; press "
+                    "Install to try again."
+                )
 
         self._run(python, step.arguments, finished, loud=True)
 
@@ -250,8 +328,15 @@ class Environment:
         for line in data.decode("utf-8", "replace").splitlines():
             self._log(line)
 
-    def _run(self, python: str, arguments: tuple[str, ...], done: Callable[[int, bytes], None], loud: bool = False) -> None:
-        """Run a command without waiting; `done` gets exit code and standard output, the log the errors (`loud`: and the output)."""
+    def _run(
+        self,
+        python: str,
+        arguments: tuple[str, ...],
+        done: Callable[[int, bytes], None],
+        loud: bool = False,
+    ) -> None:
+        """Run a command without waiting; `done` gets exit code and standard output, the log the
+        errors (`loud`: and the output)."""
         if self.busy:
             raise RuntimeError("The set-up is busy; wait until it has ended.")
         base = workerCommand(python)
@@ -281,5 +366,8 @@ class Environment:
         process.connect("readyReadStandardOutput()", read)
         process.connect("readyReadStandardError()", readLog)
         process.connect("finished(int,QProcess::ExitStatus)", finished)
-        process.connect("errorOccurred(QProcess::ProcessError)", lambda error: end(-1) if error == qt.QProcess.FailedToStart else None)
+        process.connect(
+            "errorOccurred(QProcess::ProcessError)",
+            lambda error: end(-1) if error == qt.QProcess.FailedToStart else None,
+        )
         process.start()

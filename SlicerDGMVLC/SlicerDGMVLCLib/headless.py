@@ -15,7 +15,8 @@ class HeadlessApplication:
     """A scene with the logics that the desktop application would have started.
 
     Args:
-        scene: vtkMRMLScene. logic: vtkSlicerApplicationLogic. layout: vtkMRMLLayoutLogic. modules: name -> logic.
+        scene: vtkMRMLScene. logic: vtkSlicerApplicationLogic. layout: vtkMRMLLayoutLogic. modules:
+            name -> logic.
         cache: folder for what is unpacked from scene files; removed with the application.
     """
 
@@ -27,7 +28,8 @@ class HeadlessApplication:
 
 
 def startApplication() -> HeadlessApplication:
-    """Set up scene, input/output with a cache of its own, colours, module and layout logics, in the order Slicer does."""
+    """Set up scene, input/output with a cache of its own, colours, module and layout logics, in the
+    order Slicer does."""
     scene = slicer.vtkMRMLScene()
     slicer.mrmlScene = scene
     cache = slicer.vtkCacheManager()
@@ -44,8 +46,11 @@ def startApplication() -> HeadlessApplication:
     logic.SetSliceLogics(vtk.vtkCollection())
     logic.SetViewLogics(vtk.vtkCollection())
     modules = {}
-    for name, kind in (("Volumes", slicer.vtkSlicerVolumesLogic), ("Segmentations", slicer.vtkSlicerSegmentationsModuleLogic),
-                       ("SubjectHierarchy", slicer.vtkSlicerSubjectHierarchyModuleLogic)):
+    for name, kind in (
+        ("Volumes", slicer.vtkSlicerVolumesLogic),
+        ("Segmentations", slicer.vtkSlicerSegmentationsModuleLogic),
+        ("SubjectHierarchy", slicer.vtkSlicerSubjectHierarchyModuleLogic),
+    ):
         module = kind()
         module.SetMRMLApplicationLogic(logic)
         module.SetMRMLScene(scene)

@@ -1,4 +1,5 @@
-"""Side-by-side layouts of linked slice views: any number of columns, or one that every Slicer knows."""
+"""Side-by-side layouts of linked slice views: any number of columns, or one that every Slicer
+knows."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ import vtk
 
 LAYOUT_ID = 20251  # custom layouts of modules use numbers far from Slicer's own
 COLORS = ("#f2b134", "#4f9dd0", "#d0604f", "#74b06a", "#a77fd0", "#d0a84f")
-# A scene file keeps the number of its layout but not the description of a custom one, so saved scenes use Slicer's own three over three.
+# A scene file keeps the number of its layout but not the description of a custom one, so saved
+# scenes use Slicer's own three over three.
 PORTABLE_LAYOUT_ID = slicer.vtkMRMLLayoutNode.SlicerLayoutThreeOverThreeView
 PLANES_LAYOUT_ID = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
 PLANES = (("Red", "Axial"), ("Green", "Coronal"), ("Yellow", "Sagittal"))
@@ -20,10 +22,13 @@ PORTABLE_ROWS = (("Axial", ("Red", "Green", "Yellow")), ("Coronal", ("Red+", "Gr
 def columnLayoutXml(names: list[str]) -> str:
     """Layout description with one axial slice view a column, named `names`."""
     items = "".join(
-        f'<item><view class="vtkMRMLSliceNode" singletontag="{name}"><property name="orientation" action="default">Axial</property>'
+        f'<item><view class="vtkMRMLSliceNode" singletontag="{name}"><property '
+        'name="orientation" action="default">Axial</property>'
         f'<property name="viewlabel" action="default">{name[:1].upper()}</property>'
-        f'<property name="viewcolor" action="default">{COLORS[index % len(COLORS)]}</property></view></item>'
-        for index, name in enumerate(names))
+        '<property name="viewcolor" '
+        f'action="default">{COLORS[index % len(COLORS)]}</property></view></item>'
+        for index, name in enumerate(names)
+    )
     return f'<layout type="horizontal">{items}</layout>'
 
 
@@ -53,7 +58,8 @@ def showColumns(scene: Any, names: list[str]) -> list[Any]:
 
 
 def showPortableRows(scene: Any) -> list[list[Any]]:
-    """Switch to Slicer's own three-over-three layout; returns its axial and its coronal row of slice nodes."""
+    """Switch to Slicer's own three-over-three layout; returns its axial and its coronal row of
+    slice nodes."""
     scene.GetFirstNodeByClass("vtkMRMLLayoutNode").SetViewArrangement(PORTABLE_LAYOUT_ID)
     rows = []
     for group, (orientation, names) in enumerate(PORTABLE_ROWS):
@@ -65,7 +71,8 @@ def showPortableRows(scene: Any) -> list[list[Any]]:
 
 
 def showPlanes(scene: Any, volume: Any, ras: tuple[float, float, float]) -> list[Any]:
-    """Switch to Slicer's own four-up layout with a volume in three planes through `ras` (mm); returns the slice nodes."""
+    """Switch to Slicer's own four-up layout with a volume in three planes through `ras` (mm);
+    returns the slice nodes."""
     scene.GetFirstNodeByClass("vtkMRMLLayoutNode").SetViewArrangement(PLANES_LAYOUT_ID)
     views = [_sliceNode(scene, name, orientation) for name, orientation in PLANES]
     for view in views:
@@ -93,12 +100,15 @@ def showVolume(scene: Any, view: Any, volume: Any) -> Any:
     composite.SetForegroundVolumeID(None)
     composite.SetLinkedControl(1)
     composite.SetHotLinkedControl(1)
-    composite.SetDoPropagateVolumeSelection(0)  # loading another scan must not replace what the columns compare
+    composite.SetDoPropagateVolumeSelection(
+        0
+    )  # loading another scan must not replace what the columns compare
     return composite
 
 
 def _nearestVoxel(volume: Any, ras: tuple[float, float, float]) -> list[float]:
-    """RAS position (mm) of the voxel centre nearest to `ras`, so that a view shows a slice and not a blend of two."""
+    """RAS position (mm) of the voxel centre nearest to `ras`, so that a view shows a slice and not
+    a blend of two."""
     toIndex, toRas = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
     volume.GetRASToIJKMatrix(toIndex)
     volume.GetIJKToRASMatrix(toRas)
@@ -115,7 +125,9 @@ def fitView(view: Any, volume: Any, ras: tuple[float, float, float]) -> None:
     place = [(bounds[2 * axis] + bounds[2 * axis + 1]) / 2 for axis in range(3)]
     normal = NORMALS.get(view.GetOrientation(), 2)
     place[normal] = _nearestVoxel(volume, ras)[normal]
-    side = 1.03 * max(bounds[2 * axis + 1] - bounds[2 * axis] for axis in range(3) if axis != normal)
+    side = 1.03 * max(
+        bounds[2 * axis + 1] - bounds[2 * axis] for axis in range(3) if axis != normal
+    )
     view.SetDimensions(400, 400, 1)
     view.SetFieldOfView(side, side, view.GetFieldOfView()[2])
     for row in range(3):

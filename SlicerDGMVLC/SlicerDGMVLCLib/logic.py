@@ -1,4 +1,5 @@
-"""From the panel's choices to the worker's requests: which slices, which files, which folder; pure MRML, no Qt."""
+"""From the panel's choices to the worker's requests: which slices, which files, which folder; pure
+MRML, no Qt."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class Job:
     """One run or task.
 
     Args:
-        finding: 1-based number. request: fields of the core's Request, or of the task. volumeId: MRML id of the scan, "" when none of the scene is read.
+        finding: 1-based number. request: fields of the core's Request, or of the task. volumeId:
+            MRML id of the scan, "" when none of the scene is read.
         answered: gets a task's answer.
     """
 
@@ -52,18 +54,27 @@ def canonicalSlice(volume: Any, ras: tuple[float, float, float]) -> int:
     """Slice through a point, counted from the feet as the core counts; may lie outside the volume.
 
     Args:
-        volume: vtkMRMLScalarVolumeNode; its linear parent transforms count. ras: world position, mm.
+        volume: vtkMRMLScalarVolumeNode; its linear parent transforms count. ras: world position,
+            mm.
     """
     toIndex, world = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
-    slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(None, volume.GetParentTransformNode(), world)
+    slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(
+        None, volume.GetParentTransformNode(), world
+    )
     volume.GetRASToIJKMatrix(toIndex)
     vtk.vtkMatrix4x4.Multiply4x4(toIndex, world, toIndex)
     index = toIndex.MultiplyPoint((*ras, 1.0))[:3]
     toRas = vtk.vtkMatrix4x4()
     vtk.vtkMatrix4x4.Invert(toIndex, toRas)
-    axis = max(range(3), key=lambda column: abs(toRas.GetElement(2, column)) / _length(toRas, column))
+    axis = max(
+        range(3), key=lambda column: abs(toRas.GetElement(2, column)) / _length(toRas, column)
+    )
     place = math.floor(index[axis] + 0.5)
-    return place if toRas.GetElement(2, axis) > 0 else volume.GetImageData().GetDimensions()[axis] - 1 - place
+    return (
+        place
+        if toRas.GetElement(2, axis) > 0
+        else volume.GetImageData().GetDimensions()[axis] - 1 - place
+    )
 
 
 def _length(matrix: Any, column: int) -> float:
@@ -75,16 +86,36 @@ def sliceCount(volume: Any) -> int:
     dimensions = volume.GetImageData().GetDimensions()
     matrix = vtk.vtkMatrix4x4()
     volume.GetIJKToRASMatrix(matrix)
-    return int(dimensions[max(range(3), key=lambda column: abs(matrix.GetElement(2, column)) / _length(matrix, column))])
+    return int(
+        dimensions[
+            max(
+                range(3),
+                key=lambda column: abs(matrix.GetElement(2, column)) / _length(matrix, column),
+            )
+        ]
+    )
 
 
 def segmentCorners(segmentation: Any, segmentId: str) -> list[tuple[float, float, float]]:
     """World positions (mm) of the corners around a segment's voxels; empty for an empty segment."""
     segment = segmentation.GetSegmentation().GetSegment(segmentId)
-    drawn = segment.GetRepresentation(slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()) if segment else None
+    drawn = (
+        segment.GetRepresentation(
+            slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+        )
+        if segment
+        else None
+    )
     transform = segmentation.GetParentTransformNode()
-    key = (segmentation.GetID(), segmentId, drawn.GetMTime() if drawn else 0, transform.GetTransformToWorldMTime() if transform else 0)
-    if drawn is None or _corners.get("key") != key:  # on large scans this is too slow to do at every key stroke
+    key = (
+        segmentation.GetID(),
+        segmentId,
+        drawn.GetMTime() if drawn else 0,
+        transform.GetTransformToWorldMTime() if transform else 0,
+    )
+    if (
+        drawn is None or _corners.get("key") != key
+    ):  # on large scans this is too slow to do at every key stroke
         _corners.update(key=key, value=_findCorners(segmentation, segmentId))
     return list(_corners["value"])
 
@@ -94,13 +125,23 @@ def _findCorners(segmentation: Any, segmentId: str) -> list[tuple[float, float, 
     if not segmentation.GetBinaryLabelmapRepresentation(segmentId, image):
         return []
     extent = [0, -1, 0, -1, 0, -1]
-    if not slicer.vtkOrientedImageDataResample.CalculateEffectiveExtent(image, extent) or extent[0] > extent[1]:
+    if (
+        not slicer.vtkOrientedImageDataResample.CalculateEffectiveExtent(image, extent)
+        or extent[0] > extent[1]
+    ):
         return []
     matrix, world = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
     image.GetImageToWorldMatrix(matrix)
-    slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(segmentation.GetParentTransformNode(), None, world)
+    slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(
+        segmentation.GetParentTransformNode(), None, world
+    )
     vtk.vtkMatrix4x4.Multiply4x4(world, matrix, matrix)
-    return [tuple(matrix.MultiplyPoint((i, j, k, 1.0))[:3]) for i in extent[0:2] for j in extent[2:4] for k in extent[4:6]]
+    return [
+        tuple(matrix.MultiplyPoint((i, j, k, 1.0))[:3])
+        for i in extent[0:2]
+        for j in extent[2:4]
+        for k in extent[4:6]
+    ]
 
 
 def sliceRange(parameters: Parameters, view: tuple[float, float, float]) -> list[int] | None:
@@ -116,26 +157,43 @@ def sliceRange(parameters: Parameters, view: tuple[float, float, float]) -> list
     if parameters.slices is Slices.CURRENT:
         place = canonicalSlice(volume, view)
         if not 0 <= place < count:
-            raise ValueError("The axial view shows no slice of the scan; scroll it into the scan or choose other slices.")
+            raise ValueError(
+                "The axial view shows no slice of the scan; scroll it into the scan or choose "
+                "other slices."
+            )
         return [place, place + 1]
     if parameters.slices is Slices.REGION and parameters.regionNode:
         corners = segmentCorners(parameters.regionNode, parameters.regionSegment)
         if corners:
-            places = [canonicalSlice(volume, (x, y, z + margin)) for x, y, z in corners for margin in (-REGION_MARGIN_MM, REGION_MARGIN_MM)]
+            places = [
+                canonicalSlice(volume, (x, y, z + margin))
+                for x, y, z in corners
+                for margin in (-REGION_MARGIN_MM, REGION_MARGIN_MM)
+            ]
             first, last = max(min(places), 0), min(max(places) + 1, count)
             return [first, last] if first < last else None  # outside the scan: the core says so
     return None
 
 
 def axialPosition(scene: Any, volume: Any) -> tuple[float, float, float]:
-    """World position (mm) of the axial view that shows the scan, else of the red one; the scan's centre without views."""
+    """World position (mm) of the axial view that shows the scan, else of the red one; the scan's
+    centre without views."""
     shown: dict[str, Any] = {}
     for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
         composite = scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
         shown[composite.GetLayoutName()] = composite.GetBackgroundVolumeID() == volume.GetID()
-    nodes = [scene.GetNthNodeByClass(index, "vtkMRMLSliceNode") for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode"))]
+    nodes = [
+        scene.GetNthNodeByClass(index, "vtkMRMLSliceNode")
+        for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode"))
+    ]
     axial = [node for node in nodes if node.GetOrientation() == "Axial"]
-    for node in sorted(axial, key=lambda node: (not shown.get(node.GetLayoutName(), False), node.GetLayoutName() != "Red")):
+    for node in sorted(
+        axial,
+        key=lambda node: (
+            not shown.get(node.GetLayoutName(), False),
+            node.GetLayoutName() != "Red",
+        ),
+    ):
         matrix = node.GetSliceToRAS()
         return matrix.GetElement(0, 3), matrix.GetElement(1, 3), matrix.GetElement(2, 3)
     bounds = [0.0] * 6
@@ -157,8 +215,14 @@ def makeRunFolder(base: Path, term: str, taken: list[Path] | None = None) -> Pat
         with tempfile.TemporaryFile(dir=base):
             pass
     except OSError as error:
-        raise OSError(f"Results cannot be written to {base} ({error.strerror or error}); choose another folder under Advanced.") from error
-    stem = f"{datetime.datetime.now():%Y-%m-%d %H.%M.%S} {re.sub(r'[^0-9A-Za-z -]+', '', term)[:40].strip()}".strip()
+        raise OSError(
+            f"Results cannot be written to {base} ({error.strerror or error}); choose another "
+            "folder under Advanced."
+        ) from error
+    stem = (
+        f"{datetime.datetime.now():%Y-%m-%d %H.%M.%S} "
+        f"{re.sub(r'[^0-9A-Za-z -]+', '', term)[:40].strip()}"
+    ).strip()
     path, number = base / stem, 2
     while path.exists() or path in (taken or ()):
         path, number = base / f"{stem} ({number})", number + 1
@@ -174,14 +238,20 @@ def checkSpace(base: Path, volume: Any) -> None:
     need = FREE_BYTES_PER_VOXEL * math.prod(volume.GetImageData().GetDimensions())
     free = shutil.disk_usage(base).free
     if free < need:
-        raise OSError(f"{base} has {free / 1e6:.0f} MB free, a run on this scan may need {need / 1e6:.0f} MB; free some space or choose another folder.")
+        raise OSError(
+            f"{base} has {free / 1e6:.0f} MB free, a run on this scan may need {need / 1e6:.0f} "
+            "MB; free some space or choose another folder."
+        )
 
 
 class Exchange:
-    """A private folder with what the worker reads; the scan is written again only when it has changed."""
+    """A private folder with what the worker reads; the scan is written again only when it has
+    changed."""
 
     def __init__(self, parent: str | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="DGM-VLC ", dir=parent, ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="DGM-VLC ", dir=parent, ignore_cleanup_errors=True
+        )
         self._written: dict[str, tuple[Any, Path]] = {}
         self._count = 0
 
@@ -200,7 +270,11 @@ class Exchange:
         if not good:
             raise ValueError(reason)
         transform = volume.GetParentTransformNode()
-        state = (volume.GetMTime(), volume.GetImageData().GetMTime(), transform.GetTransformToWorldMTime() if transform else 0)
+        state = (
+            volume.GetMTime(),
+            volume.GetImageData().GetMTime(),
+            transform.GetTransformToWorldMTime() if transform else 0,
+        )
         known = self._written.get(volume.GetID())
         if known and known[0] == state and known[1].exists():
             return known[1]
@@ -225,12 +299,27 @@ class Exchange:
         self._folder.cleanup()
 
 
-def makeRequest(parameters: Parameters, finding: int, image: Path, mask: Path | None, slices: list[int] | None, out: Path) -> dict[str, Any]:
+def makeRequest(
+    parameters: Parameters,
+    finding: int,
+    image: Path,
+    mask: Path | None,
+    slices: list[int] | None,
+    out: Path,
+) -> dict[str, Any]:
     """The core's Request as JSON fields; what is left at its default is left out."""
     noises, steps = parameters.effort()
     request: dict[str, Any] = {
-        "image": os.fspath(image), "report_text": reportText(parameters), "out": os.fspath(out), "finding": finding, "slices": slices,
-        "mode": parameters.mode.value, "seed": parameters.seed, "noises": noises, "steps": steps, "clinical": sentence(parameters),
+        "image": os.fspath(image),
+        "report_text": reportText(parameters),
+        "out": os.fspath(out),
+        "finding": finding,
+        "slices": slices,
+        "mode": parameters.mode.value,
+        "seed": parameters.seed,
+        "noises": noises,
+        "steps": steps,
+        "clinical": sentence(parameters),
     }
     if mask is not None:
         request["mask"] = os.fspath(mask)
@@ -241,13 +330,27 @@ def makeRequest(parameters: Parameters, finding: int, image: Path, mask: Path | 
     return request
 
 
-def makeCompareRequest(parameters: Parameters, hypotheses: list[str], finding: int | None, image: Path, mask: Path | None, slices: list[int] | None,
-                       out: Path) -> dict[str, Any]:
+def makeCompareRequest(
+    parameters: Parameters,
+    hypotheses: list[str],
+    finding: int | None,
+    image: Path,
+    mask: Path | None,
+    slices: list[int] | None,
+    out: Path,
+) -> dict[str, Any]:
     """The core's CompareRequest as JSON fields; finding None when the region alone says where."""
-    request = makeRequest(parameters, finding or 0, image, mask, slices, out) | {"finding": finding, "hypotheses": hypotheses}
+    request = makeRequest(parameters, finding or 0, image, mask, slices, out) | {
+        "finding": finding,
+        "hypotheses": hypotheses,
+    }
     return {name: value for name, value in request.items() if name not in ("target", "mode")}
 
 
 def describe(parameters: Parameters, term: str) -> str:
     """What a run is called in the list, e.g. “nodule → without it”."""
-    return f"{term} → {' '.join(parameters.target.split())}" if parameters.question is Question.INSTEAD else f"{term} → without it"
+    return (
+        f"{term} → {' '.join(parameters.target.split())}"
+        if parameters.question is Question.INSTEAD
+        else f"{term} → without it"
+    )

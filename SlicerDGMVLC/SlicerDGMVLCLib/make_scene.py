@@ -1,4 +1,5 @@
-"""`python -m SlicerDGMVLCLib.make_scene result.json scene.mrb`: a result as a Slicer scene, without the desktop."""
+"""`python -m SlicerDGMVLCLib.make_scene result.json scene.mrb`: a result as a Slicer scene, without
+the desktop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""From the panel's choices to the session's jobs; keeps the files that the worker reads until the scene is closed."""
+"""From the panel's choices to the session's jobs; keeps the files that the worker reads until the
+scene is closed."""
 
 from __future__ import annotations
 
@@ -6,7 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .logic import Exchange, Job, axialPosition, checkSpace, describe, makeCompareRequest, makeRequest, makeRunFolder, sliceRange
+from .logic import (
+    Exchange,
+    Job,
+    axialPosition,
+    checkSpace,
+    describe,
+    makeCompareRequest,
+    makeRequest,
+    makeRunFolder,
+    sliceRange,
+)
 from .parameters import Parameters
 
 OUTPUT_SETTING = "DGMVLC/OutputFolder"
@@ -14,14 +25,23 @@ Chosen = list[tuple[int, dict[str, Any]]]  # 1-based number and finding
 
 
 class Orders:
-    """Makes jobs. Every method raises ValueError (a choice the core cannot take) or OSError (a file that cannot be written).
+    """Makes jobs. Every method raises ValueError (a choice the core cannot take) or OSError (a file
+    that cannot be written).
 
     Args:
-        settings: QSettings. temporaryPath: where results go unless the user chooses. note: gets a sentence on what was done to the region.
+        settings: QSettings. temporaryPath: where results go unless the user chooses. note: gets a
+            sentence on what was done to the region.
     """
 
-    def __init__(self, scene: Any, settings: Any, temporaryPath: str, note: Callable[[str], None]) -> None:
-        self._scene, self._settings, self._temporaryPath, self._note = scene, settings, temporaryPath, note
+    def __init__(
+        self, scene: Any, settings: Any, temporaryPath: str, note: Callable[[str], None]
+    ) -> None:
+        self._scene, self._settings, self._temporaryPath, self._note = (
+            scene,
+            settings,
+            temporaryPath,
+            note,
+        )
         self._exchange: Exchange | None = None
 
     @property
@@ -53,7 +73,14 @@ class Orders:
         for number, finding in chosen:
             out = makeRunFolder(self.folder, finding["term"], taken=taken)
             taken.append(out)
-            jobs.append(Job(number, describe(parameters, finding["term"]), makeRequest(parameters, number, image, mask, slices, out), volume.GetID()))
+            jobs.append(
+                Job(
+                    number,
+                    describe(parameters, finding["term"]),
+                    makeRequest(parameters, number, image, mask, slices, out),
+                    volume.GetID(),
+                )
+            )
         checkSpace(self.folder, volume)
         return jobs
 
@@ -62,7 +89,9 @@ class Orders:
         image, mask = self._export(parameters)
         slices = sliceRange(parameters, axialPosition(self._scene, parameters.inputVolume))
         out = makeRunFolder(self.folder, "comparison")
-        request = makeCompareRequest(parameters, hypotheses, chosen[0][0] if chosen else None, image, mask, slices, out)
+        request = makeCompareRequest(
+            parameters, hypotheses, chosen[0][0] if chosen else None, image, mask, slices, out
+        )
         checkSpace(self.folder, parameters.inputVolume)
         return Job(0, "comparison", request, parameters.inputVolume.GetID())
 
@@ -70,14 +99,18 @@ class Orders:
         """The request for a region of finding `number`."""
         self._exchange = self._exchange or Exchange()
         image = self._exchange.volume(parameters.inputVolume)
-        return makeRequest(parameters, number, image, None, None, self._exchange.path("proposed.seg.nrrd"))
+        return makeRequest(
+            parameters, number, image, None, None, self._exchange.path("proposed.seg.nrrd")
+        )
 
     def _export(self, parameters: Parameters) -> tuple[Path, Path | None]:
         self._exchange = self._exchange or Exchange()
         image = self._exchange.volume(parameters.inputVolume)
         if not parameters.regionNode:
             return image, None
-        mask, note = self._exchange.segment(parameters.regionNode, parameters.regionSegment, parameters.inputVolume)
+        mask, note = self._exchange.segment(
+            parameters.regionNode, parameters.regionSegment, parameters.inputVolume
+        )
         if note:
             self._note(note)
         return image, mask

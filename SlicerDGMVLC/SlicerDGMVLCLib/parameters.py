@@ -63,14 +63,19 @@ class Smoking(Labelled):
     CURRENT = "current smoker"
 
 
-PRESETS = {Quality.QUICK: (1, 4), Quality.STANDARD: (8, 10), Quality.THOROUGH: (16, 20)}  # (noises, steps)
+PRESETS = {
+    Quality.QUICK: (1, 4),
+    Quality.STANDARD: (8, 10),
+    Quality.THOROUGH: (16, 20),
+}  # (noises, steps)
 
 
 @parameterNodeWrapper
 class Parameters:
     """Every choice of the panel that belongs to the scene; 0 and "" mean “not given”.
 
-    Ages in years; noises and steps are counts; findingNumbers are 1-based numbers in the parsed report.
+    Ages in years; noises and steps are counts; findingNumbers are 1-based numbers in the parsed
+    report.
     """
 
     inputVolume: slicer.vtkMRMLScalarVolumeNode

@@ -1,4 +1,5 @@
-"""One slice of the counterfactual shown early, over the scan in its axial view, and taken away again."""
+"""One slice of the counterfactual shown early, over the scan in its axial view, and taken away
+again."""
 
 from __future__ import annotations
 
@@ -12,12 +13,15 @@ NAME = "Preview (synthetic – research use only)"
 
 
 class PreviewLayer:
-    """The preview as foreground of the axial view that shows the scan; what was there before comes back."""
+    """The preview as foreground of the axial view that shows the scan; what was there before comes
+    back."""
 
     def __init__(self, scene: Any) -> None:
         self._scene = scene
         self._node: Any = None
-        self._before: tuple[str, str | None, float] | None = None  # composite id, foreground id, opacity
+        self._before: tuple[str, str | None, float] | None = (
+            None  # composite id, foreground id, opacity
+        )
 
     def show(self, path: str, volumeId: str) -> bool:
         """Show a preview in place of an earlier one; False when its file cannot be read.
@@ -38,7 +42,11 @@ class PreviewLayer:
         """Take the preview out of view and scene."""
         if self._before:
             composite = self._scene.GetNodeByID(self._before[0])
-            if composite is not None and self._node is not None and composite.GetForegroundVolumeID() == self._node.GetID():
+            if (
+                composite is not None
+                and self._node is not None
+                and composite.GetForegroundVolumeID() == self._node.GetID()
+            ):
                 composite.SetForegroundVolumeID(self._before[1])
                 composite.SetForegroundOpacity(self._before[2])
         if self._node is not None:
@@ -60,7 +68,11 @@ class PreviewLayer:
             composite = scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
             view = views.get(composite.GetLayoutName())
             if view is not None and composite.GetBackgroundVolumeID() == volumeId:
-                self._before = composite.GetID(), composite.GetForegroundVolumeID(), composite.GetForegroundOpacity()
+                self._before = (
+                    composite.GetID(),
+                    composite.GetForegroundVolumeID(),
+                    composite.GetForegroundOpacity(),
+                )
                 composite.SetForegroundVolumeID(self._node.GetID())
                 composite.SetForegroundOpacity(1.0)
                 bounds = [0.0] * 6

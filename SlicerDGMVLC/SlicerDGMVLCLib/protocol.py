@@ -1,17 +1,23 @@
-"""What a viewer and `dgmvlc worker` say to each other: JSON lines, and a client that needs no particular transport.
+"""What a viewer and `dgmvlc worker` say to each other: JSON lines, and a client that needs no
+particular transport.
 
-A host starts `workerCommand(python)`, gives the process's bytes to a `WorkerClient`, and shows the events it gets back:
+A host starts `workerCommand(python)`, gives the process's bytes to a `WorkerClient`, and shows the
+events it gets back:
 
-    client = WorkerClient(write)            # write(bytes) puts bytes on the process's standard input
+    client = WorkerClient(write)            # write(bytes) puts bytes on the process's standard
+    input
     client.start()                          # the handshake; requests may follow at once
     job = client.job({"image": "ct.nrrd", "report_text": "...", "out": "result"})
     for event in client.feed(data):         # bytes from standard output, in any pieces
-        ...                                 # Ready, Accepted, Progress, Preview, Result, Cancelled, Failed, ..., Ended
-    client.feedLog(data)                    # bytes from standard error: kept for the log and for the last sentence
+        ...                                 # Ready, Accepted, Progress, Preview, Result, Cancelled,
+        Failed, ..., Ended
+    client.feedLog(data)                    # bytes from standard error: kept for the log and for
+    the last sentence
     client.tick()                           # every second or two: notices a worker that fell silent
     client.ended(exitCode)                  # when the process has gone
 
-`Ended` comes exactly once; a host then ends the process if it still runs. Standard library only; not thread-safe.
+`Ended` comes exactly once; a host then ends the process if it still runs. Standard library only;
+not thread-safe.
 """
 
 from __future__ import annotations
@@ -31,15 +37,36 @@ START_S = 90.0  # until the first line: a cold start from a slow disc
 SILENCE_S = 20.0  # ten heartbeats
 LONGEST_LINE = 1 << 24
 LOG_LINES = 400
-# Slicer's launcher sets these for its own libraries; another Python that inherits them loads the wrong ones.
-FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "PYTHONNOUSERSITE", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH",
-           "DYLD_FRAMEWORK_PATH", "DYLD_INSERT_LIBRARIES", "QT_PLUGIN_PATH", "QT_QPA_PLATFORM_PLUGIN_PATH", "VIRTUAL_ENV")
-OURS = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1", "HF_HUB_OFFLINE": "1"}
+# Slicer's launcher sets these for its own libraries; another Python that inherits them loads the
+# wrong ones.
+FOREIGN = (
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONEXECUTABLE",
+    "PYTHONNOUSERSITE",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "DYLD_LIBRARY_PATH",
+    "DYLD_FRAMEWORK_PATH",
+    "DYLD_INSERT_LIBRARIES",
+    "QT_PLUGIN_PATH",
+    "QT_QPA_PLATFORM_PLUGIN_PATH",
+    "VIRTUAL_ENV",
+)
+OURS = {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "PYTHONUTF8": "1",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONSAFEPATH": "1",
+    "HF_HUB_OFFLINE": "1",
+}
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The handshake worked. findings, attributes: what the weights know. weights: {"name", "sha256"}."""
+    """The handshake worked. findings, attributes: what the weights know. weights: {"name",
+    "sha256"}."""
 
     version: str
     pid: int
@@ -58,7 +85,8 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a report says: one dict a finding (term, presence, side, zone, size_mm, descriptors, span, text, sentence)."""
+    """What a report says: one dict a finding (term, presence, side, zone, size_mm, descriptors,
+    span, text, sentence)."""
 
     id: str
     findings: list[dict[str, Any]]
@@ -66,7 +94,8 @@ class Findings:
 
 @dataclass(frozen=True)
 class Region:
-    """A proposed region. path: `.seg.nrrd`. score: how clearly the weights see the finding there, 0..1."""
+    """A proposed region. path: `.seg.nrrd`. score: how clearly the weights see the finding there,
+    0..1."""
 
     id: str
     path: str
@@ -77,7 +106,8 @@ class Region:
 
 @dataclass(frozen=True)
 class Progress:
-    """stage: loading, reading, editing or writing. share: 0..1 of that stage. secondsLeft: of the whole job, None when unknown."""
+    """stage: loading, reading, editing or writing. share: 0..1 of that stage. secondsLeft: of the
+    whole job, None when unknown."""
 
     id: str
     stage: str
@@ -87,7 +117,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Preview:
-    """One slice of the counterfactual to come. path: NRRD on the scan's geometry. slice: from the feet. note: what to say beside it."""
+    """One slice of the counterfactual to come. path: NRRD on the scan's geometry. slice: from the
+    feet. note: what to say beside it."""
 
     id: str
     path: str
@@ -121,7 +152,8 @@ class Cancelled:
 
 @dataclass(frozen=True)
 class Failed:
-    """A request failed, or (id None) a line was not understood. message: one sentence. advice: what to do."""
+    """A request failed, or (id None) a line was not understood. message: one sentence. advice: what
+    to do."""
 
     id: str | None
     kind: str
@@ -141,7 +173,8 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Ended:
-    """The worker is gone or must go. planned: it was asked to. pending: requests that will get no other answer."""
+    """The worker is gone or must go. planned: it was asked to. pending: requests that will get no
+    other answer."""
 
     message: str
     advice: str
@@ -149,8 +182,28 @@ class Ended:
     pending: tuple[str, ...] = ()
 
 
-Event = Ready | Accepted | Findings | Region | Progress | Preview | Result | Answer | Cancelled | Failed | Heartbeat | Ended
-LAST = (Findings, Region, Result, Answer, Cancelled, Failed)  # no event of the same request follows these
+Event = (
+    Ready
+    | Accepted
+    | Findings
+    | Region
+    | Progress
+    | Preview
+    | Result
+    | Answer
+    | Cancelled
+    | Failed
+    | Heartbeat
+    | Ended
+)
+LAST = (
+    Findings,
+    Region,
+    Result,
+    Answer,
+    Cancelled,
+    Failed,
+)  # no event of the same request follows these
 
 
 @dataclass(frozen=True)
@@ -162,14 +215,25 @@ class WorkerCommand:
     environment: dict[str, str]
 
 
-def workerCommand(python: str | Path, *, source: str | Path | None = None, environment: Mapping[str, str] | None = None) -> WorkerCommand:
+def workerCommand(
+    python: str | Path,
+    *,
+    source: str | Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> WorkerCommand:
     """The command that starts a worker.
 
     Args:
-        python: an interpreter that has dgmvlc; for Slicer's own, its launcher `PythonSlicer`, which sets up its libraries again.
-        source: a checkout to run from instead of the installed package (development). environment: the host's; this process's when None.
+        python: an interpreter that has dgmvlc; for Slicer's own, its launcher `PythonSlicer`, which
+            sets up its libraries again.
+        source: a checkout to run from instead of the installed package (development). environment:
+            the host's; this process's when None.
     """
-    variables = {name: value for name, value in (os.environ if environment is None else environment).items() if name.upper() not in FOREIGN}
+    variables = {
+        name: value
+        for name, value in (os.environ if environment is None else environment).items()
+        if name.upper() not in FOREIGN
+    }
     variables |= OURS
     if source is not None:
         variables["PYTHONPATH"] = str(source)
@@ -177,7 +241,8 @@ def workerCommand(python: str | Path, *, source: str | Path | None = None, envir
 
 
 def encodeMessage(kind: str, **fields: Any) -> bytes:
-    """One message as a line (ASCII, other letters escaped, so that any path survives); paths become text."""
+    """One message as a line (ASCII, other letters escaped, so that any path survives); paths become
+    text."""
     return json.dumps({"type": kind, **fields}, default=str).encode("ascii") + b"\n"
 
 
@@ -227,22 +292,51 @@ def _maybe(kind: Callable[[Any], Any], value: Any) -> Any:
 
 
 _EVENTS: dict[str, Callable[[dict[str, Any]], Event]] = {
-    "hello": lambda m: Ready(_text(m["version"]), int(m["pid"]), tuple(m["findings"]), tuple(m["attributes"]), tuple(m["devices"]), dict(m["weights"])),
+    "hello": lambda m: Ready(
+        _text(m["version"]),
+        int(m["pid"]),
+        tuple(m["findings"]),
+        tuple(m["attributes"]),
+        tuple(m["devices"]),
+        dict(m["weights"]),
+    ),
     "accepted": lambda m: Accepted(_text(m["id"])),
     "findings": lambda m: Findings(_text(m["id"]), [dict(finding) for finding in m["findings"]]),
-    "region": lambda m: Region(_text(m["id"]), _text(m["path"]), _number(m["volume_ml"]), _number(m["score"]), _text(m["sentence"])),
-    "progress": lambda m: Progress(_text(m["id"]), _text(m["stage"]), min(max(_number(m["share"]), 0.0), 1.0), _maybe(_number, m.get("seconds_left"))),
-    "preview": lambda m: Preview(_text(m["id"]), _text(m["path"]), int(m["slice"]), _text(m["note"])),
+    "region": lambda m: Region(
+        _text(m["id"]),
+        _text(m["path"]),
+        _number(m["volume_ml"]),
+        _number(m["score"]),
+        _text(m["sentence"]),
+    ),
+    "progress": lambda m: Progress(
+        _text(m["id"]),
+        _text(m["stage"]),
+        min(max(_number(m["share"]), 0.0), 1.0),
+        _maybe(_number, m.get("seconds_left")),
+    ),
+    "preview": lambda m: Preview(
+        _text(m["id"]), _text(m["path"]), int(m["slice"]), _text(m["note"])
+    ),
     "result": lambda m: Result(_text(m["id"]), _text(m["manifest"])),
     "answer": lambda m: Answer(_text(m["id"]), _text(m["name"]), dict(m["answer"])),
     "cancelled": lambda m: Cancelled(_text(m["id"])),
-    "error": lambda m: Failed(_maybe(_text, m.get("id")), _text(m["kind"]), int(m["exit_code"]), _text(m["message"]), _text(m["advice"])),
-    "heartbeat": lambda m: Heartbeat(_number(m["uptime_s"]), _maybe(_text, m.get("busy")), _number(m["rss_mb"])),
+    "error": lambda m: Failed(
+        _maybe(_text, m.get("id")),
+        _text(m["kind"]),
+        int(m["exit_code"]),
+        _text(m["message"]),
+        _text(m["advice"]),
+    ),
+    "heartbeat": lambda m: Heartbeat(
+        _number(m["uptime_s"]), _maybe(_text, m.get("busy")), _number(m["rss_mb"])
+    ),
 }
 
 
 def decodeEvent(message: Mapping[str, Any]) -> Event | None:
-    """A worker's message as an event; None for a kind this version does not know or one with wrong fields."""
+    """A worker's message as an event; None for a kind this version does not know or one with wrong
+    fields."""
     build = _EVENTS.get(str(message.get("type")))
     try:
         return build(dict(message)) if build else None
@@ -254,11 +348,14 @@ class WorkerClient:
     """The host's side of the protocol as a state machine.
 
     Args:
-        write: puts bytes on the worker's standard input; an OSError from it is taken as the worker's end, reported by `ended`.
+        write: puts bytes on the worker's standard input; an OSError from it is taken as the
+            worker's end, reported by `ended`.
         clock: seconds, monotonic.
     """
 
-    def __init__(self, write: Callable[[bytes], Any], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, write: Callable[[bytes], Any], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._write, self._clock = write, clock
         self._decoder = LineDecoder()
         self._heard = self._ticked = clock()
@@ -279,11 +376,13 @@ class WorkerClient:
         return self._request("report", text=text)
 
     def region(self, request: Mapping[str, Any]) -> str:
-        """Ask for a region of the chosen finding, written to `request["out"]` (.seg.nrrd); returns the request's id."""
+        """Ask for a region of the chosen finding, written to `request["out"]` (.seg.nrrd); returns
+        the request's id."""
         return self._request("region", request=dict(request))
 
     def job(self, request: Mapping[str, Any], preview: bool = True) -> str:
-        """Ask for a counterfactual, written to the folder `request["out"]`; returns the request's id."""
+        """Ask for a counterfactual, written to the folder `request["out"]`; returns the request's
+        id."""
         return self._request("job", request=dict(request), preview=preview)
 
     def task(self, name: str, request: Mapping[str, Any]) -> str:
@@ -291,7 +390,8 @@ class WorkerClient:
         return self._request("task", name=name, request=dict(request))
 
     def cancel(self, id: str) -> None:
-        """Stop a queued or running request; `Cancelled` follows, or the result that was already there."""
+        """Stop a queued or running request; `Cancelled` follows, or the result that was already
+        there."""
         self._send("cancel", id=id)
 
     def shutdown(self) -> None:
@@ -310,7 +410,9 @@ class WorkerClient:
 
     def feedLog(self, data: bytes) -> None:
         """Keep the last lines of the worker's standard error in `log`."""
-        self.log.extend(line for line in bytes(data).decode("utf-8", "replace").splitlines() if line.strip())
+        self.log.extend(
+            line for line in bytes(data).decode("utf-8", "replace").splitlines() if line.strip()
+        )
 
     def tick(self) -> list[Event]:
         """Notice a worker that has fallen silent; nothing while the host itself was held up."""
@@ -318,15 +420,21 @@ class WorkerClient:
         asleep, self._ticked = now - self._ticked > SILENCE_S / 2, now
         if asleep:
             self._heard = now
-        if self.state not in ("starting", "ready") or now - self._heard <= (SILENCE_S if self._spoken else START_S):
+        if self.state not in ("starting", "ready") or now - self._heard <= (
+            SILENCE_S if self._spoken else START_S
+        ):
             return []
-        return self._end(f"The worker has not answered for {now - self._heard:.0f} s.", "It is stopped; press Apply again, with fewer slices if it repeats.")
+        return self._end(
+            f"The worker has not answered for {now - self._heard:.0f} s.",
+            "It is stopped; press Apply again, with fewer slices if it repeats.",
+        )
 
     def ended(self, exitCode: int, crashed: bool = False) -> list[Event]:
         """The process has gone.
 
         Args:
-            exitCode: as the operating system gives it; −N for signal N. crashed: True when it is the number of a signal (QProcess).
+            exitCode: as the operating system gives it; −N for signal N. crashed: True when it is
+                the number of a signal (QProcess).
         """
         if self.state == "ended":
             return []
@@ -337,14 +445,20 @@ class WorkerClient:
     def failedToStart(self, program: str, reason: str = "") -> list[Event]:
         """The process could not be started at all."""
         why = f" ({reason})" if reason else ""
-        return self._end(f"The Python interpreter {program} could not be started{why}.", "Choose one that exists and has dgmvlc installed.")
+        return self._end(
+            f"The Python interpreter {program} could not be started{why}.",
+            "Choose one that exists and has dgmvlc installed.",
+        )
 
     def _send(self, kind: str, **fields: Any) -> None:
         if self.state == "ended":
             return
         try:
             self._write(encodeMessage(kind, **fields))
-        except (OSError, ValueError) as error:  # a closed pipe; a closed file object says ValueError
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # a closed pipe; a closed file object says ValueError
             self.log.append(f"The worker's input is closed: {error}")
 
     def _request(self, kind: str, **fields: Any) -> str:
@@ -361,8 +475,10 @@ class WorkerClient:
             return []
         if message["type"] == "hello" and message.get("protocol") != PROTOCOL:
             self._send("shutdown")
-            return self._end(f"The worker speaks protocol {message.get('protocol')}, this viewer {PROTOCOL}.",
-                             "Install the dgmvlc that comes with this version of the extension.")
+            return self._end(
+                f"The worker speaks protocol {message.get('protocol')}, this viewer {PROTOCOL}.",
+                "Install the dgmvlc that comes with this version of the extension.",
+            )
         event = decodeEvent(message)
         if event is None:
             self.log.append(f"not understood: {str(message)[:300]}")
@@ -387,13 +503,28 @@ def _diagnosis(exitCode: int, crashed: bool, log: str) -> tuple[str, str]:
     """Sentence and advice for a worker that ended without being asked to."""
     again = "Press Apply to start it again."
     if "No module named 'DGMVLCCore'" in log or "No module named DGMVLCCore" in log:
-        return "The chosen Python has no dgmvlc.", "Install it from the panel, or choose another Python."
+        return (
+            "The chosen Python has no dgmvlc.",
+            "Install it from the panel, or choose another Python.",
+        )
     if "invalid choice: 'worker'" in log:
-        return "The dgmvlc of the chosen Python is too old: it knows no worker.", "Install the one that comes with this extension."
+        return (
+            "The dgmvlc of the chosen Python is too old: it knows no worker.",
+            "Install the one that comes with this extension.",
+        )
     if exitCode < 0 or crashed:
         if abs(exitCode) == 9:
-            return "The worker was stopped by the system, most often because memory ran out.", f"Choose fewer slices or close other programs. {again}"
-        return f"The worker crashed (signal {abs(exitCode)}).", f"{again} If it repeats, report it with the log."
+            return (
+                "The worker was stopped by the system, most often because memory ran out.",
+                f"Choose fewer slices or close other programs. {again}",
+            )
+        return (
+            f"The worker crashed (signal {abs(exitCode)}).",
+            f"{again} If it repeats, report it with the log.",
+        )
     lines = [line for line in log.splitlines() if line.strip()]
     last = f": {lines[-1].strip()[:200].rstrip('.')}" if lines and exitCode else ""
-    return f"The worker ended by itself (exit code {exitCode}){last}.", f"{again} If it repeats, report it with the log."
+    return (
+        f"The worker ended by itself (exit code {exitCode}){last}.",
+        f"{again} If it repeats, report it with the log.",
+    )

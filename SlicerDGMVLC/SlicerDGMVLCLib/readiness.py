@@ -15,12 +15,18 @@ def _volumeReason(parameters: Parameters) -> str:
         return "Choose a scan, or load the sample."
     role = parameters.inputVolume.GetAttribute(ROLE)
     if role and role != "original":
-        return f"“{parameters.inputVolume.GetName()}” is a result of an earlier run, not a scan; choose the original."
+        return (
+            f"“{parameters.inputVolume.GetName()}” is a result of an earlier run, not a scan; "
+            "choose "
+            "the original."
+        )
     good, reason = checkVolume(parameters.inputVolume)
     return "" if good else reason
 
 
-def _findingReason(parameters: Parameters, findings: list[dict[str, Any]] | None, known: tuple[str, ...]) -> str:
+def _findingReason(
+    parameters: Parameters, findings: list[dict[str, Any]] | None, known: tuple[str, ...]
+) -> str:
     if not reportText(parameters).strip():
         return "Paste the report."
     if findings is None:
@@ -34,7 +40,10 @@ def _findingReason(parameters: Parameters, findings: list[dict[str, Any]] | None
         if finding["term"] not in known:
             return f"The weights were not taught “{finding['term']}”; check another finding."
         if finding["presence"] == "absent" and parameters.question is Question.WITHOUT:
-            return f"The report says “{finding['term']}” is absent, so there is nothing to take away; choose “something else instead”."
+            return (
+                f"The report says “{finding['term']}” is absent, so there is nothing to take away; "
+                "choose “something else instead”."
+            )
     return ""
 
 
@@ -46,28 +55,47 @@ def regionReason(parameters: Parameters) -> str:
     segmentation = node.GetSegmentation()
     if not segmentation or not segmentation.GetNumberOfSegments():
         return "The segmentation has no segment; press Draw, or let the region be proposed."
-    segment = segmentation.GetSegment(parameters.regionSegment) if parameters.regionSegment else None
+    segment = (
+        segmentation.GetSegment(parameters.regionSegment) if parameters.regionSegment else None
+    )
     if segment is None:
         return "Choose the segment that marks the finding."
     if not segmentCorners(node, parameters.regionSegment):
-        return f"The segment “{segment.GetName()}” is empty; draw the finding in it, or let the region be proposed."
+        return (
+            f"The segment “{segment.GetName()}” is empty; draw the finding in it, or let the "
+            "region "
+            "be proposed."
+        )
     if len(parameters.findingNumbers) > 1:
         return "A drawn region belongs to one finding; check one, or let the regions be proposed."
     return ""
 
 
-def whyNoComparison(parameters: Parameters, findings: list[dict[str, Any]] | None, known: tuple[str, ...]) -> str:
-    """What is missing before hypotheses can be compared: a scan, and a region or a finding it can be proposed from; "" when nothing is."""
-    return _volumeReason(parameters) or (regionReason(parameters) if parameters.regionNode else _findingReason(parameters, findings, known))
+def whyNoComparison(
+    parameters: Parameters, findings: list[dict[str, Any]] | None, known: tuple[str, ...]
+) -> str:
+    """What is missing before hypotheses can be compared: a scan, and a region or a finding it can
+    be proposed from; "" when nothing is."""
+    return _volumeReason(parameters) or (
+        regionReason(parameters)
+        if parameters.regionNode
+        else _findingReason(parameters, findings, known)
+    )
 
 
-def whyNot(parameters: Parameters, findings: list[dict[str, Any]] | None, known: tuple[str, ...]) -> str:
+def whyNot(
+    parameters: Parameters, findings: list[dict[str, Any]] | None, known: tuple[str, ...]
+) -> str:
     """What is missing before a run, in the order of the panel; "" when nothing is.
 
     Args:
         findings: the parsed report, None while it is being read. known: terms the weights know.
     """
-    reason = _volumeReason(parameters) or _findingReason(parameters, findings, known) or regionReason(parameters)
+    reason = (
+        _volumeReason(parameters)
+        or _findingReason(parameters, findings, known)
+        or regionReason(parameters)
+    )
     if reason:
         return reason
     if parameters.question is Question.INSTEAD and not parameters.target.strip():

@@ -12,8 +12,12 @@ from slicer.util import VTKObservationMixin
 from .parameters import Parameters
 from .readiness import regionReason
 
-EVENTS = (slicer.vtkSegmentation.SegmentAdded, slicer.vtkSegmentation.SegmentRemoved, slicer.vtkSegmentation.SegmentModified,
-          slicer.vtkSegmentation.SourceRepresentationModified)
+EVENTS = (
+    slicer.vtkSegmentation.SegmentAdded,
+    slicer.vtkSegmentation.SegmentRemoved,
+    slicer.vtkSegmentation.SegmentModified,
+    slicer.vtkSegmentation.SourceRepresentationModified,
+)
 
 
 def addSegmentation(scene: Any, volume: Any, name: str) -> tuple[Any, str]:
@@ -44,7 +48,9 @@ def loadRegion(scene: Any, path: str, volume: Any, name: str) -> Any:
     scene.AddNode(node)
     if not storage.ReadData(node) or not node.GetSegmentation().GetNumberOfSegments():
         scene.RemoveNode(node)
-        raise ValueError(f"The proposed region {Path(path).name} could not be read; press Propose again.")
+        raise ValueError(
+            f"The proposed region {Path(path).name} could not be read; press Propose again."
+        )
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
     return node
@@ -54,15 +60,24 @@ class RegionBox(VTKObservationMixin):
     """Keeps the list of segments in step with the chosen segmentation.
 
     Args:
-        edit: opens a segment (segmentation, segment id, volume) for drawing. changed: something for the panel to re-judge.
+        edit: opens a segment (segmentation, segment id, volume) for drawing. changed: something for
+            the panel to re-judge.
         nameNow: gives the name for a new segment.
     """
 
-    def __init__(self, ui: Any, edit: Callable[[Any, str, Any], None], changed: Callable[[], None], nameNow: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        ui: Any,
+        edit: Callable[[Any, str, Any], None],
+        changed: Callable[[], None],
+        nameNow: Callable[[], str],
+    ) -> None:
         VTKObservationMixin.__init__(self)
         self._ui, self._edit, self._changed, self._nameNow = ui, edit, changed, nameNow
         self.parameters: Parameters | None = None
-        self.active = True  # False while another module is open: nothing is looked at during drawing
+        self.active = (
+            True  # False while another module is open: nothing is looked at during drawing
+        )
         self.words = ""  # of the last proposal
         self._proposed: Any = None
         self._segmentation: Any = None
@@ -90,8 +105,19 @@ class RegionBox(VTKObservationMixin):
         node = self.parameters.regionNode
         segmentation: Any = node.GetSegmentation() if node else None
         self._observe(segmentation)
-        ids = [segmentation.GetNthSegmentID(index) for index in range(segmentation.GetNumberOfSegments())] if segmentation else []
-        chosen = self.parameters.regionSegment if self.parameters.regionSegment in ids else (ids[0] if ids else "")
+        ids = (
+            [
+                segmentation.GetNthSegmentID(index)
+                for index in range(segmentation.GetNumberOfSegments())
+            ]
+            if segmentation
+            else []
+        )
+        chosen = (
+            self.parameters.regionSegment
+            if self.parameters.regionSegment in ids
+            else (ids[0] if ids else "")
+        )
         names = [segmentation.GetSegment(id).GetName() for id in ids]
         combo = self._ui.segmentSelector
         blocked = combo.blockSignals(True)
@@ -124,7 +150,11 @@ class RegionBox(VTKObservationMixin):
 
     def _sentence(self, node: Any) -> str:
         if not node:
-            return "The region is found in the scan during the run; press “Propose now” to see and edit it before."
+            return (
+                "The region is found in the scan during the run; press “Propose now” to see and "
+                "edit "
+                "it before."
+            )
         reason = regionReason(self.parameters) if self.parameters else ""
         if not reason and node is self._proposed:
             return f"Proposed: {self.words}"
@@ -161,4 +191,8 @@ class RegionBox(VTKObservationMixin):
 
     def _onEdit(self, checked: bool = False) -> None:
         if self.parameters and self.parameters.regionNode and self.parameters.inputVolume:
-            self._edit(self.parameters.regionNode, self.parameters.regionSegment, self.parameters.inputVolume)
+            self._edit(
+                self.parameters.regionNode,
+                self.parameters.regionSegment,
+                self.parameters.inputVolume,
+            )

@@ -21,14 +21,27 @@ class ReportBox(VTKObservationMixin):
     """Keeps text box, text node, parsed findings and parameters in step.
 
     Args:
-        ask: has a text parsed. canAsk: False while no worker can be started. changed: something for the panel to re-judge.
+        ask: has a text parsed. canAsk: False while no worker can be started. changed: something for
+            the panel to re-judge.
         problem: shows a sentence.
     """
 
-    def __init__(self, ui: Any, ask: Callable[[str], None], canAsk: Callable[[], bool], changed: Callable[[], None],
-                 problem: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        ui: Any,
+        ask: Callable[[str], None],
+        canAsk: Callable[[], bool],
+        changed: Callable[[], None],
+        problem: Callable[[str], None],
+    ) -> None:
         VTKObservationMixin.__init__(self)
-        self._ui, self._ask, self._canAsk, self._changed, self._problem = ui, ask, canAsk, changed, problem
+        self._ui, self._ask, self._canAsk, self._changed, self._problem = (
+            ui,
+            ask,
+            canAsk,
+            changed,
+            problem,
+        )
         self.parameters: Parameters | None = None
         self.findings: list[dict[str, Any]] | None = None
         self._early: list[dict[str, Any]] | None = None  # findings that came before the weights
@@ -64,7 +77,9 @@ class ReportBox(VTKObservationMixin):
             return
         self._observe(self.parameters.reportNode)
         text = reportText(self.parameters)
-        if self._ui.reportEdit.toPlainText() != text:  # writing the same text again would move the cursor of who types
+        if (
+            self._ui.reportEdit.toPlainText() != text
+        ):  # writing the same text again would move the cursor of who types
             blocked = self._ui.reportEdit.blockSignals(True)
             self._ui.reportEdit.setPlainText(text)
             self._ui.reportEdit.blockSignals(blocked)
@@ -94,7 +109,8 @@ class ReportBox(VTKObservationMixin):
         """Show what the worker read, and check the first present finding the weights know.
 
         Args:
-            known: terms the weights know; empty while the worker still loads them, then `onKnown` follows.
+            known: terms the weights know; empty while the worker still loads them, then `onKnown`
+                follows.
         """
         if not self.parameters:
             return
@@ -103,9 +119,17 @@ class ReportBox(VTKObservationMixin):
             self._table.fill(findings, tuple(finding["term"] for finding in findings), [])
             return
         self.findings = findings
-        numbers = [number for number in self.parameters.findingNumbers if self._keepChoice and number <= len(findings)]
+        numbers = [
+            number
+            for number in self.parameters.findingNumbers
+            if self._keepChoice and number <= len(findings)
+        ]
         if not numbers:
-            usable = [number for number, finding in enumerate(findings, 1) if finding["term"] in known and finding["presence"] != "absent"]
+            usable = [
+                number
+                for number, finding in enumerate(findings, 1)
+                if finding["term"] in known and finding["presence"] != "absent"
+            ]
             numbers = usable[:1]
         self._keepChoice = False
         self.parameters.findingNumbers = numbers
@@ -121,7 +145,11 @@ class ReportBox(VTKObservationMixin):
         """(1-based number, finding) of the checked findings."""
         if not self.parameters or self.findings is None:
             return []
-        return [(number, self.findings[number - 1]) for number in self.parameters.findingNumbers if 1 <= number <= len(self.findings)]
+        return [
+            (number, self.findings[number - 1])
+            for number in self.parameters.findingNumbers
+            if 1 <= number <= len(self.findings)
+        ]
 
     def _await(self, text: str) -> None:
         """The text is another: empty the list, and read it when the typing pauses."""
@@ -137,7 +165,9 @@ class ReportBox(VTKObservationMixin):
     def _observe(self, node: Any) -> None:
         if node is self._node:
             return
-        if self._node is not None and self.hasObserver(self._node, vtk.vtkCommand.ModifiedEvent, self._onNode):
+        if self._node is not None and self.hasObserver(
+            self._node, vtk.vtkCommand.ModifiedEvent, self._onNode
+        ):
             self.removeObserver(self._node, vtk.vtkCommand.ModifiedEvent, self._onNode)
         self._node = node
         if node is not None:
@@ -167,9 +197,14 @@ class ReportBox(VTKObservationMixin):
         if not self.parameters or not self.parameters.clinicalTable:
             return
         try:
-            filled = fillFromRow(self.parameters, self.parameters.clinicalTable, self.parameters.clinicalRow)
+            filled = fillFromRow(
+                self.parameters, self.parameters.clinicalTable, self.parameters.clinicalRow
+            )
         except ValueError as error:
             self._problem(str(error))
             return
         if not filled:
-            self._problem(f"Row {self.parameters.clinicalRow} gives none of age, sex, smoking, pack_years, diagnosis; check the table's column names.")
+            self._problem(
+                f"Row {self.parameters.clinicalRow} gives none of age, sex, smoking, pack_years, "
+                "diagnosis; check the table's column names."
+            )

@@ -20,7 +20,8 @@ SHOWN = ("original", "counterfactual", "difference")
 
 @dataclass
 class Run:
-    """A finished run. nodes: None until it has been shown and after it was taken out of the scene. manifest: None for one that came with a scene file."""
+    """A finished run. nodes: None until it has been shown and after it was taken out of the scene.
+    manifest: None for one that came with a scene file."""
 
     title: str
     manifest: Path | None
@@ -45,7 +46,9 @@ class ResultsBox:
         problem: shows (message, advice).
     """
 
-    def __init__(self, ui: Any, scene: Any, services: Services, problem: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, ui: Any, scene: Any, services: Services, problem: Callable[[str, str], None]
+    ) -> None:
         self._ui, self._scene, self._services, self._problem = ui, scene, services, problem
         self.runs: list[Run] = []
         self._table = RowsTable(ui.resultsTable, RUN_COLUMNS, self.refresh)
@@ -56,7 +59,8 @@ class ResultsBox:
         self.refresh()
 
     def add(self, manifest: str, title: str) -> Run | None:
-        """Put a finished run on the list; None (and a sentence) when its manifest cannot be read."""
+        """Put a finished run on the list; None (and a sentence) when its manifest cannot be
+        read."""
         path = Path(manifest)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -71,8 +75,11 @@ class ResultsBox:
     def adopt(self) -> None:
         """Put the runs that a scene file brought on the list."""
         known = {run.nodes.runId for run in self.runs if run.nodes is not None}
-        self.runs += [Run(runTitle(self._scene, nodes), None, "saved", "", nodes) for nodes in findRuns(self._scene)
-                      if nodes.runId not in known and set(SHOWN) <= set(nodes.byRole)]
+        self.runs += [
+            Run(runTitle(self._scene, nodes), None, "saved", "", nodes)
+            for nodes in findRuns(self._scene)
+            if nodes.runId not in known and set(SHOWN) <= set(nodes.byRole)
+        ]
         self._fill(len(self.runs) - 1)
 
     def show(self, run: Run | None = None) -> None:
@@ -147,7 +154,12 @@ class ResultsBox:
     def refresh(self) -> None:
         """Show the chosen run's words and what can be done with it."""
         run = self.chosen()
-        for button in (self._ui.showButton, self._ui.removeButton, self._ui.saveButton, self._ui.folderButton):
+        for button in (
+            self._ui.showButton,
+            self._ui.removeButton,
+            self._ui.saveButton,
+            self._ui.folderButton,
+        ):
             button.setEnabled(run is not None)
         self._ui.folderButton.setEnabled(run is not None and run.manifest is not None)
         self._ui.resultText.setPlainText(self._words(run) if run else "")

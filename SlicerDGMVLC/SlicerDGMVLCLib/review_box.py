@@ -1,4 +1,5 @@
-"""The panel's review: a folder's worklist, the regions of a study in the views, decisions by keyboard that are saved at once."""
+"""The panel's review: a folder's worklist, the regions of a study in the views, decisions by
+keyboard that are saved at once."""
 
 from __future__ import annotations
 
@@ -19,12 +20,20 @@ class ReviewBox:
     """What a reader does; the worker reads, looks and saves.
 
     Args:
-        ask: asks the worker for (task, request, title, answered). newPath: gives a file name in the panel's own folder.
+        ask: asks the worker for (task, request, title, answered). newPath: gives a file name in the
+            panel's own folder.
         problem: shows (message, advice). openFolder: shows a folder in the system's file browser.
     """
 
-    def __init__(self, ui: Any, scene: Any, ask: Ask, newPath: Callable[[str], Path], problem: Callable[[str, str], None],
-                 openFolder: Callable[[Path], None]) -> None:
+    def __init__(
+        self,
+        ui: Any,
+        scene: Any,
+        ask: Ask,
+        newPath: Callable[[str], Path],
+        problem: Callable[[str, str], None],
+        openFolder: Callable[[Path], None],
+    ) -> None:
         self._ui, self._ask, self._newPath, self._problem = ui, ask, newPath, problem
         self._view = StudyScene(scene)
         self._session, self._exported, self._reason = "", "", ""
@@ -39,19 +48,35 @@ class ReviewBox:
     def _connect(self, openFolder: Callable[[Path], None]) -> None:
         ui = self._ui
         actions: dict[str, Callable[[], Any]] = {
-            "accept": lambda: self.verdict("accepted"), "reject": lambda: self.verdict("rejected"), "undo": lambda: self.verdict(""),
-            "comment": lambda: ui.reviewComment.setFocus(), "next": lambda: self.step(1), "previous": lambda: self.step(-1)}
-        buttons = {"reviewOpen": self.open, "reviewAll": self.lookAtAll, "reviewAccept": actions["accept"], "reviewReject": actions["reject"],
-                   "reviewNext": actions["next"], "reviewExport": self.export, "reviewExported": lambda: openFolder(Path(self._exported))}
+            "accept": lambda: self.verdict("accepted"),
+            "reject": lambda: self.verdict("rejected"),
+            "undo": lambda: self.verdict(""),
+            "comment": lambda: ui.reviewComment.setFocus(),
+            "next": lambda: self.step(1),
+            "previous": lambda: self.step(-1),
+        }
+        buttons = {
+            "reviewOpen": self.open,
+            "reviewAll": self.lookAtAll,
+            "reviewAccept": actions["accept"],
+            "reviewReject": actions["reject"],
+            "reviewNext": actions["next"],
+            "reviewExport": self.export,
+            "reviewExported": lambda: openFolder(Path(self._exported)),
+        }
         for name, action in buttons.items():
-            getattr(ui, name).connect("clicked(bool)", lambda checked=False, action=action: action())
+            getattr(ui, name).connect(
+                "clicked(bool)", lambda checked=False, action=action: action()
+            )
         ui.reviewFolder.connect("currentPathChanged(QString)", lambda path: self._enable())
         ui.reviewComment.connect("editingFinished()", self._saveComment)
         ui.reviewComment.connect("returnPressed()", lambda: ui.reviewRegions.setFocus())
         ui.reviewSeries.connect("activated(int)", self._onSeries)
         for keys, name in REVIEW_KEYS:
             for key in keys.split():
-                shortcut = qt.QShortcut(ui.reviewSection)  # in the whole window, while the panel is seen and no text is being typed
+                shortcut = qt.QShortcut(
+                    ui.reviewSection
+                )  # in the whole window, while the panel is seen and no text is being typed
                 shortcut.setKey(qt.QKeySequence(key))
                 shortcut.connect("activated()", actions[name])
                 self._keys.append(shortcut)
@@ -84,7 +109,12 @@ class ReviewBox:
             self._askStudy(self._list.waiting)
 
     def _askStudy(self, study: str) -> None:
-        self._ask("review-study", {"session": self._session, "study": study}, f"looking at {study}", lambda answer: self._askShow(study))
+        self._ask(
+            "review-study",
+            {"session": self._session, "study": study},
+            f"looking at {study}",
+            lambda answer: self._askShow(study),
+        )
 
     def _onStudy(self, study: str) -> None:
         if not self._locked:
@@ -142,7 +172,8 @@ class ReviewBox:
         self._enable()
 
     def verdict(self, verdict: str) -> None:
-        """Save a verdict on the shown region ("" takes it back); after one, go on to the next region."""
+        """Save a verdict on the shown region ("" takes it back); after one, go on to the next
+        region."""
         self._saveComment()
         if self._decide(verdict=verdict) and verdict:
             self.step(1)
@@ -151,7 +182,9 @@ class ReviewBox:
         """The next or the previous region; past the last one, the next study."""
         if not self._session or self._locked:
             return
-        number, study = stepFrom(self._list.regions, self._list.region, self._list.studies, self._list.study, by)
+        number, study = stepFrom(
+            self._list.regions, self._list.region, self._list.studies, self._list.study, by
+        )
         if number:
             self.choose(number)
         elif study:
@@ -166,7 +199,12 @@ class ReviewBox:
         if not self._list.region or self._locked:
             return False
         self._deciding += 1
-        request = {"session": self._session, "study": self._list.study, "region": self._list.region, **said}
+        request = {
+            "session": self._session,
+            "study": self._list.study,
+            "region": self._list.region,
+            **said,
+        }
         self._ask("review-decide", request, "saving", self._decided)
         return True
 
@@ -179,18 +217,26 @@ class ReviewBox:
 
     def export(self) -> None:
         """Table, pages and accepted regions into the session's folder."""
-        self._ask("review-export", {"session": self._session, "out": str(Path(self._session) / "export")}, "export", self._onExported)
+        self._ask(
+            "review-export",
+            {"session": self._session, "out": str(Path(self._session) / "export")},
+            "export",
+            self._onExported,
+        )
 
     def _onExported(self, answer: dict[str, Any]) -> None:
         self._exported = str(Path(answer["html"]).parent)
-        files = [Path(answer[kind]).name for kind in ("html", "pdf", "csv")] + [Path(path).name for path in answer["accepted"]]
+        files = [Path(answer[kind]).name for kind in ("html", "pdf", "csv")] + [
+            Path(path).name for path in answer["accepted"]
+        ]
         self._ui.reviewNotes.setText(" ".join([f"Written: {', '.join(files)}.", *answer["notes"]]))
         self._enable()
 
     # what can be done now
 
     def refresh(self, reason: str, running: bool) -> None:
-        """`reason`: why the worker cannot be asked, "" when it can. Decisions on their way do not keep the reader waiting, other work does."""
+        """`reason`: why the worker cannot be asked, "" when it can. Decisions on their way do not
+        keep the reader waiting, other work does."""
         if not running:
             self._deciding = 0
         self._reason, self._locked = reason, bool(reason) or (running and not self._deciding)

@@ -1,4 +1,5 @@
-"""Runs the worker as a process beside Slicer: starts it, speaks to it, stops it; the event loop never waits."""
+"""Runs the worker as a process beside Slicer: starts it, speaks to it, stops it; the event loop
+never waits."""
 
 from __future__ import annotations
 
@@ -41,9 +42,19 @@ class Runner:
         processFactory: makes the process; tests give another.
     """
 
-    def __init__(self, command: Callable[[], WorkerCommand], listener: Callable[[Event], None], log: Callable[[str], None] = lambda line: None,
-                 processFactory: Callable[[WorkerCommand], Any] = makeProcess) -> None:
-        self._command, self._listener, self._log, self._factory = command, listener, log, processFactory
+    def __init__(
+        self,
+        command: Callable[[], WorkerCommand],
+        listener: Callable[[Event], None],
+        log: Callable[[str], None] = lambda line: None,
+        processFactory: Callable[[WorkerCommand], Any] = makeProcess,
+    ) -> None:
+        self._command, self._listener, self._log, self._factory = (
+            command,
+            listener,
+            log,
+            processFactory,
+        )
         self._client: WorkerClient | None = None
         self._process: Any = None
         self._timer = qt.QTimer()
@@ -70,8 +81,14 @@ class Runner:
         self._process, self._client = process, client
         process.connect("readyReadStandardOutput()", lambda: self._read(process, client))
         process.connect("readyReadStandardError()", lambda: self._readLog(process, client))
-        process.connect("finished(int,QProcess::ExitStatus)", lambda code, status: self._finished(process, client, code, status))
-        process.connect("errorOccurred(QProcess::ProcessError)", lambda error: self._error(client, command.program, error))
+        process.connect(
+            "finished(int,QProcess::ExitStatus)",
+            lambda code, status: self._finished(process, client, code, status),
+        )
+        process.connect(
+            "errorOccurred(QProcess::ProcessError)",
+            lambda error: self._error(client, command.program, error),
+        )
         self._log(f"Starting {command.program} {' '.join(command.arguments)}")
         process.start()
         if self._client is client:  # it may have failed on the spot
@@ -109,7 +126,8 @@ class Runner:
         qt.QTimer.singleShot(CANCEL_GRACE_MS, insist)
 
     def stop(self) -> None:
-        """End the worker: asked first, then terminated, then killed; returns at once and no further event comes."""
+        """End the worker: asked first, then terminated, then killed; returns at once and no further
+        event comes."""
         client, process = self._client, self._process
         self._forget()
         if client is None:

@@ -14,7 +14,8 @@ CATEGORY = "DGM-VLC"
 
 
 def sampleFolder() -> Path:
-    """Folder with ct.nrrd, nodule.nrrd and report.txt: beside the installed module, or in the checkout.
+    """Folder with ct.nrrd, nodule.nrrd and report.txt: beside the installed module, or in the
+    checkout.
 
     Raises:
         FileNotFoundError: this copy of the extension lacks it.
@@ -23,11 +24,14 @@ def sampleFolder() -> Path:
     for folder in (module / "Resources" / "Sample", module.parent / "Resources" / "sample"):
         if (folder / "ct.nrrd").is_file():
             return folder
-    raise FileNotFoundError("This copy of the extension lacks its sample scan; install the extension again.")
+    raise FileNotFoundError(
+        "This copy of the extension lacks its sample scan; install the extension again."
+    )
 
 
 def _read(scene: Any, node: Any, storageClass: str, path: Path, name: str) -> Any:
-    """Read a file into a node that has no file name of its own afterwards, so that saving the scene never writes into the extension."""
+    """Read a file into a node that has no file name of its own afterwards, so that saving the scene
+    never writes into the extension."""
     storage = getattr(slicer, storageClass)()
     storage.SetFileName(str(path))
     node.SetName(scene.GenerateUniqueName(name))
@@ -48,12 +52,24 @@ def loadSample(scene: Any) -> tuple[Any, Any, Any]:
         OSError: a file is missing or unreadable.
     """
     folder = sampleFolder()
-    volume = _read(scene, slicer.vtkMRMLScalarVolumeNode(), "vtkMRMLVolumeArchetypeStorageNode", folder / "ct.nrrd", NAME)
+    volume = _read(
+        scene,
+        slicer.vtkMRMLScalarVolumeNode(),
+        "vtkMRMLVolumeArchetypeStorageNode",
+        folder / "ct.nrrd",
+        NAME,
+    )
     volume.CreateDefaultDisplayNodes()
     display = volume.GetDisplayNode()
     display.AutoWindowLevelOff()
     display.SetWindowLevelMinMax(*WINDOWS["lung"])
-    labels = _read(scene, slicer.vtkMRMLLabelMapVolumeNode(), "vtkMRMLVolumeArchetypeStorageNode", folder / "nodule.nrrd", f"{NAME} nodule labels")
+    labels = _read(
+        scene,
+        slicer.vtkMRMLLabelMapVolumeNode(),
+        "vtkMRMLVolumeArchetypeStorageNode",
+        folder / "nodule.nrrd",
+        f"{NAME} nodule labels",
+    )
     region = slicer.vtkMRMLSegmentationNode()
     region.SetName(scene.GenerateUniqueName(f"{NAME} nodule"))
     scene.AddNode(region)

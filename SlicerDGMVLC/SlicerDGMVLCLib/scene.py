@@ -1,4 +1,5 @@
-"""A result folder as a scene: three linked columns, difference with colour legend, attention as graded segments."""
+"""A result folder as a scene: three linked columns, difference with colour legend, attention as
+graded segments."""
 
 from __future__ import annotations
 
@@ -14,7 +15,15 @@ from .colors import DIVERGING, SEQUENTIAL, addColorTable
 from .nodes import WINDOWS, loadSegments, loadVolume, showWindow
 from .runs import ResultNodes, groupRun, removeRun
 
-__all__ = ["NOTICE", "SCHEMA_VERSIONS", "ResultNodes", "loadResult", "readResult", "removeRun", "saveMrb"]
+__all__ = [
+    "NOTICE",
+    "SCHEMA_VERSIONS",
+    "ResultNodes",
+    "loadResult",
+    "readResult",
+    "removeRun",
+    "saveMrb",
+]
 
 SCHEMA_VERSIONS = ("1.0", "1.1")
 
@@ -23,17 +32,23 @@ def readResult(path: str | Path) -> dict[str, Any]:
     """The manifest of a result; raises ValueError with a sentence when it is of another version."""
     manifest = json.loads(Path(path).read_text(encoding="utf-8"))
     if manifest.get("schema_version") not in SCHEMA_VERSIONS:
-        raise ValueError(f"{path} follows result schema {manifest.get('schema_version')}, this module reads {', '.join(SCHEMA_VERSIONS)}; "
-                         "update the extension.")
+        raise ValueError(
+            f"{path} follows result schema {manifest.get('schema_version')}, this module reads "
+            f"{', '.join(SCHEMA_VERSIONS)}; "
+            "update the extension."
+        )
     return manifest
 
 
 def _legend(node: Any, title: str) -> None:
-    """A colour legend; its title is text inside the view, in the desktop and in the browser alike."""
+    """A colour legend; its title is text inside the view, in the desktop and in the browser
+    alike."""
     legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
     legend.SetTitleText(title)
     legend.SetLabelFormat("%.0f")
-    legend.SetOrientation(slicer.vtkMRMLColorLegendDisplayNode.Horizontal)  # along the lower edge, off the lungs
+    legend.SetOrientation(
+        slicer.vtkMRMLColorLegendDisplayNode.Horizontal
+    )  # along the lower edge, off the lungs
     legend.SetPosition(0.5, 0.01)
     legend.SetSize(0.16, 0.7)
     legend.SetVisibility(True)
@@ -46,7 +61,8 @@ def _largestChange(node: Any) -> float:
 
 
 def _markSynthetic(scene: Any, nodes: ResultNodes) -> Any:
-    """The mark as text in the views with synthetic voxels (legend titles), and as a text node for viewers with corner text."""
+    """The mark as text in the views with synthetic voxels (legend titles), and as a text node for
+    viewers with corner text."""
     _legend(nodes.byRole["counterfactual"], f"HU · {NOTICE}")
     _legend(nodes.byRole["difference"], f"HU, counterfactual − original\n{NOTICE}")
     text = slicer.vtkMRMLTextNode()
@@ -56,14 +72,20 @@ def _markSynthetic(scene: Any, nodes: ResultNodes) -> Any:
 
 
 def _loadFiles(scene: Any, folder: Path, manifest: dict[str, Any], nodes: ResultNodes) -> None:
-    titles = {"original": "Original", "counterfactual": f"Counterfactual: {manifest['plan']['target']} ({NOTICE})",
-              "difference": f"Difference (counterfactual − original, HU; {NOTICE})", "uncertainty": "Uncertainty (SD, HU)"}
+    titles = {
+        "original": "Original",
+        "counterfactual": f"Counterfactual: {manifest['plan']['target']} ({NOTICE})",
+        "difference": f"Difference (counterfactual − original, HU; {NOTICE})",
+        "uncertainty": "Uncertainty (SD, HU)",
+    }
     for entry in manifest["files"]:
         role, file = entry["role"], folder / entry["name"]
         if role in titles:
             nodes.byRole[role] = loadVolume(scene, file, titles[role])
         elif role == "attention":
-            nodes.attention[entry["finding"]] = loadVolume(scene, file, f"Attention heat map: {entry['finding']}")
+            nodes.attention[entry["finding"]] = loadVolume(
+                scene, file, f"Attention heat map: {entry['finding']}"
+            )
         elif role == "attention-segments":
             nodes.byRole[role] = loadSegments(scene, file, "Attention")
         elif role == "edit-mask":
@@ -71,15 +93,21 @@ def _loadFiles(scene: Any, folder: Path, manifest: dict[str, Any], nodes: Result
 
 
 def _colour(scene: Any, nodes: ResultNodes) -> None:
-    """Lung window for the scans, a scale symmetric about 0 for the difference, a sequential one for spread and attention."""
+    """Lung window for the scans, a scale symmetric about 0 for the difference, a sequential one for
+    spread and attention."""
     for role in ("original", "counterfactual"):
         showWindow(nodes.byRole[role], *WINDOWS["lung"], "vtkMRMLColorTableNodeGrey")
     limit = _largestChange(nodes.byRole["difference"])
-    diverging = addColorTable(scene, "DGM-VLC difference", DIVERGING, lambda share: f"{(2 * share - 1):+.2f} of the range")
+    diverging = addColorTable(
+        scene, "DGM-VLC difference", DIVERGING, lambda share: f"{(2 * share - 1):+.2f} of the range"
+    )
     sequential = addColorTable(scene, "DGM-VLC attention", SEQUENTIAL, lambda share: f"{share:.2f}")
     showWindow(nodes.byRole["difference"], -limit, limit, diverging)
     spread = _largestChange(nodes.byRole["uncertainty"])
-    layers = [(nodes.byRole["uncertainty"], spread, 1.0), *((heat, 1.0, 0.1) for heat in nodes.attention.values())]
+    layers = [
+        (nodes.byRole["uncertainty"], spread, 1.0),
+        *((heat, 1.0, 0.1) for heat in nodes.attention.values()),
+    ]
     for node, highest, visible in layers:  # what is below `visible` lets the scan through
         display = showWindow(node, 0, highest, sequential)
         display.SetApplyThreshold(1)
@@ -89,7 +117,9 @@ def _colour(scene: Any, nodes: ResultNodes) -> None:
 
 def _runId(manifest: dict[str, Any]) -> str:
     """Name of a run that does not depend on where its folder lies."""
-    digest = next(entry["sha256"] for entry in manifest["files"] if entry["role"] == "counterfactual")
+    digest = next(
+        entry["sha256"] for entry in manifest["files"] if entry["role"] == "counterfactual"
+    )
     return f"DGM-VLC {manifest['plan']['term']} {digest[:8]}"
 
 
@@ -98,7 +128,8 @@ def loadResult(scene: Any, path: str | Path, portable: bool = False) -> ResultNo
 
     Args:
         scene: vtkMRMLScene. path: the result's `result.json`.
-        portable: use a layout that every Slicer knows, for a scene that is saved and opened elsewhere.
+        portable: use a layout that every Slicer knows, for a scene that is saved and opened
+            elsewhere.
 
     Raises:
         ValueError: unknown schema version, or a file that cannot be read.
@@ -114,7 +145,9 @@ def loadResult(scene: Any, path: str | Path, portable: bool = False) -> ResultNo
     _colour(scene, nodes)
     nodes.centre = _focus(manifest, nodes.byRole["original"])
     nodes.byRole["notice"] = _markSynthetic(scene, nodes)
-    groupRun(scene, nodes, f"{nodes.runId}: {manifest['plan']['source']} → {manifest['plan']['target']}")
+    groupRun(
+        scene, nodes, f"{nodes.runId}: {manifest['plan']['source']} → {manifest['plan']['target']}"
+    )
     showRun(scene, nodes, portable=portable)
     return nodes
 

@@ -30,7 +30,9 @@ def confirm(question: str) -> bool:
 
 def askScenePath() -> str:
     """Where to save the scene; "" when the user thought better of it."""
-    answer = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), "Save scene with all runs", "DGM-VLC.mrb", "Slicer scene (*.mrb)")
+    answer = qt.QFileDialog.getSaveFileName(
+        slicer.util.mainWindow(), "Save scene with all runs", "DGM-VLC.mrb", "Slicer scene (*.mrb)"
+    )
     return str(answer[0] if isinstance(answer, tuple) else answer)
 
 
@@ -41,7 +43,8 @@ def openFolder(path: Path) -> None:
 
 @dataclass
 class Services:
-    """The application's part. settings: QSettings. temporaryPath: where results go unless the user chooses."""
+    """The application's part. settings: QSettings. temporaryPath: where results go unless the user
+    chooses."""
 
     settings: Any
     temporaryPath: str

@@ -1,4 +1,5 @@
-"""The work between panel and worker: what was asked, what came back, what is still to do; no widgets."""
+"""The work between panel and worker: what was asked, what came back, what is still to do; no
+widgets."""
 
 from __future__ import annotations
 
@@ -6,9 +7,28 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from .logic import Job
-from .protocol import Accepted, Answer, Cancelled, Ended, Event, Failed, Findings, Preview, Progress, Ready, Region, Result
+from .protocol import (
+    Accepted,
+    Answer,
+    Cancelled,
+    Ended,
+    Event,
+    Failed,
+    Findings,
+    Preview,
+    Progress,
+    Ready,
+    Region,
+    Result,
+)
 
-STAGES = {"loading": "loading the scan", "reading": "reading the scan", "editing": "editing", "writing": "writing the result", "making": "making the cases"}
+STAGES = {
+    "loading": "loading the scan",
+    "reading": "reading the scan",
+    "editing": "editing",
+    "writing": "writing the result",
+    "making": "making the cases",
+}
 
 
 class Listener(Protocol):
@@ -42,7 +62,9 @@ class Session:
         listener: the panel.
     """
 
-    def __init__(self, makeRunner: Callable[[Callable[[Event], None]], Any], listener: Listener) -> None:
+    def __init__(
+        self, makeRunner: Callable[[Callable[[Event], None]], Any], listener: Listener
+    ) -> None:
         self._listener = listener
         self._runner = makeRunner(self.handle)
         self._reportId = ""
@@ -102,7 +124,10 @@ class Session:
     def cancel(self) -> None:
         """Stop what is under way; the panel hears when it has stopped."""
         self.cancelling = self.running
-        for id in [*reversed(self._jobs), self._regionId]:  # the waiting ones first, so that none of them starts
+        for id in [
+            *reversed(self._jobs),
+            self._regionId,
+        ]:  # the waiting ones first, so that none of them starts
             if id:
                 self._runner.cancel(id)
         self._listener.onStateChanged()
@@ -172,7 +197,16 @@ class Session:
         number = self._total - len(self._jobs) + 1
         which = f"run {number} of {self._total}: " if job and self._total > 1 else ""
         title = job.title if job else self._regionTitle
-        return " · ".join(filter(None, (f"{which}{title}", STAGES.get(event.stage, event.stage), timeLeft(event.secondsLeft))))
+        return " · ".join(
+            filter(
+                None,
+                (
+                    f"{which}{title}",
+                    STAGES.get(event.stage, event.stage),
+                    timeLeft(event.secondsLeft),
+                ),
+            )
+        )
 
     def _finish(self, id: str) -> None:
         self._jobs.pop(id, None)
@@ -183,7 +217,11 @@ class Session:
         self._listener.onStateChanged()
 
     def _failed(self, event: Failed) -> None:
-        if event.id is None or event.id in self._jobs or event.id in (self._regionId, self._reportId):
+        if (
+            event.id is None
+            or event.id in self._jobs
+            or event.id in (self._regionId, self._reportId)
+        ):
             stopped = event.kind == "Cancelled"
             if event.id is not None:
                 if event.id == self._reportId:
@@ -197,6 +235,8 @@ class Session:
         lost = self.running
         self._jobs, self._regionId, self._reportId, self.cancelling = {}, "", "", False
         if not event.planned and not cancelled:
-            what = f"{event.message} The run is lost; nothing was written." if lost else event.message
+            what = (
+                f"{event.message} The run is lost; nothing was written." if lost else event.message
+            )
             self._listener.onProblem(what, event.advice)
         self._listener.onStateChanged()

@@ -8,19 +8,34 @@ from typing import Any
 from .environment import Environment, Found
 
 OWN, OTHER = 0, 1
-CONSENT = ("The core of DGM-VLC and the libraries it needs are installed into {python} (up to several GB are downloaded for PyTorch). "
-           "These commands are run:\n\n{commands}\n\nGo on?")
+CONSENT = (
+    "The core of DGM-VLC and the libraries it needs are installed into {python} (up to several "
+    "GB are downloaded for PyTorch). "
+    "These commands are run:\n\n{commands}\n\nGo on?"
+)
 
 
 class SetupBox:
     """Shows and changes the environment.
 
     Args:
-        confirm: asks the user. changed: called when another Python counts now, or the same one has become usable.
+        confirm: asks the user. changed: called when another Python counts now, or the same one has
+            become usable.
     """
 
-    def __init__(self, ui: Any, environment: Environment, confirm: Callable[[str], bool], changed: Callable[[], None]) -> None:
-        self._ui, self._environment, self._confirm, self._changed = ui, environment, confirm, changed
+    def __init__(
+        self,
+        ui: Any,
+        environment: Environment,
+        confirm: Callable[[str], bool],
+        changed: Callable[[], None],
+    ) -> None:
+        self._ui, self._environment, self._confirm, self._changed = (
+            ui,
+            environment,
+            confirm,
+            changed,
+        )
         self.found: Found | None = None
         self._checks = 0
         self._locked = False
@@ -118,7 +133,9 @@ class SetupBox:
     def _onInstall(self, checked: bool = False) -> None:
         try:
             commands = self._environment.commands()
-            if not self._confirm(CONSENT.format(python=self._environment.python, commands="\n\n".join(commands))):
+            if not self._confirm(
+                CONSENT.format(python=self._environment.python, commands="\n\n".join(commands))
+            ):
                 return
             self._environment.install(self._onInstalled)
         except FileNotFoundError as error:

@@ -1,4 +1,5 @@
-"""The study or case that is being read, in the scene: three planes with an outline, or a case beside its answer."""
+"""The study or case that is being read, in the scene: three planes with an outline, or a case
+beside its answer."""
 
 from __future__ import annotations
 
@@ -8,7 +9,17 @@ from typing import Any
 import slicer
 
 from .arrange import hideRuns, markCorners
-from .cases import HEAT_OPACITY, Point, keyCentre, keyTitles, loadKey, loadOutline, loadScan, makeMark, middle
+from .cases import (
+    HEAT_OPACITY,
+    Point,
+    keyCentre,
+    keyTitles,
+    loadKey,
+    loadOutline,
+    loadScan,
+    makeMark,
+    middle,
+)
 from .layout import PLANES, compositeNode, fitView, showColumns, showPlanes, showVolume
 from .runs import removeNode
 
@@ -57,10 +68,13 @@ class StudyScene:
         return place
 
     def mark(self, placed: Callable[[Any], None]) -> Any:
-        """A list of points for the reader's mark, and the mouse ready to place one; `placed` gets the node after each click."""
+        """A list of points for the reader's mark, and the mouse ready to place one; `placed` gets
+        the node after each click."""
         node = makeMark(self._scene)
         self._others.append(node)
-        node.AddObserver(slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent, lambda caller, event: placed(node))
+        node.AddObserver(
+            slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent, lambda caller, event: placed(node)
+        )
         return node
 
     def place(self, node: Any) -> None:
@@ -75,7 +89,8 @@ class StudyScene:
         interaction.SetCurrentInteractionMode(interaction.Place)
 
     def reveal(self, answer: dict[str, Any]) -> None:
-        """The case beside the scan before the finding came in and their difference; outline and attention over the case.
+        """The case beside the scan before the finding came in and their difference; outline and
+        attention over the case.
 
         Raises:
             ValueError: a file cannot be read; the scene is as it was.

@@ -1,4 +1,5 @@
-"""The lists of the panel: the report's findings with check boxes, and rows of text for everything else."""
+"""The lists of the panel: the report's findings with check boxes, and rows of text for everything
+else."""
 
 from __future__ import annotations
 
@@ -65,19 +66,34 @@ class FindingsTable:
         _prepare(table, FINDING_COLUMNS)
         table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
 
-    def fill(self, findings: list[dict[str, Any]], known: tuple[str, ...], checked: list[int]) -> None:
-        """Show findings. known: terms the weights know; others are grey. checked: 1-based numbers."""
+    def fill(
+        self, findings: list[dict[str, Any]], known: tuple[str, ...], checked: list[int]
+    ) -> None:
+        """Show findings. known: terms the weights know; others are grey. checked: 1-based
+        numbers."""
         self._filling = True
         self._items = []
         self._table.clearContents()
         self._table.setRowCount(len(findings))
         for row, finding in enumerate(findings):
             taught = finding["term"] in known
-            cells = (finding["term"], place(finding), size(finding), finding["presence"], finding["text"])
+            cells = (
+                finding["term"],
+                place(finding),
+                size(finding),
+                finding["presence"],
+                finding["text"],
+            )
             for column, text in enumerate(cells):
                 item = qt.QTableWidgetItem(str(text))
-                item.setToolTip(finding["sentence"] if taught else f"The weights were not taught “{finding['term']}”. {finding['sentence']}")
-                flags = qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled if taught else qt.Qt.NoItemFlags
+                item.setToolTip(
+                    finding["sentence"]
+                    if taught
+                    else f"The weights were not taught “{finding['term']}”. {finding['sentence']}"
+                )
+                flags = (
+                    qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled if taught else qt.Qt.NoItemFlags
+                )
                 if column == 0:
                     item.setFlags(flags | qt.Qt.ItemIsUserCheckable)
                     item.setCheckState(qt.Qt.Checked if row + 1 in checked else qt.Qt.Unchecked)
@@ -90,7 +106,11 @@ class FindingsTable:
 
     def checked(self) -> list[int]:
         """1-based numbers of the checked findings."""
-        return [row + 1 for row in range(self._table.rowCount) if self._table.item(row, 0).checkState() == qt.Qt.Checked]
+        return [
+            row + 1
+            for row in range(self._table.rowCount)
+            if self._table.item(row, 0).checkState() == qt.Qt.Checked
+        ]
 
     def setEnabled(self, enabled: bool) -> None:
         """Lock the list while a run goes on."""
@@ -105,10 +125,13 @@ class RowsTable:
     """A list of rows of text, of which one can be chosen.
 
     Args:
-        table: QTableWidget. columns: its headings. chosen: called when the user chooses another row.
+        table: QTableWidget. columns: its headings. chosen: called when the user chooses another
+            row.
     """
 
-    def __init__(self, table: Any, columns: tuple[str, ...], chosen: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, table: Any, columns: tuple[str, ...], chosen: Callable[[], None] = lambda: None
+    ) -> None:
         self._table = table
         self._items: list[Any] = []  # the table does not keep Python's references
         _prepare(table, columns)

@@ -1,4 +1,5 @@
-"""The panel's quiz: cases from a folder or a sentence; find it, name it, see the answer, the score at the end."""
+"""The panel's quiz: cases from a folder or a sentence; find it, name it, see the answer, the score
+at the end."""
 
 from __future__ import annotations
 
@@ -21,10 +22,18 @@ class TeachBox:
     """One quiz at a time; the worker makes the cases, keeps and judges the answers.
 
     Args:
-        ask: asks the worker for (task, request, title, answered). newFolder: gives the name of a folder for new cases. problem: shows (message, advice).
+        ask: asks the worker for (task, request, title, answered). newFolder: gives the name of a
+            folder for new cases. problem: shows (message, advice).
     """
 
-    def __init__(self, ui: Any, scene: Any, ask: Ask, newFolder: Callable[[str], Path], problem: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        ui: Any,
+        scene: Any,
+        ask: Ask,
+        newFolder: Callable[[str], Path],
+        problem: Callable[[str, str], None],
+    ) -> None:
         self._ui, self._ask, self._newFolder, self._problem = ui, ask, newFolder, problem
         self._view = StudyScene(scene, UNKNOWN)
         self._quiz, self._case, self._reason = "", "", ""
@@ -32,20 +41,42 @@ class TeachBox:
         self._began = 0.0
         self._locked = self._revealed = False
         self._answers = RowsTable(ui.teachAnswers, ANSWER_COLUMNS)
-        buttons = {"teachStart": self.start, "teachMark": self.mark, "teachReveal": self.reveal, "teachNext": self.next, "teachEnd": self.clear}
+        buttons = {
+            "teachStart": self.start,
+            "teachMark": self.mark,
+            "teachReveal": self.reveal,
+            "teachNext": self.next,
+            "teachEnd": self.clear,
+        }
         for name, action in buttons.items():
-            getattr(ui, name).connect("clicked(bool)", lambda checked=False, action=action: action())
-        for widget, signal in ((ui.teachFolder, "currentPathChanged(QString)"), (ui.teachQuery, "textChanged(QString)"),
-                               (ui.teachNamed, "currentIndexChanged(int)")):
+            getattr(ui, name).connect(
+                "clicked(bool)", lambda checked=False, action=action: action()
+            )
+        for widget, signal in (
+            (ui.teachFolder, "currentPathChanged(QString)"),
+            (ui.teachQuery, "textChanged(QString)"),
+            (ui.teachNamed, "currentIndexChanged(int)"),
+        ):
             widget.connect(signal, lambda value: self._enable())
         self._enable()
 
     def start(self) -> None:
         """Open the folder of cases, or make the cases that the sentence asks for."""
-        folder, query = str(self._ui.teachFolder.currentPath).strip(), str(self._ui.teachQuery.text).strip()
+        folder, query = (
+            str(self._ui.teachFolder.currentPath).strip(),
+            str(self._ui.teachQuery.text).strip(),
+        )
         request: dict[str, Any] = {"seed": int(time.time()) % 100_000}
         try:
-            request |= {"cases": folder} if folder else {"query": query, "number": int(self._ui.teachNumber.value), "out": str(self._newFolder("cases"))}
+            request |= (
+                {"cases": folder}
+                if folder
+                else {
+                    "query": query,
+                    "number": int(self._ui.teachNumber.value),
+                    "out": str(self._newFolder("cases")),
+                }
+            )
         except OSError as error:
             self._problem(str(error), "")
             return
@@ -85,7 +116,12 @@ class TeachBox:
         self._ui.teachCase.setText("Score")
         self._ui.teachPlace.setText("")
         self._ui.teachWords.setText("\n".join(scoreLines(answer["score"])))
-        self._answers.fill([(row["case"], "yes" if row["right"] else "no", row["words"]) for row in answer["review"]])
+        self._answers.fill(
+            [
+                (row["case"], "yes" if row["right"] else "no", row["words"])
+                for row in answer["review"]
+            ]
+        )
         self._enable()
 
     def mark(self) -> None:
@@ -105,9 +141,17 @@ class TeachBox:
     def reveal(self) -> None:
         """Have the answer judged and saved, then show the key."""
         named, place = str(self._ui.teachNamed.currentText), self._place()
-        point = [-place[0], -place[1], place[2]] if place and named != NOTHING else None  # the core counts in LPS
-        request = {"quiz": self._quiz, "case": self._case, "named": named, "point": point, "seconds": round(time.monotonic() - self._began, 1),
-                   "attention": bool(self._ui.teachAttention.checked)}
+        point = (
+            [-place[0], -place[1], place[2]] if place and named != NOTHING else None
+        )  # the core counts in LPS
+        request = {
+            "quiz": self._quiz,
+            "case": self._case,
+            "named": named,
+            "point": point,
+            "seconds": round(time.monotonic() - self._began, 1),
+            "attention": bool(self._ui.teachAttention.checked),
+        }
         self._ask("answer-quiz", request, "answer", self._onRevealed)
 
     def _onRevealed(self, answer: dict[str, Any]) -> None:
@@ -133,10 +177,14 @@ class TeachBox:
         wish = str(ui.teachFolder.currentPath).strip() or str(ui.teachQuery.text).strip()
         named = str(ui.teachNamed.currentText)
         ui.teachStart.setEnabled(not self._locked and bool(wish))
-        ui.teachStart.setToolTip(self._reason or "Open the folder, or make cases of what the line asks for.")
+        ui.teachStart.setToolTip(
+            self._reason or "Open the folder, or make cases of what the line asks for."
+        )
         ui.teachMark.setEnabled(open_)
         ui.teachNamed.setEnabled(open_)
-        ui.teachReveal.setEnabled(open_ and bool(named) and (named == NOTHING or self._place() is not None))
+        ui.teachReveal.setEnabled(
+            open_ and bool(named) and (named == NOTHING or self._place() is not None)
+        )
         ui.teachNext.setEnabled(self._revealed and not self._locked)
         ui.teachEnd.setEnabled(bool(self._quiz) and not self._locked)
 
@@ -144,7 +192,12 @@ class TeachBox:
         """End the quiz, also because the scene is gone; it is saved and can be gone on with."""
         self._view.clear()
         self._quiz, self._case, self._mark, self._revealed = "", "", None, False
-        for label in (self._ui.teachCase, self._ui.teachPlace, self._ui.teachWords, self._ui.teachUnderstood):
+        for label in (
+            self._ui.teachCase,
+            self._ui.teachPlace,
+            self._ui.teachWords,
+            self._ui.teachUnderstood,
+        ):
             label.setText("")
         self._answers.fill([])
         self._enable()

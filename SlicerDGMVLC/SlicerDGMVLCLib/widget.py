@@ -1,4 +1,5 @@
-"""The panel: joins its sections to the parameters and to the worker, and decides what can be done now."""
+"""The panel: joins its sections to the parameters and to the worker, and decides what can be done
+now."""
 
 from __future__ import annotations
 
@@ -31,7 +32,15 @@ from .setup_box import SetupBox
 from .teach_box import TeachBox
 
 AUTOMATIC = "automatic"
-BUSY_LOCKED = ("inputSelector", "sampleButton", "reportSelector", "reportEdit", "regionSelector", "parameterSelector", "findingsTable")
+BUSY_LOCKED = (
+    "inputSelector",
+    "sampleButton",
+    "reportSelector",
+    "reportEdit",
+    "regionSelector",
+    "parameterSelector",
+    "findingsTable",
+)
 
 
 class Panel(VTKObservationMixin):
@@ -42,9 +51,16 @@ class Panel(VTKObservationMixin):
         makeParameters: gives the scene's default set of choices.
     """
 
-    def __init__(self, ui: Any, scene: Any, services: Services, makeParameters: Callable[[], Parameters]) -> None:
+    def __init__(
+        self, ui: Any, scene: Any, services: Services, makeParameters: Callable[[], Parameters]
+    ) -> None:
         VTKObservationMixin.__init__(self)
-        self.ui, self.scene, self.services, self._makeParameters = ui, scene, services, makeParameters
+        self.ui, self.scene, self.services, self._makeParameters = (
+            ui,
+            scene,
+            services,
+            makeParameters,
+        )
         self.parameters: Any = None  # Parameters, with what the wrapper adds
         self._guiTag: Any = None
         self._problem = ""
@@ -53,13 +69,26 @@ class Panel(VTKObservationMixin):
         self._preview = PreviewLayer(scene)
         self.entered = False
         self.environment = Environment(services.settings, self.log, services.processFactory)
-        self.session = Session(lambda listener: Runner(self.environment.command, listener, self.log, services.processFactory), self)
+        self.session = Session(
+            lambda listener: Runner(
+                self.environment.command, listener, self.log, services.processFactory
+            ),
+            self,
+        )
         self.setup = SetupBox(ui, self.environment, services.confirm, self._onEnvironment)
-        self.report = ReportBox(ui, self.session.askReport, lambda: self.setup.usable, self.refresh, lambda text: self.onProblem(text, ""))
+        self.report = ReportBox(
+            ui,
+            self.session.askReport,
+            lambda: self.setup.usable,
+            self.refresh,
+            lambda text: self.onProblem(text, ""),
+        )
         self.region = RegionBox(ui, services.editSegment, self.refresh, self._regionName)
         self.results = ResultsBox(ui, scene, services, self.onProblem)
         self.compare = CompareBox(ui, scene, self.results, self._onCompare, self.onProblem)
-        self.review = ReviewBox(ui, scene, self._ask, self.orders.path, self.onProblem, services.openFolder)
+        self.review = ReviewBox(
+            ui, scene, self._ask, self.orders.path, self.onProblem, services.openFolder
+        )
         self.teach = TeachBox(ui, scene, self._ask, self.orders.newFolder, self.onProblem)
         self._connect()
 
@@ -163,7 +192,9 @@ class Panel(VTKObservationMixin):
         """A scene was opened, and may have brought other choices."""
         if self.parameters:
             self.setParameters(self._makeParameters())
-        qt.QTimer.singleShot(0, self.results.adopt)  # after the subject hierarchy has put its items in order
+        qt.QTimer.singleShot(
+            0, self.results.adopt
+        )  # after the subject hierarchy has put its items in order
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _onNodeRemoved(self, caller: Any, event: Any, node: Any) -> None:
@@ -173,7 +204,10 @@ class Panel(VTKObservationMixin):
 
     def _onScanLost(self) -> None:
         if self.parameters:
-            self.onProblem("The scan was removed from the scene, so its run was stopped.", "Choose a scan and press Apply.")
+            self.onProblem(
+                "The scan was removed from the scene, so its run was stopped.",
+                "Choose a scan and press Apply.",
+            )
 
     # what the user does
 
@@ -222,9 +256,20 @@ class Panel(VTKObservationMixin):
         except (ValueError, OSError) as error:
             self.onProblem(str(error), "")
             return
-        self.session.task("compare", replace(job, answered=lambda answer: self.compare.accept(str(answer.get("record", "")))))
+        self.session.task(
+            "compare",
+            replace(
+                job, answered=lambda answer: self.compare.accept(str(answer.get("record", "")))
+            ),
+        )
 
-    def _ask(self, task: str, request: dict[str, Any], title: str, answered: Callable[[dict[str, Any]], None]) -> None:
+    def _ask(
+        self,
+        task: str,
+        request: dict[str, Any],
+        title: str,
+        answered: Callable[[dict[str, Any]], None],
+    ) -> None:
         """A task of the reading room; several may wait for the worker."""
         self._problem = ""
         self.session.task(task, Job(0, title, request, "", answered))
@@ -260,7 +305,10 @@ class Panel(VTKObservationMixin):
         combo.blockSignals(blocked)
         self.report.onKnown(self.session.known)
         self.compare.offer(self.session.known)
-        self.log(f"Worker {ready.version}, weights {ready.weights.get('name', '?')}, devices {', '.join(ready.devices)}")
+        self.log(
+            f"Worker {ready.version}, weights {ready.weights.get('name', '?')}, devices "
+            f"{', '.join(ready.devices)}"
+        )
         self.refresh()
 
     def onFindings(self, findings: list[dict[str, Any]]) -> None:
@@ -273,7 +321,9 @@ class Panel(VTKObservationMixin):
         if volume is None:
             return
         try:
-            self.region.accept(region.path, volume, title, f"{region.sentence} ({region.volumeMl:.1f} ml)")
+            self.region.accept(
+                region.path, volume, title, f"{region.sentence} ({region.volumeMl:.1f} ml)"
+            )
         except ValueError as error:
             self.onProblem(str(error), "")
 
@@ -342,15 +392,23 @@ class Panel(VTKObservationMixin):
         """Why no hypotheses can be compared now; "" when they can."""
         if not self.parameters:
             return "The scene is being closed."
-        return self.setup.problem or whyNoComparison(self.parameters, self.report.findings, self.session.known)
+        return self.setup.problem or whyNoComparison(
+            self.parameters, self.report.findings, self.session.known
+        )
 
     def refresh(self) -> None:
         """Enable what can be done now, and say why the rest cannot."""
         ui, running = self.ui, self.session.running
         reason = "" if running else self.reason()
-        ui.applyButton.setText(("Cancelling …" if self.session.cancelling else "Cancel") if running else "Apply")
+        ui.applyButton.setText(
+            ("Cancelling …" if self.session.cancelling else "Cancel") if running else "Apply"
+        )
         ui.applyButton.setEnabled(not self.session.cancelling and not reason)
-        ui.applyButton.setToolTip("Stop the run; nothing is written." if running else reason or "Compute the counterfactual.")
+        ui.applyButton.setToolTip(
+            "Stop the run; nothing is written."
+            if running
+            else reason or "Compute the counterfactual."
+        )
         ui.reasonLabel.setText("" if running else self._problem or reason)
         ui.progressBar.setVisible(running)
         ui.progressLabel.setVisible(running)
@@ -365,4 +423,8 @@ class Panel(VTKObservationMixin):
         own = bool(parameters and parameters.quality is Quality.CUSTOM)
         ui.noisesSpin.setEnabled(own)
         ui.stepsSpin.setEnabled(own)
-        ui.proposeButton.setEnabled(bool(parameters and parameters.inputVolume and self.report.chosen()) and not running and self.setup.usable)
+        ui.proposeButton.setEnabled(
+            bool(parameters and parameters.inputVolume and self.report.chosen())
+            and not running
+            and self.setup.usable
+        )

@@ -1,6 +1,6 @@
 """Dice of the classical lungs against expert lungs (LCTSC), patient by patient.
 
-    python Testing/Benchmarks/anatomy_dice.py DATA_FOLDER
+python Testing/Benchmarks/anatomy_dice.py DATA_FOLDER
 """
 
 from __future__ import annotations
@@ -29,10 +29,16 @@ def main() -> None:
     scores["lctsc_201"] = dice(segment_anatomy(scan).lungs, expert)
     for name, score in scores.items():
         sys.stdout.write(f"{name:12}{score:.4f}\n")
-    sys.stdout.write(f"{'mean':12}{np.mean(list(scores.values())):.4f}  n={len(scores)}  lowest {min(scores.values()):.4f}\n")
+    sys.stdout.write(
+        f"{'mean':12}{np.mean(list(scores.values())):.4f}  n={len(scores)}  lowest "
+        f"{min(scores.values()):.4f}\n"
+    )
     scan = load_volume(data / "test" / "lidc0001_ct.nrrd")
     nodule = load_labels(data / "test" / "lidc0001_nodule.nrrd", scan).union()
-    sys.stdout.write(f"LIDC-IDRI-0001 nodule inside the lungs: {segment_anatomy(scan).lungs[nodule].mean():.4f}\n")
+    sys.stdout.write(
+        "LIDC-IDRI-0001 nodule inside the lungs: "
+        f"{segment_anatomy(scan).lungs[nodule].mean():.4f}\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The viewer measured in Chromium:  python Testing/Benchmarks/browser.py [SLICES]
 
-Prints JSON: seconds to the page and to the first view of a made-up 512 x 512 x SLICES scan (300), slices a second while scrolling it in three planes at
+Prints JSON: seconds to the page and to the first view of a made-up 512 x 512 x SLICES scan (300),
+slices a second while scrolling it in three planes at
 1440 x 900, memory of the viewer and the worker (resident, MB).
 """
 
@@ -28,15 +29,27 @@ def made_up_scan(path: Path, slices: int) -> None:
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:512, :512]
     body = ((y - 256) ** 2 + (x - 256) ** 2 < 230**2) * 1040 - 1000
-    array = np.stack([(body + rng.integers(-40, 40, body.shape) + 300 * ((y - 256) ** 2 + (x - 200 - k % 100) ** 2 < 900)).astype(np.int16)
-                      for k in range(slices)])
+    array = np.stack(
+        [
+            (
+                body
+                + rng.integers(-40, 40, body.shape)
+                + 300 * ((y - 256) ** 2 + (x - 200 - k % 100) ** 2 < 900)
+            ).astype(np.int16)
+            for k in range(slices)
+        ]
+    )
     image = sitk.GetImageFromArray(array)
     image.SetSpacing((0.7, 0.7, 1.0))
     sitk.WriteImage(image, str(path), True)
 
 
 def resident_mb(process: int) -> float:
-    line = next(line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    line = next(
+        line
+        for line in Path(f"/proc/{process}/status").read_text().splitlines()
+        if line.startswith("VmRSS")
+    )
     return round(int(line.split()[1]) / 1024, 1)
 
 

@@ -1,8 +1,11 @@
-"""Ranking of hypotheses on held-out patients: simulated lesions, untouched regions, real nodules; and what a hypothesis changes beside a seed.
+"""Ranking of hypotheses on held-out patients: simulated lesions, untouched regions, real nodules;
+and what a hypothesis changes beside a seed.
 
-    python Testing/Benchmarks/compare.py DATA_FOLDER OUT.json [--weights FOLDER] [--part test] [--minutes 9]
+    python Testing/Benchmarks/compare.py DATA_FOLDER OUT.json [--weights FOLDER] [--part test]
+    [--minutes 9]
 
-With --part val it prints the same for the patients on whom `ERROR_WEIGHT` and `MIN_LEAD` of review/ranking.py were chosen.
+With --part val it prints the same for the patients on whom `ERROR_WEIGHT` and `MIN_LEAD` of
+review/ranking.py were chosen.
 """
 
 from __future__ import annotations
@@ -16,7 +19,14 @@ from pathlib import Path
 
 from DGMVLCCore import CounterfactualPipeline
 from DGMVLCCore.evaluation.cases import make_cases
-from DGMVLCCore.evaluation.differential import Scored, accuracy, effect, score_case, score_nodules, solid_or_not
+from DGMVLCCore.evaluation.differential import (
+    Scored,
+    accuracy,
+    effect,
+    score_case,
+    score_nodules,
+    solid_or_not,
+)
 from DGMVLCCore.review.ranking import ERROR_WEIGHT, MIN_LEAD
 from DGMVLCCore.training.shards import build_shards
 
@@ -30,8 +40,15 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--part", default="test", choices=("val", "test"))
-    parser.add_argument("--solid", type=int, default=40, help="solid nodules beside all non-solid ones")
-    parser.add_argument("--minutes", type=float, default=60.0, help="begin no further simulated case after this; what was scored is reported")
+    parser.add_argument(
+        "--solid", type=int, default=40, help="solid nodules beside all non-solid ones"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=60.0,
+        help="begin no further simulated case after this; what was scored is reported",
+    )
     args = parser.parse_args()
     pipe = CounterfactualPipeline.from_pretrained(args.weights)
     started, rows, effects = time.monotonic(), [], []
@@ -51,25 +68,58 @@ def main() -> None:
                 rows.append(score_case(pipe, case, clear=True))
             if index % EFFECT_EVERY == 0:
                 effects.append(effect(pipe, case))
-    for name, value in report(args, pipe.weights_sha256, rows, effects, time.monotonic() - started).items():
+    for name, value in report(
+        args, pipe.weights_sha256, rows, effects, time.monotonic() - started
+    ).items():
         sys.stdout.write(f"{name}: {json.dumps(value)}\n")
 
 
-def report(args: argparse.Namespace, sha256: str, rows: list[Scored], effects: list[dict[str, float]], seconds: float) -> dict:
+def report(
+    args: argparse.Namespace,
+    sha256: str,
+    rows: list[Scored],
+    effects: list[dict[str, float]],
+    seconds: float,
+) -> dict:
     """Write the summary with every row, and return the summary."""
-    answer: dict = {"part": args.part, "weights_sha256": sha256, "error_weight": ERROR_WEIGHT, "min_lead": MIN_LEAD, "seconds": round(seconds)}
+    answer: dict = {
+        "part": args.part,
+        "weights_sha256": sha256,
+        "error_weight": ERROR_WEIGHT,
+        "min_lead": MIN_LEAD,
+        "seconds": round(seconds),
+    }
     for source in ("simulated", "clear", "real"):
         chosen = [row for row in rows if row.source == source]
         if chosen:
             answer[source] = {f"of {size}": accuracy(chosen, size) for size in SIZES}
     answer["all, of 4"] = accuracy(rows, 4)
-    answer["real, solid against non-solid"] = solid_or_not([row for row in rows if row.source == "real"])
+    answer["real, solid against non-solid"] = solid_or_not(
+        [row for row in rows if row.source == "real"]
+    )
     if effects:
         pairs = {name: [effect[name] for effect in effects] for name in ("between", "within")}
-        answer["effect, HU"] = {name: round(sum(values) / len(values), 1) for name, values in pairs.items()} | {
-            "n": len(effects), "between above within": sum(e["between"] > e["within"] for e in effects)}
-    kept = [{**vars(row), "errors": row.errors.round(3).tolist(), "logits": row.logits.round(3).tolist()} for row in rows]
-    args.out.write_text(json.dumps(answer | {"rows": kept, "effects": effects}, indent=1, default=lambda value: value.item()))
+        answer["effect, HU"] = {
+            name: round(sum(values) / len(values), 1) for name, values in pairs.items()
+        } | {
+            "n": len(effects),
+            "between above within": sum(e["between"] > e["within"] for e in effects),
+        }
+    kept = [
+        {
+            **vars(row),
+            "errors": row.errors.round(3).tolist(),
+            "logits": row.logits.round(3).tolist(),
+        }
+        for row in rows
+    ]
+    args.out.write_text(
+        json.dumps(
+            answer | {"rows": kept, "effects": effects},
+            indent=1,
+            default=lambda value: value.item(),
+        )
+    )
     return answer
 
 

@@ -1,6 +1,7 @@
-"""Largest change outside the edit mask, and of an edit with equal texts, on real scans in all 48 axis orientations.
+"""Largest change outside the edit mask, and of an edit with equal texts, on real scans in all 48
+axis orientations.
 
-    python Testing/Benchmarks/exactness.py SCAN [SCAN ...]
+python Testing/Benchmarks/exactness.py SCAN [SCAN ...]
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from DGMVLCCore import Anatomy, CounterfactualPipeline, EditPlan, Volume, load_volume, segment_anatomy
+from DGMVLCCore import (
+    Anatomy,
+    CounterfactualPipeline,
+    EditPlan,
+    Volume,
+    load_volume,
+    segment_anatomy,
+)
 from DGMVLCCore.imaging.volume import Orientation
 
 SOURCE, TARGET = "Nodule.", "No nodule. Clear lung."
@@ -22,7 +30,9 @@ def turned(volume: Volume, turn: Orientation) -> Volume:
     matrix = np.zeros((4, 4))
     matrix[:, 3] = volume.affine[:, 3]
     for canonical, original in enumerate(turn.axes):
-        matrix[:3, 2 - original] = volume.affine[:3, 2 - canonical] * (-1 if canonical in turn.flips else 1)
+        matrix[:3, 2 - original] = volume.affine[:3, 2 - canonical] * (
+            -1 if canonical in turn.flips else 1
+        )
     return volume.with_array(turn.restore(volume.array), affine=matrix)
 
 
@@ -44,7 +54,9 @@ def main() -> None:
         scan, labels = full.with_array(full.array[part]), labels[part]
         mask = ball(np.isin(labels, (2, 3)), scan.spacing)
         outside = equal = 0.0
-        for axes, mirrored in itertools.product(itertools.permutations(range(3)), itertools.product((False, True), repeat=3)):
+        for axes, mirrored in itertools.product(
+            itertools.permutations(range(3)), itertools.product((False, True), repeat=3)
+        ):
             turn = Orientation(axes, tuple(i for i, m in enumerate(mirrored) if m))
             volume, anatomy = turned(scan, turn), Anatomy(turn.restore(labels))
             for mode, target in (("replace", TARGET), ("shift", TARGET), ("shift", SOURCE)):
@@ -53,7 +65,10 @@ def main() -> None:
                 outside = max(outside, float(np.abs(result.difference[~result.mask]).max()))
                 if target == SOURCE:
                     equal = max(equal, float(np.abs(result.difference).max()))
-        sys.stdout.write(f"{Path(name).name:42} outside {outside:g} HU   equal texts {equal:g} HU   48 orientations\n")
+        sys.stdout.write(
+            f"{Path(name).name:42} outside {outside:g} HU   equal texts {equal:g} HU   48 "
+            "orientations\n"
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""Words measured: the report parser against two sets labelled by hand, and sentences a second of the language encoder.
+"""Words measured: the report parser against two sets labelled by hand, and sentences a second of
+the language encoder.
 
     python Testing/Benchmarks/language.py [--errors]
 
-Strict scores take the labels as they are; lenient ones accept a second reading where the annotator put one down. The keyword baseline calls every
+Strict scores take the labels as they are; lenient ones accept a second reading where the annotator
+put one down. The keyword baseline calls every
 word of the vocabulary present and gives it the nearest side, lobe and size.
 """
 
@@ -15,19 +17,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.evaluation.parsing import Labels, comparable, keyword_findings, lenient, match, score
+from DGMVLCCore.evaluation.parsing import (
+    Labels,
+    comparable,
+    keyword_findings,
+    lenient,
+    match,
+    score,
+)
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.parser import parse_report
 
 DATA = Path(__file__).resolve().parents[1] / "Data" / "language"
 SETS = ("sentences", "captions", "sentences_extra")
-SHARED = frozenset((DATA / "terms.txt").read_text(encoding="utf-8").split("\n")) - {""}  # terms the labelling was asked to use
+SHARED = frozenset((DATA / "terms.txt").read_text(encoding="utf-8").split("\n")) - {
+    ""
+}  # terms the labelling was asked to use
 Documents = list[tuple[list[Labels], list[Labels]]]
 
 
 def labelled(name: str) -> list[dict[str, Any]]:
     """Texts of a set with their labels."""
-    return [json.loads(line) for line in (DATA / f"{name}.jsonl").read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [
+        json.loads(line)
+        for line in (DATA / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        if line.strip()
+    ]
 
 
 def said_by_parser(text: str) -> list[Labels]:
@@ -42,17 +57,29 @@ def documents(rows: list[dict[str, Any]], reader: Callable[[str], list[Labels]])
 
 def print_scores(name: str, docs: Documents, baseline: Documents) -> None:
     """A table of precision, recall and F1."""
-    ours, theirs, second = score(docs), score(baseline), score([(lenient(true, said), said) for true, said in docs])
+    ours, theirs, second = (
+        score(docs),
+        score(baseline),
+        score([(lenient(true, said), said) for true, said in docs]),
+    )
     print(f"\n{name}: {len(docs)} texts, {ours['term'].true} labelled findings")
-    print(f"{'field':15}{'n':>5}{'precision':>11}{'recall':>8}{'F1':>7}{'F1 lenient':>12}{'keyword F1':>12}")
+    print(
+        f"{'field':15}{'n':>5}{'precision':>11}{'recall':>8}{'F1':>7}{'F1 lenient':>12}{'keyword F1':>12}"
+    )
     for field, value in ours.items():
-        print(f"{field:15}{value.true:5}{value.precision:11.3f}{value.recall:8.3f}{value.f1:7.3f}{second[field].f1:12.3f}{theirs[field].f1:12.3f}")
+        print(
+            f"{field:15}{value.true:5}{value.precision:11.3f}{value.recall:8.3f}{value.f1:7.3f}{second[field].f1:12.3f}{theirs[field].f1:12.3f}"
+        )
 
 
 def print_errors(rows: list[dict[str, Any]], docs: Documents) -> None:
     """Every text where a finding, its presence or its place is wrong."""
+
     def short(f: Labels) -> str:
-        return " | ".join(str(f.get(name)) for name in ("presence", "term", "side", "lobe", "size_mm", "change", "count"))
+        return " | ".join(
+            str(f.get(name))
+            for name in ("presence", "term", "side", "lobe", "size_mm", "change", "count")
+        )
 
     for row, (true, said) in zip(rows, docs):
         used = match(true, said)
@@ -63,7 +90,11 @@ def print_errors(rows: list[dict[str, Any]], docs: Documents) -> None:
             print(f"\n{row['id']}: {row['text'][:400]}")
             for t, s in wrong:
                 print(f"  label   {short(t)}\n  parser  {short(s)}")
-            print("".join(f"  missed  {short(t)}\n" for t in missed) + "".join(f"  invented {short(s)}\n" for s in invented), end="")
+            print(
+                "".join(f"  missed  {short(t)}\n" for t in missed)
+                + "".join(f"  invented {short(s)}\n" for s in invented),
+                end="",
+            )
 
 
 def throughput(rows: list[dict[str, Any]]) -> None:
@@ -74,11 +105,17 @@ def throughput(rows: list[dict[str, Any]]) -> None:
         parse_report(text)
     print(f"\nparser: {len(texts) / (time.perf_counter() - start):.0f} texts/s")
     encoder = LanguageEncoder()
-    said = [f"{size} mm nodule in the {side} lung." for size in range(1, 101) for side in ("left", "right")]
+    said = [
+        f"{size} mm nodule in the {side} lung."
+        for size in range(1, 101)
+        for side in ("left", "right")
+    ]
     encoder.encode(said[:1])
     start = time.perf_counter()
     encoder.encode(said[1:])
-    print(f"encoder: {(len(said) - 1) / (time.perf_counter() - start):.0f} sentences/s, one at a time")
+    print(
+        f"encoder: {(len(said) - 1) / (time.perf_counter() - start):.0f} sentences/s, one at a time"
+    )
 
 
 def main() -> None:

@@ -1,10 +1,14 @@
 """Does an independent classifier agree with the answer keys of teaching cases?
 
-    python Testing/Benchmarks/teaching.py DATA_FOLDER OUT.json [--part test] [--each 3] [--generated 1] [--shards TRAIN_SHARDS]
+    python Testing/Benchmarks/teaching.py DATA_FOLDER OUT.json [--part test] [--each 3] [--generated
+    1] [--shards TRAIN_SHARDS]
 
-A random forest on simple features of a ball of 20 mm around each finding (HU quantiles and shares, fine texture, edges, distance to the pleura; never the
-key's mask, no network, nothing shared with the generator) learns to name simulated findings in train patients and is then asked for those of other patients:
-simulated cases (truth known) and, with --generated, findings that the generator wrote from a sentence.
+A random forest on simple features of a ball of 20 mm around each finding (HU quantiles and shares,
+fine texture, edges, distance to the pleura; never the
+key's mask, no network, nothing shared with the generator) learns to name simulated findings in
+train patients and is then asked for those of other patients:
+simulated cases (truth known) and, with --generated, findings that the generator wrote from a
+sentence.
 """
 
 from __future__ import annotations
@@ -46,7 +50,12 @@ def features(made: Made) -> np.ndarray:
     reach = [int(np.ceil(RADIUS_MM / s)) for s in spacing]
     box = tuple(slice(max(c - r, 0), c + r + 1) for c, r in zip(centre, reach))
     hu = scan[box]
-    grid = np.ix_(*[(np.arange(b.start, b.start + n) - c) * s for b, n, c, s in zip(box, hu.shape, centre, spacing)])
+    grid = np.ix_(
+        *[
+            (np.arange(b.start, b.start + n) - c) * s
+            for b, n, c, s in zip(box, hu.shape, centre, spacing)
+        ]
+    )
     distance = np.sqrt(sum(g**2 for g in grid))
     fine = hu - ndimage.gaussian_filter(hu, (0, 3 / spacing[1], 3 / spacing[1]))
     edges = np.hypot(*np.gradient(np.clip(hu, -1024, 300), axis=(1, 2))) / spacing[1]
@@ -55,7 +64,12 @@ def features(made: Made) -> np.ndarray:
     for radius in RADII_MM:
         inside = distance <= radius
         values = hu[inside]
-        out += [*np.percentile(values, (5, 25, 50, 75, 95)), *(np.histogram(values, BORDERS_HU)[0] / values.size), fine[inside].std(), edges[inside].mean()]
+        out += [
+            *np.percentile(values, (5, 25, 50, 75, 95)),
+            *(np.histogram(values, BORDERS_HU)[0] / values.size),
+            fine[inside].std(),
+            edges[inside].mean(),
+        ]
     return np.array(out, np.float32)
 
 
@@ -67,7 +81,10 @@ def clear_scans(shards: Path) -> Iterator[tuple[str, ClearScan]]:
         volume = Volume(shard.hu.astype(np.float32), np.diag([dx, dy, dz, 1.0]))
         avoid = np.broadcast_to(shard.unclear[:, None, None], shard.hu.shape)
         try:
-            yield path.stem.split("-", 2)[2], clear_scan(volume, path.stem, Anatomy(shard.labels), avoid)
+            yield (
+                path.stem.split("-", 2)[2],
+                clear_scan(volume, path.stem, Anatomy(shard.labels), avoid),
+            )
         except UnsuitableInputError as error:
             sys.stderr.write(f"left out {path.stem}: {error}\n")
 
@@ -78,38 +95,81 @@ def cases(scan: ClearScan, each: int, seed: int, pipe: object | None = None) -> 
     for number, spec in enumerate(specs):
         rng = np.random.default_rng([seed, number])
         try:
-            yield generate_case(pipe, scan, spec, rng, noises=1) if pipe else insert_case(scan, spec, rng)
+            yield (
+                generate_case(pipe, scan, spec, rng, noises=1)
+                if pipe
+                else insert_case(scan, spec, rng)
+            )
         except UnsuitableInputError as error:
             sys.stderr.write(f"left out: {error}\n")
 
 
 def score(model: RandomForestClassifier, seen: list[tuple[str, Made]]) -> dict:
-    """Accuracy over all cases and by finding, size and subtlety; the interval resamples patients."""
+    """Accuracy over all cases and by finding, size and subtlety; the interval resamples
+    patients."""
     if not seen:
         return {"n": 0}
-    ranked = model.classes_[np.argsort(-model.predict_proba(np.stack([features(made) for _, made in seen])), 1)]
+    ranked = model.classes_[
+        np.argsort(-model.predict_proba(np.stack([features(made) for _, made in seen])), 1)
+    ]
     truth = np.array([made.spec.term for _, made in seen])
     right, two = ranked[:, 0] == truth, (ranked[:, :2] == truth[:, None]).any(1)
     groups: dict[str, list[float]] = {}
     for (patient, _), hit in zip(seen, right):
         groups.setdefault(patient, []).append(float(hit))
-    by = {name: {str(level): [int(right[rows].sum()), int(rows.sum())] for level in dict.fromkeys(values)
-                 for rows in [np.array(values) == level]} for name, values in
-          (("term", truth.tolist()), ("size", [made.spec.size for _, made in seen]), ("subtlety", [made.spec.subtlety for _, made in seen]))}
-    return {"accuracy": round(float(right.mean()), 3), "ci95": [round(v, 3) for v in bootstrap_interval(groups)], "top-2": round(float(two.mean()), 3),
-            "n": len(seen), "patients": len(groups), "chance": round(1 / len(TERMS), 3), "right of": by,
-            "taken for": {t: {str(k): int(v) for k, v in zip(*np.unique(ranked[truth == t, 0], return_counts=True))} for t in dict.fromkeys(truth.tolist())}}
+    by = {
+        name: {
+            str(level): [int(right[rows].sum()), int(rows.sum())]
+            for level in dict.fromkeys(values)
+            for rows in [np.array(values) == level]
+        }
+        for name, values in (
+            ("term", truth.tolist()),
+            ("size", [made.spec.size for _, made in seen]),
+            ("subtlety", [made.spec.subtlety for _, made in seen]),
+        )
+    }
+    return {
+        "accuracy": round(float(right.mean()), 3),
+        "ci95": [round(v, 3) for v in bootstrap_interval(groups)],
+        "top-2": round(float(two.mean()), 3),
+        "n": len(seen),
+        "patients": len(groups),
+        "chance": round(1 / len(TERMS), 3),
+        "right of": by,
+        "taken for": {
+            t: {
+                str(k): int(v)
+                for k, v in zip(*np.unique(ranked[truth == t, 0], return_counts=True))
+            }
+            for t in dict.fromkeys(truth.tolist())
+        },
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--part", default="test", choices=("val", "test"))
-    parser.add_argument("--each", type=int, default=3, help="simulated cases of each finding in each held-out patient")
+    parser.add_argument(
+        "--each",
+        type=int,
+        default=3,
+        help="simulated cases of each finding in each held-out patient",
+    )
     parser.add_argument("--train-each", type=int, default=6)
-    parser.add_argument("--generated", type=int, default=1, help="generated cases of each finding in each held-out patient; 0 for none")
-    parser.add_argument("--shards", type=Path, help="shards of the train patients; made when left out")
+    parser.add_argument(
+        "--generated",
+        type=int,
+        default=1,
+        help="generated cases of each finding in each held-out patient; 0 for none",
+    )
+    parser.add_argument(
+        "--shards", type=Path, help="shards of the train patients; made when left out"
+    )
     args = parser.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -117,19 +177,30 @@ def main() -> None:
         if not args.shards:
             build_shards(args.data, train, part="train", phrases=40)
         build_shards(args.data, Path(folder) / "held", part=args.part, phrases=40)
-        learned = [made for _, scan in clear_scans(train) for made in cases(scan, args.train_each, 1)]
+        learned = [
+            made for _, scan in clear_scans(train) for made in cases(scan, args.train_each, 1)
+        ]
         model = RandomForestClassifier(400, min_samples_leaf=2, random_state=0, n_jobs=1).fit(
-            np.stack([features(made) for made in learned]), [made.spec.term for made in learned])
-        sys.stderr.write(f"{time.monotonic() - started:5.0f} s  learned from {len(learned)} cases\n")
+            np.stack([features(made) for made in learned]), [made.spec.term for made in learned]
+        )
+        sys.stderr.write(
+            f"{time.monotonic() - started:5.0f} s  learned from {len(learned)} cases\n"
+        )
         held = list(clear_scans(Path(folder) / "held"))
-        answer = {"part": args.part, "trained on cases": len(learned), "simulated": score(model, [(p, m) for p, s in held for m in cases(s, args.each, 2)])}
+        answer = {
+            "part": args.part,
+            "trained on cases": len(learned),
+            "simulated": score(model, [(p, m) for p, s in held for m in cases(s, args.each, 2)]),
+        }
         args.out.write_text(json.dumps(answer, indent=1))  # the generator takes minutes
         if args.generated:
             from DGMVLCCore import CounterfactualPipeline
 
             pipe = CounterfactualPipeline.from_pretrained()
             answer["weights_sha256"] = pipe.weights_sha256
-            answer["generated"] = score(model, [(p, m) for p, s in held for m in cases(s, args.generated, 3, pipe)])
+            answer["generated"] = score(
+                model, [(p, m) for p, s in held for m in cases(s, args.generated, 3, pipe)]
+            )
     answer["seconds"] = round(time.monotonic() - started)
     args.out.write_text(json.dumps(answer, indent=1))
     sys.stdout.write(json.dumps(answer, indent=1) + "\n")

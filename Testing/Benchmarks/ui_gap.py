@@ -1,8 +1,10 @@
 """Longest gap of the panel's event loop while a run goes on.
 
-Usage: python Testing/Benchmarks/ui_gap.py [QUALITY]      QUALITY: 0 quick look (default), 1 standard, 2 thorough
+Usage: python Testing/Benchmarks/ui_gap.py [QUALITY]      QUALITY: 0 quick look (default), 1
+standard, 2 thorough
 
-The panel on substitutes of Slicer's widgets, the sample scan, the real worker; a timer of 5 ms measures how long the loop is held up.
+The panel on substitutes of Slicer's widgets, the sample scan, the real worker; a timer of 5 ms
+measures how long the loop is held up.
 Needs the dev and scene extras. What it gives is no figure of the desktop application.
 """
 
@@ -46,7 +48,9 @@ def measure(application, quality: int) -> dict[str, float]:
 
     import SlicerDGMVLC
 
-    environment.workerCommand = lambda python: workerCommand(python, source=ROOT)  # this checkout, whatever is installed
+    environment.workerCommand = lambda python: workerCommand(
+        python, source=ROOT
+    )  # this checkout, whatever is installed
     parent = slicer.qMRMLWidget()
     parent.setLayout(qt.QVBoxLayout())
     widget = SlicerDGMVLC.SlicerDGMVLCWidget(parent)
@@ -69,7 +73,9 @@ def measure(application, quality: int) -> dict[str, float]:
 
     def until(condition) -> None:
         while not condition():
-            QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+            QtCore.QCoreApplication.processEvents(
+                QtCore.QEventLoop.ProcessEventsFlag.WaitForMoreEvents
+            )
 
     until(lambda: panel.setup.found)
     if panel.setup.problem:

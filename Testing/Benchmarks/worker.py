@@ -1,4 +1,5 @@
-"""`dgmvlc worker` on the shipped sample: `python Testing/Benchmarks/worker.py times` or `python Testing/Benchmarks/worker.py memory 50`.
+"""`dgmvlc worker` on the shipped sample: `python Testing/Benchmarks/worker.py times` or `python
+Testing/Benchmarks/worker.py memory 50`.
 
 Wall-clock seconds on whatever machine runs it; the load of the machine (1 minute) stands with each.
 """
@@ -16,7 +17,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "SlicerDGMVLC"))
-from SlicerDGMVLCLib.protocol import Cancelled, Event, Failed, Heartbeat, Preview, Progress, Result, WorkerClient, workerCommand  # noqa: E402
+from SlicerDGMVLCLib.protocol import (
+    Cancelled,
+    Event,
+    Failed,
+    Heartbeat,
+    Preview,
+    Progress,
+    Result,
+    WorkerClient,
+    workerCommand,
+)  # noqa: E402
 
 SAMPLE = ROOT / "Resources" / "sample"
 
@@ -26,8 +37,14 @@ class Host:
 
     def __init__(self) -> None:
         command = workerCommand(sys.executable, source=ROOT)
-        self.process = subprocess.Popen([command.program, *command.arguments], env=command.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, bufsize=0)
+        self.process = subprocess.Popen(
+            [command.program, *command.arguments],
+            env=command.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+        )
         assert self.process.stdin and self.process.stdout
         self.client, self._events = WorkerClient(self.process.stdin.write), iter(self._stream())
         self.client.start()
@@ -39,7 +56,9 @@ class Host:
     def wait(self, *kinds: type, stage: str | None = None) -> Event:
         """The next event of these kinds; any failure ends the benchmark."""
         for event in self._events:
-            if isinstance(event, kinds) and (stage is None or getattr(event, "stage", None) == stage):
+            if isinstance(event, kinds) and (
+                stage is None or getattr(event, "stage", None) == stage
+            ):
                 return event
             if isinstance(event, Failed):
                 sys.exit(event.message)
@@ -57,8 +76,14 @@ class Host:
 
 def request(folder: Path, name: str, **more: object) -> dict:
     """The sample scan without its nodule."""
-    return {"image": SAMPLE / "ct.nrrd", "report_text": (SAMPLE / "report.txt").read_text(encoding="utf-8"), "mask": SAMPLE / "nodule.nrrd",
-            "out": folder / name, "overwrite": True, **more}
+    return {
+        "image": SAMPLE / "ct.nrrd",
+        "report_text": (SAMPLE / "report.txt").read_text(encoding="utf-8"),
+        "mask": SAMPLE / "nodule.nrrd",
+        "out": folder / name,
+        "overwrite": True,
+        **more,
+    }
 
 
 def cancel_seconds(host: Host, folder: Path, stage: str) -> float:
@@ -77,7 +102,10 @@ def times(host: Host, folder: Path, began: float) -> Iterator[tuple[str, object]
     one, quick = {"slices": [6, 7]}, {"slices": [6, 7], "noises": 2, "steps": 6}
     yield "cold, one slice, 2 samples, 6 steps", host.timed(request(folder, "a", **quick))
     yield "the same, from the start of the process, s", round(time.perf_counter() - began, 2)
-    yield "warm, same slice, same finding", host.timed(request(folder, "b", **quick, target="ground-glass opacity"))
+    yield (
+        "warm, same slice, same finding",
+        host.timed(request(folder, "b", **quick, target="ground-glass opacity")),
+    )
     yield "warm, another seed", host.timed(request(folder, "b", **quick, seed=1))
     yield "warm, one slice, 8 samples, 10 steps", host.timed(request(folder, "b", **one))
     yield "warm, all slices, 8 samples, 10 steps", host.timed(request(folder, "b"))
@@ -97,11 +125,15 @@ def main(what: str, jobs: int) -> None:
     began = time.perf_counter()
     host = Host()
     with tempfile.TemporaryDirectory() as name:
-        for label, figure in times(host, Path(name), began) if what == "times" else memory(host, Path(name), jobs):
+        for label, figure in (
+            times(host, Path(name), began) if what == "times" else memory(host, Path(name), jobs)
+        ):
             print(json.dumps({label: figure, "load": round(os.getloadavg()[0], 1)}), flush=True)
         host.client.shutdown()
         host.process.wait(60)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "times", int(sys.argv[2]) if len(sys.argv) > 2 else 50)
+    main(
+        sys.argv[1] if len(sys.argv) > 1 else "times", int(sys.argv[2]) if len(sys.argv) > 2 else 50
+    )

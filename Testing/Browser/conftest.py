@@ -25,9 +25,26 @@ from DGMVLCCore.imaging.io import save_volume
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-PATIENCE_MS = int(os.environ.get("DGMVLC_PATIENCE_S", "120")) * 1000  # only a broken page takes as long; a busy machine may take a good part of it
+CHROMIUM = next(
+    (
+        found
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (found := shutil.which(name))
+    ),
+    None,
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = (
+    int(os.environ.get("DGMVLC_PATIENCE_S", "120")) * 1000
+)  # only a broken page takes as long; a busy machine may take a good part of it
 REPORT = "There is a 26 mm nodule in the left lung. No pleural effusion."
 
 
@@ -45,9 +62,18 @@ class Served:
     def __init__(self, *arguments: str, port: int | None = None) -> None:
         self.port = port or free_port()
         self.token = "token-for-tests-only"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "SlicerDGMVLC"), str(ROOT)]), "OMP_NUM_THREADS": "2"}
-        self.process = subprocess.Popen([sys.executable, str(HERE / "serve.py"), str(self.port), self.token, *arguments], env=environment,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "SlicerDGMVLC"), str(ROOT)]),
+            "OMP_NUM_THREADS": "2",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "serve.py"), str(self.port), self.token, *arguments],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         self.log: list[str] = []
         threading.Thread(target=self._listen, daemon=True).start()
         self.url = ""
@@ -94,7 +120,8 @@ class Served:
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory, make_chest, make_record, no_figures):
-    """A small scan and the result (with a comparison beside it) that the test's own worker hands out: the nodule taken away, 100 HU at a time."""
+    """A small scan and the result (with a comparison beside it) that the test's own worker hands
+    out: the nodule taken away, 100 HU at a time."""
     folder = tmp_path_factory.mktemp("browser")
     volume = make_chest((12, 112, 128), (4.0, 2.5, 2.5), nodule=True)
     save_volume(volume, folder / "scän 1.nrrd")
@@ -102,15 +129,34 @@ def prepared(tmp_path_factory, make_chest, make_record, no_figures):
     mask[4:8, 46:62, 84:98] = True
     edited = np.where(mask, volume.array - 300, volume.array)
     heat = np.where(mask, np.linspace(0, 1.2, 128), 0).astype(np.float32)
-    result = CounterfactualResult(volume, volume.with_array(edited), edited, mask * np.float32(40), mask,
-                                  EditPlan(mask, "Nodule.", "No nodule. Clear lung.", "nodule"),
-                                  [Gate("direction", True, -300.0, "< 0", "HU", "The change goes down.")], {"seed": 1},
-                                  {"nodule": AttentionMap("nodule", heat)})
-    facts = {"report": REPORT, "findings": [], "inputs": {"image": {"name": "scän 1.nrrd", "sha256": "0" * 64}}, "weights": {"name": "w", "sha256": "0" * 64}}
-    fainter = replace(result, counterfactual=volume.with_array(np.where(mask, volume.array - 100, volume.array)))
+    result = CounterfactualResult(
+        volume,
+        volume.with_array(edited),
+        edited,
+        mask * np.float32(40),
+        mask,
+        EditPlan(mask, "Nodule.", "No nodule. Clear lung.", "nodule"),
+        [Gate("direction", True, -300.0, "< 0", "HU", "The change goes down.")],
+        {"seed": 1},
+        {"nodule": AttentionMap("nodule", heat)},
+    )
+    facts = {
+        "report": REPORT,
+        "findings": [],
+        "inputs": {"image": {"name": "scän 1.nrrd", "sha256": "0" * 64}},
+        "weights": {"name": "w", "sha256": "0" * 64},
+    }
+    fainter = replace(
+        result, counterfactual=volume.with_array(np.where(mask, volume.array - 100, volume.array))
+    )
     with no_figures():
-        write_comparison([result, fainter, result], make_record(("nodule", "emphysema", "no finding (clear lung)")), folder / "comparison", facts=facts,
-                         anatomy=segment_anatomy(volume))
+        write_comparison(
+            [result, fainter, result],
+            make_record(("nodule", "emphysema", "no finding (clear lung)")),
+            folder / "comparison",
+            facts=facts,
+            anatomy=segment_anatomy(volume),
+        )
     make, results.make_scene = results.make_scene, lambda *_: "made in the viewer"
     try:
         path = write_result(result, folder / "run", anatomy=segment_anatomy(volume), **facts)
@@ -124,7 +170,9 @@ def chromium():
     """Debian's Chromium, driven by playwright; nothing is downloaded."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'dgmvlc[dev]'")
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install 'dgmvlc[dev]'"
+    )
     with sync_api.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
         yield browser
@@ -149,14 +197,21 @@ class Tab:
     """A page with what it asked for and what its console said."""
 
     def __init__(self, browser, served: Served) -> None:
-        self.context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+        self.context = browser.new_context(
+            viewport={"width": 1440, "height": 900}, accept_downloads=True
+        )
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.requests: list[str] = []
         self.problems: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("websocket", lambda socket: self.requests.append(socket.url))
-        self.page.on("console", lambda message: self.problems.append(message.text) if message.type in ("error", "warning") else None)
+        self.page.on(
+            "console",
+            lambda message: (
+                self.problems.append(message.text) if message.type in ("error", "warning") else None
+            ),
+        )
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.goto(served.url)
         self.page.wait_for_selector(".brand")
@@ -164,7 +219,9 @@ class Tab:
     def open_scan(self, path: Path) -> None:
         self.page.fill(".scan-path input", str(path))
         self.page.press(".scan-path input", "Enter")
-        self.page.wait_for_function("() => document.querySelector('.chosen-name')?.innerText.length > 0")
+        self.page.wait_for_function(
+            "() => document.querySelector('.chosen-name')?.innerText.length > 0"
+        )
 
     def message(self) -> str:
         self.page.wait_for_selector(".message")
@@ -191,7 +248,8 @@ class Tab:
         return answer
 
     def settled(self, view: int) -> np.ndarray:
-        """The picture once it has stopped changing (interactive pictures are followed by a sharper one)."""
+        """The picture once it has stopped changing (interactive pictures are followed by a sharper
+        one)."""
         before = self.pixels(view)
         while True:
             self.page.wait_for_timeout(500)
@@ -213,4 +271,3 @@ def tab(chromium):
     yield start
     for one in opened:
         one.context.close()
-

@@ -1,8 +1,10 @@
-"""A worker that edits nothing: it answers the protocol with results prepared beforehand, for tests of the page alone.
+"""A worker that edits nothing: it answers the protocol with results prepared beforehand, for tests
+of the page alone.
 
     python fake_worker.py RESULT_FOLDER [--slow SECONDS] [--die]
 
-RESULT_FOLDER is copied to the place a job asks for, the folder `comparison` beside it to that of a task. --die: ends without a word in the middle of a job.
+RESULT_FOLDER is copied to the place a job asks for, the folder `comparison` beside it to that of a
+task. --die: ends without a word in the middle of a job.
 """
 
 from __future__ import annotations
@@ -34,7 +36,13 @@ def job(message, source, seconds, die, cancelled, busy):
     identifier, out = message["id"], Path(message["request"]["out"])
     busy["id"] = identifier
     for step in range(10):
-        say("progress", id=identifier, stage="editing", share=step / 10, seconds_left=seconds * (10 - step) / 10)
+        say(
+            "progress",
+            id=identifier,
+            stage="editing",
+            share=step / 10,
+            seconds_left=seconds * (10 - step) / 10,
+        )
         time.sleep(seconds / 10)
         if identifier in cancelled:
             say("cancelled", id=identifier)
@@ -45,7 +53,12 @@ def job(message, source, seconds, die, cancelled, busy):
     busy.clear()
     if message["type"] == "task":
         shutil.copytree(source.parent / "comparison", out)
-        say("answer", id=identifier, name=message["name"], answer={"record": str(out / "comparison.json")})
+        say(
+            "answer",
+            id=identifier,
+            name=message["name"],
+            answer={"record": str(out / "comparison.json")},
+        )
         return
     shutil.copytree(source, out)
     say("result", id=identifier, manifest=str(out / "result.json"))
@@ -60,14 +73,35 @@ def task(message):
         from DGMVLCCore.review.decisions import ReviewSession
         from Testing.conftest import look_by_hand
 
-        look_by_hand(ReviewSession.open(Path(message["request"]["session"])), message["request"]["study"])
-        say("answer", id=message["id"], name=message["name"], answer={"study": message["request"]["study"], "problem": None})
+        look_by_hand(
+            ReviewSession.open(Path(message["request"]["session"])), message["request"]["study"]
+        )
+        say(
+            "answer",
+            id=message["id"],
+            name=message["name"],
+            answer={"study": message["request"]["study"], "problem": None},
+        )
         return
-    request = message["request"] | ({"attention": False} if "attention" in message["request"] else {})  # there is no network to read with
+    request = message["request"] | (
+        {"attention": False} if "attention" in message["request"] else {}
+    )  # there is no network to read with
     try:
-        say("answer", id=message["id"], name=message["name"], answer=run_task(message["name"], None, request, lambda *_: None, lambda: False))
+        say(
+            "answer",
+            id=message["id"],
+            name=message["name"],
+            answer=run_task(message["name"], None, request, lambda *_: None, lambda: False),
+        )
     except DGMVLCError as error:
-        say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
+        say(
+            "error",
+            id=message["id"],
+            kind=type(error).__name__,
+            exit_code=error.exit_code,
+            message=str(error),
+            advice="",
+        )
 
 
 def main():
@@ -83,7 +117,16 @@ def main():
         message = json.loads(line)
         kind = message["type"]
         if kind == "hello":
-            say("hello", protocol=1, version="0", pid=os.getpid(), findings=["nodule"], attributes=[], devices=["cpu"], weights={"name": "fake", "sha256": "0"})
+            say(
+                "hello",
+                protocol=1,
+                version="0",
+                pid=os.getpid(),
+                findings=["nodule"],
+                attributes=[],
+                devices=["cpu"],
+                weights={"name": "fake", "sha256": "0"},
+            )
         elif kind == "shutdown":
             return
         elif kind == "cancel":
@@ -92,13 +135,28 @@ def main():
             say("accepted", id=message["id"])
         if kind == "report":
             try:
-                say("findings", id=message["id"], findings=[finding.to_dict() for finding in parse_report(message["text"])])
+                say(
+                    "findings",
+                    id=message["id"],
+                    findings=[finding.to_dict() for finding in parse_report(message["text"])],
+                )
             except DGMVLCError as error:
-                say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
+                say(
+                    "error",
+                    id=message["id"],
+                    kind=type(error).__name__,
+                    exit_code=error.exit_code,
+                    message=str(error),
+                    advice="",
+                )
         elif kind == "task" and message["name"] != "compare":
             task(message)
         elif kind in ("job", "task"):
-            threading.Thread(target=job, args=(message, source, seconds, "--die" in sys.argv, cancelled, busy), daemon=True).start()
+            threading.Thread(
+                target=job,
+                args=(message, source, seconds, "--die" in sys.argv, cancelled, busy),
+                daemon=True,
+            ).start()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Regenerates the tutorial's pictures from the sample, with the real worker:  python Testing/Browser/make_screenshots.py [edit] [compare] [review] [teach]
+"""Regenerates the tutorial's pictures from the sample, with the real worker:  python
+Testing/Browser/make_screenshots.py [edit] [compare] [review] [teach]
 
 Writes Resources/screenshots/viewer-*.jpg, each below 160 kB; all parts when none is named.
 """
@@ -29,12 +30,16 @@ def shoot(tab: Tab, name: str) -> None:
         tab.page.screenshot(path=OUT / f"viewer-{name}.jpg", type="jpeg", quality=quality)
         if (OUT / f"viewer-{name}.jpg").stat().st_size < LARGEST:
             break
-    print(f"viewer-{name}.jpg", (OUT / f"viewer-{name}.jpg").stat().st_size // 1000, "kB", flush=True)
+    print(
+        f"viewer-{name}.jpg", (OUT / f"viewer-{name}.jpg").stat().st_size // 1000, "kB", flush=True
+    )
 
 
 def columns(tab: Tab, count: int) -> None:
     """Wait until so many views are on the page."""
-    tab.until(lambda: tab.page.locator(".layout-grid-item").count() == count, HALF_AN_HOUR_MS / 1000)
+    tab.until(
+        lambda: tab.page.locator(".layout-grid-item").count() == count, HALF_AN_HOUR_MS / 1000
+    )
 
 
 def change(tab: Tab, overlay: str, view: int) -> None:
@@ -88,7 +93,10 @@ def review(tab: Tab) -> None:
     """The sample beside a report that does not mention its nodule, and beside its own."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "studies"
-        for name, report in (("a-silent-report", SILENT), ("b-own-report", (resource("sample") / "report.txt").read_text(encoding="utf-8"))):
+        for name, report in (
+            ("a-silent-report", SILENT),
+            ("b-own-report", (resource("sample") / "report.txt").read_text(encoding="utf-8")),
+        ):
             (root / name).mkdir(parents=True)
             (root / name / "ct.nrrd").write_bytes((resource("sample") / "ct.nrrd").read_bytes())
             (root / name / "report.txt").write_text(report, encoding="utf-8")
@@ -98,8 +106,14 @@ def review(tab: Tab) -> None:
         tab.page.click(".review-row:has-text('a-silent')")
         tab.page.wait_for_selector(".review-region.review-chosen")
         columns(tab, 3)
-        tab.until(lambda: "not looked at yet" not in tab.page.inner_text(".review-list >> nth=0"), HALF_AN_HOUR_MS / 1000)
-        for field, words in (("folder", "studies"), ("session", "studies-review")):  # not this machine's path
+        tab.until(
+            lambda: "not looked at yet" not in tab.page.inner_text(".review-list >> nth=0"),
+            HALF_AN_HOUR_MS / 1000,
+        )
+        for field, words in (
+            ("folder", "studies"),
+            ("session", "studies-review"),
+        ):  # not this machine's path
             tab.page.fill(f".review-{field} input", words)
         tab.page.locator(".review-region >> nth=0").scroll_into_view_if_needed()
         shoot(tab, "review")

@@ -1,4 +1,5 @@
-"""Hypotheses side by side in a real Chromium: chosen, refused, shown in linked views, ranked, and gone again."""
+"""Hypotheses side by side in a real Chromium: chosen, refused, shown in linked views, ranked, and
+gone again."""
 
 from __future__ import annotations
 
@@ -9,7 +10,10 @@ import pytest
 
 from .conftest import REPORT
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("trame_slicer") is None, reason="trame-slicer is not installed: pip install 'dgmvlc[view]'")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("trame_slicer") is None,
+    reason="trame-slicer is not installed: pip install 'dgmvlc[view]'",
+)
 
 
 def test_three_hypotheses(serve, tab, prepared):
@@ -29,11 +33,19 @@ def test_three_hypotheses(serve, tab, prepared):
     page.fill(".compare-words input", "emphysema, clear lung")
     page.click(".compare-button:not([disabled])")
     page.wait_for_selector(".hypothesis-row")
-    assert page.locator(".hypothesis-row").count() == 3 and "+5.0 % [+3.0 %, +7.0 %]" in page.inner_text(".hypothesis-row >> nth=1")
+    assert page.locator(
+        ".hypothesis-row"
+    ).count() == 3 and "+5.0 % [+3.0 %, +7.0 %]" in page.inner_text(".hypothesis-row >> nth=1")
     assert "fits these voxels best" in page.inner_text(".compare-sentence")
     one.until(lambda: page.locator(".layout-grid-item").count() == 4)
-    titles = one.until(lambda: [t for t in page.locator(".corner-title").all_inner_texts() if "synthetic" in t])
-    assert [title.partition(" ·")[0] for title in titles] == ["1. nodule", "2. emphysema", "3. no finding (clear lung)"]
+    titles = one.until(
+        lambda: [t for t in page.locator(".corner-title").all_inner_texts() if "synthetic" in t]
+    )
+    assert [title.partition(" ·")[0] for title in titles] == [
+        "1. nodule",
+        "2. emphysema",
+        "3. no finding (clear lung)",
+    ]
 
     before = [one.settled(view) for view in range(4)]
     assert all(picture.std() > 3 for picture in before)

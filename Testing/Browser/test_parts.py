@@ -15,7 +15,9 @@ import pytest
 import SimpleITK as sitk
 
 if importlib.util.find_spec("trame_slicer") is None:
-    pytest.skip("trame-slicer is not installed: pip install 'dgmvlc[view]'", allow_module_level=True)
+    pytest.skip(
+        "trame-slicer is not installed: pip install 'dgmvlc[view]'", allow_module_level=True
+    )
 
 from SlicerDGMVLCBrowser.access import Access
 from SlicerDGMVLCBrowser.choose import SCANS, PathError, clean_path, list_folder
@@ -30,10 +32,14 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_only_the_token_from_this_machine_is_let_in():
     access = Access(8080)
     good, host = access.token, "127.0.0.1:8080"
-    assert access.allows(host, None, good) and access.allows("localhost:8080", "http://localhost:8080", good)
+    assert access.allows(host, None, good) and access.allows(
+        "localhost:8080", "http://localhost:8080", good
+    )
     for wrong in (None, "", good[:-1], good + "x", "é"):
         assert not access.allows(host, None, wrong)
-    assert not access.allows("evil.example:8080", None, good), "a foreign name that points here (DNS rebinding)"
+    assert not access.allows("evil.example:8080", None, good), (
+        "a foreign name that points here (DNS rebinding)"
+    )
     assert not access.allows(host, "http://evil.example", good), "a page of another origin"
     assert access.token != Access(8080).token
 
@@ -42,8 +48,14 @@ def test_paths_are_checked_before_they_are_used(tmp_path):
     scan = tmp_path / "scän 1.nrrd"
     scan.touch()
     assert clean_path(f"  '{scan}' ") == scan
-    for text, said in (("", "Type the path"), ("  ", "Type the path"), ("a\0b", "Type the path"), ("scan.nrrd", "not a whole path"),
-                       (str(tmp_path / "none.nrrd"), "does not exist"), ("/" + "x" * 5000, "check")):
+    for text, said in (
+        ("", "Type the path"),
+        ("  ", "Type the path"),
+        ("a\0b", "Type the path"),
+        ("scan.nrrd", "not a whole path"),
+        (str(tmp_path / "none.nrrd"), "does not exist"),
+        ("/" + "x" * 5000, "check"),
+    ):
         with pytest.raises(PathError, match=said):
             clean_path(text)
 
@@ -53,7 +65,12 @@ def test_the_file_dialog_lists_folders_and_scans_only(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "series").mkdir()
     files, note = list_folder(tmp_path, SCANS)
-    assert [file["name"] for file in files] == ["series", "a.NII.GZ", "b.nrrd", "slice0001"] and not note
+    assert [file["name"] for file in files] == [
+        "series",
+        "a.NII.GZ",
+        "b.nrrd",
+        "slice0001",
+    ] and not note
     with pytest.raises(PathError, match="cannot be listed"):
         list_folder(tmp_path / "none", SCANS)
 
@@ -66,7 +83,10 @@ def test_the_private_folder_is_private_and_goes_away(tmp_path, monkeypatch):
     (tmp_path / f"dgmvlc-view-{dead.pid}-left").mkdir()
     (tmp_path / f"dgmvlc-view-{os.getppid()}-alive").mkdir()
     workspace = Workspace()
-    assert not (tmp_path / f"dgmvlc-view-{dead.pid}-left").exists() and (tmp_path / f"dgmvlc-view-{os.getppid()}-alive").exists()
+    assert (
+        not (tmp_path / f"dgmvlc-view-{dead.pid}-left").exists()
+        and (tmp_path / f"dgmvlc-view-{os.getppid()}-alive").exists()
+    )
     assert workspace.root.stat().st_mode & 0o077 == 0
     assert workspace.new("scans", "scan.nrrd") != workspace.new("scans", "scan.nrrd")
     workspace.close()
@@ -75,7 +95,10 @@ def test_the_private_folder_is_private_and_goes_away(tmp_path, monkeypatch):
 
 
 def read(path: Path, out: Path) -> dict:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "SlicerDGMVLC"), str(ROOT)])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "SlicerDGMVLC"), str(ROOT)]),
+    }
     command = [sys.executable, "-m", "SlicerDGMVLCBrowser.reader", str(path), str(out)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     return json.loads(done.stdout)
@@ -84,25 +107,50 @@ def read(path: Path, out: Path) -> dict:
 def test_the_reader_says_what_is_wrong_with_a_file(tmp_path):
     text, four, tiny = tmp_path / "text.nrrd", tmp_path / "four.nrrd", tmp_path / "tiny.nrrd"
     text.write_text("FINDINGS: none of this is an image.")
-    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((2, 3, 4, 5), np.int16), isVector=False), str(four))
-    sitk.WriteImage(sitk.GetImageFromArray(np.arange(8, dtype=np.int16).reshape(2, 2, 2) * 100 - 1000), str(tiny))
+    sitk.WriteImage(
+        sitk.GetImageFromArray(np.zeros((2, 3, 4, 5), np.int16), isVector=False), str(four)
+    )
+    sitk.WriteImage(
+        sitk.GetImageFromArray(np.arange(8, dtype=np.int16).reshape(2, 2, 2) * 100 - 1000),
+        str(tiny),
+    )
     assert "text.nrrd" in read(text, tmp_path / "o.nrrd")["error"]
     assert "dimensions" in read(four, tmp_path / "o.nrrd")["error"]
-    assert "does not exist" in read(tmp_path / "none.nrrd", tmp_path / "o.nrrd")["error"] and not (tmp_path / "o.nrrd").exists()
+    assert (
+        "does not exist" in read(tmp_path / "none.nrrd", tmp_path / "o.nrrd")["error"]
+        and not (tmp_path / "o.nrrd").exists()
+    )
     answer = read(tiny, tmp_path / "o.nrrd")
-    assert answer.get("size") == [2, 2, 2] or "tiny.nrrd" in answer["error"], "shown, or refused by its name"
+    assert answer.get("size") == [2, 2, 2] or "tiny.nrrd" in answer["error"], (
+        "shown, or refused by its name"
+    )
 
 
 def test_the_button_says_why_it_waits():
     state = SimpleNamespace(**START)
-    finding = {"term": "nodule", "presence": "present", "side": "left", "zone": None, "size_mm": 26.0, "descriptors": ["solid"], "text": "nodule",
-               "sentence": "s"}
+    finding = {
+        "term": "nodule",
+        "presence": "present",
+        "side": "left",
+        "zone": None,
+        "size_mm": 26.0,
+        "descriptors": ["solid"],
+        "text": "nodule",
+        "sentence": "s",
+    }
     assert "Open a scan" in why_not(state)
     state.scan_name = "ct.nrrd"
     assert "Paste a report" in why_not(state)
-    state.findings = [finding_row(1, finding, ["nodule"]), finding_row(2, finding | {"term": "fracture"}, ["nodule"]),
-                      finding_row(3, finding | {"presence": "absent"}, ["nodule"])]
-    assert (state.findings[0]["phrase"], state.findings[0]["place"], state.findings[0]["size"]) == ("solid nodule", "left", "26 mm")
+    state.findings = [
+        finding_row(1, finding, ["nodule"]),
+        finding_row(2, finding | {"term": "fracture"}, ["nodule"]),
+        finding_row(3, finding | {"presence": "absent"}, ["nodule"]),
+    ]
+    assert (state.findings[0]["phrase"], state.findings[0]["place"], state.findings[0]["size"]) == (
+        "solid nodule",
+        "left",
+        "26 mm",
+    )
     for number, said in ((1, ""), (2, "not taught"), (3, "absent")):
         state.finding = number
         assert said in why_not(state) and bool(said) == bool(why_not(state))
@@ -112,7 +160,11 @@ def test_the_button_says_why_it_waits():
     assert "segmentation file" in why_not(state)
     state.region_path = "/nodule.seg.nrrd"
     assert why_not(state) == ""
-    assert left_in_words(None) == "" and left_in_words(12.4) == "about 12 s left" and left_in_words(150) == "about 2 min left"
+    assert (
+        left_in_words(None) == ""
+        and left_in_words(12.4) == "about 12 s left"
+        and left_in_words(150) == "about 2 min left"
+    )
 
 
 def test_a_port_that_cannot_be_used_is_one_sentence():

@@ -1,4 +1,5 @@
-"""The Review tab in a real Chromium: worklist, regions over the scan, decisions by keyboard that are saved at once."""
+"""The Review tab in a real Chromium: worklist, regions over the scan, decisions by keyboard that
+are saved at once."""
 
 from __future__ import annotations
 
@@ -10,7 +11,10 @@ import numpy as np
 import pytest
 
 pytestmark = [
-    pytest.mark.skipif(importlib.util.find_spec("trame_slicer") is None, reason="trame-slicer is not installed: pip install 'dgmvlc[view]'"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("trame_slicer") is None,
+        reason="trame-slicer is not installed: pip install 'dgmvlc[view]'",
+    ),
     pytest.mark.skipif(sys.platform != "linux", reason="the processes are looked at through /proc"),
 ]
 
@@ -21,7 +25,10 @@ def reviewed(tmp_path, make_chest, make_review):
 
 
 def saved(folder) -> dict:
-    return {key: made["verdict"] for key, made in json.loads((folder / "decisions.json").read_text())["decisions"].items()}
+    return {
+        key: made["verdict"]
+        for key, made in json.loads((folder / "decisions.json").read_text())["decisions"].items()
+    }
 
 
 def opened(one, root):
@@ -32,15 +39,21 @@ def opened(one, root):
     return one
 
 
-def test_the_next_study_is_looked_at_behind_the_shown_one(serve, tab, prepared, tmp_path, make_chest, make_review):
+def test_the_next_study_is_looked_at_behind_the_shown_one(
+    serve, tab, prepared, tmp_path, make_chest, make_review
+):
     root, folder = make_review(tmp_path, make_chest(nodule=True), waiting=True)
     (root / "bad.nrrd").unlink()
     one = opened(tab(serve("--fake", str(prepared[1]))), root)
     page = one.page
     page.click(".review-row:has-text('case')")
     one.until(lambda: "to decide" in page.inner_text(".review-row:has-text('later')"))
-    assert "review-chosen" in (page.get_attribute(".review-row:has-text('case')", "class") or ""), "the reader stays where he is"
-    assert (folder / "studies" / "later" / "review.json").is_file() and page.locator(".review-accept").is_visible()
+    assert "review-chosen" in (page.get_attribute(".review-row:has-text('case')", "class") or ""), (
+        "the reader stays where he is"
+    )
+    assert (folder / "studies" / "later" / "review.json").is_file() and page.locator(
+        ".review-accept"
+    ).is_visible()
     assert one.problems == []
 
 
@@ -49,22 +62,40 @@ def test_a_review_by_keyboard(serve, tab, prepared, reviewed):
     one = opened(tab(serve("--fake", str(prepared[1]))), root)
     page = one.page
     page.wait_for_selector(".review-row")
-    assert "1 not reported" in page.inner_text(".review-list >> nth=0") and page.locator(".review-row").count() == 2
+    assert (
+        "1 not reported" in page.inner_text(".review-list >> nth=0")
+        and page.locator(".review-row").count() == 2
+    )
     page.click(".review-row:has-text('case')")
     page.wait_for_selector(".review-region.review-chosen")
-    one.until(lambda: page.locator(".layout-grid-item").count() == 3 and page.locator(".chosen-name >> nth=0").count() == 1)
+    one.until(
+        lambda: (
+            page.locator(".layout-grid-item").count() == 3
+            and page.locator(".chosen-name >> nth=0").count() == 1
+        )
+    )
     text = page.inner_text(".review-region >> nth=0")
-    assert "26 mm" in text and "not mentioned in the report" in text and "+612 HU (+540 to +700)" in text
+    assert (
+        "26 mm" in text
+        and "not mentioned in the report" in text
+        and "+612 HU (+540 to +700)" in text
+    )
     assert "emphysema" in page.inner_text(".review-unseen")
     first = one.settled(0)
     coloured = first.max(2) - first.min(2) > 60
     assert coloured[40:-40, 40:-40].sum() > 15, "the region is outlined over the grey scan"
 
     page.keyboard.press("n")
-    one.until(lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=1", "class") or ""))
-    assert (np.abs(one.settled(0) - first).max(2) > 40).sum() > 30, "the next region's outline stands elsewhere"
+    one.until(
+        lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=1", "class") or "")
+    )
+    assert (np.abs(one.settled(0) - first).max(2) > 40).sum() > 30, (
+        "the next region's outline stands elsewhere"
+    )
     page.keyboard.press("k")
-    one.until(lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=0", "class") or ""))
+    one.until(
+        lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=0", "class") or "")
+    )
     page.keyboard.press("c")
     page.keyboard.type("a r n: compare with 2019")
     assert saved(folder) == {}, "keys in a text field are letters"
@@ -74,9 +105,16 @@ def test_a_review_by_keyboard(serve, tab, prepared, reviewed):
     one.until(lambda: saved(folder).get("case/1") == "accepted")
     made = json.loads((folder / "decisions.json").read_text())["decisions"]["case/1"]
     assert made["comment"] == "a r n: compare with 2019"
-    one.until(lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=1", "class") or ""))
+    one.until(
+        lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=1", "class") or "")
+    )
     page.keyboard.press("r")
-    one.until(lambda: saved(folder).get("case/2") == "rejected" and "2 of 2" in page.inner_text(".review-progress"))
+    one.until(
+        lambda: (
+            saved(folder).get("case/2") == "rejected"
+            and "2 of 2" in page.inner_text(".review-progress")
+        )
+    )
     page.click(".tab-edit")
     page.keyboard.press("u")
     page.wait_for_timeout(500)

@@ -1,4 +1,5 @@
-"""A whole session in a real Chromium: open, read, run, compare, save; and what careless or hostile users do."""
+"""A whole session in a real Chromium: open, read, run, compare, save; and what careless or hostile
+users do."""
 
 from __future__ import annotations
 
@@ -18,7 +19,10 @@ import SimpleITK as sitk
 from .conftest import REPORT
 
 pytestmark = [
-    pytest.mark.skipif(importlib.util.find_spec("trame_slicer") is None, reason="trame-slicer is not installed: pip install 'dgmvlc[view]'"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("trame_slicer") is None,
+        reason="trame-slicer is not installed: pip install 'dgmvlc[view]'",
+    ),
     pytest.mark.skipif(sys.platform != "linux", reason="the processes are looked at through /proc"),
 ]
 
@@ -41,10 +45,19 @@ def test_a_whole_session(serve, tab, prepared, tmp_path):
     served = serve("--fake", str(prepared[1]))
     first = tab(served)
     page = first.page
-    assert "Research use only; not a medical device" in page.inner_text(".notice") and "Open a scan first" in page.inner_text(".cannot-run")
+    assert "Research use only; not a medical device" in page.inner_text(
+        ".notice"
+    ) and "Open a scan first" in page.inner_text(".cannot-run")
     run(first, prepared)
-    assert page.locator(".finding").count() == 2 and "26 mm" in page.inner_text(".finding >> nth=0") and "absent" in page.inner_text(".finding >> nth=1")
-    assert "voxel outside it differs" in page.inner_text(".words") and page.locator(".gate-ok").count() == 1
+    assert (
+        page.locator(".finding").count() == 2
+        and "26 mm" in page.inner_text(".finding >> nth=0")
+        and "absent" in page.inner_text(".finding >> nth=1")
+    )
+    assert (
+        "voxel outside it differs" in page.inner_text(".words")
+        and page.locator(".gate-ok").count() == 1
+    )
 
     before = [first.settled(view) for view in range(3)]
     assert all(picture.std() > 3 for picture in before), "every column shows something"
@@ -55,7 +68,9 @@ def test_a_whole_session(serve, tab, prepared, tmp_path):
     page.mouse.wheel(0, -120)
     first.until(lambda: page.inner_text(".strip-slice") != place)
     after = [first.settled(view) for view in range(2)]
-    assert all((new != old).mean() > 0.01 for new, old in zip(after, before)), "a wheel over the original moves the counterfactual, too"
+    assert all((new != old).mean() > 0.01 for new, old in zip(after, before)), (
+        "a wheel over the original moves the counterfactual, too"
+    )
     page.keyboard.press("Home")
     first.until(lambda: page.inner_text(".strip-slice") == "Slice 1 / 12")
     page.keyboard.press("PageUp")
@@ -84,12 +99,22 @@ def test_a_whole_session(serve, tab, prepared, tmp_path):
     second.page.click("text=+ coronal")
     second.until(lambda: second.page.locator(".layout-grid-item").count() == 6)
     first.until(lambda: page.locator(".layout-grid-item").count() == 6)
-    assert all(picture.std() > 3 for picture in (second.settled(0), first.settled(0))), "both tabs show the session"
+    assert all(picture.std() > 3 for picture in (second.settled(0), first.settled(0))), (
+        "both tabs show the session"
+    )
     second.context.close()
     page.click("[aria-label='Remove this run']")
-    first.until(lambda: page.locator(".below").is_hidden() and page.locator(".layout-grid-item").count() == 3)
+    first.until(
+        lambda: (
+            page.locator(".below").is_hidden() and page.locator(".layout-grid-item").count() == 3
+        )
+    )
 
-    outside = [url for url in first.requests + second.requests if not url.startswith((served.base, served.base.replace("http", "ws"), "data:", "blob:"))]
+    outside = [
+        url
+        for url in first.requests + second.requests
+        if not url.startswith((served.base, served.base.replace("http", "ws"), "data:", "blob:"))
+    ]
     assert outside == [] and first.problems == [] and second.problems == []
     assert "torch" not in mapped(served.process.pid), "the server never loads torch"
     folders = served.folders
@@ -98,25 +123,38 @@ def test_a_whole_session(serve, tab, prepared, tmp_path):
 
 
 def reopened(path: Path) -> None:
-    """The saved scene in a fresh MRML scene: the volumes are back, with the page's window and switches."""
+    """The saved scene in a fresh MRML scene: the volumes are back, with the page's window and
+    switches."""
     import subprocess
 
-    code = ("import sys, slicer; from SlicerDGMVLCLib.headless import startApplication; app = startApplication();"
-            "app.scene.ReadFromMRB(sys.argv[1], True, slicer.vtkMRMLMessageCollection());"
-            "kind = 'vtkMRMLScalarVolumeNode'; volumes = [app.scene.GetNthNodeByClass(i, kind) for i in range(app.scene.GetNumberOfNodesByClass(kind))];"
-            "change = next(v for v in volumes if v.GetName().startswith('Difference'));"
-            "original = next(v for v in volumes if v.GetName().startswith('Original'));"
-            "segments = app.scene.GetFirstNodeByName('Attention');"
-            "print(change.GetImageData().GetScalarRange(), original.GetDisplayNode().GetWindow(), segments.GetDisplayNode().GetVisibility())")
+    code = (
+        "import sys, slicer; from SlicerDGMVLCLib.headless import startApplication; app = "
+        "startApplication();"
+        "app.scene.ReadFromMRB(sys.argv[1], True, slicer.vtkMRMLMessageCollection());"
+        "kind = 'vtkMRMLScalarVolumeNode'; volumes = [app.scene.GetNthNodeByClass(i, kind) for i "
+        "in range(app.scene.GetNumberOfNodesByClass(kind))];"
+        "change = next(v for v in volumes if v.GetName().startswith('Difference'));"
+        "original = next(v for v in volumes if v.GetName().startswith('Original'));"
+        "segments = app.scene.GetFirstNodeByName('Attention');"
+        "print(change.GetImageData().GetScalarRange(), original.GetDisplayNode().GetWindow(), "
+        "segments.GetDisplayNode().GetVisibility())"
+    )
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=120, env={"PYTHONPATH": str(root / "SlicerDGMVLC"),
-                                                                                                                  "PATH": ""})
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"PYTHONPATH": str(root / "SlicerDGMVLC"), "PATH": ""},
+    )
     assert done.stdout.strip() == "(-300.0, 0.0) 400.0 0", done.stdout + done.stderr[-1500:]
 
 
 def status(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> int:
     try:
-        return urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method), timeout=30).status
+        return urllib.request.urlopen(
+            urllib.request.Request(url, body, headers, method=method), timeout=30
+        ).status
     except urllib.error.HTTPError as error:
         return error.code
 
@@ -124,28 +162,68 @@ def status(url: str, method: str = "GET", body: bytes | None = None, **headers: 
 def test_nobody_without_the_token_gets_anything(serve, prepared):
     served = serve("--fake", str(prepared[1]))
     assert status(f"{served.base}/?token={served.token}") == 200
-    for path in ("/", "/index.html", "/ws", "/dgmvlc/viewer.js", "/assets/", "/scene/scene-1.mrb", "/?token=wrong", "/index.html?token="):
+    for path in (
+        "/",
+        "/index.html",
+        "/ws",
+        "/dgmvlc/viewer.js",
+        "/assets/",
+        "/scene/scene-1.mrb",
+        "/?token=wrong",
+        "/index.html?token=",
+    ):
         assert status(served.base + path) == 403, path
     assert status(f"{served.base}/upload?batch=abcdefgh1&name=a.nrrd", "POST", b"x") == 403
     cookie = {"Cookie": f"dgmvlc-{served.port}={served.token}"}
     assert status(f"{served.base}/index.html", **cookie) == 200
     assert status(f"{served.base}/index.html", **cookie, Host="evil.example") == 403
-    assert status(f"{served.base}/upload?batch=abcdefgh1&name=a.nrrd", "POST", b"x", **cookie, Origin="http://evil.example") == 403
-    assert status(f"{served.base}/upload?batch=../../etc&name=a.nrrd", "POST", b"x", **cookie) == 400
-    assert status(f"{served.base}/upload?batch=abcdefgh1&name=../../../escaped.nrrd", "POST", b"x", **cookie) == 200
+    assert (
+        status(
+            f"{served.base}/upload?batch=abcdefgh1&name=a.nrrd",
+            "POST",
+            b"x",
+            **cookie,
+            Origin="http://evil.example",
+        )
+        == 403
+    )
+    assert (
+        status(f"{served.base}/upload?batch=../../etc&name=a.nrrd", "POST", b"x", **cookie) == 400
+    )
+    assert (
+        status(
+            f"{served.base}/upload?batch=abcdefgh1&name=../../../escaped.nrrd",
+            "POST",
+            b"x",
+            **cookie,
+        )
+        == 200
+    )
     stored = [path for folder in served.folders for path in folder.rglob("*escaped*")]
-    assert [path.parent.name for path in stored] == ["abcdefgh1"], "an upload stays in its own folder, whatever its name says"
+    assert [path.parent.name for path in stored] == ["abcdefgh1"], (
+        "an upload stays in its own folder, whatever its name says"
+    )
     listening = Path(f"/proc/{served.process.pid}/net/tcp").read_text()
-    assert f"0100007F:{served.port:04X}" in listening and f"00000000:{served.port:04X}" not in listening
+    assert (
+        f"0100007F:{served.port:04X}" in listening
+        and f"00000000:{served.port:04X}" not in listening
+    )
 
 
 def test_wrong_files_cost_a_sentence(serve, tab, prepared, tmp_path):
     text, four = tmp_path / "text.nrrd", tmp_path / "four.nrrd"
     text.write_text("no image")
-    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((2, 3, 4, 5), np.int16), isVector=False), str(four))
+    sitk.WriteImage(
+        sitk.GetImageFromArray(np.zeros((2, 3, 4, 5), np.int16), isVector=False), str(four)
+    )
     served = serve("--fake", str(prepared[1]))
     one = tab(served)
-    for path, said in ((text, "text.nrrd"), (four, "dimensions"), (tmp_path / "none", "does not exist"), (tmp_path, "no DICOM images")):
+    for path, said in (
+        (text, "text.nrrd"),
+        (four, "dimensions"),
+        (tmp_path / "none", "does not exist"),
+        (tmp_path, "no DICOM images"),
+    ):
         one.page.fill(".scan-path input", str(path))
         one.page.press(".scan-path input", "Enter")
         assert said in one.message()
@@ -154,8 +232,12 @@ def test_wrong_files_cost_a_sentence(serve, tab, prepared, tmp_path):
     assert "text.nrrd" in one.message()
     one.close_message()
     one.page.set_input_files("#upload-files", str(prepared[0]))
-    one.page.wait_for_function("() => document.querySelector('.chosen-name')?.innerText.startsWith('sc')")
-    one.page.fill(".report textarea:not(.v-textarea__sizer)", "Rundherd von 12 mm im linken Oberlappen.")
+    one.page.wait_for_function(
+        "() => document.querySelector('.chosen-name')?.innerText.startsWith('sc')"
+    )
+    one.page.fill(
+        ".report textarea:not(.v-textarea__sizer)", "Rundherd von 12 mm im linken Oberlappen."
+    )
     one.until(lambda: "English" in one.page.inner_text(".report-note"))
     one.page.fill(".report textarea:not(.v-textarea__sizer)", "")
     one.until(lambda: one.page.locator(".report-note").is_hidden())
@@ -191,13 +273,19 @@ def test_a_killed_worker_costs_a_sentence_and_the_page_goes_on(serve, tab, prepa
     one = tab(served)
     start_run(one, prepared[0])
     one.page.wait_for_selector(".stage-text >> text=Editing")
-    worker, = served.children()
+    (worker,) = served.children()
     os.kill(worker, signal.SIGKILL)
     said = one.message()
     assert re.search("memory|crashed|stopped", said) and "Run" in said
     one.close_message()
     one.page.click(".run-button:not([disabled])")
     one.page.wait_for_selector(".run-shown")
-    worker, = served.children()
+    (worker,) = served.children()
     os.kill(served.process.pid, signal.SIGKILL)
-    one.until(lambda: not Path(f"/proc/{worker}").exists() or Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z", 30)
+    one.until(
+        lambda: (
+            not Path(f"/proc/{worker}").exists()
+            or Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+        ),
+        30,
+    )

@@ -1,4 +1,5 @@
-"""The tab “Teach” in a real Chromium: a case found and named, the answer shown, the score; and a reading for a study."""
+"""The tab “Teach” in a real Chromium: a case found and named, the answer shown, the score; and a
+reading for a study."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ from DGMVLCCore.teaching.source import load_clear_scan
 from DGMVLCCore.teaching.study import AIDED, Study, plan_study
 
 pytestmark = [
-    pytest.mark.skipif(importlib.util.find_spec("trame_slicer") is None, reason="trame-slicer is not installed: pip install 'dgmvlc[view]'"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("trame_slicer") is None,
+        reason="trame-slicer is not installed: pip install 'dgmvlc[view]'",
+    ),
     pytest.mark.skipif(sys.platform != "linux", reason="the processes are looked at through /proc"),
 ]
 
@@ -30,8 +34,13 @@ def cases(tmp_path_factory, make_chest):
     specs = plan_cases(Wish(("consolidation",), size_mm=34.0), 2, scan.places, seed=4, clear=2)
 
     def aid(made, where, name):
-        for what, array in (("counterfactual", made.before.array), ("difference", made.before.array - made.after.array)):
-            save_volume(made.after.with_array(array, stored_dtype="int16"), where / f"{name}-{what}.nrrd")
+        for what, array in (
+            ("counterfactual", made.before.array),
+            ("difference", made.before.array - made.after.array),
+        ):
+            save_volume(
+                made.after.with_array(array, stored_dtype="int16"), where / f"{name}-{what}.nrrd"
+            )
         return {what: f"{name}-{what}.nrrd" for what in ("counterfactual", "difference")}
 
     write_cases(make_cases([scan], specs, seed=4), folder / "cases", seed=4, asked_for={}, aid=aid)
@@ -70,7 +79,11 @@ def test_a_quiz(serve, tab, prepared, cases):
     page.click(".teach-start")
     quiz, keys, order = cases / "quiz.json", CaseSet.read(cases).keys(), []
     for number in range(1, 5):
-        one.until(lambda number=number: unhindered(page) and f"Case {number} of 4" in page.inner_text(".teach-place"))
+        one.until(
+            lambda number=number: (
+                unhindered(page) and f"Case {number} of 4" in page.inner_text(".teach-place")
+            )
+        )
         assert page.locator(".teach-reveal").is_disabled()
         before = one.settled(0)
         if number == 1:
@@ -109,15 +122,32 @@ def test_a_reading_for_a_study(serve, tab, prepared, cases, tmp_path):
     page.fill(".teach-reader input", "R1")
     page.click(".teach-begin:not([disabled])")
     for number, item in enumerate(i for i in study.of("R1") if i.session == 1):
-        one.until(lambda number=number: unhindered(page) and f"{8 - number} to read" in page.inner_text(".teach"))
+        one.until(
+            lambda number=number: (
+                unhindered(page) and f"{8 - number} to read" in page.inner_text(".teach")
+            )
+        )
         assert "Is there consolidation?" in page.inner_text(".teach-asked")
-        one.until(lambda item=item: page.locator(".layout-grid-item").count() == 3 and ("Counterfactual" in page.inner_text(".stage")) == (item.mode == AIDED))
+        one.until(
+            lambda item=item: (
+                page.locator(".layout-grid-item").count() == 3
+                and ("Counterfactual" in page.inner_text(".stage")) == (item.mode == AIDED)
+            )
+        )
         if number == 0:
             click_middle_of(page, one)
         page.click(".teach-save:not([disabled])")
     assert "opens on" in one.message(), "the second session waits for the washout"
     made = study.readings("R1")
-    assert len(made) == 4 and made[0].confidence == 50 and made[0].mark is not None and made[1].mark is None and all(r.seconds >= 0 for r in made)
+    assert (
+        len(made) == 4
+        and made[0].confidence == 50
+        and made[0].mark is not None
+        and made[1].mark is None
+        and all(r.seconds >= 0 for r in made)
+    )
     volume = load_volume(study.cases.path(made[0].item.case))
     index = (np.linalg.inv(volume.affine) @ [*made[0].mark, 1])[:3]
-    assert np.allclose(index[:2] / [127, 111], 0.5, atol=0.06), "the middle of the view is the middle of the scan"
+    assert np.allclose(index[:2] / [127, 111], 0.5, atol=0.06), (
+        "the middle of the view is the middle of the scan"
+    )

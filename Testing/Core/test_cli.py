@@ -1,4 +1,5 @@
-"""The command line: exit codes, sentences, JSON; and the main job on the sample scan with the shipped weights."""
+"""The command line: exit codes, sentences, JSON; and the main job on the sample scan with the
+shipped weights."""
 
 import errno
 import json
@@ -37,14 +38,25 @@ def report(tmp_path):
 def test_report_as_json(capsys, report):
     code, out, _ = run(capsys, "report", "-i", report, "--json")
     finding = json.loads(out)["findings"][0]
-    assert code == 0 and finding["term"] == "nodule" and finding["size_mm"] == 33 and REPORT[slice(*finding["span"])] == finding["text"]
+    assert (
+        code == 0
+        and finding["term"] == "nodule"
+        and finding["size_mm"] == 33
+        and REPORT[slice(*finding["span"])] == finding["text"]
+    )
 
 
 def test_report_notes_and_refusals(capsys, tmp_path):
     path = tmp_path / "r.txt"
     path.write_text("Nodule measuring 12. No nodule in the RUL.", encoding="utf-8")
     answer = json.loads(run(capsys, "report", "-i", path, "--json")[1])
-    assert "no unit" in answer["notes"][0] and {"lobe", "count", "change", "contradicted", "codes"} <= set(answer["findings"][0])
+    assert "no unit" in answer["notes"][0] and {
+        "lobe",
+        "count",
+        "change",
+        "contradicted",
+        "codes",
+    } <= set(answer["findings"][0])
     path.write_text("Kein Erguss, keine Konsolidierung.", encoding="utf-8")
     code, _, err = run(capsys, "report", "-i", path)
     assert code == 4 and "only English is read" in err
@@ -54,27 +66,66 @@ def test_clinical_and_prompts(capsys, report, tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("id,age,smoking,status,shoe\nP1,63,active,dead,42\n")
     answer = json.loads(run(capsys, "clinical", "-i", table, "--json")[1])
-    assert answer["rows"][0]["text"] == "63-year-old, active smoker" and answer["unknown_columns"] == ["shoe"]
-    code, out, _ = run(capsys, "clinical", "-i", table, "--row", "P1", "--outcome", "status", "--json")
+    assert answer["rows"][0]["text"] == "63-year-old, active smoker" and answer[
+        "unknown_columns"
+    ] == ["shoe"]
+    code, out, _ = run(
+        capsys, "clinical", "-i", table, "--row", "P1", "--outcome", "status", "--json"
+    )
     assert code == 0 and json.loads(out)["rows"][0]["text"].endswith("status dead")
-    assert run(capsys, "clinical", "-i", table, "--row", "P9")[0] == 4 and run(capsys, "clinical", "-i", tmp_path / "none.csv")[0] == 3
-    answer = json.loads(run(capsys, "prompts", "-r", report, "--finding", 1, "--clinical", table, "--row", "P1", "--json")[1])
+    assert (
+        run(capsys, "clinical", "-i", table, "--row", "P9")[0] == 4
+        and run(capsys, "clinical", "-i", tmp_path / "none.csv")[0] == 3
+    )
+    answer = json.loads(
+        run(
+            capsys,
+            "prompts",
+            "-r",
+            report,
+            "--finding",
+            1,
+            "--clinical",
+            table,
+            "--row",
+            "P1",
+            "--json",
+        )[1]
+    )
     pairs = {pair["name"]: pair for pair in answer["findings"][0]["pairs"]}
-    assert pairs["without"]["known"] and not pairs["smaller"]["known"] and "never taught" in pairs["smaller"]["reason"]
-    assert {pair["name"] for pair in answer["attributes"]} == {"smoking: never smoker", "smoking: ex-smoker"}
-    for code, arguments in ((2, ["--finding", 9]), (2, ["--row", "P1"]), (7, ["--clinical", table, "--row", "P1", "--weights", tmp_path])):
+    assert (
+        pairs["without"]["known"]
+        and not pairs["smaller"]["known"]
+        and "never taught" in pairs["smaller"]["reason"]
+    )
+    assert {pair["name"] for pair in answer["attributes"]} == {
+        "smoking: never smoker",
+        "smoking: ex-smoker",
+    }
+    for code, arguments in (
+        (2, ["--finding", 9]),
+        (2, ["--row", "P1"]),
+        (7, ["--clinical", table, "--row", "P1", "--weights", tmp_path]),
+    ):
         assert run(capsys, "prompts", "-r", report, *arguments)[0] == code
 
 
 def test_info_says_what_the_weights_know(capsys):
     code, out, _ = run(capsys, "info", "--json")
     info = json.loads(out)
-    assert code == 0 and "cpu" in info["devices"] and "honeycombing" in info["findings"] and len(info["weights"]["sha256"]) == 64
+    assert (
+        code == 0
+        and "cpu" in info["devices"]
+        and "honeycombing" in info["findings"]
+        and len(info["weights"]["sha256"]) == 64
+    )
 
 
 def test_anatomy_writes_a_segmentation(capsys, tmp_path, phantom):
     save_volume(phantom, tmp_path / "ct.nrrd")
-    code, out, _ = run(capsys, "anatomy", "-i", tmp_path / "ct.nrrd", "-o", tmp_path / "a.seg.nrrd", "--json")
+    code, out, _ = run(
+        capsys, "anatomy", "-i", tmp_path / "ct.nrrd", "-o", tmp_path / "a.seg.nrrd", "--json"
+    )
     volumes = json.loads(out)["volume_ml"]
     assert code == 0 and volumes["left lung"] == pytest.approx(volumes["right lung"], rel=0.1)
     assert set(load_labels(tmp_path / "a.seg.nrrd", phantom).segments) == set(volumes)
@@ -85,11 +136,18 @@ def test_anatomy_never_writes_over_the_scan(capsys, tmp_path, phantom):
     save_volume(phantom, scan)
     labels.write_bytes(b"earlier")
     before = scan.read_bytes()
-    for code, words, out in ((2, "must end in .seg.nrrd", scan), (6, "exists already", labels), (6, "does not exist", tmp_path / "no" / "a.seg.nrrd")):
+    for code, words, out in (
+        (2, "must end in .seg.nrrd", scan),
+        (6, "exists already", labels),
+        (6, "does not exist", tmp_path / "no" / "a.seg.nrrd"),
+    ):
         found, _, err = run(capsys, "anatomy", "-q", "-i", scan, "-o", out)
         assert (found, words in err) == (code, True), err
     assert scan.read_bytes() == before and labels.read_bytes() == b"earlier"
-    assert run(capsys, "anatomy", "-q", "-i", scan, "-o", labels, "--overwrite")[0] == 0 and labels.read_bytes() != b"earlier"
+    assert (
+        run(capsys, "anatomy", "-q", "-i", scan, "-o", labels, "--overwrite")[0] == 0
+        and labels.read_bytes() != b"earlier"
+    )
 
 
 def test_training_without_shards_says_how_to_make_them(capsys, tmp_path):
@@ -103,7 +161,10 @@ def test_a_poor_console_and_a_pipe_still_get_the_answer(tmp_path):
     path.write_text("Größe: 5 mm “nodule” − right lung.", encoding="utf-8")
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     call = [sys.executable, "-m", "DGMVLCCore.cli", "report", "-i", str(path)]
-    done = [subprocess.run([*call, *more], env=environment, cwd=ROOT, capture_output=True, text=True) for more in ([], ["--json"])]
+    done = [
+        subprocess.run([*call, *more], env=environment, cwd=ROOT, capture_output=True, text=True)
+        for more in ([], ["--json"])
+    ]
     assert [d.returncode for d in done] == [0, 0], done[0].stderr
     assert "“nodule”" in json.loads(done[1].stdout)["findings"][0]["sentence"]
 
@@ -114,26 +175,40 @@ def bad_cases(folder: Path, phantom):
     (folder / "empty.txt").write_text(" \n")
     (folder / "clear.txt").write_text("The lungs are clear. No nodule.")
     (folder / "junk.nrrd").write_text("junk")
-    save_volume(phantom.with_array(np.where(phantom.array > 300, 1, 0).astype(np.float32), stored_dtype="uint8"), folder / "none.nrrd")
+    save_volume(
+        phantom.with_array(
+            np.where(phantom.array > 300, 1, 0).astype(np.float32), stored_dtype="uint8"
+        ),
+        folder / "none.nrrd",
+    )
     corner = np.zeros(phantom.shape, np.float32)
     corner[:, :3, :3] = 1
     save_volume(phantom.with_array(corner, stored_dtype="uint8"), folder / "corner.nrrd")
     base = ["-i", ct, "-r", text, "-o", folder / "out"]
     return [
-        (3, "does not exist", ["-i", folder / "no.nrrd", *base[2:]]), (3, "not an image", ["-i", folder / "junk.nrrd", *base[2:]]),
+        (3, "does not exist", ["-i", folder / "no.nrrd", *base[2:]]),
+        (3, "not an image", ["-i", folder / "junk.nrrd", *base[2:]]),
         (3, "could not be read as text", [*base[:2], "-r", folder / "no.txt", *base[4:]]),
         (4, "report is empty", [*base[:2], "-r", folder / "empty.txt", *base[4:]]),
         (4, "names no present finding", [*base[:2], "-r", folder / "clear.txt", *base[4:]]),
-        (4, "never taught", [*base, "--target", "pneumothorax"]), (2, "no finding 9", [*base, "--finding", 9]),
-        (2, "not within", [*base, "--slices", "5:99"]), (2, "1 or more", [*base, "--steps", 0]), (2, "go together", [*base, "--row", "a"]),
-        (5, "available: cpu", [*base, "-d", "cuda:7"]), (4, "empty", [*base, "--mask", folder / "none.nrrd"]),
-        (4, "outside the body", [*base, "--mask", folder / "corner.nrrd"]), (6, "does not exist", [*base[:4], "-o", folder / "a" / "b"]),
-        (6, "exists already", [*base[:4], "-o", folder]), (7, "no weights", [*base, "--weights", folder]),
+        (4, "never taught", [*base, "--target", "pneumothorax"]),
+        (2, "no finding 9", [*base, "--finding", 9]),
+        (2, "not within", [*base, "--slices", "5:99"]),
+        (2, "1 or more", [*base, "--steps", 0]),
+        (2, "go together", [*base, "--row", "a"]),
+        (5, "available: cpu", [*base, "-d", "cuda:7"]),
+        (4, "empty", [*base, "--mask", folder / "none.nrrd"]),
+        (4, "outside the body", [*base, "--mask", folder / "corner.nrrd"]),
+        (6, "does not exist", [*base[:4], "-o", folder / "a" / "b"]),
+        (6, "exists already", [*base[:4], "-o", folder]),
+        (7, "no weights", [*base, "--weights", folder]),
         (2, "both choose a network", [*base, "--weights", folder, "--smooth-z"]),
     ]
 
 
-def test_every_bad_call_has_its_sentence_and_code_and_leaves_nothing(capsys, report, tmp_path, phantom):
+def test_every_bad_call_has_its_sentence_and_code_and_leaves_nothing(
+    capsys, report, tmp_path, phantom
+):
     cases = bad_cases(tmp_path, phantom)
     before = sorted(p.name for p in tmp_path.iterdir())
     for code, words, arguments in cases:
@@ -143,8 +218,20 @@ def test_every_bad_call_has_its_sentence_and_code_and_leaves_nothing(capsys, rep
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
-def test_smooth_z_takes_the_network_of_slabs_or_says_that_there_is_none(capsys, report, tmp_path, monkeypatch):
-    call = ["counterfactual", "-i", report, "-r", report, "-o", tmp_path / "out", "--smooth-z", "--native"]
+def test_smooth_z_takes_the_network_of_slabs_or_says_that_there_is_none(
+    capsys, report, tmp_path, monkeypatch
+):
+    call = [
+        "counterfactual",
+        "-i",
+        report,
+        "-r",
+        report,
+        "-o",
+        tmp_path / "out",
+        "--smooth-z",
+        "--native",
+    ]
     monkeypatch.setattr(edit, "VOLUME_WEIGHTS", "weights/none")
     code, _, err = run(capsys, *call)
     assert code == 7 and "dgmvlc train --task volume" in err
@@ -181,14 +268,19 @@ def test_interrupt_and_unexpected_errors(capsys, monkeypatch, report):
 
 
 def test_usage_errors_exit_with_two(capsys):
-    for arguments in ([], ["counterfactual"], ["counterfactual", "-i", "a", "-r", "b", "-o", "c", "--slices", "x"]):
+    for arguments in (
+        [],
+        ["counterfactual"],
+        ["counterfactual", "-i", "a", "-r", "b", "-o", "c", "--slices", "x"],
+    ):
         with pytest.raises(SystemExit) as stop:
             cli.main(arguments)
         assert stop.value.code == 2
 
 
 def test_the_main_job_on_the_sample(capsys, tmp_path):
-    """The nodule goes, the attention points at it, the rest stays: the shipped weights on the real scan."""
+    """The nodule goes, the attention points at it, the rest stays: the shipped weights on the real
+    scan."""
     sample, out = resource("sample"), tmp_path / "out"
     code, printed, err = run(capsys, "demo", "-o", out, "--noises", 2, "--slices", "4:9", "--json")
     assert code == 0, err

@@ -18,8 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_import_is_light():
-    code = ("import sys, time; t = time.perf_counter(); import DGMVLCCore, DGMVLCCore.cli; t = time.perf_counter() - t\n"
-            "sys.exit(any(m in sys.modules for m in ('torch', 'numpy', 'SimpleITK', 'diffusers')) or t > 0.2)")
+    code = (
+        "import sys, time; t = time.perf_counter(); import DGMVLCCore, DGMVLCCore.cli; t = "
+        "time.perf_counter() - t\n"
+        "sys.exit(any(m in sys.modules for m in ('torch', 'numpy', 'SimpleITK', 'diffusers')) or "
+        "t > 0.2)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
@@ -31,7 +35,14 @@ def test_every_public_name_exists():
 
 
 def test_resources_are_there():
-    for name in ("splits.json", "vocabulary.json", "sample/ct.nrrd", "sample/nodule.nrrd", "sample/report.txt", "weights/dgmvlc-ct/config.json"):
+    for name in (
+        "splits.json",
+        "vocabulary.json",
+        "sample/ct.nrrd",
+        "sample/nodule.nrrd",
+        "sample/report.txt",
+        "weights/dgmvlc-ct/config.json",
+    ):
         assert resource(name).exists()
     with pytest.raises(UnreadableError, match=r"nothing\.bin"):
         resource("nothing.bin")
@@ -40,21 +51,35 @@ def test_resources_are_there():
 
 
 def test_constraints_pin_every_dependency_within_its_range():
-    """A fresh machine gets the tested set; a pin that a Python lacks stands under a marker, or nothing installs there."""
-    pins = {pin.name.lower(): pin for pin in map(Requirement, (ROOT / "constraints.txt").read_text().splitlines())}
+    """A fresh machine gets the tested set; a pin that a Python lacks stands under a marker, or
+    nothing installs there."""
+    pins = {
+        pin.name.lower(): pin
+        for pin in map(Requirement, (ROOT / "constraints.txt").read_text().splitlines())
+    }
     for wanted in map(Requirement, importlib.metadata.requires("dgmvlc")):
-        assert wanted.specifier.contains(str(pins[wanted.name.lower()].specifier).lstrip("=")), wanted
-    installed = {entry.metadata["Name"].lower().replace("_", "-") for entry in importlib.metadata.distributions()}
+        assert wanted.specifier.contains(str(pins[wanted.name.lower()].specifier).lstrip("=")), (
+            wanted
+        )
+    installed = {
+        entry.metadata["Name"].lower().replace("_", "-")
+        for entry in importlib.metadata.distributions()
+    }
     for name, pin in pins.items():
         if name.replace("_", "-") not in installed:  # of an extra that is not installed here
             continue
         needs = SpecifierSet(importlib.metadata.metadata(name)["Requires-Python"] or "")
-        assert "3.10" in needs or (pin.marker and not pin.marker.evaluate({"python_version": "3.10"})), name
+        assert "3.10" in needs or (
+            pin.marker and not pin.marker.evaluate({"python_version": "3.10"})
+        ), name
 
 
 def test_weights_are_small_and_safe():
     files = [p for p in (ROOT / "Resources" / "weights").rglob("*") if p.is_file()]
-    assert all(p.suffix in (".json", ".md", ".safetensors") and p.stat().st_size <= 15 * 2**20 for p in files)
+    assert all(
+        p.suffix in (".json", ".md", ".safetensors") and p.stat().st_size <= 15 * 2**20
+        for p in files
+    )
 
 
 def test_split_refuses_other_data(tmp_path):
@@ -68,5 +93,9 @@ def test_split_refuses_other_data(tmp_path):
 
 
 def test_no_file_grows_into_a_god_file():
-    long = {str(p): n for p in (*ROOT.glob("DGMVLCCore/**/*.py"), *ROOT.glob("SlicerDGMVLC/**/*.py")) if (n := len(p.read_text().splitlines())) > 420}
+    long = {
+        str(p): n
+        for p in (*ROOT.glob("DGMVLCCore/**/*.py"), *ROOT.glob("SlicerDGMVLC/**/*.py"))
+        if (n := len(p.read_text().splitlines())) > 420
+    }
     assert not long

@@ -1,4 +1,5 @@
-"""A slice view drawn without a display by Slicer's own displayable managers: what a reader would see, as pixels."""
+"""A slice view drawn without a display by Slicer's own displayable managers: what a reader would
+see, as pixels."""
 
 from __future__ import annotations
 
@@ -7,7 +8,11 @@ import slicer
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
-MANAGERS = ("vtkMRMLVolumeGlyphSliceDisplayableManager", "vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLColorLegendDisplayableManager")
+MANAGERS = (
+    "vtkMRMLVolumeGlyphSliceDisplayableManager",
+    "vtkMRMLSegmentationsDisplayableManager2D",
+    "vtkMRMLColorLegendDisplayableManager",
+)
 
 
 class SliceView:
@@ -59,7 +64,11 @@ class SliceView:
         grab.ReadFrontBufferOff()
         grab.Update()
         image = grab.GetOutput()
-        return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(self.size, self.size, -1)[::-1].copy()
+        return (
+            vtk_to_numpy(image.GetPointData().GetScalars())
+            .reshape(self.size, self.size, -1)[::-1]
+            .copy()
+        )
 
     def at(self, ras):
         """Pixel (row, column) of a position (RAS mm)."""

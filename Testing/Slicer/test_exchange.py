@@ -1,4 +1,5 @@
-"""Scan and segment from a real MRML scene (slicer-core, no desktop) to files that the core reads."""
+"""Scan and segment from a real MRML scene (slicer-core, no desktop) to files that the core
+reads."""
 
 import importlib.util
 from pathlib import Path
@@ -9,7 +10,10 @@ import pytest
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("slicer_core") is None, reason="slicer-core is not installed: pip install 'dgmvlc[scene]'")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("slicer_core") is None,
+    reason="slicer-core is not installed: pip install 'dgmvlc[scene]'",
+)
 RAS = np.diag([-1.2, -1.2, 2.5, 1.0])
 RAS[:3, 3] = (40, 50, -80)
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -66,8 +70,12 @@ def under(tools, node, affine=None):
         spline = tools.vtk_.vtkThinPlateSplineTransform()
         for points in (spline.SetSourceLandmarks, spline.SetTargetLandmarks):
             marks = tools.vtk_.vtkPoints()
-            for i, place in enumerate(((0, 0, 0), (50, 0, 0), (0, 50, 0), (0, 0, 50), (30, 30, 30))):
-                marks.InsertNextPoint(*(p + 3 * (i == 4) * (points == spline.SetTargetLandmarks) for p in place))
+            for i, place in enumerate(
+                ((0, 0, 0), (50, 0, 0), (0, 50, 0), (0, 0, 50), (30, 30, 30))
+            ):
+                marks.InsertNextPoint(
+                    *(p + 3 * (i == 4) * (points == spline.SetTargetLandmarks) for p in place)
+                )
             points(marks)
         transform = tools.slicer_.vtkMRMLTransformNode()
         transform.SetAndObserveTransformToParent(spline)
@@ -89,7 +97,7 @@ def segmentationNode(tools, mask, affine=RAS):
 
 
 def ball(shape=(6, 40, 44)):
-    z, y, x = np.mgrid[:shape[0], :shape[1], :shape[2]]
+    z, y, x = np.mgrid[: shape[0], : shape[1], : shape[2]]
     return ((z - 3) * 2) ** 2 + (y - 15) ** 2 + (x - 20) ** 2 < 30
 
 
@@ -100,8 +108,14 @@ def test_a_scan_arrives_as_it_is(tools, scan, tmp_path):
     count = tools.application.scene.GetNumberOfNodes()
     tools.exchange_.exportVolume(node, path)
     volume = load_volume(path, "CT")
-    assert np.array_equal(volume.array, array) and np.allclose(volume.affine, LPS @ RAS) and volume.stored_dtype == "int16"
-    assert [p.name for p in path.parent.iterdir()] == ["scän.nrrd"] and tools.application.scene.GetNumberOfNodes() == count
+    assert (
+        np.array_equal(volume.array, array)
+        and np.allclose(volume.affine, LPS @ RAS)
+        and volume.stored_dtype == "int16"
+    )
+    assert [p.name for p in path.parent.iterdir()] == [
+        "scän.nrrd"
+    ] and tools.application.scene.GetNumberOfNodes() == count
 
 
 def test_a_linear_transform_is_hardened_on_a_copy(tools, scan, tmp_path):
@@ -117,11 +131,19 @@ def test_a_linear_transform_is_hardened_on_a_copy(tools, scan, tmp_path):
 def test_what_cannot_be_edited_is_refused_with_the_reason(tools, scan, tmp_path):
     node, array = scan
     check = tools.exchange_.checkVolume
-    cases = [(None, "Choose a scan"), (volumeNode(tools, np.zeros((2, 20, 20, 3), np.uint8), "vtkMRMLVectorVolumeNode"), "3 values a voxel"),
-             (volumeNode(tools, np.zeros((2, 20, 20, 4), np.int16)), "4 values a voxel"), (tools.slicer_.vtkMRMLTextNode(), "no scan"),
-             (volumeNode(tools, ball().astype(np.uint8), "vtkMRMLLabelMapVolumeNode"), "segmentation"),
-             (volumeNode(tools, array[:, :8, :8]), "8x8x6 voxels"), (volumeNode(tools, np.zeros((4, 20, 20), np.int16)), "0 everywhere"),
-             (tools.slicer_.vtkMRMLScalarVolumeNode(), "holds no voxels")]
+    cases = [
+        (None, "Choose a scan"),
+        (
+            volumeNode(tools, np.zeros((2, 20, 20, 3), np.uint8), "vtkMRMLVectorVolumeNode"),
+            "3 values a voxel",
+        ),
+        (volumeNode(tools, np.zeros((2, 20, 20, 4), np.int16)), "4 values a voxel"),
+        (tools.slicer_.vtkMRMLTextNode(), "no scan"),
+        (volumeNode(tools, ball().astype(np.uint8), "vtkMRMLLabelMapVolumeNode"), "segmentation"),
+        (volumeNode(tools, array[:, :8, :8]), "8x8x6 voxels"),
+        (volumeNode(tools, np.zeros((4, 20, 20), np.int16)), "0 everywhere"),
+        (tools.slicer_.vtkMRMLScalarVolumeNode(), "holds no voxels"),
+    ]
     for case, words in cases:
         good, reason = check(case)
         assert not good and words in reason and reason.endswith("."), reason
@@ -151,9 +173,13 @@ def test_a_segment_arrives_on_the_scans_voxels(tools, scan, tmp_path):
     labels[:, 30:35, 5:40] = 1
     segmentation = segmentationNode(tools, labels)
     _, segmentId = segmentation.GetSegmentation().GetSegmentIDs()
-    assert tools.exchange_.exportSegment(segmentation, segmentId, node, tmp_path / "s.seg.nrrd") == ""
+    assert (
+        tools.exchange_.exportSegment(segmentation, segmentId, node, tmp_path / "s.seg.nrrd") == ""
+    )
     tools.exchange_.exportVolume(node, tmp_path / "ct.nrrd")
-    assert np.array_equal(load_labels(tmp_path / "s.seg.nrrd", load_volume(tmp_path / "ct.nrrd", "CT")).union(), mask)
+    assert np.array_equal(
+        load_labels(tmp_path / "s.seg.nrrd", load_volume(tmp_path / "ct.nrrd", "CT")).union(), mask
+    )
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 2
 
 
@@ -165,9 +191,14 @@ def test_both_under_one_transform_stay_together(tools, scan, tmp_path):
     under(tools, node, move)
     under(tools, segmentation, move)
     (segmentId,) = segmentation.GetSegmentation().GetSegmentIDs()
-    assert tools.exchange_.exportSegment(segmentation, segmentId, node, tmp_path / "s.seg.nrrd") == ""
+    assert (
+        tools.exchange_.exportSegment(segmentation, segmentId, node, tmp_path / "s.seg.nrrd") == ""
+    )
     tools.exchange_.exportVolume(node, tmp_path / "ct.nrrd")
-    assert np.array_equal(load_labels(tmp_path / "s.seg.nrrd", load_volume(tmp_path / "ct.nrrd", "CT")).union(), ball())
+    assert np.array_equal(
+        load_labels(tmp_path / "s.seg.nrrd", load_volume(tmp_path / "ct.nrrd", "CT")).union(),
+        ball(),
+    )
 
 
 def test_a_segment_of_another_grid_is_resampled_and_said(tools, scan, tmp_path):
@@ -199,7 +230,9 @@ def test_a_segment_that_is_only_a_surface(tools, scan, tmp_path):
     tools.exchange_.exportVolume(node, tmp_path / "ct.nrrd")
     found = load_labels(tmp_path / "s.seg.nrrd", load_volume(tmp_path / "ct.nrrd", "CT")).union()
     assert 0.6 < found.sum() * 1.2 * 1.2 * 2.5 / (4 / 3 * np.pi * 125) < 1.4 and found[3, 15, 20]
-    assert not segmentation.GetSegmentation().ContainsRepresentation("Binary labelmap"), "the scene's own node stays as it was"
+    assert not segmentation.GetSegmentation().ContainsRepresentation("Binary labelmap"), (
+        "the scene's own node stays as it was"
+    )
 
 
 def test_empty_missing_and_far_segments_are_refused(tools, scan, tmp_path):

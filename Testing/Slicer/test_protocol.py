@@ -1,4 +1,5 @@
-"""The line protocol, host side: messages, events, and one sentence for every way a worker can end."""
+"""The line protocol, host side: messages, events, and one sentence for every way a worker can
+end."""
 
 import json
 import subprocess
@@ -7,10 +8,29 @@ from pathlib import Path
 
 import pytest
 from SlicerDGMVLCLib import protocol
-from SlicerDGMVLCLib.protocol import Ended, Failed, LineDecoder, Preview, Progress, Ready, Result, WorkerClient, encodeMessage, workerCommand
+from SlicerDGMVLCLib.protocol import (
+    Ended,
+    Failed,
+    LineDecoder,
+    Preview,
+    Progress,
+    Ready,
+    Result,
+    WorkerClient,
+    encodeMessage,
+    workerCommand,
+)
 
-HELLO = {"type": "hello", "protocol": 1, "version": "0.1.0", "pid": 7, "findings": ["nodule"], "attributes": [], "devices": ["cpu"],
-         "weights": {"name": "w", "sha256": "0"}}
+HELLO = {
+    "type": "hello",
+    "protocol": 1,
+    "version": "0.1.0",
+    "pid": 7,
+    "findings": ["nodule"],
+    "attributes": [],
+    "devices": ["cpu"],
+    "weights": {"name": "w", "sha256": "0"},
+}
 
 
 class Clock:
@@ -33,29 +53,76 @@ def line(**message):
 
 
 def test_import_needs_neither_slicer_nor_the_core():
-    code = "import sys, SlicerDGMVLCLib.protocol; sys.exit(any(m in sys.modules for m in ('slicer', 'qt', 'vtk', 'numpy', 'torch', 'DGMVLCCore')))"
+    code = (
+        "import sys, SlicerDGMVLCLib.protocol; sys.exit(any(m in sys.modules for m in ('slicer', "
+        "'qt', 'vtk', 'numpy', 'torch', 'DGMVLCCore')))"
+    )
     folder = Path(protocol.__file__).resolve().parents[1]
-    assert subprocess.run([sys.executable, "-S", "-c", code], env={"PYTHONPATH": str(folder), "PATH": ""}, timeout=60).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-S", "-c", code],
+            env={"PYTHONPATH": str(folder), "PATH": ""},
+            timeout=60,
+        ).returncode
+        == 0
+    )
 
 
 def test_a_whole_job_in_odd_pieces(link):
     client, sent, _ = link
     job = client.job({"image": Path("/a b/é.nrrd"), "out": "r"}, preview=True)
     assert json.loads(sent[0]) == {"type": "hello", "protocol": 1}
-    assert json.loads(sent[1]) == {"type": "job", "id": job, "request": {"image": str(Path("/a b/é.nrrd")), "out": "r"}, "preview": True}
-    stream = b"".join([line(**HELLO), line(type="accepted", id=job), line(type="progress", id=job, stage="editing", share=1.7, seconds_left=None),
-                       line(type="preview", id=job, path="é.nrrd", slice=4, note="n"), line(type="result", id=job, manifest="m")])
-    events = [event for i in range(0, len(stream), 7) for event in client.feed(stream[i:i + 7])]
-    assert [type(e).__name__ for e in events] == ["Ready", "Accepted", "Progress", "Preview", "Result"]
-    assert isinstance(events[0], Ready) and client.state == "ready" and client.ready.findings == ("nodule",)
-    assert events[2] == Progress(job, "editing", 1.0, None) and events[3] == Preview(job, "é.nrrd", 4, "n") and events[4] == Result(job, "m")
+    assert json.loads(sent[1]) == {
+        "type": "job",
+        "id": job,
+        "request": {"image": str(Path("/a b/é.nrrd")), "out": "r"},
+        "preview": True,
+    }
+    stream = b"".join(
+        [
+            line(**HELLO),
+            line(type="accepted", id=job),
+            line(type="progress", id=job, stage="editing", share=1.7, seconds_left=None),
+            line(type="preview", id=job, path="é.nrrd", slice=4, note="n"),
+            line(type="result", id=job, manifest="m"),
+        ]
+    )
+    events = [event for i in range(0, len(stream), 7) for event in client.feed(stream[i : i + 7])]
+    assert [type(e).__name__ for e in events] == [
+        "Ready",
+        "Accepted",
+        "Progress",
+        "Preview",
+        "Result",
+    ]
+    assert (
+        isinstance(events[0], Ready)
+        and client.state == "ready"
+        and client.ready.findings == ("nodule",)
+    )
+    assert (
+        events[2] == Progress(job, "editing", 1.0, None)
+        and events[3] == Preview(job, "é.nrrd", 4, "n")
+        and events[4] == Result(job, "m")
+    )
     assert client.pending == []
 
 
 def test_noise_unknown_kinds_and_wrong_fields_do_no_harm(link):
     client, _, _ = link
-    noise = [b"Loading weights\n", b"\xff\xfe\n", b"[1]\n", b"{}\n", b"[" * 5000 + b"\n", b"\n", line(type="sparkle"), line(type="progress", id=3),
-             line(type="hello", protocol=1), line(type="progress", id="a", stage="x", share="much", seconds_left=1), line(type="error", id=None)]
+    noise = [
+        b"Loading weights\n",
+        b"\xff\xfe\n",
+        b"[1]\n",
+        b"{}\n",
+        b"[" * 5000 + b"\n",
+        b"\n",
+        line(type="sparkle"),
+        line(type="progress", id=3),
+        line(type="hello", protocol=1),
+        line(type="progress", id="a", stage="x", share="much", seconds_left=1),
+        line(type="error", id=None),
+    ]
     assert client.feed(b"".join(noise)) == [] and client.state == "starting"
     assert client.feed(line(**HELLO))[0].pid == 7
 
@@ -77,8 +144,17 @@ def test_another_protocol_is_refused_with_a_sentence(link):
     client, sent, _ = link
     job = client.report("x")
     (end,) = client.feed(line(**{**HELLO, "protocol": 2}) + line(type="accepted", id=job))
-    assert isinstance(end, Ended) and "protocol 2" in end.message and "Install" in end.advice and end.pending == (job,)
-    assert json.loads(sent[-1])["type"] == "shutdown" and client.feed(line(**HELLO)) == [] and client.ended(0) == []
+    assert (
+        isinstance(end, Ended)
+        and "protocol 2" in end.message
+        and "Install" in end.advice
+        and end.pending == (job,)
+    )
+    assert (
+        json.loads(sent[-1])["type"] == "shutdown"
+        and client.feed(line(**HELLO)) == []
+        and client.ended(0) == []
+    )
 
 
 def test_silence_is_noticed_once_and_not_while_the_host_slept(link):
@@ -96,7 +172,9 @@ def test_silence_is_noticed_once_and_not_while_the_host_slept(link):
     for _ in range(15):
         clock.now += 2
         seen += client.tick()
-    assert len(seen) == 1 and "not answered for 22 s" in seen[0].message and seen[0].pending == (job,)
+    assert (
+        len(seen) == 1 and "not answered for 22 s" in seen[0].message and seen[0].pending == (job,)
+    )
     with pytest.raises(RuntimeError, match="not running"):
         client.job({})
 
@@ -110,16 +188,29 @@ def test_a_slow_start_is_waited_for(link):
     assert not any(seen[:45]) and seen[45] and not any(seen[46:])
 
 
-@pytest.mark.parametrize("code, crashed, log, words", [
-    (-9, False, "", "memory ran out"), (9, True, "", "memory ran out"), (-11, False, "", "signal 11"),
-    (3, False, "a\nZeroDivisionError: x", "exit code 3): ZeroDivisionError"),
-    (1, False, "/usr/bin/python: No module named DGMVLCCore.cli", "no dgmvlc"), (2, False, "argument COMMAND: invalid choice: 'worker'", "too old"),
-    (0, False, "", "exit code 0")])
+@pytest.mark.parametrize(
+    "code, crashed, log, words",
+    [
+        (-9, False, "", "memory ran out"),
+        (9, True, "", "memory ran out"),
+        (-11, False, "", "signal 11"),
+        (3, False, "a\nZeroDivisionError: x", "exit code 3): ZeroDivisionError"),
+        (1, False, "/usr/bin/python: No module named DGMVLCCore.cli", "no dgmvlc"),
+        (2, False, "argument COMMAND: invalid choice: 'worker'", "too old"),
+        (0, False, "", "exit code 0"),
+    ],
+)
 def test_every_end_has_its_sentence(link, code, crashed, log, words):
     client, _, _ = link
     client.feedLog(log.encode())
     (end,) = client.ended(code, crashed)
-    assert words in end.message and end.message.endswith(".") and "\n" not in end.message and end.advice and not end.planned
+    assert (
+        words in end.message
+        and end.message.endswith(".")
+        and "\n" not in end.message
+        and end.advice
+        and not end.planned
+    )
     assert client.ended(code) == []
 
 
@@ -149,15 +240,28 @@ def test_a_python_that_is_not_there(link):
 def test_an_error_without_id_ends_no_request(link):
     client, _, _ = link
     job = client.job({})
-    (failed,) = client.feed(line(type="error", id=None, kind="Protocol", exit_code=2, message="m", advice="a"))
+    (failed,) = client.feed(
+        line(type="error", id=None, kind="Protocol", exit_code=2, message="m", advice="a")
+    )
     assert isinstance(failed, Failed) and client.pending == [job]
     client.feed(line(type="error", id=job, kind="UsageError", exit_code=2, message="m", advice="a"))
     assert client.pending == []
 
 
 def test_the_command_leaves_the_hosts_libraries_behind():
-    host = {"PATH": "/bin", "HOME": "/h", "PYTHONHOME": "x", "PYTHONPATH": "x", "LD_LIBRARY_PATH": "x", "LD_PRELOAD": "x", "QT_PLUGIN_PATH": "x"}
+    host = {
+        "PATH": "/bin",
+        "HOME": "/h",
+        "PYTHONHOME": "x",
+        "PYTHONPATH": "x",
+        "LD_LIBRARY_PATH": "x",
+        "LD_PRELOAD": "x",
+        "QT_PLUGIN_PATH": "x",
+    }
     command = workerCommand("/opt/my python/bin/python", environment=host)
     assert command.program == "/opt/my python/bin/python" and command.arguments[-1] == "worker"
-    assert set(host) & set(command.environment) == {"PATH", "HOME"} and command.environment["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert (
+        set(host) & set(command.environment) == {"PATH", "HOME"}
+        and command.environment["OMP_WAIT_POLICY"] == "PASSIVE"
+    )
     assert workerCommand("p", source="/src", environment=host).environment["PYTHONPATH"] == "/src"

@@ -1,4 +1,5 @@
-"""The result in a real MRML scene (slicer-core, no desktop): saved, reopened, and everything is back."""
+"""The result in a real MRML scene (slicer-core, no desktop): saved, reopened, and everything is
+back."""
 
 import importlib.util
 import json
@@ -16,7 +17,10 @@ from DGMVLCCore.export import results
 from DGMVLCCore.export.results import write_result
 from DGMVLCCore.export.scene import make_scene
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("slicer_core") is None, reason="slicer-core is not installed: pip install 'dgmvlc[scene]'")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("slicer_core") is None,
+    reason="slicer-core is not installed: pip install 'dgmvlc[scene]'",
+)
 
 LOOK = """
 import json, sys, vtk, slicer, slicer.util
@@ -89,20 +93,44 @@ def build(volume, folder):
     edited = np.where(mask, volume.array - 100, volume.array)
     heat = np.where(mask, np.linspace(-0.9, 1.4, 64), 0).astype(np.float32)
     second = np.where(mask, np.linspace(0.9, 0.1, 56)[:, None], 0).astype(np.float32)
-    result = CounterfactualResult(volume, volume.with_array(edited), edited, mask * np.float32(5), mask,
-                                  EditPlan(mask, "Nodule.", "No nodule. Clear lung.", "nodule"), [], {"seed": 1},
-                                  {"nodule": AttentionMap("nodule", heat), "consolidation": AttentionMap("consolidation", second)})
+    result = CounterfactualResult(
+        volume,
+        volume.with_array(edited),
+        edited,
+        mask * np.float32(5),
+        mask,
+        EditPlan(mask, "Nodule.", "No nodule. Clear lung.", "nodule"),
+        [],
+        {"seed": 1},
+        {
+            "nodule": AttentionMap("nodule", heat),
+            "consolidation": AttentionMap("consolidation", second),
+        },
+    )
     skip_scene, results.make_scene = results.make_scene, lambda *_: "made below"
     try:
-        return write_result(result, folder / "run", anatomy=segment_anatomy(volume), report="Nodule.", findings=[], inputs={},
-                            weights={"name": "w", "sha256": "0" * 64})
+        return write_result(
+            result,
+            folder / "run",
+            anatomy=segment_anatomy(volume),
+            report="Nodule.",
+            findings=[],
+            inputs={},
+            weights={"name": "w", "sha256": "0" * 64},
+        )
     finally:
         results.make_scene = skip_scene
 
 
 def look(path):
     package = Path(__file__).resolve().parents[2] / "SlicerDGMVLC"
-    done = subprocess.run([sys.executable, "-c", LOOK, str(path)], capture_output=True, text=True, env={"PYTHONPATH": str(package), "PATH": ""}, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, str(path)],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(package), "PATH": ""},
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.strip().splitlines()[-1])
 
@@ -116,21 +144,40 @@ def test_scene_is_saved_and_everything_is_back(result_path, tmp_path):
     manifest = json.loads(result_path.read_text())
     lps_to_ras = np.diag([-1.0, -1.0, 1.0, 1.0])
     assert np.allclose(seen["ras"], lps_to_ras @ np.array(manifest["grid"]["index_to_lps"]))
-    assert seen["segments"] == ["nodule: medium attention", "nodule: high attention", "consolidation: low attention", "consolidation: medium attention"]
+    assert seen["segments"] == [
+        "nodule: medium attention",
+        "nodule: high attention",
+        "consolidation: low attention",
+        "consolidation: medium attention",
+    ]
     assert seen["layers"] == 2, "findings that overlap keep a layer each"
     assert seen["tag"] == "consolidation" and np.allclose(seen["opacity"], [0.4, 0.55, 0.25, 0.4])
-    assert seen["folders"] == 1 and seen["folder"][0].endswith("Nodule. → No nodule. Clear lung.") and len(seen["folder"]) == 10
+    assert (
+        seen["folders"] == 1
+        and seen["folder"][0].endswith("Nodule. → No nodule. Clear lung.")
+        and len(seen["folder"]) == 10
+    )
     shown = {"Red": "Original", "Green": "Counterfactual", "Yellow": "Difference"}
-    columns = {name: volume.split(":")[0].split(" (")[0] for name, (volume, *_) in seen["columns"].items()}
+    columns = {
+        name: volume.split(":")[0].split(" (")[0] for name, (volume, *_) in seen["columns"].items()
+    }
     assert columns == shown | {f"{name}+": title for name, title in shown.items()}
     assert all(linked == hot == 1 for _, linked, hot in seen["columns"].values())
-    assert seen["attention_views"] == 2, "the overlay belongs to the original only (axial and coronal)"
+    assert seen["attention_views"] == 2, (
+        "the overlay belongs to the original only (axial and coronal)"
+    )
     assert seen["fill"] == 1.0 and seen["outline_only"]
     assert seen["heat"] == ["Attention heat map: nodule"] * 2 and set(seen["hidden"]) == {0.0}
     assert seen["range"] == [-100.0, 100.0] and seen["window"] == [1500.0, -500.0]
-    assert len(seen["titles"]) == 2 and all("synthetic – research use only" in title for title in seen["titles"])
-    assert seen["known_layout"], "a scene file does not carry custom layouts, so it must name one every Slicer has"
-    assert min(abs(seen["offset"] - z) for z in -300 + 4.0 * np.arange(2, 4)) < 1e-3, "the view stands on a slice of the region"
+    assert len(seen["titles"]) == 2 and all(
+        "synthetic – research use only" in title for title in seen["titles"]
+    )
+    assert seen["known_layout"], (
+        "a scene file does not carry custom layouts, so it must name one every Slicer has"
+    )
+    assert min(abs(seen["offset"] - z) for z in -300 + 4.0 * np.arange(2, 4)) < 1e-3, (
+        "the view stands on a slice of the region"
+    )
     assert "synthetic" in seen["notice"]
 
 
@@ -145,7 +192,9 @@ def test_a_result_with_a_missing_file_leaves_the_scene_as_it_was(result_path, tm
     (tmp_path / "run" / "uncertainty.nrrd").unlink()
     seen = look(tmp_path / "run" / "result.json")
     assert "uncertainty.nrrd could not be read" in seen["error"] and seen["added"] == 0
-    assert "uncertainty.nrrd could not be read" in make_scene(tmp_path / "run" / "result.json", tmp_path / "s.mrb")
+    assert "uncertainty.nrrd could not be read" in make_scene(
+        tmp_path / "run" / "result.json", tmp_path / "s.mrb"
+    )
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 

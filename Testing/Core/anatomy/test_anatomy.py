@@ -16,7 +16,10 @@ def truth(volume):
     """The phantom's lungs with all that is in them."""
     d, h, w = volume.shape
     _, y, x = np.mgrid[:d, :h, :w]
-    sides = [((y - h * 0.48) / (h * 0.25)) ** 2 + ((x - w / 2 - side * w * 0.21) / (w * 0.16)) ** 2 < 1 for side in (-1, 1)]
+    sides = [
+        ((y - h * 0.48) / (h * 0.25)) ** 2 + ((x - w / 2 - side * w * 0.21) / (w * 0.16)) ** 2 < 1
+        for side in (-1, 1)
+    ]
     return sides[0], sides[1]
 
 
@@ -27,7 +30,9 @@ def dice(a, b):
 def nodule(volume):
     z, y, x = np.mgrid[: volume.shape[0], : volume.shape[1], : volume.shape[2]]
     d, h, w = volume.shape
-    return ((z - d / 2) * 4.0) ** 2 + ((y - h * 0.48) * 2.5) ** 2 + ((x - w * 0.71) * 2.5) ** 2 < 12**2
+    return ((z - d / 2) * 4.0) ** 2 + ((y - h * 0.48) * 2.5) ** 2 + (
+        (x - w * 0.71) * 2.5
+    ) ** 2 < 12**2
 
 
 def test_lungs_sides_body_and_airway(phantom_with_nodule):
@@ -37,7 +42,7 @@ def test_lungs_sides_body_and_airway(phantom_with_nodule):
     assert anatomy.lungs[nodule(phantom_with_nodule)].mean() > 0.99
     assert anatomy.airway.any() and not (anatomy.airway & anatomy.lungs).any()
     table = np.zeros(phantom_with_nodule.shape, bool)
-    table[:, int(112 * 0.9):int(112 * 0.93)] = True
+    table[:, int(112 * 0.9) : int(112 * 0.93)] = True
     assert not (anatomy.body & table).any()
 
 
@@ -48,10 +53,14 @@ def test_other_orientations_give_the_same_lungs(phantom, axes, flips):
     matrix = np.zeros((4, 4))
     matrix[3, 3] = 1
     for canonical, original in enumerate(axes):
-        matrix[:, 2 - original] = phantom.affine[:, 2 - canonical] * (-1 if canonical in flips else 1)
+        matrix[:, 2 - original] = phantom.affine[:, 2 - canonical] * (
+            -1 if canonical in flips else 1
+        )
     matrix[:, 3] = (0, 0, 0, 1)
     object.__setattr__(turned, "affine", matrix)
-    assert np.array_equal(turn.apply(segment_anatomy(turned).labels), segment_anatomy(phantom).labels)
+    assert np.array_equal(
+        turn.apply(segment_anatomy(turned).labels), segment_anatomy(phantom).labels
+    )
 
 
 def test_no_lungs_is_said(phantom):
@@ -85,7 +94,10 @@ def test_edit_masks(phantom_with_nodule):
     band = pleural_band(anatomy, volume.spacing, 10.0)
     assert 0 < band.sum() < anatomy.lungs.sum() and not (band & ~anatomy.lungs).any()
     assert np.array_equal(lung_region(anatomy, "left"), anatomy.left)
-    for mask, word in ((np.zeros(volume.shape, bool), "empty"), (~anatomy.body & (volume.array < -900), "outside the body")):
+    for mask, word in (
+        (np.zeros(volume.shape, bool), "empty"),
+        (~anatomy.body & (volume.array < -900), "outside the body"),
+    ):
         with pytest.raises(UnsuitableInputError, match=word):
             lesion_region(mask, anatomy, volume.spacing)
 
@@ -96,7 +108,9 @@ def test_zones_and_location(phantom_with_nodule, make_chest):
     upper = zone_region(anatomy, tall, "left", "upper")
     assert np.nonzero(upper.any((1, 2)))[0].min() >= 8 and not (upper & anatomy.right).any()
     anatomy = segment_anatomy(phantom_with_nodule)
-    assert np.array_equal(zone_region(anatomy, phantom_with_nodule, "left", "upper"), anatomy.left), "48 mm of lung have no honest thirds"
+    assert np.array_equal(
+        zone_region(anatomy, phantom_with_nodule, "left", "upper"), anatomy.left
+    ), "48 mm of lung have no honest thirds"
     place = locate(nodule(phantom_with_nodule), anatomy, phantom_with_nodule)
     assert place.side == "left" and place.diameter_mm == pytest.approx(24, abs=4)
     assert place.volume_ml == pytest.approx(4 / 3 * np.pi * 1.2**3, rel=0.15)
@@ -104,9 +118,16 @@ def test_zones_and_location(phantom_with_nodule, make_chest):
 
 def test_a_given_segmentation_replaces_ours(phantom):
     right, left = truth(phantom)
-    anatomy = anatomy_from_labels(LabelMap({"lung_upper_lobe_left": left, "lung_middle_lobe_right": right, "heart": left & right}), phantom)
+    anatomy = anatomy_from_labels(
+        LabelMap(
+            {"lung_upper_lobe_left": left, "lung_middle_lobe_right": right, "heart": left & right}
+        ),
+        phantom,
+    )
     assert (anatomy.labels[left] == LEFT).all() and (anatomy.labels[right] == RIGHT).all()
-    numbered = anatomy_from_labels(LabelMap({"label 10": left, "label 13": right, "label 51": left & right}), phantom)
+    numbered = anatomy_from_labels(
+        LabelMap({"label 10": left, "label 13": right, "label 51": left & right}), phantom
+    )
     assert np.array_equal(numbered.lungs, anatomy.lungs)
     with pytest.raises(UnsuitableInputError, match="no left or right lung"):
         anatomy_from_labels(LabelMap({"liver": left}), phantom)

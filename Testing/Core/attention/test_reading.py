@@ -21,14 +21,28 @@ def pipe(seed, **how):
 
 
 def read(which, phantom, anatomy, **how):
-    return attention_map(which, phantom, anatomy, "nodule", "Nodule that is seen in this lung.", "Clear.", slices=(5, 7), noises=1, **how)
+    return attention_map(
+        which,
+        phantom,
+        anatomy,
+        "nodule",
+        "Nodule that is seen in this lung.",
+        "Clear.",
+        slices=(5, 7),
+        noises=1,
+        **how,
+    )
 
 
 def test_map_lies_in_the_lungs_of_the_slices_and_follows_the_weights(phantom):
     anatomy = segment_anatomy(phantom)
     one = read(pipe(0), phantom, anatomy)
     assert one.values.shape == phantom.shape and one.values.max() > 0 and one.values.max() <= 1
-    assert not one.values[~anatomy.lungs].any() and not one.values[:5].any() and not one.values[7:].any()
+    assert (
+        not one.values[~anatomy.lungs].any()
+        and not one.values[:5].any()
+        and not one.values[7:].any()
+    )
     assert one.tokens[0].startswith("nod")
     assert np.array_equal(one.values, read(pipe(0), phantom, anatomy).values)
     read_there = anatomy.lungs & np.isin(np.arange(12), (5, 6))[:, None, None]

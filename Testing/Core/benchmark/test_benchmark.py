@@ -1,4 +1,5 @@
-"""`dgmvlc benchmark` on a phantom with tiny networks: equal training, resuming, tables, sentences made from ranks, clear refusals."""
+"""`dgmvlc benchmark` on a phantom with tiny networks: equal training, resuming, tables, sentences
+made from ranks, clear refusals."""
 
 import csv
 import importlib.util
@@ -29,7 +30,8 @@ CHOSEN = ("denoiser-both", "denoiser-neither", "shipped", "two-generations")
 
 
 class DenseVoxels:
-    """Stands in for the trained probe: a lesion is where more than a tenth of the region is denser than -600 HU."""
+    """Stands in for the trained probe: a lesion is where more than a tenth of the region is denser
+    than -600 HU."""
 
     weights_sha256 = "stand-in"
 
@@ -45,7 +47,8 @@ def shards(tmp_path_factory, make_shards):
 
 @pytest.fixture(scope="module", autouse=True)
 def in_this_process(make_chest, tmp_path_factory):
-    """Jobs run here; the sample scan is a phantom, the shipped networks and the probe are small stand-ins, an edit takes two steps."""
+    """Jobs run here; the sample scan is a phantom, the shipped networks and the probe are small
+    stand-ins, an edit takes two steps."""
     torch.manual_seed(0)
     clear, volume = make_chest(), make_chest(nodule=True)
     found = (volume, np.abs(volume.array - clear.array) > 500, segment_anatomy(volume))
@@ -54,18 +57,46 @@ def in_this_process(make_chest, tmp_path_factory):
     Denoiser(widths=(16, 16, 16), scan_dim=EMBEDDING).save_pretrained(shipped)
     (shipped / "training.json").write_text('{"steps": 7, "seconds": 8}')
     pipeline = measuring.CounterfactualPipeline
-    loaded, called, noise = pipeline.from_pretrained.__func__, pipeline.__call__, scoring.untouched_rims
+    loaded, called, noise = (
+        pipeline.from_pretrained.__func__,
+        pipeline.__call__,
+        scoring.untouched_rims,
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cases, "load_sample", lambda: found)
         small = cases.sample_case("smooth_nodule", 0)
-        patch.setattr(scoring, "Probe", type("Probe", (), {"from_pretrained": staticmethod(DenseVoxels)}))
+        patch.setattr(
+            scoring, "Probe", type("Probe", (), {"from_pretrained": staticmethod(DenseVoxels)})
+        )
         patch.setattr(scoring, "untouched_rims", lambda *given: noise(*given, placements=40))
-        patch.setattr(trial, "radiomic_features", lambda regions: np.array([[hu[mask].mean(), hu[mask].std()] for hu, mask, _ in regions], np.float32))
-        patch.setattr(pipeline, "from_pretrained",
-                      classmethod(lambda cls, path=None: loaded(cls, path or shipped, encoder=encoder, alignment=AlignmentPipeline(dual, encoder))))
-        patch.setattr(pipeline, "__call__", lambda self, *given, **settings: called(self, *given, **{**settings, "steps": 2}))
+        patch.setattr(
+            trial,
+            "radiomic_features",
+            lambda regions: np.array(
+                [[hu[mask].mean(), hu[mask].std()] for hu, mask, _ in regions], np.float32
+            ),
+        )
+        patch.setattr(
+            pipeline,
+            "from_pretrained",
+            classmethod(
+                lambda cls, path=None: loaded(
+                    cls,
+                    path or shipped,
+                    encoder=encoder,
+                    alignment=AlignmentPipeline(dual, encoder),
+                )
+            ),
+        )
+        patch.setattr(
+            pipeline,
+            "__call__",
+            lambda self, *given, **settings: called(self, *given, **{**settings, "steps": 2}),
+        )
         patch.setitem(variants.two_generations.__globals__, "SEED_STEPS", 2)
-        patch.setattr(measuring, "unet_times", lambda calls: {"parameters": 5, "seconds": [2.0] * calls})
+        patch.setattr(
+            measuring, "unet_times", lambda calls: {"parameters": 5, "seconds": [2.0] * calls}
+        )
         patch.setattr(run, "resource", lambda name: shipped)
         patch.setattr(measuring, "phantom", lambda: small)
         for module in (measuring, table):
@@ -75,15 +106,29 @@ def in_this_process(make_chest, tmp_path_factory):
 
 
 def request(folder, shards, **changes):
-    return Request(**{"out": folder / "out", "trained": folder / "trained", "budget": TINY, "shards": shards, "variants": CHOSEN,
-                      "kinds": ("smooth_nodule", "consolidation"), "repeats": 1, "calls": 1, **changes})
+    return Request(
+        **{
+            "out": folder / "out",
+            "trained": folder / "trained",
+            "budget": TINY,
+            "shards": shards,
+            "variants": CHOSEN,
+            "kinds": ("smooth_nodule", "consolidation"),
+            "repeats": 1,
+            "calls": 1,
+            **changes,
+        }
+    )
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, shards):
     """A whole benchmark, trained and scored at different times."""
     folder = tmp_path_factory.mktemp("bench")
-    assert run_benchmark(request(folder, shards, only="train"))["variants"] == ["denoiser-both", "denoiser-neither"]
+    assert run_benchmark(request(folder, shards, only="train"))["variants"] == [
+        "denoiser-both",
+        "denoiser-neither",
+    ]
     assert not (folder / "out").exists()
     run_benchmark(request(folder, None, only="score"))
     return folder
@@ -91,30 +136,69 @@ def finished(tmp_path_factory, shards):
 
 def test_it_writes_a_whole_folder(finished):
     record = read_record(finished / "out" / "benchmark.json", "benchmark.schema.json")
-    assert sorted(path.name for path in (finished / "out").iterdir()) == ["benchmark.csv", "benchmark.json", "benchmark.md", "benchmark.png"]
-    assert record["cases"] == 2 and record["part"] == "sample" and [line["name"] for line in record["lines"]] == list(CHOSEN)
+    assert sorted(path.name for path in (finished / "out").iterdir()) == [
+        "benchmark.csv",
+        "benchmark.json",
+        "benchmark.md",
+        "benchmark.png",
+    ]
+    assert (
+        record["cases"] == 2
+        and record["part"] == "sample"
+        and [line["name"] for line in record["lines"]] == list(CHOSEN)
+    )
     rows = list(csv.DictReader((finished / "out" / "benchmark.csv").read_text().splitlines()))
-    assert [float(row["mae_hu"]) for row in rows] == [line["scores"]["mae_hu"]["value"] for line in record["lines"]]
+    assert [float(row["mae_hu"]) for row in rows] == [
+        line["scores"]["mae_hu"]["value"] for line in record["lines"]
+    ]
     text = (finished / "out" / "benchmark.md").read_text()
-    assert "Research use only" in text and "extrapolated" in text and all(line["good_for"] in text for line in record["lines"])
+    assert (
+        "Research use only" in text
+        and "extrapolated" in text
+        and all(line["good_for"] in text for line in record["lines"])
+    )
 
 
 def test_every_line_had_the_same_training_and_its_own_costs(finished):
-    lines = {line["name"]: line for line in read_record(finished / "out" / "benchmark.json", "benchmark.schema.json")["lines"]}
-    both, neither, paper = (lines[name] for name in ("denoiser-both", "denoiser-neither", "two-generations"))
-    assert both["training"]["steps"] == neither["training"]["steps"] == 2 and lines["shipped"]["training"]["steps"] == 7
-    assert both["costs"]["parameters"] > neither["costs"]["parameters"] and both["costs"]["flops"] > neither["costs"]["flops"]
-    assert both["costs"]["passes"] == 3 and paper["costs"]["passes"] == 4, "two steps, the first guided; two steps under either text"
-    assert paper["weights_sha256"] == both["weights_sha256"] and paper["scores"]["faithful"]["value"] is None
-    assert all(line["costs"]["peak_mb"] >= line["costs"]["loaded_mb"] > 0 for line in lines.values())
-    assert neither["scores"]["faithful"]["value"] == 0, "a network without text cannot take a lesion away and put it there from the same noise"
+    lines = {
+        line["name"]: line
+        for line in read_record(finished / "out" / "benchmark.json", "benchmark.schema.json")[
+            "lines"
+        ]
+    }
+    both, neither, paper = (
+        lines[name] for name in ("denoiser-both", "denoiser-neither", "two-generations")
+    )
+    assert (
+        both["training"]["steps"] == neither["training"]["steps"] == 2
+        and lines["shipped"]["training"]["steps"] == 7
+    )
+    assert (
+        both["costs"]["parameters"] > neither["costs"]["parameters"]
+        and both["costs"]["flops"] > neither["costs"]["flops"]
+    )
+    assert both["costs"]["passes"] == 3 and paper["costs"]["passes"] == 4, (
+        "two steps, the first guided; two steps under either text"
+    )
+    assert (
+        paper["weights_sha256"] == both["weights_sha256"]
+        and paper["scores"]["faithful"]["value"] is None
+    )
+    assert all(
+        line["costs"]["peak_mb"] >= line["costs"]["loaded_mb"] > 0 for line in lines.values()
+    )
+    assert neither["scores"]["faithful"]["value"] == 0, (
+        "a network without text cannot take a lesion away and put it there from the same noise"
+    )
 
 
 def test_the_seeds_steps_are_extrapolated_from_timed_calls(finished):
     record = read_record(finished / "out" / "benchmark.json", "benchmark.schema.json")
     found, line = record["seed_unet"], record["lines"][0]
     assert found["sample_seconds"] == 500 and found["call_seconds"]["n"] == 1
-    assert found["faster"][line["name"]] == pytest.approx(500 / (table.SLICES * line["costs"]["seconds_a_slice"]["value"]), rel=1e-3)
+    assert found["faster"][line["name"]] == pytest.approx(
+        500 / (table.SLICES * line["costs"]["seconds_a_slice"]["value"]), rel=1e-3
+    )
 
 
 def test_what_is_done_is_not_done_again(finished, shards, monkeypatch, tmp_path):
@@ -137,10 +221,23 @@ def test_what_is_done_is_not_done_again(finished, shards, monkeypatch, tmp_path)
     assert not asked.out.exists()
     with pytest.raises(OutputError, match="--resume"):
         run_benchmark(asked)
-    monkeypatch.setattr(scoring, "variant_row", lambda variant, *given, **how: (scored.append(variant.name), row(variant, *given, **how))[1])
+    monkeypatch.setattr(
+        scoring,
+        "variant_row",
+        lambda variant, *given, **how: (scored.append(variant.name), row(variant, *given, **how))[
+            1
+        ],
+    )
     again = run_benchmark(replace(asked, resume=True))
-    assert sorted(scored) == sorted(2 * two), "three rows before the interruption, the fourth after it"
-    before = {line["name"]: line["scores"] for line in read_record(finished / "out" / "benchmark.json", "benchmark.schema.json")["lines"]}
+    assert sorted(scored) == sorted(2 * two), (
+        "three rows before the interruption, the fourth after it"
+    )
+    before = {
+        line["name"]: line["scores"]
+        for line in read_record(finished / "out" / "benchmark.json", "benchmark.schema.json")[
+            "lines"
+        ]
+    }
     assert all(line["scores"] == before[line["name"]] for line in again["lines"])
 
 
@@ -156,32 +253,60 @@ def test_refusals_say_what_to_do(finished, shards, tmp_path, capsys):
     with pytest.raises(UsageError, match="no finished run of denoiser-both, denoiser-neither"):
         run_benchmark(request(tmp_path, shards, only="score"))
     with pytest.raises(UsageError, match="other batch"):
-        run_benchmark(request(finished, shards, budget=Budget(steps=2, widths=(16, 16, 16), batch=3), overwrite=True))
-    assert main(["benchmark", "-o", str(tmp_path / "x"), "--data", str(tmp_path / "none")]) == 2 and "no folder" in capsys.readouterr().err
+        run_benchmark(
+            request(
+                finished,
+                shards,
+                budget=Budget(steps=2, widths=(16, 16, 16), batch=3),
+                overwrite=True,
+            )
+        )
+    assert (
+        main(["benchmark", "-o", str(tmp_path / "x"), "--data", str(tmp_path / "none")]) == 2
+        and "no folder" in capsys.readouterr().err
+    )
     assert main(["benchmark", "-o", str(tmp_path / "x"), "--minutes", "0"]) == 2
 
 
 def test_a_variant_without_a_task_is_left_out_with_a_line(monkeypatch):
     monkeypatch.setattr(variants, "TASKS", {"denoiser": ("", "")})
     kept, lines = variants.choose(None)
-    assert "volume-both" not in [variant.name for variant in kept] and any("3D denoiser" in line and "left out" in line for line in lines)
+    assert "volume-both" not in [variant.name for variant in kept] and any(
+        "3D denoiser" in line and "left out" in line for line in lines
+    )
     with pytest.raises(UsageError, match="None of the chosen"):
         variants.choose(("gan-both",))
 
 
 def line(name, mae, ci95, trained=True, seconds=1.0, ranked=True):
-    scores = {key: {"value": None, "n": 0} for key in SCORES} | {"mae_hu": {"value": mae, "n": 4, "ci95": ci95}}
-    return {"title": name, "trained_here": trained, "scores": scores, "costs": {"seconds_a_slice": {"value": seconds}, "parameters": 5, "flops": 1},
-            "ranked": ranked, "why": "" if ranked else "leaves the lesion in place"}
+    scores = {key: {"value": None, "n": 0} for key in SCORES} | {
+        "mae_hu": {"value": mae, "n": 4, "ci95": ci95}
+    }
+    return {
+        "title": name,
+        "trained_here": trained,
+        "scores": scores,
+        "costs": {"seconds_a_slice": {"value": seconds}, "parameters": 5, "flops": 1},
+        "ranked": ranked,
+        "why": "" if ranked else "leaves the lesion in place",
+    }
 
 
 def test_sentences_follow_the_ranks():
-    good, slow, bad = line("a", 10.0, [9, 11]), line("b", 20.0, [15, 25], seconds=3.0), line("c", 22.0, [18, 30], ranked=False)
+    good, slow, bad = (
+        line("a", 10.0, [9, 11]),
+        line("b", 20.0, [15, 25], seconds=3.0),
+        line("c", 22.0, [18, 30], ranked=False),
+    )
     lines = [good, slow, bad, line("shipped", 5.0, None, trained=False, seconds=2.0)]
     assert good_for(good, lines) == "Of 3 at equal training: first in MAE, HU*."
     assert good_for(slow, lines) == "Of 3 at equal training: last in seconds a slice."
-    assert good_for(bad, lines).endswith("last in MAE, HU. Not ranked as a removal: leaves the lesion in place.")
-    assert good_for(lines[3], lines).startswith("Not trained at equal minutes; beside the 3 that were: first in MAE, HU")
+    assert good_for(bad, lines).endswith(
+        "last in MAE, HU. Not ranked as a removal: leaves the lesion in place."
+    )
+    assert good_for(lines[3], lines).startswith(
+        "Not trained at equal minutes; beside the 3 that were: first in MAE, HU"
+    )
 
 
 def test_the_phantom_is_cut_as_it_says(monkeypatch):
@@ -189,7 +314,11 @@ def test_the_phantom_is_cut_as_it_says(monkeypatch):
 
     monkeypatch.setattr(measuring, "SLICES", SLICES)
     region = Hole.cut(PHANTOM()).region
-    assert region.native and region.hu.shape[1:] == (128, 128) and region.mask.any((1, 2)).sum() == SLICES
+    assert (
+        region.native
+        and region.hu.shape[1:] == (128, 128)
+        and region.mask.any((1, 2)).sum() == SLICES
+    )
     assert seed_unet.VOXELS == SLICES * 128 * 128
 
 
@@ -216,11 +345,21 @@ def test_a_new_process_answers_and_its_refusals_come_back(tmp_path):
 
 
 def test_the_gap_between_scanners_is_other_minus_own():
-    spec = importlib.util.spec_from_file_location("scanner_gap", Path(__file__).parents[2] / "Benchmarks" / "scanner_gap.py")
+    spec = importlib.util.spec_from_file_location(
+        "scanner_gap", Path(__file__).parents[2] / "Benchmarks" / "scanner_gap.py"
+    )
     gap = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(gap)
-    cells = {(a, b): [{"patient": p, "mae_hu": 10.0 + 5 * (a != b) + p, "texture_error": 0.1} for p in (0, 1)]
-             for a in gap.COLLECTIONS for b in gap.COLLECTIONS}
+    cells = {
+        (a, b): [
+            {"patient": p, "mae_hu": 10.0 + 5 * (a != b) + p, "texture_error": 0.1} for p in (0, 1)
+        ]
+        for a in gap.COLLECTIONS
+        for b in gap.COLLECTIONS
+    }
     found = gap.gap_table(cells)
-    assert found["table"]["LCTSC"]["COVID-CT-MD"]["mae_hu"]["value"] == 15.5 and found["table"]["LCTSC"]["LCTSC"]["mae_hu"]["n"] == 2
+    assert (
+        found["table"]["LCTSC"]["COVID-CT-MD"]["mae_hu"]["value"] == 15.5
+        and found["table"]["LCTSC"]["LCTSC"]["mae_hu"]["n"] == 2
+    )
     assert found["gap"] == {name: {"mae_hu": 5.0, "texture_error": 0.0} for name in gap.COLLECTIONS}

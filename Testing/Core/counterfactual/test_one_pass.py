@@ -1,4 +1,5 @@
-"""The one-pass network in the product: one pass whatever was asked, nothing said that it cannot know, previews where it is shipped."""
+"""The one-pass network in the product: one pass whatever was asked, nothing said that it cannot
+know, previews where it is shipped."""
 
 import json
 
@@ -56,10 +57,21 @@ def passes(pipe, call):
 
 
 def test_one_pass_whatever_was_asked_and_the_settings_say_so(fast, phantom, anatomy):
-    result, count = passes(fast, lambda: fast(phantom, plan(phantom), anatomy=anatomy, noises=2, steps=10, guidance=3.0))
+    result, count = passes(
+        fast,
+        lambda: fast(phantom, plan(phantom), anatomy=anatomy, noises=2, steps=10, guidance=3.0),
+    )
     assert count == 1, "both noises share a batch"
-    assert (result.settings["steps"], result.settings["guidance"], result.settings["network"]) == (1, 1.0, "one pass")
-    assert result.difference[result.mask].any() and not result.difference[~result.mask].any() and result.uncertainty[result.mask].any()
+    assert (result.settings["steps"], result.settings["guidance"], result.settings["network"]) == (
+        1,
+        1.0,
+        "one pass",
+    )
+    assert (
+        result.difference[result.mask].any()
+        and not result.difference[~result.mask].any()
+        and result.uncertainty[result.mask].any()
+    )
 
 
 def test_a_shift_is_target_minus_source_of_the_same_noise(fast, phantom, anatomy):
@@ -68,10 +80,21 @@ def test_a_shift_is_target_minus_source_of_the_same_noise(fast, phantom, anatomy
 
     def sample(mode, source, target):
         wanted = EditPlan(mask, source, target, "nodule", mode=mode)
-        return fast.sample(region, phantom, anatomy, mask, wanted, {"noises": 1, "steps": 7, "seed": 0, "guidance": 3.0})[0]
+        return fast.sample(
+            region,
+            phantom,
+            anatomy,
+            mask,
+            wanted,
+            {"noises": 1, "steps": 7, "seed": 0, "guidance": 3.0},
+        )[0]
 
     shifted, count = passes(fast, lambda: sample("shift", SOURCE, TARGET))
-    target, source, start = sample("replace", "", TARGET), sample("replace", "", SOURCE), sample("shift", SOURCE, SOURCE)
+    target, source, start = (
+        sample("replace", "", TARGET),
+        sample("replace", "", SOURCE),
+        sample("shift", SOURCE, SOURCE),
+    )
     assert count == 2 and np.array_equal(start, to_units(region.hu)), "equal texts cancel exactly"
     assert np.abs(target - source)[region.mask].max() > 0.01
     assert np.allclose(shifted, start + np.where(region.mask, target - source, 0), atol=1e-5)
@@ -79,8 +102,10 @@ def test_a_shift_is_target_minus_source_of_the_same_noise(fast, phantom, anatomy
 
 def test_what_needs_times_is_refused_in_a_sentence(fast, phantom, anatomy):
     region = cut_region(phantom, anatomy, plan(phantom).mask, (5, 7))
-    for call, word in ((lambda: presence_evidence(fast, region, SOURCE, TARGET), "evidence"),
-                       (lambda: attention_map(fast, phantom, anatomy, "nodule", SOURCE, TARGET), "attention map")):
+    for call, word in (
+        (lambda: presence_evidence(fast, region, SOURCE, TARGET), "evidence"),
+        (lambda: attention_map(fast, phantom, anatomy, "nodule", SOURCE, TARGET), "attention map"),
+    ):
         with pytest.raises(UnsuitableInputError, match=f"one-pass network dgmvlc-gan.*no {word}"):
             call()
 
@@ -95,10 +120,23 @@ def test_a_whole_run_says_what_was_not_asked(fast, phantom_with_nodule, tmp_path
     lesion = (phantom_with_nodule.array > -300) & segment_anatomy(phantom_with_nodule).lungs
     save_volume(phantom_with_nodule.with_array(lesion.astype(np.float32)), tmp_path / "mask.nrrd")
     with no_figures():
-        path = run_counterfactual(Request(tmp_path / "ct.nrrd", "Nodule in the left lung.", tmp_path / "out", mask=tmp_path / "mask.nrrd", noises=2,
-                                          scene=False), pipe=fast)
+        path = run_counterfactual(
+            Request(
+                tmp_path / "ct.nrrd",
+                "Nodule in the left lung.",
+                tmp_path / "out",
+                mask=tmp_path / "mask.nrrd",
+                noises=2,
+                scene=False,
+            ),
+            pipe=fast,
+        )
     record = json.loads(path.read_text())
-    assert record["settings"]["evidence"] is None and record["settings"]["steps"] == 1 and record["settings"]["note"] == NOT_READ
+    assert (
+        record["settings"]["evidence"] is None
+        and record["settings"]["steps"] == 1
+        and record["settings"]["note"] == NOT_READ
+    )
     assert not [entry for entry in record["files"] if entry["role"] == "attention"]
     assert "reads no voxels" in (path.parent / "explanation.txt").read_text()
 
@@ -111,28 +149,40 @@ def shipped(fast, tmp_path, monkeypatch):
     return tmp_path / "weights" / "dgmvlc-gan"
 
 
-def test_the_preview_is_made_by_the_one_pass_network_where_it_is_shipped(untrained, shipped, phantom, anatomy, tmp_path):
+def test_the_preview_is_made_by_the_one_pass_network_where_it_is_shipped(
+    untrained, shipped, phantom, anatomy, tmp_path
+):
     beside = one_pass_beside(untrained)
     assert beside is not None and beside.one_pass and beside.encoder is untrained.encoder
     session = Session()
     session._fast = beside
     wanted = plan(phantom)
     assert session.previewer(untrained, wanted) is beside
-    assert session.previewer(untrained, EditPlan(wanted.mask, "Emphysema.", TARGET, "emphysema")) is untrained, "it was not taught this finding"
+    assert (
+        session.previewer(untrained, EditPlan(wanted.mask, "Emphysema.", TARGET, "emphysema"))
+        is untrained
+    ), "it was not taught this finding"
     assert session.previewer(untrained, plan(phantom, "shift")) is untrained
     shown, count = passes(beside, lambda: preview_slice(beside, phantom, anatomy, wanted))
     assert shown is not None and count == 1 and (shown.steps, shown.one_pass) == (1, True)
-    assert shown.note.startswith("Instant preview by the one-pass network") and "synthetic" in shown.note
+    assert (
+        shown.note.startswith("Instant preview by the one-pass network")
+        and "synthetic" in shown.note
+    )
     shown.save(tmp_path / "p.nrrd")
     assert b"one-pass network" in (tmp_path / "p.nrrd").read_bytes()[:2000]
     assert "steps" in preview_slice(untrained, phantom, anatomy, wanted, steps=1).note
 
 
-def test_without_it_or_with_damaged_weights_the_denoiser_makes_the_preview(untrained, shipped, phantom, monkeypatch):
+def test_without_it_or_with_damaged_weights_the_denoiser_makes_the_preview(
+    untrained, shipped, phantom, monkeypatch
+):
     assert one_pass_beside(untrained) is not None
     (shipped / "diffusion_pytorch_model.safetensors").write_bytes(b"broken")
     assert one_pass_beside(untrained) is None
     monkeypatch.undo()
-    monkeypatch.setattr(_resources, "__file__", str(shipped / "elsewhere" / "DGMVLCCore" / "_resources.py"))
+    monkeypatch.setattr(
+        _resources, "__file__", str(shipped / "elsewhere" / "DGMVLCCore" / "_resources.py")
+    )
     assert one_pass_beside(untrained) is None
     assert Session().previewer(untrained, plan(phantom)) is untrained

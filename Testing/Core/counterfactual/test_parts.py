@@ -27,7 +27,10 @@ def test_fill_leaves_the_outside_and_joins_smoothly():
     hu[28:36, 28:34] = 60  # a lesion inside the hole must not shine through
     filled = smooth_fill(hu, mask, np.arange(64)[None].repeat(64, 0) < 40)
     assert np.array_equal(filled[~mask], hu[~mask])
-    assert np.abs(filled[24:40, 26:34] + 850).max() < 15 and np.abs(filled[24:40, 44:47] - 40).max() < 15
+    assert (
+        np.abs(filled[24:40, 26:34] + 850).max() < 15
+        and np.abs(filled[24:40, 44:47] - 40).max() < 15
+    )
 
 
 def test_region_goes_back_exactly_at_native_spacing(phantom):
@@ -54,7 +57,9 @@ def test_bone_left_alone_stays_but_calcium_goes():
     hu = np.array([[[900.0, 900.0, -850.0]]])
     change = residual(np.array([[[1.0, -0.66, -0.66]]]), hu)
     assert change[0, 0, 0] == 0
-    assert change[0, 0, 1] == pytest.approx(-845 - 900, abs=1) and change[0, 0, 2] == pytest.approx(5, abs=1)
+    assert change[0, 0, 1] == pytest.approx(-845 - 900, abs=1) and change[0, 0, 2] == pytest.approx(
+        5, abs=1
+    )
 
 
 def test_compose_rounds_integers_and_keeps_the_rest(phantom):
@@ -73,7 +78,10 @@ def test_gates_see_what_they_should(phantom):
     mask[:, 30:50, 30:50] = True
     assert rim_gate(lung, lung.copy(), mask, lungs).passed
     assert not rim_gate(lung, lung + 300 * mask, mask, lungs).passed
-    assert organ_gate(lung, mask, lungs).passed and not organ_gate(lung + 200 * mask, mask, lungs).passed
+    assert (
+        organ_gate(lung, mask, lungs).passed
+        and not organ_gate(lung + 200 * mask, mask, lungs).passed
+    )
     assert direction_gate(-50.0 * mask, mask, "nodule", True).passed
     assert not direction_gate(-50.0 * mask, mask, "emphysema", True).passed
     assert not direction_gate(-50.0 * mask, mask, "nodule", False).passed

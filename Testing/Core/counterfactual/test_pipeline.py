@@ -15,7 +15,9 @@ from DGMVLCCore.imaging.volume import Orientation
 from DGMVLCCore.models.denoiser import Conditions
 
 SOURCE, TARGET = "Nodule.", "No nodule. Clear lung."
-ORIENTATIONS = list(itertools.product(itertools.permutations(range(3)), itertools.product((False, True), repeat=3)))
+ORIENTATIONS = list(
+    itertools.product(itertools.permutations(range(3)), itertools.product((False, True), repeat=3))
+)
 
 
 def region(volume):
@@ -30,7 +32,13 @@ def anatomy(phantom):
 
 
 def run(pipe, volume, anatomy, mask=None, **how):
-    plan = EditPlan(region(volume) if mask is None else mask, how.pop("source", SOURCE), how.pop("target", TARGET), "nodule", mode=how.pop("mode", "replace"))
+    plan = EditPlan(
+        region(volume) if mask is None else mask,
+        how.pop("source", SOURCE),
+        how.pop("target", TARGET),
+        "nodule",
+        mode=how.pop("mode", "replace"),
+    )
     return pipe(volume, plan, anatomy=anatomy, **{"noises": 2, "steps": 2, **how})
 
 
@@ -52,10 +60,26 @@ def test_equal_texts_return_the_input(untrained, phantom, anatomy, mode):
 def test_equal_texts_cancel_in_the_flow_edit_itself(untrained):
     text = untrained.text(SOURCE)
     image = torch.rand(2, 1, 32, 32)
-    cond = Conditions(torch.rand(2, 3, 32, 32), torch.ones(2, 3, 32, 32), torch.rand(2, 4, 32, 32), torch.ones(2, 2), *text)
-    same = sampler.shift(untrained.predictor(), image, torch.randn(image.shape), cond, text, text, steps=3)
+    cond = Conditions(
+        torch.rand(2, 3, 32, 32),
+        torch.ones(2, 3, 32, 32),
+        torch.rand(2, 4, 32, 32),
+        torch.ones(2, 2),
+        *text,
+    )
+    same = sampler.shift(
+        untrained.predictor(), image, torch.randn(image.shape), cond, text, text, steps=3
+    )
     assert torch.equal(same, image)
-    other = sampler.shift(untrained.predictor(), image, torch.randn(image.shape), cond, text, untrained.text(TARGET), steps=3)
+    other = sampler.shift(
+        untrained.predictor(),
+        image,
+        torch.randn(image.shape),
+        cond,
+        text,
+        untrained.text(TARGET),
+        steps=3,
+    )
     assert not torch.equal(other, image)
 
 
@@ -64,14 +88,23 @@ def test_every_orientation_gives_the_same_edit(untrained, phantom, anatomy, axes
     turn = Orientation(axes, tuple(i for i, m in enumerate(mirrored) if m))
     matrix = np.zeros((4, 4))
     for canonical, original in enumerate(axes):
-        matrix[:3, 2 - original] = phantom.affine[:3, 2 - canonical] * (-1 if canonical in turn.flips else 1)
+        matrix[:3, 2 - original] = phantom.affine[:3, 2 - canonical] * (
+            -1 if canonical in turn.flips else 1
+        )
     matrix[:, 3] = (0, 0, 0, 1)
     small = slice(4, 8)
     turned = phantom.with_array(turn.restore(phantom.array[small]), affine=matrix)
     placed = type(anatomy)(turn.restore(anatomy.labels[small]))
     result = run(untrained, turned, placed, turn.restore(region(phantom)[small]), noises=1, steps=1)
     assert not result.difference[~result.mask].any()
-    straight = run(untrained, phantom.with_array(phantom.array[small]), type(anatomy)(anatomy.labels[small]), region(phantom)[small], noises=1, steps=1)
+    straight = run(
+        untrained,
+        phantom.with_array(phantom.array[small]),
+        type(anatomy)(anatomy.labels[small]),
+        region(phantom)[small],
+        noises=1,
+        steps=1,
+    )
     assert np.array_equal(turn.apply(result.counterfactual.array), straight.counterfactual.array)
 
 

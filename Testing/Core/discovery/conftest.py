@@ -1,4 +1,5 @@
-"""A small cohort on disk: phantom chests whose smokers have denser lungs, the lung segmentations beside them, and a table."""
+"""A small cohort on disk: phantom chests whose smokers have denser lungs, the lung segmentations
+beside them, and a table."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ PATIENTS, SMOKERS_HU = 16, 120
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory, make_chest):
-    """Folder with scans/, lungs/ and table.csv; every second patient smokes, ages carry no effect."""
+    """Folder with scans/, lungs/ and table.csv; every second patient smokes, ages carry no
+    effect."""
     folder = tmp_path_factory.mktemp("cohort")
     (folder / "scans").mkdir()
     (folder / "lungs").mkdir()
@@ -24,10 +26,19 @@ def cohort(tmp_path_factory, make_chest):
         lungs = np.zeros(volume.shape, np.float32)
         for side, label in ((-1, RIGHT), (1, LEFT)):
             lungs[((y - 46.1) / 24) ** 2 + ((x - 56 - side * 23.5) / 17.9) ** 2 < 1] = label
-        hu = volume.array + (lungs > 0) * (volume.array < -500) * (SMOKERS_HU * (index % 2) + rng.normal(0, 8))
+        hu = volume.array + (lungs > 0) * (volume.array < -500) * (
+            SMOKERS_HU * (index % 2) + rng.normal(0, 8)
+        )
         save_volume(volume.with_array(hu.astype(np.float32)), folder / "scans" / f"P{index}.nrrd")
-        save_volume(volume.with_array(np.where(lungs == LEFT, 10, np.where(lungs == RIGHT, 12, 0)).astype(np.float32), stored_dtype="uint8"),
-                    folder / "lungs" / f"P{index}.nrrd")
-        lines.append(f"P{index},{50 + int(rng.integers(0, 30))},{'MF'[index // 2 % 2]},{('never', 'active')[index % 2]},42")
+        save_volume(
+            volume.with_array(
+                np.where(lungs == LEFT, 10, np.where(lungs == RIGHT, 12, 0)).astype(np.float32),
+                stored_dtype="uint8",
+            ),
+            folder / "lungs" / f"P{index}.nrrd",
+        )
+        lines.append(
+            f"P{index},{50 + int(rng.integers(0, 30))},{'MF'[index // 2 % 2]},{('never', 'active')[index % 2]},42"
+        )
     (folder / "table.csv").write_text("\n".join(lines))
     return folder

@@ -1,4 +1,5 @@
-"""Cohorts as they come: what does not fit is listed and counted, and ends the run only by choice."""
+"""Cohorts as they come: what does not fit is listed and counted, and ends the run only by
+choice."""
 
 import numpy as np
 import pytest
@@ -19,15 +20,28 @@ def matched(folder, names, text):
 
 
 def test_what_does_not_fit_is_listed(tmp_path):
-    text = ("patient_id,age,smoking,Shoe size,days_since_diagnosis,pack_years\nA,430,never,42,2020-01-02,3\nB,61,active,42,03/02/2020,99999\n"
-            "B,62,active,,,\nC,-4,former,,120,0\nD,50,ex,,-30,7\nE,55,a pipe,,,\n,44,never,,,\n")
+    text = (
+        "patient_id,age,smoking,Shoe "
+        "size,days_since_diagnosis,pack_years\nA,430,never,42,2020-01-02,3\nB,61,active,42,03/02/2020,99999\n"
+        "B,62,active,,,\nC,-4,former,,120,0\nD,50,ex,,-30,7\nE,55,a pipe,,,\n,44,never,,,\n"
+    )
     cohort = matched(tmp_path, ["A", "B", "C", "D", "X"], text)
     said = " ".join(cohort.problems)
-    assert list(cohort.attributes) == ["A", "C", "D"] and "age" not in cohort.attributes["A"] and cohort.attributes["D"]["days_since_diagnosis"] == 30
-    for words in ("2 row id(s) are not unique", "B (2 rows", "1 scan(s) have no row in the table: X", "1 row(s) have no scan: E",
-                  "Column age: 2 cell(s) not used", "not within 1 to 120: A (“430”), C (“-4”)",
-                  "Column days_since_diagnosis: 1 cell(s) not used, not a number: A (“2020-01-02”)",
-                  "the code 0 means missing"):
+    assert (
+        list(cohort.attributes) == ["A", "C", "D"]
+        and "age" not in cohort.attributes["A"]
+        and cohort.attributes["D"]["days_since_diagnosis"] == 30
+    )
+    for words in (
+        "2 row id(s) are not unique",
+        "B (2 rows",
+        "1 scan(s) have no row in the table: X",
+        "1 row(s) have no scan: E",
+        "Column age: 2 cell(s) not used",
+        "not within 1 to 120: A (“430”), C (“-4”)",
+        "Column days_since_diagnosis: 1 cell(s) not used, not a number: A (“2020-01-02”)",
+        "the code 0 means missing",
+    ):
         assert words in said, words
     assert "ignored: Shoe size" in cohort.notes[0]
     with pytest.raises(UnsuitableInputError, match=r"--strict") as error:
@@ -51,8 +65,16 @@ def test_scans_are_found_by_their_names(tmp_path):
             (tmp_path / name / inside).write_bytes(b"x")
     layout = find_cohort(tmp_path)
     scans, problems = layout.scans, layout.problems
-    assert sorted(scans) == ["P1", "P4", "P5"] and scans["P4"].name == "ct.nrrd" and scans["P5"] == tmp_path / "P5"
-    assert "1 id(s) name more than one scan" in problems[0] and "P2" in problems[0] and scan_id(tmp_path / "a.b.NII.GZ") == "a.b"
+    assert (
+        sorted(scans) == ["P1", "P4", "P5"]
+        and scans["P4"].name == "ct.nrrd"
+        and scans["P5"] == tmp_path / "P5"
+    )
+    assert (
+        "1 id(s) name more than one scan" in problems[0]
+        and "P2" in problems[0]
+        and scan_id(tmp_path / "a.b.NII.GZ") == "a.b"
+    )
     for folder in (tmp_path / "empty", tmp_path / "none", tmp_path / "P2.nrrd"):
         with pytest.raises(UnreadableError):
             find_cohort(folder)
@@ -75,10 +97,17 @@ def test_statistics_lie_in_their_regions_whichever_way_the_scan_is_stored(left_d
     found = lung_statistics(patient_scan("P", volume, Anatomy(labels)))
     dense = np.array([name.startswith("left upper") for name in REGIONS])
     tested = np.isfinite(found[:, 0])
-    assert found[dense & tested, 0].mean() - found[~dense & tested, 0][1:].mean() > 60 and tested.sum() >= 10
+    assert (
+        found[dense & tested, 0].mean() - found[~dense & tested, 0][1:].mean() > 60
+        and tested.sum() >= 10
+    )
     flipped = volume.affine.copy()
     flipped[:, 2], flipped[:3, 3] = -flipped[:, 2], flipped[:3, 3] + 17 * flipped[:3, 2]
-    turned = patient_scan("P", volume.with_array(volume.array[::-1].copy(), affine=flipped), Anatomy(labels[::-1].copy()))
+    turned = patient_scan(
+        "P",
+        volume.with_array(volume.array[::-1].copy(), affine=flipped),
+        Anatomy(labels[::-1].copy()),
+    )
     assert np.allclose(lung_statistics(turned), found, equal_nan=True)
 
 

@@ -1,4 +1,5 @@
-"""`dgmvlc evaluate` on phantoms: truth scores as truth, a lesion left in place is not ranked, runs repeat and resume, broken submissions are refused."""
+"""`dgmvlc evaluate` on phantoms: truth scores as truth, a lesion left in place is not ranked, runs
+repeat and resume, broken submissions are refused."""
 
 import json
 import shutil
@@ -14,7 +15,14 @@ from DGMVLCCore.anatomy.segment import segment_anatomy
 from DGMVLCCore.cli import main
 from DGMVLCCore.counterfactual.evidence import Evidence
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, UnreadableError, UnsuitableInputError, UsageError
+from DGMVLCCore.errors import (
+    Cancelled,
+    DGMVLCError,
+    OutputError,
+    UnreadableError,
+    UnsuitableInputError,
+    UsageError,
+)
 from DGMVLCCore.evaluation import cases, real, run, safety, trial
 from DGMVLCCore.evaluation.card import BEGIN, END, update_card
 from DGMVLCCore.evaluation.headline import KEYS
@@ -26,12 +34,20 @@ from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.vision.dual import EMBEDDING, DualEncoder
 from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
-TINY = replace(PROFILES["quick"], kinds=("smooth_nodule", "consolidation"), noises=2, steps=2, methods=("mean lung", "smooth fill", "SDEdit 0.3"),
-               localisers=("reading pass", "centre"), ablation_groups=("mode",))
+TINY = replace(
+    PROFILES["quick"],
+    kinds=("smooth_nodule", "consolidation"),
+    noises=2,
+    steps=2,
+    methods=("mean lung", "smooth fill", "SDEdit 0.3"),
+    localisers=("reading pass", "centre"),
+    ablation_groups=("mode",),
+)
 
 
 class DenseVoxels:
-    """Stands in for the trained probe: a lesion is where more than a tenth of the region is denser than -600 HU."""
+    """Stands in for the trained probe: a lesion is where more than a tenth of the region is denser
+    than -600 HU."""
 
     weights_sha256 = "stand-in"
 
@@ -42,25 +58,42 @@ class DenseVoxels:
 def untrained() -> CounterfactualPipeline:
     """Small networks with random weights: what is tested here holds for any weights."""
     torch.manual_seed(0)
-    model, dual = Denoiser(widths=(16, 16, 16), scan_dim=EMBEDDING), DualEncoder(widths=(16, 16, 16))
+    model, dual = (
+        Denoiser(widths=(16, 16, 16), scan_dim=EMBEDDING),
+        DualEncoder(widths=(16, 16, 16)),
+    )
     for parameter in model.parameters():  # zero-initialised heads would hide differences
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)
     encoder = LanguageEncoder()
-    return CounterfactualPipeline(model, encoder, "untrained", "untrained", AlignmentPipeline(dual, encoder))
+    return CounterfactualPipeline(
+        model, encoder, "untrained", "untrained", AlignmentPipeline(dual, encoder)
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
 def phantom_sample(make_chest):
-    """The sample scan is a phantom here, the networks are untrained, and stand-ins replace the probe and radiomics, which take a second a region."""
+    """The sample scan is a phantom here, the networks are untrained, and stand-ins replace the
+    probe and radiomics, which take a second a region."""
     clear, volume = make_chest(), make_chest(nodule=True)
-    found, pipe = (volume, np.abs(volume.array - clear.array) > 500, segment_anatomy(volume)), untrained()
+    found, pipe = (
+        (volume, np.abs(volume.array - clear.array) > 500, segment_anatomy(volume)),
+        untrained(),
+    )
     with pytest.MonkeyPatch.context() as patch:
         for module in (cases, real):
             patch.setattr(module, "load_sample", lambda: found)
         patch.setattr(run.Probe, "from_pretrained", classmethod(lambda cls: DenseVoxels()))
-        patch.setattr(trial, "radiomic_features", lambda regions: np.array([[hu[mask].mean(), hu[mask].std()] for hu, mask, _ in regions], np.float32))
-        patch.setattr(run.CounterfactualPipeline, "from_pretrained", classmethod(lambda cls, path: pipe))
+        patch.setattr(
+            trial,
+            "radiomic_features",
+            lambda regions: np.array(
+                [[hu[mask].mean(), hu[mask].std()] for hu, mask, _ in regions], np.float32
+            ),
+        )
+        patch.setattr(
+            run.CounterfactualPipeline, "from_pretrained", classmethod(lambda cls, path: pipe)
+        )
         yield
 
 
@@ -76,27 +109,58 @@ def given(tmp_path_factory, phantom_sample):
 def perfect(tmp_path_factory, given):
     """Report of a submission that is the truth."""
     out = tmp_path_factory.mktemp("perfect") / "out"
-    return out, json.loads(run_evaluation(Request(out, TINY, submission=given / "truth")).read_text(encoding="utf-8"))
+    return out, json.loads(
+        run_evaluation(Request(out, TINY, submission=given / "truth")).read_text(encoding="utf-8")
+    )
 
 
 def test_cases_go_out_whole(given, tmp_path):
     about = json.loads((given / "cases.json").read_text())
-    assert [entry["name"] for entry in about["cases"]] == ["sample-smooth_nodule-0", "sample-consolidation-0"] and "Research use only" in about["notice"]
-    scan, true, mask = (sitk.GetArrayFromImage(sitk.ReadImage(str(given / part / "sample-smooth_nodule-0.nrrd"))) for part in ("scans", "truth", "masks"))
+    assert [entry["name"] for entry in about["cases"]] == [
+        "sample-smooth_nodule-0",
+        "sample-consolidation-0",
+    ] and "Research use only" in about["notice"]
+    scan, true, mask = (
+        sitk.GetArrayFromImage(sitk.ReadImage(str(given / part / "sample-smooth_nodule-0.nrrd")))
+        for part in ("scans", "truth", "masks")
+    )
     assert (scan != true).any() and np.array_equal(scan[mask == 0], true[mask == 0])
     export(Request(tmp_path / "blind", replace(TINY, kinds=("smooth_nodule",))), with_truth=False)
-    assert not (tmp_path / "blind" / "truth").exists() and not (tmp_path / "blind" / "lesions").exists()
+    assert (
+        not (tmp_path / "blind" / "truth").exists()
+        and not (tmp_path / "blind" / "lesions").exists()
+    )
 
 
 def test_the_truth_scores_as_the_truth(perfect):
     _, report = perfect
     heads, entry = report["headline"], report["tables"]["methods"]["submission"]
     assert set(heads) == set(KEYS)
-    assert heads["mae_hu_single"]["value"] == heads["identity_max_hu"]["value"] == heads["texture_error"]["value"] == 0
-    assert heads["flip_rate"]["value"] == 1 and entry["ranked"] and entry["ssim"]["value"] == 1 and heads["mae_hu_single"]["n"] == 2
-    assert heads["composition_max_hu"]["value"] is None and "submission" in heads["composition_max_hu"]["note"]
-    assert heads["mae_hu_best_classical"]["value"] > 0 and report["exploratory"] and report["patients"] == 1
-    assert entry["ms_ssim"]["value"] == 1 and entry["fid"]["value"] == 0 < report["tables"]["methods"]["smooth fill"]["fid"]["value"]
+    assert (
+        heads["mae_hu_single"]["value"]
+        == heads["identity_max_hu"]["value"]
+        == heads["texture_error"]["value"]
+        == 0
+    )
+    assert (
+        heads["flip_rate"]["value"] == 1
+        and entry["ranked"]
+        and entry["ssim"]["value"] == 1
+        and heads["mae_hu_single"]["n"] == 2
+    )
+    assert (
+        heads["composition_max_hu"]["value"] is None
+        and "submission" in heads["composition_max_hu"]["note"]
+    )
+    assert (
+        heads["mae_hu_best_classical"]["value"] > 0
+        and report["exploratory"]
+        and report["patients"] == 1
+    )
+    assert (
+        entry["ms_ssim"]["value"] == 1
+        and entry["fid"]["value"] == 0 < report["tables"]["methods"]["smooth fill"]["fid"]["value"]
+    )
     assert "fid_inception" not in entry
 
 
@@ -105,26 +169,54 @@ def test_a_users_inception_network_adds_its_distance(given, tmp_path, monkeypatc
         def __call__(self, pictures):
             return pictures.mean((2, 3))
 
-    monkeypatch.setattr(run.Inception, "from_file", classmethod(lambda cls, path: cls(Means(), path.name)))
+    monkeypatch.setattr(
+        run.Inception, "from_file", classmethod(lambda cls, path: cls(Means(), path.name))
+    )
     out = tmp_path / "out"
-    report = json.loads(run_evaluation(Request(out, TINY, submission=given / "truth", inception=Path("own.safetensors"))).read_text(encoding="utf-8"))
+    report = json.loads(
+        run_evaluation(
+            Request(out, TINY, submission=given / "truth", inception=Path("own.safetensors"))
+        ).read_text(encoding="utf-8")
+    )
     table = report["tables"]["methods"]
-    assert report["inception"] == "own.safetensors" and table["submission"]["fid_inception"]["value"] == 0
-    assert table["lesion left in place"]["fid_inception"]["value"] > 0 and "FID, Inception" in (out / "report.md").read_text()
+    assert (
+        report["inception"] == "own.safetensors"
+        and table["submission"]["fid_inception"]["value"] == 0
+    )
+    assert (
+        table["lesion left in place"]["fid_inception"]["value"] > 0
+        and "FID, Inception" in (out / "report.md").read_text()
+    )
 
 
 def test_the_report_is_for_readers(perfect):
     out, _ = perfect
     text = (out / "report.md").read_text(encoding="utf-8")
-    assert "Research use only" in text and "does not show how good the model is" in text and "lesion left in place" in text
-    assert sorted(path.name for path in out.iterdir()) == ["best-median-worst.png", "methods.png", "report.json", "report.md", "rows.jsonl", "timings.json"]
+    assert (
+        "Research use only" in text
+        and "does not show how good the model is" in text
+        and "lesion left in place" in text
+    )
+    assert sorted(path.name for path in out.iterdir()) == [
+        "best-median-worst.png",
+        "methods.png",
+        "report.json",
+        "report.md",
+        "rows.jsonl",
+        "timings.json",
+    ]
 
 
 def test_a_lesion_left_in_place_is_shown_but_not_ranked(given, tmp_path):
-    report = json.loads(run_evaluation(Request(tmp_path / "out", TINY, submission=given / "scans")).read_text())
+    report = json.loads(
+        run_evaluation(Request(tmp_path / "out", TINY, submission=given / "scans")).read_text()
+    )
     entry = report["tables"]["methods"]["submission"]
     assert not entry["ranked"] and "in place" in entry["why"] and entry["mae_hu"]["value"] > 0
-    assert report["tables"]["methods"]["smooth fill"]["ranked"] and "no: leaves the lesion in place" in (tmp_path / "out" / "report.md").read_text()
+    assert (
+        report["tables"]["methods"]["smooth fill"]["ranked"]
+        and "no: leaves the lesion in place" in (tmp_path / "out" / "report.md").read_text()
+    )
 
 
 def test_an_interrupted_run_goes_on_and_repeats(tmp_path):
@@ -141,22 +233,39 @@ def test_an_interrupted_run_goes_on_and_repeats(tmp_path):
         run_evaluation(Request(tmp_path / "b", light))
     with pytest.raises(UsageError, match="profile"):
         run_evaluation(Request(tmp_path / "b", replace(light, steps=3), resume=True))
-    first, second = run_evaluation(Request(tmp_path / "a", light)), run_evaluation(Request(tmp_path / "b", light, resume=True))
+    first, second = (
+        run_evaluation(Request(tmp_path / "a", light)),
+        run_evaluation(Request(tmp_path / "b", light, resume=True)),
+    )
     for name in ("report.json", "report.md", "rows.jsonl", "best-median-worst.png", "methods.png"):
         assert (first.parent / name).read_bytes() == (second.parent / name).read_bytes(), name
     heads = json.loads(first.read_text())["headline"]
     assert heads["composition_max_hu"]["value"] == 0 and heads["identity_max_hu"]["value"] == 0
-    assert heads["mae_hu"]["value"] > 0 and heads["mae_hu"]["ci95"] is None and heads["clean_median_dhu"]["n"] == 1
+    assert (
+        heads["mae_hu"]["value"] > 0
+        and heads["mae_hu"]["ci95"] is None
+        and heads["clean_median_dhu"]["n"] == 1
+    )
     assert all(entry["value"] is not None or entry.get("note") for entry in heads.values())
 
 
 def test_every_stage_gives_its_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(safety, "presence_evidence", lambda *args, **settings: Evidence(0.1, 0.0, 0.2, 2))
+    monkeypatch.setattr(
+        safety, "presence_evidence", lambda *args, **settings: Evidence(0.1, 0.0, 0.2, 2)
+    )
     profile = replace(TINY, kinds=("smooth_nodule",))
     report = json.loads(run_evaluation(Request(tmp_path / "out", profile)).read_text())
     tables = report["tables"]
-    assert set(tables["localisation"]["all"]) == {"reading pass", "centre"} and tables["real"] and tables["randomised"] and tables["ablations"]
-    assert tables["safety"]["shift: share of the mask changed by more than 20 HU"]["n"] == 1 and (tmp_path / "out" / "real-lesions.png").exists()
+    assert (
+        set(tables["localisation"]["all"]) == {"reading pass", "centre"}
+        and tables["real"]
+        and tables["randomised"]
+        and tables["ablations"]
+    )
+    assert (
+        tables["safety"]["shift: share of the mask changed by more than 20 HU"]["n"] == 1
+        and (tmp_path / "out" / "real-lesions.png").exists()
+    )
 
 
 def _missing(folder):
@@ -181,12 +290,21 @@ def _twice(folder):
 
 def _not_hu(folder):
     image = sitk.ReadImage(str(folder / "sample-smooth_nodule-0.nrrd"))
-    sitk.WriteImage(sitk.Cast(image, sitk.sitkFloat32) / 3000 + 0.5, str(folder / "sample-smooth_nodule-0.nrrd"))
+    sitk.WriteImage(
+        sitk.Cast(image, sitk.sitkFloat32) / 3000 + 0.5, str(folder / "sample-smooth_nodule-0.nrrd")
+    )
 
 
-@pytest.mark.parametrize(("spoil", "error", "words"), [
-    (_missing, UnreadableError, "lacks 1 of 2 cases"), (_misaligned, UnsuitableInputError, "another grid"), (_not_finite, UnsuitableInputError, "NaN"),
-    (_twice, UnsuitableInputError, "keep one"), (_not_hu, UnsuitableInputError, "HU")])
+@pytest.mark.parametrize(
+    ("spoil", "error", "words"),
+    [
+        (_missing, UnreadableError, "lacks 1 of 2 cases"),
+        (_misaligned, UnsuitableInputError, "another grid"),
+        (_not_finite, UnsuitableInputError, "NaN"),
+        (_twice, UnsuitableInputError, "keep one"),
+        (_not_hu, UnsuitableInputError, "HU"),
+    ],
+)
 def test_broken_submissions_are_refused(given, tmp_path, spoil, error, words):
     folder = tmp_path / "submission"
     shutil.copytree(given / "truth", folder)
@@ -221,10 +339,17 @@ def test_rows_survive_a_cut_off_line(tmp_path):
         Records(tmp_path, {"seed": 1}, resume=True)
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    (["--profile", "full"], "--data"), (["--profile", "quick", "--with-truth"], "--export-cases"), (["--profile", "quick", "--part", "val"], "--data"),
-    (["--profile", "quick", "--export-cases", "--resume"], "only writes cases"), (["--profile", "quick", "--seed", "-1"], "--seed"),
-    (["--profile", "quick", "--resume", "--overwrite"], "one of them")])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--profile", "full"], "--data"),
+        (["--profile", "quick", "--with-truth"], "--export-cases"),
+        (["--profile", "quick", "--part", "val"], "--data"),
+        (["--profile", "quick", "--export-cases", "--resume"], "only writes cases"),
+        (["--profile", "quick", "--seed", "-1"], "--seed"),
+        (["--profile", "quick", "--resume", "--overwrite"], "one of them"),
+    ],
+)
 def test_options_that_do_not_go_together(options, words, tmp_path, capsys):
     assert main(["evaluate", *options, "-o", str(tmp_path / "out")]) == 2
     assert words in capsys.readouterr().err and not (tmp_path / "out").exists()
@@ -236,10 +361,18 @@ def test_the_card_takes_full_reports_only(perfect, tmp_path):
     card.write_text(f"# card\n{BEGIN}\nold\n{END}\nrest\n", encoding="utf-8")
     with pytest.raises(UnsuitableInputError, match="quick profile"):
         update_card(out / "report.json", card)
-    full.write_text(json.dumps({**report, "profile": {**report["profile"], "name": "full", "note": ""}}), encoding="utf-8")
+    full.write_text(
+        json.dumps({**report, "profile": {**report["profile"], "name": "full", "note": ""}}),
+        encoding="utf-8",
+    )
     update_card(full, card)
     text = card.read_text(encoding="utf-8")
-    assert text.startswith("# card\n") and text.endswith("rest\n") and "old" not in text and "`mae_hu_single`" in text
+    assert (
+        text.startswith("# card\n")
+        and text.endswith("rest\n")
+        and "old" not in text
+        and "`mae_hu_single`" in text
+    )
     card.write_text("# no marks\n", encoding="utf-8")
     with pytest.raises(DGMVLCError, match="marks"):
         update_card(full, card)

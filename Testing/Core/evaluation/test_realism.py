@@ -35,8 +35,11 @@ def test_kernel_distance_is_unbiased_and_grows_with_a_shift():
 
 
 def test_kernel_distance_by_hand():
-    """Two points each: k(x,x') = (1·0/1 + 1)^3 = 1, k(y,y') = (2·2 + 1)^3 = 125, cross terms 1 and 27."""
-    assert realism.kid(np.array([[0.0], [1.0]]), np.array([[2.0], [2.0]])) == pytest.approx(1 + 125 - 2 * np.mean([1, 1, 27, 27]))
+    """Two points each: k(x,x') = (1·0/1 + 1)^3 = 1, k(y,y') = (2·2 + 1)^3 = 125, cross terms 1 and
+    27."""
+    assert realism.kid(np.array([[0.0], [1.0]]), np.array([[2.0], [2.0]])) == pytest.approx(
+        1 + 125 - 2 * np.mean([1, 1, 27, 27])
+    )
 
 
 def test_a_set_needs_two():
@@ -59,7 +62,9 @@ def test_without_its_package_the_radiomics_distance_says_what_to_install(monkeyp
         realism.frechet_radiomics(regions(), regions())
 
 
-if find_spec("radiomics") and find_spec("frd_score"):  # the extra "evaluate"; its C part needs a compiler
+if find_spec("radiomics") and find_spec(
+    "frd_score"
+):  # the extra "evaluate"; its C part needs a compiler
 
     @pytest.fixture(scope="module")
     def features():
@@ -69,7 +74,9 @@ if find_spec("radiomics") and find_spec("frd_score"):  # the extra "evaluate"; i
         real, little, much = features
         assert realism.frechet_radiomics(real, real) == realism.LOWEST_FRD
         assert realism.frechet_radiomics(real, little) < realism.frechet_radiomics(real, much)
-        assert realism.frechet_radiomics(regions(), little) == realism.frechet_radiomics(real, little)
+        assert realism.frechet_radiomics(regions(), little) == realism.frechet_radiomics(
+            real, little
+        )
 
     def test_it_is_the_packages_own_figure(features, tmp_path, capsys):
         import frd_score
@@ -82,7 +89,9 @@ if find_spec("radiomics") and find_spec("frd_score"):  # the extra "evaluate"; i
                 files[part].append(str(image))
                 masks[part].append(str(outline))
         theirs = frd_score.compute_frd(files, paths_masks=masks, num_workers=1)
-        assert realism.frechet_radiomics(features[0], features[2]) == pytest.approx(theirs, rel=1e-6)
+        assert realism.frechet_radiomics(features[0], features[2]) == pytest.approx(
+            theirs, rel=1e-6
+        )
 
     def test_empty_masks_are_refused():
         hu, mask, spacing = regions()[0]

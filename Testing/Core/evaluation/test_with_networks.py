@@ -21,17 +21,27 @@ SHAPE = (3, 96, 96)
 @pytest.fixture(scope="module")
 def scene():
     """A slab of lung, its anatomy and a mask."""
-    volume = Volume((-850 + np.random.default_rng(0).normal(0, 20, SHAPE)).astype(np.float32), np.diag([1.5, 1.5, 3.0, 1.0]))
+    volume = Volume(
+        (-850 + np.random.default_rng(0).normal(0, 20, SHAPE)).astype(np.float32),
+        np.diag([1.5, 1.5, 3.0, 1.0]),
+    )
     mask = np.zeros(SHAPE, bool)
     mask[1, 30:60, 30:60] = True
     return volume, Anatomy(np.full(SHAPE, 2, np.uint8), origin="test"), mask
 
 
 class Plane:
-    """Regions and words as points of a plane: a region lies at its mean HU above -850 on the first axis."""
+    """Regions and words as points of a plane: a region lies at its mean HU above -850 on the first
+    axis."""
 
-    words = {"Nodule.": (1.0, 0.0), "No nodule.": (0.0, 0.0), "Emphysema.": (0.0, 0.0), "No emphysema.": (1.0, 0.0), "Fluid.": (0.0, 1.0),
-             "No fluid.": (0.0, 0.0)}
+    words = {
+        "Nodule.": (1.0, 0.0),
+        "No nodule.": (0.0, 0.0),
+        "Emphysema.": (0.0, 0.0),
+        "No emphysema.": (1.0, 0.0),
+        "Fluid.": (0.0, 1.0),
+        "No fluid.": (0.0, 0.0),
+    }
 
     def region_vector(self, volume, anatomy, mask):
         return torch.tensor([float(volume.array[mask].mean()) + 850, 0.0])
@@ -45,12 +55,21 @@ class Plane:
 def test_an_edit_goes_the_way_of_its_words_and_not_of_others(scene):
     volume, anatomy, mask = scene
     lesion = volume.with_array(np.where(mask, 0.0, volume.array).astype(np.float32))
-    own, others = ("Nodule.", "No nodule."), [("Emphysema.", "No emphysema."), ("Fluid.", "No fluid."), ("Nodule.", "No nodule.")]
+    own, others = (
+        ("Nodule.", "No nodule."),
+        [("Emphysema.", "No emphysema."), ("Fluid.", "No fluid."), ("Nodule.", "No nodule.")],
+    )
     found = text_alignment(Plane(), lesion, volume, anatomy, mask, own, others)
-    assert found == {"direction": pytest.approx(1), "shuffled": pytest.approx(-0.5, abs=1e-6), "above": 1.0}
+    assert found == {
+        "direction": pytest.approx(1),
+        "shuffled": pytest.approx(-0.5, abs=1e-6),
+        "above": 1.0,
+    }
     backwards = text_alignment(Plane(), volume, lesion, anatomy, mask, own, others)
     assert backwards["direction"] == pytest.approx(-1) and backwards["above"] == 0
-    assert text_alignment(Plane(), lesion, volume, anatomy, mask, own, [own]) == {"direction": pytest.approx(1)}, "the same words are no control"
+    assert text_alignment(Plane(), lesion, volume, anatomy, mask, own, [own]) == {
+        "direction": pytest.approx(1)
+    }, "the same words are no control"
 
 
 def test_forth_and_back_is_measured_in_the_mask(scene):
@@ -63,9 +82,14 @@ def test_forth_and_back_is_measured_in_the_mask(scene):
         made = scan.with_array(scan.array + np.where(edit.mask, step, 0).astype(np.float32))
         return CounterfactualResult(scan, made, made.array, made.array * 0, edit.mask, edit)
 
-    assert reversibility(pipe, volume, plan, anatomy, seed=4) == {"back_hu": pytest.approx(40), "forth_hu": pytest.approx(100)}
+    assert reversibility(pipe, volume, plan, anatomy, seed=4) == {
+        "back_hu": pytest.approx(40),
+        "forth_hu": pytest.approx(100),
+    }
     assert asked == [("Nodule.", "No nodule.", True, 4), ("No nodule.", "Nodule.", False, 5)]
-    assert reversibility(pipe, volume, replace(plan, removes=False), anatomy)["forth_hu"] == pytest.approx(60)
+    assert reversibility(pipe, volume, replace(plan, removes=False), anatomy)[
+        "forth_hu"
+    ] == pytest.approx(60)
 
 
 def test_features_of_a_region_are_the_towers_and_follow_its_content(scene):

@@ -39,24 +39,46 @@ def folder(weights, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def loaded(folder):
-    workflow = ConfigWorkflow(str(folder / "configs" / "inference.json"), meta_file=str(folder / "configs" / "metadata.json"), logging_file=False,
-                              workflow_type="infer", bundle_root=str(folder))
+    workflow = ConfigWorkflow(
+        str(folder / "configs" / "inference.json"),
+        meta_file=str(folder / "configs" / "metadata.json"),
+        logging_file=False,
+        workflow_type="infer",
+        bundle_root=str(folder),
+    )
     workflow.initialize()
     return workflow
 
 
 def test_it_has_the_places_that_monai_looks_in(folder):
-    found = {str(path.relative_to(folder).as_posix()) for path in folder.rglob("*") if path.is_file()}
-    assert {"configs/metadata.json", "configs/inference.json", "models/diffusion_pytorch_model.safetensors", "LICENSE", "docs/README.md"} <= found
+    found = {
+        str(path.relative_to(folder).as_posix()) for path in folder.rglob("*") if path.is_file()
+    }
+    assert {
+        "configs/metadata.json",
+        "configs/inference.json",
+        "models/diffusion_pytorch_model.safetensors",
+        "LICENSE",
+        "docs/README.md",
+    } <= found
     about = ConfigParser.load_config_file(str(folder / "configs" / "metadata.json"))
-    assert about["monai_version"] == metadata.version("monai") and about["synthetic"] and "Research use only" in about["intended_use"]
-    assert "Apache" in (folder / "LICENSE").read_text() and "ConfigWorkflow" in (folder / "docs" / "README.md").read_text()
+    assert (
+        about["monai_version"] == metadata.version("monai")
+        and about["synthetic"]
+        and "Research use only" in about["intended_use"]
+    )
+    assert (
+        "Apache" in (folder / "LICENSE").read_text()
+        and "ConfigWorkflow" in (folder / "docs" / "README.md").read_text()
+    )
     assert not [name for name in found if name.endswith((".pt", ".pth", ".bin"))]
 
 
 def test_monai_finds_every_property_it_asks_for(loaded, folder):
     assert loaded.check_properties() in (None, [])
-    assert loaded.version == json.loads((folder / "configs" / "metadata.json").read_text())["version"]
+    assert (
+        loaded.version == json.loads((folder / "configs" / "metadata.json").read_text())["version"]
+    )
 
 
 def test_the_loaded_network_is_the_pipelines(loaded, weights, make_chest):
@@ -64,8 +86,10 @@ def test_the_loaded_network_is_the_pipelines(loaded, weights, make_chest):
     anatomy, mask = segment_anatomy(volume), np.zeros(volume.shape, bool)
     mask[5:7, 48:62, 84:98] = True
     plan = EditPlan(mask, "Nodule.", "No nodule.", "nodule")
-    own, theirs = (pipe(volume, plan, anatomy=anatomy, noises=1, steps=2).counterfactual.array
-                   for pipe in (CounterfactualPipeline.from_pretrained(weights), loaded.inferer))
+    own, theirs = (
+        pipe(volume, plan, anatomy=anatomy, noises=1, steps=2).counterfactual.array
+        for pipe in (CounterfactualPipeline.from_pretrained(weights), loaded.inferer)
+    )
     assert np.array_equal(own, theirs) and (own != volume.array).any()
     assert loaded.network_def is loaded.inferer.model
 
@@ -74,15 +98,27 @@ def test_its_evaluator_edits_the_dataset(loaded, folder, make_chest, tmp_path, m
     volume, asked = make_chest(nodule=True), []
     sitk.WriteImage(sitk.GetImageFromArray(volume.array), str(tmp_path / "ct.nrrd"))
     (tmp_path / "report.txt").write_text("Nodule in the left lung.")
-    monkeypatch.setattr("DGMVLCCore.counterfactual.run.run_counterfactual", lambda request, pipe: asked.append((request, pipe)))
+    monkeypatch.setattr(
+        "DGMVLCCore.counterfactual.run.run_counterfactual",
+        lambda request, pipe: asked.append((request, pipe)),
+    )
     loaded.parser.update({"dataset_dir": str(tmp_path), "output_dir": str(tmp_path / "result")})
     loaded.parser.parse(reset=True)
     loaded.run()
     request, pipe = asked[0]
-    assert request.image == tmp_path / "ct.nrrd" and request.mask == tmp_path / "region.nrrd" and request.report_text == "Nodule in the left lung."
+    assert (
+        request.image == tmp_path / "ct.nrrd"
+        and request.mask == tmp_path / "region.nrrd"
+        and request.report_text == "Nodule in the left lung."
+    )
     assert request.out == tmp_path / "result" and tuple(pipe.model.config["widths"]) == (16, 16, 16)
     with pytest.raises(UnreadableError, match=r"report\.txt"):
-        Editor(pipe, [{"image": "a", "region": "b", "report": str(tmp_path / "none.txt")}], str(tmp_path / "r"), "w").run()
+        Editor(
+            pipe,
+            [{"image": "a", "region": "b", "report": str(tmp_path / "none.txt")}],
+            str(tmp_path / "r"),
+            "w",
+        ).run()
     with pytest.raises(UsageError, match="empty"):
         Editor(pipe, [], str(tmp_path / "r"), "w")
 

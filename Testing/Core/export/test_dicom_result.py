@@ -1,4 +1,5 @@
-"""A result as DICOM: HU and geometry come back exactly, everything synthetic says so, nothing is written in part."""
+"""A result as DICOM: HU and geometry come back exactly, everything synthetic says so, nothing is
+written in part."""
 
 import json
 
@@ -33,7 +34,10 @@ def test_hu_and_geometry_come_back_exactly(made, beside, caplog):
     for path in (beside[0] / "difference").iterdir():
         data = pydicom.dcmread(path)
         row = round(float(data.ImagePositionPatient[2]) / 2)
-        assert np.array_equal(data.pixel_array * float(data.RescaleSlope) + float(data.RescaleIntercept), result.difference[row])
+        assert np.array_equal(
+            data.pixel_array * float(data.RescaleSlope) + float(data.RescaleIntercept),
+            result.difference[row],
+        )
 
 
 def test_every_slice_stands_beside_its_source_and_says_what_it_is(made, beside):
@@ -44,40 +48,94 @@ def test_every_slice_stands_beside_its_source_and_says_what_it_is(made, beside):
         for path in sorted((beside[0] / name).iterdir()):
             data = pydicom.dcmread(path)
             origin = sources[data.SourceImageSequence[0].ReferencedSOPInstanceUID]
-            assert data.InstanceNumber == origin.InstanceNumber and data.ImagePositionPatient == origin.ImagePositionPatient
-            assert (data.SyntheticData, data.ContentQualification, data.ImageType) == ("YES", "RESEARCH", ["DERIVED", "SECONDARY", "AXIAL"])
-            assert data.SeriesDescription.startswith("SYNTHETIC") and len(data.SeriesDescription) <= 64 and "Research use only" in data.ImageComments
-            assert "No 'nodule' . Clear lung" in data.DerivationDescription and data.BurnedInAnnotation == "NO"
-            assert [e.Manufacturer for e in data.ContributingEquipmentSequence] == ["Scanner & Co", "DGM-VLC"]
-            assert str(data.PatientName) == "Müller^Zoë" and data.StudyInstanceUID == first.StudyInstanceUID
-            assert data.FrameOfReferenceUID == first.FrameOfReferenceUID and data.SeriesInstanceUID != first.SeriesInstanceUID
+            assert (
+                data.InstanceNumber == origin.InstanceNumber
+                and data.ImagePositionPatient == origin.ImagePositionPatient
+            )
+            assert (data.SyntheticData, data.ContentQualification, data.ImageType) == (
+                "YES",
+                "RESEARCH",
+                ["DERIVED", "SECONDARY", "AXIAL"],
+            )
+            assert (
+                data.SeriesDescription.startswith("SYNTHETIC")
+                and len(data.SeriesDescription) <= 64
+                and "Research use only" in data.ImageComments
+            )
+            assert (
+                "No 'nodule' . Clear lung" in data.DerivationDescription
+                and data.BurnedInAnnotation == "NO"
+            )
+            assert [e.Manufacturer for e in data.ContributingEquipmentSequence] == [
+                "Scanner & Co",
+                "DGM-VLC",
+            ]
+            assert (
+                str(data.PatientName) == "Müller^Zoë"
+                and data.StudyInstanceUID == first.StudyInstanceUID
+            )
+            assert (
+                data.FrameOfReferenceUID == first.FrameOfReferenceUID
+                and data.SeriesInstanceUID != first.SeriesInstanceUID
+            )
             seen.add(data.SOPInstanceUID)
     assert len(seen) == 2 * len(sources)
 
 
 def test_maps_and_regions_hold_their_values(made, beside):
     _, _, scan, result, _ = made
-    for name, values, unit in (("attention-nodule.dcm", result.attention["nodule"].values, "1"), ("uncertainty.dcm", result.uncertainty, "[hnsf'U]")):
+    for name, values, unit in (
+        ("attention-nodule.dcm", result.attention["nodule"].values, "1"),
+        ("uncertainty.dcm", result.uncertainty, "[hnsf'U]"),
+    ):
         data = pydicom.dcmread(beside[0] / name)
-        places = [round(f.PlanePositionSequence[0].ImagePositionPatient[2] / 2) for f in data.PerFrameFunctionalGroupsSequence]
-        assert sorted(places) == [4, 5, 6, 7] and np.array_equal(data.pixel_array, values[places]) and data.ContentQualification == "RESEARCH"
+        places = [
+            round(f.PlanePositionSequence[0].ImagePositionPatient[2] / 2)
+            for f in data.PerFrameFunctionalGroupsSequence
+        ]
+        assert (
+            sorted(places) == [4, 5, 6, 7]
+            and np.array_equal(data.pixel_array, values[places])
+            and data.ContentQualification == "RESEARCH"
+        )
         mapping = data.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
-        assert mapping.MeasurementUnitsCodeSequence[0].CodeValue == unit and mapping.RealWorldValueSlope == 1
+        assert (
+            mapping.MeasurementUnitsCodeSequence[0].CodeValue == unit
+            and mapping.RealWorldValueSlope == 1
+        )
     mask = hd.seg.segread(beside[0] / "edit-mask.dcm")
-    assert mask.pixel_array.sum() == result.mask.sum() and mask.SegmentSequence[0].SegmentLabel == "edit mask"
+    assert (
+        mask.pixel_array.sum() == result.mask.sum()
+        and mask.SegmentSequence[0].SegmentLabel == "edit mask"
+    )
     regions = hd.seg.segread(beside[0] / "regions.dcm")
-    assert regions.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Ground glass opacity"
+    assert (
+        regions.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeMeaning
+        == "Ground glass opacity"
+    )
     assert regions.pixel_array.sum() == (result.mask & (scan.array > -300)).sum()
 
 
 def test_the_record_lists_all_of_it(made, beside):
     out, record = beside
     check_schema(record, SCHEMA)
-    assert json.loads((out / "dicom.json").read_text()) == record and record["patient"] and record["notes"] == []
-    assert {f["name"] for f in record["files"]} == {p.relative_to(out).as_posix() for p in out.rglob("*.dcm")}
+    assert (
+        json.loads((out / "dicom.json").read_text()) == record
+        and record["patient"]
+        and record["notes"] == []
+    )
+    assert {f["name"] for f in record["files"]} == {
+        p.relative_to(out).as_posix() for p in out.rglob("*.dcm")
+    }
     assert all(sha256_of(out / f["name"]) == f["sha256"] for f in record["files"])
     assert {o["name"]: o["synthetic"] for o in record["objects"]} == {
-        "counterfactual": True, "difference": True, "uncertainty.dcm": True, "attention-nodule.dcm": False, "edit-mask.dcm": False, "regions.dcm": False}
+        "counterfactual": True,
+        "difference": True,
+        "uncertainty.dcm": True,
+        "attention-nodule.dcm": False,
+        "edit-mask.dcm": False,
+        "regions.dcm": False,
+    }
     for path in out.rglob("*.dcm"):  # every value is a legal one of its kind
         pydicom.config.settings.reading_validation_mode = pydicom.config.RAISE
         try:
@@ -91,11 +149,20 @@ def test_without_a_series_there_is_a_new_study_without_a_patient(made, tmp_path,
     assert cli.main(["dicom", str(result), "-o", str(tmp_path / "new"), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert not answer["patient"] and "without a patient" in answer["notes"][0]
-    original, edited = (load_volume(tmp_path / "new" / name) for name in ("original", "counterfactual"))
-    assert np.array_equal(original.array, scan.array) and np.array_equal(edited.array, edit.counterfactual.array) and edited.same_grid(scan)
+    original, edited = (
+        load_volume(tmp_path / "new" / name) for name in ("original", "counterfactual")
+    )
+    assert (
+        np.array_equal(original.array, scan.array)
+        and np.array_equal(edited.array, edit.counterfactual.array)
+        and edited.same_grid(scan)
+    )
     slices = {pydicom.dcmread(p).SOPInstanceUID for p in (tmp_path / "new" / "original").iterdir()}
     data = pydicom.dcmread(tmp_path / "new" / "counterfactual" / "0001.dcm")
-    assert data.SourceImageSequence[0].ReferencedSOPInstanceUID in slices and data.PatientName == "No^Patient"
+    assert (
+        data.SourceImageSequence[0].ReferencedSOPInstanceUID in slices
+        and data.PatientName == "No^Patient"
+    )
     assert "SyntheticData" not in pydicom.dcmread(tmp_path / "new" / "original" / "0001.dcm")
 
 
@@ -111,7 +178,10 @@ def test_refusals_leave_nothing(made, tmp_path, write_ct, monkeypatch):
     for overwrite, word in ((False, "exists already"), (True, "thesis.txt")):
         with pytest.raises(OutputError, match=word):
             export_dicom(result, tmp_path / "out", source=source, overwrite=overwrite)
-    monkeypatch.setattr("DGMVLCCore.export.dicom_result.build_segmentation", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        "DGMVLCCore.export.dicom_result.build_segmentation",
+        lambda *a, **k: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+    )
     with pytest.raises(OutputError, match="No space left"):
         export_dicom(result, tmp_path / "full", source=source)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "out"]
@@ -129,10 +199,14 @@ def test_a_changed_result_is_not_exported(made, tmp_path):
 def test_hu_that_are_no_whole_numbers_keep_the_steps_of_their_series():
     hu = (np.arange(-2048, 2000, dtype=np.float32) * np.float32(0.5)).reshape(1, 46, 88)
     code = stored(hu, (0.5, -1024.0))
-    assert code.rounding == 0 and np.array_equal((code.values * code.slope + code.intercept).astype(np.float32), hu)
+    assert code.rounding == 0 and np.array_equal(
+        (code.values * code.slope + code.intercept).astype(np.float32), hu
+    )
     fine = hu + np.float32(0.123) * (hu > 500)
     code = stored(fine)
     back = code.values * code.slope + code.intercept
-    assert code.rounding == pytest.approx(np.abs(back - fine).max(), abs=1e-4) and code.rounding < 0.05
+    assert (
+        code.rounding == pytest.approx(np.abs(back - fine).max(), abs=1e-4) and code.rounding < 0.05
+    )
     with pytest.raises(UnsuitableInputError, match="16 bits"):
         stored(np.array([[[0.5, 1e6]]], np.float32), (0.5, 0.0))

@@ -18,18 +18,42 @@ STRAIGHT = np.eye(3)
 STEPS = 2.0 * np.arange(6)
 
 
-def item(plane, place, uid, *, axes=STRAIGHT, slope=1.0, intercept=-1024.0, modality="CT", rescale=True, **tags):
+def item(
+    plane,
+    place,
+    uid,
+    *,
+    axes=STRAIGHT,
+    slope=1.0,
+    intercept=-1024.0,
+    modality="CT",
+    rescale=True,
+    **tags,
+):
     """One slice as a dataset; extra `tags` are set, None deletes."""
     meta = FileMetaDataset()
-    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = ExplicitVRLittleEndian, CTImageStorage, generate_uid()
+    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = (
+        ExplicitVRLittleEndian,
+        CTImageStorage,
+        generate_uid(),
+    )
     data = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
-    data.SOPClassUID, data.SOPInstanceUID, data.SeriesInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID, uid
+    data.SOPClassUID, data.SOPInstanceUID, data.SeriesInstanceUID = (
+        CTImageStorage,
+        meta.MediaStorageSOPInstanceUID,
+        uid,
+    )
     data.Modality, data.Rows, data.Columns = modality, *plane.shape
     data.ImageOrientationPatient = [f"{v:.9f}" for v in (*axes[:, 0], *axes[:, 1])]
     data.ImagePositionPatient = [f"{v:.9f}" for v in place]
     data.PixelSpacing, data.SliceThickness = [0.8, 0.7], 2.0
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
-    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 0 if rescale else 1
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = (
+        16,
+        16,
+        15,
+        0 if rescale else 1,
+    )
     if rescale:
         data.RescaleSlope, data.RescaleIntercept = slope, intercept
         data.PixelData = np.rint((plane - intercept) / slope).astype(np.uint16).tobytes()
@@ -40,14 +64,21 @@ def item(plane, place, uid, *, axes=STRAIGHT, slope=1.0, intercept=-1024.0, moda
     return data
 
 
-def write_series(folder, hu, positions=STEPS, *, name="s", shear=0.0, sideways=(), axes=STRAIGHT, uid=None, **how):
-    """Slices at `positions` along their normal; `shear` mm sideways per mm, or single `sideways` shifts."""
+def write_series(
+    folder, hu, positions=STEPS, *, name="s", shear=0.0, sideways=(), axes=STRAIGHT, uid=None, **how
+):
+    """Slices at `positions` along their normal; `shear` mm sideways per mm, or single `sideways`
+    shifts."""
     uid = uid or generate_uid()
     folder.mkdir(exist_ok=True)
     for index, (plane, along) in enumerate(zip(hu, positions)):
         aside = shear * along + (sideways[index] if len(sideways) else 0)
         place = np.array([5.0, 6.0, 0.0]) + axes[:, 2] * along + axes[:, 1] * aside
-        pydicom.dcmwrite(folder / f"{name}{index:02d}", item(plane, place, uid, axes=axes, **how), enforce_file_format=True)
+        pydicom.dcmwrite(
+            folder / f"{name}{index:02d}",
+            item(plane, place, uid, axes=axes, **how),
+            enforce_file_format=True,
+        )
 
 
 def change(path, **tags):
@@ -82,7 +113,9 @@ def test_series_loads_exactly_whatever_the_file_order(tmp_path, hu, rescale):
 
 
 def test_oblique_and_flipped_series_keep_their_geometry(tmp_path, hu):
-    axes = Rotation.from_rotvec((0.2, -0.1, 0.3)).as_matrix() @ np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]])
+    axes = Rotation.from_rotvec((0.2, -0.1, 0.3)).as_matrix() @ np.array(
+        [[0, 0, 1], [1, 0, 0], [0, -1, 0]]
+    )
     axes[:, 2] = np.cross(axes[:, 0], axes[:, 1])
     write_series(tmp_path, hu, axes=axes)
     volume = load_volume(tmp_path)
@@ -101,7 +134,9 @@ def test_each_slice_is_rescaled_by_its_own_factors(tmp_path, hu):
     assert np.array_equal(volume.array, hu + 0.5) and volume.stored_dtype == "float32"
 
 
-@pytest.mark.parametrize("packing, known_as", [("JPEG", "JPEG Lossless"), ("JPEG2000", "JPEG 2000")])
+@pytest.mark.parametrize(
+    "packing, known_as", [("JPEG", "JPEG Lossless"), ("JPEG2000", "JPEG 2000")]
+)
 def test_losslessly_compressed_slices_load_exactly(tmp_path, hu, packing, known_as):
     write_series(tmp_path / "plain", hu)
     packed = tmp_path / "packed"
@@ -119,8 +154,19 @@ def test_losslessly_compressed_slices_load_exactly(tmp_path, hu, packing, known_
         writer.SetFileName(str(packed / f"{path.name}.dcm"))
         writer.Execute(image)
         plain = pydicom.dcmread(path)
-        change(packed / f"{path.name}.dcm", **{key: plain[key].value for key in (
-            "SeriesInstanceUID", "Modality", "ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing")})
+        change(
+            packed / f"{path.name}.dcm",
+            **{
+                key: plain[key].value
+                for key in (
+                    "SeriesInstanceUID",
+                    "Modality",
+                    "ImageOrientationPatient",
+                    "ImagePositionPatient",
+                    "PixelSpacing",
+                )
+            },
+        )
     assert known_as in pydicom.dcmread(packed / "s00.dcm").file_meta.TransferSyntaxUID.name
     assert np.array_equal(load_volume(packed).array, hu)
 
@@ -130,15 +176,27 @@ def test_old_files_without_preamble_load(tmp_path, hu):
     for path in tmp_path.iterdir():
         data = pydicom.dcmread(path)
         data.file_meta, data.preamble = FileMetaDataset(), None
-        pydicom.dcmwrite(path, data, implicit_vr=False, little_endian=True, enforce_file_format=False)
+        pydicom.dcmwrite(
+            path, data, implicit_vr=False, little_endian=True, enforce_file_format=False
+        )
         assert path.read_bytes()[128:132] != b"DICM"
     assert np.array_equal(load_volume(tmp_path).array, hu)
 
 
 def test_missing_and_uneven_slices_are_refused_with_positions(tmp_path, hu):
-    for name, positions, word in (("one", [0, 2, 4, 8, 10, 12], "misses slices, about 1: they lie 2.00 mm apart, but none is between 4.0 and 8.0 mm"),
-                                  ("three", [0, 2, 6, 8, 10, 16], "about 3: .* between 2.0 and 6.0 mm, 10.0 and 16.0 mm"),
-                                  ("uneven", [0, 2, 4, 6.5, 8, 10], "uneven steps: mostly 2.00 mm, but not between 4.0 and 6.5 mm")):
+    for name, positions, word in (
+        (
+            "one",
+            [0, 2, 4, 8, 10, 12],
+            "misses slices, about 1: they lie 2.00 mm apart, but none is between 4.0 and 8.0 mm",
+        ),
+        ("three", [0, 2, 6, 8, 10, 16], "about 3: .* between 2.0 and 6.0 mm, 10.0 and 16.0 mm"),
+        (
+            "uneven",
+            [0, 2, 4, 6.5, 8, 10],
+            "uneven steps: mostly 2.00 mm, but not between 4.0 and 6.5 mm",
+        ),
+    ):
         write_series(tmp_path / name, hu, positions)
         refused(tmp_path / name, word)
 
@@ -158,7 +216,11 @@ def test_copies_are_refused_by_name(tmp_path, hu):
 def test_two_series_are_listed_and_can_be_chosen(tmp_path, hu):
     write_series(tmp_path, hu, SeriesDescription="Lung")
     write_series(tmp_path, hu[:3] + 1, name="t", SeriesDescription="Soft")
-    refused(tmp_path, re.escape("2 series (1: Lung, CT, 6 images, first s00; 2: Soft, CT, 3 images, first t00)") + ".*of its own, or choose it")
+    refused(
+        tmp_path,
+        re.escape("2 series (1: Lung, CT, 6 images, first s00; 2: Soft, CT, 3 images, first t00)")
+        + ".*of its own, or choose it",
+    )
     assert np.array_equal(load_volume(tmp_path, series=2).array, hu[:3] + 1)
     refused(tmp_path, "no series 3", UsageError, series=3)
 
@@ -167,7 +229,14 @@ def test_marked_localizers_are_left_out_unmarked_ones_refused(tmp_path, hu):
     uid = generate_uid()
     sagittal = np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0.0]])
     write_series(tmp_path, hu, uid=uid)
-    write_series(tmp_path, hu[:1], uid=uid, name="scout", axes=sagittal, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    write_series(
+        tmp_path,
+        hu[:1],
+        uid=uid,
+        name="scout",
+        axes=sagittal,
+        ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"],
+    )
     assert np.array_equal(load_volume(tmp_path).array, hu)
     change(tmp_path / "scout00", ImageType=["ORIGINAL", "PRIMARY", "AXIAL"])
     refused(tmp_path, "scout00|s00.*another orientation")
@@ -186,7 +255,11 @@ def test_images_without_a_place_are_refused(tmp_path, hu):
 
 
 def test_damaged_slices_are_named_not_skipped(tmp_path, hu, capfd):
-    for name, cut in (("pixels", lambda b: b[:-500]), ("header", lambda b: b[:300]), ("start", lambda b: b[:140])):
+    for name, cut in (
+        ("pixels", lambda b: b[:-500]),
+        ("header", lambda b: b[:300]),
+        ("start", lambda b: b[:140]),
+    ):
         folder = tmp_path / name
         write_series(folder, hu)
         (folder / "s05").write_bytes(cut((folder / "s05").read_bytes()))
@@ -226,12 +299,26 @@ def test_constant_raw_and_wrong_modality_are_refused(tmp_path, hu):
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 def test_single_x_ray_has_depth_one_and_bright_bone(tmp_path, kind, photometric):
     image = np.random.default_rng(0).integers(0, 4000, (40, 30)).astype(np.float32)
-    write_series(tmp_path, image[None], [0.0], modality=kind, intercept=0.0, ImagePositionPatient=None, ImageOrientationPatient=None,
-                 PixelSpacing=None, ImagerPixelSpacing=[0.2, 0.1], PhotometricInterpretation=photometric)
+    write_series(
+        tmp_path,
+        image[None],
+        [0.0],
+        modality=kind,
+        intercept=0.0,
+        ImagePositionPatient=None,
+        ImageOrientationPatient=None,
+        PixelSpacing=None,
+        ImagerPixelSpacing=[0.2, 0.1],
+        PhotometricInterpretation=photometric,
+    )
     seen = image.max() + image.min() - image if photometric == "MONOCHROME1" else image
     for path in (tmp_path, tmp_path / "s00"):
         volume = load_volume(path)
-        assert volume.shape == (1, 40, 30) and volume.modality == "XR" and volume.spacing == pytest.approx((1, 0.2, 0.1))
+        assert (
+            volume.shape == (1, 40, 30)
+            and volume.modality == "XR"
+            and volume.spacing == pytest.approx((1, 0.2, 0.1))
+        )
         assert np.array_equal(volume.array[0], seen)
     refused(tmp_path, "is XR by its DICOM header, but CT", modality="CT")
 
@@ -239,11 +326,19 @@ def test_single_x_ray_has_depth_one_and_bright_bone(tmp_path, kind, photometric)
 def test_one_slice_of_a_series_keeps_its_place(tmp_path, hu):
     write_series(tmp_path, hu)
     volume = load_volume(tmp_path / "s02")
-    assert np.array_equal(volume.array, hu[2:3]) and volume.affine[:3, 3] == pytest.approx((5, 6, 4)) and volume.spacing[0] == 2.0
+    assert (
+        np.array_equal(volume.array, hu[2:3])
+        and volume.affine[:3, 3] == pytest.approx((5, 6, 4))
+        and volume.spacing[0] == 2.0
+    )
 
 
 def test_dicom_without_an_image_is_refused(tmp_path, hu):
     buffer = io.BytesIO()
-    pydicom.dcmwrite(buffer, item(hu[0], (0, 0, 0), generate_uid(), Rows=None, PixelData=None), enforce_file_format=True)
+    pydicom.dcmwrite(
+        buffer,
+        item(hu[0], (0, 0, 0), generate_uid(), Rows=None, PixelData=None),
+        enforce_file_format=True,
+    )
     (tmp_path / "report").write_bytes(buffer.getvalue())
     refused(tmp_path / "report", "without an image", UnreadableError)

@@ -21,7 +21,9 @@ def small(phantom):
 
 
 def write(array, path, vector=False, compress=False):
-    sitk.WriteImage(sitk.GetImageFromArray(array, isVector=vector), str(path), useCompression=compress)
+    sitk.WriteImage(
+        sitk.GetImageFromArray(array, isVector=vector), str(path), useCompression=compress
+    )
     return path
 
 
@@ -50,7 +52,10 @@ def test_whole_numbers_are_rounded_and_never_wrapped(small, tmp_path):
     values[0, 0, :4] = (-1000.4, -999.6, 40000, -40000)
     save_volume(small.with_array(values, stored_dtype="int16"), tmp_path / "a.nrrd")
     again = load_volume(tmp_path / "a.nrrd")
-    assert again.array[0, 0, :4].tolist() == [-1000, -1000, 40000, -40000] and again.stored_dtype == "int32"
+    assert (
+        again.array[0, 0, :4].tolist() == [-1000, -1000, 40000, -40000]
+        and again.stored_dtype == "int32"
+    )
     save_volume(small.with_array(small.array, stored_dtype="uint16"), tmp_path / "b.nrrd")
     assert np.array_equal(load_volume(tmp_path / "b.nrrd").array, small.array)
 
@@ -68,8 +73,13 @@ def refused(path, kind, word, modality=None):
 
 
 def test_files_that_are_no_scans(tmp_path):
-    for name, content, word in (("empty.nrrd", b"", "empty"), ("text.nrrd", b"hello" * 99, "not an image"), ("text.nii.gz", b"hello" * 99, "not an image"),
-                                ("text.mha", b"hello" * 99, "damaged|not an image"), ("letter.pdf", b"%PDF" * 99, "not an image")):
+    for name, content, word in (
+        ("empty.nrrd", b"", "empty"),
+        ("text.nrrd", b"hello" * 99, "not an image"),
+        ("text.nii.gz", b"hello" * 99, "not an image"),
+        ("text.mha", b"hello" * 99, "damaged|not an image"),
+        ("letter.pdf", b"%PDF" * 99, "not an image"),
+    ):
         (tmp_path / name).write_bytes(content)
         refused(tmp_path / name, UnreadableError, word)
     refused(tmp_path / "none.nrrd", UnreadableError, "does not exist")
@@ -85,7 +95,7 @@ def test_files_that_are_no_scans(tmp_path):
 def test_cut_files_are_refused_in_silence(small, tmp_path, suffix, share, compress, capfd):
     sitk.WriteImage(to_image(small), str(tmp_path / f"whole{suffix}"), useCompression=compress)
     content = (tmp_path / f"whole{suffix}").read_bytes()
-    (tmp_path / f"cut{suffix}").write_bytes(content[:int(len(content) * share)])
+    (tmp_path / f"cut{suffix}").write_bytes(content[: int(len(content) * share)])
     refused(tmp_path / f"cut{suffix}", UnreadableError, "cut")
     assert capfd.readouterr().err == ""
 
@@ -101,19 +111,30 @@ def test_flipped_bits_in_a_packed_nifti_are_seen(small, tmp_path):
 def test_images_nothing_can_be_made_of(small, tmp_path):
     nan, infinite = small.array.copy(), small.array.copy()
     nan[0, 0, 0], infinite[0, 0, 0] = np.nan, np.inf
-    for array, vector, word in ((nan, False, "NaN"), (infinite, False, "infinite"), (np.full((3, 4, 5), 7, np.int16), False, "constant .7 everywhere"),
-                                (np.zeros((3, 8, 8, 3), np.uint8), True, "colour or vector image .3 values"),
-                                (np.zeros((2, 3, 8, 8), np.int16), False, "4 dimensions .8x8x3x2"),
-                                (np.full((3, 4, 5), 2**30 + np.arange(5)), False, "beyond 2.24"), ((small.array + 1j).astype(np.complex64), False, "complex")):
+    for array, vector, word in (
+        (nan, False, "NaN"),
+        (infinite, False, "infinite"),
+        (np.full((3, 4, 5), 7, np.int16), False, "constant .7 everywhere"),
+        (np.zeros((3, 8, 8, 3), np.uint8), True, "colour or vector image .3 values"),
+        (np.zeros((2, 3, 8, 8), np.int16), False, "4 dimensions .8x8x3x2"),
+        (np.full((3, 4, 5), 2**30 + np.arange(5)), False, "beyond 2.24"),
+        ((small.array + 1j).astype(np.complex64), False, "complex"),
+    ):
         refused(write(array, tmp_path / "bad.nrrd", vector), UnsuitableInputError, word)
 
 
 def test_a_fourth_axis_of_one_is_no_fourth_axis(small, tmp_path):
-    assert load_volume(write(small.array[None].astype(np.int16), tmp_path / "a.nii.gz")).shape == small.shape
+    assert (
+        load_volume(write(small.array[None].astype(np.int16), tmp_path / "a.nii.gz")).shape
+        == small.shape
+    )
 
 
 def test_wrong_modality_is_refused_with_its_file(tmp_path):
-    path = write(np.random.default_rng(0).integers(0, 800, (4, 30, 30)).astype(np.int16), tmp_path / "mr.nii.gz")
+    path = write(
+        np.random.default_rng(0).integers(0, 800, (4, 30, 30)).astype(np.int16),
+        tmp_path / "mr.nii.gz",
+    )
     refused(path, UnsuitableInputError, "say the modality")
     refused(path, UnsuitableInputError, "air and soft tissue", "CT")
     with pytest.raises(UnsuitableInputError, match="XY of mr.nii.gz is not known"):
@@ -150,22 +171,33 @@ def test_writing_where_it_cannot_be_written(small, tmp_path):
 
 
 def test_an_older_file_is_replaced_never_written_into(small, tmp_path):
-    """A second name for the old file still holds the old content: a reader, or a crash, never sees half of each."""
+    """A second name for the old file still holds the old content: a reader, or a crash, never sees
+    half of each."""
     path = tmp_path / "a.nrrd"
     path.write_text("old")
     os.link(path, tmp_path / "second")
     save_volume(small, path)
-    assert (tmp_path / "second").read_text() == "old" and np.array_equal(load_volume(path).array, small.array)
+    assert (tmp_path / "second").read_text() == "old" and np.array_equal(
+        load_volume(path).array, small.array
+    )
 
 
 def test_scans_load_and_save_without_a_stderr(small, tmp_path):
-    """As in a desktop program that has no console; in a process of its own, since pytest needs its stderr."""
+    """As in a desktop program that has no console; in a process of its own, since pytest needs its
+    stderr."""
     save_volume(small, tmp_path / "a.nrrd")
-    code = ("import os, sys; os.close(2); from DGMVLCCore.imaging.io import load_volume, save_volume; "
-            "save_volume(load_volume(sys.argv[1]), sys.argv[2])")
-    done = subprocess.run([sys.executable, "-c", code, tmp_path / "a.nrrd", tmp_path / "b.nrrd"], timeout=60,
-                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
-    assert done.returncode == 0 and np.array_equal(load_volume(tmp_path / "b.nrrd").array, small.array)
+    code = (
+        "import os, sys; os.close(2); from DGMVLCCore.imaging.io import load_volume, save_volume; "
+        "save_volume(load_volume(sys.argv[1]), sys.argv[2])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "a.nrrd", tmp_path / "b.nrrd"],
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0 and np.array_equal(
+        load_volume(tmp_path / "b.nrrd").array, small.array
+    )
 
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".nii", ".nii.gz", ".mha"])
@@ -174,7 +206,10 @@ def test_a_full_disk_leaves_the_old_file(small, tmp_path, suffix, capfd):
     resource = pytest.importorskip("resource")
     path = tmp_path / f"a{suffix}"
     path.write_text("old")
-    handler, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler, limits = (
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+        resource.getrlimit(resource.RLIMIT_FSIZE),
+    )
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
     try:
         with pytest.raises(OutputError, match="free space"):

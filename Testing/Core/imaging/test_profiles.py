@@ -21,7 +21,9 @@ def test_ct_is_recognised_and_needs_real_air(phantom):
 
 def test_other_modalities_must_be_said_and_an_mr_is_no_ct(mr):
     for said in (None, "CT"):
-        with pytest.raises(UnsuitableInputError, match="mr.nii holds values from 0 to 799 .* say the modality"):
+        with pytest.raises(
+            UnsuitableInputError, match="mr.nii holds values from 0 to 799 .* say the modality"
+        ):
             settle_modality(mr, "mr.nii", said)
     assert settle_modality(mr, "mr.nii", "mri") == "MR"
     assert settle_modality(mr, "x", None, "CR") == "XR"
@@ -44,7 +46,10 @@ def test_ct_window_is_fixed_others_follow_the_image(phantom, mr):
     assert PROFILES["CT"].window(phantom.array) == PROFILES["CT"].window(phantom.array * 0.5)
     low, high = PROFILES["MR"].window(mr)
     assert (low, high) == pytest.approx(np.percentile(mr, (1, 99)))
-    for profile, array in ((PROFILES["CT"], np.clip(phantom.array, -1250, 250)), (PROFILES["MR"], np.clip(mr, low, high))):
+    for profile, array in (
+        (PROFILES["CT"], np.clip(phantom.array, -1250, 250)),
+        (PROFILES["MR"], np.clip(mr, low, high)),
+    ):
         limits = profile.window(array)
         units = profile.normalise(array, limits)
         assert units.dtype == np.float32 and units.min() >= -1 and units.max() <= 1
@@ -66,5 +71,11 @@ def test_padding_is_found_and_kept(phantom):
 
 
 def test_window_ends():
-    assert window(np.array([-2000.0, -1250.0, -500.0, 250.0, 2000.0])).tolist() == [0, 0, 128, 255, 255]
+    assert window(np.array([-2000.0, -1250.0, -500.0, 250.0, 2000.0])).tolist() == [
+        0,
+        0,
+        128,
+        255,
+        255,
+    ]
     assert window(np.array([40.0]), 40, 400).tolist() == [128]

@@ -1,4 +1,5 @@
-"""Geometry: every orientation goes to canonical and back, through memory and through files, and world positions stay."""
+"""Geometry: every orientation goes to canonical and back, through memory and through files, and
+world positions stay."""
 
 import itertools
 import tempfile
@@ -14,7 +15,9 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.volume import Volume
 
-ORIENTATIONS = list(itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3)))
+ORIENTATIONS = list(
+    itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3))
+)
 TURNS = st.tuples(*[st.floats(-0.3, 0.3)] * 3)
 
 
@@ -25,7 +28,9 @@ def oriented(perm, signs, turn=(0.0, 0.0, 0.0), array=None) -> Volume:
     affine = np.eye(4)
     affine[:3, :3] = Rotation.from_rotvec(turn).as_matrix() @ direction * (0.7031, 0.9, 2.512)
     affine[:3, 3] = (-123.456, 77.7, -901.3)
-    return Volume(np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4) if array is None else array, affine)
+    return Volume(
+        np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4) if array is None else array, affine
+    )
 
 
 def world(volume, z, y, x):
@@ -45,7 +50,9 @@ def test_canonical_round_trip(perm, signs):
     assert (np.diag(canonical.affine)[:3] > 0).all()
     assert canonical.affine[:3, :3] == pytest.approx(np.diag(np.diag(canonical.affine[:3, :3])))
     again, same = canonical.canonical()
-    assert np.array_equal(again.array, canonical.array) and same.axes == (0, 1, 2) and same.flips == ()
+    assert (
+        np.array_equal(again.array, canonical.array) and same.axes == (0, 1, 2) and same.flips == ()
+    )
 
 
 @settings(max_examples=80, deadline=None)
@@ -60,7 +67,12 @@ def test_positions_stay_in_world_even_oblique(orientation, turn, flat):
 
 
 @settings(max_examples=48, deadline=None)
-@given(st.sampled_from(ORIENTATIONS), TURNS, st.sampled_from([(".nrrd", 1e-12), (".mha", 1e-12), (".nii.gz", 1e-3)]), st.integers(0, 2**32 - 1))
+@given(
+    st.sampled_from(ORIENTATIONS),
+    TURNS,
+    st.sampled_from([(".nrrd", 1e-12), (".mha", 1e-12), (".nii.gz", 1e-3)]),
+    st.integers(0, 2**32 - 1),
+)
 def test_files_keep_hu_and_geometry_in_every_orientation(orientation, turn, kind, seed):
     """NIfTI holds geometry in single precision: here within a thousandth of a millimetre."""
     suffix, tolerance = kind

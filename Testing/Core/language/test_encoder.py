@@ -24,7 +24,11 @@ def encoder() -> LanguageEncoder:
 
 def test_shapes_and_words_are_aligned(encoder: LanguageEncoder) -> None:
     states = encoder.encode(["Nodule.", "No nodule. Clear lung.", ""])
-    assert states.tokens.shape == (3, MAX_TOKENS, 384) and states.tokens.dtype == np.float32 and states.pooled.shape == (3, 384)
+    assert (
+        states.tokens.shape == (3, MAX_TOKENS, 384)
+        and states.tokens.dtype == np.float32
+        and states.pooled.shape == (3, 384)
+    )
     assert [len(words) for words in states.words] == states.mask.sum(1).tolist()
     assert not states.tokens[~states.mask].any() and np.isfinite(states.tokens).all()
     assert "".join(w.removeprefix("##") for w in states.words[0][1:-1]) == "nodule."
@@ -84,59 +88,100 @@ def test_folder_without_an_encoder_is_refused(tmp_path: Path) -> None:
 
 
 def test_importing_words_does_not_import_torch() -> None:
-    code = ("import sys, DGMVLCCore.language.encoder, DGMVLCCore.language.prompts, DGMVLCCore.language.clinical; "
-            "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)")
+    code = (
+        "import sys, DGMVLCCore.language.encoder, DGMVLCCore.language.prompts, "
+        "DGMVLCCore.language.clinical; "
+        "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-LONG = "".join(f"There is a {n} mm spiculated, calcified nodule in the {side} {lobe} lobe. The trachea is midline and the airways are patent. "
-               for n in range(3, 33) for side, lobe in (("left", "upper"), ("right", "lower"))) + "No pleural effusion."
+LONG = (
+    "".join(
+        f"There is a {n} mm spiculated, calcified nodule in the {side} {lobe} lobe. The trachea "
+        "is midline and the airways are patent. "
+        for n in range(3, 33)
+        for side, lobe in (("left", "upper"), ("right", "lower"))
+    )
+    + "No pleural effusion."
+)
 
 
-def test_a_report_of_two_thousand_words_is_read_finding_by_finding(encoder: LanguageEncoder) -> None:
+def test_a_report_of_two_thousand_words_is_read_finding_by_finding(
+    encoder: LanguageEncoder,
+) -> None:
     text = LONG + " Small pneumothorax."
     assert len(text.split()) > 1200
     text += " The heart is normal." * 250
     read = encode_report(text, encoder)
-    assert len(text.split()) > 2000 and [f.term for f in read.findings] == [f.term for f in parse_report(text)]
-    assert read.findings[-1].term == "pneumothorax" and read.sentences[-1] == "Small pneumothorax." and read.states.tokens.shape[0] == len(read.findings)
-    assert read.sentences[0] == "3 mm spiculated calcified nodule in the left upper lobe." and not any(read.left_out)
+    assert len(text.split()) > 2000 and [f.term for f in read.findings] == [
+        f.term for f in parse_report(text)
+    ]
+    assert (
+        read.findings[-1].term == "pneumothorax"
+        and read.sentences[-1] == "Small pneumothorax."
+        and read.states.tokens.shape[0] == len(read.findings)
+    )
+    assert read.sentences[
+        0
+    ] == "3 mm spiculated calcified nodule in the left upper lobe." and not any(read.left_out)
     with pytest.raises(UnsuitableInputError, match="no finding"):
         encode_report("The heart is normal.", encoder)
 
 
 def test_descriptors_without_room_are_listed(encoder: LanguageEncoder) -> None:
-    words = "spiculated, lobulated, calcified, cavitary, necrotic, ill-defined, irregular, subpleural, heterogeneous, patchy, suspicious, confluent"
+    words = (
+        "spiculated, lobulated, calcified, cavitary, necrotic, ill-defined, irregular, subpleural, "
+        "heterogeneous, patchy, suspicious, confluent"
+    )
     read = encode_report(f"33 mm {words} nodule in the left upper lobe.", encoder)
     assert read.left_out[0] and set(read.left_out[0]) < set(read.findings[0].descriptors)
-    assert all(word in read.sentences[0] for word in read.findings[0].descriptors if word not in read.left_out[0])
+    assert all(
+        word in read.sentences[0]
+        for word in read.findings[0].descriptors
+        if word not in read.left_out[0]
+    )
 
 
 def test_pieces_lose_no_word(encoder: LanguageEncoder) -> None:
     words = LONG.split()[:200]
     parts = encoder.pieces(" ".join(words))
-    assert " ".join(parts).split() == words and encoder.encode(parts).mask.sum(1).max() <= MAX_TOKENS
+    assert (
+        " ".join(parts).split() == words and encoder.encode(parts).mask.sum(1).max() <= MAX_TOKENS
+    )
     with pytest.raises(UnsuitableInputError, match="no text"):
         encoder.pieces("nodule-" * 20)
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("No effusion on the left.", "No pleural effusion in the left lung."), ("Possible nodule in the lingula.", "Possible nodule in the left lingula."),
-    ("Emphysema in both upper lobes.", "Emphysema in both upper lobes."), ("8 mm RUL nodule.", "8 mm nodule in the right upper lobe."),
-    ("Basal reticulation.", "Reticulation in the lower zone."),
-])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("No effusion on the left.", "No pleural effusion in the left lung."),
+        ("Possible nodule in the lingula.", "Possible nodule in the left lingula."),
+        ("Emphysema in both upper lobes.", "Emphysema in both upper lobes."),
+        ("8 mm RUL nodule.", "8 mm nodule in the right upper lobe."),
+        ("Basal reticulation.", "Reticulation in the lower zone."),
+    ],
+)
 def test_a_finding_in_one_sentence(text: str, said: str) -> None:
     assert finding_sentence(parse_report(text)[0]) == said
 
 
-def test_states_are_kept_on_disk_and_damage_is_noticed(tmp_path: Path, encoder: LanguageEncoder) -> None:
+def test_states_are_kept_on_disk_and_damage_is_noticed(
+    tmp_path: Path, encoder: LanguageEncoder
+) -> None:
     first = LanguageEncoder(encoder.folder, cache=tmp_path / "c").encode(["Nodule."])
     (kept,) = (tmp_path / "c").iterdir()
     second = LanguageEncoder(encoder.folder, cache=tmp_path / "c")
     np.testing.assert_array_equal(second.encode(["Nodule."]).tokens, first.tokens)
-    assert second._model is None and second.encode(["Nodule."]).words == first.words  # nothing was loaded
+    assert (
+        second._model is None and second.encode(["Nodule."]).words == first.words
+    )  # nothing was loaded
     kept.write_bytes(kept.read_bytes()[:50])
-    np.testing.assert_array_equal(LanguageEncoder(encoder.folder, cache=tmp_path / "c").encode(["Nodule."]).tokens, first.tokens)
+    np.testing.assert_array_equal(
+        LanguageEncoder(encoder.folder, cache=tmp_path / "c").encode(["Nodule."]).tokens,
+        first.tokens,
+    )
     assert len(list((tmp_path / "c").iterdir())) == 1
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="could not be made"):
@@ -148,9 +193,21 @@ def test_any_transformers_encoder(tmp_path: Path, encoder: LanguageEncoder) -> N
 
     tokenizer = AutoTokenizer.from_pretrained(str(encoder.folder), local_files_only=True)
     tokenizer.save_pretrained(tmp_path)
-    DistilBertModel(DistilBertConfig(vocab_size=len(tokenizer), dim=16, hidden_dim=16, n_layers=1, n_heads=2,
-        max_position_embeddings=40)).save_pretrained(tmp_path)
+    DistilBertModel(
+        DistilBertConfig(
+            vocab_size=len(tokenizer),
+            dim=16,
+            hidden_dim=16,
+            n_layers=1,
+            n_heads=2,
+            max_position_embeddings=40,
+        )
+    ).save_pretrained(tmp_path)
     states = LanguageEncoder(tmp_path, max_tokens=40).encode(["nodule " * 15])
-    assert states.tokens.shape == (1, 40, 16) and states.mask.sum() == 32 and np.isfinite(states.tokens).all()
+    assert (
+        states.tokens.shape == (1, 40, 16)
+        and states.mask.sum() == 32
+        and np.isfinite(states.tokens).all()
+    )
     with pytest.raises(WeightsError, match="at most 40"):
         LanguageEncoder(tmp_path, max_tokens=41).encode(["nodule"])

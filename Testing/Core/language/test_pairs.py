@@ -6,12 +6,26 @@ import pytest
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.clinical import row_text
-from DGMVLCCore.language.pairs import attribute_pair, attribute_pairs, finding_pairs, report_pairs, words_pair
+from DGMVLCCore.language.pairs import (
+    attribute_pair,
+    attribute_pairs,
+    finding_pairs,
+    report_pairs,
+    words_pair,
+)
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import describe_prompt, known_findings
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
-ROW = row_text({"age": "63", "sex": "F", "smoking": "active", "pack_years": "30", "occupational exposure": "no"}).attributes
+ROW = row_text(
+    {
+        "age": "63",
+        "sex": "F",
+        "smoking": "active",
+        "pack_years": "30",
+        "occupational exposure": "no",
+    }
+).attributes
 
 
 def _pairs(sentence: str) -> dict:
@@ -20,10 +34,19 @@ def _pairs(sentence: str) -> dict:
 
 def test_a_known_finding_can_go_or_be_exchanged_but_not_grow_shrink_or_move() -> None:
     pairs = _pairs("12 mm nodule in the left upper lobe.")
-    assert pairs["without"].known and (pairs["without"].source, pairs["without"].target) == ("Nodule.", "No nodule. Clear lung.")
+    assert pairs["without"].known and (pairs["without"].source, pairs["without"].target) == (
+        "Nodule.",
+        "No nodule. Clear lung.",
+    )
     assert pairs["spiculated"].differs == [("Nodule.", "Spiculated nodule.")]
-    assert (pairs["smaller"].source, pairs["smaller"].target, pairs["larger"].target) == ("12 mm nodule.", "6 mm nodule.", "24 mm nodule.")
-    assert pairs["other side"].differs == [("left", "right")] and pairs["smaller"].differs == [("12", "6")]
+    assert (pairs["smaller"].source, pairs["smaller"].target, pairs["larger"].target) == (
+        "12 mm nodule.",
+        "6 mm nodule.",
+        "24 mm nodule.",
+    )
+    assert pairs["other side"].differs == [("left", "right")] and pairs["smaller"].differs == [
+        ("12", "6")
+    ]
     for name in ("smaller", "larger", "other side"):
         assert not pairs[name].known and known_findings() in pairs[name].reason
         with pytest.raises(UnsuitableInputError, match="never taught"):
@@ -31,11 +54,24 @@ def test_a_known_finding_can_go_or_be_exchanged_but_not_grow_shrink_or_move() ->
     assert {f"as {term}" for term in load_vocabulary().known} - {"as nodule"} < {*pairs}
 
 
-@pytest.mark.parametrize("sentence", ["Spiculated nodule.", "GGO in both lungs.", "No pleural effusion.",
-                                      "Possible emphysema.", "Pneumothorax.", "No fracture."])
-def test_known_pairs_are_sentences_the_weights_understand_and_others_say_why_not(sentence: str) -> None:
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Spiculated nodule.",
+        "GGO in both lungs.",
+        "No pleural effusion.",
+        "Possible emphysema.",
+        "Pneumothorax.",
+        "No fracture.",
+    ],
+)
+def test_known_pairs_are_sentences_the_weights_understand_and_others_say_why_not(
+    sentence: str,
+) -> None:
     for pair in finding_pairs(parse_report(sentence)[0]):
-        assert pair.known == (not pair.reason) and pair.to_dict()["differs"] == [list(d) for d in pair.differs]
+        assert pair.known == (not pair.reason) and pair.to_dict()["differs"] == [
+            list(d) for d in pair.differs
+        ]
         if pair.known:
             assert pair.source != pair.target and pair.require_known() is pair
             describe_prompt(pair.source), describe_prompt(pair.target)
@@ -56,21 +92,36 @@ def test_free_words() -> None:
 
 def test_attributes_change_alone() -> None:
     pair = attribute_pair(ROW, "smoking", "ex-smoker")
-    assert pair.differs == [("active smoker,", "ex-smoker,")] and not pair.known and "attributes: none" in pair.reason
+    assert (
+        pair.differs == [("active smoker,", "ex-smoker,")]
+        and not pair.known
+        and "attributes: none" in pair.reason
+    )
     assert attribute_pair(ROW, "smoking", "ex-smoker", known=("smoking",)).known
     never = attribute_pair(ROW, "smoking", "never smoker")
-    assert "pack-years" in never.source and "pack-years" not in never.target  # a never smoker has none, and the difference shows it
+    assert (
+        "pack-years" in never.source and "pack-years" not in never.target
+    )  # a never smoker has none, and the difference shows it
     with pytest.raises(UnsuitableInputError, match="says nothing of “diagnosis”"):
         attribute_pair(ROW, "diagnosis", "IPF")
 
 
 def test_every_other_value_is_listed() -> None:
     names = [pair.name for pair in attribute_pairs(ROW)]
-    assert names == ["sex: male", "smoking: never smoker", "smoking: ex-smoker", "occupational_exposure: True"]
+    assert names == [
+        "sex: male",
+        "smoking: never smoker",
+        "smoking: ex-smoker",
+        "occupational_exposure: True",
+    ]
 
 
 def test_a_reports_list_keeps_the_findings_numbers() -> None:
     findings = parse_report("Nodule. No effusion. Emphysema.")
     assert [entry["number"] for entry in report_pairs(findings)] == [1, 2, 3]
     (one,) = report_pairs(findings, 3, "clear lung")
-    assert one["term"] == "emphysema" and one["pairs"][-1]["name"] == "clear lung" and one["pairs"][-1]["known"]
+    assert (
+        one["term"] == "emphysema"
+        and one["pairs"][-1]["name"] == "clear lung"
+        and one["pairs"][-1]["known"]
+    )

@@ -1,4 +1,5 @@
-"""The report parser against sentences written down before its rules, and against anything at all."""
+"""The report parser against sentences written down before its rules, and against anything at
+all."""
 
 from __future__ import annotations
 
@@ -20,33 +21,63 @@ def _table(name: str = "sentences.txt") -> list[Any]:
     """Rows of a table; those it marks as known errors are expected to fail."""
     lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
     rows = [line.partition("=>") for line in lines if line and not line.startswith("#")]
-    return [pytest.param(text.strip(" ~").replace("\\n", "\n"), sorted(w.strip() for w in want.split(";") if w.strip()),
-                         marks=pytest.mark.xfail(reason="known error") if text.startswith("~") else ()) for text, _, want in rows]
+    return [
+        pytest.param(
+            text.strip(" ~").replace("\\n", "\n"),
+            sorted(w.strip() for w in want.split(";") if w.strip()),
+            marks=pytest.mark.xfail(reason="known error") if text.startswith("~") else (),
+        )
+        for text, _, want in rows
+    ]
 
 
 def _short(f: Finding) -> str:
     return f"{f.presence}|{f.term}|{f.side or '-'}|{f.zone or '-'}|{'-' if f.size_mm is None else format(f.size_mm, 'g')}"
 
 
-@pytest.mark.parametrize(("text", "want"), _table(), ids=lambda value: value[:40] if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("text", "want"), _table(), ids=lambda value: value[:40] if isinstance(value, str) else ""
+)
 def test_sentences(text: str, want: list[str]) -> None:
     findings = parse_report(text)
     assert sorted(map(_short, findings)) == want
-    assert all(text[f.span[0]:f.span[1]] == f.text for f in findings)
+    assert all(text[f.span[0] : f.span[1]] == f.text for f in findings)
 
 
 def _long(f: Finding) -> str:
     rest = ("-" if value is None else str(value) for value in (f.change, f.count))
-    return "|".join([f.presence, f.term, f.side or "-", f.lobe or f.zone or "-", "-" if f.size_mm is None else format(f.size_mm, "g"), *rest])
+    return "|".join(
+        [
+            f.presence,
+            f.term,
+            f.side or "-",
+            f.lobe or f.zone or "-",
+            "-" if f.size_mm is None else format(f.size_mm, "g"),
+            *rest,
+        ]
+    )
 
 
-@pytest.mark.parametrize(("text", "want"), _table("development.txt"), ids=lambda value: value[:40] if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("text", "want"),
+    _table("development.txt"),
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
+)
 def test_development_set(text: str, want: list[str]) -> None:
     assert sorted(map(_long, parse_report(text))) == want
 
 
-@pytest.mark.parametrize("text", ["Kein Pleuraerguss, keine Konsolidierung in der linken Lunge.", "Pas d'épanchement pleural dans le poumon gauche.",
-                                  "Nódulo de 8 mm en el pulmón izquierdo, sin derrame.", "لا يوجد انصباب جنبي", "胸腔积液，右肺结节。", "Нет выпота."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kein Pleuraerguss, keine Konsolidierung in der linken Lunge.",
+        "Pas d'épanchement pleural dans le poumon gauche.",
+        "Nódulo de 8 mm en el pulmón izquierdo, sin derrame.",
+        "لا يوجد انصباب جنبي",
+        "胸腔积液，右肺结节。",
+        "Нет выпота.",
+    ],
+)
 def test_other_languages_are_refused(text: str) -> None:
     with pytest.raises(UnsuitableInputError, match="only English is read"):
         parse_report(text)
@@ -56,70 +87,135 @@ def test_control_and_direction_marks_move_no_span() -> None:
     text = "Small\x00 right\u202e pleural\x07 effusion\u200f. \u2067No nodule\u2069."
     (effusion, nodule) = parse_report(text)
     assert (effusion.side, effusion.presence, nodule.presence) == ("right", "present", "absent")
-    assert text[effusion.span[0]:effusion.span[1]] == effusion.text
+    assert text[effusion.span[0] : effusion.span[1]] == effusion.text
 
 
-@pytest.mark.parametrize(("text", "size"), [("RUL nodule 05.12.2023.", None), ("Nodule measuring 12 in the RUL.", None), ("Nodule, CT of 3/4/2021, 6 mm.", 6.0),
-                                            ("Nodule, 2 x 3 x 4.5 cm.", 45.0), ("Nodule on 2 mm slices.", None)])
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("RUL nodule 05.12.2023.", None),
+        ("Nodule measuring 12 in the RUL.", None),
+        ("Nodule, CT of 3/4/2021, 6 mm.", 6.0),
+        ("Nodule, 2 x 3 x 4.5 cm.", 45.0),
+        ("Nodule on 2 mm slices.", None),
+    ],
+)
 def test_dates_slices_and_bare_numbers_are_no_sizes(text: str, size: float | None) -> None:
     assert parse_report(text)[0].size_mm == size
 
 
 def test_contradictions_are_both_there_and_flagged() -> None:
-    text = "FINDINGS: No pleural effusion. 5 mm nodule.\nIMPRESSION: Small left pleural effusion. No other nodule."
+    text = (
+        "FINDINGS: No pleural effusion. 5 mm nodule.\nIMPRESSION: Small left pleural effusion. No "
+        "other nodule."
+    )
     findings = parse_report(text)
     assert [(f.term, f.presence, f.contradicted) for f in findings] == [
-        ("pleural effusion", "absent", True), ("nodule", "present", False), ("pleural effusion", "present", True), ("nodule", "absent", False)]
-    assert any("contradicts itself about “pleural effusion”" in note for note in report_notes(text, findings))
-    assert not any(f.contradicted for f in parse_report("Left lung: no nodule. Right lung: 5 mm nodule."))
+        ("pleural effusion", "absent", True),
+        ("nodule", "present", False),
+        ("pleural effusion", "present", True),
+        ("nodule", "absent", False),
+    ]
+    assert any(
+        "contradicts itself about “pleural effusion”" in note
+        for note in report_notes(text, findings)
+    )
+    assert not any(
+        f.contradicted for f in parse_report("Left lung: no nodule. Right lung: 5 mm nodule.")
+    )
 
 
 def test_notes_say_what_was_not_read() -> None:
-    text = "There is a nodule measuring 12 in the right upper lobe, unchanged. The heart is normal. Всё в норме."
+    text = (
+        "There is a nodule measuring 12 in the right upper lobe, unchanged. The heart is normal. "
+        "Всё "
+        "в норме."
+    )
     notes = report_notes(text, parse_report(text))
-    assert any("“measuring 12” has no unit" in note for note in notes) and any("another script" in note for note in notes)
+    assert any("“measuring 12” has no unit" in note for note in notes) and any(
+        "another script" in note for note in notes
+    )
     assert "No finding" in report_notes("The heart is normal.", [])[0]
 
 
-@pytest.mark.parametrize("text", ["There is a 33 mm nodule in the left\nlung and a small effusion in the\nRUL.",
-                                  "FINDINGS\nThere is a 33 mm nodule in the left lung.\nIMPRESSION\nNodule.",
-                                  "INDICATION: effusion?\nNodule of 33 mm in the left lung.", "LEFT LUNG:\n33 mm nodule.\nHEART:\nNormal."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "There is a 33 mm nodule in the left\nlung and a small effusion in the\nRUL.",
+        "FINDINGS\nThere is a 33 mm nodule in the left lung.\nIMPRESSION\nNodule.",
+        "INDICATION: effusion?\nNodule of 33 mm in the left lung.",
+        "LEFT LUNG:\n33 mm nodule.\nHEART:\nNormal.",
+    ],
+)
 def test_layouts(text: str) -> None:
     finding = next(f for f in parse_report(text) if f.term == "nodule")
     assert (finding.side, finding.size_mm) == ("left", 33)
 
 
 def test_codes_stand_beside_the_term_where_they_are_certain() -> None:
-    assert parse_report("Pleural effusion.")[0].to_dict()["codes"] == {"radlex": "RID34539", "snomed_ct": "60046008"}
+    assert parse_report("Pleural effusion.")[0].to_dict()["codes"] == {
+        "radlex": "RID34539",
+        "snomed_ct": "60046008",
+    }
     assert parse_report("Mucus plugging.")[0].to_dict()["codes"] == {}
 
 
-@pytest.mark.parametrize("piece", ["nodule and effusion in the left lung with ", "no ", " ", "5 mm x ", "a\n", "(", "? ", "x", "0,", "\n\n"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "nodule and effusion in the left lung with ",
+        "no ",
+        " ",
+        "5 mm x ",
+        "a\n",
+        "(",
+        "? ",
+        "x",
+        "0,",
+        "\n\n",
+    ],
+)
 def test_the_work_grows_no_faster_than_the_text(piece: str) -> None:
-    """Characters that the patterns are tried at, a measure that no clock disturbs: twice the text, at most 2.5 times the parts."""
+    """Characters that the patterns are tried at, a measure that no clock disturbs: twice the text,
+    at most 2.5 times the parts."""
+
     def parts(length: int) -> int:
         return sum(len(part) ** 2 for _, part in sentences((piece * length)[:length]))
+
     assert parts(40_000) <= 2.5 * parts(20_000) + LONGEST**2
     parse_report((piece * 20_000)[:20_000] + " nodule")
 
 
-@pytest.mark.parametrize(("text", "want"), [
-    ("33 mm solid, spiculated nodule in the left lung.", ("solid", "spiculated")),
-    ("Nodule, 12 mm, spiculated.", ("spiculated",)),
-    ("Calcified nodule and diffuse consolidation.", ("calcified",)),
-    ("The nodule is not calcified.", ()),
-    ("Consolidation (solid arrows).", ()),
-])
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("33 mm solid, spiculated nodule in the left lung.", ("solid", "spiculated")),
+        ("Nodule, 12 mm, spiculated.", ("spiculated",)),
+        ("Calcified nodule and diffuse consolidation.", ("calcified",)),
+        ("The nodule is not calcified.", ()),
+        ("Consolidation (solid arrows).", ()),
+    ],
+)
 def test_descriptors_belong_to_their_finding(text: str, want: tuple[str, ...]) -> None:
-    assert set(want) <= set(parse_report(text)[0].descriptors) and len(parse_report(text)[0].descriptors) == len(want)
+    assert set(want) <= set(parse_report(text)[0].descriptors) and len(
+        parse_report(text)[0].descriptors
+    ) == len(want)
 
 
 def test_demo_report_reads_as_its_author_meant() -> None:
-    report = ("FINDINGS: There is a 33 mm solid, spiculated nodule in the left lung, highly suspicious for malignancy. No pleural effusion.\n\n"
-              "IMPRESSION: Spiculated nodule in the left lung, 33 mm.")
+    report = (
+        "FINDINGS: There is a 33 mm solid, spiculated nodule in the left lung, highly suspicious "
+        "for malignancy. No pleural effusion.\n\n"
+        "IMPRESSION: Spiculated nodule in the left lung, 33 mm."
+    )
     findings = parse_report(report)
-    assert [_short(f) for f in findings] == ["present|nodule|left|-|33", "absent|pleural effusion|-|-|-"]
-    assert report.index("nodule") in range(*findings[0].span)  # the first mention, not the impression's
+    assert [_short(f) for f in findings] == [
+        "present|nodule|left|-|33",
+        "absent|pleural effusion|-|-|-",
+    ]
+    assert report.index("nodule") in range(
+        *findings[0].span
+    )  # the first mention, not the impression's
     assert findings[0].to_dict()["span"] == list(findings[0].span)
 
 
@@ -134,8 +230,34 @@ def test_long_report_is_read_to_its_end() -> None:
     assert [_short(f) for f in parse_report(report)] == ["present|nodule|right|upper|7"]
 
 
-WORDS = st.sampled_from([*load_vocabulary().by_name, "no", "without", "but", "and", "cannot exclude", ",", ".", ";", ":", "\n", "RUL", "left",
-                         "both lower lobes", "5 mm", "1.2 x 3 cm", "from", "previously", "FINDINGS:", "HISTORY:", "(", ")", "in the", "?"])
+WORDS = st.sampled_from(
+    [
+        *load_vocabulary().by_name,
+        "no",
+        "without",
+        "but",
+        "and",
+        "cannot exclude",
+        ",",
+        ".",
+        ";",
+        ":",
+        "\n",
+        "RUL",
+        "left",
+        "both lower lobes",
+        "5 mm",
+        "1.2 x 3 cm",
+        "from",
+        "previously",
+        "FINDINGS:",
+        "HISTORY:",
+        "(",
+        ")",
+        "in the",
+        "?",
+    ]
+)
 
 
 @settings(max_examples=80, deadline=None)
@@ -146,9 +268,23 @@ def test_any_text_gives_exact_spans_and_lawful_fields(text: str) -> None:
     except UnsuitableInputError:  # empty, or not English
         return
     for f in findings:
-        assert text[f.span[0]:f.span[1]] == f.text
+        assert text[f.span[0] : f.span[1]] == f.text
         assert f.sentence in text and f.text in f.sentence
         assert f.term in load_vocabulary().terms
-        assert f.presence in ("present", "absent", "uncertain") and f.side in (None, "left", "right", "bilateral")
-        assert f.lobe in (None, "upper", "middle", "lower", "lingula") and f.change in (None, "new", "increased", "decreased", "unchanged", "resolved")
-        assert f.zone in (None, "upper", "middle", "lower") and (f.size_mm is None or 0 < f.size_mm <= 400)
+        assert f.presence in ("present", "absent", "uncertain") and f.side in (
+            None,
+            "left",
+            "right",
+            "bilateral",
+        )
+        assert f.lobe in (None, "upper", "middle", "lower", "lingula") and f.change in (
+            None,
+            "new",
+            "increased",
+            "decreased",
+            "unchanged",
+            "resolved",
+        )
+        assert f.zone in (None, "upper", "middle", "lower") and (
+            f.size_mm is None or 0 < f.size_mm <= 400
+        )

@@ -1,4 +1,5 @@
-"""The network: lossless arrangement, identity at the start, fusion units that can be switched off, round trip."""
+"""The network: lossless arrangement, identity at the start, fusion units that can be switched off,
+round trip."""
 
 import pytest
 import torch
@@ -11,8 +12,15 @@ def conditions(n=2, side=32, text=16):
     g = torch.Generator().manual_seed(0)
     mask = torch.ones(n, 5, dtype=torch.bool)
     mask[:, 3:] = False
-    return Conditions(torch.randn(n, 3, side, side, generator=g), torch.ones(n, 3, side, side), torch.rand(n, 4, side, side, generator=g),
-                      torch.tensor([[0.7, 2.5]] * n), torch.randn(n, 5, text, generator=g), mask, torch.randn(n, text, generator=g))
+    return Conditions(
+        torch.randn(n, 3, side, side, generator=g),
+        torch.ones(n, 3, side, side),
+        torch.rand(n, 4, side, side, generator=g),
+        torch.tensor([[0.7, 2.5]] * n),
+        torch.randn(n, 5, text, generator=g),
+        mask,
+        torch.randn(n, text, generator=g),
+    )
 
 
 def test_fusion_units_start_as_the_identity():
@@ -27,7 +35,9 @@ def test_fusion_units_start_as_the_identity():
 
 def test_an_untrained_network_returns_the_fill():
     cond = conditions()
-    clean, attention = Denoiser((16, 16, 16), text_dim=16)(torch.randn(2, 1, 32, 32), torch.tensor([0.3, 0.9]), cond)
+    clean, attention = Denoiser((16, 16, 16), text_dim=16)(
+        torch.randn(2, 1, 32, 32), torch.tensor([0.3, 0.9]), cond
+    )
     assert torch.equal(clean, cond.context[:, 1:2])
     assert attention.shape == (2, 64, 6)
 
@@ -40,7 +50,9 @@ def trained(**how):
     return model.eval()
 
 
-@pytest.mark.parametrize("affine, cross", [(True, True), (True, False), (False, True), (False, False)])
+@pytest.mark.parametrize(
+    "affine, cross", [(True, True), (True, False), (False, True), (False, False)]
+)
 def test_text_acts_through_each_unit_and_through_nothing_else(affine, cross):
     model = trained(affine_fusion=affine, cross_attention=cross)
     cond, x, t = conditions(), torch.randn(2, 1, 32, 32), torch.tensor([0.5, 0.5])
@@ -64,7 +76,10 @@ def test_every_condition_is_used(name):
 def test_save_and_load(tmp_path):
     model = trained()
     model.save_pretrained(tmp_path)
-    assert {p.name for p in tmp_path.iterdir()} == {"config.json", "diffusion_pytorch_model.safetensors"}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "config.json",
+        "diffusion_pytorch_model.safetensors",
+    }
     again = Denoiser.from_pretrained(str(tmp_path)).eval()
     cond, x, t = conditions(), torch.randn(2, 1, 32, 32), torch.tensor([0.5, 0.5])
     with torch.no_grad():

@@ -23,8 +23,15 @@ def stir(model, seed=0):
 
 def inputs(n=8, side=32):
     g = torch.Generator().manual_seed(1)
-    cond = Conditions(torch.randn(n, 3, side, side, generator=g), torch.ones(n, 3, side, side), torch.rand(n, 4, side, side, generator=g),
-                      torch.tensor([[0.7, 2.5]] * n), torch.randn(n, 5, 16, generator=g), torch.ones(n, 5, dtype=torch.bool), torch.randn(n, 16, generator=g))
+    cond = Conditions(
+        torch.randn(n, 3, side, side, generator=g),
+        torch.ones(n, 3, side, side),
+        torch.rand(n, 4, side, side, generator=g),
+        torch.tensor([[0.7, 2.5]] * n),
+        torch.randn(n, 5, 16, generator=g),
+        torch.ones(n, 5, dtype=torch.bool),
+        torch.randn(n, 16, generator=g),
+    )
     return torch.randn(n, 1, side, side, generator=g), torch.full((n,), 0.4), cond
 
 
@@ -61,7 +68,9 @@ def test_slices_of_a_slab_see_one_another_and_no_other_slab(base):
     differs = (model(changed, t, cond, depth=4)[0] != before).flatten(1).any(1)
     assert differs[:4].all() and not differs[4:].any()
     model.load_state_dict(flat.state_dict(), strict=False)
-    assert torch.equal(model(x, t, cond)[0], flat(x, t, cond)[0]), "single slices are answered as by the 2D network"
+    assert torch.equal(model(x, t, cond)[0], flat(x, t, cond)[0]), (
+        "single slices are answered as by the 2D network"
+    )
 
 
 def test_only_the_layers_along_z_are_stored_and_trained(base):
@@ -71,10 +80,14 @@ def test_only_the_layers_along_z_are_stored_and_trained(base):
     model.half().save_pretrained(str(base.parent / "slabs"))
     again, _ = load_generator(base.parent / "slabs")
     assert isinstance(again, VolumeDenoiser) and again.config.base == "flat"
-    for (name, value), (_, wanted) in zip(again.state_dict().items(), model.float().state_dict().items()):
+    for (name, value), (_, wanted) in zip(
+        again.state_dict().items(), model.float().state_dict().items()
+    ):
         assert torch.allclose(value, wanted, atol=1e-3), name
     again.freeze_base()
-    assert {name.split(".")[0] for name, value in again.named_parameters() if value.requires_grad} == {"along_z"}
+    assert {
+        name.split(".")[0] for name, value in again.named_parameters() if value.requires_grad
+    } == {"along_z"}
 
 
 def test_a_missing_or_another_base_is_named(base):

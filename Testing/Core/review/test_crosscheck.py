@@ -8,7 +8,11 @@ from DGMVLCCore.vision.pipeline import Match
 
 def seen(number, side, mm, *terms, zone=None):
     place = Location(side, zone, (0.0, 0.0, 0.0), 1.0, mm)
-    return Seen(number, place, [Match(term, f"{term}.", 0.9 - 0.1 * i) for i, term in enumerate((*terms, "clear lung"))])
+    return Seen(
+        number,
+        place,
+        [Match(term, f"{term}.", 0.9 - 0.1 * i) for i, term in enumerate((*terms, "clear lung"))],
+    )
 
 
 def check(report, *regions):
@@ -16,37 +20,68 @@ def check(report, *regions):
 
 
 def status(checked):
-    return {number: fact["status"] for number, fact in checked.regions.items()}, [fact["status"] for fact in checked.findings]
+    return {number: fact["status"] for number, fact in checked.regions.items()}, [
+        fact["status"] for fact in checked.findings
+    ]
 
 
 def test_what_is_in_the_report_is_reported_and_the_rest_is_not():
-    done = check("There is a 12 mm nodule in the left upper lobe. Hiatal hernia.", seen(1, "left", 13, "nodule", "consolidation", zone="upper"),
-                 seen(2, "right", 9, "nodule", zone="lower"))
+    done = check(
+        "There is a 12 mm nodule in the left upper lobe. Hiatal hernia.",
+        seen(1, "left", 13, "nodule", "consolidation", zone="upper"),
+        seen(2, "right", 9, "nodule", zone="lower"),
+    )
     assert status(done) == ({1: "reported", 2: "not mentioned"}, ["seen", "not looked for"])
 
 
 def test_another_side_zone_or_size_is_another_finding():
-    for report in ("A 12 mm nodule in the right lung.", "A 12 mm nodule in the left lower lobe.", "A 40 mm nodule in the left lung."):
+    for report in (
+        "A 12 mm nodule in the right lung.",
+        "A 12 mm nodule in the left lower lobe.",
+        "A 40 mm nodule in the left lung.",
+    ):
         done = check(report, seen(1, "left", 12, "nodule", zone="upper"))
-        assert status(done) == ({1: "not mentioned"}, ["not seen"]) and "1" in done.findings[0]["sentence"]
+        assert (
+            status(done) == ({1: "not mentioned"}, ["not seen"])
+            and "1" in done.findings[0]["sentence"]
+        )
 
 
 def test_a_report_for_the_other_side_is_said():
     note = "check that report and scan belong together"
-    assert note in check("A 12 mm nodule in the right lung.", seen(1, "left", 12, "nodule")).notes[0]
+    assert (
+        note in check("A 12 mm nodule in the right lung.", seen(1, "left", 12, "nodule")).notes[0]
+    )
     assert not check("A 12 mm nodule in the left lung.", seen(1, "left", 12, "nodule")).notes
-    assert not check("A 12 mm nodule in the right lung.", seen(1, "left", 12, "nodule"), seen(2, "right", 30, "emphysema")).notes
+    assert not check(
+        "A 12 mm nodule in the right lung.",
+        seen(1, "left", 12, "nodule"),
+        seen(2, "right", 30, "emphysema"),
+    ).notes
 
 
 def test_a_denied_finding_that_is_seen_is_told_apart():
-    done = check("No pulmonary nodule. Lungs clear of consolidation.", seen(1, "left", 12, "nodule"))
-    assert done.regions[1]["status"] == "denied" and "No pulmonary nodule" in done.regions[1]["sentence"]
+    done = check(
+        "No pulmonary nodule. Lungs clear of consolidation.", seen(1, "left", 12, "nodule")
+    )
+    assert (
+        done.regions[1]["status"] == "denied"
+        and "No pulmonary nodule" in done.regions[1]["sentence"]
+    )
 
 
 def test_uncertain_and_plural_findings_count_as_mentioned():
-    done = check("Possible emphysema in both lungs.", seen(1, "left", 30, "emphysema"), seen(2, "right", 25, "emphysema"))
+    done = check(
+        "Possible emphysema in both lungs.",
+        seen(1, "left", 30, "emphysema"),
+        seen(2, "right", 25, "emphysema"),
+    )
     assert status(done) == ({1: "reported", 2: "reported"}, ["seen"])
-    one = check("A single 12 mm nodule in the left lung.", seen(1, "left", 12, "nodule"), seen(2, "left", 11, "nodule"))
+    one = check(
+        "A single 12 mm nodule in the left lung.",
+        seen(1, "left", 12, "nodule"),
+        seen(2, "left", 11, "nodule"),
+    )
     assert sorted(status(one)[0].values()) == ["not mentioned", "reported"]
 
 

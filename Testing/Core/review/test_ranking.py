@@ -14,18 +14,41 @@ from DGMVLCCore.review.ranking import MIN_LEAD, order, rank
 
 def test_names_synonyms_and_free_words_give_taught_sentences():
     found = resolve(["GGO", "a lung mass", "normal lungs", "nodule with spiculation"])
-    assert [each.name for each in found] == ["ground-glass opacity", "nodule", "no finding (clear lung)", "spiculated nodule"]
-    assert [each.sentence for each in found] == ["Ground-glass opacity.", "Nodule.", "No ground-glass opacity. Clear lung.", "Spiculated nodule."]
-    assert {each.name for each in builtin()} >= {"honeycombing", "spiculated nodule", "no finding (clear lung)"}
+    assert [each.name for each in found] == [
+        "ground-glass opacity",
+        "nodule",
+        "no finding (clear lung)",
+        "spiculated nodule",
+    ]
+    assert [each.sentence for each in found] == [
+        "Ground-glass opacity.",
+        "Nodule.",
+        "No ground-glass opacity. Clear lung.",
+        "Spiculated nodule.",
+    ]
+    assert {each.name for each in builtin()} >= {
+        "honeycombing",
+        "spiculated nodule",
+        "no finding (clear lung)",
+    }
     for each in builtin():
         assert hypothesis(each.name) == each
 
 
-@pytest.mark.parametrize("words, kind, said", [
-    (["nodule"], UsageError, "2 to 6"), (["nodule"] * 10, UsageError, "not 10"), (["nodule", "mass"], UsageError, "“mass” are the same"),
-    (["no nodule", "clear lung"], UsageError, "the same"), (["nodule", "pneumothorax"], UnsuitableInputError, "never taught “pneumothorax”"),
-    (["nodule", "banana"], UnsuitableInputError, "names no finding"), (["nodule", "  "], UnsuitableInputError, "empty"),
-    (["nodule and emphysema", "clear"], UnsuitableInputError, "one at a time"), (["nodule", "a smaller nodule"], UnsuitableInputError, "size or side")])
+@pytest.mark.parametrize(
+    "words, kind, said",
+    [
+        (["nodule"], UsageError, "2 to 6"),
+        (["nodule"] * 10, UsageError, "not 10"),
+        (["nodule", "mass"], UsageError, "“mass” are the same"),
+        (["no nodule", "clear lung"], UsageError, "the same"),
+        (["nodule", "pneumothorax"], UnsuitableInputError, "never taught “pneumothorax”"),
+        (["nodule", "banana"], UnsuitableInputError, "names no finding"),
+        (["nodule", "  "], UnsuitableInputError, "empty"),
+        (["nodule and emphysema", "clear"], UnsuitableInputError, "one at a time"),
+        (["nodule", "a smaller nodule"], UnsuitableInputError, "size or side"),
+    ],
+)
 def test_what_cannot_be_compared_is_refused_in_a_sentence(words, kind, said):
     with pytest.raises(kind, match=said):
         resolve(words)
@@ -36,7 +59,11 @@ def test_a_finding_brings_its_own_list():
     assert [each.name for each in differential(finding)][0] == "spiculated nodule"
     for term in (each.term for each in builtin() if each.term):
         found = differential(parse_report(f"There is {term}.")[0])
-        assert 2 <= len(found) <= 6 and found[0].term == term and len({each.sentence for each in found}) == len(found)
+        assert (
+            2 <= len(found) <= 6
+            and found[0].term == term
+            and len({each.sentence for each in found}) == len(found)
+        )
     with pytest.raises(UnsuitableInputError, match="never taught"):
         differential(parse_report("There is atelectasis.")[0])
 
@@ -44,28 +71,47 @@ def test_a_finding_brings_its_own_list():
 def made(excess, spread=0.002, seed=0):
     """Errors (6,K): noises shift all alike, so only paired differences are narrow."""
     rng = np.random.default_rng(seed)
-    return (1 + 0.3 * rng.standard_normal((6, 1))) ** 2 * (1 + np.asarray(excess) + spread * rng.standard_normal((6, len(excess))))
+    return (1 + 0.3 * rng.standard_normal((6, 1))) ** 2 * (
+        1 + np.asarray(excess) + spread * rng.standard_normal((6, len(excess)))
+    )
 
 
 def test_told_apart_only_when_both_networks_say_so():
     three = resolve(["nodule", "consolidation", "emphysema"])
     clear_cut = order(three, made([0.1, 0.0, 0.2]), np.array([-1.0, MIN_LEAD, -1.0]))
     assert clear_cut.distinguishable and clear_cut.ranked[0].hypothesis.name == "consolidation"
-    assert clear_cut.ranked[1].low < 0.1 < clear_cut.ranked[1].high and "fits these voxels best" in clear_cut.sentence
+    assert (
+        clear_cut.ranked[1].low < 0.1 < clear_cut.ranked[1].high
+        and "fits these voxels best" in clear_cut.sentence
+    )
     vague = order(three, made([0.0005, 0.0, 0.2], spread=0.02), np.array([-1.0, MIN_LEAD, -1.0]))
-    assert not vague.distinguishable and vague.sentence == "“consolidation” and “nodule” cannot be told apart here; “emphysema” fits the voxels less well."
+    assert not vague.distinguishable and vague.sentence == (
+        "“consolidation” and “nodule” cannot be told apart here; “emphysema” fits the voxels "
+        "less well."
+    )
     small_lead = order(three, made([0.1, 0.0, 0.2]), np.array([0.0, 0.0, -9.0]))
     assert not small_lead.distinguishable
     at_odds = order(three, made([0.0, 0.1, 0.2]), np.array([-4.0, 2.0, -9.0]))
-    assert at_odds.ranked[0].hypothesis.name == "consolidation" and not at_odds.distinguishable and at_odds.ranked[1].excess < 0
+    assert (
+        at_odds.ranked[0].hypothesis.name == "consolidation"
+        and not at_odds.distinguishable
+        and at_odds.ranked[1].excess < 0
+    )
     alone = order(three, made([0.1, 0.0, 0.2]), None)
     assert alone.distinguishable and alone.ranked[0].agreement is None
 
 
 def test_the_order_of_asking_does_not_matter():
-    three, errors, logits = resolve(["nodule", "consolidation", "emphysema"]), made([0.1, 0.0, 0.2]), np.array([1.0, 0.5, 0.0])
+    three, errors, logits = (
+        resolve(["nodule", "consolidation", "emphysema"]),
+        made([0.1, 0.0, 0.2]),
+        np.array([1.0, 0.5, 0.0]),
+    )
     turned = [2, 0, 1]
-    assert order(three, errors, logits).ranked == order([three[i] for i in turned], errors[:, turned], logits[turned]).ranked
+    assert (
+        order(three, errors, logits).ranked
+        == order([three[i] for i in turned], errors[:, turned], logits[turned]).ranked
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +123,17 @@ def region(phantom):
 
 def test_every_sentence_sees_the_same_noise(untrained, region):
     errors = denoising_errors(untrained, region, ["Nodule.", "Emphysema.", "Nodule."], noises=2)
-    assert errors.shape == (2, 3) and np.allclose(errors[:, 0], errors[:, 2], rtol=1e-5) and not np.allclose(errors[:, 0], errors[:, 1], rtol=1e-5)
+    assert (
+        errors.shape == (2, 3)
+        and np.allclose(errors[:, 0], errors[:, 2], rtol=1e-5)
+        and not np.allclose(errors[:, 0], errors[:, 1], rtol=1e-5)
+    )
     assert not np.allclose(errors[0], errors[1], rtol=1e-3)
     evidence = presence_evidence(untrained, region, "Nodule.", "Emphysema.", noises=2)
-    assert evidence.value == pytest.approx((errors[:, 1] / errors[:, 0] - 1).mean(), abs=1e-5) and evidence.low <= evidence.value <= evidence.high
+    assert (
+        evidence.value == pytest.approx((errors[:, 1] / errors[:, 0] - 1).mean(), abs=1e-5)
+        and evidence.low <= evidence.value <= evidence.high
+    )
     with pytest.raises(UsageError, match="two noises"):
         rank(untrained, region, resolve(["nodule", "emphysema"]), None, noises=1)
 
@@ -90,4 +143,8 @@ def test_the_fullest_slices_are_read():
     mask[5:25, 2:6, 2:6] = True
     mask[4, 2, 2] = True
     assert fullest_rows(mask) == sorted(set(fullest_rows(mask))) and len(fullest_rows(mask)) == 12
-    assert fullest_rows(mask)[0] == 5 and fullest_rows(mask)[-1] == 24 and len(fullest_rows(mask, 100)) == 20
+    assert (
+        fullest_rows(mask)[0] == 5
+        and fullest_rows(mask)[-1] == 24
+        and len(fullest_rows(mask, 100)) == 20
+    )

@@ -1,4 +1,5 @@
-"""Decisions are saved whole at every step, survive a full disk and a folder that changes, and leave as table, page and regions."""
+"""Decisions are saved whole at every step, survive a full disk and a folder that changes, and leave
+as table, page and regions."""
 
 import csv
 import errno
@@ -30,7 +31,11 @@ def test_decisions_are_there_after_reopening(session):
     session.decide("a-ct/1", comment="third look")
     again = ReviewSession.open(session.folder)
     made = again.decisions()
-    assert made["a-ct/1"]["verdict"] == "accepted" and made["a-ct/1"]["comment"] == "third look" and made["a-ct/2"]["verdict"] == "rejected"
+    assert (
+        made["a-ct/1"]["verdict"] == "accepted"
+        and made["a-ct/1"]["comment"] == "third look"
+        and made["a-ct/2"]["verdict"] == "rejected"
+    )
     assert (again.state("a-ct"), again.state("b-ct")) == ("done", "waiting")
     assert again.progress() == {"studies": 2, "regions": 2, "decided": 2, "done": 1, "waiting": 1}
     again.decide("a-ct/2", "")
@@ -51,6 +56,7 @@ def test_what_is_no_region_or_verdict_is_refused(session):
 def test_a_full_disk_loses_the_last_step_only(session, monkeypatch):
     session.decide("a-ct/1", "accepted")
     with monkeypatch.context() as patch:
+
         def full(*_):
             raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -63,21 +69,29 @@ def test_a_full_disk_loses_the_last_step_only(session, monkeypatch):
     assert len(session.decisions()) == 2
 
 
-def test_a_folder_that_changes_marks_its_studies_and_keeps_decisions(session, studies, phantom, found):
+def test_a_folder_that_changes_marks_its_studies_and_keeps_decisions(
+    session, studies, phantom, found
+):
     session.decide("a-ct/1", "accepted", "mine")
     save_volume(phantom, studies / "a" / "ct.nrrd")
     (studies / "b" / "ct.nrrd").unlink()
     (studies / "c").mkdir()
     save_volume(phantom, studies / "c" / "ct.nrrd")
     again = ReviewSession.open(session.folder, refresh=True)
-    assert {study.id: again.state(study.id) for study in again.studies} == {"a-ct": "changed", "b-ct": "missing", "c-ct": "waiting"}
+    assert {study.id: again.state(study.id) for study in again.studies} == {
+        "a-ct": "changed",
+        "b-ct": "missing",
+        "c-ct": "waiting",
+    }
     assert again.decisions()["a-ct/1"]["comment"] == "mine"
     assert "changed since it was looked at" in page(again)
     found(again, "a-ct", regions=1)
     assert again.state("a-ct") == "open", "a verdict on the earlier scan is none on this one"
     again.decide("a-ct/1", "rejected")
     kept = again.decisions()
-    assert kept["a-ct/1"]["verdict"] == "rejected" and [v["comment"] for key, v in kept.items() if "@" in key] == ["mine"]
+    assert kept["a-ct/1"]["verdict"] == "rejected" and [
+        v["comment"] for key, v in kept.items() if "@" in key
+    ] == ["mine"]
 
 
 def test_a_changed_report_counts_as_a_change(session, studies):
@@ -111,15 +125,29 @@ def test_the_table_and_the_page_say_what_was_decided(session):
     session.decide("a-ct/1", "accepted", "=cmd|' /C calc'!A0 <b>bold</b>")
     rows = list(csv.DictReader(io.StringIO(table(session))))
     first = rows[0]
-    assert (first["study"], first["region"], first["verdict"], first["check"]) == ("a-ct", "1", "accepted", "seen, not reported")
-    assert first["comment"].startswith("'=") and first["change_hu"] == "612.4" and first["zone"] == ""
+    assert (first["study"], first["region"], first["verdict"], first["check"]) == (
+        "a-ct",
+        "1",
+        "accepted",
+        "seen, not reported",
+    )
+    assert (
+        first["comment"].startswith("'=") and first["change_hu"] == "612.4" and first["zone"] == ""
+    )
     assert rows[-1]["study"] == "b-ct" and rows[-1]["sentence"] == "Not looked at yet."
     shown = page(session)
-    assert "&lt;b&gt;bold" in shown and "<b>bold" not in shown and "+612 HU (95 % +540 to +700" in shown and "not a medical device" in shown
+    assert (
+        "&lt;b&gt;bold" in shown
+        and "<b>bold" not in shown
+        and "+612 HU (95 % +540 to +700" in shown
+        and "not a medical device" in shown
+    )
     assert "http" not in shown.replace("http-equiv", ""), "the page asks nothing of a network"
 
 
-def test_accepted_regions_of_a_dicom_study_leave_as_dicom_segmentation_too(tmp_path, phantom, dicom, found):
+def test_accepted_regions_of_a_dicom_study_leave_as_dicom_segmentation_too(
+    tmp_path, phantom, dicom, found
+):
     import pydicom
     from pydicom.uid import generate_uid
 
@@ -133,13 +161,23 @@ def test_accepted_regions_of_a_dicom_study_leave_as_dicom_segmentation_too(tmp_p
     found(made, one.id, regions=1)
     mask = np.zeros(phantom.shape, bool)
     mask[4:7, 50:60, 60:70] = True
-    save_segmentation([Segment(mask, "region 1", (1, 0, 0))], load_volume(root / one.path, series=one.series[one.chosen].number),
-                      made.folder / "studies" / one.id / "regions.seg.nrrd")
+    save_segmentation(
+        [Segment(mask, "region 1", (1, 0, 0))],
+        load_volume(root / one.path, series=one.series[one.chosen].number),
+        made.folder / "studies" / one.id / "regions.seg.nrrd",
+    )
     made.decide(f"{one.id}/1", "accepted")
     answer = export(made, tmp_path / "out")
-    assert answer["notes"] == [] and [Path(p).suffix for p in answer["accepted"]] == [".dcm", ".nrrd"]
+    assert answer["notes"] == [] and [Path(p).suffix for p in answer["accepted"]] == [
+        ".dcm",
+        ".nrrd",
+    ]
     written = pydicom.dcmread(answer["accepted"][0])
-    assert written.Modality == "SEG" and written.StudyInstanceUID == study and written.pixel_array.sum() == mask.sum()
+    assert (
+        written.Modality == "SEG"
+        and written.StudyInstanceUID == study
+        and written.pixel_array.sum() == mask.sum()
+    )
 
 
 def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, studies, tmp_path):
@@ -149,8 +187,11 @@ def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, 
     volume = load_volume(studies / "a" / "ct.nrrd")
     masks = np.zeros((2, *volume.shape), bool)
     masks[0, 4:7, 50:60, 60:70] = masks[1, 2:4, 30:40, 60:70] = True
-    save_segmentation([Segment(mask, f"region {n}", (1, 0, 0), n - 1) for n, mask in enumerate(masks, 1)], volume,
-                      session.folder / "studies" / "a-ct" / "regions.seg.nrrd")
+    save_segmentation(
+        [Segment(mask, f"region {n}", (1, 0, 0), n - 1) for n, mask in enumerate(masks, 1)],
+        volume,
+        session.folder / "studies" / "a-ct" / "regions.seg.nrrd",
+    )
     session.decide("a-ct/2", "accepted")
     made = export(session, tmp_path / "out")
     assert [Path(p).name for p in made["accepted"]] == ["a-ct.seg.nrrd"]
@@ -168,10 +209,14 @@ def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, 
 
 
 @pytest.mark.parametrize("regions, pages", [(2, 3), (9, 5)])
-def test_the_printed_report_has_a_page_a_study_and_more_when_its_regions_need_the_room(session, found, tmp_path, regions, pages):
+def test_the_printed_report_has_a_page_a_study_and_more_when_its_regions_need_the_room(
+    session, found, tmp_path, regions, pages
+):
     found(session, "a-ct", regions=regions, report="Cost $5 and $6. " * 400)
     session.decide("a-ct/1", comment="x" * 2000)
     write_pdf(session, tmp_path / "review.pdf")
     content = (tmp_path / "review.pdf").read_bytes()
-    assert content.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", content)) == pages, "a list, a page each, and those of many regions"
+    assert content.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", content)) == pages, (
+        "a list, a page each, and those of many regions"
+    )
     assert b"Research use only" in content, "its properties say so too"

@@ -1,4 +1,5 @@
-"""A folder of studies becomes a worklist: reports found, the best series chosen, and a sentence for what cannot be read."""
+"""A folder of studies becomes a worklist: reports found, the best series chosen, and a sentence for
+what cannot be read."""
 
 import pytest
 from pydicom.uid import generate_uid
@@ -10,7 +11,9 @@ from DGMVLCCore.review.worklist import Study, choose_series, find_studies, load_
 
 def test_scans_are_found_with_their_reports_and_nothing_else(studies):
     a, b = find_studies(studies)
-    assert (a.path, b.path) == ("a/ct.nrrd", "b/ct.nrrd"), "a segmentation and a synthetic scan are no studies"
+    assert (a.path, b.path) == ("a/ct.nrrd", "b/ct.nrrd"), (
+        "a segmentation and a synthetic scan are no studies"
+    )
     assert a.report == "a/report.txt" and not a.notes and a.problem is None
     assert b.report is None and "No report" in b.notes[0]
     assert a.sha256 != b.sha256 and Study.from_dict(a.to_dict()) == a
@@ -27,9 +30,25 @@ def test_a_report_named_like_its_scan_comes_before_the_only_text(studies, phanto
 
 def test_of_several_series_the_longest_and_thinnest_is_read_and_said(tmp_path, phantom, dicom):
     study, root = generate_uid(), tmp_path / "s"
-    dicom(root / "x" / "thick", phantom.array[::2], study=study, name="k", description="Thick", step=8.0)
-    dicom(root / "x" / "mixed", phantom.array, study=study, name="a", description="Lung 4.0", step=4.0)
-    dicom(root / "x" / "mixed", phantom.array[:5], study=study, name="b", description="Bolus", step=1.0)
+    dicom(
+        root / "x" / "thick",
+        phantom.array[::2],
+        study=study,
+        name="k",
+        description="Thick",
+        step=8.0,
+    )
+    dicom(
+        root / "x" / "mixed", phantom.array, study=study, name="a", description="Lung 4.0", step=4.0
+    )
+    dicom(
+        root / "x" / "mixed",
+        phantom.array[:5],
+        study=study,
+        name="b",
+        description="Bolus",
+        step=1.0,
+    )
     (root / "x" / "report.txt").write_text("A nodule.")
     (one,) = find_studies(root)
     assert one.series[one.chosen].description == "Lung 4.0" and one.report == "x/report.txt"
@@ -37,14 +56,32 @@ def test_of_several_series_the_longest_and_thinnest_is_read_and_said(tmp_path, p
     assert load_study(one, root).shape == phantom.shape
     number = next(i for i, series in enumerate(one.series, 1) if series.description == "Bolus")
     other = choose_series(one, number, root)
-    assert load_study(other, root).shape[0] == 5 and other.sha256 != one.sha256 and "as chosen" in other.notes[0]
+    assert (
+        load_study(other, root).shape[0] == 5
+        and other.sha256 != one.sha256
+        and "as chosen" in other.notes[0]
+    )
     with pytest.raises(UsageError, match="no series 9"):
         choose_series(one, 9, root)
 
 
 def test_studies_that_cannot_be_read_say_why_and_the_others_go_on(studies, phantom, dicom):
-    dicom(studies / "double", phantom.array, study=generate_uid(), name="d", description="Chest", double=True)
-    dicom(studies / "mr", phantom.array[:4], study=generate_uid(), name="m", description="T1", modality="MR")
+    dicom(
+        studies / "double",
+        phantom.array,
+        study=generate_uid(),
+        name="d",
+        description="Chest",
+        double=True,
+    )
+    dicom(
+        studies / "mr",
+        phantom.array[:4],
+        study=generate_uid(),
+        name="m",
+        description="T1",
+        modality="MR",
+    )
     dicom(studies / "cut", phantom.array[:4], study=generate_uid(), name="c", description="Chest")
     first = studies / "cut" / "c000.dcm"
     first.write_bytes(first.read_bytes()[:300])

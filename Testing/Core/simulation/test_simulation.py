@@ -7,7 +7,14 @@ from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.evaluation.splits import load_splits
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS, TERM_OF_KIND, insert_lesion
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch, estimate_noise
-from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY, SIZES_MM, TERMS, compatible, phrase_bank, say
+from DGMVLCCore.simulation.phrases import (
+    HELD_OUT_FAMILY,
+    SIZES_MM,
+    TERMS,
+    compatible,
+    phrase_bank,
+    say,
+)
 from DGMVLCCore.simulation.texture import random_field, scan_noise
 from DGMVLCCore.simulation.tissue import thin
 
@@ -22,7 +29,13 @@ def patch():
     hu = np.where(lungs > 0, -860.0, 40.0)
     hu[:, 40:44, 20:100] = 20.0  # a vessel
     noise = NoiseModel(20.0, 0.6)
-    return ScanPatch((hu + scan_noise(hu.shape, noise, SPACING, rng)).astype(np.float32), lungs, SPACING, (2.0, 4.0), noise)
+    return ScanPatch(
+        (hu + scan_noise(hu.shape, noise, SPACING, rng)).astype(np.float32),
+        lungs,
+        SPACING,
+        (2.0, 4.0),
+        noise,
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -39,7 +52,14 @@ def test_every_kind(patch, kind):
 
 
 def test_vessels_stay_visible_through_ground_glass(patch):
-    lesion = insert_lesion(patch, "ground_glass", np.random.default_rng(1), centre=(3, 42, 60), size_mm=40, contrast=1.0)
+    lesion = insert_lesion(
+        patch,
+        "ground_glass",
+        np.random.default_rng(1),
+        centre=(3, 42, 60),
+        size_mm=40,
+        contrast=1.0,
+    )
     inside = (lesion.soft > 0.6) & (patch.lungs > 0)
     vessel = inside & (patch.hu > -100)
     lung = inside & (patch.hu < -700)
@@ -48,7 +68,9 @@ def test_vessels_stay_visible_through_ground_glass(patch):
 
 
 def test_size_is_the_diameter(patch):
-    lesion = insert_lesion(patch, "smooth_nodule", np.random.default_rng(2), centre=(3, 75, 60), size_mm=20)
+    lesion = insert_lesion(
+        patch, "smooth_nodule", np.random.default_rng(2), centre=(3, 75, 60), size_mm=20
+    )
     area = (lesion.soft[3] > 0.5).sum()
     assert 2 * np.sqrt(area / np.pi) == pytest.approx(20, rel=0.3)
 
@@ -58,7 +80,9 @@ def test_noise_is_measured_and_made_alike():
     rng = np.random.default_rng(0)
     hu = 45 + scan_noise((8, 160, 160), truth, SPACING, rng)
     found = estimate_noise(hu, np.ones(hu.shape, bool), SPACING)
-    assert found.sd_hu == pytest.approx(24, rel=0.15) and found.correlation_mm == pytest.approx(0.7, rel=0.2)
+    assert found.sd_hu == pytest.approx(24, rel=0.15) and found.correlation_mm == pytest.approx(
+        0.7, rel=0.2
+    )
 
 
 def test_fields_are_standardised_and_as_smooth_as_said():
@@ -112,26 +136,43 @@ def test_every_kind_can_be_seen_and_its_mask_stays_in_the_lung(patch, kind):
         assert np.abs(lesion.hu - patch.hu)[lesion.soft > 0.5].mean() > 40
 
 
-@pytest.mark.parametrize("kind", ["smooth_nodule", "lobulated_nodule", "spiculated_nodule", "part_solid_nodule"])
+@pytest.mark.parametrize(
+    "kind", ["smooth_nodule", "lobulated_nodule", "spiculated_nodule", "part_solid_nodule"]
+)
 def test_every_nodule_is_as_large_as_it_says(patch, kind):
-    areas = [(insert_lesion(patch, kind, np.random.default_rng(s), centre=(3, 75, 60), size_mm=20).soft[3] > 0.5).sum() for s in range(12)]
+    areas = [
+        (
+            insert_lesion(
+                patch, kind, np.random.default_rng(s), centre=(3, 75, 60), size_mm=20
+            ).soft[3]
+            > 0.5
+        ).sum()
+        for s in range(12)
+    ]
     assert np.median(2 * np.sqrt(np.array(areas) / np.pi)) == pytest.approx(20, rel=0.15)
 
 
 def test_fluid_reaches_the_chest_wall():
-    """Half-air voxels just outside the lung mask are filled too, so no dark line is left behind the fluid."""
+    """Half-air voxels just outside the lung mask are filled too, so no dark line is left behind the
+    fluid."""
     lungs = np.zeros((5, 96, 96), np.uint8)
     lungs[:, 10:80, 10:86] = 1
     hu = np.where(lungs > 0, -850.0, 40.0).astype(np.float32)
     hu[:, 80:81, 10:86] = -400.0
     scan = ScanPatch(hu, lungs, SPACING, (1.0, 3.0), NoiseModel(10.0, 0.7))
-    lesion = insert_lesion(scan, "effusion", np.random.default_rng(0), centre=(2, 70, 48), size_mm=20)
+    lesion = insert_lesion(
+        scan, "effusion", np.random.default_rng(0), centre=(2, 70, 48), size_mm=20
+    )
     assert lesion.hu[2, 76:84, 30:66].min() > -120
 
 
 def test_thin_lines_grow_paler_on_coarse_grids_not_sparser():
     fine, coarse = thin(0.9, (3.0, 0.6, 0.6)), thin(0.9, (3.0, 2.0, 2.0))
-    assert coarse[0] > fine[0] and coarse[1] < fine[1] and fine[0] * fine[1] == pytest.approx(coarse[0] * coarse[1])
+    assert (
+        coarse[0] > fine[0]
+        and coarse[1] < fine[1]
+        and fine[0] * fine[1] == pytest.approx(coarse[0] * coarse[1])
+    )
 
 
 def test_bank_says_every_size_about_equally_often():
@@ -142,6 +183,12 @@ def test_bank_says_every_size_about_equally_often():
 
 def test_plural_findings_agree_with_their_verb():
     rng = np.random.default_rng(0)
-    texts = {say("honeycombing", rng, present=present, family=family).text for present in (True, False)
-             for family in ("report", "question", "dictation") for _ in range(40)}
-    assert not any("cysts is" in t or "is no honeycomb cysts" in t or "cysts looks" in t for t in texts)
+    texts = {
+        say("honeycombing", rng, present=present, family=family).text
+        for present in (True, False)
+        for family in ("report", "question", "dictation")
+        for _ in range(40)
+    }
+    assert not any(
+        "cysts is" in t or "is no honeycomb cysts" in t or "cysts looks" in t for t in texts
+    )

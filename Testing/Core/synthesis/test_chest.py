@@ -1,4 +1,5 @@
-"""A whole chest from labels and a sentence: no voxel of the scan gets through, and its anatomy is found again and compared."""
+"""A whole chest from labels and a sentence: no voxel of the scan gets through, and its anatomy is
+found again and compared."""
 
 import json
 
@@ -39,10 +40,14 @@ def test_nothing_of_the_scan_is_read(pipe, phantom, anatomy):
     assert np.array_equal(made.array, again.array) and np.array_equal(body, anatomy.body[4:7])
     assert (made.array[~body] == -1024).all() and len(np.unique(made.array[body])) > 100
     assert made.affine[2, 3] == phantom.affine[2, 3] + 4 * phantom.spacing[0]
-    assert not np.array_equal(made.array, make_chest(pipe, phantom, anatomy, "clear lung", (4, 7), 1)[0].array)
+    assert not np.array_equal(
+        made.array, make_chest(pipe, phantom, anatomy, "clear lung", (4, 7), 1)[0].array
+    )
 
 
-def test_the_network_is_shown_one_value_a_class_and_the_labels_of_the_neighbours(pipe, phantom, anatomy):
+def test_the_network_is_shown_one_value_a_class_and_the_labels_of_the_neighbours(
+    pipe, phantom, anatomy
+):
     seen = []
     hook = pipe.model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[2]))
     make_chest(pipe, phantom, anatomy, "clear lung", (4, 7), 0)
@@ -56,13 +61,17 @@ def test_refusals(pipe, phantom, anatomy):
     with pytest.raises(UsageError, match="not within"):
         make_chest(pipe, phantom, anatomy, "clear lung", (4, 40), 0)
     with pytest.raises(UnsuitableInputError, match="no body"):
-        make_chest(pipe, phantom, Anatomy(np.zeros(phantom.shape, np.uint8)), "clear lung", (4, 6), 0)
+        make_chest(
+            pipe, phantom, Anatomy(np.zeros(phantom.shape, np.uint8)), "clear lung", (4, 6), 0
+        )
     with pytest.raises(UnsuitableInputError, match="names no finding"):
         make_chest(pipe, phantom, anatomy, "unicorn", (4, 6), 0)
 
 
 def test_agreement_falls_with_what_is_lost(phantom, anatomy):
-    assert dice(np.array([True, True, False]), np.array([True, False, False])) == pytest.approx(2 / 3)
+    assert dice(np.array([True, True, False]), np.array([True, False, False])) == pytest.approx(
+        2 / 3
+    )
     assert dice(np.zeros(3, bool), np.zeros(3, bool)) is None
     same = mask_agreement(phantom, anatomy.labels)
     assert same["left lung"] == same["right lung"] == 1
@@ -75,12 +84,36 @@ def test_agreement_falls_with_what_is_lost(phantom, anatomy):
 def test_the_command_writes_and_says_the_agreement(pipe, phantom, tmp_path, monkeypatch, capsys):
     save_volume(phantom, tmp_path / "ct.nrrd")
     monkeypatch.setattr(commands, "_pipes", lambda args: (pipe, pipe))
-    call = ["lungs", "-i", str(tmp_path / "ct.nrrd"), "clear lung", "--whole", "--fast", "--slices", "3:8", "-o", str(tmp_path / "out"), "--json"]
+    call = [
+        "lungs",
+        "-i",
+        str(tmp_path / "ct.nrrd"),
+        "clear lung",
+        "--whole",
+        "--fast",
+        "--slices",
+        "3:8",
+        "-o",
+        str(tmp_path / "out"),
+        "--json",
+    ]
     assert cli.main(call) == 0
-    said, record = json.loads(capsys.readouterr().out), json.loads((tmp_path / "out" / "synthesis.json").read_text())
-    assert said["agreement"] == record["agreement"] and set(record["agreement"]["generated"]) == {"left lung", "right lung", "airway"}
+    said, record = (
+        json.loads(capsys.readouterr().out),
+        json.loads((tmp_path / "out" / "synthesis.json").read_text()),
+    )
+    assert said["agreement"] == record["agreement"] and set(record["agreement"]["generated"]) == {
+        "left lung",
+        "right lung",
+        "airway",
+    }
     assert record["agreement"]["mask_painted_flat"]["left lung"] > 0.9
-    assert record["slices"] == [3, 8] and record["synthetic"] and "no patient's" in record["notice"] and record["made_by"]["kind"] == "one pass"
+    assert (
+        record["slices"] == [3, 8]
+        and record["synthetic"]
+        and "no patient's" in record["notice"]
+        and record["made_by"]["kind"] == "one pass"
+    )
     assert load_volume(tmp_path / "out" / "ct.nrrd").shape == (5, *phantom.shape[1:])
     assert b"DGMVLC_Synthetic" in (tmp_path / "out" / "ct.nrrd").read_bytes()[:2000]
     assert cli.main(call) == 6, "nothing is overwritten"
@@ -89,5 +122,18 @@ def test_the_command_writes_and_says_the_agreement(pipe, phantom, tmp_path, monk
 def test_without_a_shipped_one_pass_network_fast_says_so(phantom, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(_resources, "__file__", str(tmp_path / "DGMVLCCore" / "_resources.py"))
     save_volume(phantom, tmp_path / "ct.nrrd")
-    assert cli.main(["lungs", "-i", str(tmp_path / "ct.nrrd"), "clear lung", "--fast", "-o", str(tmp_path / "out")]) == 7
+    assert (
+        cli.main(
+            [
+                "lungs",
+                "-i",
+                str(tmp_path / "ct.nrrd"),
+                "clear lung",
+                "--fast",
+                "-o",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 7
+    )
     assert "dgmvlc-gan" in capsys.readouterr().err and not (tmp_path / "out").exists()

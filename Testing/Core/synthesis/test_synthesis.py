@@ -1,4 +1,5 @@
-"""Synthetic data sets: orders are read strictly, items are marked, checked, repeatable, and a broken run goes on."""
+"""Synthetic data sets: orders are read strictly, items are marked, checked, repeatable, and a
+broken run goes on."""
 
 import json
 from types import SimpleNamespace
@@ -9,7 +10,13 @@ import pytest
 from DGMVLCCore import cli
 from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
 from DGMVLCCore.counterfactual.result import CounterfactualResult
-from DGMVLCCore.errors import DGMVLCError, OutputError, UnreadableError, UnsuitableInputError, UsageError
+from DGMVLCCore.errors import (
+    DGMVLCError,
+    OutputError,
+    UnreadableError,
+    UnsuitableInputError,
+    UsageError,
+)
 from DGMVLCCore.export.manifest import sha256_of
 from DGMVLCCore.export.records import check_schema
 from DGMVLCCore.imaging.io import load_volume, save_volume
@@ -30,18 +37,34 @@ class FakePipe:
     def __init__(self, change=400.0):
         self.change, self.calls = change, 0
 
-    def __call__(self, volume, plan, *, anatomy, noises, steps, seed, callback=None, should_cancel=None):
+    def __call__(
+        self, volume, plan, *, anatomy, noises, steps, seed, callback=None, should_cancel=None
+    ):
         self.calls += 1
         noise = np.random.default_rng(seed).normal(self.change, 20, volume.shape)
         edited = np.rint(np.where(plan.mask, volume.array + noise, volume.array)).astype(np.float32)
-        return CounterfactualResult(volume, volume.with_array(edited), edited, np.zeros(volume.shape, np.float32), plan.mask, plan)
+        return CounterfactualResult(
+            volume,
+            volume.with_array(edited),
+            edited,
+            np.zeros(volume.shape, np.float32),
+            plan.mask,
+            plan,
+        )
 
 
 @pytest.fixture
 def seen(monkeypatch):
-    """The network's evidence, given by the test: low ends of the interval, the last one for ever."""
+    """The network's evidence, given by the test: low ends of the interval, the last one for
+    ever."""
     lows = [0.1]
-    monkeypatch.setattr(lesions, "_evidence", lambda *_: SimpleNamespace(value=0.2, low=lows.pop(0) if len(lows) > 1 else lows[0], high=0.3))
+    monkeypatch.setattr(
+        lesions,
+        "_evidence",
+        lambda *_: SimpleNamespace(
+            value=0.2, low=lows.pop(0) if len(lows) > 1 else lows[0], high=0.3
+        ),
+    )
     return lows
 
 
@@ -54,13 +77,26 @@ def folder(tmp_path_factory, phantom):
 
 def test_orders_are_read_and_wrong_ones_named(tmp_path):
     path = tmp_path / "o.csv"
-    path.write_text("scan,finding,size_mm,side,zone,count\na.nrrd,spiculated nodule,12,left,upper,3\nb.nrrd,GGO,,,,\n")
-    assert read_orders(path) == [Order("a.nrrd", "nodule", 12.0, "left", "upper", 3, True), Order("b.nrrd", "ground-glass opacity")]
+    path.write_text(
+        "scan,finding,size_mm,side,zone,count\na.nrrd,spiculated "
+        "nodule,12,left,upper,3\nb.nrrd,GGO,,,,\n"
+    )
+    assert read_orders(path) == [
+        Order("a.nrrd", "nodule", 12.0, "left", "upper", 3, True),
+        Order("b.nrrd", "ground-glass opacity"),
+    ]
     (tmp_path / "o.jsonl").write_text('{"scan": "a.nrrd", "finding": "emphysema", "count": 2}\n')
     assert read_orders(tmp_path / "o.jsonl") == [Order("a.nrrd", "emphysema", count=2)]
-    for row, word in (("a,nodule,400,,,", "size_mm must be"), ("a,nodule,big,,,", "size_mm must be"), ("a,nodule,,up,,", "side must be"),
-                      ("a,nodule,,,,1.5", "whole"), ("a,nodule,nan,,,", "size_mm"),
-                      ("a,nodule,,,,0", "count"), ("a,unicorn,,,,", "names no finding"), (",nodule,,,,", "lacks its scan")):
+    for row, word in (
+        ("a,nodule,400,,,", "size_mm must be"),
+        ("a,nodule,big,,,", "size_mm must be"),
+        ("a,nodule,,up,,", "side must be"),
+        ("a,nodule,,,,1.5", "whole"),
+        ("a,nodule,nan,,,", "size_mm"),
+        ("a,nodule,,,,0", "count"),
+        ("a,unicorn,,,,", "names no finding"),
+        (",nodule,,,,", "lacks its scan"),
+    ):
         path.write_text(f"scan,finding,size_mm,side,zone,count\n{row}\n")
         with pytest.raises(UnsuitableInputError, match=word):
             read_orders(path)
@@ -76,7 +112,10 @@ def test_balance_adds_what_is_missing_to_clear_scans_only(tmp_path):
     path.write_text("scan,finding\n1,nodule\n2,nodule\n3,emphysema\n4,\n5,\n")
     orders = balance(path, 3)
     assert {o.scan for o in orders} <= {"4", "5"}
-    assert {f: sum(o.count for o in orders if o.finding == f) for f in ("nodule", "emphysema")} == {"nodule": 1, "emphysema": 2}
+    assert {f: sum(o.count for o in orders if o.finding == f) for f in ("nodule", "emphysema")} == {
+        "nodule": 1,
+        "emphysema": 2,
+    }
     with pytest.raises(UsageError, match="1 or more"):
         balance(path, 0)
     path.write_text("scan,finding\n1,nodule\n")
@@ -88,33 +127,64 @@ def test_regions_lie_in_clear_lung_of_the_side_that_was_ordered(phantom):
     scan, turn = phantom.canonical()
     anatomy = segment_anatomy(phantom).reoriented(turn)
     for seed in range(3):
-        region, size = draw_region(scan, anatomy, Order("a", "nodule", 14.0, "left"), np.random.default_rng(seed))
-        assert size == 14 and anatomy.left[region].all() and (scan.array[region] > -500).mean() < 0.1
+        region, size = draw_region(
+            scan, anatomy, Order("a", "nodule", 14.0, "left"), np.random.default_rng(seed)
+        )
+        assert (
+            size == 14 and anatomy.left[region].all() and (scan.array[region] > -500).mean() < 0.1
+        )
         volume = region.sum() * np.prod(scan.spacing)
         assert 0.3 < volume / (np.pi / 6 * 14**3) < 2.5
-    narrow = np.where(np.cumsum(anatomy.lungs, axis=2) > 4, 1, anatomy.labels).astype(np.uint8)  # 10 mm of lung cannot hold 60 mm
+    narrow = np.where(np.cumsum(anatomy.lungs, axis=2) > 4, 1, anatomy.labels).astype(
+        np.uint8
+    )  # 10 mm of lung cannot hold 60 mm
     dense = scan.with_array(np.where(anatomy.lungs, -100, scan.array).astype(np.float32))
     for where, labels, size in ((scan, narrow, 60.0), (dense, anatomy.labels, 14.0)):
         with pytest.raises(UnsuitableInputError, match="No clear lung"):
-            draw_region(where, Anatomy(labels), Order("a", "nodule", size), np.random.default_rng(0))
+            draw_region(
+                where, Anatomy(labels), Order("a", "nodule", size), np.random.default_rng(0)
+            )
 
 
 def test_a_broken_run_goes_on_and_gives_the_same_items(folder, tmp_path, seen):
-    orders = [Order("ct.nrrd", "nodule", 14.0, "right", count=2), Order("ct.nrrd", "nodule", 14.0, "right")]
-    assert synthesize(orders, folder, tmp_path / "whole", FakePipe()) == {"made": 3, "refused": 0, "kept": 0}
+    orders = [
+        Order("ct.nrrd", "nodule", 14.0, "right", count=2),
+        Order("ct.nrrd", "nodule", 14.0, "right"),
+    ]
+    assert synthesize(orders, folder, tmp_path / "whole", FakePipe()) == {
+        "made": 3,
+        "refused": 0,
+        "kept": 0,
+    }
     synthesize(orders[:1], folder, tmp_path / "parts", FakePipe())
     again = FakePipe()
-    assert synthesize(orders, folder, tmp_path / "parts", again) == {"made": 1, "refused": 0, "kept": 2} and again.calls == 1
-    rows = [json.loads(line) for line in (tmp_path / "parts" / "manifest.jsonl").read_text().splitlines()]
+    assert (
+        synthesize(orders, folder, tmp_path / "parts", again)
+        == {"made": 1, "refused": 0, "kept": 2}
+        and again.calls == 1
+    )
+    rows = [
+        json.loads(line)
+        for line in (tmp_path / "parts" / "manifest.jsonl").read_text().splitlines()
+    ]
     for row in rows:
         check_schema(row, ROW_SCHEMA)
         item, twin = tmp_path / "parts" / row["id"], tmp_path / "whole" / row["id"]
-        made, same, scan = (load_volume(p) for p in (item / "ct.nrrd", twin / "ct.nrrd", folder / "ct.nrrd"))
+        made, same, scan = (
+            load_volume(p) for p in (item / "ct.nrrd", twin / "ct.nrrd", folder / "ct.nrrd")
+        )
         assert np.array_equal(made.array, same.array) and made.same_grid(scan)
-        assert [sha256_of(tmp_path / "parts" / f["name"]) for f in row["files"]] == [f["sha256"] for f in row["files"]]
+        assert [sha256_of(tmp_path / "parts" / f["name"]) for f in row["files"]] == [
+            f["sha256"] for f in row["files"]
+        ]
         lesion = load_labels(item / "lesion.seg.nrrd", made).segments["nodule (synthetic)"]
-        assert (made.array - scan.array)[lesion].mean() == pytest.approx(row["mean_change_hu"], abs=1e-3) and lesion.sum() == row["lesion_voxels"]
-        assert b"DGMVLC_Synthetic" in (item / "ct.nrrd").read_bytes()[:2000] and b"never in this patient" in (item / "ct.nrrd").read_bytes()[:2000]
+        assert (made.array - scan.array)[lesion].mean() == pytest.approx(
+            row["mean_change_hu"], abs=1e-3
+        ) and lesion.sum() == row["lesion_voxels"]
+        assert (
+            b"DGMVLC_Synthetic" in (item / "ct.nrrd").read_bytes()[:2000]
+            and b"never in this patient" in (item / "ct.nrrd").read_bytes()[:2000]
+        )
         assert row["source"]["sha256"] == sha256_of(folder / "ct.nrrd")
     assert len({row["id"] for row in rows}) == 3
     with pytest.raises(OutputError, match="another seed"):
@@ -138,38 +208,62 @@ def test_what_the_network_does_not_see_is_not_taken(folder, tmp_path, seen):
     for change, word in ((-300.0, "direction"), (20.0, "visible")):
         assert synthesize(order, folder, tmp_path / word, FakePipe(change))["refused"] == 1
         row = json.loads((tmp_path / word / "manifest.jsonl").read_text())
-        assert word in row["refused"] and row["files"] == [] and [p.name for p in (tmp_path / word).iterdir()] == ["manifest.jsonl"]
+        assert (
+            word in row["refused"]
+            and row["files"] == []
+            and [p.name for p in (tmp_path / word).iterdir()] == ["manifest.jsonl"]
+        )
 
 
 def test_lesions_made_in_one_pass_are_judged_by_the_denoiser(folder, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(lesions, "_evidence", lambda pipe, *_: asked.append(pipe) or SimpleNamespace(value=0.2, low=0.1, high=0.3))
+    monkeypatch.setattr(
+        lesions,
+        "_evidence",
+        lambda pipe, *_: asked.append(pipe) or SimpleNamespace(value=0.2, low=0.1, high=0.3),
+    )
     fast, judge = FakePipe(), FakePipe()
     fast.one_pass, fast.weights, fast.weights_sha256 = True, "gan", "a" * 64
     synthesize([Order("ct.nrrd", "nodule", 14.0)], folder, tmp_path / "set", fast, judge=judge)
     row = json.loads((tmp_path / "set" / "manifest.jsonl").read_text())
     check_schema(row, ROW_SCHEMA)
     assert asked == [judge] and judge.calls == 0
-    assert row["made_by"] == {"kind": "one pass", "weights": "gan", "sha256": "a" * 64} and row["judged_by"]["kind"] == "denoiser"
+    assert (
+        row["made_by"] == {"kind": "one pass", "weights": "gan", "sha256": "a" * 64}
+        and row["judged_by"]["kind"] == "denoiser"
+    )
     assert row["settings"]["weights_sha256"] == "a" * 64
 
 
 def test_copies_of_training_patches_are_found():
     rng = np.random.default_rng(0)
     reference = rng.normal(-700, 150, (40, 48, 48)).astype(np.float32)
-    copies = np.stack([reference[7, 14:38, 10:34], reference[3, 12:36, ::-1][:, 12:36] + 40])  # moved by 2 mm; mirrored and denser
-    best, which = nearest(np.concatenate([copies, rng.normal(-700, 150, (5, 24, 24)).astype(np.float32)]), reference)
+    copies = np.stack(
+        [reference[7, 14:38, 10:34], reference[3, 12:36, ::-1][:, 12:36] + 40]
+    )  # moved by 2 mm; mirrored and denser
+    best, which = nearest(
+        np.concatenate([copies, rng.normal(-700, 150, (5, 24, 24)).astype(np.float32)]), reference
+    )
     assert list(which[:2]) == [7, 3] and best[:2].min() > 0.99 and best[2:].max() < 0.5
     facts = memorisation(copies, reference, rng.normal(-700, 150, (30, 48, 48)).astype(np.float32))
-    assert facts["synthetic_above_it"] == 1 and facts["held_out_real"]["highest"] < 0.5 and facts["training_patches"] == 40
+    assert (
+        facts["synthetic_above_it"] == 1
+        and facts["held_out_real"]["highest"] < 0.5
+        and facts["training_patches"] == 40
+    )
 
 
 def test_comparison_needs_shards_and_items(folder, tmp_path, seen):
     synthesize([Order("ct.nrrd", "nodule", 14.0)], folder, tmp_path / "set", FakePipe())
     with pytest.raises(UnreadableError, match="no nodule patches"):
         compare(tmp_path / "set", tmp_path)
-    np.savez(tmp_path / "nodules.npz", hu=np.random.default_rng(0).normal(-700, 200, (6, 3, 48, 48)))
-    assert compare(tmp_path / "set", tmp_path)["synthetic"]["n"] == 1 and (tmp_path / "set" / "memorisation.json").is_file()
+    np.savez(
+        tmp_path / "nodules.npz", hu=np.random.default_rng(0).normal(-700, 200, (6, 3, 48, 48))
+    )
+    assert (
+        compare(tmp_path / "set", tmp_path)["synthetic"]["n"] == 1
+        and (tmp_path / "set" / "memorisation.json").is_file()
+    )
     with pytest.raises(UnsuitableInputError, match="no synthetic lesion"):
         compare(tmp_path, tmp_path)
 
@@ -181,10 +275,29 @@ def test_lungs_are_made_from_the_mask_alone(phantom, tmp_path):
     other = phantom.with_array(np.where(anatomy.lungs, -300, phantom.array).astype(np.float32))
     again, _ = make_lungs(pipe, other, anatomy, "emphysema", (4, 6), 0)
     assert np.array_equal(made.array, again.array), "nothing of the patient's lungs gets through"
-    assert np.array_equal(made.array[~mask], phantom.array[4:6][~mask]) and made.affine[2, 3] == phantom.affine[2, 3] + 4 * phantom.spacing[0]
-    record = write_lungs((made, mask), tmp_path / "out", pipe, source={"name": "a", "sha256": "0" * 64}, sentence="emphysema", seed=0, slices=(4, 6))
-    assert record["synthetic"] and record["made_by"] == {"kind": "denoiser", "weights": "fake", "sha256": "w" * 64}
-    assert "agreement" not in record and {p.name for p in (tmp_path / "out").iterdir()} == {"ct.nrrd", "lesion.seg.nrrd", "synthesis.json"}
+    assert (
+        np.array_equal(made.array[~mask], phantom.array[4:6][~mask])
+        and made.affine[2, 3] == phantom.affine[2, 3] + 4 * phantom.spacing[0]
+    )
+    record = write_lungs(
+        (made, mask),
+        tmp_path / "out",
+        pipe,
+        source={"name": "a", "sha256": "0" * 64},
+        sentence="emphysema",
+        seed=0,
+        slices=(4, 6),
+    )
+    assert record["synthetic"] and record["made_by"] == {
+        "kind": "denoiser",
+        "weights": "fake",
+        "sha256": "w" * 64,
+    }
+    assert "agreement" not in record and {p.name for p in (tmp_path / "out").iterdir()} == {
+        "ct.nrrd",
+        "lesion.seg.nrrd",
+        "synthesis.json",
+    }
     with pytest.raises(UsageError, match="not within"):
         make_lungs(pipe, phantom, anatomy, "emphysema", (10, 40), 0)
     with pytest.raises(UnsuitableInputError, match="names no finding"):
@@ -195,7 +308,11 @@ def test_the_command_says_what_goes_together(tmp_path, capsys):
     table = tmp_path / "c.csv"
     table.write_text("scan,finding\n1,nodule\n")
     out = ["-o", str(tmp_path / "x")]
-    for arguments in ([], ["--classes", str(table)], ["--orders", str(table), "--classes", str(table), "--balance", "2"],
-                      ["--orders", str(table), "--held-out", "x"]):
+    for arguments in (
+        [],
+        ["--classes", str(table)],
+        ["--orders", str(table), "--classes", str(table), "--balance", "2"],
+        ["--orders", str(table), "--held-out", "x"],
+    ):
         assert cli.main(["synthesize", *arguments, *out]) == 2
     assert "Give --orders" in capsys.readouterr().err and not (tmp_path / "x").exists()

@@ -25,7 +25,8 @@ def balanced(tmp_path_factory, chest_file):
 
 @pytest.fixture(scope="session")
 def with_aid(tmp_path_factory, chest_file):
-    """Two nodules and two clear scans, each with its true counterfactual: files as `--counterfactual` writes them."""
+    """Two nodules and two clear scans, each with its true counterfactual: files as
+    `--counterfactual` writes them."""
     from DGMVLCCore.imaging.io import save_volume as save
     from DGMVLCCore.teaching.cases import make_cases, write_cases
     from DGMVLCCore.teaching.design import plan_cases
@@ -35,7 +36,10 @@ def with_aid(tmp_path_factory, chest_file):
     specs = plan_cases(Wish(("nodule",), ("medium",)), 2, scan.places, seed=5, clear=2)
 
     def aid(made, folder, name):
-        for what, array in (("counterfactual", made.before.array), ("difference", made.before.array - made.after.array)):
+        for what, array in (
+            ("counterfactual", made.before.array),
+            ("difference", made.before.array - made.after.array),
+        ):
             save(made.after.with_array(array, stored_dtype="int16"), folder / f"{name}-{what}.nrrd")
         return {what: f"{name}-{what}.nrrd" for what in ("counterfactual", "difference")}
 

@@ -19,10 +19,14 @@ from DGMVLCCore.training.recipe import Recipe
 def phantom(shape, spacing, modality, seed=0):
     """Smooth blobs over a dark border, in stored units of 0 to about 900."""
     rng = np.random.default_rng(seed)
-    z, y, x = np.mgrid[:shape[0], :shape[1], :shape[2]]
+    z, y, x = np.mgrid[: shape[0], : shape[1], : shape[2]]
     body = ((y / shape[1] - 0.5) / 0.42) ** 2 + ((x / shape[2] - 0.5) / 0.42) ** 2 < 1
     array = body * (400 + 200 * np.sin(x / 9) + 150 * np.cos(y / 7)) + rng.normal(0, 15, shape)
-    return Volume(np.rint(np.clip(array, 0, None)).astype(np.float32), np.diag([*spacing[::-1], 1.0]), modality)
+    return Volume(
+        np.rint(np.clip(array, 0, None)).astype(np.float32),
+        np.diag([*spacing[::-1], 1.0]),
+        modality,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,9 @@ def small(tmp_path_factory):
     """A small CT network with the eye of a dual encoder, which other modalities have not."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("weights")
-    Denoiser(widths=(16, 16, 16), scan_dim=64, vision_sha256="0" * 64, findings=("nodule",)).half().save_pretrained(str(folder))
+    Denoiser(
+        widths=(16, 16, 16), scan_dim=64, vision_sha256="0" * 64, findings=("nodule",)
+    ).half().save_pretrained(str(folder))
     return folder
 
 
@@ -53,8 +59,17 @@ def run(pictures, small, tmp_path_factory):
 def test_weights_record_their_modality_and_forget_what_is_of_ct(run):
     out, answer = run
     config = json.loads((out / "weights" / "config.json").read_text())
-    assert config["modality"] == modality_of(out / "weights") == "MR" and config["findings"] == [] and config["scan_dim"] == 0 and not config["vision_sha256"]
-    assert answer["pictures"] == 2 and answer["sentences"] == ["MR of the abdomen.", "MR scan."] and answer["notes"][0].startswith("Demonstration")
+    assert (
+        config["modality"] == modality_of(out / "weights") == "MR"
+        and config["findings"] == []
+        and config["scan_dim"] == 0
+        and not config["vision_sha256"]
+    )
+    assert (
+        answer["pictures"] == 2
+        and answer["sentences"] == ["MR of the abdomen.", "MR scan."]
+        and answer["notes"][0].startswith("Demonstration")
+    )
     assert json.loads((out / "weights" / "training.json").read_text())["recipe"]["modality"] == "MR"
 
 
@@ -64,25 +79,45 @@ def test_examples_hide_the_hole_and_nothing_else(run):
     assert len(drawn) > 20
     for example in drawn:
         mask, clean, context = example["mask"][1] > 0, example["clean"][0], example["context"][1]
-        assert np.array_equal(context[~mask], clean[~mask]) and np.abs(clean).max() <= 1 and example["text"] in (1, 2)
+        assert (
+            np.array_equal(context[~mask], clean[~mask])
+            and np.abs(clean).max() <= 1
+            and example["text"] in (1, 2)
+        )
         assert mask.all() or not np.array_equal(context[mask], clean[mask])
-    assert {int(e["text"]) for e in drawn} == {1, 2} and {bool(e["mask"][1].all()) for e in drawn} == {True, False}
+    assert {int(e["text"]) for e in drawn} == {1, 2} and {
+        bool(e["mask"][1].all()) for e in drawn
+    } == {True, False}
 
 
 def test_an_x_ray_is_one_slice_and_its_neighbours_are_itself(small, tmp_path):
     (tmp_path / "in").mkdir()
     save_volume(phantom((1, 700, 600), (1.0, 0.2, 0.2), "XR"), tmp_path / "in" / "x.mha")
-    train_images(tmp_path / "in", "XR", tmp_path / "run", weights=small, steps=1, batch=1, quiet=True)
+    train_images(
+        tmp_path / "in", "XR", tmp_path / "run", weights=small, steps=1, batch=1, quiet=True
+    )
     maker = ImageMaker(tmp_path / "run" / "shards")
     assert maker.pictures[0]["units"].shape[0] == 1 and maker.pictures[0]["spacing"][1] >= 0.54
     rng = np.random.default_rng(0)
     example = next(e for e in (maker.example(rng) for _ in range(30)) if e is not None)
-    assert np.array_equal(example["context"][0], example["context"][1]) and np.array_equal(example["context"][1], example["context"][2])
+    assert np.array_equal(example["context"][0], example["context"][1]) and np.array_equal(
+        example["context"][1], example["context"][2]
+    )
 
 
 def test_the_loss_falls(run, small, tmp_path):
-    recipe = Recipe(str(run[0] / "shards"), str(tmp_path), task="image", modality="MR", start_from=str(small), steps=30, batch=2, workers=0,
-                    learning_rate=4e-3, warmup=3)
+    recipe = Recipe(
+        str(run[0] / "shards"),
+        str(tmp_path),
+        task="image",
+        modality="MR",
+        start_from=str(small),
+        steps=30,
+        batch=2,
+        workers=0,
+        learning_rate=4e-3,
+        warmup=3,
+    )
     trainer = ImageTrainer(recipe)
     trainer.quiet = True
     batch = {k: torch.from_numpy(v) for k, v in next(trainer.batches(recipe, 1)).items()}
@@ -105,7 +140,10 @@ def test_pictures_and_sentences_are_checked(pictures, small, run, tmp_path):
     with pytest.raises(UnsuitableInputError, match="more than one picture named p"):
         find_pictures(tmp_path)
     (tmp_path / "t.csv").write_text("id,text\na,MR of a knee.\n")
-    assert sentences_of(find_pictures(pictures), "MR", tmp_path / "t.csv") == {"a": "MR of a knee.", "b": "MR scan."}
+    assert sentences_of(find_pictures(pictures), "MR", tmp_path / "t.csv") == {
+        "a": "MR of a knee.",
+        "b": "MR scan.",
+    }
     (tmp_path / "u.csv").write_text("id,age\na,50\n")
     with pytest.raises(UnsuitableInputError, match=r"no column of sentences \(it has id, age\)"):
         sentences_of(find_pictures(pictures), "MR", tmp_path / "u.csv")
@@ -113,7 +151,14 @@ def test_pictures_and_sentences_are_checked(pictures, small, run, tmp_path):
         train_images(pictures, "MR", run[0], table=tmp_path / "t.csv", weights=small, quiet=True)
     (tmp_path / "long.csv").write_text(f"id,text\na,{'very long ' * 20}\n")
     with pytest.raises(UnsuitableInputError, match="longer than the 24 tokens"):
-        train_images(pictures, "MR", tmp_path / "long", table=tmp_path / "long.csv", weights=small, quiet=True)
+        train_images(
+            pictures,
+            "MR",
+            tmp_path / "long",
+            table=tmp_path / "long.csv",
+            weights=small,
+            quiet=True,
+        )
     with pytest.raises(UsageError, match="MR or XR, not CT"):
         train_images(pictures, "CT", tmp_path / "ct", weights=small)
     with pytest.raises(WeightsError, match="no weights in"):

@@ -1,4 +1,5 @@
-"""A stopped run goes on as if it had not been stopped; a batch that is too large, and another recipe, are named."""
+"""A stopped run goes on as if it had not been stopped; a batch that is too large, and another
+recipe, are named."""
 
 import json
 
@@ -25,23 +26,50 @@ def shards(tmp_path_factory):
     labels[:, 20:110, 10:60], labels[:, 20:110, 70:120] = 3, 2
     for index in range(2):
         hu = np.where(labels > 1, -860 + 100 * index, 40) + rng.normal(0, 15, labels.shape)
-        np.savez(folder / f"cohort-{index:05d}.npz", hu=hu.astype(np.int16), labels=labels, spacing=np.array([5.0, 2.0, 2.0]), texts=np.array([index + 1]))
+        np.savez(
+            folder / f"cohort-{index:05d}.npz",
+            hu=hu.astype(np.int16),
+            labels=labels,
+            spacing=np.array([5.0, 2.0, 2.0]),
+            texts=np.array([index + 1]),
+        )
     lengths = np.full(3, 4)
-    phrases = [json.dumps(vars(Phrase(text, "", True))) for text in ("never smoker", "active smoker")]
-    np.savez(folder / "phrases.npz", tokens=rng.standard_normal((12, 384)).astype(np.float16), lengths=lengths,
-             pooled=rng.standard_normal((3, 384)).astype(np.float16), phrases=np.array(phrases))
+    phrases = [
+        json.dumps(vars(Phrase(text, "", True))) for text in ("never smoker", "active smoker")
+    ]
+    np.savez(
+        folder / "phrases.npz",
+        tokens=rng.standard_normal((12, 384)).astype(np.float16),
+        lengths=lengths,
+        pooled=rng.standard_normal((3, 384)).astype(np.float16),
+        phrases=np.array(phrases),
+    )
     (folder / "cohort.json").write_text('{"attributes": ["smoking"]}')
     return folder
 
 
 def recipe(shards, out, **fields):
-    return Recipe(**{"shards": str(shards), "out": str(out), "task": "cohort", "steps": STEPS, "batch": 2, "workers": 0, "widths": (16, 16, 16),
-                     "checkpoint_every": STEPS // 2, "warmup": 2, **fields})
+    return Recipe(
+        **{
+            "shards": str(shards),
+            "out": str(out),
+            "task": "cohort",
+            "steps": STEPS,
+            "batch": 2,
+            "workers": 0,
+            "widths": (16, 16, 16),
+            "checkpoint_every": STEPS // 2,
+            "warmup": 2,
+            **fields,
+        }
+    )
 
 
 @pytest.fixture
 def seen(monkeypatch):
-    """Losses of every step of a run; the run is interrupted before the step that `seen.stop` names."""
+    """Losses of every step of a run; the run is interrupted before the step that `seen.stop`
+    names."""
+
     class Seen(list):
         stop = None
 
@@ -70,9 +98,13 @@ def test_a_stopped_run_goes_on_along_the_same_curve(shards, tmp_path, seen, work
         train(recipe(shards, tmp_path / "stopped", workers=workers), quiet=True)
     weights = train(recipe(shards, tmp_path / "stopped", workers=workers), quiet=True)
     again = [step for step, _ in seen]
-    assert again == [*range(1, STEPS - 1), *range(STEPS // 2 + 1, STEPS + 1)], "the steps after the checkpoint are done again"
+    assert again == [*range(1, STEPS - 1), *range(STEPS // 2 + 1, STEPS + 1)], (
+        "the steps after the checkpoint are done again"
+    )
     assert all(terms == curve[step] for step, terms in seen)
-    one, other = (load_file(folder / "diffusion_pytorch_model.safetensors") for folder in (whole, weights))
+    one, other = (
+        load_file(folder / "diffusion_pytorch_model.safetensors") for folder in (whole, weights)
+    )
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -92,20 +124,38 @@ def test_the_log_forgets_what_is_done_again(shards, tmp_path):
 
 def test_another_recipe_is_named_by_its_fields(shards, tmp_path):
     train(recipe(shards, tmp_path / "run", steps=1, checkpoint_every=1), quiet=True)
-    with pytest.raises(WeightsError, match=r"batch was 2, now 4; learning_rate was 0.0008, now 0.1\)"):
+    with pytest.raises(
+        WeightsError, match=r"batch was 2, now 4; learning_rate was 0.0008, now 0.1\)"
+    ):
         train(recipe(shards, tmp_path / "run", batch=4, learning_rate=0.1), quiet=True)
     train(recipe(shards, tmp_path / "run", steps=2, minutes=1, workers=1), quiet=True)
 
 
-def test_a_batch_that_cannot_fit_is_refused_before_the_first_step(shards, tmp_path, seen, monkeypatch):
+def test_a_batch_that_cannot_fit_is_refused_before_the_first_step(
+    shards, tmp_path, seen, monkeypatch
+):
     trainer = CohortTrainer(recipe(shards, tmp_path))
-    batch = {k: torch.from_numpy(v) for k, v in next(trainer.batches(recipe(shards, tmp_path, batch=4), 0)).items()}
+    batch = {
+        k: torch.from_numpy(v)
+        for k, v in next(trainer.batches(recipe(shards, tmp_path, batch=4), 0)).items()
+    }
     few = {k: v[:2] for k, v in batch.items()}
-    small, large = memory.saved_bytes(trainer.losses, few), memory.saved_bytes(trainer.losses, batch)
+    small, large = (
+        memory.saved_bytes(trainer.losses, few),
+        memory.saved_bytes(trainer.losses, batch),
+    )
     assert 1.7 < large / small < 2.1, "what a step keeps grows with the batch"
     weights = memory.KEPT * 4 * sum(p.numel() for p in trainer.model.parameters())
-    monkeypatch.setattr(memory, "free_bytes", lambda device: weights + int(memory.SLACK * small / 2 * 5))
-    with pytest.raises(DeviceError, match=r"A step of batch 16 needs about .* GiB are free on cpu; a batch of 4 fits \(--batch 4\)"):
+    monkeypatch.setattr(
+        memory, "free_bytes", lambda device: weights + int(memory.SLACK * small / 2 * 5)
+    )
+    with pytest.raises(
+        DeviceError,
+        match=(
+            r"A step of batch 16 needs about .* GiB are free "
+            r"on cpu; a batch of 4 fits \(--batch 4\)"
+        ),
+    ):
         train(recipe(shards, tmp_path / "run", batch=16), quiet=True)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 1000)
     with pytest.raises(DeviceError, match="not even a batch of 1 fits"):
@@ -113,7 +163,9 @@ def test_a_batch_that_cannot_fit_is_refused_before_the_first_step(shards, tmp_pa
     assert seen == []
 
 
-@pytest.mark.parametrize(("batch", "words"), [(6, r"half of it \(--batch 3\)"), (1, "no smaller batch is possible")])
+@pytest.mark.parametrize(
+    ("batch", "words"), [(6, r"half of it \(--batch 3\)"), (1, "no smaller batch is possible")]
+)
 def test_running_out_of_memory_names_half_the_batch(shards, tmp_path, monkeypatch, batch, words):
     def full(self, batch):
         raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")

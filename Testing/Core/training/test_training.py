@@ -49,7 +49,11 @@ def test_masks_cover_the_lesion_whether_or_not_it_is_there(shards):
 
 def test_crop_pads_outside():
     out = crop(np.ones((1, 4, 4), np.int16), (-2, 1), 6, -1024)
-    assert (out[0, :2] == -1024).all() and (out[0, 2:, :3] == 1).all() and (out[0, 2:, 3:] == -1024).all()
+    assert (
+        (out[0, :2] == -1024).all()
+        and (out[0, 2:, :3] == 1).all()
+        and (out[0, 2:, 3:] == -1024).all()
+    )
 
 
 def test_losses_know_right_from_wrong():
@@ -60,7 +64,11 @@ def test_losses_know_right_from_wrong():
     lesion[..., :4, :4] = 1
     right = torch.tensor([[[0.01, 0.99], [0.99, 0.01], [0.99, 0.01], [0.99, 0.01]]])
     spoken = torch.ones(1)
-    assert grounding_loss(right, lesion, t, mask, spoken) < 0.1 < grounding_loss(1 - right, lesion, t, mask, spoken)
+    assert (
+        grounding_loss(right, lesion, t, mask, spoken)
+        < 0.1
+        < grounding_loss(1 - right, lesion, t, mask, spoken)
+    )
     assert grounding_loss(1 - right, lesion, t, mask, torch.zeros(1)) == 0
 
 
@@ -78,16 +86,31 @@ def flow_on_fixed_examples(model, maker):
 
 
 def test_training_learns_and_resumes(shards, tmp_path):
-    recipe = Recipe(str(shards), str(tmp_path / "run"), steps=50, batch=2, workers=0, widths=(16, 16, 16), checkpoint_every=50, learning_rate=2e-3, warmup=5)
+    recipe = Recipe(
+        str(shards),
+        str(tmp_path / "run"),
+        steps=50,
+        batch=2,
+        workers=0,
+        widths=(16, 16, 16),
+        checkpoint_every=50,
+        learning_rate=2e-3,
+        warmup=5,
+    )
     weights = train(recipe)
     longer = Recipe(**{**vars(recipe), "steps": 100})
     train(longer)
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in log] == [50, 100]
     maker = ExampleMaker(shards, 0.2)
-    untrained, trained = Denoiser(widths=(16, 16, 16)), Denoiser.from_pretrained(str(weights), torch_dtype=torch.float32)
+    untrained, trained = (
+        Denoiser(widths=(16, 16, 16)),
+        Denoiser.from_pretrained(str(weights), torch_dtype=torch.float32),
+    )
     assert flow_on_fixed_examples(trained, maker) < 0.9 * flow_on_fixed_examples(untrained, maker)
-    with pytest.raises(WeightsError, match="another recipe .widths was .16, 16, 16., now .32, 16, 16.."):
+    with pytest.raises(
+        WeightsError, match="another recipe .widths was .16, 16, 16., now .32, 16, 16.."
+    ):
         train(Recipe(**{**vars(longer), "widths": (32, 16, 16), "steps": 120}))
 
 
@@ -108,7 +131,9 @@ def test_the_anomaly_network_trains_on_clear_lung_alone(shards, tmp_path, monkey
         raise AssertionError("no lesion belongs into its training")
 
     monkeypatch.setattr("DGMVLCCore.training.examples.insert_lesion", refuse)
-    weights = train(Recipe(str(shards), str(tmp_path / "run"), task="anomaly", steps=3, batch=2, workers=0))
+    weights = train(
+        Recipe(str(shards), str(tmp_path / "run"), task="anomaly", steps=3, batch=2, workers=0)
+    )
     model = load_anomaly(weights)
     image = torch.randn(1, 1, 32, 48)
     assert model(image, torch.ones_like(image)).shape == image.shape

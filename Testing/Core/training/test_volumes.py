@@ -17,7 +17,17 @@ from DGMVLCCore.training.volumes import SlabMaker, VolumeTrainer, slab_noise
 
 @pytest.fixture
 def recipe(shards, tmp_path):
-    return Recipe(str(shards), str(tmp_path / "run"), task="volume", steps=2, batch=8, depth=4, workers=0, widths=(16, 16, 16), warmup=1)
+    return Recipe(
+        str(shards),
+        str(tmp_path / "run"),
+        task="volume",
+        steps=2,
+        batch=8,
+        depth=4,
+        workers=0,
+        widths=(16, 16, 16),
+        warmup=1,
+    )
 
 
 def test_slabs_are_consecutive_slices_with_one_true_phrase(shards):
@@ -27,7 +37,9 @@ def test_slabs_are_consecutive_slices_with_one_true_phrase(shards):
         outside = example["mask"][:, 1] == 0
         for z in range(3):  # the slice above one is the slice below the next
             above, here = ~(example["mask"][z, 2] > 0), ~(example["mask"][z + 1, 1] > 0)
-            assert np.array_equal(above, here) and np.array_equal(example["context"][z, 2][here], example["clean"][z + 1, 0][here])
+            assert np.array_equal(above, here) and np.array_equal(
+                example["context"][z, 2][here], example["clean"][z + 1, 0][here]
+            )
         assert np.array_equal(example["context"][:, 1][outside], example["clean"][:, 0][outside])
         phrase = maker.bank.phrases[int(example["text"][0]) - 1]
         assert phrase.present or not example["lesion"].any()
@@ -48,7 +60,9 @@ def test_noise_goes_on_along_z_within_a_slab_only():
     def together(a, b):
         return float((noise[a] * noise[b]).mean())
 
-    assert together(0, 1) == pytest.approx(0.8, abs=0.08) and together(0, 2) == pytest.approx(0.64, abs=0.08)
+    assert together(0, 1) == pytest.approx(0.8, abs=0.08) and together(0, 2) == pytest.approx(
+        0.64, abs=0.08
+    )
     assert abs(together(3, 4)) < 0.08 and abs(together(5, 6)) < 0.08
     assert float(noise.var()) == pytest.approx(1, abs=0.08)
 
@@ -65,7 +79,11 @@ def test_on_a_2d_network_only_the_layers_along_z_learn_and_a_stopped_run_goes_on
     first = {name: value.clone() for name, value in load_generator(weights)[0].state_dict().items()}
     train(replace(recipe, steps=4), quiet=True)
     model, _ = load_generator(weights)
-    assert model.config.base == "flat" and model.config.depth == 4 and model.config.findings == ["nodule"]
+    assert (
+        model.config.base == "flat"
+        and model.config.depth == 4
+        and model.config.findings == ["nodule"]
+    )
     for name, value in model.state_dict().items():
         if not name.startswith("along_z."):
             assert torch.equal(value, flat.state_dict()[name]), name
@@ -75,12 +93,17 @@ def test_on_a_2d_network_only_the_layers_along_z_learn_and_a_stopped_run_goes_on
 
 def test_a_network_from_nothing_learns_slabs_and_single_slices(recipe):
     trainer = VolumeTrainer(recipe)
-    batch = {key: torch.from_numpy(value) for key, value in next(VolumeTrainer.batches(recipe, 0)).items()}
+    batch = {
+        key: torch.from_numpy(value)
+        for key, value in next(VolumeTrainer.batches(recipe, 0)).items()
+    }
     for losses in (trainer.slab_losses, trainer.single_losses):
         terms = losses(batch)
         assert set(terms) == {"flow", "grounding"}
         sum(terms.values()).backward()
-        assert all(value.grad is not None for value in trainer.model.along_z["last"].conv.parameters())
+        assert all(
+            value.grad is not None for value in trainer.model.along_z["last"].conv.parameters()
+        )
         trainer.optimiser.zero_grad()
 
 

@@ -1,4 +1,5 @@
-"""The dual encoder's parts, without the shipped weights: shapes, units, losses that know right from wrong."""
+"""The dual encoder's parts, without the shipped weights: shapes, units, losses that know right from
+wrong."""
 
 import numpy as np
 import pytest
@@ -23,13 +24,29 @@ def model():
 
 def look(n=2, side=64):
     g = torch.Generator().manual_seed(1)
-    return Look(torch.randn(n, 3, side, side, generator=g), torch.rand(n, 4, side, side, generator=g), torch.ones(n, 2), torch.full((n,), 0.5))
+    return Look(
+        torch.randn(n, 3, side, side, generator=g),
+        torch.rand(n, 4, side, side, generator=g),
+        torch.ones(n, 2),
+        torch.full((n,), 0.5),
+    )
 
 
 def lesion(term="nodule", **facts):
     empty = np.zeros((1, 1, 1), np.float32)
-    return Lesion(**{"hu": empty, "soft": empty, "mask": empty > 0, "kind": "smooth_nodule", "term": term, "side": "left", "zone": "upper",
-                     "size_mm": 10.0, **facts})
+    return Lesion(
+        **{
+            "hu": empty,
+            "soft": empty,
+            "mask": empty > 0,
+            "kind": "smooth_nodule",
+            "term": term,
+            "side": "left",
+            "zone": "upper",
+            "size_mm": 10.0,
+            **facts,
+        }
+    )
 
 
 def test_vectors_have_length_one_and_cells_are_a_fourth(model):
@@ -38,7 +55,11 @@ def test_vectors_have_length_one_and_cells_are_a_fourth(model):
     with torch.no_grad():
         cells, regions = model(look(), region)
         for_cells, for_regions = model.text(torch.randn(5, 384))
-    assert cells.shape == (2, EMBEDDING, 16, 16) and regions.shape == (2, EMBEDDING) and for_cells.shape == for_regions.shape == (5, EMBEDDING)
+    assert (
+        cells.shape == (2, EMBEDDING, 16, 16)
+        and regions.shape == (2, EMBEDDING)
+        and for_cells.shape == for_regions.shape == (5, EMBEDDING)
+    )
     for vectors in (cells, regions, for_cells, for_regions):
         assert torch.allclose(vectors.norm(dim=1), torch.ones(()), atol=1e-4)
 
@@ -64,13 +85,17 @@ def test_place_is_told_only_when_known(model):
 
 
 def test_the_scan_embedding_sees_nothing_of_the_hole(model):
-    """The hole is filled before the encoder looks, so what was in it cannot leak into the generator."""
+    """The hole is filled before the encoder looks, so what was in it cannot leak into the
+    generator."""
     context, mask = torch.randn(1, 3, 64, 64), torch.zeros(1, 3, 64, 64)
     mask[..., 10:30, 10:30] = 1
     text = torch.zeros(1, 1, 384), torch.zeros(1, 1, dtype=torch.bool), torch.zeros(1, 384)
     cond = Conditions(context, mask, torch.ones(1, 4, 64, 64), torch.ones(1, 2), *text)
     assert model.scan_embedding(cond).shape == (1, EMBEDDING)
-    assert torch.equal(model.scan_embedding(cond), model.scan_embedding(cond.with_text(torch.ones(1, 1, 384), *text[1:])))
+    assert torch.equal(
+        model.scan_embedding(cond),
+        model.scan_embedding(cond.with_text(torch.ones(1, 1, 384), *text[1:])),
+    )
 
 
 def test_the_hash_speaks_of_the_scan_embedding_only(model):
@@ -84,21 +109,37 @@ def test_the_hash_speaks_of_the_scan_embedding_only(model):
     assert other.scan_sha256() != model.scan_sha256()
 
 
-@pytest.mark.parametrize(("phrase", "wanted"), [
-    (Phrase("Nodule.", "nodule", True), TRUE), (Phrase("Nodule on the left.", "nodule", True, side="left"), TRUE),
-    (Phrase("Nodule on the right.", "nodule", True, side="right"), FALSE), (Phrase("10 mm nodule.", "nodule", True, size_mm=10.0), TRUE),
-    (Phrase("12 mm nodule.", "nodule", True, size_mm=12.0), UNSAID), (Phrase("30 mm nodule.", "nodule", True, size_mm=30.0), FALSE),
-    (Phrase("Spiculated nodule.", "nodule", True, words=("spiculated",)), FALSE), (Phrase("Emphysema.", "emphysema", True), FALSE),
-    (Phrase("No nodule.", "nodule", False), FALSE), (Phrase("No nodule on the right.", "nodule", False, side="right"), UNSAID),
-    (Phrase("No emphysema.", "emphysema", False), UNSAID), (Phrase("No emphysema. Clear lung.", "emphysema", False), FALSE)])
+@pytest.mark.parametrize(
+    ("phrase", "wanted"),
+    [
+        (Phrase("Nodule.", "nodule", True), TRUE),
+        (Phrase("Nodule on the left.", "nodule", True, side="left"), TRUE),
+        (Phrase("Nodule on the right.", "nodule", True, side="right"), FALSE),
+        (Phrase("10 mm nodule.", "nodule", True, size_mm=10.0), TRUE),
+        (Phrase("12 mm nodule.", "nodule", True, size_mm=12.0), UNSAID),
+        (Phrase("30 mm nodule.", "nodule", True, size_mm=30.0), FALSE),
+        (Phrase("Spiculated nodule.", "nodule", True, words=("spiculated",)), FALSE),
+        (Phrase("Emphysema.", "emphysema", True), FALSE),
+        (Phrase("No nodule.", "nodule", False), FALSE),
+        (Phrase("No nodule on the right.", "nodule", False, side="right"), UNSAID),
+        (Phrase("No emphysema.", "emphysema", False), UNSAID),
+        (Phrase("No emphysema. Clear lung.", "emphysema", False), FALSE),
+    ],
+)
 def test_verdicts(phrase, wanted):
     assert verdict(phrase, lesion()) == wanted
 
 
 def test_verdicts_on_clear_lung_and_on_what_nobody_looked_for():
-    assert verdict(Phrase("No nodule.", "nodule", False), None) == TRUE and verdict(Phrase("Nodule.", "nodule", True), None) == FALSE
+    assert (
+        verdict(Phrase("No nodule.", "nodule", False), None) == TRUE
+        and verdict(Phrase("Nodule.", "nodule", True), None) == FALSE
+    )
     assert verdict(Phrase("No nodule.", "nodule", False), None, about="pneumonia") == UNSAID
-    assert verdict(Phrase("Nodule on the left.", "nodule", True, side="left"), lesion(side=None)) == UNSAID
+    assert (
+        verdict(Phrase("Nodule on the left.", "nodule", True, side="left"), lesion(side=None))
+        == UNSAID
+    )
 
 
 def test_losses_know_right_from_wrong():
@@ -107,13 +148,27 @@ def test_losses_know_right_from_wrong():
     assert region_loss(good, verdicts) < 0.01 < 5 < region_loss(bad, verdicts)
     soft = torch.zeros(1, 1, 4, 4)
     soft[..., :2, :2] = 1
-    lungs, present, trusted = torch.ones(1, 1, 4, 4), torch.tensor([True, True, False]), torch.ones(1)
-    logits = torch.where(soft > 0, 6.0, -6.0) * torch.tensor([1.0, 0.0, 1.0])[None, :, None, None] + torch.tensor([0.0, -6.0, 0.0])[None, :, None, None]
+    lungs, present, trusted = (
+        torch.ones(1, 1, 4, 4),
+        torch.tensor([True, True, False]),
+        torch.ones(1),
+    )
+    logits = (
+        torch.where(soft > 0, 6.0, -6.0) * torch.tensor([1.0, 0.0, 1.0])[None, :, None, None]
+        + torch.tensor([0.0, -6.0, 0.0])[None, :, None, None]
+    )
     assert cell_loss(logits, soft, lungs, verdicts, present, trusted) < 0.01
     assert cell_loss(-logits, soft, lungs, verdicts, present, trusted) > 3
     wrong_outside = torch.where(soft > 0, 6.0, 6.0).expand(1, 3, 4, 4)
-    assert cell_loss(wrong_outside, soft, lungs, torch.tensor([[1, -1, -1]]), present, torch.zeros(1)) < 0.01, "untrusted surroundings teach nothing"
+    assert (
+        cell_loss(wrong_outside, soft, lungs, torch.tensor([[1, -1, -1]]), present, torch.zeros(1))
+        < 0.01
+    ), "untrusted surroundings teach nothing"
 
 
 def test_height_runs_from_base_to_apex():
-    assert height((10, 20), 0) == 0 and height((10, 20), 15) == pytest.approx(0.5) and height((10, 20), 40) == 1
+    assert (
+        height((10, 20), 0) == 0
+        and height((10, 20), 15) == pytest.approx(0.5)
+        and height((10, 20), 40) == 1
+    )

@@ -32,13 +32,19 @@ def finding(term="nodule", side=None, size=None):
 def test_the_sample_s_nodule_is_found_and_named(look, sample):
     volume, anatomy, nodule = sample
     matches = look.explain(volume, anatomy, nodule)
-    assert matches[0].term == "nodule" and {m.term for m in matches} == {*look.findings, "clear lung"}
+    assert matches[0].term == "nodule" and {m.term for m in matches} == {
+        *look.findings,
+        "clear lung",
+    }
     assert [m.agreement for m in matches] == sorted((m.agreement for m in matches), reverse=True)
     best = find(look, volume, anatomy, wanted_finding("33 mm nodule"), most=1)[0]
     assert (best.mask & nodule).sum() > 0.5 * best.mask.sum(), "the proposal lies on the nodule"
     away = np.roll(nodule, 90, axis=2) & anatomy.lungs
     if away.sum() > 500:
-        assert look.agreement(volume, anatomy, away, ["Nodule."])[0] < look.agreement(volume, anatomy, nodule, ["Nodule."])[0]
+        assert (
+            look.agreement(volume, anatomy, away, ["Nodule."])[0]
+            < look.agreement(volume, anatomy, nodule, ["Nodule."])[0]
+        )
 
 
 def test_an_unchanged_region_has_no_direction(look, sample):
@@ -63,7 +69,12 @@ def test_refusals(look, sample, tmp_path):
         look.region_vector(volume, anatomy, np.zeros_like(nodule))
     with pytest.raises(WeightsError, match="no weights"):
         AlignmentPipeline.from_pretrained(tmp_path)
-    for text, word in (("", "no finding"), ("the weather", "no finding"), ("nodule and emphysema", "several"), ("no nodule", "no finding")):
+    for text, word in (
+        ("", "no finding"),
+        ("the weather", "no finding"),
+        ("nodule and emphysema", "several"),
+        ("no nodule", "no finding"),
+    ):
         with pytest.raises(UnsuitableInputError, match=word):
             wanted_finding(text)
 
@@ -73,13 +84,22 @@ def test_segments_are_connected_peaks_within_what_is_allowed():
     heat[0, 2:6, 2:6], heat[0, 12:15, 12:15], heat[0, 10, 2] = 0.9, 0.6, 0.2
     allowed = np.ones_like(heat, bool)
     (first, peak), (second, lower) = segments(heat, allowed)
-    assert first.sum() == 16 and second.sum() == 9 and peak == pytest.approx(0.9) and lower == pytest.approx(0.6)
+    assert (
+        first.sum() == 16
+        and second.sum() == 9
+        and peak == pytest.approx(0.9)
+        and lower == pytest.approx(0.6)
+    )
     allowed[:, :10] = False
-    assert [mask.sum() for mask, _ in segments(heat, allowed)] == [9] and segments(heat * 0.1, allowed) == []
+    assert [mask.sum() for mask, _ in segments(heat, allowed)] == [9] and segments(
+        heat * 0.1, allowed
+    ) == []
 
 
 def test_a_said_size_prefers_regions_of_that_size():
-    assert size_fit(None, 5) == 1 and size_fit(10, 12) == 1 and size_fit(10, 40) < size_fit(10, 20) < 1
+    assert (
+        size_fit(None, 5) == 1 and size_fit(10, 12) == 1 and size_fit(10, 40) < size_fit(10, 20) < 1
+    )
 
 
 def test_too_little_lung_tells_no_height(make_chest):

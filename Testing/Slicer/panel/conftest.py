@@ -1,4 +1,5 @@
-"""The panel on substitutes: one process of its own, because Qt, VTK and the scene are process-wide (see ../test_panel.py)."""
+"""The panel on substitutes: one process of its own, because Qt, VTK and the scene are process-wide
+(see ../test_panel.py)."""
 
 from __future__ import annotations
 
@@ -15,7 +16,11 @@ from Testing.Slicer.substitutes.desk import Desk, addScan
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 ALONE = os.environ.get("DGMVLC_PANEL_TESTS") == "1"
 collect_ignore_glob = [] if ALONE else ["*"]
-PROBE_ANSWER = {"python": [3, 12, 1], "dgmvlc": None, "torch": "2.9"}  # dgmvlc: filled with the carried wheel's or the core's version
+PROBE_ANSWER = {
+    "python": [3, 12, 1],
+    "dgmvlc": None,
+    "torch": "2.9",
+}  # dgmvlc: filled with the carried wheel's or the core's version
 
 if ALONE:
     import tempfile
@@ -44,20 +49,47 @@ def prepared(tmp_path_factory, make_chest, make_record, no_figures):
     mask = np.zeros(volume.shape, bool)
     mask[2:4, 22:32, 40:50] = True
     edited = np.where(mask, volume.array - 100, volume.array)
-    result = CounterfactualResult(volume, volume.with_array(edited), edited, mask * np.float32(5), mask,
-                                  EditPlan(mask, "Nodule.", "No nodule. Clear lung.", "nodule"), [], {"seed": 1},
-                                  {"nodule": AttentionMap("nodule", np.where(mask, 0.9, 0).astype(np.float32))})
+    result = CounterfactualResult(
+        volume,
+        volume.with_array(edited),
+        edited,
+        mask * np.float32(5),
+        mask,
+        EditPlan(mask, "Nodule.", "No nodule. Clear lung.", "nodule"),
+        [],
+        {"seed": 1},
+        {"nodule": AttentionMap("nodule", np.where(mask, 0.9, 0).astype(np.float32))},
+    )
     keep, results.make_scene = results.make_scene, lambda *_: "not made here"
     try:
-        results.write_result(result, folder / "result", anatomy=segment_anatomy(volume), report="Nodule.", findings=[], inputs={},
-                             weights={"name": "w", "sha256": "0" * 64})
+        results.write_result(
+            result,
+            folder / "result",
+            anatomy=segment_anatomy(volume),
+            report="Nodule.",
+            findings=[],
+            inputs={},
+            weights={"name": "w", "sha256": "0" * 64},
+        )
     finally:
         results.make_scene = keep
-    facts = {"report": "Nodule.", "findings": [], "inputs": {}, "weights": {"name": "w", "sha256": "0" * 64}}
+    facts = {
+        "report": "Nodule.",
+        "findings": [],
+        "inputs": {},
+        "weights": {"name": "w", "sha256": "0" * 64},
+    }
     with no_figures():
-        write_comparison([result] * 3, make_record(("nodule", "emphysema", "no finding (clear lung)")), folder / "comparison", facts=facts,
-                         anatomy=segment_anatomy(volume))
-    (folder / "region.seg.nrrd").write_bytes((folder / "result" / "edit-mask.seg.nrrd").read_bytes())
+        write_comparison(
+            [result] * 3,
+            make_record(("nodule", "emphysema", "no finding (clear lung)")),
+            folder / "comparison",
+            facts=facts,
+            anatomy=segment_anatomy(volume),
+        )
+    (folder / "region.seg.nrrd").write_bytes(
+        (folder / "result" / "edit-mask.seg.nrrd").read_bytes()
+    )
     (folder / "preview.nrrd").write_bytes((folder / "result" / "counterfactual.nrrd").read_bytes())
     return folder
 
@@ -73,7 +105,9 @@ def desk(application, prepared, tmp_path):
     from Testing.Slicer.substitutes.pythonqt import errors
 
     application.scene.Clear(0)
-    application.scene.RemoveNode(application.scene.GetSingletonNode("SlicerDGMVLC", "vtkMRMLScriptedModuleNode"))  # a singleton outlives Clear
+    application.scene.RemoveNode(
+        application.scene.GetSingletonNode("SlicerDGMVLC", "vtkMRMLScriptedModuleNode")
+    )  # a singleton outlives Clear
     errors.clear()
     report_box.TYPING_PAUSE_MS = 30
     slicer.app.userSettings().clear()
@@ -130,7 +164,8 @@ def pytest_sessionfinish(session, exitstatus):
 
 
 def pytest_unconfigure(config):
-    """Qt, VTK and Python take each other's objects down in no particular order at the end of a process."""
+    """Qt, VTK and Python take each other's objects down in no particular order at the end of a
+    process."""
     if ALONE:
         sys.stdout.flush()
         sys.stderr.flush()

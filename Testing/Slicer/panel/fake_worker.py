@@ -1,7 +1,10 @@
-"""A worker that answers the protocol without a model, for tests of the panel; `behaviour.json` beside the result says how.
+"""A worker that answers the protocol without a model, for tests of the panel; `behaviour.json`
+beside the result says how.
 
-Usage: python fake_worker.py FOLDER, where FOLDER holds result/ and comparison/ (copied for every job or comparison), region.seg.nrrd and behaviour.json:
-steps, step_s: length of a job; stubborn: ignores cancel and terminate; die_at: step at which it kills itself; protocol; fail: {"kind", "message", "advice"}.
+Usage: python fake_worker.py FOLDER, where FOLDER holds result/ and comparison/ (copied for every
+job or comparison), region.seg.nrrd and behaviour.json:
+steps, step_s: length of a job; stubborn: ignores cancel and terminate; die_at: step at which it
+kills itself; protocol; fail: {"kind", "message", "advice"}.
 """
 
 import json
@@ -15,7 +18,15 @@ from pathlib import Path
 from queue import Empty, Queue
 
 FOLDER = Path(sys.argv[1])
-DEFAULT = {"steps": 5, "step_s": 0.02, "stubborn": False, "die_at": None, "protocol": 1, "fail": None, "silent": False}
+DEFAULT = {
+    "steps": 5,
+    "step_s": 0.02,
+    "stubborn": False,
+    "die_at": None,
+    "protocol": 1,
+    "fail": None,
+    "silent": False,
+}
 lines: Queue = Queue()
 cancelled: set = set()
 
@@ -42,8 +53,19 @@ def findings(text: str) -> list:
     for line in text.splitlines():
         term, presence, side, size = [*line.split(";"), "", "", ""][:4]
         if term.strip() and presence:
-            found.append({"term": term, "presence": presence, "side": side or None, "zone": None, "size_mm": float(size) if size else None,
-                          "descriptors": [], "span": [0, len(term)], "text": term.upper(), "sentence": line})
+            found.append(
+                {
+                    "term": term,
+                    "presence": presence,
+                    "side": side or None,
+                    "zone": None,
+                    "size_mm": float(size) if size else None,
+                    "descriptors": [],
+                    "span": [0, len(term)],
+                    "text": term.upper(),
+                    "sentence": line,
+                }
+            )
     return found
 
 
@@ -54,9 +76,21 @@ def work(message: dict, how: dict) -> None:
         if id in cancelled and not how["stubborn"]:
             say("cancelled", id=id)
             return
-        say("progress", id=id, stage="editing", share=(step + 1) / how["steps"], seconds_left=how["step_s"] * (how["steps"] - step))
+        say(
+            "progress",
+            id=id,
+            stage="editing",
+            share=(step + 1) / how["steps"],
+            seconds_left=how["step_s"] * (how["steps"] - step),
+        )
         if step == 0 and message.get("preview"):
-            say("preview", id=id, path=str(FOLDER / "preview.nrrd"), slice=2, note="synthetic, one noise")
+            say(
+                "preview",
+                id=id,
+                path=str(FOLDER / "preview.nrrd"),
+                slice=2,
+                note="synthetic, one noise",
+            )
         if how["die_at"] == step:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(how["step_s"])
@@ -64,12 +98,24 @@ def work(message: dict, how: dict) -> None:
         say("error", id=id, exit_code=4, **how["fail"])
     elif message["type"] == "region":
         shutil.copy(FOLDER / "region.seg.nrrd", request["out"])
-        say("region", id=id, path=request["out"], volume_ml=12.5, score=0.8, sentence="Where the attention is highest.")
+        say(
+            "region",
+            id=id,
+            path=request["out"],
+            volume_ml=12.5,
+            score=0.8,
+            sentence="Where the attention is highest.",
+        )
     elif message["type"] == "task" and message["name"] != "compare":
         core(message)
     elif message["type"] == "task":
         shutil.copytree(FOLDER / "comparison", request["out"])
-        say("answer", id=id, name=message["name"], answer={"record": str(Path(request["out"]) / "comparison.json")})
+        say(
+            "answer",
+            id=id,
+            name=message["name"],
+            answer={"record": str(Path(request["out"]) / "comparison.json")},
+        )
     else:
         shutil.copytree(FOLDER / "result", request["out"])
         say("result", id=id, manifest=str(Path(request["out"]) / "result.json"))
@@ -93,7 +139,14 @@ def core(message: dict) -> None:
             answer = run_task(message["name"], None, request, lambda *_: None, lambda: False)
         say("answer", id=message["id"], name=message["name"], answer=answer)
     except DGMVLCError as error:
-        say("error", id=message["id"], kind=type(error).__name__, exit_code=error.exit_code, message=str(error), advice="")
+        say(
+            "error",
+            id=message["id"],
+            kind=type(error).__name__,
+            exit_code=error.exit_code,
+            message=str(error),
+            advice="",
+        )
 
 
 def main() -> None:
@@ -112,8 +165,16 @@ def main() -> None:
         if kind == "hello":
             sys.stderr.write("fake worker is up\n")
             sys.stderr.flush()
-            say("hello", protocol=how["protocol"], version="0.0.fake", pid=os.getpid(), findings=["nodule", "emphysema"], attributes=[],
-                devices=["cpu", "cuda:0"], weights={"name": "fake", "sha256": "0" * 64})
+            say(
+                "hello",
+                protocol=how["protocol"],
+                version="0.0.fake",
+                pid=os.getpid(),
+                findings=["nodule", "emphysema"],
+                attributes=[],
+                devices=["cpu", "cuda:0"],
+                weights={"name": "fake", "sha256": "0" * 64},
+            )
         elif kind == "report":
             say("findings", id=message["id"], findings=findings(message["text"]))
         elif kind in ("job", "region", "task"):

@@ -1,4 +1,5 @@
-"""The panel's choices: what it asks for, what it refuses, and that all of it is kept in the scene."""
+"""The panel's choices: what it asks for, what it refuses, and that all of it is kept in the
+scene."""
 
 import math
 import sys
@@ -24,24 +25,34 @@ def paint(segmentation, segmentId, volume, k=(2, 4), i=(40, 50), j=(22, 32)):
     matrix = vtk.vtkMatrix4x4()
     volume.GetIJKToRASMatrix(matrix)
     image.SetGeometryFromImageToWorldMatrix(matrix)
-    slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(image, segmentation, segmentId)
+    slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(
+        image, segmentation, segmentId
+    )
 
 
 def test_reasons_come_in_the_order_of_the_work(desk, make_chest):
     assert desk.reason == "Choose a scan, or load the sample."
     addScan(make_chest((6, 56, 64), (4.0, 5.0, 5.0)))
-    desk.ui.inputSelector.setCurrentNode(slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode"))
+    desk.ui.inputSelector.setCurrentNode(
+        slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+    )
     assert desk.reason == "Paste the report."
     desk.ui.reportEdit.setPlainText("consolidation;present")
     assert desk.reason == "The report is being read …"
     desk.until(lambda: desk.panel.report.findings is not None, "findings")
-    assert desk.reason == "The report names no finding the weights were taught; they know nodule, emphysema."
+    assert (
+        desk.reason
+        == "The report names no finding the weights were taught; they know nodule, emphysema."
+    )
     desk.readReport("emphysema;absent\nnodule;present")
     assert desk.parameters.findingNumbers == [2] and desk.ui.applyButton.enabled
     desk.ui.findingsTable.item(1, 0).setCheckState(_state("Unchecked"))
     assert desk.reason == "Check a finding in the list."
     desk.ui.findingsTable.item(0, 0).setCheckState(_state("Checked"))
-    assert "is absent, so there is nothing to take away" in desk.reason and desk.ui.applyButton.toolTip == desk.reason
+    assert (
+        "is absent, so there is nothing to take away" in desk.reason
+        and desk.ui.applyButton.toolTip == desk.reason
+    )
     desk.ui.questionCombo.setCurrentIndex(1)
     assert desk.reason == "Say what to show instead."
     desk.ui.targetEdit.setText("nodule")
@@ -58,9 +69,14 @@ def test_what_the_weights_do_not_know_cannot_be_checked(desk, scan):
     from PySide6 import QtCore
 
     desk.readReport(REPORT)
-    rows = [[desk.ui.findingsTable.item(row, column).text() for column in range(5)] for row in range(3)]
-    assert rows == [["nodule", "left", "33 mm", "present", "NODULE"], ["consolidation", "right", "–", "uncertain", "CONSOLIDATION"],
-                    ["emphysema", "–", "–", "absent", "EMPHYSEMA"]]
+    rows = [
+        [desk.ui.findingsTable.item(row, column).text() for column in range(5)] for row in range(3)
+    ]
+    assert rows == [
+        ["nodule", "left", "33 mm", "present", "NODULE"],
+        ["consolidation", "right", "–", "uncertain", "CONSOLIDATION"],
+        ["emphysema", "–", "–", "absent", "EMPHYSEMA"],
+    ]
     assert not desk.ui.findingsTable.item(1, 0).flags() & QtCore.Qt.ItemFlag.ItemIsEnabled
     desk.parameters.findingNumbers = [2]
     assert "were not taught “consolidation”" in desk.reason
@@ -76,7 +92,10 @@ def test_typing_does_not_move_the_cursor_and_asks_once(desk, scan):
         edit.insertPlainText(letter)
     assert edit.textCursor().position() == 3 and edit.toPlainText() == "ab\nnodule;present"
     desk.until(lambda: desk.panel.report.findings is not None, "findings")
-    assert [message["text"] for message in desk.heard("report")] == ["nodule;present", "ab\nnodule;present"]
+    assert [message["text"] for message in desk.heard("report")] == [
+        "nodule;present",
+        "ab\nnodule;present",
+    ]
 
 
 def test_a_text_node_is_the_report_both_ways(desk, scan):
@@ -103,14 +122,22 @@ def test_clinical_fields_make_a_sentence(desk, scan):
     desk.ui.smokingCombo.setCurrentIndex(2)
     desk.ui.packYearsSpin.setValue(40)
     desk.ui.otherClinicalEdit.setText("diagnosis IPF")
-    assert desk.ui.clinicalLabel.text == "Recorded: 71-year-old, female, former smoker, 40 pack-years, diagnosis IPF."
+    assert (
+        desk.ui.clinicalLabel.text
+        == "Recorded: 71-year-old, female, former smoker, 40 pack-years, diagnosis IPF."
+    )
 
 
 def test_a_table_row_fills_the_fields_and_mixes_no_patients(desk, scan):
     table = slicer.vtkMRMLTableNode()
     table.SetName("cohort")
-    for name, cells in (("patient", ("a", "b")), ("Age", ("63", "unknown")), ("Sex", ("M", "f")), ("Smoking status", ("Ex-smoker", "NA")),
-                        ("Pack-years", ("22.5", "900"))):
+    for name, cells in (
+        ("patient", ("a", "b")),
+        ("Age", ("63", "unknown")),
+        ("Sex", ("M", "f")),
+        ("Smoking status", ("Ex-smoker", "NA")),
+        ("Pack-years", ("22.5", "900")),
+    ):
         column = vtk.vtkStringArray()
         column.SetName(name)
         for cell in cells:
@@ -120,7 +147,9 @@ def test_a_table_row_fills_the_fields_and_mixes_no_patients(desk, scan):
     assert not desk.ui.fillButton.enabled
     desk.ui.tableSelector.setCurrentNode(table)
     desk.ui.fillButton.click()
-    assert desk.ui.clinicalLabel.text == "Recorded: 63-year-old, male, former smoker, 22 pack-years."
+    assert (
+        desk.ui.clinicalLabel.text == "Recorded: 63-year-old, male, former smoker, 22 pack-years."
+    )
     desk.ui.rowSpin.setValue(2)
     desk.ui.fillButton.click()
     assert desk.ui.clinicalLabel.text == "Recorded: female."
@@ -136,7 +165,11 @@ def test_proposed_region_comes_into_the_scene(desk, scan):
     assert desk.ui.applyButton.text == "Cancel"
     desk.finished()
     node = desk.parameters.regionNode
-    assert node and desk.ui.segmentSelector.currentText and desk.ui.regionLabel.text == "Proposed: Where the attention is highest. (12.5 ml)"
+    assert (
+        node
+        and desk.ui.segmentSelector.currentText
+        and desk.ui.regionLabel.text == "Proposed: Where the attention is highest. (12.5 ml)"
+    )
     assert not node.GetStorageNode(), "the file is in a folder that goes away"
     desk.apply()
     desk.finished()
@@ -157,7 +190,11 @@ def test_draw_opens_an_empty_segment_that_is_refused_until_drawn(desk, scan):
     desk.readReport()
     desk.ui.drawButton.click()
     node, segmentId, volume = desk.edited[0]
-    assert volume is scan and desk.parameters.regionNode is node and desk.ui.segmentSelector.currentText == "nodule"
+    assert (
+        volume is scan
+        and desk.parameters.regionNode is node
+        and desk.ui.segmentSelector.currentText == "nodule"
+    )
     assert "is empty" in desk.reason and "is empty" in desk.ui.regionLabel.text
     paint(node, segmentId, scan)
     assert desk.ui.applyButton.enabled, desk.reason
@@ -214,8 +251,13 @@ def test_slices_are_counted_from_the_feet(desk, make_chest, flip, monkeypatch):
         scan.SetIJKToRASMatrix(matrix)
     desk.ui.inputSelector.setCurrentNode(scan)
     desk.readReport("nodule;present")
-    for view in (node for node in map(lambda index: slicer.mrmlScene.GetNthNodeByClass(index, "vtkMRMLSliceNode"),
-                                      range(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSliceNode")))):
+    for view in (
+        node
+        for node in map(
+            lambda index: slicer.mrmlScene.GetNthNodeByClass(index, "vtkMRMLSliceNode"),
+            range(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSliceNode")),
+        )
+    ):
         slicer.mrmlScene.RemoveNode(view)
     view = slicer.vtkMRMLSliceNode()
     view.SetName("Red")
@@ -285,23 +327,34 @@ def test_choices_are_saved_with_the_scene(desk, scan, tmp_path):
     assert desk.ui.targetEdit.text == "" and desk.parameters.inputVolume is None
     assert slicer.mrmlScene.ReadFromMRB(str(path), True, slicer.vtkMRMLMessageCollection())
     desk.widget.enter()
-    assert desk.parameters.inputVolume.GetName() == "scan" and desk.ui.targetEdit.text == "emphysema"
+    assert (
+        desk.parameters.inputVolume.GetName() == "scan" and desk.ui.targetEdit.text == "emphysema"
+    )
     desk.until(lambda: desk.panel.report.findings, "findings")
-    assert desk.parameters.findingNumbers == [2], "the checked finding is the one of the saved scene"
+    assert desk.parameters.findingNumbers == [2], (
+        "the checked finding is the one of the saved scene"
+    )
     assert desk.ui.applyButton.enabled, desk.reason
 
 
 def test_sample_fills_the_panel(desk):
     desk.ui.sampleButton.click()
     assert desk.parameters.inputVolume.GetImageData().GetDimensions() == (512, 512, 14)
-    assert "33 mm" in desk.ui.reportEdit.toPlainText() and desk.ui.segmentSelector.currentText == "nodule"
-    assert not desk.parameters.inputVolume.GetStorageNode(), "saving the scene must not write into the extension"
+    assert (
+        "33 mm" in desk.ui.reportEdit.toPlainText()
+        and desk.ui.segmentSelector.currentText == "nodule"
+    )
+    assert not desk.parameters.inputVolume.GetStorageNode(), (
+        "saving the scene must not write into the extension"
+    )
 
 
 def test_sample_is_registered_without_a_download(desk, monkeypatch):
     sources = []
     module = types.ModuleType("SampleData")
-    module.SampleDataLogic = types.SimpleNamespace(registerCustomSampleDataSource=lambda **what: sources.append(what))
+    module.SampleDataLogic = types.SimpleNamespace(
+        registerCustomSampleDataSource=lambda **what: sources.append(what)
+    )
     monkeypatch.setitem(sys.modules, "SampleData", module)
     SlicerDGMVLC.registerSampleData()
     source = sources[0]
@@ -311,7 +364,11 @@ def test_sample_is_registered_without_a_download(desk, monkeypatch):
     region.GetSegmentation().GetNthSegment(0).GetRepresentation("Binary labelmap").GetCenter(center)
     bounds = [0.0] * 6
     volume.GetRASBounds(bounds)
-    assert all(math.isfinite(value) for value in center) and region.GetSegmentation().GetNumberOfSegments() == 1 and report.GetText()
+    assert (
+        all(math.isfinite(value) for value in center)
+        and region.GetSegmentation().GetNumberOfSegments() == 1
+        and report.GetText()
+    )
 
 
 def test_results_list(desk, scan, tmp_path):
@@ -320,7 +377,10 @@ def test_results_list(desk, scan, tmp_path):
         desk.apply()
         desk.finished()
     volumes = "vtkMRMLScalarVolumeNode"
-    assert slicer.mrmlScene.GetNumberOfNodesByClass(volumes) == 11 and desk.ui.resultsTable.rowCount == 2
+    assert (
+        slicer.mrmlScene.GetNumberOfNodesByClass(volumes) == 11
+        and desk.ui.resultsTable.rowCount == 2
+    )
     desk.ui.resultsTable.selectRow(0)
     desk.ui.showButton.click()
     assert slicer.mrmlScene.GetNumberOfNodesByClass(volumes) == 11, "showing again does not double"
@@ -333,7 +393,10 @@ def test_results_list(desk, scan, tmp_path):
     desk.ui.saveButton.click()
     assert "could not be written" in desk.reason
     desk.ui.removeButton.click()
-    assert slicer.mrmlScene.GetNumberOfNodesByClass(volumes) == 6 and desk.ui.resultsTable.rowCount == 1
+    assert (
+        slicer.mrmlScene.GetNumberOfNodesByClass(volumes) == 6
+        and desk.ui.resultsTable.rowCount == 1
+    )
     desk.ui.removeButton.click()
     assert slicer.mrmlScene.GetNumberOfNodesByClass(volumes) == 1 and not desk.ui.showButton.enabled
     assert desk.ui.resultText.plainText == ""
@@ -363,7 +426,10 @@ def test_devices_are_those_of_the_worker(desk, scan):
 
 
 def test_the_notice_is_always_there(desk):
-    assert desk.ui.noticeLabel.text == "Research use only; not a medical device" and desk.ui.noticeLabel.isVisibleTo(desk.widget.parent)
+    assert (
+        desk.ui.noticeLabel.text == "Research use only; not a medical device"
+        and desk.ui.noticeLabel.isVisibleTo(desk.widget.parent)
+    )
 
 
 def vector(name):
@@ -379,7 +445,9 @@ def vector(name):
 def test_unsuitable_volumes_are_refused_with_the_reason(desk, scan):
     desk.readReport()
     vector("colour")
-    assert [node.GetName() for node in desk.ui.inputSelector.nodes()] == ["scan"], "colour volumes are not offered"
+    assert [node.GetName() for node in desk.ui.inputSelector.nodes()] == ["scan"], (
+        "colour volumes are not offered"
+    )
     tiny = slicer.mrmlScene.AddNode(slicer.vtkMRMLScalarVolumeNode())
     tiny.SetName("tiny")
     slicer.util.updateVolumeFromArray(tiny, np.arange(8, dtype=np.int16).reshape(2, 2, 2))
@@ -405,7 +473,10 @@ def test_a_segment_of_another_geometry_is_resampled_and_said(desk, scan, make_ch
     paint(node, segmentId, other, k=(3, 7), i=(80, 99), j=(45, 63))
     desk.apply()
     desk.finished()
-    assert "drawn on another grid than scan" in desk.ui.logText.toPlainText() and len(desk.panel.results.runs) == 1
+    assert (
+        "drawn on another grid than scan" in desk.ui.logText.toPlainText()
+        and len(desk.panel.results.runs) == 1
+    )
 
 
 def test_a_segment_outside_the_scan_is_refused(desk, scan):

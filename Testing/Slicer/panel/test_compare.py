@@ -1,4 +1,5 @@
-"""Hypotheses side by side in the panel: chosen, typed, refused, run, shown, and gone with the scene."""
+"""Hypotheses side by side in the panel: chosen, typed, refused, run, shown, and gone with the
+scene."""
 
 import ast
 from pathlib import Path
@@ -23,7 +24,11 @@ def columns():
     shown = {}
     for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
         node = scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
-        volume = scene.GetNodeByID(node.GetBackgroundVolumeID()) if node.GetBackgroundVolumeID() else None
+        volume = (
+            scene.GetNodeByID(node.GetBackgroundVolumeID())
+            if node.GetBackgroundVolumeID()
+            else None
+        )
         shown[node.GetLayoutName()] = volume.GetAttribute("DGMVLC.Role") if volume else None
     return shown
 
@@ -51,33 +56,75 @@ def test_the_button_says_what_is_missing(desk, scan):
 def test_three_hypotheses_in_linked_columns_with_their_ranking(desk, scan):
     compared(desk)
     request = desk.heard("task")[0]["request"]
-    assert request["hypotheses"] == ["nodule", "emphysema", "clear lung"] and request["finding"] == 1 and "target" not in request
-    assert [run.title for run in desk.panel.results.runs] == ["1. nodule", "2. emphysema", "3. no finding (clear lung)"]
-    assert columns() | {"Original": "original", **{f"Counterfactual{n}": "counterfactual" for n in (1, 2, 3)}} == columns()
+    assert (
+        request["hypotheses"] == ["nodule", "emphysema", "clear lung"]
+        and request["finding"] == 1
+        and "target" not in request
+    )
+    assert [run.title for run in desk.panel.results.runs] == [
+        "1. nodule",
+        "2. emphysema",
+        "3. no finding (clear lung)",
+    ]
+    assert (
+        columns()
+        | {"Original": "original", **{f"Counterfactual{n}": "counterfactual" for n in (1, 2, 3)}}
+        == columns()
+    )
     desk.ui.compareLayerCombo.setCurrentIndex(1)
     assert {columns()[f"Difference{n}"] for n in (1, 2, 3)} == {"difference"}
     table = desk.ui.compareTable
-    assert table.rowCount == 3 and table.item(1, 1).text() == "+5.0 % [+3.0 %, +7.0 %]" and table.item(0, 2).text() == "0.90"
-    assert "fits these voxels best" in desk.ui.compareText.plainText and "No probability" in desk.ui.compareText.plainText
+    assert (
+        table.rowCount == 3
+        and table.item(1, 1).text() == "+5.0 % [+3.0 %, +7.0 %]"
+        and table.item(0, 2).text() == "0.90"
+    )
+    assert (
+        "fits these voxels best" in desk.ui.compareText.plainText
+        and "No probability" in desk.ui.compareText.plainText
+    )
 
 
 def test_the_request_is_the_cores(desk, scan):
     compared(desk)
-    root = Path(__file__).resolve().parents[3] / "DGMVLCCore"  # read, not imported: it would import torch
+    root = (
+        Path(__file__).resolve().parents[3] / "DGMVLCCore"
+    )  # read, not imported: it would import torch
     known = set()
-    for file, name in ((root / "counterfactual" / "run.py", "Request"), (root / "review" / "compare.py", "CompareRequest")):
-        kind = next(node for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef) and node.name == name)
+    for file, name in (
+        (root / "counterfactual" / "run.py", "Request"),
+        (root / "review" / "compare.py", "CompareRequest"),
+    ):
+        kind = next(
+            node
+            for node in ast.parse(file.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.ClassDef) and node.name == name
+        )
         known |= {node.target.id for node in kind.body if isinstance(node, ast.AnnAssign)}
     assert set(desk.heard("task")[0]["request"]) <= known
 
 
 def test_a_refusal_is_shown(desk, scan):
-    desk.behave(fail={"kind": "UsageError", "message": "The hypotheses “mass” and “nodule” are the same.", "advice": ""})
+    desk.behave(
+        fail={
+            "kind": "UsageError",
+            "message": "The hypotheses “mass” and “nodule” are the same.",
+            "advice": "",
+        }
+    )
     compared(desk)
-    assert desk.reason == "The hypotheses “mass” and “nodule” are the same." and not desk.panel.results.runs and desk.ui.compareButton.enabled
+    assert (
+        desk.reason == "The hypotheses “mass” and “nodule” are the same."
+        and not desk.panel.results.runs
+        and desk.ui.compareButton.enabled
+    )
 
 
 def test_a_closed_scene_takes_the_comparison_along(desk, scan):
     compared(desk)
     slicer.mrmlScene.Clear(0)
-    assert desk.ui.compareTable.rowCount == 0 and not desk.ui.compareLayerCombo.enabled and not desk.ui.compareButton.enabled
+    assert (
+        desk.ui.compareTable.rowCount == 0
+        and not desk.ui.compareLayerCombo.enabled
+        and not desk.ui.compareButton.enabled
+    )

@@ -1,4 +1,5 @@
-"""The review in the panel: worklist, regions in the views, decisions by keyboard that are saved at once, and the export."""
+"""The review in the panel: worklist, regions in the views, decisions by keyboard that are saved at
+once, and the export."""
 
 import json
 
@@ -35,30 +36,59 @@ def row(desk, table):
 def open_study(desk, name):
     table = desk.ui.reviewStudies
     table.selectRow(next(at for at in range(table.rowCount) if table.item(at, 0).text() == name))
-    desk.until(lambda: desk.ui.reviewRegions.rowCount == 2 and not desk.panel.session.running, "the regions")
+    desk.until(
+        lambda: desk.ui.reviewRegions.rowCount == 2 and not desk.panel.session.running,
+        "the regions",
+    )
 
 
 def decisions(session):
-    return {name: made["verdict"] for name, made in json.loads((session / "decisions.json").read_text())["decisions"].items()}
+    return {
+        name: made["verdict"]
+        for name, made in json.loads((session / "decisions.json").read_text())["decisions"].items()
+    }
 
 
 def planes():
     scene = slicer.mrmlScene
-    return {name: [round(scene.GetSingletonNode(name, "vtkMRMLSliceNode").GetSliceToRAS().GetElement(axis, 3), 1) for axis in range(3)]
-            for name in ("Red", "Green", "Yellow")}
+    return {
+        name: [
+            round(
+                scene.GetSingletonNode(name, "vtkMRMLSliceNode")
+                .GetSliceToRAS()
+                .GetElement(axis, 3),
+                1,
+            )
+            for axis in range(3)
+        ]
+        for name in ("Red", "Green", "Yellow")
+    }
 
 
 def outlines():
     scene = slicer.mrmlScene
-    return [scene.GetNthNodeByClass(at, "vtkMRMLSegmentationNode").GetName() for at in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"))]
+    return [
+        scene.GetNthNodeByClass(at, "vtkMRMLSegmentationNode").GetName()
+        for at in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"))
+    ]
 
 
 def test_a_study_is_shown_at_its_first_region(desk, reviewed):
     assert not desk.ui.reviewAccept.enabled and desk.ui.reviewAll.enabled
     open_study(desk, "case")
     assert row(desk, desk.ui.reviewStudies) == ["case", "to decide", "1 of 2"]
-    assert row(desk, desk.ui.reviewRegions)[:6] == ["1", "", "26 mm", "in the left lung", "not mentioned in the report", "+612 HU (+540 to +700)"]
-    assert "no region found fits it" in desk.ui.reviewNotes.text and "no probability of disease" in desk.ui.reviewText.plainText
+    assert row(desk, desk.ui.reviewRegions)[:6] == [
+        "1",
+        "",
+        "26 mm",
+        "in the left lung",
+        "not mentioned in the report",
+        "+612 HU (+540 to +700)",
+    ]
+    assert (
+        "no region found fits it" in desk.ui.reviewNotes.text
+        and "no probability of disease" in desk.ui.reviewText.plainText
+    )
     first = planes()
     assert outlines() == ["Region 1"] and first["Yellow"][0] < 0, "the left lung has negative R"
     assert -300 < first["Red"][2] < -276, "within the scan's six slices of 4 mm"
@@ -75,9 +105,20 @@ def test_decisions_by_keyboard_are_saved_at_once_and_found_again(desk, reviewed)
     press(desk, "A")
     assert row(desk, desk.ui.reviewRegions)[0] == "2", "the next region is there before the answer"
     press(desk, "R")  # while the first decision may still be on its way
-    desk.until(lambda: decisions(reviewed) == {"case/1": "accepted", "case/2": "rejected"}, "both decisions on disk")
-    assert json.loads((reviewed / "decisions.json").read_text())["decisions"]["case/1"]["comment"] == "compare with 2019"
-    desk.until(lambda: desk.ui.reviewRegions.rowCount == 2 and row(desk, desk.ui.reviewStudies)[0] == "later", "the next study")
+    desk.until(
+        lambda: decisions(reviewed) == {"case/1": "accepted", "case/2": "rejected"},
+        "both decisions on disk",
+    )
+    assert (
+        json.loads((reviewed / "decisions.json").read_text())["decisions"]["case/1"]["comment"]
+        == "compare with 2019"
+    )
+    desk.until(
+        lambda: (
+            desk.ui.reviewRegions.rowCount == 2 and row(desk, desk.ui.reviewStudies)[0] == "later"
+        ),
+        "the next study",
+    )
     desk.finished()
     open_study(desk, "case")
     press(desk, "U")
@@ -90,13 +131,24 @@ def test_decisions_by_keyboard_are_saved_at_once_and_found_again(desk, reviewed)
 
 def test_all_studies_are_looked_at_and_one_that_cannot_be_read_says_why(desk, reviewed):
     desk.ui.reviewAll.click()
-    desk.until(lambda: "0 of 4" in desk.ui.reviewProgress.text and not desk.panel.session.running, "the waiting study")
-    assert [message["request"]["study"] for message in desk.heard("task") if message["name"] == "review-study"] == ["bad", "later"]
+    desk.until(
+        lambda: "0 of 4" in desk.ui.reviewProgress.text and not desk.panel.session.running,
+        "the waiting study",
+    )
+    assert [
+        message["request"]["study"]
+        for message in desk.heard("task")
+        if message["name"] == "review-study"
+    ] == ["bad", "later"]
     assert not desk.ui.reviewAll.enabled
     table = desk.ui.reviewStudies
     table.selectRow(next(at for at in range(3) if table.item(at, 0).text() == "bad"))
     desk.finished()
-    assert desk.ui.reviewNotes.text and desk.ui.reviewRegions.rowCount == 0 and not desk.ui.reviewAccept.enabled
+    assert (
+        desk.ui.reviewNotes.text
+        and desk.ui.reviewRegions.rowCount == 0
+        and not desk.ui.reviewAccept.enabled
+    )
 
 
 def test_the_export_is_written_and_its_folder_opened(desk, reviewed):
@@ -105,7 +157,12 @@ def test_the_export_is_written_and_its_folder_opened(desk, reviewed):
     desk.finished()
     desk.ui.reviewExport.click()
     desk.until(lambda: desk.ui.reviewExported.enabled, "the export")
-    assert {path.name for path in (reviewed / "export").iterdir()} == {"review.csv", "review.html", "review.pdf", "accepted"}
+    assert {path.name for path in (reviewed / "export").iterdir()} == {
+        "review.csv",
+        "review.html",
+        "review.pdf",
+        "accepted",
+    }
     assert "case.seg.nrrd" in desk.ui.reviewNotes.text
     desk.ui.reviewExported.click()
     assert desk.opened == [reviewed / "export"]

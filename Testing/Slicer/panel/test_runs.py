@@ -22,16 +22,33 @@ def test_from_report_to_result(desk, scan):
     assert desk.parameters.findingNumbers == [1]
     desk.ui.ageSpin.setValue(64)
     desk.apply()
-    assert desk.ui.applyButton.text == "Cancel" and desk.ui.applyButton.enabled and desk.ui.progressBar.isVisibleTo(desk.widget.parent)
+    assert (
+        desk.ui.applyButton.text == "Cancel"
+        and desk.ui.applyButton.enabled
+        and desk.ui.progressBar.isVisibleTo(desk.widget.parent)
+    )
     assert not desk.ui.inputSelector.enabled
     desk.finished()
     job = desk.heard("job")[0]
     request = job["request"]
     assert job["preview"] is True
-    assert (request["finding"], request["report_text"], request["clinical"], request["slices"]) == (1, REPORT, "64-year-old", None)
-    assert (request["noises"], request["steps"], request["mode"], request["seed"]) == (8, 10, "replace", 0)
+    assert (request["finding"], request["report_text"], request["clinical"], request["slices"]) == (
+        1,
+        REPORT,
+        "64-year-old",
+        None,
+    )
+    assert (request["noises"], request["steps"], request["mode"], request["seed"]) == (
+        8,
+        10,
+        "replace",
+        0,
+    )
     assert "target" not in request and "mask" not in request and "device" not in request
-    assert Path(request["image"]).exists() and Path(request["out"]).parent == Path(slicer.app.temporaryPath) / "DGM-VLC"
+    assert (
+        Path(request["image"]).exists()
+        and Path(request["out"]).parent == Path(slicer.app.temporaryPath) / "DGM-VLC"
+    )
     assert [run.title for run in desk.panel.results.runs] == ["nodule → without it"]
     assert count("vtkMRMLScalarVolumeNode") == 6
     assert desk.ui.applyButton.text == "Apply" and desk.ui.applyButton.enabled and desk.reason == ""
@@ -57,14 +74,28 @@ def test_the_request_says_what_the_panel_says(desk, scan):
     job = desk.heard("job")[0]
     request = job["request"]
     assert job["preview"] is False
-    assert {name: request[name] for name in ("target", "noises", "steps", "seed", "mode", "device")} == {
-        "target": "ground-glass opacity", "noises": 3, "steps": 7, "seed": 42, "mode": "shift", "device": "cuda:0"}
+    assert {
+        name: request[name] for name in ("target", "noises", "steps", "seed", "mode", "device")
+    } == {
+        "target": "ground-glass opacity",
+        "noises": 3,
+        "steps": 7,
+        "seed": 42,
+        "mode": "shift",
+        "device": "cuda:0",
+    }
     assert Path(request["out"]).parent == desk.folder / "my results ö"
 
 
 def test_requests_are_the_cores(desk, scan):
-    source = Path(__file__).resolve().parents[3] / "DGMVLCCore" / "counterfactual" / "run.py"  # read, not imported: it would import torch
-    request = next(node for node in ast.parse(source.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef) and node.name == "Request")
+    source = (
+        Path(__file__).resolve().parents[3] / "DGMVLCCore" / "counterfactual" / "run.py"
+    )  # read, not imported: it would import torch
+    request = next(
+        node
+        for node in ast.parse(source.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name == "Request"
+    )
     known = {node.target.id for node in request.body if isinstance(node, ast.AnnAssign)}
     desk.readReport()
     desk.ui.questionCombo.setCurrentIndex(1)
@@ -78,7 +109,9 @@ def test_cancel(desk, scan):
     desk.behave(steps=1000, step_s=0.02)
     desk.readReport()
     desk.apply()
-    desk.until(lambda: desk.ui.progressBar.value > 0 or "editing" in desk.ui.progressLabel.text, "progress")
+    desk.until(
+        lambda: desk.ui.progressBar.value > 0 or "editing" in desk.ui.progressLabel.text, "progress"
+    )
     assert "nodule" in desk.ui.progressLabel.text and "left" in desk.ui.progressLabel.text
     desk.ui.applyButton.click()
     assert desk.ui.applyButton.text == "Cancelling …" and not desk.ui.applyButton.enabled
@@ -88,7 +121,8 @@ def test_cancel(desk, scan):
 
 
 def stubborn_run(desk, monkeypatch, grace):
-    """A run in a worker that obeys nobody, with short patience; returns the worker's process number."""
+    """A run in a worker that obeys nobody, with short patience; returns the worker's process
+    number."""
     from SlicerDGMVLCLib import runner
 
     monkeypatch.setattr(runner, grace, 100)
@@ -106,7 +140,9 @@ def test_a_worker_that_does_not_obey_is_ended(desk, scan, monkeypatch):
     desk.ui.applyButton.click()
     desk.finished()
     desk.until(lambda: not running(pid), "the process's end")
-    assert desk.ui.applyButton.text == "Apply" and desk.reason == "", "the user wanted it to stop; no complaint"
+    assert desk.ui.applyButton.text == "Apply" and desk.reason == "", (
+        "the user wanted it to stop; no complaint"
+    )
     desk.behave()
     desk.apply()
     desk.finished()
@@ -120,7 +156,10 @@ def test_several_findings_run_one_after_the_other(desk, scan):
     assert desk.parameters.findingNumbers == [1, 2]
     desk.apply()
     desk.finished()
-    assert [run.title for run in desk.panel.results.runs] == ["nodule → without it", "emphysema → without it"]
+    assert [run.title for run in desk.panel.results.runs] == [
+        "nodule → without it",
+        "emphysema → without it",
+    ]
     outs = [job["request"]["out"] for job in desk.heard("job")]
     assert len(set(outs)) == 2
 
@@ -133,7 +172,9 @@ def test_cancel_stops_the_waiting_runs_too(desk, scan):
     desk.until(lambda: len(desk.heard("job")) == 2, "two jobs")
     desk.ui.applyButton.click()
     desk.finished()
-    assert not desk.panel.results.runs and not list((Path(slicer.app.temporaryPath) / "DGM-VLC").glob("*/result.json"))
+    assert not desk.panel.results.runs and not list(
+        (Path(slicer.app.temporaryPath) / "DGM-VLC").glob("*/result.json")
+    )
 
 
 def test_killed_worker_is_one_sentence_and_the_panel_goes_on(desk, scan):
@@ -141,7 +182,10 @@ def test_killed_worker_is_one_sentence_and_the_panel_goes_on(desk, scan):
     desk.readReport()
     desk.apply()
     desk.finished()
-    assert desk.reason.startswith("The worker was stopped by the system") and "nothing was written" in desk.reason
+    assert (
+        desk.reason.startswith("The worker was stopped by the system")
+        and "nothing was written" in desk.reason
+    )
     assert desk.ui.applyButton.enabled and desk.ui.applyButton.text == "Apply"
     desk.behave()
     desk.apply()
@@ -150,11 +194,20 @@ def test_killed_worker_is_one_sentence_and_the_panel_goes_on(desk, scan):
 
 
 def test_a_refusal_of_the_core_is_shown_with_its_advice(desk, scan):
-    desk.behave(fail={"kind": "UnsuitableInputError", "message": "The region does not look like a nodule.", "advice": "Check the region."})
+    desk.behave(
+        fail={
+            "kind": "UnsuitableInputError",
+            "message": "The region does not look like a nodule.",
+            "advice": "Check the region.",
+        }
+    )
     desk.readReport()
     desk.apply()
     desk.finished()
-    assert desk.reason == "The region does not look like a nodule. Check the region." and desk.ui.applyButton.enabled
+    assert (
+        desk.reason == "The region does not look like a nodule. Check the region."
+        and desk.ui.applyButton.enabled
+    )
     desk.ui.seedSpin.setValue(3)
     assert desk.reason == "", "the next choice takes the old sentence away"
 
@@ -169,7 +222,11 @@ def test_scene_closed_during_a_run(desk, scan):
     files = Path(desk.panel.orders._exchange._folder.name)
     slicer.mrmlScene.Clear(0)
     assert not files.exists() and desk.ui.resultsTable.rowCount == 0
-    assert not desk.panel.session.running and desk.parameters is not None and desk.parameters.inputVolume is None
+    assert (
+        not desk.panel.session.running
+        and desk.parameters is not None
+        and desk.parameters.inputVolume is None
+    )
     assert desk.ui.applyButton.text == "Apply" and not desk.ui.applyButton.enabled
     desk.until(lambda: desk.heard("cancel"), "the cancel")
     assert desk.ui.reportEdit.toPlainText() == "" and not desk.panel.results.runs
@@ -201,7 +258,10 @@ def test_module_left_during_a_run(desk, scan):
     desk.apply()
     desk.widget.exit()
     desk.finished()
-    assert desk.messages == ["DGM-VLC: nodule → without it is ready."] and count("vtkMRMLScalarVolumeNode") == 1, "nothing moves while the user is elsewhere"
+    assert (
+        desk.messages == ["DGM-VLC: nodule → without it is ready."]
+        and count("vtkMRMLScalarVolumeNode") == 1
+    ), "nothing moves while the user is elsewhere"
     desk.widget.enter()
     assert count("vtkMRMLScalarVolumeNode") == 6
     desk.widget.exit()
@@ -215,7 +275,9 @@ def test_reload_during_a_run_leaves_no_process_and_no_observer(desk, scan, monke
     files = Path(panel.orders._exchange._folder.name)
     assert files.is_dir()
     desk.widget.cleanup()
-    assert not panel.Observations and not panel.report.Observations and not panel.region.Observations
+    assert (
+        not panel.Observations and not panel.report.Observations and not panel.region.Observations
+    )
     assert not files.exists(), "the exported scan does not stay behind"
     desk.until(lambda: not running(pid), "the process's end")
     scan.Modified()
@@ -261,7 +323,11 @@ def test_results_that_cannot_be_written(desk, scan):
     desk.ui.outputPath.setCurrentPath(str(blocked / "results"))
     desk.readReport()
     desk.apply()
-    assert "cannot be written" in desk.reason and "Advanced" in desk.reason and not desk.panel.session.running
+    assert (
+        "cannot be written" in desk.reason
+        and "Advanced" in desk.reason
+        and not desk.panel.session.running
+    )
 
 
 def test_full_disk(desk, scan, monkeypatch):
@@ -292,7 +358,7 @@ def test_the_scan_is_exported_again_only_when_it_changed(desk, scan):
 def test_preview_covers_the_scan_and_goes_again(desk, scan, end):
     from SlicerDGMVLCLib.layout import showColumns, showVolume
 
-    view, = showColumns(slicer.mrmlScene, ["Preview test"])
+    (view,) = showColumns(slicer.mrmlScene, ["Preview test"])
     axial = vtk.vtkMatrix3x3()
     axial.SetElement(0, 0, -1.0)
     view.AddSliceOrientationPreset("Axial", axial)
@@ -302,7 +368,10 @@ def test_preview_covers_the_scan_and_goes_again(desk, scan, end):
     desk.readReport()
     desk.apply()
     desk.until(composite.GetForegroundVolumeID, "the preview")
-    assert "synthetic" in slicer.mrmlScene.GetNodeByID(composite.GetForegroundVolumeID()).GetName() and composite.GetForegroundOpacity() == 1
+    assert (
+        "synthetic" in slicer.mrmlScene.GetNodeByID(composite.GetForegroundVolumeID()).GetName()
+        and composite.GetForegroundOpacity() == 1
+    )
     if end == "cancel":
         desk.ui.applyButton.click()
     desk.finished()
@@ -316,14 +385,20 @@ def test_answers_to_earlier_questions_are_ignored(desk, scan):
     desk.readReport("nodule;present")
     desk.panel.session.handle(Findings("report-99", []))
     desk.panel.session.handle(Result("job-99", "/nowhere/result.json"))
-    assert len(desk.panel.report.findings) == 1 and not desk.panel.results.runs and desk.reason == ""
+    assert (
+        len(desk.panel.report.findings) == 1 and not desk.panel.results.runs and desk.reason == ""
+    )
 
 
 def test_runs_of_a_scene_file_come_back_and_no_result_is_a_scan(desk, scan):
     desk.readReport()
     desk.apply()
     desk.finished()
-    made = next(node for node in desk.panel.results.runs[0].nodes.all if node.GetAttribute("DGMVLC.Role") == "counterfactual")
+    made = next(
+        node
+        for node in desk.panel.results.runs[0].nodes.all
+        if node.GetAttribute("DGMVLC.Role") == "counterfactual"
+    )
     desk.ui.inputSelector.setCurrentNode(made)
     assert "is a result of an earlier run" in desk.reason and not desk.ui.applyButton.enabled
     desk.scenePath = str(desk.folder / "saved ö.mrb")
@@ -335,6 +410,13 @@ def test_runs_of_a_scene_file_come_back_and_no_result_is_a_scan(desk, scan):
     (run,) = desk.panel.results.runs
     assert run.manifest is None and "nodule" in run.title.lower()
     desk.ui.showButton.click()
-    assert slicer.mrmlScene.GetSingletonNode("Counterfactual", "vtkMRMLSliceNode") and not desk.ui.folderButton.enabled
+    assert (
+        slicer.mrmlScene.GetSingletonNode("Counterfactual", "vtkMRMLSliceNode")
+        and not desk.ui.folderButton.enabled
+    )
     desk.ui.removeButton.click()
-    assert desk.panel.results.runs == [] and not [n for n in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if n.GetAttribute("DGMVLC.Run")]
+    assert desk.panel.results.runs == [] and not [
+        n
+        for n in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        if n.GetAttribute("DGMVLC.Run")
+    ]

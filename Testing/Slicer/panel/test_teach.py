@@ -1,4 +1,5 @@
-"""A quiz in the panel: a folder of cases is opened, marked, named, revealed and scored; a sentence makes cases."""
+"""A quiz in the panel: a folder of cases is opened, marked, named, revealed and scored; a sentence
+makes cases."""
 
 import json
 
@@ -43,7 +44,11 @@ def backgrounds():
     scene, shown = slicer.mrmlScene, {}
     for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
         node = scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
-        volume = scene.GetNodeByID(node.GetBackgroundVolumeID()) if node.GetBackgroundVolumeID() else None
+        volume = (
+            scene.GetNodeByID(node.GetBackgroundVolumeID())
+            if node.GetBackgroundVolumeID()
+            else None
+        )
         shown[node.GetLayoutName()] = volume.GetName() if volume else None
     return shown
 
@@ -62,7 +67,9 @@ def click(desk, ras):
 def test_a_quiz_from_mark_to_score(desk, quiz, cases):
     keys = CaseSet.read(cases).keys()
     for number in (1, 2):
-        desk.until(lambda number=number: desk.ui.teachCase.text == f"Case {number} of 2", "the case")
+        desk.until(
+            lambda number=number: desk.ui.teachCase.text == f"Case {number} of 2", "the case"
+        )
         desk.finished()
         assert backgrounds()["Red"] == f"Case {number}" and not desk.ui.teachReveal.enabled
         key = keys[current(quiz)]
@@ -72,22 +79,38 @@ def test_a_quiz_from_mark_to_score(desk, quiz, cases):
             click(desk, (0.0, 0.0, -290.0))
             x, y, z = key["centre_mm"]
             click(desk, (-x, -y, z))
-            assert desk.panel.teach._mark.GetNumberOfControlPoints() == 1 and desk.ui.teachPlace.text.startswith("Marked: ")
+            assert (
+                desk.panel.teach._mark.GetNumberOfControlPoints() == 1
+                and desk.ui.teachPlace.text.startswith("Marked: ")
+            )
         else:
             choose(desk, "no finding")
         desk.ui.teachReveal.click()
         desk.until(lambda: desk.ui.teachNext.enabled, "the answer")
         answer = json.loads(quiz.read_text())["answers"][-1]
-        assert answer["found"] and answer["right_name"] and len(json.loads(quiz.read_text())["answers"]) == number
-        assert [backgrounds()[name] for name in ("Case", "Before", "Change")] == [f"Case {number}", "Before", "Difference"]
+        assert (
+            answer["found"]
+            and answer["right_name"]
+            and len(json.loads(quiz.read_text())["answers"]) == number
+        )
+        assert [backgrounds()[name] for name in ("Case", "Before", "Change")] == [
+            f"Case {number}",
+            "Before",
+            "Difference",
+        ]
         outlines = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
         assert outlines == bool(key["term"]) and not desk.ui.teachReveal.enabled
         desk.ui.teachNext.click()
     desk.until(lambda: desk.ui.teachCase.text == "Score", "the score")
-    assert "1 of 1 findings found, 1 of 1 named, 1 both" in desk.ui.teachWords.text and "1 of 1 scans without a finding" in desk.ui.teachWords.text
+    assert (
+        "1 of 1 findings found, 1 of 1 named, 1 both" in desk.ui.teachWords.text
+        and "1 of 1 scans without a finding" in desk.ui.teachWords.text
+    )
     table = desk.ui.teachAnswers
     assert table.rowCount == 2 and {table.item(row, 1).text() for row in range(2)} == {"yes"}
-    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 0, "the cases leave the scene"
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 0, (
+        "the cases leave the scene"
+    )
     desk.finished()
 
 
@@ -111,5 +134,7 @@ def test_a_sentence_that_names_no_finding_is_refused(desk):
     desk.ui.teachStart.click()
     desk.finished()
     request = desk.heard("task")[-1]["request"]
-    assert (request["query"], request["number"]) == ("something nice", 2) and request["out"].startswith(str(desk.panel.orders.folder))
+    assert (request["query"], request["number"]) == ("something nice", 2) and request[
+        "out"
+    ].startswith(str(desk.panel.orders.folder))
     assert desk.reason and desk.ui.teachCase.text == ""

@@ -1,4 +1,5 @@
-"""Puts the substitutes in place: `qt`, `ctk`, slicer.app and the Python parts of Slicer that slicer-core lacks."""
+"""Puts the substitutes in place: `qt`, `ctk`, slicer.app and the Python parts of Slicer that
+slicer-core lacks."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ class _Application(QtCore.QObject):
         super().__init__()
         self.temporaryPath = str(folder / "temporary")
         self.settings = self.userSettings
-        self._settings = QtCore.QSettings(str(folder / "slicer.ini"), QtCore.QSettings.Format.IniFormat)
+        self._settings = QtCore.QSettings(
+            str(folder / "slicer.ini"), QtCore.QSettings.Format.IniFormat
+        )
 
     def userSettings(self) -> Any:
         """Settings in a file of the test."""
@@ -60,8 +63,14 @@ def _module(name: str, **content: Any) -> types.ModuleType:
 
 
 def _useSlicersOwn(source: Path) -> None:
-    """Slicer's own ScriptedLoadableModule and parameterNodeWrapper, from a checkout of its sources."""
-    for name in ("qMRMLSliderWidget", "qMRMLSpinBox", "qMRMLRangeWidget", "qMRMLSubjectHierarchyTreeView"):  # named there, not used here
+    """Slicer's own ScriptedLoadableModule and parameterNodeWrapper, from a checkout of its
+    sources."""
+    for name in (
+        "qMRMLSliderWidget",
+        "qMRMLSpinBox",
+        "qMRMLRangeWidget",
+        "qMRMLSubjectHierarchyTreeView",
+    ):  # named there, not used here
         setattr(slicer, name, type(name, (), {}))
     sys.modules["ctk"].__getattr__ = lambda name: type(name, (), {})  # type: ignore[method-assign]
     slicer.__path__.append(str(source / "Base" / "Python" / "slicer"))
@@ -90,11 +99,24 @@ def install(folder: Path) -> HeadlessApplication:
     if source := os.environ.get("SLICER_SOURCE_DIR"):
         _useSlicersOwn(Path(source))
     else:
-        slicer.ScriptedLoadableModule = _module("slicer.ScriptedLoadableModule", **{
-            name: getattr(scripted, name) for name in dir(scripted) if name.startswith("ScriptedLoadableModule")})
-        slicer.parameterNodeWrapper = _module("slicer.parameterNodeWrapper", parameterNodeWrapper=parameter_node.parameterNodeWrapper,
-                                              WithinRange=parameter_node.WithinRange)
-    slicer.modules = types.SimpleNamespace(**{name.lower(): types.SimpleNamespace(logic=lambda logic=logic: logic)
-                                              for name, logic in application.modules.items()})
+        slicer.ScriptedLoadableModule = _module(
+            "slicer.ScriptedLoadableModule",
+            **{
+                name: getattr(scripted, name)
+                for name in dir(scripted)
+                if name.startswith("ScriptedLoadableModule")
+            },
+        )
+        slicer.parameterNodeWrapper = _module(
+            "slicer.parameterNodeWrapper",
+            parameterNodeWrapper=parameter_node.parameterNodeWrapper,
+            WithinRange=parameter_node.WithinRange,
+        )
+    slicer.modules = types.SimpleNamespace(
+        **{
+            name.lower(): types.SimpleNamespace(logic=lambda logic=logic: logic)
+            for name, logic in application.modules.items()
+        }
+    )
     Path(slicer.app.temporaryPath).mkdir(parents=True, exist_ok=True)
     return application

@@ -58,12 +58,16 @@ class Desk:
         return [message for message in map(json.loads, lines) if message["type"] == kind]
 
     def until(self, condition, what: str = "", seconds: float = 60) -> None:
-        """Run the event loop until the condition holds; the limit is for a broken test, not a measurement."""
+        """Run the event loop until the condition holds; the limit is for a broken test, not a
+        measurement."""
         from PySide6 import QtCore
 
         end = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < end, f"waited in vain: {what}; the panel says “{self.reason}”; log: {self.ui.logText.toPlainText()[-1500:]}"
+            assert time.monotonic() < end, (
+                f"waited in vain: {what}; the panel says “{self.reason}”; log: "
+                f"{self.ui.logText.toPlainText()[-1500:]}"
+            )
             QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 20)
             time.sleep(0.001)
 
@@ -80,7 +84,8 @@ class Desk:
         self.until(lambda: not self.panel.session.running, "end of the run")
 
     def makeProcess(self, command: Any) -> Any:
-        """The fake worker in place of the worker, a short answer in place of the probe and of pip."""
+        """The fake worker in place of the worker, a short answer in place of the probe and of
+        pip."""
         from SlicerDGMVLCLib.protocol import WorkerCommand
         from SlicerDGMVLCLib.runner import makeProcess
 
@@ -88,9 +93,17 @@ class Desk:
         if command.arguments[:1] == ["-c"]:
             arguments = ["-S", "-c", f"print({json.dumps(json.dumps(self.probe))})"]
         elif "pip" in command.arguments:
-            arguments = ["-S", "-c", f"print('pip says so'); raise SystemExit({int(self.pipFails)})"]
+            arguments = [
+                "-S",
+                "-c",
+                f"print('pip says so'); raise SystemExit({int(self.pipFails)})",
+            ]
         else:
-            arguments = [*([] if self.core else ["-S"]), str(FAKE_WORKER), str(self.behaviourFile.parent)]
+            arguments = [
+                *([] if self.core else ["-S"]),
+                str(FAKE_WORKER),
+                str(self.behaviourFile.parent),
+            ]
         program = command.program if "nowhere" in command.program else sys.executable
         return makeProcess(WorkerCommand(program, arguments, command.environment))
 

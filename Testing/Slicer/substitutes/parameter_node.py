@@ -1,4 +1,5 @@
-"""A small parameterNodeWrapper: typed properties over a real vtkMRMLScriptedModuleNode, bound to widgets by SlicerParameterName."""
+"""A small parameterNodeWrapper: typed properties over a real vtkMRMLScriptedModuleNode, bound to
+widgets by SlicerParameterName."""
 
 from __future__ import annotations
 
@@ -30,7 +31,10 @@ class _Parameter:
 
     def __init__(self, name: str, kind: Any, default: Any) -> None:
         self.name = name
-        self.limits = next((note for note in getattr(kind, "__metadata__", ()) if isinstance(note, WithinRange)), None)
+        self.limits = next(
+            (note for note in getattr(kind, "__metadata__", ()) if isinstance(note, WithinRange)),
+            None,
+        )
         self.kind = typing.get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
         self.default = default
 
@@ -51,7 +55,9 @@ class _Parameter:
         node = owner.parameterNode
         if _isNode(self.kind):
             if value is not None and not isinstance(value, self.kind):
-                raise ValueError(f"{self.name} takes {self.kind.__name__}, not {value.GetClassName()}")
+                raise ValueError(
+                    f"{self.name} takes {self.kind.__name__}, not {value.GetClassName()}"
+                )
             if node.GetNodeReference(self.name) is not value:
                 node.SetNodeReferenceID(self.name, value.GetID() if value is not None else None)
             return
@@ -62,7 +68,10 @@ class _Parameter:
         if type(value) is not plain:
             raise ValueError(f"{self.name} takes {plain.__name__}, not {value!r}")
         if self.limits and not self.limits.minimum <= value <= self.limits.maximum:
-            raise ValueError(f"{self.name} must be within {self.limits.minimum}..{self.limits.maximum}, not {value}")
+            raise ValueError(
+                f"{self.name} must be within {self.limits.minimum}..{self.limits.maximum}, not "
+                f"{value}"
+            )
         node.SetParameter(self.name, json.dumps(value))
 
 
@@ -81,16 +90,30 @@ class _Binding:
             self.write = lambda value: widget.setCurrentIndex(self.choices.index(value))
             self.signal = widget.currentIndexChanged
         elif kind is CLASSES["QSpinBox"] and parameter.kind is int:
-            self.read, self.write, self.signal = lambda: widget.value, widget.setValue, widget.valueChanged
+            self.read, self.write, self.signal = (
+                lambda: widget.value,
+                widget.setValue,
+                widget.valueChanged,
+            )
         elif kind is CLASSES["QCheckBox"] and parameter.kind is bool:
-            self.read, self.write, self.signal = lambda: widget.checked, widget.setChecked, widget.toggled
+            self.read, self.write, self.signal = (
+                lambda: widget.checked,
+                widget.setChecked,
+                widget.toggled,
+            )
         elif kind is CLASSES["QLineEdit"] and parameter.kind is str:
             self.read, self.signal = lambda: widget.text, widget.textChanged
             self.write = lambda value: widget.setText(value) if widget.text != value else None
         elif kind is CLASSES["qMRMLNodeComboBox"] and _isNode(parameter.kind):
-            self.read, self.write, self.signal = widget.currentNode, widget.setCurrentNode, widget.currentNodeChanged
+            self.read, self.write, self.signal = (
+                widget.currentNode,
+                widget.setCurrentNode,
+                widget.currentNodeChanged,
+            )
         else:
-            raise TypeError(f"No connector between {kind.__name__} and {parameter.kind} of {parameter.name}")
+            raise TypeError(
+                f"No connector between {kind.__name__} and {parameter.kind} of {parameter.name}"
+            )
 
 
 class _Wrapper:
@@ -118,7 +141,10 @@ class _Wrapper:
             binding.signal.connect(slot)
             bindings.append((binding, slot))
         tag = len(self._guis) + 1
-        self._guis[tag] = (bindings, self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: self._update()))
+        self._guis[tag] = (
+            bindings,
+            self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: self._update()),
+        )
         return tag
 
     def disconnectGui(self, tag: int) -> None:
@@ -140,6 +166,7 @@ class _Wrapper:
         def changed(*_: Any) -> None:
             if not self._updating:
                 setattr(self, binding.parameter.name, binding.read())
+
         return changed
 
     def _update(self) -> None:
@@ -157,6 +184,12 @@ class _Wrapper:
 def parameterNodeWrapper(kind: type) -> type:
     """Turn the annotated class into a wrapper around a parameter node."""
     hints = typing.get_type_hints(kind, include_extras=True)
-    parameters = {name: _Parameter(name, hint, getattr(kind, name, None)) for name, hint in hints.items()}
-    rest = {name: value for name, value in vars(kind).items() if name not in (*hints, "__dict__", "__weakref__", "__annotations__")}
+    parameters = {
+        name: _Parameter(name, hint, getattr(kind, name, None)) for name, hint in hints.items()
+    }
+    rest = {
+        name: value
+        for name, value in vars(kind).items()
+        if name not in (*hints, "__dict__", "__weakref__", "__annotations__")
+    }
     return type(kind.__name__, (_Wrapper,), {**rest, **parameters, "allParameters": parameters})

@@ -1,4 +1,5 @@
-"""`qt` as PythonQt offers it, made of PySide6: properties are attributes, `connect` takes a signature, a wrong one is an error."""
+"""`qt` as PythonQt offers it, made of PySide6: properties are attributes, `connect` takes a
+signature, a wrong one is an error."""
 
 from __future__ import annotations
 
@@ -10,17 +11,24 @@ from typing import Any
 
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
-OVERRIDABLE = {"sizeHint", "minimumSizeHint", "singleShot"}  # virtual functions of C++ and a static one; not to be hidden by an attribute
+OVERRIDABLE = {
+    "sizeHint",
+    "minimumSizeHint",
+    "singleShot",
+}  # virtual functions of C++ and a static one; not to be hidden by an attribute
 CLASSES: dict[str, type] = {}
 errors: list[BaseException] = []  # raised in slots, which Qt swallows
 
 
 def _attribute(name: str) -> property:
-    return property(lambda self: self.property(name), lambda self, value: self.setProperty(name, value))
+    return property(
+        lambda self: self.property(name), lambda self, value: self.setProperty(name, value)
+    )
 
 
 def connect(self: Any, signature: str, slot: Callable[..., Any]) -> bool:
-    """`object.connect("clicked(bool)", slot)`; ValueError where PythonQt would quietly return False."""
+    """`object.connect("clicked(bool)", slot)`; ValueError where PythonQt would quietly return
+    False."""
     own = getattr(type(self), "signatures", {})
     if signature in own:
         getattr(self, own[signature]).connect(slot)
@@ -55,7 +63,8 @@ def dress(kind: type) -> type:
 
 
 class UiLoader(QtUiTools.QUiLoader):
-    """Loads .ui files with the substitutes in place of Slicer's widgets; an unknown class is an error."""
+    """Loads .ui files with the substitutes in place of Slicer's widgets; an unknown class is an
+    error."""
 
     def createWidget(self, className: str, parent: Any = None, name: str = "") -> Any:
         """A widget of that class."""
@@ -73,22 +82,30 @@ class UiLoader(QtUiTools.QUiLoader):
         if wires is not None:
             root.remove(wires)
         for widget in root.iter("widget"):
-            for setting in widget.findall("property[@name='filters']"):  # of ctkPathLineEdit; an enumeration the loader cannot read
+            for setting in widget.findall(
+                "property[@name='filters']"
+            ):  # of ctkPathLineEdit; an enumeration the loader cannot read
                 widget.remove(setting)
         buffer = QtCore.QBuffer()
         buffer.setData(ET.tostring(root))
         buffer.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
         widget = super().load(buffer, parent)
         for wire in found:
-            if (wire.findtext("signal"), wire.findtext("slot")) != ("mrmlSceneChanged(vtkMRMLScene*)", "setMRMLScene(vtkMRMLScene*)"):
-                raise ValueError(f"The .ui file connects {wire.findtext('signal')}, which no substitute knows")
+            if (wire.findtext("signal"), wire.findtext("slot")) != (
+                "mrmlSceneChanged(vtkMRMLScene*)",
+                "setMRMLScene(vtkMRMLScene*)",
+            ):
+                raise ValueError(
+                    f"The .ui file connects {wire.findtext('signal')}, which no substitute knows"
+                )
             receiver = widget.findChild(QtWidgets.QWidget, wire.findtext("receiver"))
             widget.mrmlSceneChanged.connect(receiver.setMRMLScene)
         return widget
 
 
 def makeQt() -> types.ModuleType:
-    """The module `qt`, with every widget class, QObject, QTimer, QProcess and QShortcut in PythonQt's manner."""
+    """The module `qt`, with every widget class, QObject, QTimer, QProcess and QShortcut in
+    PythonQt's manner."""
     module = types.ModuleType("qt")
     for library in (QtCore, QtGui, QtWidgets):
         for name in dir(library):
@@ -106,5 +123,8 @@ def makeQt() -> types.ModuleType:
 def startQt() -> Any:
     """The application; exceptions in slots are collected in `errors`."""
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["substitutes"])
-    sys.excepthook = lambda kind, value, trace: (errors.append(value), sys.__excepthook__(kind, value, trace))  # type: ignore[assignment,func-returns-value]
+    sys.excepthook = lambda kind, value, trace: (
+        errors.append(value),
+        sys.__excepthook__(kind, value, trace),
+    )  # type: ignore[assignment,func-returns-value]
     return application

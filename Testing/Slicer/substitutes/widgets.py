@@ -1,4 +1,5 @@
-"""Substitutes for the qMRML and ctk widgets of the panel: the properties, slots and signals it uses, with Slicer's signatures."""
+"""Substitutes for the qMRML and ctk widgets of the panel: the properties, slots and signals it
+uses, with Slicer's signatures."""
 
 from __future__ import annotations
 
@@ -16,7 +17,11 @@ Signal = QtCore.Signal
 def _kept(kind: Any, name: str, default: Any) -> Any:
     """A Qt property that only remembers its value."""
     hidden = f"_{name}"
-    return QtCore.Property(kind, lambda self: getattr(self, hidden, default), lambda self, value: setattr(self, hidden, value))
+    return QtCore.Property(
+        kind,
+        lambda self: getattr(self, hidden, default),
+        lambda self, value: setattr(self, hidden, value),
+    )
 
 
 class qMRMLWidget(QtWidgets.QWidget):
@@ -53,7 +58,9 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self._box = QtWidgets.QComboBox()
-        self._box.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+        self._box.setSizePolicy(
+            QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
+        )
         layout.addWidget(self._box)
         self._box.activated.connect(lambda index: self._choose(self._box.itemData(index) or ""))
 
@@ -65,7 +72,12 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     def setMRMLScene(self, scene: Any) -> None:
         """Follow a scene."""
         self._scene = scene
-        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent):
+        for event in (
+            scene.NodeAddedEvent,
+            scene.NodeRemovedEvent,
+            scene.EndCloseEvent,
+            scene.EndImportEvent,
+        ):
             scene.AddObserver(event, self._onScene)
         self._refresh()
 
@@ -75,7 +87,11 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         for kind in self.nodeTypes or []:
             for index in range(self._scene.GetNumberOfNodesByClass(kind) if self._scene else 0):
                 node = self._scene.GetNthNodeByClass(index, kind)
-                wanted = all(node.GetAttribute(name) == value for nodeType, name, value in self._attributes if nodeType == kind)
+                wanted = all(
+                    node.GetAttribute(name) == value
+                    for nodeType, name, value in self._attributes
+                    if nodeType == kind
+                )
                 exact = self.showChildNodeTypes or node.GetClassName() == kind
                 if wanted and exact and (self.showHidden or not node.GetHideFromEditors()):
                     found.append(node)
@@ -130,14 +146,18 @@ class ctkCollapsibleButton(QtWidgets.QFrame):
         super().__init__(parent)
         self._collapsed = False
         self._heading = QtWidgets.QLabel(self)
-        self._heading.setStyleSheet("font-weight: 600; background: palette(midlight); border-radius: 3px; padding: 2px 6px;")
+        self._heading.setStyleSheet(
+            "font-weight: 600; background: palette(midlight); border-radius: 3px; padding: 2px 6px;"
+        )
         self._heading.move(0, 0)
         self.setContentsMargins(4, 24, 4, 2)
 
     def _write(self) -> None:
         self._heading.setText(f"{'▸' if self._collapsed else '▾'} {getattr(self, '_text', '')}")
         self.setMaximumHeight(24 if self._collapsed else 16777215)
-        for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindChildOption.FindDirectChildrenOnly):
+        for child in self.findChildren(
+            QtWidgets.QWidget, options=QtCore.Qt.FindChildOption.FindDirectChildrenOnly
+        ):
             if child is not self._heading:
                 child.setVisible(not self._collapsed)
 
