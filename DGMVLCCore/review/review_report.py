@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
+from DGMVLCCore.export.folders import bring_back, put_in_place
 from DGMVLCCore.review.decisions import NOTICE, ReviewSession
 from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.worklist import Study
@@ -334,6 +335,7 @@ def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dic
         OutputError: it exists already, or cannot be written.
     """
     out = Path(out).absolute()
+    bring_back(out)
     if out.exists() and not overwrite:
         raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
     if out.exists() and not ((out / "review.csv").is_file() and out.is_dir()):
@@ -352,9 +354,7 @@ def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dic
             for study in session.studies
             for note in _write_accepted(session, study, folder / "accepted")
         ]
-        if out.exists():
-            shutil.rmtree(out)
-        folder.rename(out)
+        put_in_place(folder, out)
     except OSError as error:
         raise OutputError(
             f"The export could not be written to {out} ({error.strerror or error}); check "
