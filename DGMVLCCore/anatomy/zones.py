@@ -96,8 +96,6 @@ def locate(mask: np.ndarray, anatomy: Anatomy, volume: Volume) -> Location:
     zone: str | None = "lower" if middle < low else "middle" if middle < high else "upper"
     if not thirds_in_view((low, high), scan.spacing[0]):
         zone = None
-    centre = (scan.affine @ np.append(where.mean(0)[::-1], 1.0))[:3]
+    x, y, z = (float(c) for c in (scan.affine @ np.append(where.mean(0)[::-1], 1.0))[:3])
     volume_ml = len(where) * float(np.prod(scan.spacing)) / 1000
-    return Location(
-        side, zone, tuple(float(c) for c in centre), volume_ml, axial_diameter(region, scan.spacing)
-    )  # type: ignore[arg-type]
+    return Location(side, zone, (x, y, z), volume_ml, axial_diameter(region, scan.spacing))

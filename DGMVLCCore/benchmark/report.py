@@ -95,13 +95,14 @@ def markdown(record: dict[str, Any], figure: str) -> str:
     notes = [f"- {line['title']}: {line['note']}." for line in lines if line["note"]] + [
         f"- {line}" for line in record["left_out"]
     ]
+    few = "Fewer than eight patients: every interval is exploratory."
     parts = [
         "# Benchmark of generators\n",
         f"**{record['notice']}**\n",
         f"{who}. Each trained variant had {length} on one thread, widths "
         f"{', '.join(map(str, budget['widths']))}, batch {budget['batch']}, "
         f"seed {budget['seed']}. "
-        f"{'Fewer than eight patients: every interval is exploratory.' if record['exploratory'] else ''}\n",
+        f"{few if record['exploratory'] else ''}\n",
         f"![benchmark]({figure})\n",
         "## What each is good for\n",
         table(

@@ -57,7 +57,7 @@ def _clear(line: Line, peers: list[Line], key: str) -> bool:
 
 def _named(line: Line, peers: list[Line], keys: list[str]) -> str:
     return ", ".join(
-        f"{SCORES[key][0] if key in SCORES else COSTS[key]}{'*' if _clear(line, peers, key) else ''}"
+        (SCORES[key][0] if key in SCORES else COSTS[key]) + "*" * _clear(line, peers, key)
         for key in keys
     )
 

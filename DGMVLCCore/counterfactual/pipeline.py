@@ -177,7 +177,8 @@ class CounterfactualPipeline:
             if self.model.scan is not None and self.alignment is not None:
                 cond.scan = self.alignment.model.scan_embedding(cond)
             index = torch.from_numpy(which).to(self.device)
-            yield part, image, cond.map(lambda value, index=index: value[index])  # type: ignore[misc]
+            own = cond.map(lambda value, index=index: value[index])  # type: ignore[misc]
+            yield part, image, own
 
     def _batched(
         self, region: Region, rows: list[int], noises: int

@@ -1,4 +1,4 @@
-"""A warm pipeline for a program that runs many jobs: weights, language encoder and the last scan stay in memory."""
+"""A warm pipeline for many jobs: weights, language encoder and the last scan stay in memory."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def request_from_json(fields: Any, **defaults: Any) -> Request:
 
 
 def read_request(fields: Any, kind: type[R], **defaults: Any) -> R:
-    """A request of the class `kind` from its fields as JSON holds them (paths as text, slices as [a, b] or null).
+    """A request of the class `kind` from its fields as JSON holds them: paths as text, slices as
+    [a, b] or null.
 
     Raises:
         UsageError: an unknown, missing or wrong field; the sentence names it.
@@ -98,7 +99,8 @@ def read_request(fields: Any, kind: type[R], **defaults: Any) -> R:
             values[name] = read(value)
         except ValueError:
             raise UsageError(
-                f"The request's field {name} must be {wanted}{' or null' if optional else ''}, not {value!r:.60}."
+                f"The request's field {name} must be {wanted}{' or null' if optional else ''}, "
+                f"not {value!r:.60}."
             ) from None
     needed = [
         name
@@ -120,25 +122,25 @@ class Session:
         self._fast: CounterfactualPipeline | None = None
 
     def pipeline(self, weights: Path | None = None) -> CounterfactualPipeline:
-        """The pipeline of a weights folder (the shipped one by default), loaded when it is not the last one."""
+        """A weights folder's pipeline (default: the shipped one), loaded unless it is the last."""
         if self._pipe is None or weights != self._weights:
             self._pipe = None
             self._pipe, self._weights = CounterfactualPipeline.from_pretrained(weights), weights
-            self._fast = (
-                one_pass_beside(self._pipe) if weights is None else None
-            )  # it shows what the shipped weights would, no others
+            # it shows what the shipped weights would, no others
+            self._fast = one_pass_beside(self._pipe) if weights is None else None
             self.memory.forget()
         return self._pipe
 
     def previewer(self, pipe: CounterfactualPipeline, plan: EditPlan) -> CounterfactualPipeline:
-        """The pipeline that makes previews: the shipped one-pass network beside the shipped weights, when it knows the edit's findings; else `pipe`."""
+        """The pipeline that makes previews: the shipped one-pass network beside the shipped
+        weights, when it knows the edit's findings; else `pipe`."""
         knows = (
             self._fast is not None and plan.term in self._fast.findings and plan.mode == "replace"
         )
         return self._fast.to(pipe.device) if knows and self._fast is not None else pipe
 
     def warm_up(self) -> None:
-        """Load weights and encoder, and encode the plain sentences of every finding, before anybody waits for it."""
+        """Load weights and encoder and encode every finding's sentences, before anybody waits."""
         pipe = self.pipeline()
         for term in pipe.findings:
             pipe.encoder.encode([present_prompt(term), absent_prompt(term)])
@@ -155,7 +157,8 @@ class Session:
         """A counterfactual; returns the path of `result.json`.
 
         Args:
-            on_plan: gets the number of slices to edit. on_preview: gets the preview; none is made without it.
+            on_plan: gets the number of slices to edit.
+            on_preview: gets the preview; none is made without it.
         """
 
         def planned(
@@ -198,7 +201,8 @@ class Session:
         out = request.out
         if not out.name.endswith(".seg.nrrd"):
             raise UsageError(
-                f"The region is written as a segmentation, so its name must end in .seg.nrrd, not {out.name}."
+                "The region is written as a segmentation, so its name must end in .seg.nrrd, "
+                f"not {out.name}."
             )
         if out.exists() and not request.overwrite:
             raise OutputError(f"{out} exists already; choose another name or allow overwriting.")
@@ -225,6 +229,7 @@ def region_facts(found: Proposed) -> dict[str, Any]:
     return {
         "volume_ml": location.volume_ml,
         "score": score,
-        "sentence": f"Proposed for “{found.finding.term}”: {location.volume_ml:.1f} ml, {location.diameter_mm:.0f} mm, fit {score:.2f} of 1; "
-        f"an edit also takes {MARGIN_MM:.0f} mm of lung around it. Check it before you press Apply.",
+        "sentence": f"Proposed for “{found.finding.term}”: {location.volume_ml:.1f} ml, "
+        f"{location.diameter_mm:.0f} mm, fit {score:.2f} of 1; an edit also takes "
+        f"{MARGIN_MM:.0f} mm of lung around it. Check it before you press Apply.",
     }

@@ -98,7 +98,7 @@ def patient_scan(name: str, volume: Volume, anatomy: Anatomy | None = None) -> P
     size = tuple(
         max(round(n * mm / max(PIXEL_MM, mm)), 1) for n, mm in zip(thin.shape[1:], (dy, dx))
     )
-    hu, labels = resize_in_plane(thin.array, size, order=1), resize_in_plane(labels, size, order=0)  # type: ignore[arg-type]
+    hu, labels = resize_in_plane(thin.array, size, order=1), resize_in_plane(labels, size, order=0)
     spacing = (dz, thin.shape[1] * dy / size[0], thin.shape[2] * dx / size[1])
     rows = np.nonzero(np.isin(labels, (LEFT, RIGHT)).any((1, 2)))[0]
     part = slice(max(int(rows[0]) - 1, 0), int(rows[-1]) + 2)

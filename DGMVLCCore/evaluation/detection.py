@@ -47,7 +47,8 @@ def _free_lesion(
 ) -> Lesion | None:
     """A lesion in clear lung away from those already there (`taken`, changed in place); None when
     no place was found."""
-    spacing: tuple[float, float, float] = tuple(map(float, scan.spacing))  # type: ignore[assignment]
+    dz, dy, dx = map(float, scan.spacing)
+    spacing = (dz, dy, dx)
     rows = np.nonzero(~scan.unclear & (lungs > 0).any((1, 2)))[0]
     for _ in range(TRIES):
         z = int(rng.choice(rows))

@@ -21,7 +21,10 @@ from DGMVLCCore.export.manifest import NOTICE, sha256_of
 from DGMVLCCore.models.checks import check_weights
 
 RECORD = "configs/metadata.json"
-SCHEMA_URL = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20220324.json"
+SCHEMA_URL = (
+    "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/"
+    "meta_schema_20220324.json"
+)
 SHIPPED = "weights/dgmvlc-ct"
 CARRIED = ("config.json", "diffusion_pytorch_model.safetensors", "training.json")
 PARTS = "DGMVLCCore.export.bundle_parts"
@@ -29,7 +32,8 @@ USE = """## As a MONAI bundle
 
 Needs `pip install dgmvlc[bundle]`. One edit, written as a result folder:
 
-    python -m monai.bundle run --config_file configs/inference.json --meta_file configs/metadata.json --bundle_root . \\
+    python -m monai.bundle run --config_file configs/inference.json \\
+        --meta_file configs/metadata.json --bundle_root . \\
         --dataset_dir FOLDER --output_dir result
 
 `FOLDER` holds `ct.nrrd` (HU), `region.nrrd` (a segmentation) and `report.txt`. In Python:

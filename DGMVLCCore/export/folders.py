@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from DGMVLCCore.errors import OutputError
@@ -56,6 +56,7 @@ def check_output(out: Path, overwrite: bool, record: str = "result.json") -> Non
         OutputError: something is there already that may not be replaced, or the parent folder is
             missing or read-only.
     """
+    bring_back(out)
     if out.exists() or out.is_symlink():
         if not overwrite:
             raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
@@ -75,18 +76,51 @@ def check_output(out: Path, overwrite: bool, record: str = "result.json") -> Non
         )
 
 
+def _aside(out: Path) -> Path:
+    """Where an earlier result waits until the new one stands."""
+    return out.absolute().with_name(f".{out.name}.earlier")
+
+
+def bring_back(out: Path) -> None:
+    """Put the earlier result back where a run that was killed between two renames left none."""
+    aside = _aside(out)
+    if aside.exists() and not out.exists():
+        aside.rename(out)
+
+
 def put_in_place(folder: Path, out: Path) -> None:
-    """Rename the finished folder; an earlier result steps aside first and comes back when that
-    fails."""
-    aside = folder.with_suffix(".earlier")
+    """Rename the finished folder; an earlier result steps aside first and goes when the new one
+    stands. Where that fails it comes back, after a crash at the next run."""
+    bring_back(out)
+    aside = _aside(out)
+    shutil.rmtree(aside, ignore_errors=True)  # `out` stands, so this one was done with
+    _to_disk(folder)
     try:
         if out.exists():
             out.rename(aside)
         folder.rename(out)
     finally:
-        if aside.exists() and not out.exists():
-            aside.rename(out)
-        shutil.rmtree(aside, ignore_errors=True)
+        bring_back(out)
+    _sync(out.absolute().parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Ask the system to write a file or folder to the disk; some systems know no such call for
+    folders."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _to_disk(folder: Path) -> None:
+    """Everything under `folder` to the disk, so that a renamed folder is never full of empty
+    files."""
+    for path in (folder, *folder.rglob("*")):
+        _sync(path)
 
 
 @contextmanager

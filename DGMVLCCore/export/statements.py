@@ -95,15 +95,15 @@ def _change(result: CounterfactualResult, region: dict[str, Any]) -> Statement:
     samples, spread = result.settings.get("sample_change_hu") or [], ""
     if len(samples) > 1:
         low, high = interval(samples)
+        mean_change, between = float(np.mean(samples)), float(result.uncertainty[inside].mean())
         spread = (
             f"; mean of {out.say(len(samples), '.0f', 'samples', '/settings/noises')} samples "
-            f"{out.say(float(np.mean(samples)), '+.0f', 'HU', 'mean of /settings/sample_change_hu')}, "
+            f"{out.say(mean_change, '+.0f', 'HU', 'mean of /settings/sample_change_hu')}, "
             "95 % interval "
             f"{out.say(low, '+.0f', 'HU', INTERVAL.format('lower'))} to "
             f"{out.say(high, '+.0f', 'HU', INTERVAL.format('upper'))}, standard deviation "
             "between samples "
-            f"{out.say(float(result.uncertainty[inside].mean()), '.0f', 'HU', 'mean of uncertainty.nrrd')} "
-            "HU a voxel"
+            f"{out.say(between, '.0f', 'HU', 'mean of uncertainty.nrrd')} HU a voxel"
         )
     largest = float(np.abs(result.difference[~inside]).max(initial=0))
     outside = (
@@ -129,12 +129,12 @@ def _support(result: CounterfactualResult) -> Statement | None:
         ranked = [name for name, _ in result.agreement.ranked]
         if term in ranked:
             at = ranked.index(term)
+            score, where = result.agreement.ranked[at][1], f"/agreement/ranked/{at}/1"
             parts.append(
                 f"“{term}” was at rank "
                 f"{out.say(at + 1, '.0f', 'rank', f'rank of {term} in /agreement/ranked')} of "
                 "the findings that fit the region "
-                "(agreement "
-                f"{out.say(result.agreement.ranked[at][1], '.2f', '0..1', f'/agreement/ranked/{at}/1')})"
+                f"(agreement {out.say(score, '.2f', '0..1', where)})"
             )
         else:
             first = out.say(result.agreement.ranked[0][1], ".2f", "0..1", "/agreement/ranked/0/1")

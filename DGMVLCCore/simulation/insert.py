@@ -77,7 +77,8 @@ def draw_centre(
             "The patch shows no lung, so no lesion can be put there; choose a slice through the "
             "lungs."
         )
-    return tuple(float(v) for v in points[rng.integers(len(points))] + rng.uniform(-0.3, 0.3, 3))  # type: ignore[return-value]
+    z, y, x = points[rng.integers(len(points))] + rng.uniform(-0.3, 0.3, 3)
+    return float(z), float(y), float(x)
 
 
 def _make(

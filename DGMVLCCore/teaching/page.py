@@ -34,13 +34,20 @@ PLAIN = {
 }
 # Black on white, for paper; what is printed needs no dark background.
 STYLE = """@page { size: A4; margin: 16mm }
-body { font: 12pt/1.5 "Helvetica Neue", Arial, sans-serif; color: #16202a; max-width: 190mm; margin: 8mm auto; padding: 0 6mm }
-h1 { font-size: 19pt; font-weight: 600; margin: 0 0 2mm } h2 { font-size: 12.5pt; margin: 6mm 0 1mm } p { margin: 0 0 2.5mm }
-.notice { border: 1px solid #8a6a14; background: #fdf6e3; padding: 2mm 3mm; border-radius: 1.5mm; font-size: 10.5pt }
+body { font: 12pt/1.5 "Helvetica Neue", Arial, sans-serif; color: #16202a; max-width: 190mm;
+margin: 8mm auto; padding: 0 6mm }
+h1 { font-size: 19pt; font-weight: 600; margin: 0 0 2mm }
+h2 { font-size: 12.5pt; margin: 6mm 0 1mm } p { margin: 0 0 2.5mm }
+.notice { border: 1px solid #8a6a14; background: #fdf6e3; padding: 2mm 3mm;
+border-radius: 1.5mm; font-size: 10.5pt }
 .pictures { display: grid; grid-template-columns: repeat(3, 1fr); gap: 3mm; margin: 5mm 0 }
-figure { margin: 0; break-inside: avoid } img { width: 100%; display: block; border: 1px solid #cfd6dc } figcaption { font-size: 9.5pt; margin-top: 1mm }
-footer { margin-top: 7mm; border-top: 1px solid #cfd6dc; padding-top: 2mm; font-size: 9pt; color: #4a5a66; overflow-wrap: anywhere }
-@media print { body { margin: 0; padding: 0 } * { print-color-adjust: exact; -webkit-print-color-adjust: exact } }"""
+figure { margin: 0; break-inside: avoid }
+img { width: 100%; display: block; border: 1px solid #cfd6dc }
+figcaption { font-size: 9.5pt; margin-top: 1mm }
+footer { margin-top: 7mm; border-top: 1px solid #cfd6dc; padding-top: 2mm; font-size: 9pt;
+color: #4a5a66; overflow-wrap: anywhere }
+@media print { body { margin: 0; padding: 0 }
+* { print-color-adjust: exact; -webkit-print-color-adjust: exact } }"""
 
 
 def _load(folder: Path, manifest: dict[str, Any]) -> tuple[Volume, Volume, np.ndarray]:

@@ -17,8 +17,10 @@ ASKING = re.compile(
     re.IGNORECASE,
 )
 MORE = re.compile(
-    r"^(?:(?P<number>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|some|several)\s+(?!-?\s*(?:mm|cm)\b))?"
-    r"(?:(?:more|other|different|example|test|teaching)\s+)*(?:(?:cases?|examples?|scans?|patients?)\s+(?:of|with|showing)\s+)?",
+    r"^(?:(?P<number>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty"
+    r"|some|several)\s+(?!-?\s*(?:mm|cm)\b))?"
+    r"(?:(?:more|other|different|example|test|teaching)\s+)*(?:(?:cases?|examples?|scans?"
+    r"|patients?)\s+(?:of|with|showing)\s+)?",
     re.IGNORECASE,
 )
 NUMBERS = {
@@ -43,7 +45,8 @@ SUBTLE = re.compile(
     re.IGNORECASE,
 )
 SIZE = re.compile(
-    r"\b(?:(?P<small>small|tiny|little)|(?P<medium>medium(?:-sized)?)|(?P<large>large|big|extensive))\b",
+    r"\b(?:(?P<small>small|tiny|little)|(?P<medium>medium(?:-sized)?)|(?P<large>large|big"
+    r"|extensive))\b",
     re.IGNORECASE,
 )
 BEFORE = re.compile(r"^(?:with|of)\s+", re.IGNORECASE)

@@ -77,9 +77,8 @@ class ScriptedReader:
         """One reading, marked as scripted; the second session lies a washout after the first."""
         value, place = self.evidence(item)
         seen = max(value + float(rng.normal(0, NOISE_HU)), 0.0)
-        confidence = (
-            100 * seen / (seen + MIDDLE_HU)
-        )  # never at an end of the scale, where readings could not be ranked
+        # never at an end of the scale, where readings could not be ranked
+        confidence = 100 * seen / (seen + MIDDLE_HU)
         at = START + timedelta(
             days=(item.session - 1) * (self.study.record["washout_days"] + 1),
             minutes=2 * item.position,
@@ -87,8 +86,8 @@ class ScriptedReader:
         return Reading(
             item,
             round(confidence, 2),
-            tuple(round(c, 1) for c in place),
-            round(float(rng.uniform(20, 40)) + 5 * (item.mode == AIDED), 1),  # type: ignore[arg-type]
+            tuple(round(c, 1) for c in place),  # type: ignore[arg-type]
+            round(float(rng.uniform(20, 40)) + 5 * (item.mode == AIDED), 1),
             at,
             True,
             "scripted reader",

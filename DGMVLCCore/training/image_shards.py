@@ -148,9 +148,8 @@ def write_shards(
         )
         for index, (name, path) in enumerate(pictures.items()):
             record = picture_record(load_volume(path, modality))
-            np.savez_compressed(
-                out / f"image-{index:05d}.npz", **record, text=np.array(1 + texts.index(said[name]))
-            )  # type: ignore[arg-type]
+            record["text"] = np.array(1 + texts.index(said[name]))
+            np.savez_compressed(out / f"image-{index:05d}.npz", **record)  # type: ignore[arg-type]
         (out / RECORD).write_text(
             json.dumps({"modality": modality, "pictures": said}, ensure_ascii=False),
             encoding="utf-8",

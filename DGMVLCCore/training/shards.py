@@ -177,9 +177,8 @@ def build_shards(
             reference = {key: file[key] for key in file.files if key != "hu"}
         for source, record in (("volumes", None), ("native", reference)):
             target = out / f"scan-{source}-{path.stem}.npz"
-            np.savez_compressed(
-                target, **build_scan(train / source / path.name, source == "native", record)
-            )  # type: ignore[arg-type]
+            arrays = build_scan(train / source / path.name, source == "native", record)
+            np.savez_compressed(target, **arrays)  # type: ignore[arg-type]
             written.append(target)
             log.info("wrote %s", target.name)
     for name, arrays in (("nodules", _nodules(train, part)), ("phrases", _phrases(phrases, seed))):

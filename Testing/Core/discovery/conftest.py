@@ -37,8 +37,7 @@ def cohort(tmp_path_factory, make_chest):
             ),
             folder / "lungs" / f"P{index}.nrrd",
         )
-        lines.append(
-            f"P{index},{50 + int(rng.integers(0, 30))},{'MF'[index // 2 % 2]},{('never', 'active')[index % 2]},42"
-        )
+        age, sex = 50 + int(rng.integers(0, 30)), "MF"[index // 2 % 2]
+        lines.append(f"P{index},{age},{sex},{('never', 'active')[index % 2]},42")
     (folder / "table.csv").write_text("\n".join(lines))
     return folder

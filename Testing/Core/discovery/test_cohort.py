@@ -22,7 +22,8 @@ def matched(folder, names, text):
 def test_what_does_not_fit_is_listed(tmp_path):
     text = (
         "patient_id,age,smoking,Shoe "
-        "size,days_since_diagnosis,pack_years\nA,430,never,42,2020-01-02,3\nB,61,active,42,03/02/2020,99999\n"
+        "size,days_since_diagnosis,pack_years\n"
+        "A,430,never,42,2020-01-02,3\nB,61,active,42,03/02/2020,99999\n"
         "B,62,active,,,\nC,-4,former,,120,0\nD,50,ex,,-30,7\nE,55,a pipe,,,\n,44,never,,,\n"
     )
     cohort = matched(tmp_path, ["A", "B", "C", "D", "X"], text)

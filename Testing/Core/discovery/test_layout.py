@@ -175,7 +175,8 @@ def test_a_dry_run_lists_every_pairing_and_sentence_and_writes_nothing(
 ):
     put(tmp_path, "c/img/A.nii.gz", "c/img/B.nii.gz", "c/img/X.nii.gz", "c/gt/A.nii.gz")
     (tmp_path / "t.csv").write_text(
-        "id,age,sex,smoking,one_year_survival\nA,61,F,never,alive\nB,70,F,active,dead\nE,50,M,ex,alive\n"
+        "id,age,sex,smoking,one_year_survival\n"
+        "A,61,F,never,alive\nB,70,F,active,dead\nE,50,M,ex,alive\n"
     )
     for command in (["train", "--task", "cohort", "--cohort"], ["discover", "-i"]):
         assert (

@@ -208,6 +208,41 @@ def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, 
     assert not list(tmp_path.glob(".*partial"))
 
 
+def test_a_crash_while_an_export_is_replaced_loses_neither(session, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    export(session, out)
+    first = (out / "review.html").read_text()
+    session.decide("a-ct/1", "rejected", "second look")
+    rename = Path.rename
+
+    def fail(self, target):
+        if Path(target) == out and self.suffix == ".partial":
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OutputError, match="Input/output error"):
+        export(session, out, overwrite=True)
+    assert (out / "review.html").read_text() == first
+
+    def killed(self, target):  # nothing after this runs: no handler, no clean-up
+        if Path(target) == out:
+            raise SystemExit
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(SystemExit):
+        export(session, out, overwrite=True)
+    monkeypatch.undo()
+    assert not out.exists()
+    with pytest.raises(OutputError, match="exists already"):  # the next run finds it again
+        export(session, out)
+    assert (out / "review.html").read_text() == first
+    export(session, out, overwrite=True)
+    assert "second look" in (out / "review.html").read_text()
+    assert sorted(p.name for p in tmp_path.iterdir() if "out" in p.name) == ["out"]
+
+
 @pytest.mark.parametrize("regions, pages", [(2, 3), (9, 5)])
 def test_the_printed_report_has_a_page_a_study_and_more_when_its_regions_need_the_room(
     session, found, tmp_path, regions, pages
