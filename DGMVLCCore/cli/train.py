@@ -19,13 +19,23 @@ def add_commands(add: Add) -> None:
     data.add_argument("-o", "--output", type=Path, required=True)
     train = add(
         "train",
-        "train or resume the denoiser (of slices, of slabs, on a cohort, on pictures of another "
-        "modality), the one-pass generator, "
+        "train or resume the editor, the denoiser (of slices, of slabs, on a cohort, on pictures "
+        "of another modality), the one-pass generator, "
         "the dual encoder, the probe or the anomaly baseline",
     )
     train.add_argument(
         "--task",
-        choices=("denoiser", "volume", "gan", "cohort", "image", "dual", "probe", "anomaly"),
+        choices=(
+            "editor",
+            "denoiser",
+            "volume",
+            "gan",
+            "cohort",
+            "image",
+            "dual",
+            "probe",
+            "anomaly",
+        ),
     )
     train.add_argument("--recipe", type=Path, help="JSON file with recipe fields")
     train.add_argument("--shards", help="folder made by `dgmvlc data`")
