@@ -7,9 +7,9 @@ import pydicom
 import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
-from Testing.Core.counterfactual.conftest import untrained
 
 from DGMVLCCore.imaging.io import save_volume
+from Testing.Core.editing.conftest import untrained
 
 __all__ = ["untrained"]
 
