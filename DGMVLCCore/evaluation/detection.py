@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.anatomy.masks import dilate_mm
-from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.metrics import bootstrap_interval
+from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.simulation.insert import Lesion, insert_lesion
-from DGMVLCCore.simulation.patch import ScanPatch
-from DGMVLCCore.training.examples import TrainingScan, clear
+from DGMVLCCore.simulation.patch import ScanPatch, clear
+from DGMVLCCore.training.examples import TrainingScan
 
 RATES = (0.25, 1.0, 4.0)  # false regions a scan
 HALF_HIT, IOU_HIT = 0.5, 0.1

@@ -12,8 +12,9 @@ import torch
 from scipy import ndimage, stats
 from torch import Tensor
 
-from DGMVLCCore.attention.reading import READING_MM, TIMES, attention_map
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.find import heat_maps
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.reading import READING_MM, TIMES, attention_map
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.anomaly import AnomalyNet, anomaly_map, load_anomaly
 from DGMVLCCore.evaluation.cases import Case
@@ -22,7 +23,6 @@ from DGMVLCCore.models.checks import move
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.models.units import HU_HIGH, HU_LOW
-from DGMVLCCore.vision.find import heat_maps
 
 NOISES = 2
 SMOOTH_MM = 2.0

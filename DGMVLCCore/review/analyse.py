@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
 from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, UnsuitableInputError
-from DGMVLCCore.export.folders import put_in_place
-from DGMVLCCore.export.segmentation import Segment, save_segmentation
+from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report, report_notes
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.region import Region
+from DGMVLCCore.results.folders import put_in_place
+from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
 from DGMVLCCore.review.candidates import Candidate, find_candidates
 from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
@@ -29,7 +30,6 @@ from DGMVLCCore.review.decisions import ANALYSIS, NOTICE, SCHEMA_VERSION, Review
 from DGMVLCCore.review.listing import COLOURS
 from DGMVLCCore.review.pictures import save_picture
 from DGMVLCCore.review.worklist import Study, load_study
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 Progress = Callable[[str, float], None]
 SHOWN_PHRASES = 3

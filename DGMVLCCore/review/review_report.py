@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
-from DGMVLCCore.export.folders import bring_back, put_in_place
+from DGMVLCCore.results.folders import bring_back, put_in_place
 from DGMVLCCore.review.decisions import NOTICE, ReviewSession
 from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.worklist import Study
@@ -271,8 +271,8 @@ def _accepted(session: ReviewSession, study: Study) -> list[dict[str, Any]]:
 def _write_accepted(session: ReviewSession, study: Study, folder: Path) -> list[str]:
     """Accepted regions of one study as .seg.nrrd and, when it came as DICOM and can be written, as
     DICOM SEG; returns notes."""
-    from DGMVLCCore.export.segmentation import Segment, save_segmentation
     from DGMVLCCore.imaging.labels import load_labels
+    from DGMVLCCore.results.segmentation import Segment, save_segmentation
     from DGMVLCCore.review.listing import COLOURS
     from DGMVLCCore.review.worklist import load_study
 
@@ -305,7 +305,7 @@ def _write_dicom(
 ) -> list[str]:
     """Accepted regions as DICOM SEG beside the .seg.nrrd; a note when it cannot be written."""
     try:
-        from DGMVLCCore.export.dicom_segments import write_segmentation
+        from DGMVLCCore.results.dicom_segments import write_segmentation
 
         number = study.series[study.chosen].number if study.chosen is not None else None
         write_segmentation(

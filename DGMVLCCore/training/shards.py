@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.segment import AIRWAY, BODY, split_lungs
 from DGMVLCCore.errors import UnreadableError
-from DGMVLCCore.evaluation.splits import load_splits
+from DGMVLCCore.imaging.anatomy import AIRWAY, BODY, split_lungs
 from DGMVLCCore.simulation.patch import estimate_noise
+from DGMVLCCore.training.splits import load_splits
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from DGMVLCCore.anatomy.segment import segment_anatomy
-from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult, EditPlan
-from DGMVLCCore.export import results
-from DGMVLCCore.export.results import write_result
-from DGMVLCCore.export.scene import make_scene
+from DGMVLCCore.editing.result import AttentionMap, CounterfactualResult, EditPlan
+from DGMVLCCore.imaging.anatomy import segment_anatomy
+from DGMVLCCore.report import edit as results
+from DGMVLCCore.report.edit import write_result
+from DGMVLCCore.results.scene import make_scene
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("slicer_core") is None,

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from DGMVLCCore.anatomy.segment import segment_anatomy
-from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult, EditPlan
-from DGMVLCCore.export.results import write_result
+from DGMVLCCore.editing.result import AttentionMap, CounterfactualResult, EditPlan
+from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.report.edit import write_result
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("slicer_core") is None,

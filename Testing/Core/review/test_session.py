@@ -151,7 +151,7 @@ def test_accepted_regions_of_a_dicom_study_leave_as_dicom_segmentation_too(
     import pydicom
     from pydicom.uid import generate_uid
 
-    from DGMVLCCore.export.segmentation import Segment, save_segmentation
+    from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
     root, study = tmp_path / "studies", generate_uid()
     dicom(root / "p" / "s", phantom.array, study=study, name="a", description="Lung")
@@ -181,8 +181,8 @@ def test_accepted_regions_of_a_dicom_study_leave_as_dicom_segmentation_too(
 
 
 def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, studies, tmp_path):
-    from DGMVLCCore.export.segmentation import Segment, save_segmentation
     from DGMVLCCore.imaging.labels import load_labels
+    from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
     volume = load_volume(studies / "a" / "ct.nrrd")
     masks = np.zeros((2, *volume.shape), bool)
