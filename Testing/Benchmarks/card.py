@@ -1,6 +1,6 @@
 """Figures of a full report -> the marked part of the weights' model card.
 
-python -m DGMVLCCore.evaluation.card REPORT.json Resources/weights/dgmvlc-ct/README.md
+python Testing/Benchmarks/card.py REPORT.json Resources/weights/dgmvlc-ct/README.md
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from DGMVLCCore.evaluation.report import FIDELITY, LIMITS, TEXTURE
 from DGMVLCCore.results.records import check_schema
 
 BEGIN, END = (
-    "<!-- evaluation: begin (dgmvlc evaluate; python -m DGMVLCCore.evaluation.card) -->",
+    "<!-- evaluation: begin (dgmvlc evaluate; python Testing/Benchmarks/card.py) -->",
     "<!-- evaluation: end -->",
 )
 
