@@ -14,7 +14,7 @@ from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.evaluation import markdown as md
 from DGMVLCCore.evaluation.assemble import SCHEMA
 from DGMVLCCore.evaluation.report import FIDELITY, LIMITS, TEXTURE
-from DGMVLCCore.results.records import check_schema
+from DGMVLCCore.results.records import check_schema, write_text
 
 BEGIN, END = (
     "<!-- evaluation: begin (dgmvlc evaluate; python Testing/Benchmarks/card.py) -->",
@@ -99,9 +99,7 @@ def update_card(report: Path, card: Path) -> None:
             f"{card} lacks the marks of its evaluation part; it needs the lines {BEGIN} and {END}."
         )
     before, after = text[: text.index(BEGIN)], text[text.index(END) + len(END) :]
-    partial = card.with_name(f".{card.name}.partial")
-    partial.write_text(f"{before}{BEGIN}\n{card_section(found)}{END}{after}", encoding="utf-8")
-    partial.replace(card)
+    write_text(f"{before}{BEGIN}\n{card_section(found)}{END}{after}", card)
 
 
 if __name__ == "__main__":
