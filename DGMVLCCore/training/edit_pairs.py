@@ -23,7 +23,7 @@ from DGMVLCCore.simulation.transplant import RealNodule, transplant
 from DGMVLCCore.training.examples import TRAIN_KINDS, Example, ExampleMaker, PhraseBank, clear
 from DGMVLCCore.training.masks import random_edit_mask
 
-# *Empty* is *remove* where nothing was put in: else a denial alone would say that a lesion is there.
+# *Empty* is *remove* where nothing was put in: else a denial alone would tell of a lesion.
 ROLES = {
     "remove": 0.32,
     "empty": 0.2,
