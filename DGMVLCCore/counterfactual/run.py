@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import absent_prompt, known_findings, source_prompt, target_prompt
+from DGMVLCCore.language.report_files import ReportSource
 from DGMVLCCore.language.vocabulary import load_vocabulary
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.vision.find import Proposal, find
@@ -61,6 +62,7 @@ class Request:
         native: keep the scan's own spacing in a region of any size, in overlapping tiles.
         scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need
             it.
+        report_source: the file the report was read from, for the record; None for typed text.
     """
 
     image: Path
@@ -83,6 +85,21 @@ class Request:
     weights: Path | None = None
     native: bool = False
     scene: bool = True
+    report_source: ReportSource | None = None
+
+
+def read_inputs(request: Request, image: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Role -> name and SHA-256 of every file a run read; of a report also its kind and encoding.
+
+    Raises:
+        UnreadableError: the mask is gone.
+    """
+    inputs: dict[str, dict[str, Any]] = {"image": dict(image)}
+    if request.mask:
+        inputs["mask"] = dict(file_facts(request.mask))
+    if request.report_source:
+        inputs["report"] = asdict(request.report_source)
+    return inputs
 
 
 def choose_finding(findings: list[Finding], number: int | None) -> Finding:
@@ -438,7 +455,7 @@ def run_counterfactual(
     if not reads:
         result.settings["note"] = NOT_READ
     tell("writing", 0.0)
-    inputs = {"image": memory.facts} | ({"mask": file_facts(request.mask)} if request.mask else {})
+    inputs = read_inputs(request, memory.facts)
     path = write_result(
         result,
         request.out,

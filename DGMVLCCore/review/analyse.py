@@ -14,12 +14,19 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
-from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, UnsuitableInputError
+from DGMVLCCore.errors import (
+    Cancelled,
+    DGMVLCError,
+    OutputError,
+    UnreadableError,
+    UnsuitableInputError,
+)
 from DGMVLCCore.export.segmentation import Segment, save_segmentation
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report, report_notes
+from DGMVLCCore.language.report_files import ReportText
 from DGMVLCCore.models.region import Region
 from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
 from DGMVLCCore.review.candidates import Candidate, find_candidates
@@ -197,6 +204,7 @@ def analyse_study(
         "notes": list(study.notes),
         "regions": [],
         "report": "",
+        "report_source": None,
         "report_check": [],
         "report_notes": [],
         "problem": None,
@@ -237,6 +245,16 @@ def _series_words(study: Study) -> str | None:
     return None if study.chosen is None else study.series[study.chosen].words
 
 
+def _report(session: ReviewSession, study: Study) -> tuple[ReportText | None, list[str]]:
+    """The report beside the scan, and what to note of reading it: a report that cannot be read
+    keeps nobody from looking at the scan."""
+    try:
+        report = session.report(study)
+    except (UnreadableError, UnsuitableInputError) as error:
+        return None, [f"The report could not be used: {error}"]
+    return report, list(report.notes) if report else []
+
+
 def _look_and_write(
     pipe: AlignmentPipeline,
     session: ReviewSession,
@@ -247,7 +265,8 @@ def _look_and_write(
 ) -> None:
     """Fill `base` and the study's folder."""
     tell("loading", 0.0)
-    text = session.report_text(study)
+    report, unread = _report(session, study)
+    text = report.text if report else None
     volume = load_study(study, session.root)
     scan, _ = volume.canonical()
     base["grid"] = {
@@ -267,8 +286,9 @@ def _look_and_write(
     base |= {
         "regions": facts,
         "report": text or "",
+        "report_source": asdict(report.source) if report else None,
         "report_check": checked.findings,
-        "report_notes": [*notes, *checked.notes],
+        "report_notes": [*unread, *notes, *checked.notes],
     }
     if load_score().weights_sha256 != pipe.weights_sha256:
         base["notes"].append(

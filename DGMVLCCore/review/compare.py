@@ -15,7 +15,7 @@ from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.anatomy.zones import locate
 from DGMVLCCore.counterfactual.agreement import agreement_of
 from DGMVLCCore.counterfactual.gates import organ_gate, rim_gate
-from DGMVLCCore.counterfactual.memory import ScanMemory, file_facts
+from DGMVLCCore.counterfactual.memory import ScanMemory
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan, Gate
 from DGMVLCCore.counterfactual.run import (
@@ -28,6 +28,7 @@ from DGMVLCCore.counterfactual.run import (
     memory_named,
     part_of,
     propose_region,
+    read_inputs,
 )
 from DGMVLCCore.devices import choose_device
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
@@ -298,7 +299,7 @@ def run_comparison(
             "anatomy": anatomy.origin,
         }
     tell("writing", 0.0)
-    inputs = {"image": memory.facts} | ({"mask": file_facts(request.mask)} if request.mask else {})
+    inputs = read_inputs(request, memory.facts)
     facts: dict[str, Any] = {
         "report": request.report_text,
         "findings": findings,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UsageError
+from DGMVLCCore.language.report_files import SUFFIXES
 
 IMAGES = (".nrrd", ".nii", ".nii.gz", ".mha")
 OURS = ("result.json", "worklist.json")  # folders of results and sessions hold no studies
@@ -260,9 +261,7 @@ def _is_dicom_folder(folder: Path, names: list[str]) -> bool:
     from DGMVLCCore.imaging.dicom import is_dicom
 
     for name in names:
-        if name.lower().endswith(
-            (*IMAGES, ".txt", ".json", ".csv", ".xml", ".pdf", ".png", ".jpg", ".md", ".html")
-        ):
+        if name.lower().endswith((*IMAGES, *SUFFIXES, ".csv", ".xml", ".png", ".jpg", ".md")):
             continue
         if name.lower().endswith((".dcm", ".ima")):
             return True
@@ -286,23 +285,40 @@ def _report_of(study: Study, root: Path, owners: dict[Path, int]) -> tuple[str |
     here = root / study.path if study.kind == "dicom" else (root / study.path).parent
     if study.kind == "file":
         stem = re.sub(r"(\.nii)?\.[^.]+$", "", Path(study.path).name, flags=re.IGNORECASE)
-        for name in (f"{stem}.txt", f"{stem}-report.txt", f"{stem}_report.txt"):
-            if (here / name).is_file():
-                return (here / name).relative_to(root).as_posix(), None
+        names = [stem.lower(), *(f"{stem}{sign}report".lower() for sign in "-_")]
+        if like_it := [path for path in _report_files(here) if path.stem.lower() in names]:
+            first = min(like_it, key=lambda path: names.index(path.stem.lower()))
+            return first.relative_to(root).as_posix(), None
     while True:
-        texts = sorted(path for path in here.glob("*.txt") if not path.name.startswith("."))
+        texts = _report_files(here)
+        plain = [path for path in texts if path.suffix.lower() == SUFFIXES[0]]
+        texts = plain or texts
         if owners.get(here, 0) == 1 and texts:
             named = [path for path in texts if path.stem.lower() == "report"]
             if len(texts) == 1 or len(named) == 1:
                 return (named or texts)[0].relative_to(root).as_posix(), None
             return (
                 None,
-                f"{len(texts)} text files lie beside the scan and none is named report.txt, so "
-                "none was taken as its report.",
+                f"{len(texts)} files beside the scan could be its report and none is named report, "
+                "so none was taken.",
             )
         if here == root or owners.get(here.parent, 0) > 1:
             return None, "No report lies beside the scan, so nothing can be checked against one."
         here = here.parent
+
+
+def _report_files(folder: Path) -> list[Path]:
+    """Files that a report may be in, plain text first; JSON beside a scan is its header unless it
+    is called a report."""
+    files = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES
+        and not path.name.startswith(".")
+        and (path.suffix.lower() != ".json" or path.stem.lower().endswith("report"))
+        and path.is_file()
+    ]
+    return sorted(files, key=lambda path: (SUFFIXES.index(path.suffix.lower()), path.name))
 
 
 def _slug(text: str) -> str:
@@ -376,7 +392,7 @@ def find_studies(folder: Path) -> list[Study]:
     if not studies:
         raise UnreadableError(
             f"{root} holds no scan; put studies into it: {', '.join(IMAGES)}, or DICOM folders, "
-            "each with its report as a .txt file."
+            "each with its report beside it (text, RTF, HTML, PDF, Word)."
         )
     if len(studies) > MOST:
         raise UsageError(

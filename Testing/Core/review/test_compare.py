@@ -181,7 +181,7 @@ def test_bad_calls_have_their_sentence_and_code_and_write_nothing(capsys, inputs
         (4, "never taught", [*mask, *asked, "--hypothesis", "pneumothorax"]),
         (4, "names no present finding", [*mask, "-r", str(tmp_path / "r.txt")]),
         (2, "1 or more", [*mask, *asked, "--noises", "0"]),
-        (3, "could not be read as text", [*asked, "-r", str(tmp_path / "none.txt")]),
+        (3, "could not be read (No such file", [*asked, "-r", str(tmp_path / "none.txt")]),
         (6, "does not exist", [*mask, *asked, "-o", str(tmp_path / "a" / "b")]),
     ]
     for code, words, arguments in cases:

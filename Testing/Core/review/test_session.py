@@ -118,7 +118,7 @@ def test_a_report_by_hand_needs_a_single_study(studies, tmp_path):
         ReviewSession.create(studies, tmp_path / "s", report=studies / "a" / "report.txt")
     assert not (tmp_path / "s").exists()
     made = ReviewSession.create(studies / "b", tmp_path / "s", report=studies / "a" / "report.txt")
-    assert made.report_text(made.studies[0]) == "No pleural effusion." and not made.studies[0].notes
+    assert made.report(made.studies[0]).text == "No pleural effusion." and not made.studies[0].notes
 
 
 def test_the_table_and_the_page_say_what_was_decided(session):
