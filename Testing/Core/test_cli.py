@@ -189,7 +189,7 @@ def bad_cases(folder: Path, phantom):
         (3, "does not exist", ["-i", folder / "no.nrrd", *base[2:]]),
         (3, "not an image", ["-i", folder / "junk.nrrd", *base[2:]]),
         (3, "could not be read (No such file", [*base[:2], "-r", folder / "no.txt", *base[4:]]),
-        (4, "report is empty", [*base[:2], "-r", folder / "empty.txt", *base[4:]]),
+        (4, "is empty", [*base[:2], "-r", folder / "empty.txt", *base[4:]]),
         (4, "names no present finding", [*base[:2], "-r", folder / "clear.txt", *base[4:]]),
         (4, "never taught", [*base, "--target", "pneumothorax"]),
         (2, "no finding 9", [*base, "--finding", 9]),

@@ -60,7 +60,7 @@ def docx(body: str) -> bytes:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr(
             "word/document.xml",
-            f'<?xml version="1.0"?><w:document xmlns:w="{WORD}"><w:body>{body}</w:body></w:document>',
+            f'<w:document xmlns:w="{WORD}"><w:body>{body}</w:body></w:document>',
         )
     return out.getvalue()
 
