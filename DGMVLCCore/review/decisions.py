@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
-from DGMVLCCore.export.records import write_text
 from DGMVLCCore.language.report_files import ReportText, read_report
+from DGMVLCCore.results.records import write_text
 from DGMVLCCore.review.worklist import Study, choose_series, find_studies, hashed
 
 SCHEMA_VERSION = "1.0"
@@ -88,8 +88,8 @@ class ReviewSession:
         """A new session of all studies in `root`.
 
         Args:
-            report: file with the report of the only study. series: study id -> number of the series to read,
-                from 1.
+            report: file with the report of the only study. series: study id -> number of the
+                series to read, from 1.
 
         Raises:
             OutputError: the session folder exists already, or cannot be written. UnreadableError,

@@ -139,7 +139,7 @@ def _scan_problem(path: Path) -> str | None:
     read."""
     import SimpleITK as sitk
 
-    from DGMVLCCore.imaging.io import quiet
+    from DGMVLCCore.imaging.quiet import quiet
 
     if path.name.lower().endswith(".seg.nrrd"):
         return "a segmentation"
