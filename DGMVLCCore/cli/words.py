@@ -8,15 +8,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.cli.shared import Add, Command
-from DGMVLCCore.errors import UsageError, WeightsError
+from DGMVLCCore.cli.shared import Add, Command, Shown, in_colour
+from DGMVLCCore.errors import OutputError, UsageError, WeightsError
 from DGMVLCCore.language.report_files import read_report
 
 
 def add_commands(add: Add) -> None:
     """Options of the commands that read text."""
     report = add("report", "what a report says: findings, certainty, side, size")
-    report.add_argument("-i", "--input", type=Path, required=True)
+    report.add_argument(
+        "-i",
+        "--input",
+        type=Path,
+        required=True,
+        help="text, RTF, HTML, PDF with text, Word (.docx), HL7 (ORU), FHIR or DICOM report",
+    )
+    report.add_argument(
+        "-o", "--output", type=Path, metavar="PAGE", help="also write an HTML page of it"
+    )
+    report.add_argument("--overwrite", action="store_true", help="replace an earlier page")
     clinical = add("clinical", "rows of a clinical table as text")
     clinical.add_argument(
         "-i", "--input", type=Path, required=True, metavar="TABLE", help="CSV or Excel (.xlsx)"
@@ -64,17 +74,34 @@ def add_commands(add: Add) -> None:
     )
 
 
-def run_report(args: argparse.Namespace) -> dict[str, Any]:
+def run_report(args: argparse.Namespace) -> Shown:
     """`dgmvlc report`."""
     from DGMVLCCore.language.parser import parse_report, report_notes
+    from DGMVLCCore.language.unread import unread
+    from DGMVLCCore.report.findings import report_lines, report_page
+    from DGMVLCCore.results.records import write_text
 
+    if args.output and args.output.exists() and not args.overwrite:
+        raise OutputError(f"{args.output} exists already; give another name or --overwrite.")
     report = read_report(args.input)
     findings = parse_report(report.text)
-    return {
-        "findings": [finding.to_dict() for finding in findings],
-        "notes": [*report.notes, *report_notes(report.text, findings)],
-        "source": asdict(report.source),
-    }
+    notes = [*report.notes, *report_notes(report.text, findings)]
+    if args.output:
+        write_text(report_page(report, findings, notes), args.output)
+    return Shown(
+        {
+            "findings": [finding.to_dict() for finding in findings],
+            "notes": notes,
+            "source": asdict(report.source),
+            "report": report.text,
+            "not_understood": [
+                {"span": [start, end], "text": report.text[start:end]}
+                for start, end in unread(report.text, findings)
+            ],
+            "page": str(args.output) if args.output else None,
+        },
+        report_lines(report, findings, notes, in_colour()),
+    )
 
 
 def run_clinical(args: argparse.Namespace) -> dict[str, Any]:

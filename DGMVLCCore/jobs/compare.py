@@ -15,7 +15,7 @@ from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.agreement import agreement_of
 from DGMVLCCore.editing.find import Proposal
 from DGMVLCCore.editing.gates import organ_gate, rim_gate
-from DGMVLCCore.editing.memory import ScanMemory
+from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan, Gate
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
@@ -32,7 +32,6 @@ from DGMVLCCore.jobs.edit import (
     memory_named,
     part_of,
     propose_region,
-    read_inputs,
 )
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
@@ -299,7 +298,7 @@ def run_comparison(
             "anatomy": anatomy.origin,
         }
     tell("writing", 0.0)
-    inputs = read_inputs(request, memory.facts)
+    inputs = input_facts(memory.facts, request.mask, request.report_source)
     facts: dict[str, Any] = {
         "report": request.report_text,
         "findings": findings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from DGMVLCCore.editing.agreement import agreement_of, refuse_opposed
 from DGMVLCCore.editing.evidence import presence_evidence
 from DGMVLCCore.editing.find import Proposal, find
 from DGMVLCCore.editing.gates import quality_gates
-from DGMVLCCore.editing.memory import ScanMemory, file_facts
+from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map
 from DGMVLCCore.editing.result import AttentionMap, EditPlan
@@ -86,20 +86,6 @@ class Request:
     native: bool = False
     scene: bool = True
     report_source: ReportSource | None = None
-
-
-def read_inputs(request: Request, image: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Role -> name and SHA-256 of every file a run read; of a report also its kind and encoding.
-
-    Raises:
-        UnreadableError: the mask is gone.
-    """
-    inputs: dict[str, dict[str, Any]] = {"image": dict(image)}
-    if request.mask:
-        inputs["mask"] = dict(file_facts(request.mask))
-    if request.report_source:
-        inputs["report"] = asdict(request.report_source)
-    return inputs
 
 
 def choose_finding(findings: list[Finding], number: int | None) -> Finding:
@@ -455,7 +441,7 @@ def run_counterfactual(
     if not reads:
         result.settings["note"] = NOT_READ
     tell("writing", 0.0)
-    inputs = read_inputs(request, memory.facts)
+    inputs = input_facts(memory.facts, request.mask, request.report_source)
     path = write_result(
         result,
         request.out,

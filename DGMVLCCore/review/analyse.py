@@ -233,7 +233,7 @@ def _series_words(study: Study) -> str | None:
     return None if study.chosen is None else study.series[study.chosen].words
 
 
-def _report(session: ReviewSession, study: Study) -> tuple[ReportText | None, list[str]]:
+def report_of(session: ReviewSession, study: Study) -> tuple[ReportText | None, list[str]]:
     """The report beside the scan, and what to note of reading it: a report that cannot be read
     keeps nobody from looking at the scan."""
     try:
@@ -253,7 +253,7 @@ def _look_and_write(
 ) -> None:
     """Fill `base` and the study's folder."""
     tell("loading", 0.0)
-    report, unread = _report(session, study)
+    report, unread = report_of(session, study)
     text = report.text if report else None
     volume = load_study(study, session.root)
     scan, _ = volume.canonical()

@@ -13,6 +13,7 @@ from typing import Any
 
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UsageError
 from DGMVLCCore.language.report_files import SUFFIXES
+from DGMVLCCore.review.beside import report_beside
 
 IMAGES = (".nrrd", ".nii", ".nii.gz", ".mha")
 OURS = ("result.json", "worklist.json")  # folders of results and sessions hold no studies
@@ -273,54 +274,6 @@ def _is_dicom_folder(folder: Path, names: list[str]) -> bool:
     return False
 
 
-def _report_of(study: Study, root: Path, owners: dict[Path, int]) -> tuple[str | None, str | None]:
-    """The report text beside a scan, and what to note about it.
-
-    A text named like the scan comes first; else the only text of a folder that holds this study
-    alone, looked for upwards from the scan.
-
-    Args:
-        owners: folder -> number of studies in it or below it.
-    """
-    here = root / study.path if study.kind == "dicom" else (root / study.path).parent
-    if study.kind == "file":
-        stem = re.sub(r"(\.nii)?\.[^.]+$", "", Path(study.path).name, flags=re.IGNORECASE)
-        names = [stem.lower(), *(f"{stem}{sign}report".lower() for sign in "-_")]
-        if like_it := [path for path in _report_files(here) if path.stem.lower() in names]:
-            first = min(like_it, key=lambda path: names.index(path.stem.lower()))
-            return first.relative_to(root).as_posix(), None
-    while True:
-        texts = _report_files(here)
-        plain = [path for path in texts if path.suffix.lower() == SUFFIXES[0]]
-        texts = plain or texts
-        if owners.get(here, 0) == 1 and texts:
-            named = [path for path in texts if path.stem.lower() == "report"]
-            if len(texts) == 1 or len(named) == 1:
-                return (named or texts)[0].relative_to(root).as_posix(), None
-            return (
-                None,
-                f"{len(texts)} files beside the scan could be its report and none is named report, "
-                "so none was taken.",
-            )
-        if here == root or owners.get(here.parent, 0) > 1:
-            return None, "No report lies beside the scan, so nothing can be checked against one."
-        here = here.parent
-
-
-def _report_files(folder: Path) -> list[Path]:
-    """Files that a report may be in, plain text first; JSON beside a scan is its header unless it
-    is called a report."""
-    files = [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES
-        and not path.name.startswith(".")
-        and (path.suffix.lower() != ".json" or path.stem.lower().endswith("report"))
-        and path.is_file()
-    ]
-    return sorted(files, key=lambda path: (SUFFIXES.index(path.suffix.lower()), path.name))
-
-
 def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()[:40] or "study"
 
@@ -350,7 +303,7 @@ def _finished(studies: list[Study], root: Path) -> list[Study]:
             if name not in used
         )
         used.add(identifier)
-        report, note = _report_of(study, root, owners)
+        report, note = report_beside(root / study.path, root, owners)
         one = replace(
             study, id=identifier, report=report, notes=(*study.notes, *filter(None, (note,)))
         )
