@@ -332,10 +332,10 @@ class CounterfactualPipeline:
         differ by: the scan plus target minus source.
         """
         if self.sees:
-            edited = self.see_through(
+            answer = self.see_through(
                 region, scan, anatomy, mask, plan, settings, callback, should_cancel
             )
-            return to_units(edited.hu, region.scale)
+            return to_units(answer.hu, region.scale)
         settings |= ONE_PASS if self.one_pass else {}
         correlation = _described(settings, region, scan, anatomy, mask)
         source, target, empty = self.text(plan.source), self.text(plan.target), self.text("")

@@ -91,7 +91,7 @@ class RegionEditor:
         self.capacity, self.on_slice = capacity, on_slice
         self.device = text[0].device
 
-    def groups(self, rows: Sequence[int]) -> Iterator[list[int]]:
+    def groups(self, rows: np.ndarray) -> Iterator[list[int]]:
         """Rows in groups that fit the device."""
         for start in range(0, len(rows), self.capacity):
             yield [int(row) for row in rows[start : start + self.capacity]]
