@@ -169,11 +169,13 @@ def _filled(row: Iterable[str]) -> int:
 
 
 def _header(lines: list[tuple[int, list[str]]]) -> int:
-    """Index of the header: the first row that fills at least half as many cells as the fullest; a
-    title or a date above it does not."""
-    filled = [_filled(row) for _, row in lines[:SAMPLE]]
-    fullest = max(filled)
-    return next(i for i, cells in enumerate(filled) if cells >= max(min(2, fullest), fullest / 2))
+    """Index of the header: the first row as wide as most and at least half as full as the fullest;
+    a title or a date above it is not."""
+    rows = [row for _, row in lines[:SAMPLE]]
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    fullest = max(map(_filled, rows))
+    least = max(min(2, fullest), fullest / 2)
+    return next((i for i, row in enumerate(rows) if len(row) >= width and _filled(row) >= least), 0)
 
 
 def read_table(path: Path | str, sheet: str | None = None) -> Table:
