@@ -243,13 +243,14 @@ def _proposal(
     volume: Volume,
     anatomy: Anatomy,
     finding: Finding | None,
+    findings: list[Finding],
     request: CompareRequest,
     tell: Progress,
 ) -> Proposal:
     """A region for the report's finding."""
     if finding is None:
         raise UsageError(NO_REGION)
-    return propose_region(pipe, volume, anatomy, finding, request.slices, tell)
+    return propose_region(pipe, volume, anatomy, finding, request.slices, tell, findings)
 
 
 def run_comparison(
@@ -279,7 +280,7 @@ def run_comparison(
             request,
             volume,
             anatomy,
-            lambda: _proposal(loaded, volume, anatomy, finding, request, tell),
+            lambda: _proposal(loaded, volume, anatomy, finding, findings, request, tell),
         )
         ranking = rank(
             pipe,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,9 +115,13 @@ def propose_region(
     finding: Finding,
     slices: tuple[int, int] | None,
     tell: Progress,
+    others: Sequence[Finding] = (),
 ) -> Proposal:
-    """The region that fits the finding best, within the side and zone and of about the size that
-    the report names.
+    """The region that fits the finding best, where the report places it and of about the size it
+    names; not the one that fits another finding of its term better.
+
+    Args:
+        others: all findings of the report.
 
     Raises:
         UnsuitableInputError: no dual encoder is loaded, it was not taught the finding, or it sees
@@ -135,6 +139,9 @@ def propose_region(
         finding,
         rows=slices,
         most=1,
+        others=[
+            f for f in others if f.term == finding.term and f != finding and f.presence == "present"
+        ],
         callback=lambda _, share: tell("reading", share),
     )
     if not found:
@@ -346,14 +353,15 @@ def propose(
         DGMVLCError: every refusal, with its sentence.
     """
     tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
-    finding = choose_finding(parse_report(request.report_text), request.finding)
+    findings = parse_report(request.report_text)
+    finding = choose_finding(findings, request.finding)
     source_prompt(finding)
     tell("loading", 0.0)
     device = choose_device(request.device)
     volume, anatomy = load_scan(request, memory)
     pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
     with memory_named(device):
-        region = propose_region(pipe, volume, anatomy, finding, request.slices, tell)
+        region = propose_region(pipe, volume, anatomy, finding, request.slices, tell, findings)
     return Proposed(region, finding, volume, anatomy)
 
 
@@ -395,7 +403,7 @@ def run_counterfactual(
             volume,
             anatomy,
             lambda: propose_region(
-                pipe, volume, anatomy, finding, request.slices, part_of(tell, 0, parts)
+                pipe, volume, anatomy, finding, request.slices, part_of(tell, 0, parts), findings
             ),
         )
         plan = EditPlan(mask, source, target, target_term, removes, request.mode, finding.to_dict())
