@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import TYPE_CHECKING
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.language.formats.embedded import Embedded
@@ -120,6 +121,19 @@ class _Writer:
         self.lines.append(said if plain or not name else f"{name}: {said}")
 
 
+def _contents(data: bytes, name: str) -> tuple[bytes | None, str]:
+    """The encapsulated document of an object, and what its content items say."""
+    import pydicom
+
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    document = dataset.get("EncapsulatedDocument", None)
+    if document is not None:
+        return bytes(document), ""
+    writer = _Writer(name)
+    writer.items(dataset)
+    return None, "\n".join(line for line in writer.lines if line.strip())
+
+
 def dicom_text(data: bytes, name: str, embedded: Embedded) -> str:
     """Text of a structured report, or of the document in an encapsulated one.
 
@@ -127,17 +141,10 @@ def dicom_text(data: bytes, name: str, embedded: Embedded) -> str:
         UnreadableError: damaged. UnsuitableInputError: a scan or another object without report
             text.
     """
-    import pydicom
-
     try:
-        dataset = pydicom.dcmread(io.BytesIO(data))
-        document: Any = dataset.get("EncapsulatedDocument", None)
-        if document is None and "ContentSequence" in dataset:
-            writer = _Writer(name)
-            writer.items(dataset)
-            text = "\n".join(line for line in writer.lines if line.strip())
-        else:
-            text = ""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # values against the standard, of private tags too
+            document, text = _contents(data, name)
     except UnsuitableInputError:
         raise
     except Exception as error:  # a damaged data set fails wherever its values are first used
@@ -145,7 +152,7 @@ def dicom_text(data: bytes, name: str, embedded: Embedded) -> str:
             f"{name} is a damaged DICOM object ({type(error).__name__}); export it again."
         ) from error
     if document is not None:
-        return embedded(bytes(document).rstrip(b"\0"), name)
+        return embedded(document.rstrip(b"\0"), name)
     if not text:
         raise UnsuitableInputError(
             f"{name} is a DICOM object without report text; give a structured report (SR) or text."

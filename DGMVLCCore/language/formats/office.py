@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import zipfile
 import zlib
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ def pdf_text(data: bytes, name: str) -> str:
             f'Reading {name} needs pypdf; run: pip install "dgmvlc[reports]", or save the report '
             "as text."
         ) from error
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it tells of every repair it makes
     if b"%%EOF" not in data[-2048:]:
         raise UnreadableError(f"{name} is cut: the end of the PDF is missing; export it again.")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import builtins
 import io
+import random
 import zipfile
 from pathlib import Path
 
@@ -280,6 +281,25 @@ def test_what_cannot_be_read_says_why_in_one_sentence(tmp_path: Path, name: str)
         read_report(tmp_path / name)
     sentence = str(caught.value)
     assert name in sentence and len(sentence) < 250 and "\n" not in sentence
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_damage_anywhere_is_read_or_told_never_a_traceback(
+    name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    chance, told = random.Random(name), 0
+    for _ in range(30):
+        data = bytearray(FILES[name][0])
+        for _ in range(chance.choice((1, 3, 20))):
+            at = chance.randrange(max(1, len(data) - 20))
+            data[at : at + chance.randrange(20)] = chance.randbytes(chance.randrange(9))
+        try:
+            report_text(bytes(data), name)
+        except DGMVLCError as error:
+            told += 1
+            assert "\n" not in str(error) and len(str(error)) < 300
+    assert told > 0 or name in ("m.hl7", "n.hl7")
+    assert "Warning" not in capfd.readouterr().err
 
 
 def test_a_missing_or_a_huge_file(tmp_path: Path) -> None:
