@@ -16,9 +16,6 @@ from DGMVLCCore.language.vocabulary import load_vocabulary
 from DGMVLCCore.models.alignment import Match
 
 SIZE_RATIO = 2.0  # a region and a reported size that differ by more are not the same finding
-MANY = frozenset(
-    ("multiple", "several", "numerous", "many", "innumerable", "multifocal", "scattered", "few")
-)
 LIKELY = 3  # a region may be what any of its best fitting findings says
 ALIKE = (
     ("nodule", "part-solid nodule"),
@@ -33,6 +30,9 @@ SIDE_WORDS = {
     "right": "in the right lung",
     "bilateral": "in both lungs",
 }
+MANY = frozenset(
+    ("multiple", "several", "numerous", "many", "innumerable", "multifocal", "scattered", "few")
+)
 
 
 @dataclass(frozen=True)
