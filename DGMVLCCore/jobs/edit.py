@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from DGMVLCCore.editing.checks import (
 from DGMVLCCore.editing.evidence import presence_evidence
 from DGMVLCCore.editing.find import Proposal, find
 from DGMVLCCore.editing.gates import quality_gates
-from DGMVLCCore.editing.memory import ScanMemory, file_facts
+from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map
 from DGMVLCCore.editing.result import AttentionMap, EditPlan, Gate
@@ -46,6 +46,7 @@ from DGMVLCCore.language.prompts import (
     source_prompt,
     target_prompt,
 )
+from DGMVLCCore.language.report_files import ReportSource
 from DGMVLCCore.language.vocabulary import load_vocabulary
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.report.edit import write_result
@@ -78,6 +79,7 @@ class Request:
         native: keep the scan's own spacing in a region of any size, in overlapping tiles.
         scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need
             it.
+        report_source: the file the report was read from, for the record; None for typed text.
     """
 
     image: Path
@@ -100,6 +102,7 @@ class Request:
     weights: Path | None = None
     native: bool = False
     scene: bool = True
+    report_source: ReportSource | None = None
 
 
 def choose_finding(findings: list[Finding], number: int | None) -> Finding:
@@ -129,9 +132,13 @@ def propose_region(
     finding: Finding,
     slices: tuple[int, int] | None,
     tell: Progress,
+    others: Sequence[Finding] = (),
 ) -> Proposal:
-    """The region that fits the finding best, within the side and zone and of about the size that
-    the report names.
+    """The region that fits the finding best, where the report places it and of about the size it
+    names; not the one that fits another finding of its term better.
+
+    Args:
+        others: all findings of the report.
 
     Raises:
         UnsuitableInputError: no dual encoder is loaded, it was not taught the finding, or it sees
@@ -149,6 +156,9 @@ def propose_region(
         finding,
         rows=slices,
         most=1,
+        others=[
+            f for f in others if f.term == finding.term and f != finding and f.presence == "present"
+        ],
         callback=lambda _, share: tell("reading", share),
     )
     if not found:
@@ -376,14 +386,15 @@ def propose(
         DGMVLCError: every refusal, with its sentence.
     """
     tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
-    finding = choose_finding(parse_report(request.report_text), request.finding)
+    findings = parse_report(request.report_text)
+    finding = choose_finding(findings, request.finding)
     source_prompt(finding)
     tell("loading", 0.0)
     device = choose_device(request.device)
     volume, anatomy = load_scan(request, memory)
     pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
     with memory_named(device):
-        region = propose_region(pipe, volume, anatomy, finding, request.slices, tell)
+        region = propose_region(pipe, volume, anatomy, finding, request.slices, tell, findings)
     return Proposed(region, finding, volume, anatomy)
 
 
@@ -433,7 +444,7 @@ def run_counterfactual(
             volume,
             anatomy,
             lambda: propose_region(
-                pipe, volume, anatomy, finding, request.slices, part_of(tell, 0, parts)
+                pipe, volume, anatomy, finding, request.slices, part_of(tell, 0, parts), findings
             ),
         )
         location = locate(marked.lesion, anatomy, volume)
@@ -488,7 +499,7 @@ def run_counterfactual(
     if not reads:
         result.settings["note"] = NOT_READ
     tell("writing", 0.0)
-    inputs = {"image": memory.facts} | ({"mask": file_facts(request.mask)} if request.mask else {})
+    inputs = input_facts(memory.facts, request.mask, request.report_source)
     path = write_result(
         result,
         request.out,
