@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.cli.shared import Add, Command, Progress, device_option, slice_range
-from DGMVLCCore.cli.words import read_text
+from DGMVLCCore.language.report_files import read_report
 
 
 def add_commands(add: Add) -> None:
@@ -96,9 +96,11 @@ def run_compare(args: argparse.Namespace) -> dict[str, Any]:
             "overwrite",
         )
     }
+    report = read_report(args.report) if args.report else None
     request = CompareRequest(
         out=args.output,
-        report_text=read_text(args.report) if args.report else "",
+        report_text=report.text if report else "",
+        report_source=report.source if report else None,
         hypotheses=tuple(args.hypothesis),
         **same,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
+from DGMVLCCore.language.report_files import ReportText, read_report
 from DGMVLCCore.review.files import SCHEMA_VERSION, read_json, write_json
 from DGMVLCCore.review.worklist import Study, choose_series, find_studies, hashed
 
@@ -51,8 +52,8 @@ class ReviewSession:
         """A new session of all studies in `root`.
 
         Args:
-            report: text file of the only study. series: study id -> number of the series to read,
-                from 1.
+            report: file with the report of the only study. series: study id -> number of the
+                series to read, from 1.
 
         Raises:
             OutputError: the session folder exists already, or cannot be written. UnreadableError,
@@ -227,20 +228,13 @@ class ReviewSession:
         done = self.analysis(identifier)
         return done is not None and done.get("sha256") == self.study(identifier).sha256
 
-    def report_text(self, study: Study) -> str | None:
+    def report(self, study: Study) -> ReportText | None:
         """The report beside a scan, None without one.
 
         Raises:
-            UnreadableError: it may not be read.
+            UnreadableError, UnsuitableInputError: as `read_report`.
         """
-        if study.report is None:
-            return None
-        try:
-            return (self.root / study.report).read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise UnreadableError(
-                f"The report {study.report} could not be read ({error.strerror or error})."
-            ) from error
+        return None if study.report is None else read_report(self.root / study.report)
 
     def state(self, identifier: str) -> str:
         """One word on a study: "unsuitable", "missing", "changed", "waiting", "failed", "open" or
@@ -372,7 +366,7 @@ def _with_report(studies: list[Study], report: Path | None, root: Path) -> list[
         raise UsageError(
             f"The folder holds {len(studies)} studies, so --report does not say whose report it "
             "is; "
-            "put each report beside its scan as a .txt file."
+            "put each report beside its scan."
         )
     if not Path(report).is_file():
         raise UnreadableError(f"The report {report} does not exist; check the path.")
