@@ -34,7 +34,7 @@ BEFORE = re.compile(
     re.IGNORECASE,
 )
 AFTER = re.compile(
-    r"\s*(?::\s*|\(\s*(?:n\s*=\s*)?|x\s?|×\s?|n\s*=\s*)(?P<number>[1-9]\d?)(?!\s*-?\s*(?:mm|cm|x\b|×|to\b|-|–|%|[.,/]\d|\w))",
+    r"(?:\(s\))?\s*(?:[:=]\s*|\(\s*(?:n\s*=\s*)?|x\s?|×\s?|n\s*=\s*)(?P<number>[1-9]\d?)(?!\s*-?\s*(?:mm|cm|x\b|×|to\b|-|–|%|[.,/]\d|\w))",
     re.IGNORECASE,
 )
 
