@@ -56,7 +56,7 @@ SCATTERED = tuple(
         (
             "fluid",
             r"\b(fluid)(?= (?:is |are )?(?:\w+ ){0,2}?(?:with)?in (?:the |both |each |either )?"
-            r"(?:\w+ )?(?:pleural|thoracic|fissur\w+|costophrenic) ?(?:spaces?|cavit\w+|recess\w*|"
+            r"(?:\w+ ){0,2}(?:pleural|thoracic|fissur\w+|costophrenic) ?(?:spaces?|cavit\w+|recess\w*|"
             r"sulc\w+|angles?)?)",
             "pleural effusion",
         ),

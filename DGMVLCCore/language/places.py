@@ -39,7 +39,7 @@ ZONE = (
 )
 ATOMS = re.compile(
     rf"\b(?:(?P<lobe>rul|rml|rll|lul|lll)s?|{BOTH}|(?P<two>bibasilar|bibasal|biapical)"
-    rf"|(?P<side>left|right|(?:lt|rt)(?=\.?\s)|{LETTER})(?:-sided|-side)?\b{NOT_LUNG}"
+    rf"|(?P<side>left|right|ri[gh]{{1,2}}th?|lef|letf|(?:lt|rt)(?=\.?\s)|{LETTER})(?:-sided|-side)?\b{NOT_LUNG}"
     rf"|{SEGMENT}|(?P<minor>(?:minor|horizontal)(?= fissure))|{SHORT}"
     r"|(?P<lingula>lingular?)|(?P<same>ipsilateral|contralateral|same (?:lobe|lung|side))"
     rf"|{ZONE}|(?P<apex>apex|apices|apical|apically)"
@@ -89,7 +89,7 @@ COUNTED = re.compile(
     re.IGNORECASE,
 )  # “bilateral effusions and multiple nodules”
 VERB = re.compile(
-    r"\b(?:is|are|was|were|has|have|causing|show\w*|extend\w*|displac\w*|compress\w*|shift\w*)\b",
+    r"\b(?:is|are|was|were|has|have|absent|none|not|no|causing|show\w*|extend\w*|displac\w*|compress\w*|shift\w*)\b",
     re.IGNORECASE,
 )
 WITH = re.compile(r"with\b", re.IGNORECASE)
@@ -107,7 +107,7 @@ MEASURED = re.compile(
 )
 SMALL = re.compile(r"\b(?:small|moderate|large|trace|tiny|minimal|an?)\b", re.IGNORECASE)
 INHERITS = re.compile(
-    r"^\s*and an?\b|\b(?:may|might|could) (?:\w+ )?(?:represent|reflect|be)(?:\s+[\w-]+){0,2}\s*$|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent "
+    r"^\s*and an?\b|\b(?:consistent|compatible|in keeping) with(?:\s+[\w-]+){0,2}\s*$|\b(?:may|might|could) (?:\w+ )?(?:represent|reflect|be)(?:\s+[\w-]+){0,2}\s*$|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent "
     r"with|compatible with|in keeping with"
     r"|representing|suggest\w+(?: of)?|suspicious for|"
     r"concerning for|(?:may|might|could) (?:represent|reflect|be))(?:\s+[\w-]+){0,2}\s*$",

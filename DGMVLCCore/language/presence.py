@@ -20,11 +20,11 @@ WEAK = frozenset("gtP")  # … and where the list goes on no further
 SINGULAR = re.compile(r"\s*(?:is|was|has|does)\b")
 PLURAL = re.compile(r"\s*(?:are|were|have|do)\b")
 FORWARD_VERDICT = re.compile(
-    r"resolved|cleared|absent|ruled[ -]out|excluded|undetect\w+|(?:is |are )?not |none|nil|neg"
+    r"resolved|cleared|absent|ruled[ -]out|excluded|undetect\w+|(?:(?:is|are|was|were|could|can|has|have) )*not |none|nil|neg"
 )
 # “Effusion (-)”, “Nodule: N”: a sign or letter as a verdict; group off, on, maybe or open.
 VERDICT = re.compile(
-    rf"(?P<label>{FINDING}+)(?:\s?\(s\)|\s?s\b|\s\d{{1,2}}\b(?=\s?:))?\s*"
+    rf"(?P<label>{FINDING}+)(?:\s?\(s\)|\s?s\b|\s\d{{1,2}}\b(?=\s?:)|\s(?:present|seen)(?=\s?\?))?\s*"
     r"(?:(?:[:=|\t?]|\.{3,}|\s-(?=\s))[ \t]*"
     r"(?:(?P<off>(?:no|n|none|neg|false|0|zero|-|\u2013|\(-\)|\[-\]|n\.s\.?)(?=\s*(?:[.,;()/|\n\t]|$|\s\s))"
     r"|no(?=\s+(?:evidence|sign)s?\s*(?:[.,;]|$))|\u2717|\u2718)"
@@ -33,11 +33,12 @@ VERDICT = re.compile(
     r"|(?P<maybe>\?|(?:possible|possibly|probable|probably|equivocal|suspected|indeterminate|"
     r"questionable|uncertain|maybe|borderline|likely|unclear|\+/-|\u00b1)(?!\w))"
     r"|(?P<open>(?:not (?:assessed|evaluated|evaluable|applicable|reported|assessable|included|"
-    r"imaged|scored)|n/a|unknown|cannot be assessed|not possible to assess|y\s?/\s?n|yes\s?/\s?no)(?!\w)))"
-    r"|(?P<off2>[(\[]\s?[-\u2013]\s?[)\]]|-\s?ve\b|[-\u2013](?=\s*(?:[.,;\n]|$))|[\u2717\u2718\u2610\u25a1])"
-    r"|(?P<on2>[(\[]\s?\+{1,3}\s?[)\]]|\+\s?ve\b|\+{1,3}(?=\s|[.,;\n]|$)|[\u2713\u2714\u2611])"
+    r"imaged|scored)|n/a|unknown|unable to|cannot (?:be )?(?:assess|evaluat)\w*|not possible to assess|y\s?/\s?n|yes\s?/\s?no)(?!\w)))"
+    r"|(?P<off2>[(\[]\s?(?:[-\u2013]|no|none|absent|neg(?:ative)?|n)\s?[)\]]|-\s?ve\b|[-\u2013](?=\s*(?:[.,;\n]|$))|[\u2717\u2718\u2610\u25a1])"
+    r"|(?P<on2>[(\[]\s?(?:\+{1,3}|yes|y|present|pos(?:itive)?)\b\s?[,)\]]|[(\[]\+{1,3}[)\]]|\+\s?ve\b|\+{1,3}(?=\s|[.,;\n]|$)|[\u2713\u2714\u2611])"
     r"|(?P<maybe2>[(\[]\s?(?:\?|\+/-|\u00b1)\s?[)\]]|\+/-))"
 )
+SEVERAL = re.compile(r"differential|ddx|includ|represent|reflect|consider|suggest|suspicio|concern")
 STATE = re.compile(r"(?:enlarged|thickened|dilated|ectatic|thick|widened|collapsed|consolidated)$")
 BY_ORGAN = re.compile(
     r"nodes?$|glands?$|^heart|^cardiac|walls?$|^bronchi$|septa$|^pleura|silhouette$|^collapsed|^consolidated"
@@ -108,6 +109,8 @@ class _Row:
         separator = about = -1
         verdict = False
         cue = self.text[self.items[at].start : self.items[at].end]
+        if self.between(at + 1, at + 2) in (")", ",", ";", "]"):
+            return  # an answer: “nodule (no), effusion (yes)”
         for k in range(at + 1, len(self.items)):
             code = self.codes[k]
             if code == "M":
@@ -134,6 +137,8 @@ class _Row:
                 return
             elif code == "H" and not listed:
                 about = k
+            elif code == "e" and about == k - 1:
+                about = -1
             elif code == "d" and listed and separator >= 0:
                 return
             elif code == ":":
@@ -142,6 +147,8 @@ class _Row:
             elif code in LISTED or code == "W":
                 if not listed and (about >= 0 and code in ",W"):
                     return
+                if listed and code == "W" and cue.endswith(" of"):
+                    return  # “resolution of the effusion with atelectasis”
                 if verdict and code != "o" and not self._closed(k):
                     return
                 if code == "," and not listed and "w" in self.between(at + 1, k):
@@ -176,7 +183,7 @@ class _Row:
         """True for “no calcification within the mass”: the mass is there."""
         last = max(k for k in range(at) if self.codes[k] == "M")
         chunk = self.between(last + 1, at)
-        return re.fullmatch(r"[wPv]*p[wge]*t[wgZHPe]*", chunk) is not None
+        return re.fullmatch(r"[wPvocHg,]*p[wge]*t[wgZHPe]*", chunk) is not None
 
     def _own_verdict(self, separator: int, at: int) -> bool:
         """True for “no effusion, a nodule is seen”: a verb in the singular behind a comma."""
@@ -229,9 +236,15 @@ class _Row:
         return BY_ORGAN.search(wording) is not None
 
     def _new_subject(self, separator: int, at: int) -> bool:
-        """True when words behind a comma are another subject (“effusion, heart not seen”)."""
+        """True when words behind a comma are another subject (“effusion, heart not seen”), and none
+        of the list (“effusion and bone lesions are not seen”)."""
         chunk = self.between(separator + 1, at)
-        return "w" in chunk and not set(chunk) & set("PpZ")
+        if "w" not in chunk or set(chunk) & set("PpZ"):
+            return False
+        singular = SINGULAR.match(self.text, self.items[at].start) is not None
+        if self.codes[separator] == "c":
+            return singular or "t" in chunk
+        return singular or not set(chunk) & set("oc")
 
     def _subject(self, at: int) -> int | None:
         """The finding a verdict is about: the head of “calcification in the nodule”; None for
@@ -273,7 +286,7 @@ class _Row:
                 if not separators:
                     return
                 alone = set(separators) <= {","} and not joined
-                if alone and (singular or doubt):
+                if alone and (singular or doubt or set(self._own(k)) & set("gPZa")):
                     return
                 if set(self._before(k)) & STRONG and "o" not in separators:
                     return
@@ -294,6 +307,13 @@ class _Row:
         return self.text[self.items[at].start : self.items[at].end] in (
             "is", "are", "was", "were", "has", "have", "remains", "appears", "measures", "remain",
         )  # fmt: skip
+
+    def _own(self, at: int) -> str:
+        """The item letters around a finding, up to its list's separators."""
+        high = at + 1
+        while high < len(self.codes) and self.codes[high] not in LISTED:
+            high += 1
+        return self._before(at) + self.between(at + 1, high)
 
     def _before(self, at: int) -> str:
         """The item letters of a finding's own words before it."""
@@ -323,7 +343,10 @@ class _Row:
             elif code == "K" and listed:
                 return
             elif code == ",":
-                if not listed and "w" in self.between(at + 1, k) or not self._alternatives(k):
+                several = SEVERAL.search(self.text, self.items[at].start, self.items[at].end)
+                if not listed and "w" in self.between(at + 1, k):
+                    return
+                if not self._alternatives(k, several is not None):
                     return
                 separator = k
             elif code in LISTED or code == "s":
@@ -334,13 +357,13 @@ class _Row:
                 if "w" in self.between(at + 1, k):
                     return
 
-    def _alternatives(self, comma: int) -> bool:
+    def _alternatives(self, comma: int, several: bool) -> bool:
         """True when the list goes on to an “or”, “and” or “versus” without a word that begins
         anew."""
         seen = False
         for k in range(comma + 1, len(self.items)):
             code = self.codes[k]
-            if code in "os" or (code == "c" and seen):
+            if code in "os" or (code == "c" and (seen or several)):
                 return True
             if code in STOPS or code in "KagZ:" or (code == "W"):
                 return False
@@ -364,7 +387,7 @@ class _Row:
                 continue
             gap = self.between(left[-1] + 1, k) + self.between(k + 1, right[0])
             pair = {self.index(left[-1]), self.index(right[0])}
-            if re.fullmatch(r"[gwatPZ,]{0,4}", gap) and not pair & self.denied:
+            if re.fullmatch(r"[gwatPZ,]{0,4}", gap) and not pair & (self.denied | self.free):
                 self.doubted |= pair
 
     # -- what forms say ------------------------------------------------------------------------

@@ -37,6 +37,7 @@ HEADING = re.compile(
     rf"|^[ \t#*]*(?P<dash>{SKIPPED})\s+[-\u2013\u2014]\s",
     re.IGNORECASE | re.MULTILINE,
 )
+NOW = re.compile(r"(?<=[.;\"] )(?:currently|today|now|the current)\b", re.IGNORECASE)
 BEGINS = re.compile(r"(?:^|[.;:!?\n]\s*)$")
 # A full stop inside a number or after an abbreviation ends no sentence; “? nodule” is a question
 # about what follows, “Nodule? No” is answered behind it.
@@ -57,7 +58,7 @@ ANSWERED = re.compile(
 )
 CELL = re.compile(r"[\t|]|\s{2,}")
 BULLET = re.compile(
-    r"[ \t]*(?:(?P<plus>\+)(?=\s*[a-z])|(?P<minus>[-\u2013\u2014])(?=\s|[a-z])"
+    r"[ \t]*(?:(?P<plus>\+)(?=\s*(?!ve\b)[a-z])|(?P<minus>[-\u2013\u2014])(?!\s?ve\b)(?=\s|[a-z])"
     r"|[*\u2022\u00b7\u25cf\u25aa\u25e6\u2023\u2043\u25ba>]|o(?=\s)"
     r"|\(?\d{1,2}[.)](?!\d)|#\d{1,2}\b|(?:\(?[a-h]\)|[a-h]\.)(?=\s))[ \t]*",
     re.IGNORECASE,
@@ -65,7 +66,7 @@ BULLET = re.compile(
 # A line that ends so goes on in the next one; a line that begins so goes on with the one before.
 GOES_ON = re.compile(
     r"(?:,|-|\b(?:the|an?|of|in|at|on|to|and|or|nor|with|without|no|not|from|by|for|is|are|was|were"
-    r"|be|been|has|have|left|right|both|measuring|measures|upper|middle|lower|new|small|large|mild|"
+    r"|be|been|has|have|both|measuring|measures|upper|middle|lower|new|small|large|mild|"
     r"moderate|multiple|several|pleural|pulmonary|ground|bilateral|possible|probable|suspected|than|"
     r"as|which|that|there|evidence|suggesting|\d+(?:[.,]\d+)?(?:\s?x)?|(?:mm|cm)(?= *$)))\s*$",
     re.IGNORECASE,
@@ -73,7 +74,8 @@ GOES_ON = re.compile(
 BEGINS_ON = re.compile(
     r"\s*(?:and|or|nor|of|in|on|at|with|within|from|to|by|for|than|which|that|is|are|was|were|has|"
     r"have|measuring|measures|consistent|compatible|suggesting|representing|suspicious|but|as|not|"
-    r"lobes?|lungs?|segments?|(?:mm|cm)|x\s?\d)\b(?!\s*:)",
+    r"lobes?|lungs?|segments?|upper|middle|lower|apex|base|apical|basal|hemithorax|pleural|main|"
+    r"hil(?:ar|um)|side|zones?|(?:mm|cm)|x\s?\d)\b(?!\s*:)",
     re.IGNORECASE,
 )
 STARTER = re.compile(
@@ -151,6 +153,8 @@ def _sections(text: str) -> list[tuple[int, int]]:
 
 def _skipped_until(text: str, heading: re.Match[str], following: int, last: int) -> int | None:
     """Where a skipped section ends before the next heading; None when it does not."""
+    if now := NOW.search(text, heading.end(), following):
+        return now.start()
     begun = re.compile(r"[\s:]*").match(text, heading.end(), following)
     first = begun.end() if begun else heading.end()
     end = text.find("\n", first, following)

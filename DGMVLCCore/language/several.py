@@ -22,6 +22,26 @@ DIRECTIONS = re.compile(
 )
 
 
+# “Effusion: right none, left small”: an answer for each side.
+ONE_SIDE = (
+    r"(?P<side{0}>left|right|lt|rt|l|r)\s*(?:[:=-]\s*)?(?P<what{0}>[^,;.:()]{{1,40}}?)\s*(?P<end{0}>[,;/]|$|\.)"
+)
+SIDED = re.compile(rf"\s*(?::|=|-)\s*{ONE_SIDE.format(1)}\s*(?:and )?{ONE_SIDE.format(2)}\s*$")
+NONE = re.compile(r"(?:none|no|nil|absent|negative|neg|clear|normal|0|not (?:seen|present))\b")
+
+
+def sided(sentence: str, spans: list[tuple[int, int]]) -> list[tuple[str, bool, str]]:
+    """(side, whether it is there, words) for each side of a label; empty for anything else."""
+    told = SIDED.match(sentence, spans[0][1]) if len(spans) == 1 else None
+    if told is None or not any(NONE.match(told[f"what{k}"]) for k in (1, 2)):
+        return []
+    sides = {"l": "left", "r": "right"}
+    return [
+        (sides[told[f"side{k}"][0]], not NONE.match(told[f"what{k}"]), told[f"what{k}"])
+        for k in (1, 2)
+    ]
+
+
 @dataclass(frozen=True)
 class Piece:
     """One of several: its size and place."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 NUMBER = r"\d+(?:[.,]\d+)?"
 UNIT = r"mms?|cms?|millimet(?:er|re)s?|centimet(?:er|re)s?"
@@ -17,7 +17,7 @@ EARLIER = re.compile(
     r"(?:\b(?:previously|previous|prev\.?|formerly|prior|compared (?:to|with)|earlier|originally|"
     r"initially|before|last time|in (?:19|20)\d\d|baseline|old)[\s\w]{0,12}|"
     r"\b(?:versus|vs\.?)\s*|(?<!apart )(?<!aside )\bfrom\s*|(?:\(|,)\s*(?:it )?was\s*)"
-    r"[\s(:]*$",
+    r"[\s(]*$",
     re.IGNORECASE,
 )
 EARLIER_AFTER = re.compile(
@@ -54,6 +54,11 @@ DISTANCE = re.compile(
 OF_WHAT = re.compile(r"^\s*(?:of|from|to)\b", re.IGNORECASE)
 RANGE = re.compile(
     r"\b(?:rang\w+|var\w+|sizes?|measur\w+)(?: in (?:size|diameter))? from\s*$", re.IGNORECASE
+)
+GREW_TO = re.compile(
+    r"\b(?:increas\w+|decreas\w+|grown|grew|enlarg\w+|shrunk|shrank|reduced|progressed|regressed)"
+    r"(?: in (?:size|diameter))?,? (?:to|now)\s*(?:about |approximately )?$",
+    re.IGNORECASE,
 )
 # The solid part of a part-solid nodule.
 SPOKEN = {
@@ -154,6 +159,16 @@ def measurements(sentence: str) -> list[Measurement]:
                     *match.span(), round(value, 1), earlier and round(earlier, 1), bool(part)
                 )
             )
+    return _now_and_before(sentence, out)
+
+
+def _now_and_before(sentence: str, measured: list[Measurement]) -> list[Measurement]:
+    """“The 6 mm nodule has increased to 9 mm”: the first is the size before."""
+    out = list(measured)
+    for i in range(1, len(out)):
+        gap = sentence[out[i - 1].end : out[i].start]
+        if out[i - 1].mm and not out[i - 1].component and GREW_TO.search(gap) and ";" not in gap:
+            out[i - 1] = replace(out[i - 1], mm=0.0, earlier=out[i - 1].mm)
     return out
 
 

@@ -21,10 +21,7 @@ PAST = re.compile(
 )
 # A wish is no statement: “to exclude pneumonia”, “Evaluate for embolism”.
 WISH = re.compile(
-    r"(?:^\W*(?:please\s+)?(?:recommend(?:ed|ation)?s?|advise[ds]?|exclude|rule out|r/o|"
-    r"evaluat\w+ for|assess\w* for|query|question of(?= .*\?$)|follow[- ]up (?:for|of|to|in|is))\b"
-    r"[^.;:]*"
-    r"|(?<!unable )(?<!possible )(?<!difficult )(?<!insufficient )(?<!impossible )(?<!hard )"
+    r"(?:(?<!unable )(?<!possible )(?<!difficult )(?<!insufficient )(?<!impossible )(?<!hard )"
     r"\b(?:to|for|in order to) (?:exclude|rule out|evaluat\w+ for|assess\w* for|look for|check for|"
     r"ensure|document|confirm|assess\w*|evaluat\w+|detect|screen for|characteri[sz]e)\b"
     r"(?:[^.;:,]|,(?= (?:or|and)))*"
@@ -34,6 +31,10 @@ WISH = re.compile(
     r"workup|work-up|query|likelihood|probability|definition|criteria|differentiat\w+|"
     r"indication|evaluat\w+|assess\w+|limited|suboptimal|non-?diagnostic|inadequate|adequate|"
     r"satisfactory)(?: (?:of|for))(?: an?| the)?(?:\s+[\w-]+){0,2})\s*$"
+)
+ORDER = re.compile(
+    r"^\W*(?:please\s+)?(?:recommend(?:ed|ation)?s?|advise[ds]?|exclude|rule out|r/o|evaluat\w+ for|"
+    r"assess\w* for|query|question of(?= .*\?$)|follow[- ]up (?:for|of|to|in|is))\b[^.;:]*$"
 )
 CT = r"(?:ct|cta|scan|stud(?:y|ies)|exam(?:ination)?s?|imaging|radiographs?|x-rays?|cxr|mri|pet(?:[/-]ct)?|films?|report|tomogram)"
 EARLIER = r"(?:earlier|previous|prior|outside|old|initial|last|preceding|former|baseline)"
@@ -54,11 +55,11 @@ REPORTED = re.compile(
 # What the whole sentence is, when it begins so.
 NO_FINDINGS = re.compile(
     r"^\W*(?![^.]*\bnow (?:with|shows?|there|has)\b)(?:family history|(?:past |prior )?(?:medical |surgical )?history(?: of|:)|known history|h/o\b|hx\b|"
-    r"(?:the |this )?(?:patient|pt)\b[^.]{0,40}\b(?:history|treated|diagnosed|operated|known|presents?|referred|complain)"
+    r"(?:the |this )?(?:patient|pt)\b[^.]{0,40}\b(?:history|treated|diagnosed|operated|known|presents?|referred|complain)(?![^.]*\bnow\b)"
     r"|\d{1,3}[ -]?(?:years?[ -]old|y\.?o\.?|yo|m|f)\b(?=[^.]*\b(?:with|history|for|presents?|presenting|cough|pain|dyspn\w+|"
-    r"fever|known|rule|r/o|\?)\b)|status post\b|s/p\b|clinically|clinical(?:ly)? (?:suspicion|suspected|question|concern)|"
-    r"(?:ct|cta|ctpa|hrct|mdct|computed tomography|cect|ncct|low[- ]dose)\b(?![^.]*(?:\bshow\w*|\bdemonstrat|\breveal|\bof the|"
-    r":|\bwith\b|\bsee[ns]?\b|\bimage\b|\bno\b))[^.]{0,60}\b(?:protocol|for|technique|without contrast|with contrast)\b"
+    r"fever|known|rule|r/o|\?)\b)|(?:status post|s/p)\b(?![^.]*\b(?:with|now|and|no|without)\b)|clinically|clinical(?:ly)? (?:suspicion|suspected|question|concern)|"
+    r"(?:ct|cta|ctpa|hrct|mdct|computed tomography|cect|ncct|low[- ]dose)\b(?![^.]*(?:\bis\b|\bare\b|\bwas\b|negative|positive|\bthere\b|\bshow\w*|\bdemonstrat|\breveal|\bof the|"
+    r":|\bsee[ns]?\b|\bimage\b|\bno\b))[^.]{0,60}\b(?:protocol|for|technique|without contrast|with contrast)\b"
     r"|(?:please )?(?:note|nb)\b[^.]*\b(?:not|cannot) (?:be )?(?:excluded on|detected on|sensitive)"
     r"|(?:prior|previous|remote|old)\b[^.]*\bin (?:19|20)\d\d|tnm\b|clinical data|smok\w+|ex-smoker|informed consent)"
 )
@@ -88,6 +89,7 @@ OUTCOME = re.compile(
     r"\b(?:resolution|stability|clearance|clearing|regression|response|progress\w*|course|evolution|"
     r"growth) of (?:the|this|these) (?:[\w-]+ ){0,4}$"
 )
+ANSWERED = re.compile(r"\s*:\s*(?:negative|positive|no|yes|none|absent|present)\b|\s*(?:is|was) (?:negative|positive)\b")
 QUOTED = re.compile(r"\"[^\"]{3,}\"|(?<!\w)'[^']{12,}'(?!\w)")
 WORDS = re.compile(r"\w+")
 
@@ -106,9 +108,10 @@ def foreign_ranges(sentence: str) -> list[tuple[int, int]]:
             if retold or len(WORDS.findall(quote.group())) >= 4:
                 out.append(quote.span())
     if told := REPORTED.search(sentence):
-        turn = re.search(
-            r"[;]|\b(?:now|today|currently|but|which (?:is|has)|this has)\b", sentence[told.end() :]
-        )
+        rest = sentence[told.end() :]
+        if re.search(r"\bwhich (?:is|has|now)\b", rest):
+            return out
+        turn = re.search(r";|\b(?:now|today|currently|but|this has)\b", rest)
         out.append((told.start(), told.end() + turn.start() if turn else len(sentence)))
     return out
 
@@ -125,13 +128,18 @@ def is_foreign(
     if any(first <= start < last for first, last in ranges):
         return True
     before = sentence[max(0, start - 110) : start]
-    if PAST.search(before) or (WISH.search(before) and not OUTCOME.search(before)):
-        return True
+    if ANSWERED.match(sentence, end):
+        return False
     definite = DEFINITE.search(masked[max(0, start - 60) : start]) is not None
+    if PAST.search(before) or (ORDER.search(before) and not (definite and placed)):
+        return True
+    if WISH.search(before) and not OUTCOME.search(before):
+        return True
     if IF.match(sentence) and not definite:
         return True
     guideline = GUIDELINE.search(sentence)
-    if guideline and (not placed or COMPARED.search(sentence)) and not definite:
+    generic = not placed or (sentence[start:end].endswith("s") and "\ue001" not in masked)
+    if guideline and (generic or COMPARED.search(sentence)) and not definite:
         return guideline.start() < start or COMPARED.search(sentence) is not None
     advice = ADVICE.search(sentence)
     if advice and not definite:

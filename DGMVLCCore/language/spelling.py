@@ -10,7 +10,7 @@ from rapidfuzz.distance import OSA
 from DGMVLCCore.language.vocabulary import cues, flat, load_vocabulary
 
 SHORTEST = 5  # letters; a shorter word is corrected only inside a longer wording
-TWO_WRONG = 9  # letters from which two may be wrong
+TWO_WRONG = 8  # letters from which two may be wrong
 
 
 @lru_cache(maxsize=1)

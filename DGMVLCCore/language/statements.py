@@ -16,7 +16,7 @@ from DGMVLCCore.language.mentions import MASSLIKE, Mention, mentions
 from DGMVLCCore.language.places import Place, assign_places, places
 from DGMVLCCore.language.presence import presences
 from DGMVLCCore.language.sentences import Sentence
-from DGMVLCCore.language.several import largest_place, pieces
+from DGMVLCCore.language.several import largest_place, pieces, sided
 from DGMVLCCore.language.sizes import (
     Measurement,
     Size,
@@ -38,9 +38,12 @@ ANOTHER = re.compile(
     r"^\W*(?:(?:there (?:is|are)|also|and)\s+)*(?:an? |the )?(?:(?:smaller|larger|similar|further) )*"
     r"(?:second|third|fourth|fifth|another|other|further|additional|one(?= in\b))\b"
 )
+# “No effusion on the right; there is a small one on the left.”
+A_ONE = re.compile(r"\b(?:an?|another) (?:[\w-]+ ){0,2}one\b")
 FRAGMENT = re.compile(r"\W*(?:(?:and|in|the|at|on|one)\s+|\d+(?:[.,]\d+)?\s?[mc]m\s+)*")
 ATTRIBUTE = re.compile(
-    r"^\W*(?P<what>number|count|how many|location|site|position|lobe|segment|side|laterality|size|"
+    r"^\W*(?P<what>number|count|how many|locations?|sites?|position|lobes?|segments?|sides?|laterality|"
+    r"distribution|size|"
     r"(?:max(?:imum|imal|\.)? |largest |long axis |mean )?diameter|dimensions?|measurements?|largest)"
     r"\s*[:=]\s*(?P<value>.*)"
 )
@@ -151,8 +154,8 @@ def _has_place(blank: str, named: list[Mention], i: int) -> bool:
 
 
 def _bounds(reading: _Reading, i: int) -> tuple[int, int]:
-    """From the end of the mention before to the beginning of the next one."""
-    low = reading.spans[i - 1][1] if i else 0
+    """From the end of the mention before, in the same clause, to the beginning of the next one."""
+    low = max(reading.spans[i - 1][1], reading.clauses[i][0]) if i else 0
     high = reading.spans[i + 1][0] if i + 1 < len(reading.spans) else len(reading.text)
     return low, high
 
@@ -182,9 +185,13 @@ def read_sentence(sentence: Sentence, context: Context) -> list[Finding]:
         [m.term for m in reading.named],
     )  # fmt: skip
     out: list[Finding] = []
+    answers = sided(reading.text, reading.spans)
     for i in range(len(reading.named)):
         finding = _finding(reading, i, lengths.get(i, Size()), changes[i], context)
         measured = [m for m, k in zip(reading.measured, owner) if k is not None and sized[k] == i]
+        if answers:
+            out += [_answered(finding, side, there, words) for side, there, words in answers]
+            continue
         out += _split(reading, i, finding, measured)
     return _about_the_mass(context.findings, out)
 
@@ -249,6 +256,15 @@ def _split(
     return out
 
 
+def _answered(finding: Finding, side: str, there: bool, words: str) -> Finding:
+    """The finding as one side's answer has it."""
+    size = next((m.mm for m in measurements(words) if m.mm), None) if there else None
+    return replace(
+        finding, presence="present" if there else "absent", side=side, zone=None, lobe=None,
+        size_mm=size, count=None,
+    )  # fmt: skip
+
+
 def _headed(low: str, context: Context) -> None:
     """Take side and zone of a heading on a line of its own (“RIGHT LUNG:”); any other heading ends
     it."""
@@ -261,17 +277,27 @@ def _headed(low: str, context: Context) -> None:
 def _without_mention(low: str, sentence: Sentence, context: Context) -> list[Finding]:
     """“It measures 8 mm.”, “Location: RLL”, “A second, 6 mm, …”: what names nothing belongs to the
     last finding."""
-    if not context.findings or context.findings[-1].presence == "absent":
-        return []
-    if whole_is_foreign(low):
+    if not context.findings or whole_is_foreign(low):
         return []
     last = context.findings[-1]
     place = next(iter(places(low, [])), None)
+    if place and A_ONE.search(low) and not re.search(r"\b(?:no|not|without)\b", low):
+        measured = [m for m in measurements(low) if m.mm and not m.component]
+        return [_another(replace(last, presence="present"), place, measured, sentence, context)]
+    if last.presence == "absent":
+        return []
     measured = [m for m in measurements(low) if m.mm and not m.component]
     if ANOTHER.match(low) and (place or measured):
         return [_another(last, place, measured, sentence, context)]
-    if place and measured and last.size_mm and FRAGMENT.fullmatch(low, 0, place.start):
-        return [_another(last, place, measured, sentence, context)]
+    if place and measured and FRAGMENT.fullmatch(low, 0, place.start):
+        if last.size_mm:
+            return [_another(last, place, measured, sentence, context)]
+        if last.sentence.rstrip().endswith(":"):
+            context.findings[-1] = replace(
+                last, size_mm=measured[0].mm, side=place.side or last.side, zone=place.zone,
+                lobe=place.lobe,
+            )  # fmt: skip
+            return []
     attribute = ATTRIBUTE.match(low)
     if not attribute and not IT.search(low):
         return []
