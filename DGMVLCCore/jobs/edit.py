@@ -117,7 +117,7 @@ def choose_finding(findings: list[Finding], number: int | None) -> Finding:
             raise UsageError(f"There is no finding {number}; the report names: {listed}.")
         return findings[number - 1]
     for finding in findings:
-        if finding.presence != "absent" and finding.term in load_vocabulary().known:
+        if finding.presence != "absent" and finding.taught in load_vocabulary().known:
             return finding
     raise UnsuitableInputError(
         f"The report names no present finding the weights were taught (read: {listed}); they "
@@ -247,9 +247,9 @@ def _to_read(finding: Finding, findings: list[Finding]) -> list[Finding]:
     weights know."""
     known = load_vocabulary().known
     others = {
-        f.term: f
+        f.taught: f
         for f in findings
-        if f.presence != "absent" and f.term in known and f.term != finding.term
+        if f.presence != "absent" and f.taught in known and f.taught != finding.taught
     }
     return [finding, *others.values()]
 
@@ -464,7 +464,7 @@ def run_counterfactual(
             else None
         )
         attention = (
-            {f.term: read(f, part_of(tell, i + 1, parts)) for i, f in enumerate(wanted)}
+            {f.taught: read(f, part_of(tell, i + 1, parts)) for i, f in enumerate(wanted)}
             if reads
             else {}
         )

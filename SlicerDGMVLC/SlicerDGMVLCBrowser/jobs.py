@@ -52,7 +52,7 @@ def finding_row(number: int, finding: dict[str, Any], known: list[str]) -> dict[
     """A finding as the list shows it; `known` are the terms of the weights, none while they are not
     known yet."""
     place = " ".join(filter(None, (finding["side"], finding["zone"])))
-    taught = not known or finding["term"] in known
+    taught = not known or finding.get("taught_as", finding["term"]) in known
     return {
         "number": number,
         "term": finding["term"],

@@ -79,7 +79,7 @@ def print_errors(rows: list[dict[str, Any]], docs: Documents) -> None:
 
     def short(f: Labels) -> str:
         return " | ".join(
-            str(f.get(name))
+            f"{value:g}" if isinstance(value := f.get(name), float) else str(value)
             for name in ("presence", "term", "side", "lobe", "size_mm", "change", "count")
         )
 
