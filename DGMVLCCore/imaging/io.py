@@ -6,7 +6,6 @@ Geometry is exact to double precision in NRRD and MetaImage; NIfTI stores it in 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from DGMVLCCore.imaging.checks import check_straight, check_voxels
 from DGMVLCCore.imaging.profiles import settle_modality
 from DGMVLCCore.imaging.quiet import quiet
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.whole import whole_file
 
 SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (
@@ -216,19 +216,16 @@ def write_image(image: sitk.Image, path: Path) -> None:
         )
     if not path.parent.is_dir():
         raise OutputError(f"The folder {path.parent} does not exist; create it first.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-partial{suffix}")
     try:
-        with quiet():
-            sitk.WriteImage(image, str(temporary), useCompression=True)
-        if nifti.is_nifti(temporary):
-            nifti.check_whole(temporary)  # its writer says nothing when the disk is full
-        temporary.replace(path)
+        with whole_file(path, suffix) as temporary:
+            with quiet():
+                sitk.WriteImage(image, str(temporary), useCompression=True)
+            if nifti.is_nifti(temporary):
+                nifti.check_whole(temporary)  # its writer says nothing when the disk is full
     except (RuntimeError, OSError, UnreadableError) as error:
         raise OutputError(
             f"{path} could not be written; check permission and free space of {path.parent}."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_volume(volume: Volume, path: str | Path, metadata: dict[str, str] | None = None) -> None:

@@ -273,7 +273,7 @@ def run_comparison(
     tell("loading", 0.0)
     device = choose_device(request.device)
     volume, anatomy = load_scan(request, memory)
-    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
+    pipe = (pipe or CounterfactualPipeline.hole_filler(request.weights)).to(device)
     loaded = pipe
     with memory_named(device):
         mask, origin = edit_region(

@@ -52,7 +52,7 @@ def left_in_words(seconds: float | None) -> str:
 def finding_row(number: int, finding: dict[str, Any], known: list[str]) -> dict[str, Any]:
     """A finding as the list shows it; `known` are the terms of the weights, none while they are not
     known yet."""
-    taught = not known or finding["term"] in known
+    taught = not known or finding.get("taught_as", finding["term"]) in known
     return {
         "number": number,
         "term": finding["term"],

@@ -68,7 +68,7 @@ class FindingsTable:
         self._table.clearContents()
         self._table.setRowCount(len(findings))
         for row, finding in enumerate(findings):
-            taught = finding["term"] in known
+            taught = finding.get("taught_as", finding["term"]) in known
             cells = (
                 finding["term"],
                 findingPlace(finding) or "–",

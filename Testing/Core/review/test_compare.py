@@ -151,7 +151,7 @@ def test_an_earlier_comparison_is_replaced_only_when_allowed(compared, inputs, u
 
 def _session(pipe):
     session = Session()
-    session.pipeline = lambda weights=None: pipe
+    session.hole_filler = lambda weights=None: pipe
     return session
 
 

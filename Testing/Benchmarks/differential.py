@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from alignment_scores import see_nodules
 from DGMVLCCore.editing.evidence import denoising_errors
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import WeightsError
-from DGMVLCCore.evaluation.alignment import see_nodules
 from DGMVLCCore.evaluation.cases import MARGIN_MM, Case
 from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
