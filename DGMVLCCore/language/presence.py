@@ -26,7 +26,7 @@ FORWARD_VERDICT = re.compile(
 VERDICT = re.compile(
     rf"(?P<label>{FINDING}+)(?:\s?\(s\)|\s?s\b|\s\d{{1,2}}\b(?=\s?:)|\s(?:present|seen)(?=\s?\?))?\s*"
     r"(?:(?:[:=|\t?]|\.{3,}|\s-(?=\s))[ \t]*"
-    r"(?:(?P<off>(?:no|n|none|neg|false|0|zero|-|\u2013|\(-\)|\[-\]|n\.s\.?)(?=\s*(?:[.,;()/|\n\t]|$|\s\s))"
+    r"(?:(?P<off>(?:no|n|none|neg|false|0|zero|-{1,3}|\u2013|\(-\)|\[-\]|n\.s\.?)(?=\s*(?:[.,;()/|\n\t]|$|\s\s))"
     r"|no(?=\s+(?:evidence|sign)s?\s*(?:[.,;]|$))|\u2717|\u2718)"
     r"|(?P<on>(?:yes|y|pos|true|1|x|\+{1,3}|\(\+\)|\[\+\])(?=\s*(?:[.,;()|\n\t]|$|\s))"
     r"|\u2713|\u2714)"
@@ -34,11 +34,12 @@ VERDICT = re.compile(
     r"questionable|uncertain|maybe|borderline|likely|unclear|\+/-|\u00b1)(?!\w))"
     r"|(?P<open>(?:not (?:assessed|evaluated|evaluable|applicable|reported|assessable|included|"
     r"imaged|scored)|n/a|unknown|unable to|cannot (?:be )?(?:assess|evaluat)\w*|not possible to assess|y\s?/\s?n|yes\s?/\s?no)(?!\w)))"
-    r"|(?P<off2>[(\[]\s?(?:[-\u2013]|no|none|absent|neg(?:ative)?|n)\s?[)\]]|-\s?ve\b|[-\u2013](?=\s*(?:[.,;\n]|$))|[\u2717\u2718\u2610\u25a1])"
+    r"|(?P<off2>[(\[]\s?(?:[-\u2013]{1,2}|0|no|none|absent|neg(?:ative)?|n)\s?[)\]]|-\s?ve\b|[-\u2013](?=\s*(?:[.,;\n]|$))|[\u2717\u2718\u2610\u25a1])"
     r"|(?P<on2>[(\[]\s?(?:\+{1,3}|yes|y|present|pos(?:itive)?)\b\s?[,)\]]|[(\[]\+{1,3}[)\]]|\+\s?ve\b|\+{1,3}(?=\s|[.,;\n]|$)|[\u2713\u2714\u2611])"
     r"|(?P<maybe2>[(\[]\s?(?:\?|\+/-|\u00b1)\s?[)\]]|\+/-))"
 )
 SEVERAL = re.compile(r"differential|ddx|includ|represent|reflect|consider|suggest|suspicio|concern")
+JOINED = re.compile(r"\s*(?:/|,|&|\band\b|\bor\b|\band/or\b)\s*")
 STATE = re.compile(r"(?:enlarged|thickened|dilated|ectatic|thick|widened|collapsed|consolidated)$")
 BY_ORGAN = re.compile(
     r"nodes?$|glands?$|^heart|^cardiac|walls?$|^bronchi$|septa$|^pleura|silhouette$|^collapsed|^consolidated"
@@ -342,6 +343,8 @@ class _Row:
                 return
             elif code == "K" and listed:
                 return
+            elif code == "," and k == at + 1:
+                continue
             elif code == ",":
                 several = SEVERAL.search(self.text, self.items[at].start, self.items[at].end)
                 if not listed and "w" in self.between(at + 1, k):
@@ -383,12 +386,18 @@ class _Row:
                 continue
             left = [j for j in range(k) if self.codes[j] == "M"]
             right = [j for j in range(k + 1, len(self.items)) if self.codes[j] == "M"]
+            if left and left[-1] == k - 1 and self._or_no_finding(k):
+                self.doubted |= {self.index(k - 1)} - self.denied - self.free
             if not left or not right:
                 continue
             gap = self.between(left[-1] + 1, k) + self.between(k + 1, right[0])
             pair = {self.index(left[-1]), self.index(right[0])}
             if re.fullmatch(r"[gwatPZ,]{0,4}", gap) and not pair & (self.denied | self.free):
                 self.doubted |= pair
+
+    def _or_no_finding(self, at: int) -> bool:
+        """True for “nodule or vessel”."""
+        return re.match(r"w{1,2}(?:p|[,;:.)]|$)", self.between(at + 1, len(self.codes))) is not None
 
     # -- what forms say ------------------------------------------------------------------------
 
@@ -419,11 +428,14 @@ class _Row:
         """The other findings of a label: “Nodules/masses: N”."""
         at = next(k for k, item in enumerate(self.items) if item.index == label)
         out = []
-        k = at - 1
-        while k >= 0 and self.codes[k] in "/ocM":
-            if self.codes[k] == "M":
-                out.append(self.index(k))
-            k -= 1
+        last = self.items[at].start
+        for k in range(at - 1, -1, -1):
+            if self.codes[k] != "M":
+                continue
+            if not JOINED.fullmatch(self.text, self.items[k].end, last):
+                break
+            out.append(self.index(k))
+            last = self.items[k].start
         return out
 
     def _boxes(self, starts: dict[int, int]) -> None:
@@ -481,14 +493,28 @@ def presences(
             row.deny_behind(at)
         elif code == "d":
             row.doubt_behind(at)
-        elif code == "s":
+        elif code == "s" and row.codes[at + 1 : at + 2] != ["Z"]:
             row.versus(at)
             row.doubt_behind(at)
     for at, code in enumerate(row.codes):
         if code in "XU":
             _judge(row, at, code)
     row.either()
-    return [_verdict(i, row, answer, i in left_open) for i in range(len(spans))]
+    verdicts = [_verdict(i, row, answer, i in left_open) for i in range(len(spans))]
+    return _labels_said_again(row, verdicts)
+
+
+def _labels_said_again(row: _Row, verdicts: list[str | None]) -> list[str | None]:
+    """“Pneumothorax: no evidence of pneumothorax”: the label is what its value says."""
+    out = list(verdicts)
+    for at in range(len(row.items) - 1):
+        if row.codes[at] != "M" or row.codes[at + 1] != ":":
+            continue
+        label = row.index(at)
+        again = [i for i in range(label + 1, len(out)) if row.terms[i] == row.terms[label]]
+        if again:
+            out[label] = verdicts[again[0]]
+    return out
 
 
 def _judge(row: _Row, at: int, code: str) -> None:

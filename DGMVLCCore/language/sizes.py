@@ -32,8 +32,7 @@ NOT_BEFORE = re.compile(
     r"(?:[\s-]thickness(?:es)?)?|thickness|length|collimation"
     r"|(?:reconstructed|acquired|obtained|performed|imaged|scanned) (?:at|with|every|in|using)|"
     r"every|fov|field of view|pitch|within|less than|more than|at least|located|lies|lying|"
-    r"distance|(?:grown|grew|increased|decreased|enlarged|shrunk|reduced|growth|increase|decrease)"
-    r"(?: in size| in diameter)? (?:by|of)|threshold|cut-?off|limit)"
+    r"distance|threshold|cut-?off|limit)"
     r"(?:\s+(?:of|is|was|at|approximately|about|a))*\s*[:=]?\s*$",
     re.IGNORECASE,
 )
@@ -48,6 +47,11 @@ NOT_A_SIZE = re.compile(
     r"(?:of )?contrast|french|cuff)",
     re.IGNORECASE,
 )
+GROWTH = re.compile(
+    r"\b(?:grown|grew|increased|decreased|enlarged|shrunk|reduced|growth|increase|decrease)"
+    r"(?: in size| in diameter)? (?:by|of)\s*(?:about |approximately |only )?$",
+    re.IGNORECASE,
+)
 DISTANCE = re.compile(
     r"\b(?:within|located|lies|lying|less than|more than|at least)\b", re.IGNORECASE
 )
@@ -58,6 +62,15 @@ RANGE = re.compile(
 GREW_TO = re.compile(
     r"\b(?:increas\w+|decreas\w+|grown|grew|enlarg\w+|shrunk|shrank|reduced|progressed|regressed)"
     r"(?: in (?:size|diameter))?,? (?:to|now)\s*(?:about |approximately )?$",
+    re.IGNORECASE,
+)
+LISTED = re.compile(
+    rf"(?<![\w.,/])(?P<number>{NUMBER})(?=\s*(?:,\s*{NUMBER}\s*)*(?:and|&)\s*{NUMBER}\s*(?P<unit>{UNIT})\b)",
+    re.IGNORECASE,
+)
+NO_SIZE = re.compile(
+    r"\b(?:between|series|ser?\.?|images?|im\.?|slices?|levels?|station|segments?|nodules?|ribs?|grade|zone|from|"
+    r"and|to|of)\s*$",
     re.IGNORECASE,
 )
 # The solid part of a part-solid nodule.
@@ -113,6 +126,8 @@ def _mm(text: str, unit: str) -> float:
 def _is_length_of_something_else(before: str, after: str) -> bool:
     """True for slice thicknesses and distances; “less than 6 mm” is a size unless “… of the pleura”
     follows."""
+    if GROWTH.search(before):
+        return True
     told = NOT_BEFORE.search(before)
     if told and DISTANCE.match(told.group()) and not OF_WHAT.match(after):
         told = None
@@ -159,7 +174,17 @@ def measurements(sentence: str) -> list[Measurement]:
                     *match.span(), round(value, 1), earlier and round(earlier, 1), bool(part)
                 )
             )
-    return _now_and_before(sentence, out)
+    return _now_and_before(sentence, sorted([*out, *_listed(sentence)], key=lambda m: m.start))
+
+
+def _listed(sentence: str) -> list[Measurement]:
+    """“4 and 6 mm”: the first, which has no unit of its own."""
+    out = []
+    for match in LISTED.finditer(sentence):
+        if not NO_SIZE.search(sentence[: match.start()]):
+            mm = _mm(match["number"], match["unit"])
+            out.append(Measurement(match.start(), match.end("number"), round(mm, 1)))
+    return out
 
 
 def _now_and_before(sentence: str, measured: list[Measurement]) -> list[Measurement]:

@@ -14,7 +14,7 @@ from DGMVLCCore.language.items import FINDING, PLACE, SIZE, masked
 from DGMVLCCore.language.marks import chosen
 from DGMVLCCore.language.mentions import MASSLIKE, Mention, mentions
 from DGMVLCCore.language.places import Place, assign_places, places
-from DGMVLCCore.language.presence import presences
+from DGMVLCCore.language.presence import BOX, presences
 from DGMVLCCore.language.sentences import Sentence
 from DGMVLCCore.language.several import largest_place, pieces, sided
 from DGMVLCCore.language.sizes import (
@@ -96,6 +96,11 @@ def _blanked(match: re.Match[str]) -> str:
     return " " * len(match.group())
 
 
+def _barrier(match: re.Match[str]) -> str:
+    """A box of a form ends what stands before it."""
+    return ";".ljust(len(match.group()))
+
+
 def _lower(text: str) -> str:
     """Lower case, character for character."""
     low = text.lower()
@@ -127,6 +132,9 @@ def _taken_apart(sentence: Sentence) -> _Reading | None:
         sentence.answer,
     )
     text = YES.sub(_blanked, text)
+    boxes = BOX.search(text)
+    if boxes and boxes.start() < named[0].start:
+        text = BOX.sub(_barrier, text)
     kept = [
         i
         for i, m in enumerate(named)
