@@ -94,7 +94,7 @@ VERB = re.compile(
 )
 WITH = re.compile(r"with\b", re.IGNORECASE)
 ADJACENT = re.compile(
-    r"(?:\s*(?:bronch\w+|arter\w+|segments?|branch\w*))?\s*,?\s*(?:and|with)\s+(?:distal|secondary|resultant|central|associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){0,2}",
+    rf"(?:\s*(?:{NOUN}|bronch\w+|arter\w+|segments?|branch\w*))?\s*,?\s*(?:and|with)\s+(?:distal|secondary|resultant|central|associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){{0,2}}",
     re.IGNORECASE,
 )
 NEXT = re.compile(

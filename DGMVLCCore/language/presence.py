@@ -40,6 +40,10 @@ VERDICT = re.compile(
 )
 SEVERAL = re.compile(r"differential|ddx|includ|represent|reflect|consider|suggest|suspicio|concern")
 JOINED = re.compile(r"\s*(?:/|,|&|\band\b|\bor\b|\band/or\b)\s*")
+THEN = re.compile(
+    r"\s*(?:in (?:19|20)\d\d|on (?:the |an? )?(?:prior|previous|earlier|last|initial|baseline|old)|"
+    r"previously|before\b|at that time)"
+)
 STATE = re.compile(r"(?:enlarged|thickened|dilated|ectatic|thick|widened|collapsed|consolidated)$")
 BY_ORGAN = re.compile(
     r"nodes?$|glands?$|^heart|^cardiac|walls?$|^bronchi$|septa$|^pleura|silhouette$|^collapsed|^consolidated"
@@ -146,7 +150,9 @@ class _Row:
                 if listed or about >= 0:
                     return
             elif code in LISTED or code == "W":
-                if not listed and (about >= 0 and code in ",W"):
+                if not listed and about >= 0 and code == "," and self._closed(k):
+                    about = -1  # “no invasion, effusion or nodule”
+                if not listed and about >= 0 and code in ",W":
                     return
                 if listed and code == "W" and cue.endswith(" of"):
                     return  # “resolution of the effusion with atelectasis”
@@ -522,7 +528,9 @@ def _judge(row: _Row, at: int, code: str) -> None:
     said = row.text[row.items[at].start : row.items[at].end]
     ahead = row.between(at + 1, len(row.items))
     forward = FORWARD_VERDICT.match(said) is not None
-    if code == "X" and forward and re.match(r"[wg]{0,2}M", ahead):
+    if code == "X" and THEN.match(row.text, row.items[at].end):
+        return  # “absent in 2019”
+    if code == "X" and forward and re.match(r"[wgP]{0,3}M", ahead):
         if at == 0 or row.codes[at - 1] in ",ocW(":
             row.deny_behind(at)
             return

@@ -14,7 +14,8 @@ SIZE = re.compile(
     re.IGNORECASE,
 )
 EARLIER = re.compile(
-    r"(?:\b(?:previously|previous|prev\.?|formerly|prior|compared (?:to|with)|earlier|originally|"
+    r"(?:\b(?:previously(?! (?:seen|noted|described|identified|reported|known|demonstrated|visuali[sz]ed|"
+    r"mentioned|detected))|previous(?!ly)|prev\.?|formerly|prior|compared (?:to|with)|earlier|originally|"
     r"initially|before|last time|in (?:19|20)\d\d|baseline|old)[\s\w]{0,12}|"
     r"\b(?:versus|vs\.?)\s*|(?<!apart )(?<!aside )\bfrom\s*|(?:\(|,)\s*(?:it )?was\s*)"
     r"[\s(]*$",
@@ -192,7 +193,9 @@ def _now_and_before(sentence: str, measured: list[Measurement]) -> list[Measurem
     out = list(measured)
     for i in range(1, len(out)):
         gap = sentence[out[i - 1].end : out[i].start]
-        if out[i - 1].mm and not out[i - 1].component and GREW_TO.search(gap) and ";" not in gap:
+        if not out[i - 1].mm or out[i - 1].component or ";" in gap:
+            continue
+        if GREW_TO.search(gap) or (out[i].mm and NOW.search(gap) and "," not in gap):
             out[i - 1] = replace(out[i - 1], mm=0.0, earlier=out[i - 1].mm)
     return out
 

@@ -30,7 +30,7 @@ from DGMVLCCore.language.text import PlainText
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
 IT = re.compile(
-    r"^\W*(?:it|this|these|they|size|location|(?:maximum |maximal )?diameter|measur\w+|the "
+    r"^\W*(?:overall|total|whole|it|this|these|they|size|location|(?:maximum |maximal )?diameter|measur\w+|the "
     r"(?:larger|lesion|former|latter|nodule|mass))\b|\b(?:largest|biggest|dominant|which measures?)\b"
 )
 # “A second, 6 mm, in the right lower lobe” is one more of what was named last.
