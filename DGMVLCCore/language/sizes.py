@@ -15,7 +15,7 @@ SIZE = re.compile(
 )
 EARLIER = re.compile(
     r"(?:\b(?:previously(?! (?:seen|noted|described|identified|reported|known|demonstrated|visuali[sz]ed|"
-    r"mentioned|detected))|previous(?!ly)|prev\.?|formerly|prior|compared (?:to|with)|earlier|originally|"
+    r"mentioned|detected))|previous(?!ly)|prev\b\.?|formerly|prior|compared (?:to|with)|earlier|originally|"
     r"initially|before|last time|in (?:19|20)\d\d|baseline|old)[\s\w]{0,12}|"
     r"\b(?:versus|vs\.?)\s*|(?<!apart )(?<!aside )\bfrom\s*|(?:\(|,)\s*(?:it )?was\s*)"
     r"[\s(]*$",
@@ -26,7 +26,9 @@ EARLIER_AFTER = re.compile(
     r"(?:the )?(?:prior|previous|earlier|last|baseline|(?:19|20)\d\d\b|\d{1,2}[/.]\d))",
     re.IGNORECASE,
 )
-NOW = re.compile(r"\bnow\b[\s\w]{0,14}$|\b(?:today|currently)[\s\w]{0,14}$", re.IGNORECASE)
+NOW = re.compile(
+    r"\b(?:now|today|currently)\b(?:(?!versus|vs\b|from|previous|before|was)[\s\w]){0,14}$", re.IGNORECASE
+)
 FALLING = re.compile(r"\bfrom\s*$", re.IGNORECASE)
 NOT_BEFORE = re.compile(
     r"\b(?:(?:slice|section|reconstruction|collimation|interval|increment|wall|cut)s?"
@@ -60,6 +62,7 @@ OF_WHAT = re.compile(r"^\s*(?:of|from|to)\b", re.IGNORECASE)
 RANGE = re.compile(
     r"\b(?:rang\w+|var\w+|sizes?|measur\w+)(?: in (?:size|diameter))? from\s*$", re.IGNORECASE
 )
+THEN = re.compile(r",|\b(?:versus|vs|from|than|compared|before|previous)", re.IGNORECASE)
 GREW_TO = re.compile(
     r"\b(?:increas\w+|decreas\w+|grown|grew|enlarg\w+|shrunk|shrank|reduced|progressed|regressed)"
     r"(?: in (?:size|diameter))?,? (?:to|now)\s*(?:about |approximately )?$",
@@ -195,7 +198,7 @@ def _now_and_before(sentence: str, measured: list[Measurement]) -> list[Measurem
         gap = sentence[out[i - 1].end : out[i].start]
         if not out[i - 1].mm or out[i - 1].component or ";" in gap:
             continue
-        if GREW_TO.search(gap) or (out[i].mm and NOW.search(gap) and "," not in gap):
+        if GREW_TO.search(gap) or (out[i].mm and NOW.search(gap) and not THEN.search(gap)):
             out[i - 1] = replace(out[i - 1], mm=0.0, earlier=out[i - 1].mm)
     return out
 
