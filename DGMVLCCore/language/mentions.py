@@ -113,6 +113,12 @@ SCATTERED = tuple(
             r"appears |\w+ly )*(consolidated)\b",
             "consolidation",
         ),
+        (
+            "pleura",
+            r"\bpleurae?\b[^.;,]{0,30}?\b(?:shows?|demonstrates?|with|has|have|without)\b[^.;]{0,20}?\b"
+            r"(thickening|plaques?)",
+            "pleural thickening",
+        ),
         ("free", r"\b(free air)(?= in the (?:\w+ )?pleural)", "pneumothorax"),
     )
 )

@@ -24,7 +24,7 @@ FORWARD_VERDICT = re.compile(
 )
 # “Effusion (-)”, “Nodule: N”: a sign or letter as a verdict; group off, on, maybe or open.
 VERDICT = re.compile(
-    rf"(?P<label>{FINDING}+)(?:\s?\(s\)|\s?s\b|\s\d{{1,2}}\b(?=\s?:)|\s(?:present|seen)(?=\s?\?))?\s*"
+    rf"(?P<label>{FINDING}+)(?:\s?\(s\)|\s?s\b|\s\d{{1,2}}\b(?=\s?:)|\s(?:present|seen|identified|found|visible)(?=\s?[?:]))?\s*"
     r"(?:(?:[:=|\t?]|\.{3,}|\s-(?=\s))[ \t]*"
     r"(?:(?P<off>(?:no|n|none|neg|false|0|zero|-{1,3}|\u2013|\(-\)|\[-\]|n\.s\.?)(?=\s*(?:[.,;()/|\n\t]|$|\s\s))"
     r"|no(?=\s+(?:evidence|sign)s?\s*(?:[.,;]|$))|\u2717|\u2718)"
@@ -36,7 +36,8 @@ VERDICT = re.compile(
     r"imaged|scored)|n/a|unknown|unable to|cannot (?:be )?(?:assess|evaluat)\w*|not possible to assess|y\s?/\s?n|yes\s?/\s?no)(?!\w)))"
     r"|(?P<off2>[(\[]\s?(?:[-\u2013]{1,2}|0|no|none|absent|neg(?:ative)?|n)\s?[)\]]|-\s?ve\b|[-\u2013](?=\s*(?:[.,;\n]|$))|[\u2717\u2718\u2610\u25a1])"
     r"|(?P<on2>[(\[]\s?(?:\+{1,3}|yes|y|present|pos(?:itive)?)\b\s?[,)\]]|[(\[]\+{1,3}[)\]]|\+\s?ve\b|\+{1,3}(?=\s|[.,;\n]|$)|[\u2713\u2714\u2611])"
-    r"|(?P<maybe2>[(\[]\s?(?:\?|\+/-|\u00b1)\s?[)\]]|\+/-))"
+    r"|(?P<maybe2>[(\[]\s?(?:\?|\+/-|\u00b1)\s?[)\]]|\+/-"
+    r"|\?+(?!\s*\(?(?:yes|no|none|nil|y|n|absent|present|neg\w*|pos\w*|unlikely|possible|probable)\b)))"
 )
 SEVERAL = re.compile(r"differential|ddx|includ|represent|reflect|consider|suggest|suspicio|concern")
 JOINED = re.compile(r"\s*(?:/|,|&|\band\b|\bor\b|\band/or\b)\s*")
@@ -44,6 +45,7 @@ THEN = re.compile(
     r"\s*(?:in (?:19|20)\d\d|on (?:the |an? )?(?:prior|previous|earlier|last|initial|baseline|old)|"
     r"previously|before\b|at that time)"
 )
+OF_IT = re.compile(r"[gw]*wp[wgZP]*t[wgZPH]*")
 STATE = re.compile(r"(?:enlarged|thickened|dilated|ectatic|thick|widened|collapsed|consolidated)$")
 BY_ORGAN = re.compile(
     r"nodes?$|glands?$|^heart|^cardiac|walls?$|^bronchi$|septa$|^pleura|silhouette$|^collapsed|^consolidated"
@@ -122,6 +124,9 @@ class _Row:
                 if not listed and about >= 0:
                     self._said_about(about, k)
                     return
+                if not listed and OF_IT.fullmatch(self.between(at + 1, k)):
+                    self.free.add(self.index(k))  # “no wash-out of the nodule”
+                    return
                 if listed and separator >= 0:
                     if self.begins_anew(separator, k, listed):
                         return
@@ -154,6 +159,8 @@ class _Row:
                     about = -1  # “no invasion, effusion or nodule”
                 if not listed and about >= 0 and code in ",W":
                     return
+                if about >= 0 and not listed and code in "oc/":
+                    about = -1  # “neither growth nor cavitation”
                 if listed and code == "W" and cue.endswith(" of"):
                     return  # “resolution of the effusion with atelectasis”
                 if verdict and code != "o" and not self._closed(k):

@@ -23,7 +23,7 @@ SKIPPED = (
 )
 READ = (
     r"findings?|impressions?|conclusions?|opinion|summary|reports?|interpretation|results?|"
-    r"observations?|answers?|description|exam(?:ination)?(?!:?\s*(?:hr|md)?ct)|today|"
+    r"observations?|ct(?: (?:chest|thorax|today|findings))?|answers?|description|exam(?:ination)?(?!:?\s*(?:hr|md)?ct)|today|"
     r"lungs?(?: and airways|[ /]parenchyma| fields?)?|parenchyma|"
     r"airways?|trachea|pleurae?|pleural (?:spaces?|cavity|cavities)|mediastinum(?: and hila)?|hila|"
     r"nodes|lymph nodes|heart(?: and (?:vessels|pericardium))?|cardiac|pericardium|vessels|"
@@ -45,7 +45,7 @@ BEGINS = re.compile(r"(?:^|[.;:!?\n]\s*)$")
 # about what follows, “Nodule? No” is answered behind it.
 END = re.compile(
     r"(?<=[.!?;])\s+|(?<=[a-z]{3}[.;])(?=[A-Z][a-z])|(?<=[a-z\d]\));\s*"
-    r"|\s+(?=[\u2022\u25cf\u25aa\u25e6])|\s{2,}(?=[A-Z(\[][\w /-]{2,30}[:\])])"
+    r"|\s+(?=[\u2022\u25cf\u25aa\u25e6]|\u00b7\s)|\s{2,}(?=[A-Z(\[][\w /-]{2,30}[:\])])"
     r"|\s+(?=[\u2610-\u2612\u25a1\u25a0\u2713\u2714\u2717\u2718])"
     r"|(?<=[\w.,])\s+(?=[\[(]\s?[xX*]?\s?[\])]\s+[A-Za-z])"
 )
@@ -54,6 +54,7 @@ NO_END = re.compile(
     r"sup|seg|incl|resp|sm|pl|cf|eff|approx|st|mr|mrs|ms)\.|(?<!\w)\?|\.\.)$",
     re.IGNORECASE,
 )
+FOLLOWS = re.compile(r"(?:in|at|of|on|or|and|vs|versus|with)\b")  # “embolus? in the artery”
 ANSWERED = re.compile(
     r"\s*\(?(?:yes|no|none|nil|absent|present|negative|positive|y|n|unlikely|possible|probable)\b",
     re.IGNORECASE,
@@ -163,7 +164,7 @@ def _skipped_until(text: str, heading: re.Match[str], following: int, last: int)
     first = begun.end() if begun else heading.end()
     line = text.find("\n", first, following) if "\n" in text[first:following] else following
     if heading.start() > last and BRIEF.search(heading.group()):
-        stop = re.compile(r"(?<=[.;])\s+(?=[A-Z])").search(text, first, line)
+        stop = re.compile(r"(?<=[.;])\s+(?=[A-Z\d])").search(text, first, line)
         if stop:
             return stop.end()
     end = text.find("\n", first, following)
@@ -231,6 +232,8 @@ def _ends(text: str, low: int, end: int, following: int) -> bool:
     mark = text[following : following + 1]
     if mark and mark in BOXES and text[low : low + 8].lstrip()[:1] not in BOXES:
         return text[end - 1] in ".!?;"
+    if text[end - 1] == "?" and FOLLOWS.match(text, following):
+        return False
     return not (text[end - 1] == "?" and ANSWERED.match(text, following))
 
 

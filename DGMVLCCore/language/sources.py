@@ -50,6 +50,8 @@ REPORTED = re.compile(
     rf"|\b(?:copied|quoted) from|\b(?:earlier|previous|prior|outside|referr\w+) report\s*[:(]"
     r"|\b(?:referr\w+|outside|clinical) (?:note|letter|physician|doctor)s? (?:\w+ )?(?:states?|says?|mentions?|"
     r"asks?|reports?|queries)\b"
+    r"|\b(?:gp|referrer|clinician|doctor|physician|patient)s? (?:mentions?|reports?|asks?|suspects?|"
+    r"notes?|quer(?:y|ies)|says?|wonders?)\b"
     r"|^\W*in (?:19|20)\d\d,? (?:there (?:was|were)|the patient (?:had|was)|an?\b)"
     r"|^\W*(?:[\w-]+ ){0,3}(?:years?|months?|weeks?) ago,? (?:the patient |he |she )?(?:was |were |had |been |"
     r"underwent |treated|operated|diagnosed)"
@@ -143,7 +145,7 @@ def is_foreign(
         return True
     if HAD.search(before) and YEAR.match(sentence, end):
         return True
-    if WISH.search(before) and not OUTCOME.search(before):
+    if WISH.search(before) and not OUTCOME.search(before) and not untreated:
         return True
     if IF.match(sentence) and not definite:
         return True
