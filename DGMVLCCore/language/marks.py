@@ -25,7 +25,11 @@ CHOSEN = re.compile(
     rf"|\b(?:{CHOICE.pattern})\s*/\s*\[(?P<second>{CHOICE.pattern})\])",
     re.IGNORECASE,
 )
-HINT = re.compile(r"\by/n(?=\s*[:?=])|\((?:y/n|yes/no|present/absent|\+/-|0/1|yes or no)\)(?=\s*[:?=])", re.IGNORECASE)
+HINT = re.compile(
+    r"\by/n(?=\s*[:?=])|\((?:y/n|yes/no|present/absent|\+/-|0/1|yes or no)\)(?=\s*[:?=])",
+    re.IGNORECASE,
+)
+
 
 def column_answers(line: str) -> list[COLUMN_ANSWER]:
     """The answers that a table's header gives to its columns (“Finding | - | +”), empty for any

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import replace
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.english import check_english

@@ -39,7 +39,9 @@ HEADING = re.compile(
 )
 NOW = re.compile(r"(?<=[.;\"] )(?:currently|today|now|the current)\b", re.IGNORECASE)
 # Headings of one sentence, where no heading of findings follows.
-BRIEF = re.compile(r"advice|recommend|guideline|comparison|technique|protocol|follow", re.IGNORECASE)
+BRIEF = re.compile(
+    r"advice|recommend|guideline|comparison|technique|protocol|follow", re.IGNORECASE
+)
 BEGINS = re.compile(r"(?:^|[.;:!?\n]\s*)$")
 # A full stop inside a number or after an abbreviation ends no sentence; “? nodule” is a question
 # about what follows, “Nodule? No” is answered behind it.
@@ -184,7 +186,13 @@ def _wrapped(text: str, end: int, following: int, low: int) -> bool:
     after = text[following : following + 60].split("\n", 1)[0]
     if not line.strip() or not after.strip() or line.rstrip()[-1] in ".!?;":
         return False
-    if "\t" in line or "|" in line or ALIGNED.search(line) or BULLET.match(after) or LABEL_LINE.match(after):
+    if (
+        "\t" in line
+        or "|" in line
+        or ALIGNED.search(line)
+        or BULLET.match(after)
+        or LABEL_LINE.match(after)
+    ):
         return False
     if ANSWER.match(after):
         return line.rstrip().endswith(":")

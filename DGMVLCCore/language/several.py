@@ -23,9 +23,7 @@ DIRECTIONS = re.compile(
 
 
 # “Effusion: right none, left small”: an answer for each side.
-ONE_SIDE = (
-    r"(?P<side{0}>left|right|lt|rt|l|r)\s*(?:[:=-]\s*)?(?P<what{0}>[^,;.:()]{{1,40}}?)\s*(?P<end{0}>[,;/]|$|\.)"
-)
+ONE_SIDE = r"(?P<side{0}>left|right|lt|rt|l|r)\s*(?:[:=-]\s*)?(?P<what{0}>[^,;.:()]{{1,40}}?)\s*(?P<end{0}>[,;/]|$|\.)"
 SIDED = re.compile(rf"\s*(?::|=|-)\s*{ONE_SIDE.format(1)}\s*(?:and )?{ONE_SIDE.format(2)}\s*$")
 NONE = re.compile(r"(?:none|no|nil|absent|negative|neg|clear|normal|0|not (?:seen|present))\b")
 

@@ -27,7 +27,8 @@ EARLIER_AFTER = re.compile(
     re.IGNORECASE,
 )
 NOW = re.compile(
-    r"\b(?:now|today|currently)\b(?:(?!versus|vs\b|from|previous|before|was)[\s\w]){0,14}$", re.IGNORECASE
+    r"\b(?:now|today|currently)\b(?:(?!versus|vs\b|from|previous|before|was)[\s\w]){0,14}$",
+    re.IGNORECASE,
 )
 FALLING = re.compile(r"\bfrom\s*$", re.IGNORECASE)
 NOT_BEFORE = re.compile(
@@ -81,7 +82,7 @@ NO_SIZE = re.compile(
 SPOKEN = {
     word: str(n)
     for n, word in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve".split(), 1
+        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], 1
     )
 }
 SPOKEN_SIZE = re.compile(

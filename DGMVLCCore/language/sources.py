@@ -98,7 +98,9 @@ OUTCOME = re.compile(
 HAD = re.compile(r"\b(?:had|previous(?:ly)?|prior|treated|old)\b[^.;]{0,40}$")
 YEAR = re.compile(r"\W*(?:in|of) (?:19|20)\d\d\b")
 NOT_DONE = re.compile(r"\b(?:no|without|not)\b")
-ANSWERED = re.compile(r"\s*:\s*(?:negative|positive|no|yes|none|absent|present)\b|\s*(?:is|was) (?:negative|positive)\b")
+ANSWERED = re.compile(
+    r"\s*:\s*(?:negative|positive|no|yes|none|absent|present)\b|\s*(?:is|was) (?:negative|positive)\b"
+)
 QUOTED = re.compile(r"\"[^\"]{3,}\"|(?<!\w)'[^']{12,}'(?!\w)")
 WORDS = re.compile(r"\w+")
 
@@ -141,7 +143,9 @@ def is_foreign(
         return False
     definite = DEFINITE.search(masked[max(0, start - 60) : start]) is not None
     untreated = definite and NOT_DONE.search(before)
-    if (PAST.search(before) and not untreated) or (ORDER.search(before) and not (definite and placed)):
+    if (PAST.search(before) and not untreated) or (
+        ORDER.search(before) and not (definite and placed)
+    ):
         return True
     if HAD.search(before) and YEAR.match(sentence, end):
         return True

@@ -10,11 +10,12 @@ from DGMVLCCore.language.clauses import clause
 from DGMVLCCore.language.counts import count
 from DGMVLCCore.language.descriptors import descriptors
 from DGMVLCCore.language.findings import Finding
+from DGMVLCCore.language.forms import BOX
 from DGMVLCCore.language.items import FINDING, PLACE, SIZE, masked
 from DGMVLCCore.language.marks import chosen
 from DGMVLCCore.language.mentions import MASSLIKE, Mention, mentions
 from DGMVLCCore.language.places import Place, assign_places, places
-from DGMVLCCore.language.presence import BOX, presences
+from DGMVLCCore.language.presence import presences
 from DGMVLCCore.language.sentences import Sentence
 from DGMVLCCore.language.several import largest_place, pieces, sided
 from DGMVLCCore.language.sizes import (
