@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import errno
 
+LONGEST_QUOTE = 80
 NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def quoted(text: object) -> str:
+    """Foreign text as a sentence may quote it: one line, at most 80 characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)[:1000]).split())
+    return f"“{line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 1] + '…'}”"
 
 
 class DGMVLCError(Exception):

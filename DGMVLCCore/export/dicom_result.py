@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import SimpleITK as sitk
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.export.dicom_maps import ATTENTION, UNCERTAINTY, build_map
@@ -43,7 +42,7 @@ NO_SOURCE = (
 
 def _values(path: Path) -> np.ndarray:
     """Voxels (D,H,W) of a map, which may be the same everywhere, unlike a scan's."""
-    return sitk.GetArrayFromImage(read_image(path)).astype(np.float32)
+    return read_image(path).array.astype(np.float32)
 
 
 class _Writer:

@@ -12,7 +12,7 @@ from DGMVLCCore.anatomy.numbered import cohort_anatomy
 from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.imaging.io import affine_of, one_value_3d, read_image
+from DGMVLCCore.imaging.io import one_value_3d, read_image
 from DGMVLCCore.imaging.labels import LabelMap, load_labels
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.clinical import text_to_attributes
@@ -47,8 +47,8 @@ def load_mask(path: Path) -> tuple[Volume, Anatomy]:
         UnreadableError, UnsuitableInputError: no segmentation of one layer, or labels that are no
             lungs.
     """
-    image = one_value_3d(read_image(path), path.name)
-    grid = Volume(np.zeros(image.GetSize()[::-1], np.float32), affine_of(image))
+    image = read_image(path)
+    grid = Volume(np.zeros(one_value_3d(image, path.name).shape, np.float32), image.affine)
     labels = load_labels(path, grid)
     scan, turn = grid.canonical()
     parts = LabelMap(
