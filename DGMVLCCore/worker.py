@@ -332,7 +332,7 @@ class Worker:
 
     @cached_property
     def _session(self) -> Any:
-        from DGMVLCCore.counterfactual.session import Session
+        from DGMVLCCore.jobs.session import Session
 
         return Session()
 
@@ -371,16 +371,16 @@ class Worker:
         return tell
 
     def _region(self, job: Job) -> None:
-        from DGMVLCCore.counterfactual.run import Request
-        from DGMVLCCore.counterfactual.session import region_facts, request_from_json
+        from DGMVLCCore.jobs.edit import Request
+        from DGMVLCCore.jobs.session import region_facts, request_from_json
 
         request: Request = request_from_json(job.request)
         found = self._session.region(request, self._tell(job), job.stop.is_set)
         self._settle(job, "region", path=str(request.out), **region_facts(found))
 
     def _counterfactual(self, job: Job) -> None:
-        from DGMVLCCore.counterfactual.run import Request
-        from DGMVLCCore.counterfactual.session import request_from_json
+        from DGMVLCCore.jobs.edit import Request
+        from DGMVLCCore.jobs.session import request_from_json
 
         request: Request = request_from_json(
             job.request, scene=False
@@ -400,7 +400,7 @@ class Worker:
         self._settle(job, "result", manifest=str(path))
 
     def _task(self, job: Job) -> None:
-        from DGMVLCCore.tasks import run_task
+        from DGMVLCCore.jobs.tasks import run_task
 
         self._pace.start()
         answer = run_task(job.name, self._session, job.request, self._tell(job), job.stop.is_set)
@@ -468,7 +468,7 @@ def weights_facts() -> dict[str, Any]:
         WeightsError: they are missing or altered.
     """
     from DGMVLCCore._resources import resource
-    from DGMVLCCore.counterfactual.pipeline import WEIGHTS
+    from DGMVLCCore.editing.pipeline import WEIGHTS
     from DGMVLCCore.models.checks import check_weights
 
     folder = resource(WEIGHTS)

@@ -13,20 +13,20 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from DGMVLCCore.editing.find import find, heat_maps
 from DGMVLCCore.evaluation.cases import Case, make_case
 from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.denoiser import PATCH
+from DGMVLCCore.models.dual import UNKNOWN_PLACE, Look
 from DGMVLCCore.models.units import anatomy_channels, to_units
 from DGMVLCCore.simulation.insert import KINDS, Lesion
 from DGMVLCCore.simulation.phrases import SIZED, TERMS, Phrase, say
 from DGMVLCCore.training.examples import ExampleMaker
 from DGMVLCCore.training.masks import random_edit_mask
 from DGMVLCCore.training.pairs import FALSE, verdict
-from DGMVLCCore.vision.dual import UNKNOWN_PLACE, Look
-from DGMVLCCore.vision.find import find, heat_maps
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 RETRIEVED = 50
 

@@ -12,17 +12,17 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.masks import dilate_mm
-from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.counterfactual.evidence import presence_evidence
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.result import EditPlan
-from DGMVLCCore.evaluation.splits import load_splits
+from DGMVLCCore.editing.evidence import presence_evidence
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.result import EditPlan
+from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import Region
 from DGMVLCCore.models.units import to_hu, to_units
 from DGMVLCCore.simulation.insert import insert_lesion
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch
+from DGMVLCCore.training.splits import load_splits
 
 SPACING = (2.0, 1.0, 1.0)
 SIZES_MM = (5.0, 12.0)

@@ -14,7 +14,7 @@ from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.evaluation import markdown as md
 from DGMVLCCore.evaluation.assemble import SCHEMA
 from DGMVLCCore.evaluation.report import FIDELITY, LIMITS, TEXTURE
-from DGMVLCCore.export.records import check_schema
+from DGMVLCCore.results.records import check_schema
 
 BEGIN, END = (
     "<!-- evaluation: begin (dgmvlc evaluate; python -m DGMVLCCore.evaluation.card) -->",

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.anatomy.masks import dilate_mm
-from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.metrics import bootstrap_interval
+from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.simulation.insert import Lesion, insert_lesion
-from DGMVLCCore.simulation.patch import ScanPatch
-from DGMVLCCore.training.examples import TrainingScan, clear
+from DGMVLCCore.simulation.patch import ScanPatch, clear
+from DGMVLCCore.training.examples import TrainingScan
 
 RATES = (0.25, 1.0, 4.0)  # false regions a scan
 HALF_HIT, IOU_HIT = 0.5, 0.1
@@ -47,7 +47,8 @@ def _free_lesion(
 ) -> Lesion | None:
     """A lesion in clear lung away from those already there (`taken`, changed in place); None when
     no place was found."""
-    spacing: tuple[float, float, float] = tuple(map(float, scan.spacing))  # type: ignore[assignment]
+    dz, dy, dx = map(float, scan.spacing)
+    spacing = (dz, dy, dx)
     rows = np.nonzero(~scan.unclear & (lungs > 0).any((1, 2)))[0]
     for _ in range(TRIES):
         z = int(rng.choice(rows))

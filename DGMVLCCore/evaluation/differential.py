@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from DGMVLCCore.anatomy.masks import dilate_mm
-from DGMVLCCore.counterfactual.evidence import denoising_errors
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.result import EditPlan
+from DGMVLCCore.editing.evidence import denoising_errors
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.evaluation.alignment import see_nodules
 from DGMVLCCore.evaluation.cases import MARGIN_MM, Case
 from DGMVLCCore.evaluation.metrics import bootstrap_interval
+from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.review.hypotheses import Hypothesis, beside, clear_lung, hypothesis
 from DGMVLCCore.review.ranking import NOISES, order
 from DGMVLCCore.simulation.phrases import TERMS
 from DGMVLCCore.training.examples import ExampleMaker
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 SETS = 20  # differentials drawn a case; all that hold the truth when there are fewer
 SOLID = (0, 1, 2)  # nodule, part-solid nodule, ground-glass opacity

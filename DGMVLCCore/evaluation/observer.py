@@ -10,7 +10,7 @@ import numpy as np
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.metrics import auc
-from DGMVLCCore.evaluation.probe import FULLEST, SQUARE, square
+from DGMVLCCore.models.probe import FULLEST, SQUARE, square
 
 CHANNELS = 10
 LOWEST, GROWTH, BAND = (

@@ -13,11 +13,13 @@ from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
 
 FIELDS = ("side", "lobe", "size_mm", "change", "count")
 SIDE = re.compile(
-    r"\b(?:(?P<both>bilateral(?:ly)?|both|b/l)|(?P<left>left|lul|lll|lingula)|(?P<right>right|rul|rml|rll))\b",
+    r"\b(?:(?P<both>bilateral(?:ly)?|both|b/l)|(?P<left>left|lul|lll|lingula)|(?P<right>right|rul"
+    r"|rml|rll))\b",
     re.IGNORECASE,
 )
 LOBE = re.compile(
-    r"\b(?:(?P<upper>upper|apical|apex|rul|lul)|(?P<lower>lower|basal|base|rll|lll)|(?P<middle>middle|rml)"
+    r"\b(?:(?P<upper>upper|apical|apex|rul|lul)|(?P<lower>lower|basal|base|rll|lll)|"
+    r"(?P<middle>middle|rml)"
     r"|(?P<lingula>lingular?))\b",
     re.IGNORECASE,
 )

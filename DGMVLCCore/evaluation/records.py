@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import UnreadableError, UsageError
-from DGMVLCCore.export.records import plain
+from DGMVLCCore.results.records import plain
 
 ROWS = "rows.jsonl"
 STORE = "arrays"

@@ -12,11 +12,11 @@ from scipy import ndimage, special
 
 from DGMVLCCore.evaluation.detection import Planted, ScanRow, hits
 from DGMVLCCore.imaging.resample import crop, resize_in_plane
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.review.abnormality import Cells, look_at_cells
 from DGMVLCCore.review.candidates import outline, peaks
 from DGMVLCCore.training.perceptron import fit_perceptron
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 MOST, LEAST = 20, 0.02  # regions a scan and method; the lowest peak that counts
 HIDDEN, MOST_CLEAR = 12, 6000  # units of the cells' score; clear cells of a scan it is fitted on
@@ -52,7 +52,7 @@ def map_of_scan(looked: Looked, values: np.ndarray, half: float) -> np.ndarray:
     `half` becomes 0.5."""
     region = looked.cells.region
     part = crop(values[region.rows[0] : region.rows[1]], region.box, 0.0)
-    part = part if region.native else resize_in_plane(part, region.hu.shape[1:], order=1)  # type: ignore[arg-type]
+    part = part if region.native else resize_in_plane(part, region.hu.shape[1:], order=1)
     d, h, w = looked.cells.lung.shape
     mean = part.reshape(d, h, PATCH, w, PATCH).mean((2, 4))
     return (mean / (mean + half) * looked.cells.lung).astype(np.float32)
@@ -65,11 +65,8 @@ def look(pipe: AlignmentPipeline, planted: Planted) -> Looked:
     for number, lesion in enumerate(planted.lesions, 1):
         labels[lesion.mask] = number
     labels = crop(labels, cells.region.box, 0)
-    labels = (
-        labels
-        if cells.region.native
-        else resize_in_plane(labels, cells.region.hu.shape[1:], order=0)
-    )  # type: ignore[arg-type]
+    if not cells.region.native:
+        labels = resize_in_plane(labels, cells.region.hu.shape[1:], order=0)
     return Looked(
         planted, cells, [labels == number for number in range(1, len(planted.lesions) + 1)]
     )
@@ -80,12 +77,11 @@ def rows_of_map(looked: Looked, values: np.ndarray) -> ScanRow:
 
     Regions in labelled disease are left out, unless they hit a lesion.
     """
-    cells, steps = (
-        looked.cells,
-        (looked.planted.scan.spacing[0], *(PATCH * s for s in looked.cells.region.spacing[1:])),
-    )
+    cells = looked.cells
+    dz, (_, dy, dx) = looked.planted.scan.spacing[0], cells.region.spacing
+    steps = (dz, PATCH * dy, PATCH * dx)
     unclear, regions = looked.planted.unclear, []
-    for mask, peak in peaks(values.astype(np.float32), steps, floor=LEAST, most=MOST):  # type: ignore[arg-type]
+    for mask, peak in peaks(values.astype(np.float32), steps, floor=LEAST, most=MOST):
         drawn = outline(mask, cells.region)
         slices, hit = np.nonzero(drawn.any((1, 2)))[0], hits(drawn, looked.lesions)
         if hit or (len(slices) and unclear[slices].mean() <= UNCLEAR):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.counterfactual.gates import gradient, mask_rim
+from DGMVLCCore.editing.gates import gradient, mask_rim
 
 PLACEMENTS, FEWEST = (
     200,

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.evaluation import metrics, probe
+from DGMVLCCore.evaluation import metrics
 from DGMVLCCore.evaluation.methods import METHODS
 from DGMVLCCore.evaluation.records import Row
 from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE
 from DGMVLCCore.evaluation.statistics import Figure, at, figure, missing, over, rounded
 from DGMVLCCore.evaluation.trial import MEAN, MEDOID, PHRASED, SINGLE, SUBMITTED
+from DGMVLCCore.models import probe
 
 SCORES = (
     "mae_hu",

@@ -7,9 +7,7 @@ Geometry is exact to double precision in NRRD and MetaImage; NIfTI stores it in 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +30,7 @@ from DGMVLCCore.imaging.checks import (
 )
 from DGMVLCCore.imaging.padding import outside_as_air
 from DGMVLCCore.imaging.profiles import settle_modality
+from DGMVLCCore.imaging.quiet import quiet
 from DGMVLCCore.imaging.stored import StoredImage
 from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading, oriented, untilted
 from DGMVLCCore.imaging.volume import Volume
@@ -44,32 +43,6 @@ WRITABLE = (
     ".mha",
 )  # one file each, so that one rename puts all of it in place
 LARGEST_EXACT = 2**24  # float32 holds every whole number up to here
-STDERR = 2
-_stderr_lock = threading.RLock()  # two threads turning stderr away at once would lose it
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the toolkit's C++ warnings off stderr: some of its readers write there past every
-    switch."""
-    with _stderr_lock:
-        shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-        sitk.ProcessObject.SetGlobalWarningDisplay(False)
-        try:
-            kept = os.dup(STDERR)
-        except OSError:
-            kept = None  # a desktop program started without a console has no stderr to keep quiet
-        if kept is not None:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, STDERR)
-            os.close(nowhere)
-        try:
-            yield
-        finally:
-            if kept is not None:
-                os.dup2(kept, STDERR)
-                os.close(kept)
-            sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
 def check_file(path: Path) -> None:

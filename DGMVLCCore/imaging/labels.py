@@ -198,8 +198,9 @@ def _untilted(
     """Labels drawn on the tilted grid that the scan was resampled from, resampled with it; others
     as they are."""
     tilt = reference.metadata.get("tilt")
-    same = isinstance(tilt, Tilt) and layers.shape[1:] == tilt.shape
-    if not (same and np.allclose(affine, tilt.affine, atol=1e-2)):
+    if not isinstance(tilt, Tilt) or layers.shape[1:] != tilt.shape:
+        return layers, affine
+    if not np.allclose(affine, tilt.affine, atol=1e-2):
         return layers, affine
     return untilted_labels(layers, tilt), reference.affine
 

@@ -7,7 +7,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from xml.etree import ElementTree
 
 import numpy as np
@@ -99,16 +99,16 @@ def _parse(raw: bytes, path: Path) -> Header:
 
     def value(name: str) -> np.ndarray:
         at, kind, count = places[name]
-        return np.frombuffer(raw, np.dtype(kind).newbyteorder(order), count, at)
+        return np.frombuffer(raw, np.dtype(order + kind if kind[0] != "S" else kind), count, at)
 
     if not bytes(value("magic")[0]).startswith(magic):
         raise damaged(path, "is no NIfTI file with its voxels in it, or is damaged")
-    one = {
+    numbers: dict[str, Any] = {
         name: value(name)[0].item()
         for name in ("datatype", "bitpix", "offset", "slope", "inter", "units", "qcode", "scode")
     }
-    many = {name: value(name).astype(float) for name in ("pixdim", "quatern", "srow")}
-    return Header(bytes=length, order=order, dim=value("dim").tolist(), **one, **many)
+    numbers |= {name: value(name).astype(float) for name in ("pixdim", "quatern", "srow")}
+    return Header(bytes=length, order=order, dim=value("dim").tolist(), **numbers)
 
 
 def _open(path: Path) -> tuple[BinaryIO, BinaryIO]:
@@ -277,7 +277,7 @@ def read_nifti(path: Path) -> StoredImage:
 def _voxels(header: Header, raw: bytes, stream: BinaryIO, path: Path) -> tuple[np.ndarray, int]:
     """The voxels in the header's own scaling, and values a voxel."""
     shape, values = _shape(header, path)
-    dtype = np.dtype(TYPES[header.datatype]).newbyteorder(header.order)  # type: ignore[arg-type]
+    dtype = np.dtype(header.order + TYPES[header.datatype])
     low, offset = header.bytes + 4, header.offset
     if not low <= offset <= LARGEST_EXTENSION or offset != int(offset):
         raise refused(path, f"puts the voxels at byte {quoted(offset)}")

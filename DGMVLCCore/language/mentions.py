@@ -17,26 +17,30 @@ ELLIPSIS = re.compile(
     re.IGNORECASE,
 )
 LUNG = re.compile(
-    r"\b(?:lungs?|hemithora\w+|lobes?|lobar|pulmonary|[rl][uml]l|lingula\w*|parenchym\w*|hilum|hilar)\b",
+    r"\b(?:lungs?|hemithora\w+|lobes?|lobar|pulmonary|[rl][uml]l|lingula\w*|parenchym\w*|hilum"
+    r"|hilar)\b",
     re.IGNORECASE,
 )
 NODE = r"(?:lymph[\s-]*nodes?|nodes?|lymphnodes?)"
 STATION = (
-    r"(?:(?:and|or|/|,|mediastinal|hilar|axillary|sub-?carinal|(?:left|right|upper|lower|bilateral)(?:-sided)?|(?:para|pre)tracheal|supraclavicular"
+    r"(?:(?:and|or|/|,|mediastinal|hilar|axillary|sub-?carinal|(?:left|right|upper|lower|bilateral)"
+    r"(?:-sided)?|(?:para|pre)tracheal|supraclavicular"
     r"|internal mammary|"
-    r"aorto-?pulmonary|(?:para|pre)-?aortic|precarinal|prevascular|thoracic|retrocrural|intrapulmonary|cardiophrenic|lymph)[\s,/]+)"
+    r"aorto-?pulmonary|(?:para|pre)-?aortic|precarinal|prevascular|thoracic|retrocrural"
+    r"|intrapulmonary|cardiophrenic|lymph)[\s,/]+)"
 )
 ENLARGED = (
-    r"(?:enlarged|enlarging|prominent|bulky|pathologic(?:al(?:ly)?)?(?:\s+enlarged)?|significant|suspicious|abnormal|swollen|necrotic|enlargement "
-    r"of"
-    r"|swelling of)"
+    r"(?:enlarged|enlarging|prominent|bulky|pathologic(?:al(?:ly)?)?(?:\s+enlarged)?|significant"
+    r"|suspicious|abnormal|swollen|necrotic|enlargement of|swelling of)"
 )
 # Nodes are a finding when they are called large, wherever that word stands, or measure 10 mm or
 # more.
 BIG_NODES = re.compile(
-    rf"\b{ENLARGED}\s+(?:and\s+)?{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=\s+(?:is|are|was|were"
+    rf"\b{ENLARGED}\s+(?:and\s+)?{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=\s+(?:is|are|was"
+    rf"|were"
     rf"|appears?)\s+(?:\w+\s+){{0,2}}?enlarged\b)"
-    rf"|\bno\s+{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{{0,60}}\bnot\s+(?:\w+\s+)?enlarged\b)|\b(?:no|mediastinal|hilar"
+    rf"|\bno\s+{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{{0,60}}\bnot\s+"
+    rf"(?:\w+\s+)?enlarged\b)|\b(?:no|mediastinal|hilar"
     rf"|axillary|bulky|significant)\s+lad\b",
     re.IGNORECASE,
 )

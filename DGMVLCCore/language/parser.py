@@ -40,13 +40,15 @@ MIDLINE = (
 )
 NO_UNIT = re.compile(
     r"\b(?:measur\w+|diameter(?: of)?|size(?: of)?)\s+(?:up to\s+|about\s+"
-    r"|approximately\s+)?\d+(?:[.,]\d+)?(?:\s*[x\u00d7]\s*\d+(?:[.,]\d+)?)*(?![\d.,]*\s*-?\s*(?:mm|cm|millim|centim|x|%|to\b|-|–|\d|ml|hu"
+    r"|approximately\s+)?\d+(?:[.,]\d+)?(?:\s*[x\u00d7]\s*\d+(?:[.,]\d+)?)*(?![\d.,]*\s*-?\s*(?:mm"
+    r"|cm|millim|centim|x|%|to\b|-|–|\d|ml|hu"
     r"|suv))",
     re.IGNORECASE,
 )
 ARROWS = re.compile(r"\([^()]*\b(?:arrow\w*|asterisks?|circles?)\b[^()]*\)", re.IGNORECASE)
 OTHER = re.compile(
-    r"\b(?:new|other|additional|further|more|larger|enlarging|suspicious|remaining)\s+(?:[\w-]+\s+)?$",
+    r"\b(?:new|other|additional|further|more|larger|enlarging|suspicious|remaining)\s+"
+    r"(?:[\w-]+\s+)?$",
     re.IGNORECASE,
 )
 

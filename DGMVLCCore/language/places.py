@@ -7,20 +7,26 @@ from dataclasses import dataclass, replace
 
 NOT_LUNG = (
     r"(?!\s+(?:main |lower |upper "
-    r")?(?:ventric|atri|heart|cavit|chamber|coronary|kidney|adrenal|breast|thyroid|arm\b|subclavian|vocal|jugular|carotid|"
+    r")?(?:ventric|atri|heart|cavit|chamber|coronary|kidney|adrenal|breast|thyroid|arm\b|subclavian"
+    r"|vocal|jugular|carotid|"
     r"recurrent|sinus|chest tube|chest drain|drain|picc|port\b|internal|ij\b|pleural "
     r"(?:tube|drain|catheter)|aortic|aorta|renal|lobe of (?:the"
     r" )?(?:thyroid|liver)|hepatic|liver|axill|scapul|clavic|sided chest pain|chest pain))"
 )
-LETTER = r"(?-i:[LR])(?=\s(?:[a-z-]+\s){0,2}(?:lungs?|base|apex|hil|effusion|pleural|lobe|upper|lower|middle|side|hemithorax)|\s?>\s?[LR]\b|\s*$)"
+LETTER = (
+    r"(?-i:[LR])(?=\s(?:[a-z-]+\s){0,2}(?:lungs?|base|apex|hil|effusion|pleural|lobe|upper|lower"
+    r"|middle|side|hemithorax)|\s?>\s?[LR]\b|\s*$)"
+)
 ATOMS = re.compile(
-    rf"\b(?:(?P<lobe>rul|rml|rll|lul|lll)s?|(?P<both>bilateral(?:ly)?|bilat|b/l|both(?=\s+(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes|zones|hemithora"
+    rf"\b(?:(?P<lobe>rul|rml|rll|lul|lll)s?|(?P<both>bilateral(?:ly)?|bilat|b/l|both(?=\s+"
+    rf"(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes|zones|hemithora"
     rf"|pleural))"
     r"|throughout (?:the|both) lungs?|each lung|(?:two|2) lungs?|all (?:five |5 )?(?:lung "
     r")?lobes(?! of the (?:left|right)))|(?P<two>bibasilar|bibasal"
     rf"|biapical)|(?P<side>left|right|(?:lt|rt)(?=\.?\s)|{LETTER})(?:-sided|-side)?\b{NOT_LUNG}"
     r"|(?P<lingula>lingular?)|(?P<same>ipsilateral|contralateral|same (?:lobe|lung|side))"
-    r"|(?P<zone>upper|middle|mid|lower)(?=(?:[\s,/-]+(?:and|or|&|left|right|upper|middle|mid|lower|lung))*[\s-]+(?:(?P<named>lobes?|lobar)|zones?|lungs?"
+    r"|(?P<zone>upper|middle|mid|lower)(?=(?:[\s,/-]+(?:and|or|&|left|right|upper|middle|mid|lower"
+    r"|lung))*[\s-]+(?:(?P<named>lobes?|lobar)|zones?|lungs?"
     r"|fields?|regions?|hemithora\w+)\b)"
     r"|(?P<apex>apex|apices|apical(?! segment))|(?P<base>bases?|basal(?:ly)?(?:(?= "
     r"segment))?|basilar))(?!\w)",
@@ -35,7 +41,8 @@ LOBES = {
 }
 NOUN = r"lungs?|lobes?|lobar|zones?|bases?|apex|apices|hemithorax|fields?|side"
 FILLER = re.compile(
-    rf"(?:[\s,/&-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior|inferior|basal|apical|segments?|segmental"
+    rf"(?:[\s,/&-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior"
+    rf"|inferior|basal|apical|segments?|segmental"
     rf"|small|moderate|moderate-sized|large|trace|tiny|minimal|an?|"
     r"portions?|regions?|predominantly|aspect|part)\b)*",
     re.IGNORECASE,
@@ -51,13 +58,15 @@ LINK = (
     r"compatible with|representing|(?:which |that )?(?:may|might|could) (?:represent|reflect|be))"
 )
 JOINED = re.compile(
-    rf"\s*{LINK}?\s*(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)*(?:(?!(?:in|at|of|with|is|are|was|no|and|or|to|from|left|right|bilateral"
+    rf"\s*{LINK}?\s*(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)*(?:(?!(?:in|at|of|with|is|are|was"
+    rf"|no|and|or|to|from|left|right|bilateral"
     rf"|both|lobe|lung)\b)[\w-]+\s+){{0,3}}",
     re.IGNORECASE,
 )
 BREAK = re.compile(
     r"[;:]|\b(?:with|and|or|of|in|at|which|is|are|was|were|there|showing|shows|demonstrates?|"
-    r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+|suggest\w*|but|no|without|has|have|now|"
+    r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+"
+    r"|suggest\w*|but|no|without|has|have|now|"
     r"previously|compatible|consistent|suspicious|possibly|probably)\b|,",
     re.IGNORECASE,
 )
@@ -74,11 +83,13 @@ VERB = re.compile(
 )
 WITH = re.compile(r"with\b", re.IGNORECASE)
 ADJACENT = re.compile(
-    r"\s*,?\s*(?:and|with)\s+(?:associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){0,2}",
+    r"\s*,?\s*(?:and|with)\s+(?:associated|adjacent|surrounding|overlying|underlying"
+    r"|accompanying)\s+(?:[\w-]+\s+){0,2}",
     re.IGNORECASE,
 )
 NEXT = re.compile(
-    rf"\s*(?:{NOUN})?\s*(?:\([^()]{{0,20}}\))?\s*(?:,|&|/|\band\b|,\s*and\b)\s*(?:in\s+)?(?:the\s+)?",
+    rf"\s*(?:{NOUN})?\s*(?:\([^()]{{0,20}}\))?\s*(?:,|&|/|\band\b|,\s*and\b)\s*(?:in\s+)?"
+    rf"(?:the\s+)?",
     re.IGNORECASE,
 )  # “RUL (5 mm), RLL (8 mm)”
 SMALL = re.compile(r"\b(?:small|moderate|large|trace|tiny|minimal|an?)\b", re.IGNORECASE)
@@ -102,8 +113,8 @@ HEADED = re.compile(
 )  # “Left lower lobe: no nodule”
 # “Compressing the right bronchus” tells what a mass touches, not where it is.
 FISSURE = re.compile(
-    r"\s*(?:(?:major|minor|oblique|horizontal|costal|visceral|parietal)\s+)?(?:fissure|pleura|hemidiaphragm|chest "
-    r"wall|hilum)",
+    r"\s*(?:(?:major|minor|oblique|horizontal|costal|visceral|parietal)\s+)?(?:fissure|pleura"
+    r"|hemidiaphragm|chest wall|hilum)",
     re.IGNORECASE,
 )
 TOUCHES = re.compile(

@@ -18,10 +18,12 @@ TURN = re.compile(
     r"\b(?:but|except(?:ing)?(?: for)?|with the exception of|however|although|though|apart "
     r"from|other than|aside from|besides|"
     r"there "
-    r"(?:is|are|was|were)|(?:and|,)\s+(?=(?:an?|the|several|there)\b|(?:stable|unchanged|persistent)\s+(?!from|since|compared|when|in\b|and\b|to\b"
+    r"(?:is|are|was|were)|(?:and|,)\s+(?=(?:an?|the|several|there)\b|(?:stable|unchanged"
+    r"|persistent)\s+(?!from|since|compared|when|in\b|and\b|to\b"
     r"|over\b)\w|"
     r"\d[\d.,x× "
-    r"to-]{0,12}(?:mm|cm)\s+(?!is\b|are\b|was\b|present\b|seen\b|x\b|by\b|in\b|at\b|on\b|from\b)[a-z])|"
+    r"to-]{0,12}(?:mm|cm)\s+(?!is\b|are\b|was\b|present\b|seen\b|x\b|by\b|in\b|at\b|on\b"
+    r"|from\b)[a-z])|"
     r"which|yet|"
     r"shows?|showing|demonstrat(?:es?|ing)|reveal(?:s|ing)|with "
     r"(?=(?:an?|residual|remaining|persistent|persisting|new|now)\b))|;",
@@ -32,8 +34,10 @@ DENIED = _cue(*cues("denied"))
 # "No change of the nodule" denies the change, not the nodule.
 SPARED = re.compile(
     r"\b(?:no|without|not)\s+(?:(?:evidence of|sign "
-    r"of|any|significant(?:ly)?|interval|substantial|appreciable|further|definite|relevant|major)\s+)*"
-    r"(?:change[ds]?|growth|grown|increased?|decreased?|progression|enlargement|enlarged|difference|improvement|worsening)\b"
+    r"of|any|significant(?:ly)?|interval|substantial|appreciable|further|definite|relevant"
+    r"|major)\s+)*"
+    r"(?:change[ds]?|growth|grown|increased?|decreased?|progression|enlargement|enlarged|difference"
+    r"|improvement|worsening)\b"
     r"|\bno (?:evidence|signs?|indication) that\b|\bno longer excluded\b|\bnot "
     r"only\b|\b(?:not|no) (?:calcified|solid|spiculated)\b|\b(?:cannot|can not"
     r"|could not|not) (?:be )?(?:excluded?|ruled? out)\b",
@@ -101,8 +105,8 @@ PAST = re.compile(
     r"|remote|past|treated)(?:\s+[\w-]+){0,2}"
     r"|\b(?:patient|man|woman|male|female|boy|girl|case)\b[^.,;]{0,30}?\bwith (?:an? "
     r")?(?:known|previous|prior)(?:\s+[\w-]+,?){0,5}"
-    r"|(?:drain\w*|thoracentesis|surgery|resection|treatment|chemotherapy|radiotherapy|therapy|operated|operation) "
-    r"(?:of|for) (?:an? |the"
+    r"|(?:drain\w*|thoracentesis|surgery|resection|treatment|chemotherapy|radiotherapy|therapy"
+    r"|operated|operation) (?:of|for) (?:an? |the"
     r" )?(?:[\w-]+\s+){0,3}?)\s*$",
     re.IGNORECASE,
 )

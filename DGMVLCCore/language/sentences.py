@@ -14,8 +14,8 @@ SKIPPED = (
     "history|pmh"
 )
 READ = (
-    "findings?|impressions?|conclusions?|opinion|summary|reports?|interpretation|results?|lungs?(?: "
-    "and airways| parenchyma)?|airways?|pleurae?|"
+    "findings?|impressions?|conclusions?|opinion|summary|reports?|interpretation|results?|lungs?"
+    "(?: and airways| parenchyma)?|airways?|pleurae?|"
     "pleural (?:spaces?|cavity)|mediastinum|hila|nodes|lymph "
     "nodes|heart|cardiac|vessels|vasculature|chest|chest wall|bones?|osseous|(?:left|right) lung|"
     "upper abdomen|thorax|other"
@@ -30,7 +30,8 @@ HEADING = re.compile(
 # about what follows.
 END = re.compile(
     r"(?<=[.!?;])(?<!\bvs\.)(?<!\bapprox\.)(?<!\bdr\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bca\.)"
-    r"(?<!\bprev\.)(?<!\bbilat\.)(?<!\blt\.)(?<!\brt\.)(?<!\bmod\.)(?<!\bmax\.)(?<!\bfig\.)(?<!(?<!\w)\?)\s+|(?<!\s)\s*\n\s*",
+    r"(?<!\bprev\.)(?<!\bbilat\.)(?<!\blt\.)(?<!\brt\.)(?<!\bmod\.)(?<!\bmax\.)(?<!\bfig\.)(?<!"
+    r"(?<!\w)\?)\s+|(?<!\s)\s*\n\s*",
     re.IGNORECASE,
 )
 ITEM = re.compile(r"[-*•–]\s|\(?\d{1,2}[.)]\s")
@@ -38,7 +39,8 @@ SHORT_LINE = 45  # characters; a shorter line was not broken for want of room
 # A line that ends so goes on in the next one even when that begins with a capital (“… in the /
 # RUL”).
 GOES_ON = re.compile(
-    r"(?:,|-|\b(?:the|an?|of|in|at|on|to|and|or|with|without|no|from|by|for|is|are|was|were|left|right|measuring|upper|middle|lower))\s*$",
+    r"(?:,|-|\b(?:the|an?|of|in|at|on|to|and|or|with|without|no|from|by|for|is|are|was|were|left"
+    r"|right|measuring|upper|middle|lower))\s*$",
     re.IGNORECASE,
 )
 LINE_END = re.compile(r"(?<!\s)\s*\n\s*")

@@ -7,7 +7,8 @@ import re
 NUMBER = r"\d+(?:[.,]\d+)?"
 UNIT = r"mms?|cms?|millimet(?:er|re)s?|centimet(?:er|re)s?"
 SIZE = re.compile(
-    rf"(?<![\w.,])(?P<first>{NUMBER})(?:\s*(?P<u>{UNIT})?\s*(?P<join>-|–|to|x|×|\*|∗|by)\s*(?P<second>{NUMBER}))?"
+    rf"(?<![\w.,])(?P<first>{NUMBER})(?:\s*(?P<u>{UNIT})?\s*(?P<join>-|–|to|x|×|\*|∗|by)\s*"
+    rf"(?P<second>{NUMBER}))?"
     rf"(?:\s*(?:{UNIT})?\s*(?:x|×|\*|∗|by)\s*(?P<third>{NUMBER}))?\s*-?\s*(?P<unit>{UNIT})\b",
     re.IGNORECASE,
 )
@@ -25,7 +26,8 @@ EARLIER_AFTER = re.compile(
 )
 FALLING = re.compile(r"\bfrom\s*$", re.IGNORECASE)
 NOT_BEFORE = re.compile(
-    r"\b(?:(?:slice|section|reconstruction|collimation|interval|increment)s?(?:[\s-]thickness(?:es)?)?|thickness|length|collimation"
+    r"\b(?:(?:slice|section|reconstruction|collimation|interval|increment)s?(?:[\s-]thickness"
+    r"(?:es)?)?|thickness|length|collimation"
     r"|(?:reconstructed|acquired|obtained|"
     r"performed|imaged|scanned) (?:at|with|every|in|using)|every|fov|field of "
     r"view|pitch|within|less than|more than|at least|located"
@@ -34,7 +36,8 @@ NOT_BEFORE = re.compile(
     re.IGNORECASE,
 )
 NOT_A_SIZE = re.compile(
-    r"^\s*-?\s*(?:(?:axial|thin|thick|contiguous|reconstructed|helical|coronal)\s+)*(?:slices?|sections?|collimation|intervals?"
+    r"^\s*-?\s*(?:(?:axial|thin|thick|contiguous|reconstructed|helical|coronal)\s+)*(?:slices?"
+    r"|sections?|collimation|intervals?"
     r"|reconstruct|"
     r"solid component|increments?|images?\b|thick "
     r"(?:slices?|sections?)|cuts?|from\b|above\b|below\b|beneath\b|deep\b|distal\b"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from DGMVLCCore.anatomy.segment import Anatomy
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.resample import crop, paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import Conditions

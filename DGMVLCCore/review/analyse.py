@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
 from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, UnsuitableInputError
-from DGMVLCCore.export.segmentation import Segment, save_segmentation
+from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report, report_notes
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.region import Region
+from DGMVLCCore.results.folders import put_in_place
+from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
 from DGMVLCCore.review.candidates import Candidate, find_candidates
 from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
@@ -28,7 +30,6 @@ from DGMVLCCore.review.decisions import ANALYSIS, NOTICE, SCHEMA_VERSION, Review
 from DGMVLCCore.review.listing import COLOURS
 from DGMVLCCore.review.pictures import save_picture
 from DGMVLCCore.review.worklist import Study, load_study
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 Progress = Callable[[str, float], None]
 SHOWN_PHRASES = 3
@@ -154,19 +155,6 @@ def _write_files(
         save_segmentation(segments, scan, folder / "regions.seg.nrrd")
 
 
-def _put(folder: Path, out: Path) -> None:
-    """Rename the finished folder; an earlier analysis goes."""
-    aside = folder.with_suffix(".earlier")
-    try:
-        if out.exists():
-            out.rename(aside)
-        folder.rename(out)
-    finally:
-        if aside.exists() and not out.exists():
-            aside.rename(out)
-        shutil.rmtree(aside, ignore_errors=True)
-
-
 def analyse_study(
     pipe: AlignmentPipeline,
     session: ReviewSession,
@@ -219,7 +207,7 @@ def analyse_study(
             base["problem"] = str(error)
         base["seconds"] = round(time.monotonic() - started, 1)
         write_json(folder / ANALYSIS, base)
-        _put(folder, session.folder / "studies" / study.id)
+        put_in_place(folder, session.folder / "studies" / study.id)
     except OSError as error:
         raise OutputError(
             f"The analysis of {study.id} could not be written to {session.folder} "

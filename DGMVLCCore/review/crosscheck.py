@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.anatomy.zones import Location
+from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.vocabulary import load_vocabulary
-from DGMVLCCore.vision.pipeline import Match
+from DGMVLCCore.models.alignment import Match
 
 SIZE_RATIO = 2.0  # a region and a reported size that differ by more are not the same finding
 LIKELY = 3  # a region may be what any of its best fitting findings says

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
-from DGMVLCCore.export.records import write_text
+from DGMVLCCore.results.records import write_text
 from DGMVLCCore.review.worklist import Study, choose_series, find_studies, hashed
 
 SCHEMA_VERSION = "1.0"

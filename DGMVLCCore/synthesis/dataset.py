@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.counterfactual.memory import ScanMemory
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.memory import ScanMemory
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
-from DGMVLCCore.export.manifest import sha256_of
-from DGMVLCCore.export.records import check_schema
-from DGMVLCCore.export.segmentation import Segment, save_segmentation
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.results.manifest import sha256_of
+from DGMVLCCore.results.records import check_schema
+from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.synthesis.lesions import Made, make_lesion
 from DGMVLCCore.synthesis.memorisation import lesion_patch, memorisation, reference_patches
 from DGMVLCCore.synthesis.orders import Order

@@ -12,7 +12,6 @@ import numpy as np
 
 from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
-from DGMVLCCore.export.folders import whole_folder
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.profiles import PLAIN
 from DGMVLCCore.imaging.resample import resize_in_plane
@@ -22,6 +21,7 @@ from DGMVLCCore.language.tables import column_key, read_table
 from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.models.region import FINEST_MM
 from DGMVLCCore.models.units import scale_of, to_units
+from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.simulation.phrases import Phrase
 from DGMVLCCore.training.recipe import Recipe
 
@@ -148,9 +148,8 @@ def write_shards(
         )
         for index, (name, path) in enumerate(pictures.items()):
             record = picture_record(load_volume(path, modality))
-            np.savez_compressed(
-                out / f"image-{index:05d}.npz", **record, text=np.array(1 + texts.index(said[name]))
-            )  # type: ignore[arg-type]
+            record["text"] = np.array(1 + texts.index(said[name]))
+            np.savez_compressed(out / f"image-{index:05d}.npz", **record)  # type: ignore[arg-type]
         (out / RECORD).write_text(
             json.dumps({"modality": modality, "pictures": said}, ensure_ascii=False),
             encoding="utf-8",

@@ -386,7 +386,7 @@ class WorkerClient:
         return self._request("job", request=dict(request), preview=preview)
 
     def task(self, name: str, request: Mapping[str, Any]) -> str:
-        """Ask for a task of `DGMVLCCore.tasks`; `Answer` follows. Returns the request's id."""
+        """Ask for a task of `DGMVLCCore.jobs.tasks`; `Answer` follows. Returns the request's id."""
         return self._request("task", name=name, request=dict(request))
 
     def cancel(self, id: str) -> None:

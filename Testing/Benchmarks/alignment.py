@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 from DGMVLCCore.evaluation import alignment
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND
 from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY
 from DGMVLCCore.training.shards import build_shards
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 
 def main() -> None:

@@ -64,11 +64,13 @@ def print_scores(name: str, docs: Documents, baseline: Documents) -> None:
     )
     print(f"\n{name}: {len(docs)} texts, {ours['term'].true} labelled findings")
     print(
-        f"{'field':15}{'n':>5}{'precision':>11}{'recall':>8}{'F1':>7}{'F1 lenient':>12}{'keyword F1':>12}"
+        f"{'field':15}{'n':>5}{'precision':>11}{'recall':>8}{'F1':>7}"
+        f"{'F1 lenient':>12}{'keyword F1':>12}"
     )
     for field, value in ours.items():
         print(
-            f"{field:15}{value.true:5}{value.precision:11.3f}{value.recall:8.3f}{value.f1:7.3f}{second[field].f1:12.3f}{theirs[field].f1:12.3f}"
+            f"{field:15}{value.true:5}{value.precision:11.3f}{value.recall:8.3f}{value.f1:7.3f}"
+            f"{second[field].f1:12.3f}{theirs[field].f1:12.3f}"
         )
 
 

@@ -20,7 +20,7 @@ import torch
 
 from DGMVLCCore.evaluation.cases import make_cases
 from DGMVLCCore.evaluation.metrics import auc, bootstrap_interval
-from DGMVLCCore.evaluation.probe import Probe
+from DGMVLCCore.models.probe import Probe
 from DGMVLCCore.training.probing import ProbeMaker
 from DGMVLCCore.training.shards import build_shards
 

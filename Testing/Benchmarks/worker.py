@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "SlicerDGMVLC"))
-from SlicerDGMVLCLib.protocol import (
+from SlicerDGMVLCLib.protocol import (  # noqa: E402
     Cancelled,
     Event,
     Failed,
@@ -27,7 +27,7 @@ from SlicerDGMVLCLib.protocol import (
     Result,
     WorkerClient,
     workerCommand,
-)  # noqa: E402
+)
 
 SAMPLE = ROOT / "Resources" / "sample"
 

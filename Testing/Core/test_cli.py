@@ -13,10 +13,10 @@ import pytest
 
 from DGMVLCCore import cli
 from DGMVLCCore._resources import resource
-from DGMVLCCore.commands import edit
-from DGMVLCCore.export.manifest import read_manifest
+from DGMVLCCore.cli import edit
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
+from DGMVLCCore.results.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = "There is a 33 mm spiculated nodule in the left lung. No pleural effusion."

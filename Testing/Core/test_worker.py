@@ -28,9 +28,9 @@ from SlicerDGMVLCLib.protocol import (
     workerCommand,
 )
 
-from DGMVLCCore.export.manifest import read_manifest
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
+from DGMVLCCore.results.manifest import read_manifest
 from DGMVLCCore.worker import Pace
 
 ROOT = Path(__file__).resolve().parents[2]

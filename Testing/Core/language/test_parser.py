@@ -32,7 +32,8 @@ def _table(name: str = "sentences.txt") -> list[Any]:
 
 
 def _short(f: Finding) -> str:
-    return f"{f.presence}|{f.term}|{f.side or '-'}|{f.zone or '-'}|{'-' if f.size_mm is None else format(f.size_mm, 'g')}"
+    size = "-" if f.size_mm is None else format(f.size_mm, "g")
+    return f"{f.presence}|{f.term}|{f.side or '-'}|{f.zone or '-'}|{size}"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from DGMVLCCore.imaging.io import save_volume
-from Testing.Core.counterfactual.conftest import untrained
+from Testing.Core.editing.conftest import untrained
 
 __all__ = ["untrained"]
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from DGMVLCCore import cli
-from DGMVLCCore.counterfactual.session import Session
 from DGMVLCCore.errors import Cancelled, OutputError, UnreadableError, UsageError
-from DGMVLCCore.export.comparison import read_comparison
-from DGMVLCCore.export.manifest import read_manifest
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
-from DGMVLCCore.review.compare import CompareRequest, run_comparison
-from DGMVLCCore.tasks import run_task
+from DGMVLCCore.jobs.compare import CompareRequest, run_comparison
+from DGMVLCCore.jobs.session import Session
+from DGMVLCCore.jobs.tasks import run_task
+from DGMVLCCore.report.comparison import read_comparison
+from DGMVLCCore.results.manifest import read_manifest
 
 WORDS = ("nodule", "emphysema", "clear lung")
 

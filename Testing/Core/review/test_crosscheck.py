@@ -1,9 +1,9 @@
 """Report against regions, both ways."""
 
-from DGMVLCCore.anatomy.zones import Location
+from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.parser import parse_report
+from DGMVLCCore.models.alignment import Match
 from DGMVLCCore.review.crosscheck import Seen, cross_check
-from DGMVLCCore.vision.pipeline import Match
 
 
 def seen(number, side, mm, *terms, zone=None):

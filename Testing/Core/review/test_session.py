@@ -151,7 +151,7 @@ def test_accepted_regions_of_a_dicom_study_leave_as_dicom_segmentation_too(
     import pydicom
     from pydicom.uid import generate_uid
 
-    from DGMVLCCore.export.segmentation import Segment, save_segmentation
+    from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
     root, study = tmp_path / "studies", generate_uid()
     dicom(root / "p" / "s", phantom.array, study=study, name="a", description="Lung")
@@ -181,8 +181,8 @@ def test_accepted_regions_of_a_dicom_study_leave_as_dicom_segmentation_too(
 
 
 def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, studies, tmp_path):
-    from DGMVLCCore.export.segmentation import Segment, save_segmentation
     from DGMVLCCore.imaging.labels import load_labels
+    from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
     volume = load_volume(studies / "a" / "ct.nrrd")
     masks = np.zeros((2, *volume.shape), bool)
@@ -206,6 +206,41 @@ def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, 
     assert (tmp_path / "mine" / "letter.txt").read_text() == "keep"
     export(session, tmp_path / "out", overwrite=True)
     assert not list(tmp_path.glob(".*partial"))
+
+
+def test_a_crash_while_an_export_is_replaced_loses_neither(session, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    export(session, out)
+    first = (out / "review.html").read_text()
+    session.decide("a-ct/1", "rejected", "second look")
+    rename = Path.rename
+
+    def fail(self, target):
+        if Path(target) == out and self.suffix == ".partial":
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OutputError, match="Input/output error"):
+        export(session, out, overwrite=True)
+    assert (out / "review.html").read_text() == first
+
+    def killed(self, target):  # nothing after this runs: no handler, no clean-up
+        if Path(target) == out:
+            raise SystemExit
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(SystemExit):
+        export(session, out, overwrite=True)
+    monkeypatch.undo()
+    assert not out.exists()
+    with pytest.raises(OutputError, match="exists already"):  # the next run finds it again
+        export(session, out)
+    assert (out / "review.html").read_text() == first
+    export(session, out, overwrite=True)
+    assert "second look" in (out / "review.html").read_text()
+    assert sorted(p.name for p in tmp_path.iterdir() if "out" in p.name) == ["out"]
 
 
 @pytest.mark.parametrize("regions, pages", [(2, 3), (9, 5)])

@@ -1,0 +1,455 @@
+"""The main job, end to end: scan + report (+ region) -> result folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from DGMVLCCore.devices import choose_device
+from DGMVLCCore.editing.agreement import agreement_of, refuse_opposed
+from DGMVLCCore.editing.evidence import presence_evidence
+from DGMVLCCore.editing.find import Proposal, find
+from DGMVLCCore.editing.gates import quality_gates
+from DGMVLCCore.editing.memory import ScanMemory, file_facts
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.reading import attention_map
+from DGMVLCCore.editing.result import AttentionMap, EditPlan
+from DGMVLCCore.errors import Cancelled, DeviceError, UnsuitableInputError, UsageError
+from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.labels import load_region
+from DGMVLCCore.imaging.masks import lesion_region, share_near
+from DGMVLCCore.imaging.profiles import require_ct
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.language.findings import Finding
+from DGMVLCCore.language.parser import parse_report
+from DGMVLCCore.language.prompts import absent_prompt, known_findings, source_prompt, target_prompt
+from DGMVLCCore.language.vocabulary import load_vocabulary
+from DGMVLCCore.models.region import cut_region
+from DGMVLCCore.report.edit import write_result
+from DGMVLCCore.results.folders import check_output
+
+log = logging.getLogger(__name__)
+MARGIN_MM = 6.0
+MIN_LUNG_SHARE = 0.3
+NOT_READ = (
+    "Made by the one-pass network, which reads no voxels: it was not asked whether it sees the "
+    "finding, and there is no attention map."
+)
+Progress = Callable[[str, float], None]
+OnPlan = Callable[[CounterfactualPipeline, Volume, Anatomy, EditPlan], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for.
+
+    Args:
+        image: scan. report_text: chest CT prose. out: result folder.
+        finding: 1-based number in the parsed report; the first present one the weights know when
+            None.
+        mask: segmentation of the region; proposed from the finding's words when None. segment: name
+            of one of its segments.
+        target: free words; the finding's absence when None.
+        slices: canonical slices [first, last), counted from the feet.
+        clinical: sentence of clinical facts, recorded beside the report.
+        native: keep the scan's own spacing in a region of any size, in overlapping tiles.
+        scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need
+            it.
+    """
+
+    image: Path
+    report_text: str
+    out: Path
+    finding: int | None = None
+    mask: Path | None = None
+    segment: str | None = None
+    anatomy: Path | None = None
+    target: str | None = None
+    mode: str = "replace"
+    slices: tuple[int, int] | None = None
+    seed: int = 0
+    noises: int = 8
+    steps: int = 10
+    device: str | None = None
+    overwrite: bool = False
+    clinical: str = ""
+    modality: str | None = None
+    weights: Path | None = None
+    native: bool = False
+    scene: bool = True
+
+
+def choose_finding(findings: list[Finding], number: int | None) -> Finding:
+    """The finding to edit.
+
+    Raises:
+        UsageError: no such number. UnsuitableInputError: the report names none the weights know.
+    """
+    listed = "; ".join(f"{i} {f.term} ({f.presence})" for i, f in enumerate(findings, 1)) or "none"
+    if number is not None:
+        if not 1 <= number <= len(findings):
+            raise UsageError(f"There is no finding {number}; the report names: {listed}.")
+        return findings[number - 1]
+    for finding in findings:
+        if finding.presence != "absent" and finding.term in load_vocabulary().known:
+            return finding
+    raise UnsuitableInputError(
+        f"The report names no present finding the weights were taught (read: {listed}); they "
+        f"know: {known_findings()}."
+    )
+
+
+def propose_region(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    finding: Finding,
+    slices: tuple[int, int] | None,
+    tell: Progress,
+) -> Proposal:
+    """The region that fits the finding best, within the side and zone and of about the size that
+    the report names.
+
+    Raises:
+        UnsuitableInputError: no dual encoder is loaded, it was not taught the finding, or it sees
+            none there.
+    """
+    if pipe.alignment is None:
+        raise UnsuitableInputError(
+            "Without a dual encoder no region can be proposed; give the region as a segmentation "
+            "(--mask)."
+        )
+    found = find(
+        pipe.alignment,
+        volume,
+        anatomy,
+        finding,
+        rows=slices,
+        most=1,
+        callback=lambda _, share: tell("reading", share),
+    )
+    if not found:
+        place = " ".join(filter(None, (finding.side, finding.zone))) or "lungs"
+        raise UnsuitableInputError(
+            f"No region of the {place} looks like “{finding.term}”; check the side and the "
+            "finding, "
+            "or give the region as a segmentation (--mask)."
+        )
+    return found[0]
+
+
+def edit_region(
+    request: Request, volume: Volume, anatomy: Anatomy, propose: Callable[[], Proposal]
+) -> tuple[np.ndarray, str]:
+    """Edit mask on the scan's grid and where it came from; `propose` finds one when the user gave
+    none."""
+    if request.mask is None:
+        lesion, origin = propose().mask, "proposed from the finding's words"
+    else:
+        lesion, origin = (
+            load_region(request.mask, volume, request.segment),
+            f"segmentation {request.mask.name}",
+        )
+    region = lesion_region(lesion, anatomy, volume.spacing, MARGIN_MM)
+    share = share_near(lesion, anatomy.lungs, volume.spacing, 3.0)
+    if share < MIN_LUNG_SHARE:
+        raise UnsuitableInputError(
+            f"Only {share:.0%} of the region lies in the lungs; mark the finding in the lung, or "
+            "give a lung segmentation (--anatomy)."
+        )
+    return region, origin
+
+
+def _reader(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    request: Request,
+    memory: ScanMemory,
+) -> Callable[[Finding, Progress], AttentionMap]:
+    """The reading pass of a finding, from memory when it was read before."""
+
+    def read(finding: Finding, tell: Progress) -> AttentionMap:
+        source = source_prompt(finding)
+        key = (
+            finding.term,
+            source,
+            request.slices,
+            request.seed,
+            pipe.weights_sha256,
+            str(pipe.device),
+        )
+        return memory.attention(
+            key,
+            lambda: attention_map(
+                pipe,
+                volume,
+                anatomy,
+                finding.term,
+                source,
+                absent_prompt(finding.term),
+                slices=request.slices,
+                seed=request.seed,
+                callback=tell,
+            ),
+        )
+
+    return read
+
+
+def _to_read(finding: Finding, findings: list[Finding]) -> list[Finding]:
+    """The edited finding, then one of every other term of the report that is there and that the
+    weights know."""
+    known = load_vocabulary().known
+    others = {
+        f.term: f
+        for f in findings
+        if f.presence != "absent" and f.term in known and f.term != finding.term
+    }
+    return [finding, *others.values()]
+
+
+def _check_presence(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    plan: EditPlan,
+    source: str,
+    request: Request,
+    tell: Progress,
+) -> dict[str, Any]:
+    """Abstain when the scan, in the slices to edit, fits the finding's absence better than the
+    finding."""
+    scan, turn = volume.canonical()
+    mask = turn.apply(plan.mask).copy()
+    if request.slices and mask[slice(*request.slices)].any():
+        mask[: request.slices[0]] = mask[request.slices[1] :] = False
+    rows = np.nonzero(mask.any((1, 2)))[0]
+    region = cut_region(scan, anatomy.reoriented(turn), mask, (int(rows[0]), int(rows[-1]) + 1))
+    evidence = presence_evidence(
+        pipe, region, source, absent_prompt(plan.term), seed=request.seed, callback=tell
+    )
+    if plan.removes and evidence.absent:
+        raise UnsuitableInputError(
+            f"The region does not look like “{plan.term}”: “{absent_prompt(plan.term)}” explains "
+            "its voxels better "
+            f"(error difference {evidence.value:+.2%}, 95 % interval {evidence.low:+.2%} to "
+            f"{evidence.high:+.2%}); check the region or the finding."
+        )
+    return {
+        "value": evidence.value,
+        "low": evidence.low,
+        "high": evidence.high,
+        "noises": evidence.noises,
+    }
+
+
+def _check_options(request: Request) -> None:
+    if request.noises < 1 or request.steps < 1:
+        raise UsageError(
+            f"Noises and steps must be 1 or more, not {request.noises} and {request.steps}."
+        )
+    if request.mode not in ("replace", "shift"):
+        raise UsageError(f"The mode must be replace or shift, not {request.mode}.")
+    check_output(request.out, request.overwrite)
+
+
+def _sentences(request: Request, finding: Finding) -> tuple[str, str, str, bool]:
+    """Source and target sentence, the target's term, and whether it removes the finding."""
+    if finding.presence == "absent" and request.target is None:
+        raise UnsuitableInputError(
+            f"The report says “{finding.term}” is absent, so there is nothing to take away; name "
+            "what to show with --target."
+        )
+    source = absent_prompt(finding.term) if finding.presence == "absent" else source_prompt(finding)
+    return (source, *target_prompt(finding.term, request.target))
+
+
+def load_scan(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
+    """The scan and its anatomy, checked."""
+    volume = require_ct(memory.volume(request.image, request.modality), request.image.name)
+    if request.slices and not 0 <= request.slices[0] < request.slices[1] <= len(
+        volume.canonical()[0].array
+    ):
+        raise UsageError(
+            f"The slices {request.slices[0]}:{request.slices[1]} are not within "
+            f"0:{len(volume.canonical()[0].array)}."
+        )
+    return volume, memory.anatomy(volume, request.anatomy)
+
+
+@contextmanager
+def memory_named(device: str) -> Iterator[None]:
+    """Say which device ran out of memory and what to do."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if (
+            isinstance(error, RuntimeError)
+            and "out of memory" not in str(error)
+            and "can't allocate" not in str(error)
+        ):
+            raise
+        raise DeviceError(
+            f"{device} ran out of memory; take fewer slices (--slices A:B) or another device."
+        ) from error
+
+
+def guarded(progress: Progress | None, should_cancel: Callable[[], bool] | None) -> Progress:
+    """Progress that ends the run when it is to be cancelled."""
+
+    def tell(stage: str, share: float) -> None:
+        if should_cancel and should_cancel():
+            raise Cancelled("Cancelled; nothing was written.")
+        if progress:
+            progress(stage, share)
+
+    return tell
+
+
+def part_of(tell: Progress, index: int, count: int) -> Progress:
+    """Progress of the index-th of `count` equal parts of a stage."""
+    return lambda stage, share: tell(stage, (index + share) / count)
+
+
+@dataclass(frozen=True, eq=False)
+class Proposed:
+    """A proposed region with what it was found in; the mask has no margin yet."""
+
+    region: Proposal
+    finding: Finding
+    volume: Volume
+    anatomy: Anatomy
+
+
+def propose(
+    request: Request,
+    progress: Progress | None = None,
+    pipe: CounterfactualPipeline | None = None,
+    *,
+    should_cancel: Callable[[], bool] | None = None,
+    memory: ScanMemory | None = None,
+) -> Proposed:
+    """The region of the chosen finding that a run without a mask would edit; arguments as
+    `run_counterfactual`.
+
+    Raises:
+        DGMVLCError: every refusal, with its sentence.
+    """
+    tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
+    finding = choose_finding(parse_report(request.report_text), request.finding)
+    source_prompt(finding)
+    tell("loading", 0.0)
+    device = choose_device(request.device)
+    volume, anatomy = load_scan(request, memory)
+    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
+    with memory_named(device):
+        region = propose_region(pipe, volume, anatomy, finding, request.slices, tell)
+    return Proposed(region, finding, volume, anatomy)
+
+
+def run_counterfactual(
+    request: Request,
+    progress: Progress | None = None,
+    pipe: CounterfactualPipeline | None = None,
+    *,
+    should_cancel: Callable[[], bool] | None = None,
+    memory: ScanMemory | None = None,
+    on_plan: OnPlan | None = None,
+) -> Path:
+    """Do the whole job; returns the path of `result.json`.
+
+    Args:
+        progress: gets (stage, share done); stages are loading, reading, editing, writing. pipe: a
+            loaded pipeline, to keep it warm between runs.
+        should_cancel: asked at every report of progress. memory: what the last run left. on_plan:
+            gets pipeline, scan, anatomy and plan once the
+            region is known, before the long work (for a preview).
+
+    Raises:
+        DGMVLCError: every refusal, with its sentence; then nothing was written.
+    """
+    tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
+    _check_options(request)
+    findings = parse_report(request.report_text)
+    finding = choose_finding(findings, request.finding)
+    source, target, target_term, removes = _sentences(request, finding)
+    tell("loading", 0.0)
+    device = choose_device(request.device)
+    volume, anatomy = load_scan(request, memory)
+    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
+    wanted, read = _to_read(finding, findings), _reader(pipe, volume, anatomy, request, memory)
+    parts = len(wanted) + 1
+    with memory_named(device):
+        mask, origin = edit_region(
+            request,
+            volume,
+            anatomy,
+            lambda: propose_region(
+                pipe, volume, anatomy, finding, request.slices, part_of(tell, 0, parts)
+            ),
+        )
+        plan = EditPlan(mask, source, target, target_term, removes, request.mode, finding.to_dict())
+        if on_plan:
+            on_plan(pipe, volume, anatomy, plan)
+        check = part_of(tell, 0 if request.mask else 1, parts)
+        reads = (
+            not pipe.one_pass
+        )  # a one-pass network says neither whether it sees the finding nor where
+        evidence = (
+            _check_presence(pipe, volume, anatomy, plan, source, request, check)
+            if reads and finding.presence != "absent"
+            else None
+        )
+        attention = (
+            {f.term: read(f, part_of(tell, i + 1, parts)) for i, f in enumerate(wanted)}
+            if reads
+            else {}
+        )
+        result = pipe(
+            volume,
+            plan,
+            anatomy=anatomy,
+            noises=request.noises,
+            steps=request.steps,
+            seed=request.seed,
+            slices=request.slices,
+            tiles=request.native,
+            callback=tell,
+        )
+    result.attention = attention
+    if result.mask.any() and source != target:
+        if pipe.alignment is not None:
+            result.agreement = agreement_of(pipe.alignment, result, anatomy)
+            refuse_opposed(result.agreement)
+        result.gates = quality_gates(result, anatomy)
+    result.settings |= {
+        "region": origin,
+        "evidence": evidence,
+        "clinical": request.clinical,
+        "anatomy": anatomy.origin,
+    }
+    if not reads:
+        result.settings["note"] = NOT_READ
+    tell("writing", 0.0)
+    inputs = {"image": memory.facts} | ({"mask": file_facts(request.mask)} if request.mask else {})
+    path = write_result(
+        result,
+        request.out,
+        anatomy=anatomy,
+        report=request.report_text,
+        findings=findings,
+        inputs=inputs,
+        weights={"name": pipe.weights, "sha256": pipe.weights_sha256},
+        overwrite=request.overwrite,
+        scene=request.scene,
+    )
+    if progress:
+        progress("writing", 1.0)  # no longer through the guard: what is written stays
+    return path
