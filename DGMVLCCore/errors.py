@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-LONGEST_QUOTE = 80
+LONGEST_QUOTE, LONGEST_SENTENCE = 80, 1500
 NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -15,9 +15,16 @@ def quoted(text: object) -> str:
 
 
 class DGMVLCError(Exception):
-    """Base of every error this package raises on purpose; its text is one sentence for the user."""
+    """Base of every error this package raises on purpose; its text is one sentence for the user, on
+    one line, and no longer than a reader reads."""
 
     exit_code = 1
+
+    def __init__(self, sentence: str = "") -> None:
+        line = "".join(c if c >= " " else " " for c in sentence)
+        if len(line) > LONGEST_SENTENCE:
+            line = f"{line[: LONGEST_SENTENCE - 400]} … {line[-396:]}"
+        super().__init__(line)
 
 
 class UsageError(DGMVLCError):

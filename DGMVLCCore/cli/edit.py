@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore._resources import resource
-from DGMVLCCore.cli.shared import Add, Command, Progress, device_option, slice_range
+from DGMVLCCore.cli.shared import (
+    Add,
+    Command,
+    Progress,
+    device_option,
+    reading,
+    scan_options,
+    slice_range,
+)
 from DGMVLCCore.cli.words import read_text
 from DGMVLCCore.errors import UsageError, WeightsError
 
@@ -95,6 +103,7 @@ def add_commands(add: Add) -> None:
             "`train --task image`"
         ),
     )
+    scan_options(edit)
     _edit_options(edit)
 
 
@@ -176,6 +185,7 @@ def _run_fill(args: argparse.Namespace) -> dict[str, Any]:
                 mask=args.mask,
                 segment=args.segment,
                 modality=args.modality,
+                **reading(args),
             ),
             progress,
         )
@@ -236,6 +246,7 @@ def run_edit(args: argparse.Namespace) -> dict[str, Any]:
             anatomy=args.anatomy,
             clinical=clinical,
             modality=args.modality,
+            **reading(args),
         ),
     )
 

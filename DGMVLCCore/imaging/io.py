@@ -6,6 +6,7 @@ Geometry is exact to double precision in NRRD and MetaImage; NIfTI stores it in 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from DGMVLCCore.imaging.quiet import quiet
 from DGMVLCCore.imaging.stored import StoredImage
 from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading, oriented, untilted
 from DGMVLCCore.imaging.volume import Volume
+
+logger = logging.getLogger(__name__)
 
 SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (
@@ -212,21 +215,33 @@ def load_volume(
     Raises:
         UnreadableError, UnsuitableInputError: with the reason. UsageError: no such series.
     """
+    return read_scan(path, modality, Reading(series, untilt, orientation))
+
+
+def read_scan(path: str | Path, modality: str | None = None, how: Reading = AS_IT_IS) -> Volume:
+    """`load_volume`, with how it is read in one record."""
     from DGMVLCCore.imaging import dicom
     from DGMVLCCore.imaging.archives import unpacked
 
-    path, how = Path(path), Reading(series, untilt, orientation)
+    path = Path(path)
     if path.suffix.lower() == ".zip":
         with unpacked(path) as inner:
-            return load_volume(inner, modality, series, untilt=untilt, orientation=orientation)
+            return read_scan(inner, modality, how)
     if path.is_dir():
-        return dicom.load_series(path, modality, how)
-    check_file(path)
-    if not path.name.lower().endswith(SUFFIXES) and dicom.is_dicom(path):
-        return dicom.load_file(path, modality, how)
-    if series is not None:
-        raise UsageError(f"{path.name} is one scan, so it has no series {series} to choose.")
-    return volume_from_image(read_image(path), path.name, modality, how)
+        volume = dicom.load_series(path, modality, how)
+    else:
+        check_file(path)
+        if not path.name.lower().endswith(SUFFIXES) and dicom.is_dicom(path):
+            volume = dicom.load_file(path, modality, how)
+        elif how.series is not None:
+            raise UsageError(
+                f"{path.name} is one scan, so it has no series {how.series} to choose."
+            )
+        else:
+            volume = volume_from_image(read_image(path), path.name, modality, how)
+    for note in volume.metadata.get("notes", ()):
+        logger.warning("%s: %s", path.name, note)
+    return volume
 
 
 def _stored_type(array: np.ndarray, wanted: np.dtype) -> np.dtype:
