@@ -15,8 +15,9 @@ from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
 from DGMVLCCore.results.folders import bring_back, put_in_place
-from DGMVLCCore.review.decisions import NOTICE, ReviewSession
+from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.review_pdf import write_pdf
+from DGMVLCCore.review.session_files import NOTICE
 from DGMVLCCore.review.worklist import Study
 
 COLUMNS = (
