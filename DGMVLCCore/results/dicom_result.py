@@ -299,7 +299,7 @@ def export_dicom(
             "result_sha256": sha256_of(folder / "result.json"),
             "objects": write.objects,
             "files": write.files,
-            "notes": [] if chosen.patient else [NO_SOURCE],
+            "notes": list(chosen.notes) if chosen.patient else [NO_SOURCE],
         }
         check_schema(record, SCHEMA)
         (made / RECORD).write_text(

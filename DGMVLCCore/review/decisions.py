@@ -306,12 +306,18 @@ class ReviewSession:
             return {"decisions": {}}
         return read_session_file(self.folder / DECISIONS, SCHEMA, DELETE_IT)
 
-    def _summarise(self) -> None:
+    def _summarise(self) -> dict[str, dict[str, Any]]:
         """Write what holds now as `decisions.json`, for whoever reads the session without this
-        program."""
+        program; returns it."""
         with self.log.alone():
-            state = {"schema_version": SCHEMA_VERSION, "decisions": self.log.replay({})}
-            write_json(self.folder / DECISIONS, state)
+            made = self.log.replay({})
+            try:
+                write_json(
+                    self.folder / DECISIONS, {"schema_version": SCHEMA_VERSION, "decisions": made}
+                )
+            except OutputError as error:  # the decisions themselves are saved
+                logger.warning("%s", error)
+        return made
 
     def valid(self, decision: dict[str, Any] | None, identifier: str) -> bool:
         """True for a verdict on the scan as it is analysed now."""
@@ -380,11 +386,7 @@ class ReviewSession:
             done.get("sha256"),
             **{name: value for name, value in said.items() if value is not None},
         )
-        try:
-            self._summarise()
-        except OutputError as error:  # the decision itself is saved
-            logger.warning("%s", error)
-        return self.log.replay({})[region_id]
+        return self._summarise()[region_id]
 
     def progress(self) -> dict[str, int]:
         """Counts of studies by state, and of regions decided and in all."""
