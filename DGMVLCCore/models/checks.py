@@ -68,7 +68,10 @@ def check_weights(folder: Path) -> str:
         logger.warning("%s has no %s, so its weights cannot be verified.", folder, RECORD)
         return found
     facts = read_facts(folder / RECORD)
-    _check_recorded(path, found, facts.get("sha256"))
+    if "sha256" not in facts:
+        logger.warning("%s names no SHA-256, so the weights cannot be verified.", folder / RECORD)
+        return found
+    _check_recorded(path, found, facts["sha256"])
     listed = facts.get("files")
     if listed is None:
         logger.warning(

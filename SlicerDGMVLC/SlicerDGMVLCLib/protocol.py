@@ -278,7 +278,7 @@ class LineDecoder:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("not a number")
-    return float(value)
+    return float(value)  # a whole number too large for it is no number of a worker
 
 
 def _text(value: Any) -> str:
@@ -340,7 +340,7 @@ def decodeEvent(message: Mapping[str, Any]) -> Event | None:
     build = _EVENTS.get(str(message.get("type")))
     try:
         return build(dict(message)) if build else None
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
 
 

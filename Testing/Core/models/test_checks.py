@@ -39,7 +39,7 @@ def alone(folder):
 @pytest.mark.parametrize(
     "content",
     [b"", b"[]", b"{", b'{"sha256": 5}', b"\xff\xfe", b"[" * 100_000, b'{"sha256": "ab"}', b"null",
-     b'{"sha256": {"a": []}}'],
+     b'{"sha256": {"a": []}}', b'{"sha256": null}'],
 )  # fmt: skip
 def test_a_malformed_record_is_refused(weights, content):
     (weights / RECORD).write_bytes(content)
