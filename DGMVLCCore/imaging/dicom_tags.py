@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from DGMVLCCore.errors import UnreadableError, quoted
 
 # What pydicom raises on files that are cut or overwritten, beside its own error.
 DAMAGE = (
+    BytesLengthException,
     InvalidDicomError,
     ArithmeticError,
     AssertionError,

@@ -229,13 +229,17 @@ def inside(path: Path, name: str) -> Path:
         UnreadableError: missing, or outside the header's folder.
     """
     folder = path.parent.resolve()
-    file = (folder / name).resolve()
+    try:
+        file = (folder / name).resolve()
+        there = file.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # a name that is none
+        raise damaged(path) from error
     if not file.is_relative_to(folder):
         raise UnreadableError(
             f"{path} names the file {quoted(name)} outside its own folder, which is not read; put "
             "both into one folder."
         )
-    if not file.is_file():
+    if not there:
         raise UnreadableError(
             f"{path} is cut or damaged: it names the file {quoted(name)}, which is not there; copy "
             "both."
