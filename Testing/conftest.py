@@ -120,7 +120,7 @@ def look_by_hand(session, identifier: str) -> None:
     emphysema that was not seen."""
     from DGMVLCCore.errors import DGMVLCError
     from DGMVLCCore.results.segmentation import Segment, save_segmentation
-    from DGMVLCCore.review.session_files import NOTICE, SCHEMA_VERSION, write_json
+    from DGMVLCCore.review.files import NOTICE, SCHEMA_VERSION, write_json
     from DGMVLCCore.review.worklist import load_study
 
     study, place, masks = session.study(identifier), session.folder / "studies" / identifier, []

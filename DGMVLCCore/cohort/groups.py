@@ -10,6 +10,7 @@ from scipy import stats
 
 from DGMVLCCore.language.clinical import Value
 from DGMVLCCore.language.schema import Attribute, ClinicalSchema
+from DGMVLCCore.stats import permuted_regression
 
 MIN_GROUP, MIN_NUMBERS, MIN_FREE = 5, 12, 8
 Rows = dict[str, dict[str, Value]]
@@ -191,36 +192,6 @@ def nuisance(
     return left[:, size > 1e-8 * size[0]], names
 
 
-def _tested(
-    x: np.ndarray, y: np.ndarray, basis: np.ndarray, permutations: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Effect, HC3 standard error, permutation p of each column of y (n,m), and the free dimensions.
-
-    Freedman & Lane (1983): the residuals of the reduced model are permuted, the full model is
-    fitted again; the statistic is |t|.
-    """
-    n, free = len(x), len(x) - basis.shape[1] - 1
-    inside = x - basis @ (basis.T @ x)
-    rest = y - basis @ (basis.T @ y)
-    strength = inside @ inside
-
-    def t_of(residual: np.ndarray) -> np.ndarray:
-        slope = inside @ residual / strength
-        error = (residual**2).sum(0) - slope**2 * strength
-        return np.abs(slope) / np.sqrt(np.maximum(error, 1e-20) / free / strength)
-
-    slope = inside @ rest / strength
-    leverage = (basis**2).sum(1) + inside**2 / strength
-    error = (rest - np.outer(inside, slope)) / np.maximum(1 - leverage, 1e-6)[:, None]
-    spread = np.sqrt(((inside[:, None] * error) ** 2).sum(0)) / strength
-    seen = t_of(rest)
-    beyond = np.zeros(y.shape[1])
-    for _ in range(permutations):
-        shuffled = rest[rng.permutation(n)]
-        beyond += t_of(shuffled - basis @ (basis.T @ shuffled)) >= seen * (1 - 1e-9)
-    return slope, spread, (1 + beyond) / (1 + permutations), free
-
-
 def differences(
     values: np.ndarray, x: np.ndarray, basis: np.ndarray, permutations: int, seed: int
 ) -> list[Difference]:
@@ -249,7 +220,7 @@ def differences(
             continue
         if min((x[pattern] > 0.5).sum(), (x[pattern] <= 0.5).sum()) < MIN_GROUP // 2:
             continue
-        slope, spread, p, free = _tested(
+        slope, spread, p, free = permuted_regression(
             x[pattern], values[pattern][:, columns], part, permutations, np.random.default_rng(seed)
         )
         reach = stats.t.ppf(0.975, free) * spread
@@ -261,15 +232,4 @@ def differences(
                 float(p[i]),
                 int(pattern.sum()),
             )
-    return out
-
-
-def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
-    """False-discovery-rate adjusted p (q) of (m,) p-values, NaN kept (Benjamini & Hochberg,
-    1995)."""
-    out = np.full(len(p), np.nan)
-    tested = np.nonzero(np.isfinite(p))[0]
-    order = tested[np.argsort(p[tested])]
-    q = p[order] * len(order) / np.arange(1, len(order) + 1)
-    out[order] = np.minimum.accumulate(q[::-1])[::-1].clip(max=1) if len(order) else q
     return out

@@ -16,7 +16,6 @@ from DGMVLCCore.cohort.groups import (
     Difference,
     Rows,
     Value,
-    benjamini_hochberg,
     differences,
     nuisance,
 )
@@ -27,6 +26,7 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.schema import ClinicalSchema
 from DGMVLCCore.models.alignment import AlignmentPipeline
+from DGMVLCCore.stats import false_discovery
 
 FDR = 0.05
 Tell = Callable[[str, float], None]
@@ -129,7 +129,7 @@ def group_answers(
             for i, region in enumerate(REGIONS)
         ]
     q = {
-        name: benjamini_hochberg(np.array([a.groups[name].p for a in found.answers]))
+        name: false_discovery(np.array([a.groups[name].p for a in found.answers]))
         for name in STATISTICS
     }
     found.answers = [

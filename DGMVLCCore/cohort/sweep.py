@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import stats
 
 from DGMVLCCore.cohort.frame import REGIONS, PatientScan, region_labels, region_means
 from DGMVLCCore.cohort.groups import Contrast, Rows
@@ -19,6 +18,7 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.language.clinical import Value
 from DGMVLCCore.models.region import Region
 from DGMVLCCore.models.units import HU_SCALE
+from DGMVLCCore.stats import t_interval
 
 STEPS, START = (
     5,
@@ -162,12 +162,12 @@ def summarise(halves: Sequence[np.ndarray]) -> list[SweepEffect]:
         if min(map(len, parts)) < MIN_PATIENTS:
             out.append(SweepEffect(np.nan, np.nan, np.nan, n))
             continue
-        reach = [stats.t.ppf(0.975, len(p) - 1) * p.std(ddof=1) / np.sqrt(len(p)) for p in parts]
+        lows, highs = zip(*map(t_interval, parts))
         out.append(
             SweepEffect(
                 float(np.concatenate(parts).mean()),
-                float(min(p.mean() - r for p, r in zip(parts, reach))),
-                float(max(p.mean() + r for p, r in zip(parts, reach))),
+                min(lows),
+                max(highs),
                 n,
             )
         )

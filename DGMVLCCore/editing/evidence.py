@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.sampler import Predictor
 from DGMVLCCore.models.denoiser import Conditions
 from DGMVLCCore.models.region import Region
+from DGMVLCCore.stats import t_interval
 
 TIMES = (0.35, 0.55, 0.75)
 
@@ -135,9 +135,7 @@ def denoising_errors(
 
 def paired_interval(values: np.ndarray) -> tuple[float, float, float]:
     """Mean and 95 % interval (Student's t) of paired differences over noises (two or more)."""
-    mean, sem = float(np.mean(values)), float(stats.sem(values))
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * sem
-    return mean, mean - half, mean + half
+    return float(np.mean(values)), *t_interval(values)
 
 
 def presence_evidence(

@@ -16,6 +16,7 @@ from DGMVLCCore.editing import sampler
 from DGMVLCCore.editing.compose import compose, feather, residual
 from DGMVLCCore.editing.noise import slice_correlation, volume_noise
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
+from DGMVLCCore.editing.see_through import STEPS, Answer, EditPredictor, RegionEditor
 from DGMVLCCore.editing.tiles import TiledPredictor, WindowPlan, announce, joined, plan_for
 from DGMVLCCore.errors import Cancelled, UnsuitableInputError, WeightsError
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
@@ -24,6 +25,7 @@ from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.checks import move
 from DGMVLCCore.models.denoiser import Conditions, Denoiser
+from DGMVLCCore.models.editor import Editor
 from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_units
@@ -126,12 +128,22 @@ class CounterfactualPipeline:
         """True for the adversarial network, which makes its image at once and judges no voxels."""
         return bool(getattr(self.model, "one_pass", False))
 
+    @property
+    def sees(self) -> bool:
+        """True for an editor, which works through the region's own voxels."""
+        return isinstance(self.model, Editor)
+
     def require_times(self, what: str) -> None:
         """Refuse what only a network that sees the patient's voxels through noise can do.
 
         Raises:
             UnsuitableInputError: these weights are a one-pass network's.
         """
+        if self.sees:
+            raise UnsuitableInputError(
+                f"The editor {self.weights} is not integrated over times, so it gives no {what}; "
+                "use a hole-filling denoiser's weights."
+            )
         if self.one_pass:
             raise UnsuitableInputError(
                 f"The one-pass network {self.weights} makes images and reads none, so it gives "
@@ -147,10 +159,18 @@ class CounterfactualPipeline:
 
     def predictor(self) -> sampler.Predictor:
         """The denoiser, in bf16 where the processor has it."""
-        native = self.device.type == "cuda" or (
-            self.device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return sampler.Predictor(self.model, self.native_bf16)
+
+    def edit_predictor(self) -> EditPredictor:
+        """The editor, in bf16 where the processor has it."""
+        return EditPredictor(self.model, self.native_bf16)  # type: ignore[arg-type]
+
+    @property
+    def native_bf16(self) -> bool:
+        """True where the device computes in bf16 itself."""
+        return self.device.type == "cuda" or (
+            self.device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
         )
-        return sampler.Predictor(self.model, bool(native))
 
     def capacity(self, region: Region, plan: WindowPlan | None = None) -> int:
         """Slices of a region, or of the windows over it, that the network takes at once on this
@@ -278,8 +298,22 @@ class CounterfactualPipeline:
         found = np.nonzero(mask.any((1, 2)))[0]
         rows = (max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(mask)))
         region = cut_region(scan, anatomy, mask, rows, whole=tiles)
-        samples = self.sample(region, scan, anatomy, mask, plan, settings, callback, should_cancel)
-        return self._finish(volume, scan, turn, region, mask, samples, plan, settings, draw)
+        if self.sees:
+            edited = self.see_through(
+                region, scan, anatomy, mask, plan, settings, callback, should_cancel
+            )
+            deltas = edited.hu - region.hu
+        else:
+            edited = None
+            samples = self.sample(
+                region, scan, anatomy, mask, plan, settings, callback, should_cancel
+            )
+            # The shift's reference is the clipped scan it started from, so that no change is
+            # exactly no change.
+            start = region.hu.clip(region.scale.low, None)
+            deltas = np.stack([residual(each, start, region.scale) for each in samples])
+        deltas = np.where(region.mask, deltas, 0).astype(np.float32)
+        return self._finish(volume, scan, turn, region, mask, deltas, plan, settings, draw, edited)
 
     def sample(
         self,
@@ -297,16 +331,13 @@ class CounterfactualPipeline:
         A one-pass network replaces in one pass, and shifts by what two passes from the same noise
         differ by: the scan plus target minus source.
         """
+        if self.sees:
+            answer = self.see_through(
+                region, scan, anatomy, mask, plan, settings, callback, should_cancel
+            )
+            return to_units(answer.hu, region.scale)
         settings |= ONE_PASS if self.one_pass else {}
-        correlation = slice_correlation(
-            scan.array[region.rows[0] : region.rows[1]],
-            (anatomy.lungs & ~mask)[region.rows[0] : region.rows[1]],
-        )
-        settings |= {
-            "z_correlation": round(correlation, 3),
-            "spacing_mm": region.spacing,
-            "native": region.native,
-        }
+        correlation = _described(settings, region, scan, anatomy, mask)
         source, target, empty = self.text(plan.source), self.text(plan.target), self.text("")
         noises, steps, predict = int(settings["noises"]), int(settings["steps"]), self.predictor()
         out = np.repeat(to_units(region.hu, region.scale)[None], noises, axis=0)
@@ -356,6 +387,49 @@ class CounterfactualPipeline:
                 out[draw, row] = edited[index, 0].float().cpu().numpy()
         return out
 
+    def see_through(
+        self,
+        region: Region,
+        scan: Volume,
+        anatomy: Anatomy,
+        mask: np.ndarray,
+        plan: EditPlan,
+        settings: dict[str, Any],
+        callback: Progress | None = None,
+        should_cancel: Callable[[], bool] | None = None,
+    ) -> Answer:
+        """A region edited through its own voxels by an editor, once for each noise.
+
+        *Shift* adds what target and source sentence differ by, so equal texts cancel exactly.
+        """
+        correlation = _described(settings, region, scan, anatomy, mask)
+        noises, steps = int(settings["noises"]), min(int(settings["steps"]), STEPS)
+        settings |= {"steps": steps, "guidance": 1.0}
+        shape, seed = (len(scan.array), *region.hu.shape[1:]), int(settings["seed"]) * 1000
+        part = slice(*region.rows)
+        fields = [volume_noise(shape, correlation, seed + draw)[part] for draw in range(noises)]
+        rows, sentences = int(region.mask.any((1, 2)).sum()), [plan.target]
+        if plan.mode == "shift":
+            sentences.append(plan.source)
+        # Slices without an opaque part are done sooner than counted: progress then jumps forward.
+        total = len(sentences) * rows * (1 + noises * steps)
+        on_slices = _counted(total, callback, should_cancel)
+        answers = [
+            RegionEditor(
+                self.edit_predictor(),
+                region,
+                self.text(sentence),
+                capacity=self.capacity(region),
+                on_slice=lambda count: on_slices(count)(1, 1),
+            ).edit(fields, steps)
+            for sentence in sentences
+        ]
+        answer = answers[0]
+        if plan.mode == "shift":
+            answer = replace(answer, hu=region.hu + answer.hu - answers[1].hu)
+        settings["invented_share"] = round(float(answer.invented[region.mask].mean()), 4)
+        return answer
+
     def _finish(
         self,
         volume: Volume,
@@ -363,36 +437,58 @@ class CounterfactualPipeline:
         turn: Any,
         region: Region,
         mask: np.ndarray,
-        samples: np.ndarray,
+        deltas: np.ndarray,
         plan: EditPlan,
         settings: dict[str, Any],
         draw: int | None = None,
+        edited: Answer | None = None,
     ) -> CounterfactualResult:
-        """Compose the medoid (or the sample `draw`), the mean and the spread at native resolution,
-        on the scan's own grid."""
+        """Compose the medoid of the changes (N,D,S,T) in HU (or the sample `draw`), the mean and
+        the spread at native resolution, on the scan's own grid."""
         inside = region.mask
-        mean = samples.mean(0)
-        settings["medoid"] = int(((samples - mean)[:, inside] ** 2).sum(1).argmin())
+        mean = deltas.mean(0)
+        settings["medoid"] = int(((deltas - mean)[:, inside] ** 2).sum(1).argmin())
         chosen = settings["shown"] = settings["medoid"] if draw is None else draw
         weights = feather(mask, scan.spacing)
-        start = region.hu.clip(region.scale.low, None)
-        # The shift's reference is the clipped scan it started from, so that no change is exactly no
-        # change.
-        deltas = [np.where(inside, residual(sample, start, region.scale), 0) for sample in samples]
-        settings["sample_change_hu"] = _mean_changes(region, deltas, weights, mask)
-        edited = compose(scan, region.to_scan(deltas[chosen], scan.shape), weights)
-        average = compose(scan, region.to_scan(np.mean(deltas, 0), scan.shape), weights)
-        spread = region.to_scan(np.std(deltas, 0).astype(np.float32), scan.shape) * weights
-        return CounterfactualResult(
+        settings["sample_change_hu"] = _mean_changes(region, list(deltas), weights, mask)
+        variance = deltas.var(0)
+        if edited is not None:  # what is seen through is uncertain where it is unsure to be asked
+            first = edited.first
+            asked = (first.target - region.hu) ** 2 * first.change * (1 - first.change)
+            variance = np.where(edited.invented, variance, asked * inside)
+
+        def on_scan(values: np.ndarray) -> np.ndarray:
+            return region.to_scan(values.astype(np.float32), scan.shape)
+
+        made = compose(scan, on_scan(deltas[chosen]), weights)
+        result = CounterfactualResult(
             volume,
-            volume.with_array(turn.restore(edited)),
-            turn.restore(average),
-            turn.restore(spread),
+            volume.with_array(turn.restore(made)),
+            turn.restore(compose(scan, on_scan(mean), weights)),
+            turn.restore(on_scan(np.sqrt(variance)) * weights),
             turn.restore(mask),
             plan,
             [],
             settings,
         )
+        if edited is not None:
+            result.change = turn.restore(np.clip(on_scan(edited.first.change), 0, 1) * mask)
+            result.invented = turn.restore((on_scan(edited.invented) > 0.5) & mask)
+        return result
+
+
+def _described(
+    settings: dict[str, Any], region: Region, scan: Volume, anatomy: Anatomy, mask: np.ndarray
+) -> float:
+    """Record how a region is worked on; returns the texture's correlation along z."""
+    rows = slice(*region.rows)
+    correlation = slice_correlation(scan.array[rows], (anatomy.lungs & ~mask)[rows])
+    settings |= {
+        "z_correlation": round(correlation, 3),
+        "spacing_mm": region.spacing,
+        "native": region.native,
+    }
+    return correlation
 
 
 def _counted(

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.result import AttentionMap
+from DGMVLCCore.editing.see_through import RegionEditor
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
@@ -74,9 +75,7 @@ def read_region(
                 done += len(part)
                 if callback:
                     callback("reading", done / (len(wanted) * noises * len(TIMES)))
-    return np.stack(
-        [ndimage.zoom(plane, PATCH, order=1, mode="nearest", grid_mode=True) for plane in total]
-    )
+    return np.stack([enlarged(plane) for plane in total])
 
 
 def reading_pass(
@@ -106,13 +105,7 @@ def reading_pass(
     Returns:
         float32 (D,H,W) on the canonical grid, about 0..1, 0 outside the lungs and the rows.
     """
-    lungs = anatomy.lungs.copy()
-    lungs[: rows[0]] = False
-    lungs[rows[1] :] = False
-    if not lungs.any():
-        raise UnsuitableInputError(
-            "The chosen slices show no lung, so there is nothing to read; choose other slices."
-        )
+    lungs = lungs_in(anatomy, rows)
     region = cut_region(scan, anatomy, lungs, rows, spacing_mm=max(READING_MM, *scan.spacing[1:]))
     fine = read_region(pipe, region, source, target, noises=noises, seed=seed, callback=callback)
     return smoothed(region.to_scan(fine, scan.shape) * lungs, lungs, scan.spacing)
@@ -139,6 +132,12 @@ def attention_map(
     """
     scan, turn = volume.canonical()
     rows = slices or (0, len(scan.array))
+    words = tuple(pipe.encoder.encode([source]).words[0][1:-1])
+    if pipe.sees:
+        own = anatomy.reoriented(turn)
+        read, change = look_for(pipe, scan, own, target, rows=rows, callback=callback)
+        values, asked = (turn.restore(np.clip(each, 0, 1)) for each in (read, change))
+        return AttentionMap(term, values, tokens=words, change=asked)
     raw = reading_pass(
         pipe,
         scan,
@@ -150,5 +149,69 @@ def attention_map(
         seed=seed,
         callback=callback,
     )
-    words = pipe.encoder.encode([source]).words[0][1:-1]
-    return AttentionMap(term, turn.restore(np.clip(raw, 0, 1)), tokens=tuple(words))
+    return AttentionMap(term, turn.restore(np.clip(raw, 0, 1)), tokens=words)
+
+
+def lungs_in(anatomy: Anatomy, rows: tuple[int, int]) -> np.ndarray:
+    """Both lungs in the chosen slices, bool (D,H,W).
+
+    Raises:
+        UnsuitableInputError: there is no lung in them.
+    """
+    lungs = anatomy.lungs.copy()
+    lungs[: rows[0]] = False
+    lungs[rows[1] :] = False
+    if not lungs.any():
+        raise UnsuitableInputError(
+            "The chosen slices show no lung, so there is nothing to read; choose other slices."
+        )
+    return lungs
+
+
+def look_for(
+    pipe: CounterfactualPipeline,
+    scan: Volume,
+    anatomy: Anatomy,
+    denial: str,
+    *,
+    rows: tuple[int, int],
+    callback: Progress | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One pass of the editor over both lungs under a finding's denial.
+
+    Args:
+        scan: canonical. anatomy: on the same grid. rows: slices [first, last) to read.
+
+    Returns:
+        attention to the words, and the change that they ask for; float32 (D,H,W), 0..1 in the
+        lungs, 0 outside.
+    """
+    lungs = lungs_in(anatomy, rows)
+    region = cut_region(scan, anatomy, lungs, rows, spacing_mm=max(READING_MM, *scan.spacing[1:]))
+    total, done = int(region.mask.any((1, 2)).sum()), 0
+
+    def on_slice(count: int) -> None:
+        nonlocal done
+        done += count
+        if callback:
+            callback("reading", done / total)
+
+    first = RegionEditor(
+        pipe.edit_predictor(),
+        region,
+        pipe.text(denial),
+        capacity=pipe.capacity(region),
+        on_slice=on_slice,
+    ).look()
+    change = region.to_scan(first.change, scan.shape) * lungs
+    if first.attention is None:
+        raise UnsuitableInputError(
+            "These weights have no cross-attention, so they give no attention map."
+        )
+    fine = np.stack([enlarged(plane) for plane in first.attention])
+    return smoothed(region.to_scan(fine, scan.shape) * lungs, lungs, scan.spacing), change
+
+
+def enlarged(plane: np.ndarray) -> np.ndarray:
+    """A field on the token grid (S/4,T/4) -> on the pixels (S,T)."""
+    return ndimage.zoom(plane, PATCH, order=1, mode="nearest", grid_mode=True)

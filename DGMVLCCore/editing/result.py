@@ -52,12 +52,15 @@ class AttentionMap:
     Args:
         term: the finding. values: float32 (D,H,W), 0..1 inside the lungs, on the scan's grid.
         levels: lower borders of the graded bands. tokens: the words read.
+        change: float32 (D,H,W), 0..1, the share of change that the finding's denial asks for in the
+            lungs, read in the same pass by an editor; None from a hole-filling network.
     """
 
     term: str
     values: np.ndarray
     levels: tuple[float, ...] = (0.25, 0.5, 0.75)
     tokens: tuple[str, ...] = ()
+    change: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ class CounterfactualResult:
         mean: float32 (D,H,W) HU, mean over the noises. uncertainty: float32 (D,H,W) HU, standard
             deviation over them.
         mask: bool (D,H,W), the edit mask. attention: finding -> map.
+        change: float32 (D,H,W), 0..1, the share of change that the words ask for; invented: bool,
+            voxels made from noise rather than seen through. Both None from a hole-filling network.
         agreement: how region and sentences agree before and after, None without a dual encoder.
         synthetic: always True: voxels inside the mask are generated.
     """
@@ -99,6 +104,8 @@ class CounterfactualResult:
     settings: dict[str, Any] = field(default_factory=dict)
     attention: dict[str, AttentionMap] = field(default_factory=dict)
     agreement: Agreement | None = None
+    change: np.ndarray | None = None
+    invented: np.ndarray | None = None
     synthetic: bool = True
 
     @property

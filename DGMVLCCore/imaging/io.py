@@ -7,7 +7,6 @@ Geometry is exact to double precision in NRRD and MetaImage; NIfTI stores it in 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +34,7 @@ from DGMVLCCore.imaging.quiet import quiet
 from DGMVLCCore.imaging.stored import StoredImage
 from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading, oriented, untilted
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.whole import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -296,21 +296,16 @@ def write_image(image: sitk.Image, path: Path) -> None:
         )
     if not path.parent.is_dir():
         raise OutputError(f"The folder {path.parent} does not exist; create it first.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-partial{suffix}")
     try:
-        with quiet():
-            sitk.WriteImage(image, str(temporary), useCompression=True)
-        if nifti.is_nifti(temporary):
-            nifti.read_nifti(temporary)  # its writer says nothing when the disk is full
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
+        with whole_file(path, suffix) as temporary:
+            with quiet():
+                sitk.WriteImage(image, str(temporary), useCompression=True)
+            if nifti.is_nifti(temporary):
+                nifti.read_nifti(temporary)  # its writer says nothing when the disk is full
     except (RuntimeError, OSError, DGMVLCError) as error:
         raise OutputError(
             f"{path} could not be written; check permission and free space of {path.parent}."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_volume(volume: Volume, path: str | Path, metadata: dict[str, str] | None = None) -> None:

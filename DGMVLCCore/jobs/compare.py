@@ -27,12 +27,10 @@ from DGMVLCCore.jobs.edit import (
     Request,
     choose_finding,
     edit_region,
-    guarded,
     load_scan,
-    memory_named,
-    part_of,
     propose_region,
 )
+from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.models.region import Region, cut_region

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,14 @@ from DGMVLCCore.editing.memory import ScanMemory, file_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map
 from DGMVLCCore.editing.result import AttentionMap, EditPlan
-from DGMVLCCore.errors import Cancelled, DeviceError, UnsuitableInputError, UsageError
+from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.masks import lesion_region, share_near
 from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.untilt import Reading
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import absent_prompt, known_findings, source_prompt, target_prompt
@@ -294,76 +294,6 @@ def load_scan(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
             f"0:{len(volume.canonical()[0].array)}."
         )
     return volume, memory.anatomy(volume, request.anatomy)
-
-
-@contextmanager
-def memory_named(device: str) -> Iterator[None]:
-    """Say which device ran out of memory and what to do."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if (
-            isinstance(error, RuntimeError)
-            and "out of memory" not in str(error)
-            and "can't allocate" not in str(error)
-        ):
-            raise
-        raise DeviceError(
-            f"{device} ran out of memory; take fewer slices (--slices A:B) or another device."
-        ) from error
-
-
-def guarded(progress: Progress | None, should_cancel: Callable[[], bool] | None) -> Progress:
-    """Progress that ends the run when it is to be cancelled."""
-
-    def tell(stage: str, share: float) -> None:
-        if should_cancel and should_cancel():
-            raise Cancelled("Cancelled; nothing was written.")
-        if progress:
-            progress(stage, share)
-
-    return tell
-
-
-def part_of(tell: Progress, index: int, count: int) -> Progress:
-    """Progress of the index-th of `count` equal parts of a stage."""
-    return lambda stage, share: tell(stage, (index + share) / count)
-
-
-@dataclass(frozen=True, eq=False)
-class Proposed:
-    """A proposed region with what it was found in; the mask has no margin yet."""
-
-    region: Proposal
-    finding: Finding
-    volume: Volume
-    anatomy: Anatomy
-
-
-def propose(
-    request: Request,
-    progress: Progress | None = None,
-    pipe: CounterfactualPipeline | None = None,
-    *,
-    should_cancel: Callable[[], bool] | None = None,
-    memory: ScanMemory | None = None,
-) -> Proposed:
-    """The region of the chosen finding that a run without a mask would edit; arguments as
-    `run_counterfactual`.
-
-    Raises:
-        DGMVLCError: every refusal, with its sentence.
-    """
-    tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
-    finding = choose_finding(parse_report(request.report_text), request.finding)
-    source_prompt(finding)
-    tell("loading", 0.0)
-    device = choose_device(request.device)
-    volume, anatomy = load_scan(request, memory)
-    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
-    with memory_named(device):
-        region = propose_region(pipe, volume, anatomy, finding, request.slices, tell)
-    return Proposed(region, finding, volume, anatomy)
 
 
 def run_counterfactual(

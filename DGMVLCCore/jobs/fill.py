@@ -18,7 +18,8 @@ from DGMVLCCore.imaging.io import read_scan
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.profiles import PLAIN
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.jobs.edit import Request, guarded, memory_named
+from DGMVLCCore.jobs.edit import Request
+from DGMVLCCore.jobs.progress import guarded, memory_named
 from DGMVLCCore.language.encoder import MAX_TOKENS
 from DGMVLCCore.report.fill import RECORD, write_fill
 from DGMVLCCore.results.folders import check_output

@@ -15,7 +15,8 @@ from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import Cancelled, OutputError, UsageError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.jobs.edit import MARGIN_MM, Proposed, Request, propose, run_counterfactual
+from DGMVLCCore.jobs.edit import MARGIN_MM, Request, run_counterfactual
+from DGMVLCCore.jobs.propose import Proposed, propose
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.results.segmentation import proposal_segments, save_segmentation
 

@@ -57,6 +57,8 @@ class Editor(Denoiser):
         findings: tuple[str, ...] = (),
         attributes: tuple[str, ...] = (),
         text_encoder_sha256: str = "",
+        scan_dim: int = 0,
+        vision_sha256: str = "",
         modality: str = "CT",
     ) -> None:
         super().__init__(
@@ -68,6 +70,8 @@ class Editor(Denoiser):
             findings=findings,
             attributes=attributes,
             text_encoder_sha256=text_encoder_sha256,
+            scan_dim=scan_dim,
+            vision_sha256=vision_sha256,
             modality=modality,
         )
         width = widths[0]

@@ -13,7 +13,10 @@ from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.readers.quiz import TOLERANCE_MM, distance_mm
 from DGMVLCCore.readers.readings import Reading, table_text
 from DGMVLCCore.readers.records import NOTICE, head
-from DGMVLCCore.readers.statistics import (
+from DGMVLCCore.readers.study import MODES, Study
+from DGMVLCCore.results.folders import whole_folder
+from DGMVLCCore.results.records import write_record, write_text
+from DGMVLCCore.stats import (
     bootstrap,
     delong,
     paired,
@@ -21,9 +24,6 @@ from DGMVLCCore.readers.statistics import (
     roc_curve,
     sensitivity_at,
 )
-from DGMVLCCore.readers.study import MODES, Study
-from DGMVLCCore.results.folders import whole_folder
-from DGMVLCCore.results.records import write_record, write_text
 
 MARKER = "analysis.json"
 SPECIFICITY = 0.8

@@ -14,6 +14,7 @@ from DGMVLCCore.editing.result import CounterfactualResult
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.zones import Location, axial_diameter
 from DGMVLCCore.language.prompts import absent_prompt
+from DGMVLCCore.stats import t_interval
 
 SIDES = {"bilateral": "both lungs", "left": "the left lung", "right": "the right lung"}
 REGION_FILE, REGION_SEGMENT = "edit-mask.seg.nrrd", "edit mask"
@@ -55,14 +56,6 @@ class Statement:
         return {"text": self.text, "numbers": self.numbers}
 
 
-def interval(samples: list[float]) -> tuple[float, float]:
-    """95 % interval of the mean (Student's t) of at least two numbers."""
-    from scipy import stats
-
-    half = float(stats.t.ppf(0.975, len(samples) - 1) * stats.sem(samples))
-    return float(np.mean(samples)) - half, float(np.mean(samples)) + half
-
-
 def _place(result: CounterfactualResult, location: Location, region: dict[str, Any]) -> Statement:
     """Where the edit is and how large."""
     out = Statement(region=region)
@@ -94,7 +87,7 @@ def _change(result: CounterfactualResult, region: dict[str, Any]) -> Statement:
     )
     samples, spread = result.settings.get("sample_change_hu") or [], ""
     if len(samples) > 1:
-        low, high = interval(samples)
+        low, high = t_interval(samples)
         mean_change, between = float(np.mean(samples)), float(result.uncertainty[inside].mean())
         spread = (
             f"; mean of {out.say(len(samples), '.0f', 'samples', '/settings/noises')} samples "
@@ -204,7 +197,7 @@ def _from_record(manifest: dict[str, Any], source: str) -> float | None:
     if found := re.fullmatch(r"rank of (.+) in (/.+)", source):
         return float([row[0] for row in _pointed(manifest, found[2])].index(found[1]) + 1)
     if found := re.fullmatch(r"95 % t interval, (lower|upper) end, of (/.+)", source):
-        return interval(_pointed(manifest, found[2]))[found[1] == "upper"]
+        return t_interval(_pointed(manifest, found[2]))[found[1] == "upper"]
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from DGMVLCCore.results.dicom_source import (
     source_of_folder,
     words,
 )
+from DGMVLCCore.whole import whole_file
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -167,17 +167,14 @@ def save_dataset(dataset: Dataset, path: Path) -> None:
     Raises:
         OutputError: it cannot be written; nothing is left behind.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-partial")
     try:
-        dataset.save_as(temporary, enforce_file_format=True)
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            dataset.save_as(temporary, enforce_file_format=True)
     except OSError as error:
         raise OutputError(
             f"{path} could not be written ({error.strerror or error}); check permission and free "
             f"space of {path.parent}."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_segmentation(

@@ -8,10 +8,11 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from DGMVLCCore.errors import OutputError
+from DGMVLCCore.whole import bring_back, put_in_place
 
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}  # file managers leave it anywhere
 
@@ -76,62 +77,17 @@ def check_output(out: Path, overwrite: bool, record: str = "result.json") -> Non
         )
 
 
-def _aside(out: Path) -> Path:
-    """Where an earlier result waits until the new one stands."""
-    return out.absolute().with_name(f".{out.name}.earlier")
-
-
-def bring_back(out: Path) -> None:
-    """Put the earlier result back where a run that was killed between two renames left none."""
-    aside = _aside(out)
-    if aside.exists() and not out.exists():
-        aside.rename(out)
-
-
-def put_in_place(folder: Path, out: Path) -> None:
-    """Rename the finished folder; an earlier result steps aside first and goes when the new one
-    stands. Where that fails it comes back, after a crash at the next run."""
-    bring_back(out)
-    aside = _aside(out)
-    shutil.rmtree(aside, ignore_errors=True)  # `out` stands, so this one was done with
-    _to_disk(folder)
-    try:
-        if out.exists():
-            out.rename(aside)
-        folder.rename(out)
-    finally:
-        bring_back(out)
-    _sync(out.absolute().parent)
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    """Ask the system to write a file or folder to the disk; some systems know no such call for
-    folders."""
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _to_disk(folder: Path) -> None:
-    """Everything under `folder` to the disk, so that a renamed folder is never full of empty
-    files."""
-    for path in (folder, *folder.rglob("*")):
-        _sync(path)
-
-
 @contextmanager
-def whole_folder(out: Path, overwrite: bool, record: str = "result.json") -> Iterator[Path]:
-    """A folder under a temporary name that becomes `out` when nothing went wrong, and goes away
-    otherwise.
+def replaced_folder(out: Path, advice: str = "check permission and free space") -> Iterator[Path]:
+    """A folder under a temporary name that takes the place of `out` when nothing went wrong, and
+    goes away otherwise.
+
+    Args:
+        advice: what the sentence of a failure says to do.
 
     Raises:
-        OutputError: `out` exists, or it cannot be written; nothing half-written stays.
+        OutputError: it cannot be written; nothing half-written stays.
     """
-    check_output(out, overwrite, record)
     folder = out.absolute().with_name(f".{out.name}-{uuid.uuid4().hex[:8]}.partial")
     try:
         folder.mkdir()
@@ -139,8 +95,19 @@ def whole_folder(out: Path, overwrite: bool, record: str = "result.json") -> Ite
         put_in_place(folder, out)
     except OSError as error:
         raise OutputError(
-            f"The result could not be written to {out} ({error.strerror or error}); check "
-            "permission and free space."
+            f"The result could not be written to {out} ({error.strerror or error}); {advice}."
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def whole_folder(out: Path, overwrite: bool, record: str = "result.json") -> Iterator[Path]:
+    """As `replaced_folder`, where `check_output` allows it.
+
+    Raises:
+        OutputError: `out` exists, or it cannot be written; nothing half-written stays.
+    """
+    check_output(out, overwrite, record)
+    with replaced_folder(out) as folder:
+        yield folder

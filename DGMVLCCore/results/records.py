@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ import numpy as np
 
 from DGMVLCCore.errors import OutputError, UnreadableError
 from DGMVLCCore.plain_json import read_json
+from DGMVLCCore.whole import whole_file
 
 SCHEMAS = Path(__file__).parent / "schema"
 
@@ -71,22 +69,15 @@ def write_text(text: str, path: Path) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(
             f"{path} could not be saved ({error.strerror or error}); what was saved before is "
             "still there. "
             "Free some space or check the permissions, then repeat the last step."
         ) from error
-    finally:
-        with suppress(OSError):  # the folder itself may have gone; the error above says so
-            temporary.unlink(missing_ok=True)
 
 
 def write_record(record: dict[str, Any], path: Path, name: str) -> None:

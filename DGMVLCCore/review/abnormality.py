@@ -160,7 +160,7 @@ def _around(features: np.ndarray, lung: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Score:
-    """The map from features to 0..1, as `training.perceptron.fit_perceptron` fits it.
+    """The map from features to 0..1, as `Testing/Benchmarks/fit_review.py` fits it.
 
     Args:
         names: features it takes. mean, scale: (F,) their standardisation. hidden, hidden_bias:

@@ -3,9 +3,7 @@ map and pictures."""
 
 from __future__ import annotations
 
-import shutil
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -21,17 +19,18 @@ from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report, report_notes
 from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.region import Region
-from DGMVLCCore.results.folders import put_in_place
+from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
 from DGMVLCCore.review.candidates import Candidate, find_candidates
 from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
 from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.files import ANALYSIS, NOTICE, SCHEMA_VERSION, write_json
 from DGMVLCCore.review.listing import COLOURS
 from DGMVLCCore.review.pictures import save_picture
-from DGMVLCCore.review.session_files import ANALYSIS, NOTICE, SCHEMA_VERSION, write_json
 from DGMVLCCore.review.worklist import Study, load_study
 
+AGAIN = "free some space and go on with --resume. What was decided before is kept"
 Progress = Callable[[str, float], None]
 SHOWN_PHRASES = 3
 LONGEST_REPORT = 100_000
@@ -197,9 +196,7 @@ def analyse_study(
         if callback:
             callback(stage, share)
 
-    folder = session.folder / "studies" / f".{study.id}-{uuid.uuid4().hex[:8]}.partial"
-    try:
-        folder.mkdir(parents=True)
+    with replaced_folder(session.folder / "studies" / study.id, AGAIN) as folder:
         try:
             _look_and_write(pipe, session, study, base, folder, tell)
         except (Cancelled, OutputError):
@@ -208,15 +205,6 @@ def analyse_study(
             base["problem"] = str(error)
         base["seconds"] = round(time.monotonic() - started, 1)
         write_json(folder / ANALYSIS, base)
-        put_in_place(folder, session.folder / "studies" / study.id)
-    except OSError as error:
-        raise OutputError(
-            f"The analysis of {study.id} could not be written to {session.folder} "
-            f"({error.strerror or error}); free some space and go on with "
-            "--resume. What was decided before is kept."
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     if session.states.pop(study.id, None) is not None:
         session.save()
     return base

@@ -12,7 +12,7 @@ from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
 from DGMVLCCore.review.decision_log import SCHEMA, DecisionLog, now
-from DGMVLCCore.review.session_files import (
+from DGMVLCCore.review.files import (
     ANALYSIS,
     ANALYSIS_SCHEMA,
     DECISIONS,

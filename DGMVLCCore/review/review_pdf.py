@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.files import NOTICE
 from DGMVLCCore.review.listing import UNSEEN, list_studies, region_row
-from DGMVLCCore.review.session_files import NOTICE
 from DGMVLCCore.review.worklist import Study
 
 if TYPE_CHECKING:

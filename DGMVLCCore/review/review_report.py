@@ -5,19 +5,18 @@ from __future__ import annotations
 
 import base64
 import html
-import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
 from DGMVLCCore.results.csv_table import csv_text
-from DGMVLCCore.results.folders import bring_back, put_in_place
+from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.files import NOTICE
 from DGMVLCCore.review.review_pdf import write_pdf
-from DGMVLCCore.review.session_files import NOTICE
 from DGMVLCCore.review.worklist import Study
+from DGMVLCCore.whole import bring_back
 
 COLUMNS = (
     "study",
@@ -330,9 +329,8 @@ def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dic
             f"{out} is no earlier export of a review, so it is not overwritten; choose another "
             "folder."
         )
-    folder = out.with_name(f".{out.name}-{uuid.uuid4().hex[:8]}.partial")
-    try:
-        (folder / "accepted").mkdir(parents=True)
+    with replaced_folder(out) as folder:
+        (folder / "accepted").mkdir()
         (folder / "review.csv").write_text(table(session), encoding="utf-8", newline="")
         (folder / "review.html").write_text(page(session), encoding="utf-8")
         write_pdf(session, folder / "review.pdf")
@@ -341,14 +339,6 @@ def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dic
             for study in session.studies
             for note in _write_accepted(session, study, folder / "accepted")
         ]
-        put_in_place(folder, out)
-    except OSError as error:
-        raise OutputError(
-            f"The export could not be written to {out} ({error.strerror or error}); check "
-            "permission and free space."
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return {
         **{kind: str(out / f"review.{kind}") for kind in ("csv", "html", "pdf")},
         "accepted": sorted(str(p) for p in (out / "accepted").iterdir()),

@@ -1,7 +1,7 @@
 """Pairs for the editor: a source, a sentence, and the scan as the sentence says, truly known.
 
 Every pair comes from one clear patch and one or two lesions put into it: *remove*, *insert*,
-*exchange* one for the other, take *one of two*, and *stay* where the words ask for nothing.
+*exchange* one for the other, take *one of two*, and *empty* and *stay* where nothing is to change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,15 @@ from DGMVLCCore.simulation.transplant import RealNodule, transplant
 from DGMVLCCore.training.examples import TRAIN_KINDS, Example, ExampleMaker, PhraseBank, clear
 from DGMVLCCore.training.masks import random_edit_mask
 
-ROLES = {"remove": 0.38, "insert": 0.13, "exchange": 0.07, "one of two": 0.14, "stay": 0.28}
+# *Empty* is *remove* where nothing was put in: else a denial alone would tell of a lesion.
+ROLES = {
+    "remove": 0.32,
+    "empty": 0.2,
+    "insert": 0.1,
+    "exchange": 0.06,
+    "one of two": 0.14,
+    "stay": 0.18,
+}
 OPAQUE_HU = -450.0  # denser, and what lies behind cannot be seen
 EVERYTHING = "Clear lung."  # the sentence that denies every finding
 PAIRS_A_PATCH = 2  # inserting lesions costs more than showing a slice
@@ -173,6 +181,12 @@ class EditPairMaker(ExampleMaker):
         text = self.sentences.denies(first, rng)
         edit = random_edit_mask(first.mask, patch.lungs > 0, patch.spacing, rng)
         return self.pair(patch, first.hu, patch.hu, edit, [first], [first], text, rng)
+
+    def empty(self, patch: ScanPatch, first: Lesion, rng: np.random.Generator) -> Pair:
+        """Untouched, the same denial and mask as for a removal -> untouched."""
+        text = self.sentences.denies(first, rng)
+        edit = random_edit_mask(first.mask, patch.lungs > 0, patch.spacing, rng)
+        return self.pair(patch, patch.hu, patch.hu, edit, [], [], text, rng)
 
     def insert(self, patch: ScanPatch, first: Lesion, rng: np.random.Generator) -> Pair:
         """Untouched, the finding -> with the lesion; the mask says where, so it is tight."""

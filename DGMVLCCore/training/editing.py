@@ -130,7 +130,7 @@ class EditingTrainer(Trainer):
         weight = seen * known * (1 + self.recipe.lesion_weight * change + vessels)
         result = composed(edit, source, hidden)
         velocity = (edit.target - clean) / t[:, None, None, None].clamp_min(LEAST_TIME)
-        flat = seen * (1 + 4 * change)
+        flat = seen * (1 + change)
         terms = {
             "paint": weighted((edit.target - clean).abs(), weight * (0.1 + change)),
             "compose": weighted((result - clean).abs(), weight),

@@ -19,7 +19,9 @@ from pathlib import Path
 
 from DGMVLCCore import CounterfactualPipeline
 from DGMVLCCore.evaluation.cases import make_cases
-from DGMVLCCore.evaluation.differential import (
+from DGMVLCCore.review.ranking import ERROR_WEIGHT, MIN_LEAD
+from DGMVLCCore.training.shards import build_shards
+from differential import (
     Scored,
     accuracy,
     effect,
@@ -27,8 +29,6 @@ from DGMVLCCore.evaluation.differential import (
     score_nodules,
     solid_or_not,
 )
-from DGMVLCCore.review.ranking import ERROR_WEIGHT, MIN_LEAD
-from DGMVLCCore.training.shards import build_shards
 
 SIZES = (2, 3, 4, 6)
 CLEAR_EVERY, EFFECT_EVERY = 3, 5

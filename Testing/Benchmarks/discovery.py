@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from simulated_cohort import NULL, SimulatedCohort, simulated_cohort
 
 from DGMVLCCore.cohort.frame import REGIONS, lung_statistics
 from DGMVLCCore.cohort.groups import Contrast, Rows, find_contrasts
@@ -38,6 +37,7 @@ from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.schema import load_schema
 from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.training.tuning import fine_tune
+from simulated_cohort import NULL, SimulatedCohort, simulated_cohort
 
 SCHEMA = load_schema()
 

@@ -19,10 +19,10 @@ import torch
 from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
-from DGMVLCCore.models.denoiser import Conditions
+from DGMVLCCore.editing.sampler import Text
+from DGMVLCCore.editing.see_through import Answer, EditPredictor, RegionEditor
 from DGMVLCCore.models.editor import Editor
-from DGMVLCCore.models.see_through import Answer, Seen, edit_slices, stacked_around
-from DGMVLCCore.models.units import anatomy_channels, to_units
+from DGMVLCCore.models.region import Region
 from DGMVLCCore.simulation.insert import KINDS, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import ScanPatch
 from DGMVLCCore.simulation.transplant import transplant
@@ -41,7 +41,8 @@ class Bench:
     def __init__(self, shards: Path, weights: Path, steps: int) -> None:
         self.maker = EditPairMaker(shards, 0.0)
         self.scans = self.maker.scans
-        self.editor = Editor.from_pretrained(weights, torch_dtype=torch.float32).eval()
+        editor = Editor.from_pretrained(weights, torch_dtype=torch.float32).eval()
+        self.predict = EditPredictor(editor)
         self.steps = steps
         self.number = {phrase.text: i for i, phrase in enumerate(self.maker.bank.phrases, 1)}
 
@@ -54,24 +55,15 @@ class Bench:
         """The editor's answer for all slices of a patch that shows `hu`."""
         labels = np.where(patch.lungs == 1, 2, np.where(patch.lungs == 2, 3, 0)).astype(np.uint8)
         labels[(labels == 0) & (patch.hu > -400)] = 1
-        healthy = (patch.lungs > 0) & ~edit
-        density = to_units(np.median(hu[healthy])) if healthy.sum() > 400 else np.nan
-        n, bank = len(hu), self.maker.bank
-        tokens, mask, pooled = (
-            torch.from_numpy(x[[text] * n]) for x in (bank.tokens, bank.mask, bank.pooled)
+        size, bank = hu.shape, self.maker.bank
+        region = Region(
+            hu, edit, labels, patch.spacing, (0, size[0]), (0, size[1], 0, size[2]), True
         )
-        cond = Conditions(
-            stacked_around(to_units(hu)),
-            stacked_around(edit.astype(np.float32)),
-            torch.from_numpy(anatomy_channels(labels)),
-            torch.tensor([[patch.spacing[2], patch.spacing[0]]] * n, dtype=torch.float32),
-            tokens,
-            mask,
-            pooled,
-            density=torch.full((n,), float(density)),
+        words: Text = tuple(
+            torch.from_numpy(x[[text]]) for x in (bank.tokens, bank.mask, bank.pooled)
         )
-        seen = Seen(hu, edit, patch.lungs > 0, cond)
-        return edit_slices(self.editor, seen, torch.Generator().manual_seed(0), 1, self.steps)
+        noise = torch.randn(size, generator=torch.Generator().manual_seed(0))
+        return RegionEditor(self.predict, region, words).edit([noise], self.steps)
 
     def lesion(self, patch: ScanPatch, kind: str, rng: np.random.Generator) -> Lesion:
         """A lesion of a kind; a real one of another validation patient for `REAL`."""
@@ -120,8 +112,8 @@ def removal(bench: Bench, scan: int, kind: str, rng: np.random.Generator, rows: 
     rows["vessels of the mask"].append(mean_error(made, patch.hu, vessels))
     rows["vessels in the lesion"].append(mean_error(made, patch.hu, vessels & touched))
     rows["grain, made over true"].append(grain(made, touched) / grain(patch.hu, touched))
-    rows["invented share of the lesion"].append(float(answer.hidden[touched].mean()))
-    inside = answer.change * edit
+    rows["invented share of the lesion"].append(float(answer.invented[touched].mean()))
+    inside = answer.first.change * edit
     best = inside == inside.max()
     rows["change map's peak in the lesion"].append(float((lesion.soft[best] > 0.1).any()))
     untouched = bench.run(patch, patch.hu, edit, text)
@@ -129,12 +121,11 @@ def removal(bench: Bench, scan: int, kind: str, rng: np.random.Generator, rows: 
     rows["clear: mean"].append(float(error.mean()))
     rows["clear: median"].append(float(np.median(error)))
     rows["change, lesion"].append(float(np.sort(inside.ravel())[-60:].mean()))
-    rows["change, clear"].append(float(np.sort(untouched.change.ravel())[-60:].mean()))
-    if answer.attention is not None:
-        words = 1 - answer.attention[..., 0].float().numpy()
-        size = [n // 4 for n in edit.shape[1:]]
-        words = words.reshape(len(edit), *size).repeat(4, 1).repeat(4, 2) * (patch.lungs > 0)
-        at = np.unravel_index((words * edit).argmax(), edit.shape)
+    rows["change, clear"].append(float(np.sort(untouched.first.change.ravel())[-60:].mean()))
+    words = answer.first.attention
+    if words is not None:
+        inside = words.repeat(4, 1).repeat(4, 2) * (patch.lungs > 0) * edit
+        at = np.unravel_index(inside.argmax(), edit.shape)
         cell = tuple(slice(k // 4 * 4, k // 4 * 4 + 4) for k in at[1:])
         rows["attention's peak in the lesion"].append(float((lesion.soft[at[0]][cell] > 0.1).any()))
 

@@ -17,7 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.evaluation.parsing import (
+from DGMVLCCore.language.encoder import LanguageEncoder
+from DGMVLCCore.language.parser import parse_report
+from parsing import (
     Labels,
     comparable,
     keyword_findings,
@@ -25,8 +27,6 @@ from DGMVLCCore.evaluation.parsing import (
     match,
     score,
 )
-from DGMVLCCore.language.encoder import LanguageEncoder
-from DGMVLCCore.language.parser import parse_report
 
 DATA = Path(__file__).resolve().parents[1] / "Data" / "language"
 SETS = ("sentences", "captions", "sentences_extra")

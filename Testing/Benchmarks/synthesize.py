@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from DGMVLCCore import CounterfactualPipeline
-from DGMVLCCore.evaluation.augmentation import (
+from augmentation import (
     ARMS,
     added,
     average_precision,
@@ -26,6 +25,7 @@ from DGMVLCCore.evaluation.augmentation import (
     paired_difference,
     train_detector,
 )
+from DGMVLCCore import CounterfactualPipeline
 
 
 def main() -> None:

@@ -26,7 +26,6 @@ from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.readers.design import Wish, plan_cases
@@ -34,6 +33,7 @@ from DGMVLCCore.readers.make import Made, generate_case, insert_case
 from DGMVLCCore.readers.source import ClearScan, clear_scan
 from DGMVLCCore.simulation.phrases import TERMS
 from DGMVLCCore.simulation.shapes import wall_distance
+from DGMVLCCore.stats import bootstrap_interval
 from DGMVLCCore.training.examples import TrainingScan
 from DGMVLCCore.training.shards import build_shards
 

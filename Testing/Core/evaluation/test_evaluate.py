@@ -11,6 +11,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 
+from card import BEGIN, END, update_card
 from DGMVLCCore.cli import main
 from DGMVLCCore.editing.evidence import Evidence
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
@@ -23,7 +24,6 @@ from DGMVLCCore.errors import (
     UsageError,
 )
 from DGMVLCCore.evaluation import cases, real, run, safety, trial
-from DGMVLCCore.evaluation.card import BEGIN, END, update_card
 from DGMVLCCore.evaluation.headline import KEYS
 from DGMVLCCore.evaluation.profile import PROFILES
 from DGMVLCCore.evaluation.records import Records

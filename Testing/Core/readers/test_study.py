@@ -15,8 +15,8 @@ from DGMVLCCore.readers.analysis import analyse
 from DGMVLCCore.readers.cases import CaseSet
 from DGMVLCCore.readers.readings import COLUMNS, Reading
 from DGMVLCCore.readers.scripted import read_all
-from DGMVLCCore.readers.statistics import bootstrap, delong, paired, roc_area, sensitivity_at
 from DGMVLCCore.readers.study import AIDED, ALONE, Study, plan_study, reader_names
+from DGMVLCCore.stats import bootstrap, delong, paired, roc_area, sensitivity_at
 
 
 @pytest.fixture

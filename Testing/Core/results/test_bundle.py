@@ -99,7 +99,7 @@ def test_its_evaluator_edits_the_dataset(loaded, folder, make_chest, tmp_path, m
     sitk.WriteImage(sitk.GetImageFromArray(volume.array), str(tmp_path / "ct.nrrd"))
     (tmp_path / "report.txt").write_text("Nodule in the left lung.")
     monkeypatch.setattr(
-        "DGMVLCCore.editing.run.run_counterfactual",
+        "DGMVLCCore.jobs.edit.run_counterfactual",
         lambda request, pipe: asked.append((request, pipe)),
     )
     loaded.parser.update({"dataset_dir": str(tmp_path), "output_dir": str(tmp_path / "result")})

@@ -12,8 +12,9 @@ import SimpleITK as sitk
 from DGMVLCCore import cli
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.zones import Location
-from DGMVLCCore.report.statements import check_result, interval, make_statements
+from DGMVLCCore.report.statements import check_result, make_statements
 from DGMVLCCore.results.manifest import read_manifest
+from DGMVLCCore.stats import t_interval
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +147,7 @@ def test_nothing_is_said_that_was_not_measured(made):
 
 
 def test_the_interval_is_students():
-    low, high = interval([1.0, 2.0, 3.0])
+    low, high = t_interval([1.0, 2.0, 3.0])
     assert (low, high) == pytest.approx(
         (2 - 4.302653 / np.sqrt(3), 2 + 4.302653 / np.sqrt(3)), abs=1e-4
     )

@@ -88,7 +88,7 @@ def studies(tmp_path, phantom_with_nodule):
 @pytest.fixture
 def found():
     """Writes an analysis as `review.json` holds it, without looking at the scan."""
-    from DGMVLCCore.review.session_files import NOTICE, SCHEMA_VERSION, write_json
+    from DGMVLCCore.review.files import NOTICE, SCHEMA_VERSION, write_json
 
     def write(session, identifier, regions=2, **fields):
         place = session.folder / "studies" / identifier

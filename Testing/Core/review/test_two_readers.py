@@ -11,7 +11,7 @@ import pytest
 
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.review.decisions import ReviewSession
-from DGMVLCCore.review.session_files import DECISIONS
+from DGMVLCCore.review.files import DECISIONS
 from DGMVLCCore.review.worklist import load_study
 
 DECIDE = """

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.simulation.insert import Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import ScanPatch, clear
+from DGMVLCCore.stats import bootstrap_interval
 from DGMVLCCore.training.examples import TrainingScan
 
 RATES = (0.25, 1.0, 4.0)  # false regions a scan

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from scipy import ndimage, special
 
-from DGMVLCCore.evaluation.detection import Planted, ScanRow, hits
+from detection import Planted, ScanRow, hits
 from DGMVLCCore.imaging.resample import crop, resize_in_plane
 from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.review.abnormality import Cells, look_at_cells
 from DGMVLCCore.review.candidates import outline, peaks
-from DGMVLCCore.training.perceptron import fit_perceptron
+from perceptron import fit_perceptron
 
 MOST, LEAST = 20, 0.02  # regions a scan and method; the lowest peak that counts
 HIDDEN, MOST_CLEAR = 12, 6000  # units of the cells' score; clear cells of a scan it is fitted on

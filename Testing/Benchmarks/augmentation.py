@@ -22,6 +22,7 @@ from DGMVLCCore.models.region import Region
 from DGMVLCCore.models.units import to_hu, to_units
 from DGMVLCCore.simulation.insert import insert_lesion
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch
+from DGMVLCCore.stats import central
 from DGMVLCCore.training.splits import load_splits
 
 SPACING = (2.0, 1.0, 1.0)
@@ -251,10 +252,10 @@ def paired_difference(
         )
         for _ in range(draws)
     ]
-    low, high = np.percentile(samples, (2.5, 97.5))
+    low, high = central(samples)
     return {
         "value": round(mean_difference(names, list(range(len(arms)))), 4),
-        "ci95": [round(float(low), 4), round(float(high), 4)],
+        "ci95": [round(low, 4), round(high, 4)],
         "seeds": len(arms),
         "patients": len(names),
         "nodules": len(patches),

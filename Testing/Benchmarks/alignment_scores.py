@@ -15,7 +15,6 @@ from torch import Tensor
 
 from DGMVLCCore.editing.find import find, heat_maps
 from DGMVLCCore.evaluation.cases import Case, make_case
-from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.models.alignment import AlignmentPipeline
@@ -24,6 +23,7 @@ from DGMVLCCore.models.dual import UNKNOWN_PLACE, Look
 from DGMVLCCore.models.units import anatomy_channels, to_units
 from DGMVLCCore.simulation.insert import KINDS, Lesion
 from DGMVLCCore.simulation.phrases import SIZED, TERMS, Phrase, say
+from DGMVLCCore.stats import over_patients, roc_area
 from DGMVLCCore.training.examples import ExampleMaker
 from DGMVLCCore.training.masks import random_edit_mask
 from DGMVLCCore.training.pairs import FALSE, verdict
@@ -45,24 +45,16 @@ def auroc(positive: list[float], negative: list[float]) -> dict[str, Any]:
     """Area under the ROC curve with its counts; None without both kinds."""
     if not positive or not negative:
         return {"value": None, "n": [len(positive), len(negative)]}
-    better = np.asarray(positive)[:, None] - np.asarray(negative)[None]
     return {
-        "value": round(float(((better > 0) + 0.5 * (better == 0)).mean()), 3),
+        "value": round(float(roc_area(np.asarray(positive), np.asarray(negative))), 3),
         "n": [len(positive), len(negative)],
     }
 
 
 def _mean(rows: Iterable[tuple[str, float]]) -> dict[str, Any]:
     """Mean of (patient, value) rows with n and an interval over patients."""
-    groups: dict[str, list[float]] = {}
-    for patient, value in rows:
-        groups.setdefault(patient, []).append(float(value))
-    values = [value for group in groups.values() for value in group]
-    return {
-        "value": round(float(np.mean(values)), 3),
-        "n": len(values),
-        "ci95": [round(v, 3) for v in bootstrap_interval(groups)],
-    }
+    mean = over_patients(rows)
+    return mean.rounded() if mean else {"value": None, "n": 0, "patients": 0, "ci95": None}
 
 
 def cases(shards: Path, seeds: int) -> Iterator[Case]:

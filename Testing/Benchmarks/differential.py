@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from alignment_scores import see_nodules
 from DGMVLCCore.editing.evidence import denoising_errors
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import WeightsError
-from DGMVLCCore.evaluation.alignment import see_nodules
 from DGMVLCCore.evaluation.cases import MARGIN_MM, Case
-from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.alignment import AlignmentPipeline
@@ -25,6 +24,7 @@ from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.review.hypotheses import Hypothesis, beside, clear_lung, hypothesis
 from DGMVLCCore.review.ranking import NOISES, order
 from DGMVLCCore.simulation.phrases import TERMS
+from DGMVLCCore.stats import over_patients
 from DGMVLCCore.training.examples import ExampleMaker
 
 SETS = 20  # differentials drawn a case; all that hold the truth when there are fewer
@@ -162,19 +162,9 @@ def _ask(row: Scored, among: Sequence[int]) -> tuple[int, int, bool]:
     return first, second, ranking.distinguishable
 
 
-def _mean(values: Iterable[tuple[str, float]]) -> dict[str, Any]:
-    groups: dict[str, list[float]] = {}
-    for patient, value in values:
-        groups.setdefault(patient, []).append(float(value))
-    flat = [value for group in groups.values() for value in group]
-    if not flat:
-        return {"value": None, "n": 0, "patients": 0, "ci95": None}
-    return {
-        "value": round(float(np.mean(flat)), 3),
-        "n": len(flat),
-        "patients": len(groups),
-        "ci95": [round(v, 3) for v in bootstrap_interval(groups)],
-    }
+def _mean(rows: Iterable[tuple[str, float]]) -> dict[str, Any]:
+    mean = over_patients(rows)
+    return mean.rounded() if mean else {"value": None, "n": 0, "patients": 0, "ci95": None}
 
 
 def accuracy(rows: list[Scored], size: int, seed: int = 0) -> dict[str, Any]:

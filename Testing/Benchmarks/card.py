@@ -1,6 +1,6 @@
 """Figures of a full report -> the marked part of the weights' model card.
 
-python -m DGMVLCCore.evaluation.card REPORT.json Resources/weights/dgmvlc-ct/README.md
+python Testing/Benchmarks/card.py REPORT.json Resources/weights/dgmvlc-ct/README.md
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.evaluation import markdown as md
 from DGMVLCCore.evaluation.assemble import SCHEMA
 from DGMVLCCore.evaluation.report import FIDELITY, LIMITS, TEXTURE
-from DGMVLCCore.results.records import check_schema
+from DGMVLCCore.results.records import check_schema, write_text
 
 BEGIN, END = (
-    "<!-- evaluation: begin (dgmvlc evaluate; python -m DGMVLCCore.evaluation.card) -->",
+    "<!-- evaluation: begin (dgmvlc evaluate; python Testing/Benchmarks/card.py) -->",
     "<!-- evaluation: end -->",
 )
 
@@ -99,9 +99,7 @@ def update_card(report: Path, card: Path) -> None:
             f"{card} lacks the marks of its evaluation part; it needs the lines {BEGIN} and {END}."
         )
     before, after = text[: text.index(BEGIN)], text[text.index(END) + len(END) :]
-    partial = card.with_name(f".{card.name}.partial")
-    partial.write_text(f"{before}{BEGIN}\n{card_section(found)}{END}{after}", encoding="utf-8")
-    partial.replace(card)
+    write_text(f"{before}{BEGIN}\n{card_section(found)}{END}{after}", card)
 
 
 if __name__ == "__main__":

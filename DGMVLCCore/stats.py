@@ -1,18 +1,85 @@
-"""Statistics of paired reader studies: ROC area, DeLong, sensitivity at equal specificity,
-bootstrap over readers and cases.
+"""Intervals, resampling, ROC areas and false-discovery rates: every figure's statistics, once.
 
 DeLong, DeLong & Clarke-Pearson, Biometrics 44:837 (1988); bootstrap of readers and cases: Beiden,
-Wagner & Campbell, Acad Radiol 7:341 (2000).
+Wagner & Campbell, Acad Radiol 7:341 (2000); permutation of residuals: Freedman & Lane, J Bus Econ
+Stat 1:292 (1983).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def central(samples: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """Where the middle 95 % of the samples lie."""
+    low, high = np.percentile(samples, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def t_interval(samples: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """95 % interval of the mean (Student's t) of at least two numbers."""
+    half = float(stats.t.ppf(0.975, len(samples) - 1) * stats.sem(samples))
+    return float(np.mean(samples)) - half, float(np.mean(samples)) + half
+
+
+def bootstrap_interval(
+    groups: Mapping[str, Sequence[float]], seed: int = 0, draws: int = 2000
+) -> tuple[float, float]:
+    """95 % interval of the mean, resampling patients (the keys), not cases."""
+    names = sorted(groups)
+    sums, counts = (
+        np.array([measure(groups[name]) for name in names], float) for measure in (np.sum, len)
+    )
+    picked = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))
+    return central(sums[picked].sum(1) / counts[picked].sum(1))
+
+
+@dataclass(frozen=True)
+class PatientMean:
+    """A mean over cases; `interval` over patients is None with fewer than two of them."""
+
+    value: float
+    n: int
+    patients: int
+    interval: tuple[float, float] | None
+
+    def rounded(self, digits: int = 3) -> dict[str, float | int | list[float] | None]:
+        """As a record holds it."""
+        return {
+            "value": round(self.value, digits),
+            "n": self.n,
+            "patients": self.patients,
+            "ci95": [round(v, digits) for v in self.interval] if self.interval else None,
+        }
+
+
+def over_patients(pairs: Iterable[tuple[str, float | bool | None]]) -> PatientMean | None:
+    """Mean of (patient, value) pairs with its interval over patients; None values are left out, and
+    nothing left is None."""
+    groups: dict[str, list[float]] = {}
+    for patient, value in pairs:
+        if value is not None:
+            groups.setdefault(patient, []).append(float(value))
+    values = [value for group in groups.values() for value in group]
+    if not values:
+        return None
+    interval = bootstrap_interval(groups) if len(groups) > 1 else None
+    return PatientMean(float(np.mean(values)), len(values), len(groups), interval)
+
+
+def false_discovery(p: np.ndarray) -> np.ndarray:
+    """False-discovery-rate adjusted p (q) of (m,) p-values, NaN kept (Benjamini & Hochberg,
+    1995)."""
+    adjusted, tested = np.full(len(p), np.nan), np.isfinite(p)
+    if tested.any():
+        adjusted[tested] = stats.false_discovery_control(p[tested])
+    return adjusted
 
 
 def kernel(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
@@ -113,8 +180,7 @@ def paired(value: np.ndarray, drawn: np.ndarray) -> dict[str, float | list[float
     drawn (draws,2)."""
     change = drawn[:, 1] - drawn[:, 0]
     intervals = [
-        [round(float(v), 4) for v in np.percentile(column, (2.5, 97.5))]
-        for column in (drawn[:, 0], drawn[:, 1], change)
+        [round(v, 4) for v in central(column)] for column in (drawn[:, 0], drawn[:, 1], change)
     ]
     first, second = float(value[0]), float(value[1])
     return {
@@ -125,3 +191,33 @@ def paired(value: np.ndarray, drawn: np.ndarray) -> dict[str, float | list[float
         "difference": round(second - first, 4),
         "ci95": intervals[2],
     }
+
+
+def permuted_regression(
+    x: np.ndarray, y: np.ndarray, basis: np.ndarray, permutations: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Effect, HC3 standard error, permutation p of each column of y (n,m), and the free dimensions.
+
+    Freedman & Lane (1983): the residuals of the reduced model are permuted, the full model is
+    fitted again; the statistic is |t|.
+    """
+    n, free = len(x), len(x) - basis.shape[1] - 1
+    inside = x - basis @ (basis.T @ x)
+    rest = y - basis @ (basis.T @ y)
+    strength = inside @ inside
+
+    def t_of(residual: np.ndarray) -> np.ndarray:
+        slope = inside @ residual / strength
+        error = (residual**2).sum(0) - slope**2 * strength
+        return np.abs(slope) / np.sqrt(np.maximum(error, 1e-20) / free / strength)
+
+    slope = inside @ rest / strength
+    leverage = (basis**2).sum(1) + inside**2 / strength
+    error = (rest - np.outer(inside, slope)) / np.maximum(1 - leverage, 1e-6)[:, None]
+    spread = np.sqrt(((inside[:, None] * error) ** 2).sum(0)) / strength
+    seen = t_of(rest)
+    beyond = np.zeros(y.shape[1])
+    for _ in range(permutations):
+        shuffled = rest[rng.permutation(n)]
+        beyond += t_of(shuffled - basis @ (basis.T @ shuffled)) >= seen * (1 - 1e-9)
+    return slope, spread, (1 + beyond) / (1 + permutations), free
