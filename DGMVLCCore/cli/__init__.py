@@ -18,6 +18,7 @@ from DGMVLCCore.cli import (
     bundle,
     compare,
     discover,
+    doctor,
     edit,
     evaluate,
     look,
@@ -49,6 +50,7 @@ GROUPS = (
     benchmark,
     bundle,
     system,
+    doctor,
 )
 COMMANDS: dict[str, Command] = {
     name: run for group in GROUPS for name, run in group.COMMANDS.items()
@@ -115,7 +117,9 @@ def main(arguments: list[str] | None = None) -> int:
         level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s"
     )
     try:
-        _say(args, COMMANDS[args.command](args))
+        answer = COMMANDS[args.command](args)
+        code = int(answer.pop("exit_code", 0))  # of an answer that is no success
+        _say(args, answer)
         sys.stdout.flush()
     except BrokenPipeError:
         return _nobody_listens()
@@ -133,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
             1,
             "Unexpected",
         )
-    return 0
+    return code
 
 
 def _nobody_listens() -> int:
