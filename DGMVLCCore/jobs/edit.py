@@ -34,6 +34,7 @@ from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.masks import lesion_region, share_near
 from DGMVLCCore.imaging.profiles import require_ct
+from DGMVLCCore.imaging.untilt import Reading
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location, locate
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
@@ -77,6 +78,7 @@ class Request:
         slices: canonical slices [first, last), counted from the feet.
         clinical: sentence of clinical facts, recorded beside the report.
         native: keep the scan's own spacing in a region of any size, in overlapping tiles.
+        series, untilt, orientation: how the scan is read, as `Reading`.
         scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need
             it.
         report_source: the file the report was read from, for the record; None for typed text.
@@ -103,6 +105,14 @@ class Request:
     native: bool = False
     scene: bool = True
     report_source: ReportSource | None = None
+    series: int | None = None
+    untilt: bool = False
+    orientation: str | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """How the scan is read."""
+        return Reading(self.series, self.untilt, self.orientation)
 
 
 def choose_finding(findings: list[Finding], number: int | None) -> Finding:
@@ -316,7 +326,9 @@ def _sentences(request: Request, finding: Finding) -> tuple[str, str, str, bool]
 
 def load_scan(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
     """The scan and its anatomy, checked."""
-    volume = require_ct(memory.volume(request.image, request.modality), request.image.name)
+    volume = require_ct(
+        memory.volume(request.image, request.modality, request.reading), request.image.name
+    )
     if request.slices and not 0 <= request.slices[0] < request.slices[1] <= len(
         volume.canonical()[0].array
     ):
@@ -425,8 +437,9 @@ def run_counterfactual(
         "clinical": request.clinical,
         "anatomy": anatomy.origin,
     }
-    if not reads:
-        result.settings["note"] = NOT_READ
+    remarks = [*([] if reads else [NOT_READ]), *volume.metadata.get("notes", ())]
+    if remarks:
+        result.settings["note"] = " ".join(remarks)
     tell("writing", 0.0)
     inputs = input_facts(memory.facts, request.mask, request.report_source)
     path = write_result(
