@@ -15,12 +15,10 @@ import queue
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from DGMVLCCore import __version__
@@ -33,6 +31,7 @@ from DGMVLCCore.errors import (
     as_dgmvlc_error,
 )
 from DGMVLCCore.jobs.queued import Job, Pace
+from DGMVLCCore.scratch import make_scratch
 
 log = logging.getLogger(__name__)
 PROTOCOL = 1
@@ -62,7 +61,7 @@ class Worker:
         self._leaving = threading.Event()
         self._began = time.monotonic()
         self._pace, self._told = Pace(), 0.0
-        self._scratch = Path(tempfile.mkdtemp(prefix="dgmvlc-worker-"))
+        self._scratch = make_scratch("worker")
         self._previews = 0
 
     # Lines out

@@ -256,12 +256,12 @@ def plain_sentence(pipe: AlignmentPipeline, finding: Finding) -> str:
     Raises:
         UnsuitableInputError: the encoder was never taught this finding.
     """
-    if finding.term not in pipe.findings:
+    if finding.taught not in pipe.findings:
         raise UnsuitableInputError(
             f"The dual encoder was never taught “{finding.term}”; it knows: "
             f"{', '.join(pipe.findings)}."
         )
-    return said_plainly(finding.term, finding.descriptors)
+    return said_plainly(finding.taught, finding.descriptors)
 
 
 def find(
@@ -296,7 +296,7 @@ def find(
     allowed = _allowed(anatomy, volume, finding)
     scored = []
     for blob, peak in segments(heat, allowed):
-        mask = _grow_back(blob, volume, anatomy, finding.term)
+        mask = _grow_back(blob, volume, anatomy, finding.taught)
         location = locate(mask, anatomy, volume)
         scored.append((peak * size_fit(finding.size_mm, location.diameter_mm), mask, location))
     best = _shared_out(scored, finding, others)[:most] if scored else []

@@ -479,7 +479,8 @@ class CounterfactualPipeline:
             settings,
         )
         if edited is not None:
-            result.change = turn.restore(np.clip(on_scan(edited.first.change), 0, 1) * mask)
+            taken = np.maximum(edited.first.change, edited.invented)
+            result.change = turn.restore(np.clip(on_scan(taken), 0, 1) * mask)
             result.invented = turn.restore((on_scan(edited.invented) > 0.5) & mask)
         return result
 

@@ -34,6 +34,7 @@ from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.masks import lesion_region, share_near
 from DGMVLCCore.imaging.profiles import require_ct
+from DGMVLCCore.imaging.untilt import Reading
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location, locate
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
@@ -77,6 +78,7 @@ class Request:
         slices: canonical slices [first, last), counted from the feet.
         clinical: sentence of clinical facts, recorded beside the report.
         native: keep the scan's own spacing in a region of any size, in overlapping tiles.
+        series, untilt, orientation: how the scan is read, as `Reading`.
         scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need
             it.
         report_source: the file the report was read from, for the record; None for typed text.
@@ -103,6 +105,14 @@ class Request:
     native: bool = False
     scene: bool = True
     report_source: ReportSource | None = None
+    series: int | None = None
+    untilt: bool = False
+    orientation: str | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """How the scan is read."""
+        return Reading(self.series, self.untilt, self.orientation)
 
 
 def choose_finding(findings: list[Finding], number: int | None) -> Finding:
@@ -117,7 +127,7 @@ def choose_finding(findings: list[Finding], number: int | None) -> Finding:
             raise UsageError(f"There is no finding {number}; the report names: {listed}.")
         return findings[number - 1]
     for finding in findings:
-        if finding.presence != "absent" and finding.term in load_vocabulary().known:
+        if finding.presence != "absent" and finding.taught in load_vocabulary().known:
             return finding
     raise UnsuitableInputError(
         f"The report names no present finding the weights were taught (read: {listed}); they "
@@ -247,9 +257,9 @@ def _to_read(finding: Finding, findings: list[Finding]) -> list[Finding]:
     weights know."""
     known = load_vocabulary().known
     others = {
-        f.term: f
+        f.taught: f
         for f in findings
-        if f.presence != "absent" and f.term in known and f.term != finding.term
+        if f.presence != "absent" and f.taught in known and f.taught != finding.taught
     }
     return [finding, *others.values()]
 
@@ -316,7 +326,9 @@ def _sentences(request: Request, finding: Finding) -> tuple[str, str, str, bool]
 
 def load_scan(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
     """The scan and its anatomy, checked."""
-    volume = require_ct(memory.volume(request.image, request.modality), request.image.name)
+    volume = require_ct(
+        memory.volume(request.image, request.modality, request.reading), request.image.name
+    )
     if request.slices and not 0 <= request.slices[0] < request.slices[1] <= len(
         volume.canonical()[0].array
     ):
@@ -393,7 +405,7 @@ def run_counterfactual(
             else None
         )
         attention = (
-            {f.term: read(f, part_of(tell, i + 1, parts)) for i, f in enumerate(wanted)}
+            {f.taught: read(f, part_of(tell, i + 1, parts)) for i, f in enumerate(wanted)}
             if reads
             else {}
         )
@@ -425,8 +437,9 @@ def run_counterfactual(
         "clinical": request.clinical,
         "anatomy": anatomy.origin,
     }
-    if not reads:
-        result.settings["note"] = NOT_READ
+    remarks = [*([] if reads else [NOT_READ]), *volume.metadata.get("notes", ())]
+    if remarks:
+        result.settings["note"] = " ".join(remarks)
     tell("writing", 0.0)
     inputs = input_facts(memory.facts, request.mask, request.report_source)
     path = write_result(

@@ -41,7 +41,9 @@ class Session:
         if folder not in self._pipes:
             while len(self._pipes) >= PIPELINES_KEPT:
                 self._pipes.pop(next(iter(self._pipes)))
-            self._pipes[folder] = CounterfactualPipeline.from_pretrained(folder)
+            loaded = next(iter(self._pipes.values()), None)
+            shared = (loaded.encoder, loaded.alignment) if loaded else ()
+            self._pipes[folder] = CounterfactualPipeline.from_pretrained(folder, *shared)
         return self._pipes[folder]
 
     def hole_filler(self, weights: Path | None = None) -> CounterfactualPipeline:

@@ -252,7 +252,7 @@ def _id_column(table: Table, schema: ClinicalSchema, named: str | None) -> str:
     raise UnsuitableInputError(
         f"Which column of {table.name} names the patients? None is called "
         f"{', '.join(schema.ids)}; its columns are: {has}. "
-        "Rename that column to id, or name it with --id-column."
+        "Rename that column to id (clinical, prompts and counterfactual also take --id-column)."
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
-from DGMVLCCore.language.vocabulary import load_vocabulary
+from DGMVLCCore.language.vocabulary import load_vocabulary, taught
 
 CLEAR = re.compile(
     r"\b(?:clear lungs?|lungs? (?:is|are) clear|normal lungs?|healthy|without it|nothing|remove "
@@ -48,16 +48,16 @@ def known_findings() -> str:
 
 
 def require_known(term: str) -> str:
-    """The term, when the weights were taught it.
+    """The term as the weights were taught it.
 
     Raises:
         UnsuitableInputError: they were not; the sentence lists what they know.
     """
-    if term not in load_vocabulary().known:
+    if taught(term) not in load_vocabulary().known:
         raise UnsuitableInputError(
             f"The weights were never taught “{term}”; they know: {known_findings()}."
         )
-    return term
+    return taught(term)
 
 
 def said_plainly(term: str, descriptors: Iterable[str] = ()) -> str:
@@ -109,7 +109,7 @@ def describe_prompt(text: str) -> PromptMeaning:
     wanted = replaced["new"] if replaced and replaced["new"].strip() else text
     findings = parse_report(wanted.replace("?", " ") + ".")
     present = [f for f in findings if f.presence != "absent"]
-    if len({f.term for f in present}) > 1:
+    if len({f.taught for f in present}) > 1:
         raise UnsuitableInputError(
             "The target names several findings "
             f"({', '.join(dict.fromkeys(f.term for f in present))}); ask for one at a time."
@@ -136,14 +136,14 @@ def target_prompt(source_term: str, target: str | None) -> tuple[str, str, bool]
     """
     meaning = PromptMeaning(None, False) if target is None else describe_prompt(target)
     if not meaning.present:
-        if meaning.term not in (None, source_term):
+        if meaning.term not in (None, taught(source_term)):
             raise UnsuitableInputError(
                 f"The target denies “{meaning.term}”, but the chosen finding is “{source_term}”; "
                 f"say “no {source_term}” or choose the other finding."
             )
         everything = target is not None and meaning.term is None
         sentence = absent_prompt(source_term) if everything else denial_prompt(source_term)
-        return sentence, source_term, True
+        return sentence, taught(source_term), True
     term = str(meaning.term)
     spiculated = term == "nodule" and target is not None and "spiculated" in target.lower()
     return ("Spiculated nodule." if spiculated else present_prompt(term)), term, False
@@ -172,7 +172,7 @@ def wanted_finding(text: str) -> Finding:
             f"“{text.strip()[:80]}” names no finding that could be looked for; say one, for "
             "example “nodule in the right upper lobe”."
         )
-    if len({f.term for f in findings}) > 1:
+    if len({f.taught for f in findings}) > 1:
         named = ", ".join(dict.fromkeys(f.term for f in findings))
         raise UnsuitableInputError(
             f"“{text.strip()[:80]}” names several findings ({named}); look for one at a time."

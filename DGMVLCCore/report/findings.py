@@ -44,26 +44,24 @@ class Piece:
 
 
 def _size(finding: Finding) -> str:
-    facts = finding.to_dict()
-    said = [f"{finding.size_mm:g} mm"] if finding.size_mm is not None else []
-    if facts.get("component_mm") is not None:
-        said.append(f"solid {facts['component_mm']:g} mm")
-    if facts.get("earlier_size_mm") is not None:
-        said.append(f"before {facts['earlier_size_mm']:g} mm")
-    return ", ".join(said)
+    sizes = (
+        (finding.size_mm, "{:g} mm"),
+        (finding.component_mm, "solid {:g} mm"),
+        (finding.earlier_size_mm, "before {:g} mm"),
+    )
+    return ", ".join(words.format(mm) for mm, words in sizes if mm is not None)
 
 
 def _place(finding: Finding) -> str:
-    organ = finding.to_dict().get("organ")
     lobe = finding.lobe if finding.lobe in (None, "lingula") else f"{finding.lobe} lobe"
     zone = f"{finding.zone} zone" if finding.zone and not lobe else None
-    return ", ".join(filter(None, (lobe or zone, organ)))
+    return ", ".join(filter(None, (lobe or zone, finding.organ)))
 
 
 def _words(finding: Finding) -> str:
-    corrected = finding.to_dict().get("corrected")
     said = [
-        " ".join(finding.text.split()) + (f" (read as {corrected})" if corrected else ""),
+        " ".join(finding.text.split())
+        + (f" (read as {finding.corrected})" if finding.corrected else ""),
         f"{finding.count} of them" if finding.count else "",
         finding.change or "",
         "contradicted elsewhere" if finding.contradicted else "",

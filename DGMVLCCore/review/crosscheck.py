@@ -16,6 +16,7 @@ from DGMVLCCore.language.vocabulary import load_vocabulary
 from DGMVLCCore.models.alignment import Match
 
 SIZE_RATIO = 2.0  # a region and a reported size that differ by more are not the same finding
+MASS_MM = 30.0  # a mass is larger, a nodule smaller
 LIKELY = 3  # a region may be what any of its best fitting findings says
 ALIKE = (
     ("nodule", "part-solid nodule"),
@@ -104,7 +105,7 @@ def fits(finding: Finding, seen: Seen) -> float:
     region's findings, size near)."""
     likely = likely_terms(seen.phrases)
     if (
-        finding.term not in likely
+        finding.taught not in likely
         or not _same_place(finding, seen.location)
         or not _same_size(finding, seen.location)
     ):
@@ -115,7 +116,7 @@ def fits(finding: Finding, seen: Seen) -> float:
         else 1 / (1 + abs(np.log2(max(seen.location.diameter_mm, 1.0) / finding.size_mm)))
     )
     return float(
-        near / (1 + likely.index(finding.term))
+        near / (1 + likely.index(finding.taught))
         + (0.25 if finding.zone and finding.zone == seen.location.zone else 0)
     )
 
@@ -144,6 +145,14 @@ def _pairs(findings: list[Finding], seen: list[Seen]) -> dict[int, int]:
     return pairs
 
 
+def _denies(finding: Finding, term: str | None, seen: Seen) -> bool:
+    """True when the absence of a finding speaks of a region; “no mass” says nothing of a small
+    nodule."""
+    if finding.term == "mass":
+        return finding.taught == term and seen.location.diameter_mm > MASS_MM
+    return finding.taught == term
+
+
 def _denial(findings: list[Finding], seen: Seen) -> int | None:
     """A finding that the report denies where the region's best fitting finding is that one."""
     best = next((match.term for match in seen.phrases if match.term != "clear lung"), None)
@@ -151,7 +160,7 @@ def _denial(findings: list[Finding], seen: Seen) -> int | None:
         (
             i
             for i, f in enumerate(findings)
-            if f.presence == "absent" and f.term == best and _same_place(f, seen.location)
+            if f.presence == "absent" and _denies(f, best, seen) and _same_place(f, seen.location)
         ),
         None,
     )
@@ -171,7 +180,7 @@ def _opposite_note(findings: list[Finding], seen: list[Seen], pairs: dict[int, i
         for f in findings
         if f.presence != "absent"
         and f.side in ("left", "right")
-        and f.term in load_vocabulary().known
+        and f.taught in load_vocabulary().known
     }
     there = {one.location.side for one in seen}
     if pairs or len(said) != 1 or len(there) != 1:
@@ -193,7 +202,7 @@ def _finding_fact(finding: Finding, number: int | None, seen: list[Seen]) -> dic
             "region": None,
             "sentence": f"The report denies {_said(finding)}.",
         }
-    if finding.term not in load_vocabulary().known:
+    if finding.taught not in load_vocabulary().known:
         return {
             "status": "not looked for",
             "region": None,
@@ -209,7 +218,7 @@ def _finding_fact(finding: Finding, number: int | None, seen: list[Seen]) -> dic
             "region": number,
             "sentence": f"The report's {_said(finding)} fits region {number}.",
         }
-    elsewhere = [one.number for one in seen if finding.term in likely_terms(one.phrases)]
+    elsewhere = [one.number for one in seen if finding.taught in likely_terms(one.phrases)]
     more = (
         " Regions that might be one, elsewhere or of another size: "
         f"{', '.join(map(str, elsewhere))}."

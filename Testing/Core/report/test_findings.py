@@ -4,6 +4,7 @@ they stand, and what was not understood shown."""
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -48,6 +49,17 @@ def test_every_finding_has_its_row() -> None:
         ("3", "pleural effusion", "absent", "", "", "", "effusion"),
         ("4", "scarring", "uncertain", "", "lower zone", "", "scarring, 2 of them"),
     ]
+
+
+def test_a_row_holds_the_component_the_earlier_size_the_organ_and_the_correction() -> None:
+    told = finding("mass", "nodules", "present", NODULES, size_mm=14.0, component_mm=4.0)
+    told = replace(told, earlier_size_mm=9.5, organ="liver", corrected="mass", change="increased")
+    told = replace(told, contradicted=True, lobe="lingula")
+    assert finding_rows([told])[0][4:] == (
+        "lingula, liver",
+        "14 mm, solid 4 mm, before 9.5 mm",
+        "nodules (read as mass), increased, contradicted elsewhere",
+    )
 
 
 def test_what_no_finding_was_read_from_is_told_and_headings_are_not() -> None:
