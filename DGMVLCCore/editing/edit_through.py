@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from DGMVLCCore.editing.finish import Progress, counted, described
 from DGMVLCCore.editing.noise import volume_noise
 from DGMVLCCore.editing.result import EditPlan
-from DGMVLCCore.editing.see_through import STEPS, Answer, RegionEditor
+from DGMVLCCore.editing.sampler import Text
+from DGMVLCCore.editing.see_through import STEPS, Answer, EditPredictor, RegionEditor
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import Region
 
-if TYPE_CHECKING:
-    from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+
+class Editing(Protocol):
+    """What of a `CounterfactualPipeline` an edit needs."""
+
+    def edit_predictor(self) -> EditPredictor:
+        """The editor's network."""
+
+    def text(self, sentence: str) -> Text:
+        """A sentence as the network reads it."""
+
+    def capacity(self, region: Region) -> int:
+        """Slices of a region that the network takes at once."""
 
 
 def edit_through(
-    pipe: CounterfactualPipeline,
+    pipe: Editing,
     region: Region,
     scan: Volume,
     anatomy: Anatomy,
