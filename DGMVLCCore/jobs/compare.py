@@ -276,12 +276,13 @@ def run_comparison(
     pipe = (pipe or CounterfactualPipeline.hole_filler(request.weights)).to(device)
     loaded = pipe
     with memory_named(device):
-        mask, origin = edit_region(
+        marked = edit_region(
             request,
             volume,
             anatomy,
             lambda: _proposal(loaded, volume, anatomy, finding, findings, request, tell),
         )
+        mask = marked.mask
         ranking = rank(
             pipe,
             _cut(volume, anatomy, mask, request.slices),
@@ -293,7 +294,7 @@ def run_comparison(
         results = _draw(pipe, volume, anatomy, mask, ranking, request, finding, tell, should_cancel)
     for result in results:
         result.settings |= {
-            "region": origin,
+            "region": marked.origin,
             "evidence": None,
             "clinical": request.clinical,
             "anatomy": anatomy.origin,
