@@ -27,12 +27,10 @@ from DGMVLCCore.jobs.edit import (
     Request,
     choose_finding,
     edit_region,
-    guarded,
     load_scan,
-    memory_named,
-    part_of,
     propose_region,
 )
+from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.models.region import Region, cut_region
@@ -276,13 +274,13 @@ def run_comparison(
     pipe = (pipe or CounterfactualPipeline.hole_filler(request.weights)).to(device)
     loaded = pipe
     with memory_named(device):
-        marked = edit_region(
+        region = edit_region(
             request,
             volume,
             anatomy,
             lambda: _proposal(loaded, volume, anatomy, finding, findings, request, tell),
         )
-        mask = marked.mask
+        mask, origin = region.mask, region.origin
         ranking = rank(
             pipe,
             _cut(volume, anatomy, mask, request.slices),
@@ -294,7 +292,7 @@ def run_comparison(
         results = _draw(pipe, volume, anatomy, mask, ranking, request, finding, tell, should_cancel)
     for result in results:
         result.settings |= {
-            "region": marked.origin,
+            "region": origin,
             "evidence": None,
             "clinical": request.clinical,
             "anatomy": anatomy.origin,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,13 +29,15 @@ from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map
 from DGMVLCCore.editing.result import AttentionMap, EditPlan, Gate
-from DGMVLCCore.errors import Cancelled, DeviceError, UnsuitableInputError, UsageError
+from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.masks import lesion_region, share_near
 from DGMVLCCore.imaging.profiles import require_ct
+from DGMVLCCore.imaging.untilt import Reading
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location, locate
+from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import (
@@ -77,6 +78,7 @@ class Request:
         slices: canonical slices [first, last), counted from the feet.
         clinical: sentence of clinical facts, recorded beside the report.
         native: keep the scan's own spacing in a region of any size, in overlapping tiles.
+        series, untilt, orientation: how the scan is read, as `Reading`.
         scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need
             it.
         report_source: the file the report was read from, for the record; None for typed text.
@@ -103,6 +105,14 @@ class Request:
     native: bool = False
     scene: bool = True
     report_source: ReportSource | None = None
+    series: int | None = None
+    untilt: bool = False
+    orientation: str | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """How the scan is read."""
+        return Reading(self.series, self.untilt, self.orientation)
 
 
 def choose_finding(findings: list[Finding], number: int | None) -> Finding:
@@ -316,7 +326,9 @@ def _sentences(request: Request, finding: Finding) -> tuple[str, str, str, bool]
 
 def load_scan(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
     """The scan and its anatomy, checked."""
-    volume = require_ct(memory.volume(request.image, request.modality), request.image.name)
+    volume = require_ct(
+        memory.volume(request.image, request.modality, request.reading), request.image.name
+    )
     if request.slices and not 0 <= request.slices[0] < request.slices[1] <= len(
         volume.canonical()[0].array
     ):
@@ -325,77 +337,6 @@ def load_scan(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
             f"0:{len(volume.canonical()[0].array)}."
         )
     return volume, memory.anatomy(volume, request.anatomy)
-
-
-@contextmanager
-def memory_named(device: str) -> Iterator[None]:
-    """Say which device ran out of memory and what to do."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if (
-            isinstance(error, RuntimeError)
-            and "out of memory" not in str(error)
-            and "can't allocate" not in str(error)
-        ):
-            raise
-        raise DeviceError(
-            f"{device} ran out of memory; take fewer slices (--slices A:B) or another device."
-        ) from error
-
-
-def guarded(progress: Progress | None, should_cancel: Callable[[], bool] | None) -> Progress:
-    """Progress that ends the run when it is to be cancelled."""
-
-    def tell(stage: str, share: float) -> None:
-        if should_cancel and should_cancel():
-            raise Cancelled("Cancelled; nothing was written.")
-        if progress:
-            progress(stage, share)
-
-    return tell
-
-
-def part_of(tell: Progress, index: int, count: int) -> Progress:
-    """Progress of the index-th of `count` equal parts of a stage."""
-    return lambda stage, share: tell(stage, (index + share) / count)
-
-
-@dataclass(frozen=True, eq=False)
-class Proposed:
-    """A proposed region with what it was found in; the mask has no margin yet."""
-
-    region: Proposal
-    finding: Finding
-    volume: Volume
-    anatomy: Anatomy
-
-
-def propose(
-    request: Request,
-    progress: Progress | None = None,
-    pipe: CounterfactualPipeline | None = None,
-    *,
-    should_cancel: Callable[[], bool] | None = None,
-    memory: ScanMemory | None = None,
-) -> Proposed:
-    """The region of the chosen finding that a run without a mask would edit; arguments as
-    `run_counterfactual`.
-
-    Raises:
-        DGMVLCError: every refusal, with its sentence.
-    """
-    tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
-    findings = parse_report(request.report_text)
-    finding = choose_finding(findings, request.finding)
-    source_prompt(finding)
-    tell("loading", 0.0)
-    device = choose_device(request.device)
-    volume, anatomy = load_scan(request, memory)
-    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
-    with memory_named(device):
-        region = propose_region(pipe, volume, anatomy, finding, request.slices, tell, findings)
-    return Proposed(region, finding, volume, anatomy)
 
 
 def _region_gates(
@@ -496,8 +437,9 @@ def run_counterfactual(
         "clinical": request.clinical,
         "anatomy": anatomy.origin,
     }
-    if not reads:
-        result.settings["note"] = NOT_READ
+    remarks = [*([] if reads else [NOT_READ]), *volume.metadata.get("notes", ())]
+    if remarks:
+        result.settings["note"] = " ".join(remarks)
     tell("writing", 0.0)
     inputs = input_facts(memory.facts, request.mask, request.report_source)
     path = write_result(

@@ -14,11 +14,12 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import UnsuitableInputError, UsageError, WeightsError
 from DGMVLCCore.imaging.anatomy import BODY, Anatomy
-from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.imaging.io import read_scan
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.profiles import PLAIN
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.jobs.edit import Request, guarded, memory_named
+from DGMVLCCore.jobs.edit import Request
+from DGMVLCCore.jobs.progress import guarded, memory_named
 from DGMVLCCore.language.encoder import MAX_TOKENS
 from DGMVLCCore.report.fill import RECORD, write_fill
 from DGMVLCCore.results.folders import check_output
@@ -83,7 +84,7 @@ def run_fill(
     check_output(request.out, request.overwrite, RECORD)
     tell("loading", 0.0)
     device = choose_device(request.device)
-    volume = load_volume(request.image, request.modality)
+    volume = read_scan(request.image, request.modality, request.reading)
     if volume.modality not in PLAIN:
         raise WeightsError(
             f"{request.image.name} is {volume.modality}, but the weights are for another "

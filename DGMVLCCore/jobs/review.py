@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.imaging.io import save_volume
-from DGMVLCCore.review.decisions import WORKLIST, ReviewSession
+from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.files import WORKLIST
 from DGMVLCCore.review.listing import UNREADABLE, list_regions, list_studies
 from DGMVLCCore.review.review_report import export
 from DGMVLCCore.review.worklist import load_study

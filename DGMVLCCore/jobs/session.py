@@ -16,7 +16,8 @@ from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import Cancelled, OutputError, UsageError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.jobs.edit import MARGIN_MM, Proposed, Request, propose, run_counterfactual
+from DGMVLCCore.jobs.edit import MARGIN_MM, Request, run_counterfactual
+from DGMVLCCore.jobs.propose import Proposed, propose
 from DGMVLCCore.language.prompts import denial_prompt, present_prompt
 from DGMVLCCore.results.segmentation import proposal_segments, save_segmentation
 
@@ -130,7 +131,9 @@ class Session:
         if folder not in self._pipes:
             while len(self._pipes) >= PIPELINES_KEPT:
                 self._pipes.pop(next(iter(self._pipes)))
-            self._pipes[folder] = CounterfactualPipeline.from_pretrained(folder)
+            loaded = next(iter(self._pipes.values()), None)
+            shared = (loaded.encoder, loaded.alignment) if loaded else ()
+            self._pipes[folder] = CounterfactualPipeline.from_pretrained(folder, *shared)
         return self._pipes[folder]
 
     def hole_filler(self, weights: Path | None = None) -> CounterfactualPipeline:

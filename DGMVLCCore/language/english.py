@@ -12,6 +12,7 @@ ENGLISH = frozenset(cues("english"))
 # Function words of German, Dutch, French, Spanish, Portuguese, Italian, Polish and Swedish that are
 # no English words.
 FOREIGN = frozenset(cues("foreign"))
+DENIALS = frozenset(cues("foreign_denials"))  # an unread denial would turn its finding upside down
 WORD = re.compile(r"[^\W\d_]+")
 LEAST_LATIN = 0.6  # share of the letters
 
@@ -34,8 +35,11 @@ def check_english(text: str) -> None:
         )
     foreign = sum(word in FOREIGN for word in words)
     english = sum(word in ENGLISH for word in words)
+    denied = any(word in DENIALS for word in words)
     if (
-        foreign >= 2
+        denied
+        and not english
+        or foreign >= 2
         and foreign > 1.5 * english
         or foreign
         and not english

@@ -25,7 +25,10 @@ CHOSEN = re.compile(
     rf"|\b(?:{CHOICE.pattern})\s*/\s*\[(?P<second>{CHOICE.pattern})\])",
     re.IGNORECASE,
 )
-SLOT = re.compile(rf"\s*(?P<word>{CHOICE.pattern})?\s*[,/;|]?\s*", re.IGNORECASE)
+HINT = re.compile(
+    r"\by/n(?=\s*[:?=])|\((?:y/n|yes/no|present/absent|\+/-|0/1|yes or no)\)(?=\s*[:?=])",
+    re.IGNORECASE,
+)
 
 
 def column_answers(line: str) -> list[COLUMN_ANSWER]:
@@ -60,6 +63,7 @@ def answer_of_columns(line: str, columns: list[COLUMN_ANSWER]) -> str | None:
 def chosen(sentence: str) -> str:
     """The sentence with the choices that are not ticked, and their boxes, as blanks: “Effusion:
     [ ] left [x] right” says “right”; where nothing is ticked it says “none”."""
+    sentence = HINT.sub(lambda m: " " * len(m.group()), sentence)
     sentence = CHOSEN.sub(_bracketed, sentence)
     marks = list(MARK.finditer(sentence))
     if not marks:

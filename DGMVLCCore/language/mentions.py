@@ -113,6 +113,12 @@ SCATTERED = tuple(
             r"appears |\w+ly )*(consolidated)\b",
             "consolidation",
         ),
+        (
+            "pleura",
+            r"\bpleurae?\b[^.;,]{0,30}?\b(?:shows?|demonstrates?|with|has|have|without)\b[^.;]{0,20}?\b"
+            r"(thickening|plaques?)",
+            "pleural thickening",
+        ),
         ("free", r"\b(free air)(?= in the (?:\w+ )?pleural)", "pneumothorax"),
     )
 )
@@ -149,7 +155,11 @@ VESSEL_PE = re.compile(
     r"\b(?:arter\w+|segmental|subsegmental|embol\w+|filling|saddle|thromb\w+|strain|ctpa|lobar|"
     r"central|acute|chronic|main)\b"
 )
-BEFORE_PRESENT = re.compile(r"[\s-]?(?:like|type|protocol|window|mimic\w*|simulating|phase)\b")
+BEFORE_PRESENT = re.compile(
+    r"[\s-]?(?:like|type|protocol|window|mimic\w*|simulating|phase|"
+    r"of the (?:\w+ )?(?:arter|vessel|vein|aort|bowel|sinus)\w*)\b"
+)
+LESS = re.compile(r"(?:less than|under|below|smaller than|shorter than|<)\s*$")
 LARGEST = re.compile(r"\b(?:largest|biggest|dominant)\W+$")
 # Organs of findings that are named by one word.
 NAMED_ORGANS = {
@@ -191,6 +201,8 @@ def _nodes(sentence: str) -> list[Mention]:
     for first, last, value in sizes(sentence) if named else ():
         near = [m for m in named if 0 <= first - m.end() < 40 or 0 <= m.start() - last < 25]
         if "adenopath" in sentence and near and LARGEST.search(sentence[: near[0].start()]):
+            continue
+        if LESS.search(sentence[:first]):
             continue
         if value >= LARGE_NODE_MM and near and "fat" not in sentence:
             start = near[0].end() - len(re.sub(r"^(?:and|or|,|/|-|\s)+", "", near[0].group()))
@@ -261,7 +273,7 @@ def _not_a_finding(sentence: str, mention: Mention, vocabulary: Vocabulary) -> b
     barred = vocabulary.not_findings.get(single, ())
     if before and barred and before.group(1).split("-")[-1] in barred:
         return True
-    after = sentence[mention.end : mention.end + 16]
+    after = sentence[mention.end : mention.end + 40]
     if BEFORE_PRESENT.match(after):
         return True
     return single == "mass" and re.match(r"\s+effect", after) is not None

@@ -30,7 +30,7 @@ LOBE_OF = {
 SHORT = r"(?P<short>(?:(?<=left )|(?<=right )|(?<=both )|(?<=\bl )|(?<=\br )|(?<=\blt )|(?<=\brt ))[uml]ls?)"
 BOTH = (
     r"(?P<both>bilateral(?:ly)?|bilat|b/l|both(?=\s+(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes?|"
-    r"zones|hemithora|pleural|[uml]ls\b))|throughout (?:the|both) lungs?|each lung|"
+    r"zones|hemithora|pleural|effusions|pneumothoraces|[uml]ls\b))|throughout (?:the|both) lungs?|each lung|"
     r"(?:two|2) lungs?|all (?:five |5 )?(?:lung )?lobes(?! of the (?:left|right)))"
 )
 ZONE = (
@@ -94,7 +94,7 @@ VERB = re.compile(
 )
 WITH = re.compile(r"with\b", re.IGNORECASE)
 ADJACENT = re.compile(
-    r"(?:\s*(?:bronch\w+|arter\w+|segments?|branch\w*))?\s*,?\s*(?:and|with)\s+(?:distal|secondary|resultant|central|associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){0,2}",
+    rf"(?:\s*(?:{NOUN}|bronch\w+|arter\w+|segments?|branch\w*))?\s*,?\s*(?:and|with)\s+(?:distal|secondary|resultant|central|associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){{0,2}}",
     re.IGNORECASE,
 )
 NEXT = re.compile(

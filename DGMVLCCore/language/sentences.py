@@ -16,14 +16,14 @@ SKIPPED = (
     r"surgical |family |social |smoking )?history|hx|pmh|background|techniques?|comparisons?"
     r"(?: studies| exams?)?|compared (?:with|to)|(?:prior|previous|earlier) (?:stud(?:y|ies)|exams?|"
     r"imaging|reports?|ct)|protocol|procedure|contrast|requests?(?: details)?|referral(?: reason)?|"
-    r"(?:question|query)(?: of the referrer)?|recommendations?|(?:suggested )?follow-?up"
+    r"(?:questions?|query)(?: of the referrer)?|recommendations?|(?:suggested )?follow-?up"
     r"(?: recommendations?)?|advice|plan|management|radiation dose|dose|ctdi(?:vol)?|dlp|"
     r"diagnosis at referral|symptoms?|complaints?|presenting complaint|medications?|allergies|"
     r"guidelines?|disclaimer|lung-?rads definitions?|history and indication|indication and history"
 )
 READ = (
     r"findings?|impressions?|conclusions?|opinion|summary|reports?|interpretation|results?|"
-    r"observations?|description|exam(?:ination)?(?!:?\s*(?:hr|md)?ct)|today|"
+    r"observations?|ct(?: (?:chest|thorax|today|findings))?|answers?|description|exam(?:ination)?(?!:?\s*(?:hr|md)?ct)|today|"
     r"lungs?(?: and airways|[ /]parenchyma| fields?)?|parenchyma|"
     r"airways?|trachea|pleurae?|pleural (?:spaces?|cavity|cavities)|mediastinum(?: and hila)?|hila|"
     r"nodes|lymph nodes|heart(?: and (?:vessels|pericardium))?|cardiac|pericardium|vessels|"
@@ -38,12 +38,16 @@ HEADING = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 NOW = re.compile(r"(?<=[.;\"] )(?:currently|today|now|the current)\b", re.IGNORECASE)
+# Headings of one sentence, where no heading of findings follows.
+BRIEF = re.compile(
+    r"advice|recommend|guideline|comparison|technique|protocol|follow", re.IGNORECASE
+)
 BEGINS = re.compile(r"(?:^|[.;:!?\n]\s*)$")
 # A full stop inside a number or after an abbreviation ends no sentence; “? nodule” is a question
 # about what follows, “Nodule? No” is answered behind it.
 END = re.compile(
     r"(?<=[.!?;])\s+|(?<=[a-z]{3}[.;])(?=[A-Z][a-z])|(?<=[a-z\d]\));\s*"
-    r"|\s+(?=[\u2022\u25cf\u25aa\u25e6])|\s{2,}(?=[A-Z(\[][\w /-]{2,30}[:\])])"
+    r"|\s+(?=[\u2022\u25cf\u25aa\u25e6]|\u00b7\s)|\s{2,}(?=[A-Z(\[][\w /-]{2,30}[:\])])"
     r"|\s+(?=[\u2610-\u2612\u25a1\u25a0\u2713\u2714\u2717\u2718])"
     r"|(?<=[\w.,])\s+(?=[\[(]\s?[xX*]?\s?[\])]\s+[A-Za-z])"
 )
@@ -52,10 +56,13 @@ NO_END = re.compile(
     r"sup|seg|incl|resp|sm|pl|cf|eff|approx|st|mr|mrs|ms)\.|(?<!\w)\?|\.\.)$",
     re.IGNORECASE,
 )
+FOLLOWS = re.compile(r"(?:in|at|of|on|or|and|vs|versus|with)\b")  # “embolus? in the artery”
 ANSWERED = re.compile(
     r"\s*\(?(?:yes|no|none|nil|absent|present|negative|positive|y|n|unlikely|possible|probable)\b",
     re.IGNORECASE,
 )
+BOXES = "[(\u2610\u2611\u2612\u25a1\u25a0\u2713\u2714\u2717\u2718"
+ALIGNED = re.compile(r"\S {3,}\S")  # columns
 CELL = re.compile(r"[\t|]|\s{2,}")
 BULLET = re.compile(
     r"[ \t]*(?:(?P<plus>\+)(?=\s*(?!ve\b)[a-z])|(?P<minus>[-\u2013\u2014])(?!\s?ve\b)(?=\s|[a-z])"
@@ -157,6 +164,11 @@ def _skipped_until(text: str, heading: re.Match[str], following: int, last: int)
         return now.start()
     begun = re.compile(r"[\s:]*").match(text, heading.end(), following)
     first = begun.end() if begun else heading.end()
+    line = text.find("\n", first, following) if "\n" in text[first:following] else following
+    if heading.start() > last and BRIEF.search(heading.group()):
+        stop = re.compile(r"(?<=[.;])\s+(?=[A-Z\d])").search(text, first, line)
+        if stop:
+            return stop.end()
     end = text.find("\n", first, following)
     while end >= 0:
         until = end + 1
@@ -174,7 +186,13 @@ def _wrapped(text: str, end: int, following: int, low: int) -> bool:
     after = text[following : following + 60].split("\n", 1)[0]
     if not line.strip() or not after.strip() or line.rstrip()[-1] in ".!?;":
         return False
-    if "\t" in line or "|" in line or BULLET.match(after) or LABEL_LINE.match(after):
+    if (
+        "\t" in line
+        or "|" in line
+        or ALIGNED.search(line)
+        or BULLET.match(after)
+        or LABEL_LINE.match(after)
+    ):
         return False
     if ANSWER.match(after):
         return line.rstrip().endswith(":")
@@ -219,11 +237,11 @@ def _ends(text: str, low: int, end: int, following: int) -> bool:
         before.lower().endswith("no.") and text[following : following + 1].isdigit()
     ):
         return False
-    if text[following : following + 1] in ("[", "(") and text[low : low + 8].lstrip()[:1] not in (
-        "[",
-        "(",
-    ):
+    mark = text[following : following + 1]
+    if mark and mark in BOXES and text[low : low + 8].lstrip()[:1] not in BOXES:
         return text[end - 1] in ".!?;"
+    if text[end - 1] == "?" and FOLLOWS.match(text, following):
+        return False
     return not (text[end - 1] == "?" and ANSWERED.match(text, following))
 
 

@@ -14,7 +14,8 @@ SIZE = re.compile(
     re.IGNORECASE,
 )
 EARLIER = re.compile(
-    r"(?:\b(?:previously|previous|prev\.?|formerly|prior|compared (?:to|with)|earlier|originally|"
+    r"(?:\b(?:previously(?! (?:seen|noted|described|identified|reported|known|demonstrated|visuali[sz]ed|"
+    r"mentioned|detected))|previous(?!ly)|prev\b\.?|formerly|prior|compared (?:to|with)|earlier|originally|"
     r"initially|before|last time|in (?:19|20)\d\d|baseline|old)[\s\w]{0,12}|"
     r"\b(?:versus|vs\.?)\s*|(?<!apart )(?<!aside )\bfrom\s*|(?:\(|,)\s*(?:it )?was\s*)"
     r"[\s(]*$",
@@ -25,15 +26,17 @@ EARLIER_AFTER = re.compile(
     r"(?:the )?(?:prior|previous|earlier|last|baseline|(?:19|20)\d\d\b|\d{1,2}[/.]\d))",
     re.IGNORECASE,
 )
-NOW = re.compile(r"\bnow\b[\s\w]{0,14}$|\b(?:today|currently)[\s\w]{0,14}$", re.IGNORECASE)
+NOW = re.compile(
+    r"\b(?:now|today|currently)\b(?:(?!versus|vs\b|from|previous|before|was)[\s\w]){0,14}$",
+    re.IGNORECASE,
+)
 FALLING = re.compile(r"\bfrom\s*$", re.IGNORECASE)
 NOT_BEFORE = re.compile(
     r"\b(?:(?:slice|section|reconstruction|collimation|interval|increment|wall|cut)s?"
     r"(?:[\s-]thickness(?:es)?)?|thickness|length|collimation"
     r"|(?:reconstructed|acquired|obtained|performed|imaged|scanned) (?:at|with|every|in|using)|"
     r"every|fov|field of view|pitch|within|less than|more than|at least|located|lies|lying|"
-    r"distance|(?:grown|grew|increased|decreased|enlarged|shrunk|reduced|growth|increase|decrease)"
-    r"(?: in size| in diameter)? (?:by|of)|threshold|cut-?off|limit)"
+    r"distance|threshold|cut-?off|limit)"
     r"(?:\s+(?:of|is|was|at|approximately|about|a))*\s*[:=]?\s*$",
     re.IGNORECASE,
 )
@@ -48,6 +51,11 @@ NOT_A_SIZE = re.compile(
     r"(?:of )?contrast|french|cuff)",
     re.IGNORECASE,
 )
+GROWTH = re.compile(
+    r"\b(?:grown|grew|increased|decreased|enlarged|shrunk|reduced|growth|increase|decrease)"
+    r"(?: in size| in diameter)? (?:by|of)\s*(?:about |approximately |only )?$",
+    re.IGNORECASE,
+)
 DISTANCE = re.compile(
     r"\b(?:within|located|lies|lying|less than|more than|at least)\b", re.IGNORECASE
 )
@@ -55,9 +63,19 @@ OF_WHAT = re.compile(r"^\s*(?:of|from|to)\b", re.IGNORECASE)
 RANGE = re.compile(
     r"\b(?:rang\w+|var\w+|sizes?|measur\w+)(?: in (?:size|diameter))? from\s*$", re.IGNORECASE
 )
+THEN = re.compile(r",|\b(?:versus|vs|from|than|compared|before|previous)", re.IGNORECASE)
 GREW_TO = re.compile(
     r"\b(?:increas\w+|decreas\w+|grown|grew|enlarg\w+|shrunk|shrank|reduced|progressed|regressed)"
     r"(?: in (?:size|diameter))?,? (?:to|now)\s*(?:about |approximately )?$",
+    re.IGNORECASE,
+)
+LISTED = re.compile(
+    rf"(?<![\w.,/])(?P<number>{NUMBER})(?=\s*(?:,\s*{NUMBER}\s*)*(?:and|&)\s*{NUMBER}\s*(?P<unit>{UNIT})\b)",
+    re.IGNORECASE,
+)
+NO_SIZE = re.compile(
+    r"\b(?:between|series|ser?\.?|images?|im\.?|slices?|levels?|station|segments?|nodules?|ribs?|grade|zone|from|"
+    r"and|to|of)\s*$",
     re.IGNORECASE,
 )
 # The solid part of a part-solid nodule.
@@ -127,6 +145,8 @@ def _mm(text: str, unit: str) -> float:
 def _is_length_of_something_else(before: str, after: str) -> bool:
     """True for slice thicknesses and distances; “less than 6 mm” is a size unless “… of the pleura”
     follows."""
+    if GROWTH.search(before):
+        return True
     told = NOT_BEFORE.search(before)
     if told and DISTANCE.match(told.group()) and not OF_WHAT.match(after):
         told = None
@@ -173,7 +193,17 @@ def measurements(sentence: str) -> list[Measurement]:
                     *match.span(), round(value, 1), earlier and round(earlier, 1), bool(part)
                 )
             )
-    return _now_and_before(sentence, out)
+    return _now_and_before(sentence, sorted([*out, *_listed(sentence)], key=lambda m: m.start))
+
+
+def _listed(sentence: str) -> list[Measurement]:
+    """“4 and 6 mm”: the first, which has no unit of its own."""
+    out = []
+    for match in LISTED.finditer(sentence):
+        if not NO_SIZE.search(sentence[: match.start()]):
+            mm = _mm(match["number"], match["unit"])
+            out.append(Measurement(match.start(), match.end("number"), round(mm, 1)))
+    return out
 
 
 def _now_and_before(sentence: str, measured: list[Measurement]) -> list[Measurement]:
@@ -181,7 +211,9 @@ def _now_and_before(sentence: str, measured: list[Measurement]) -> list[Measurem
     out = list(measured)
     for i in range(1, len(out)):
         gap = sentence[out[i - 1].end : out[i].start]
-        if out[i - 1].mm and not out[i - 1].component and GREW_TO.search(gap) and ";" not in gap:
+        if not out[i - 1].mm or out[i - 1].component or ";" in gap:
+            continue
+        if GREW_TO.search(gap) or (out[i].mm and NOW.search(gap) and not THEN.search(gap)):
             out[i - 1] = replace(out[i - 1], mm=0.0, earlier=out[i - 1].mm)
     return out
 

@@ -15,7 +15,7 @@ PAST = re.compile(
     r"|\b(?:patient|man|woman|male|female|boy|girl|case)\b[^.,;]{0,30}?\bwith (?:an? )?(?:known|"
     r"previous|prior|history of)(?:\s+[\w-]+,?){0,5}"
     r"|(?:drain\w*|thoracentesis|surgery|resection|treatment|chemotherapy|radiotherapy|therapy|"
-    r"operated|operation|pleurodesis|lobectomy|treated|antibiotics) (?:of|for) (?:an? |the )?"
+    r"operated|operation|pleurodesis|lobectomy|treated|antibiotics) (?:of|for) (?:an? )?"
     r"(?:[\w-]+\s+){0,3}?"
     r"|(?:resection|lobectomy|segmentectomy|wedge) for (?:an? )?)\s*$"
 )
@@ -34,7 +34,7 @@ WISH = re.compile(
 )
 ORDER = re.compile(
     r"^\W*(?:please\s+)?(?:recommend(?:ed|ation)?s?|advise[ds]?|exclude|rule out|r/o|evaluat\w+ for|"
-    r"assess\w* for|query|question of(?= .*\?$)|follow[- ]up (?:for|of|to|in|is))\b[^.;:]*$"
+    r"assess\w* for|question of(?= .*\?$)|follow[- ]up (?:for|of|to|in|is))\b[^.;:]*$"
 )
 CT = r"(?:ct|cta|scan|stud(?:y|ies)|exam(?:ination)?s?|imaging|radiographs?|x-rays?|cxr|mri|pet(?:[/-]ct)?|films?|report|tomogram)"
 EARLIER = r"(?:earlier|previous|prior|outside|old|initial|last|preceding|former|baseline)"
@@ -42,26 +42,31 @@ SAID = r"(?:show(?:ed|ing)|reads?|describ(?:ed|es|ing)|reported|demonstrat(?:ed|
 # Everything behind these words is of another day or another text.
 REPORTED = re.compile(
     rf"\b{EARLIER} (?:\w+ ){{0,3}}?{CT}\b[^.;]{{0,60}}?\b{SAID}\b"
+    rf"|\b(?:the|her|his|outside|an?) (?:\w+ )?{CT} (?:of|from|{SAID}) (?:last|the previous|the prior|yesterday|"
+    rf"\w+ (?:days?|weeks?|months?|years?) (?:ago|earlier|before))[^.;]{{0,20}}\b{SAID}\b"
     rf"|\b(?:the|her|his|outside) (?:\w+ )?{CT} (?:of|from|dated|on|in|performed (?:on|in)) [^.;]{{0,30}}?\b(?:19|20)\d\d\b[^.;]{{0,20}}?"
     rf"\b{SAID}\b"
     rf"|\b(?:on|in) (?:the |an? )?{EARLIER} (?:\w+ ){{0,2}}?{CT},? (?:there (?:was|were)|an?\b|multiple\b)"
     rf"|\b(?:copied|quoted) from|\b(?:earlier|previous|prior|outside|referr\w+) report\s*[:(]"
     r"|\b(?:referr\w+|outside|clinical) (?:note|letter|physician|doctor)s? (?:\w+ )?(?:states?|says?|mentions?|"
     r"asks?|reports?|queries)\b"
+    r"|\b(?:gp|referrer|clinician|doctor|physician|patient)s? (?:mentions?|reports?|asks?|suspects?|"
+    r"notes?|quer(?:y|ies)|says?|wonders?)\b"
     r"|^\W*in (?:19|20)\d\d,? (?:there (?:was|were)|the patient (?:had|was)|an?\b)"
     r"|^\W*(?:[\w-]+ ){0,3}(?:years?|months?|weeks?) ago,? (?:the patient |he |she )?(?:was |were |had |been |"
     r"underwent |treated|operated|diagnosed)"
 )
 # What the whole sentence is, when it begins so.
 NO_FINDINGS = re.compile(
-    r"^\W*(?![^.]*\bnow (?:with|shows?|there|has)\b)(?:family history|(?:past |prior )?(?:medical |surgical )?history(?: of|:)|known history|h/o\b|hx\b|"
+    r"^\W*(?:(?:the |his |her )?(?:mother|father|brother|sister|parents?|siblings?|uncle|aunt|family)\b"
+    r"|(?![^.]*\bnow (?:with|shows?|there|has)\b)(?:family history|(?:past |prior )?(?:medical |surgical )?history(?: of|:)|known history|h/o\b|hx\b|"
     r"(?:the |this )?(?:patient|pt)\b[^.]{0,40}\b(?:history|treated|diagnosed|operated|known|presents?|referred|complain)(?![^.]*\bnow\b)"
     r"|\d{1,3}[ -]?(?:years?[ -]old|y\.?o\.?|yo|m|f)\b(?=[^.]*\b(?:with|history|for|presents?|presenting|cough|pain|dyspn\w+|"
     r"fever|known|rule|r/o|\?)\b)|(?:status post|s/p)\b(?![^.]*\b(?:with|now|and|no|without)\b)|clinically|clinical(?:ly)? (?:suspicion|suspected|question|concern)|"
     r"(?:ct|cta|ctpa|hrct|mdct|computed tomography|cect|ncct|low[- ]dose)\b(?![^.]*(?:\bis\b|\bare\b|\bwas\b|negative|positive|\bthere\b|\bshow\w*|\bdemonstrat|\breveal|\bof the|"
     r":|\bsee[ns]?\b|\bimage\b|\bno\b))[^.]{0,60}\b(?:protocol|for|technique|without contrast|with contrast)\b"
     r"|(?:please )?(?:note|nb)\b[^.]*\b(?:not|cannot) (?:be )?(?:excluded on|detected on|sensitive)"
-    r"|(?:prior|previous|remote|old)\b[^.]*\bin (?:19|20)\d\d|tnm\b|clinical data|smok\w+|ex-smoker|informed consent)"
+    r"|(?:prior|previous|remote|old)\b[^.]*\bin (?:19|20)\d\d|tnm\b|clinical data|smok\w+|ex-smoker|informed consent))"
 )
 GUIDELINE = re.compile(
     r"\b(?:fleischner|lung-?rads|guidelines?|british thoracic society|bts\b|acr\b|category \d|"
@@ -89,6 +94,10 @@ OUTCOME = re.compile(
     r"\b(?:resolution|stability|clearance|clearing|regression|response|progress\w*|course|evolution|"
     r"growth) of (?:the|this|these) (?:[\w-]+ ){0,4}$"
 )
+# “Known to have had a pneumothorax in 2018.”
+HAD = re.compile(r"\b(?:had|previous(?:ly)?|prior|treated|old)\b[^.;]{0,40}$")
+YEAR = re.compile(r"\W*(?:in|of) (?:19|20)\d\d\b")
+NOT_DONE = re.compile(r"\b(?:no|without|not)\b")
 ANSWERED = re.compile(
     r"\s*:\s*(?:negative|positive|no|yes|none|absent|present)\b|\s*(?:is|was) (?:negative|positive)\b"
 )
@@ -133,9 +142,14 @@ def is_foreign(
     if ANSWERED.match(sentence, end):
         return False
     definite = DEFINITE.search(masked[max(0, start - 60) : start]) is not None
-    if PAST.search(before) or (ORDER.search(before) and not (definite and placed)):
+    untreated = definite and NOT_DONE.search(before)
+    if (PAST.search(before) and not untreated) or (
+        ORDER.search(before) and not (definite and placed)
+    ):
         return True
-    if WISH.search(before) and not OUTCOME.search(before):
+    if HAD.search(before) and YEAR.match(sentence, end):
+        return True
+    if WISH.search(before) and not OUTCOME.search(before) and not untreated:
         return True
     if IF.match(sentence) and not definite:
         return True

@@ -10,6 +10,7 @@ from DGMVLCCore.language.clauses import clause
 from DGMVLCCore.language.counts import count
 from DGMVLCCore.language.descriptors import descriptors
 from DGMVLCCore.language.findings import Finding
+from DGMVLCCore.language.forms import BOX
 from DGMVLCCore.language.items import FINDING, PLACE, SIZE, masked
 from DGMVLCCore.language.marks import chosen
 from DGMVLCCore.language.mentions import MASSLIKE, Mention, mentions
@@ -30,7 +31,7 @@ from DGMVLCCore.language.text import PlainText
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
 IT = re.compile(
-    r"^\W*(?:it|this|these|they|size|location|(?:maximum |maximal )?diameter|measur\w+|the "
+    r"^\W*(?:overall|total|whole|it|this|these|they|size|location|(?:maximum |maximal )?diameter|measur\w+|the "
     r"(?:larger|lesion|former|latter|nodule|mass))\b|\b(?:largest|biggest|dominant|which measures?)\b"
 )
 # “A second, 6 mm, in the right lower lobe” is one more of what was named last.
@@ -96,6 +97,11 @@ def _blanked(match: re.Match[str]) -> str:
     return " " * len(match.group())
 
 
+def _barrier(match: re.Match[str]) -> str:
+    """A box of a form ends what stands before it."""
+    return ";".ljust(len(match.group()))
+
+
 def _lower(text: str) -> str:
     """Lower case, character for character."""
     low = text.lower()
@@ -127,6 +133,9 @@ def _taken_apart(sentence: Sentence) -> _Reading | None:
         sentence.answer,
     )
     text = YES.sub(_blanked, text)
+    boxes = BOX.search(text)
+    if boxes and boxes.start() < named[0].start:
+        text = BOX.sub(_barrier, text)
     kept = [
         i
         for i, m in enumerate(named)

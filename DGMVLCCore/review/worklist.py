@@ -14,36 +14,11 @@ from typing import Any
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UsageError
 from DGMVLCCore.language.report_files import SUFFIXES
 from DGMVLCCore.review.beside import report_beside
+from DGMVLCCore.review.series import SeriesFacts, best_series
 
 IMAGES = (".nrrd", ".nii", ".nii.gz", ".mha")
 OURS = ("result.json", "worklist.json")  # folders of results and sessions hold no studies
 MOST, DEEPEST = 500, 8
-SAME_REACH = 0.9
-MIN_IMAGES = 4
-EIGHT_BIT = ("8-bit unsigned integer", "8-bit signed integer")
-
-
-@dataclass(frozen=True)
-class SeriesFacts:
-    """What is known of a series before it is read; `number` as `load_volume(folder, series=number)`
-    takes it."""
-
-    folder: str
-    number: int
-    description: str
-    modality: str
-    images: int
-    reach_mm: float
-    step_mm: float
-    axial: bool
-
-    @property
-    def words(self) -> str:
-        """The series in words."""
-        return (
-            f"{self.description or 'no description'}, {self.modality or 'no modality'}, "
-            f"{self.images} images, {self.reach_mm:.0f} mm"
-        )
 
 
 @dataclass(frozen=True)
@@ -138,26 +113,17 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
 def _scan_problem(path: Path) -> str | None:
     """Why an image file is no scan of a patient, None when it may be one; only the header is
     read."""
-    import SimpleITK as sitk
-
-    from DGMVLCCore.imaging.quiet import quiet
+    from DGMVLCCore.imaging.io import free_fields, stored_type
 
     if path.name.lower().endswith(".seg.nrrd"):
         return "a segmentation"
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        with quiet():
-            reader.ReadImageInformation()
-    except RuntimeError:
+        if "DGMVLC_Synthetic" in free_fields(path):
+            return "synthetic"
+        kind = stored_type(path)
+    except DGMVLCError:
         return None  # reading it says in a sentence what is wrong
-    if reader.HasMetaDataKey("DGMVLC_Synthetic"):
-        return "synthetic"
-    return (
-        "8-bit, so a segmentation or a picture"
-        if sitk.GetPixelIDValueAsString(reader.GetPixelID()) in EIGHT_BIT
-        else None
-    )
+    return "8-bit, so a segmentation or a picture" if kind.itemsize == 1 else None
 
 
 def _file_studies(root: Path, folder: Path, names: list[str]) -> list[Study]:
@@ -172,21 +138,6 @@ def _file_studies(root: Path, folder: Path, names: list[str]) -> list[Study]:
         relative = (folder / name).relative_to(root).as_posix()
         found.append(Study("", relative, "file", relative, files=(relative,)))
     return found
-
-
-def best_series(series: tuple[SeriesFacts, ...]) -> int | None:
-    """Index of the CT series to read: the longest reach along the body, and among those within a
-    tenth of it the thinnest step; None without a CT.
-
-    A series with fewer than four images, or not axial, is taken only when there is no other.
-    """
-    ct = [i for i, one in enumerate(series) if one.modality in ("CT", "")]
-    usual = [i for i in ct if series[i].axial and series[i].images >= MIN_IMAGES] or ct
-    if not usual:
-        return None
-    longest = max(series[i].reach_mm for i in usual)
-    long_enough = [i for i in usual if series[i].reach_mm >= SAME_REACH * longest]
-    return min(long_enough, key=lambda i: (series[i].step_mm, -series[i].images, i))
 
 
 def chosen_words(study: Study) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from SlicerDGMVLCLib.protocol import (
+from SlicerDGMVLCLib.events import (
     Accepted,
     Answer,
     Cancelled,

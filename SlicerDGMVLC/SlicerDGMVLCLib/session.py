@@ -7,8 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from .logic import Job
-from .protocol import (
+from .events import (
     Accepted,
     Answer,
     Cancelled,
@@ -22,6 +21,7 @@ from .protocol import (
     Region,
     Result,
 )
+from .logic import Job
 
 STAGES = {
     "loading": "loading the scan",

@@ -379,7 +379,7 @@ def test_preview_covers_the_scan_and_goes_again(desk, scan, end):
 
 
 def test_answers_to_earlier_questions_are_ignored(desk, scan):
-    from SlicerDGMVLCLib.protocol import Findings, Result
+    from SlicerDGMVLCLib.events import Findings, Result
 
     desk.readReport("nodule;present")
     desk.panel.session.handle(Findings("report-99", []))
