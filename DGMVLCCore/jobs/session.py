@@ -19,6 +19,7 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.jobs.edit import MARGIN_MM, Request, run_counterfactual
 from DGMVLCCore.jobs.propose import Proposed, propose
 from DGMVLCCore.language.prompts import denial_prompt, present_prompt
+from DGMVLCCore.language.report_files import ReportSource
 from DGMVLCCore.results.segmentation import proposal_segments, save_segmentation
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,17 @@ def _path(value: Any) -> Path:
     return Path(value)
 
 
+def _source(value: Any) -> ReportSource:
+    try:
+        source = ReportSource(**value)
+    except TypeError as error:
+        raise ValueError from error
+    facts = dataclasses.astuple(source)
+    if not all(_is(str, fact) for fact in facts[:3]) or not isinstance(facts[3], str | None):
+        raise ValueError
+    return source
+
+
 _READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "Path": (_path, "a path"),
     "str": (_exactly(str), "text"),
@@ -68,6 +80,7 @@ _READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "bool": (_exactly(bool), "true or false"),
     "tuple[int, int]": (_slices, "two whole numbers [first, last)"),
     "tuple[str, ...]": (_words, "a list of texts"),
+    "ReportSource": (_source, "a report file's name, sha256, kind and encoding"),
 }
 
 
