@@ -31,7 +31,7 @@ from DGMVLCCore.cli import (
     train,
     words,
 )
-from DGMVLCCore.cli.shared import Command
+from DGMVLCCore.cli.shared import Command, Shown
 from DGMVLCCore.errors import Cancelled, as_dgmvlc_error
 
 GROUPS = (
@@ -91,7 +91,11 @@ def build_parser() -> argparse.ArgumentParser:
 def _say(args: argparse.Namespace, answer: dict[str, Any]) -> None:
     if args.json:
         print(json.dumps(answer, indent=1))
-    elif not args.quiet:
+    elif args.quiet:
+        return
+    elif isinstance(answer, Shown):
+        print("\n".join(answer.lines))
+    else:
         for name, value in answer.items():
             if value in (None, [], ""):
                 continue

@@ -15,7 +15,7 @@ from DGMVLCCore.cli.shared import (
     scan_options,
     slice_range,
 )
-from DGMVLCCore.cli.words import read_text
+from DGMVLCCore.language.report_files import read_report
 
 
 def add_commands(add: Add) -> None:
@@ -105,9 +105,11 @@ def run_compare(args: argparse.Namespace) -> dict[str, Any]:
             "overwrite",
         )
     }
+    report = read_report(args.report) if args.report else None
     request = CompareRequest(
         out=args.output,
-        report_text=read_text(args.report) if args.report else "",
+        report_text=report.text if report else "",
+        report_source=report.source if report else None,
         hypotheses=tuple(args.hypothesis),
         **same,
         **reading(args),

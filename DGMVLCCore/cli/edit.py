@@ -17,8 +17,8 @@ from DGMVLCCore.cli.shared import (
     scan_options,
     slice_range,
 )
-from DGMVLCCore.cli.words import read_text
 from DGMVLCCore.errors import UsageError, WeightsError
+from DGMVLCCore.language.report_files import read_report
 
 VOLUME_WEIGHTS = "weights/dgmvlc-ct-volume"
 
@@ -95,6 +95,11 @@ def add_commands(add: Add) -> None:
         type=Path,
         metavar="FILE",
         help="JSON file that says what the columns of --clinical mean",
+    )
+    edit.add_argument(
+        "--id-column",
+        metavar="NAME",
+        help="column of --clinical that names the patients; default: the one the schema knows",
     )
     edit.add_argument(
         "--modality",
@@ -181,7 +186,7 @@ def _run_fill(args: argparse.Namespace) -> dict[str, Any]:
             _request(
                 args,
                 image=args.image,
-                report_text=read_text(args.report) if args.report else "",
+                report_text=read_report(args.report).text if args.report else "",
                 mask=args.mask,
                 segment=args.segment,
                 modality=args.modality,
@@ -209,7 +214,7 @@ def run_demo(args: argparse.Namespace) -> dict[str, Any]:
         _request(
             args,
             image=sample / "ct.nrrd",
-            report_text=read_text(sample / "report.txt"),
+            report_text=read_report(sample / "report.txt").text,
             mask=sample / "nodule.nrrd",
         ),
     )
@@ -233,13 +238,17 @@ def run_edit(args: argparse.Namespace) -> dict[str, Any]:
         from DGMVLCCore.language.schema import load_schema
 
         schema = load_schema(args.schema)
-        clinical = row_text(read_row(args.clinical, args.row, schema), schema).text
+        clinical = row_text(
+            read_row(args.clinical, args.row, schema, id_column=args.id_column), schema
+        ).text
+    report = read_report(args.report)
     return _run_edit(
         args,
         _request(
             args,
             image=args.image,
-            report_text=read_text(args.report),
+            report_text=report.text,
+            report_source=report.source,
             finding=args.finding,
             mask=args.mask,
             segment=args.segment,

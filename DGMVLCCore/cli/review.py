@@ -30,7 +30,7 @@ def add_commands(add: Add) -> None:
         nargs="?",
         help=(
             "folder of studies: scans or DICOM folders, each "
-            "with its report as a .txt file beside it"
+            "with its report beside it (text, RTF, HTML, PDF, Word, HL7, FHIR)"
         ),
     )
     review.add_argument(

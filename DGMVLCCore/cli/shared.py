@@ -4,6 +4,7 @@ name."""
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,20 @@ MISSING = "at scans without row, rows without scan and ids given twice: stop (de
 DRY_RUN = (
     "only list the scans, how each is paired with row and mask, and what is said of each patient"
 )
+
+
+class Shown(dict[str, Any]):
+    """An answer that a program reads as JSON and a person as these lines."""
+
+    def __init__(self, answer: dict[str, Any], lines: list[str]) -> None:
+        super().__init__(answer)
+        self.lines = lines
+
+
+def in_colour() -> bool:
+    """True when standard output is a terminal that shows colours (https://no-color.org)."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not plain
 
 
 class Progress:

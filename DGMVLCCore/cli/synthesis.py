@@ -128,7 +128,7 @@ def _pipes(args: argparse.Namespace) -> tuple[Any, Any]:
             f"Steps must be 1 or more and the seed 0 or more, not {args.steps} and {args.seed}."
         )
     device, fast = choose_device(args.device), resource(FAST_WEIGHTS) if args.fast else None
-    judge = CounterfactualPipeline.from_pretrained(args.weights).to(device)
+    judge = CounterfactualPipeline.hole_filler(args.weights).to(device)
     return (
         CounterfactualPipeline.from_pretrained(fast, judge.encoder, judge.alignment).to(device)
         if fast

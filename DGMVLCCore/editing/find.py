@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy import ndimage, special
+from scipy.optimize import linear_sum_assignment
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
@@ -24,6 +25,12 @@ FLOOR = 0.3  # below this everywhere the encoder does not see the finding
 SHARE = 0.5  # a region reaches down to this share of its peak
 NOTHING = -30.0  # logit of what was not looked at
 SIZE_TOLERANCE = 0.7  # log2 of the size ratio that halves nothing yet
+LOBE_ZONES = {
+    "upper": ("upper", "middle"),
+    "middle": ("middle", "lower"),
+    "lingula": ("middle", "lower"),
+    "lower": ("lower", "middle"),
+}
 DENSE_HU = {
     "nodule": -500.0,
     "consolidation": -500.0,
@@ -147,6 +154,55 @@ def size_fit(said_mm: float | None, found_mm: float) -> float:
     return float(np.exp(-off))
 
 
+def zones_of(finding: Finding) -> tuple[str, ...]:
+    """Thirds of the lung a finding may lie in by its lobe or zone; none when it names no height.
+
+    The oblique fissure runs from the back of the upper third to the front of the base, so a lobe
+    reaches into a second third; a zone that is said is that third.
+    """
+    if finding.lobe:
+        return LOBE_ZONES[finding.lobe]
+    return (finding.zone,) if finding.zone else ()
+
+
+def same_place(finding: Finding, place: Location) -> bool:
+    """True when a region lies where a finding is said to be; what one of both does not say, is no
+    contradiction."""
+    side = finding.side in (None, "bilateral", place.side) or place.side in (None, "bilateral")
+    zones = zones_of(finding)
+    return side and (not zones or place.zone is None or place.zone in zones)
+
+
+def _allowed(anatomy: Anatomy, volume: Volume, finding: Finding) -> np.ndarray:
+    """Where a finding may lie, bool (D,H,W)."""
+    parts = [zone_region(anatomy, volume, finding.side, z) for z in zones_of(finding) or (None,)]
+    return np.any(parts, axis=0)
+
+
+def _shared_out(
+    scored: list[tuple[float, np.ndarray, Location]], finding: Finding, others: Sequence[Finding]
+) -> list[tuple[float, np.ndarray, Location]]:
+    """Regions in the order they are proposed for a finding when others of its kind need one too:
+    its own of the best assignment of regions to findings, then those left over, then theirs."""
+    peaks = [score / size_fit(finding.size_mm, where.diameter_mm) for score, _, where in scored]
+    worth = np.array(
+        [[score for score, *_ in scored]]
+        + [
+            [
+                peak * size_fit(f.size_mm, where.diameter_mm) * same_place(f, where)
+                for peak, (*_, where) in zip(peaks, scored)
+            ]
+            for f in others
+        ]
+    )
+    pairs = {int(column): int(row) for row, column in zip(*linear_sum_assignment(-worth))}
+    taken = {i: pairs[i] if i in pairs and worth[pairs[i], i] > 0 else None for i in pairs}
+    rank = [
+        0 if taken.get(i) == 0 else 1 if taken.get(i) is None else 2 for i in range(len(scored))
+    ]
+    return [scored[i] for i in sorted(range(len(scored)), key=lambda i: (rank[i], -scored[i][0]))]
+
+
 def _grow_back(blob: np.ndarray, volume: Volume, anatomy: Anatomy, term: str) -> np.ndarray:
     """Dense findings get their own border: what is dense and joined to the blob within a cell
     around it."""
@@ -200,12 +256,12 @@ def plain_sentence(pipe: AlignmentPipeline, finding: Finding) -> str:
     Raises:
         UnsuitableInputError: the encoder was never taught this finding.
     """
-    if finding.term not in pipe.findings:
+    if finding.taught not in pipe.findings:
         raise UnsuitableInputError(
             f"The dual encoder was never taught “{finding.term}”; it knows: "
             f"{', '.join(pipe.findings)}."
         )
-    return said_plainly(finding.term, finding.descriptors)
+    return said_plainly(finding.taught, finding.descriptors)
 
 
 def find(
@@ -217,12 +273,14 @@ def find(
     rows: tuple[int, int] | None = None,
     heat: np.ndarray | None = None,
     most: int = 5,
+    others: Sequence[Finding] = (),
     callback: Progress | None = None,
 ) -> list[Proposal]:
-    """Segments that fit a finding, within the side and zone it names, the best first; empty when
-    the encoder sees none.
+    """Segments that fit a finding, where it is said to lie, the best first; empty when the encoder
+    sees none.
 
     Args:
+        others: further findings of the same term, each of which has a region of its own.
         rows: canonical slices [first, last) to look at. heat: the finding's map, when it is there
             already. most: proposals at most.
 
@@ -235,13 +293,13 @@ def find(
         if heat is None
         else heat
     )
-    allowed = zone_region(anatomy, volume, finding.side, finding.zone)
+    allowed = _allowed(anatomy, volume, finding)
     scored = []
     for blob, peak in segments(heat, allowed):
-        mask = _grow_back(blob, volume, anatomy, finding.term)
+        mask = _grow_back(blob, volume, anatomy, finding.taught)
         location = locate(mask, anatomy, volume)
         scored.append((peak * size_fit(finding.size_mm, location.diameter_mm), mask, location))
-    best = sorted(scored, key=lambda row: -row[0])[:most]
+    best = _shared_out(scored, finding, others)[:most] if scored else []
     return [
         Proposal(mask, score, pipe.agreement(volume, anatomy, mask, [sentence])[0], location)
         for score, mask, location in best

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from DGMVLCCore.editing.result import AttentionMap
 from DGMVLCCore.errors import UnreadableError
@@ -14,6 +16,7 @@ from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.lung_labels import anatomy_from_labels
 from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.language.report_files import ReportSource
 
 MAPS_KEPT = 4  # each is as large as the scan
 
@@ -36,6 +39,22 @@ def file_facts(path: Path) -> dict[str, str]:
         digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     )
     return {"name": path.name, "sha256": joined}
+
+
+def input_facts(
+    image: dict[str, str], mask: Path | None, report: ReportSource | None
+) -> dict[str, dict[str, Any]]:
+    """Role -> name and SHA-256 of every file a run read; of a report also its kind and encoding.
+
+    Raises:
+        UnreadableError: the mask is gone.
+    """
+    inputs: dict[str, dict[str, Any]] = {"image": dict(image)}
+    if mask:
+        inputs["mask"] = dict(file_facts(mask))
+    if report:
+        inputs["report"] = asdict(report)
+    return inputs
 
 
 class ScanMemory:

@@ -31,7 +31,9 @@ from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_units
 
 BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
-WEIGHTS, FAST_WEIGHTS = "weights/dgmvlc-ct", "weights/dgmvlc-gan"
+WEIGHTS = "weights/dgmvlc-editor"  # edits through the region's own voxels
+HOLE_FILLER = "weights/dgmvlc-ct"  # judges hypotheses and writes what a sentence says into a hole
+FAST_WEIGHTS = "weights/dgmvlc-gan"
 ONE_PASS = {
     "network": "one pass",
     "steps": 1,
@@ -98,6 +100,11 @@ class CounterfactualPipeline:
                 f"{alignment.weights}; give both from one release."
             )
         return cls(model, encoder, sha256, folder.name, alignment)
+
+    @classmethod
+    def hole_filler(cls, path: str | Path | None = None) -> CounterfactualPipeline:
+        """As `from_pretrained`, by default with the shipped hole-filling denoiser."""
+        return cls.from_pretrained(path or resource(HOLE_FILLER))
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write weights (fp16) and configuration as a folder."""
@@ -472,7 +479,8 @@ class CounterfactualPipeline:
             settings,
         )
         if edited is not None:
-            result.change = turn.restore(np.clip(on_scan(edited.first.change), 0, 1) * mask)
+            taken = np.maximum(edited.first.change, edited.invented)
+            result.change = turn.restore(np.clip(on_scan(taken), 0, 1) * mask)
             result.invented = turn.restore((on_scan(edited.invented) > 0.5) & mask)
         return result
 

@@ -1,23 +1,18 @@
-"""A first look: the counterfactual of the region's middle slice, from one noise and few steps, or
-one pass of the one-pass network."""
+"""A first look: the counterfactual of the region's middle slice, from one noise and few steps."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from DGMVLCCore._resources import resource
-from DGMVLCCore.editing.pipeline import FAST_WEIGHTS, CounterfactualPipeline
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import NOTICE, EditPlan
-from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.volume import Volume
 
-log = logging.getLogger(__name__)
 STEPS = 4
 NEIGHBOURS = 3
 
@@ -29,24 +24,19 @@ class Preview:
     Args:
         volume: (1,H,W) HU, where the slice lies in the patient. index: canonical slice, counted
             from the feet. steps: integration steps.
-        one_pass: made by the one-pass network instead of the one that makes the result.
     """
 
     volume: Volume
     index: int
     steps: int
-    one_pass: bool = False
 
     @property
     def note(self) -> str:
         """What a viewer says beside it."""
-        how = f"Preview of slice {self.index + 1}: one sample, {self.steps} steps"
-        if self.one_pass:
-            how = (
-                f"Instant preview by the one-pass network, slice {self.index + 1}: one sample of "
-                "another network than the result's"
-            )
-        return f"{how}; synthetic – research use only."
+        return (
+            f"Preview of slice {self.index + 1}: one sample, {self.steps} steps; synthetic – "
+            "research use only."
+        )
 
     def save(self, path: Path) -> None:
         """Write it as NRRD; the header says that it is a preview and synthetic."""
@@ -67,18 +57,6 @@ def rows_to_edit(mask: np.ndarray, slices: tuple[int, int] | None) -> np.ndarray
     range."""
     rows = np.nonzero(mask.any((1, 2)))[0]
     return rows if slices is None else rows[(rows >= slices[0]) & (rows < slices[1])]
-
-
-def one_pass_beside(pipe: CounterfactualPipeline) -> CounterfactualPipeline | None:
-    """The one-pass network that this installation ships, on the device and with the encoders of
-    `pipe`; None when it ships none or it cannot be used."""
-    try:
-        return CounterfactualPipeline.from_pretrained(
-            resource(FAST_WEIGHTS), pipe.encoder, pipe.alignment
-        ).to(pipe.device)
-    except WeightsError as error:
-        log.info("previews are made by the denoiser: %s", error)
-        return None
 
 
 def preview_slice(
@@ -120,5 +98,4 @@ def preview_slice(
         result.counterfactual.slab(middle - start, middle - start + 1),
         middle,
         result.settings["steps"],
-        pipe.one_pass,
     )

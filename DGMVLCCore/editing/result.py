@@ -88,7 +88,7 @@ class CounterfactualResult:
         mean: float32 (D,H,W) HU, mean over the noises. uncertainty: float32 (D,H,W) HU, standard
             deviation over them.
         mask: bool (D,H,W), the edit mask. attention: finding -> map.
-        change: float32 (D,H,W), 0..1, the share of change that the words ask for; invented: bool,
+        change: float32 (D,H,W), 0..1, the share to which a voxel was changed; invented: bool,
             voxels made from noise rather than seen through. Both None from a hole-filling network.
         agreement: how region and sentences agree before and after, None without a dual encoder.
         synthetic: always True: voxels inside the mask are generated.

@@ -18,6 +18,7 @@ from DGMVLCCore.models.units import to_hu, to_units
 
 OPAQUE_HU = -450.0  # denser, and the scan shows nothing of what lies behind
 ASKED = 0.5  # a share of change from which on an opaque voxel is hidden
+GROWN = 2  # pixels around an opaque core, whose partial volume would stay as a ring
 IDLE = 0.03  # a smaller share is none: clear tissue comes back as it was
 STEPS = 4
 IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
@@ -100,13 +101,15 @@ class RegionEditor:
         """Conditions of slices with a part hidden, under the text, on the device."""
         return self.region.conditions(rows, hidden).to(self.device).with_text(*self.text)
 
-    def look(self) -> FirstPass:
-        """One step with everything seen: target, change map and attention."""
+    def look(self, rows_read: Sequence[int] | None = None) -> FirstPass:
+        """One step with everything seen: target, change map and attention, of every slice with a
+        mask or of those asked for; the others stay as they are."""
         region = self.region
         nothing = np.zeros_like(region.mask)
         target, change = region.hu.copy(), np.zeros(region.hu.shape, np.float32)
         attention: np.ndarray | None = None
-        for rows in self.groups(np.nonzero(region.mask.any((1, 2)))[0]):
+        masked = np.nonzero(region.mask.any((1, 2)))[0]
+        for rows in self.groups(masked if rows_read is None else np.asarray(rows_read)):
             cond = self.seen(rows, nothing)
             edit = self.predict(cond.context[:, 1:2], 1.0, cond)
             residual = (edit.target - cond.context[:, 1:2])[:, 0].cpu().numpy()
@@ -160,4 +163,4 @@ def opaque_core(hu: np.ndarray, mask: np.ndarray, change: np.ndarray) -> np.ndar
     """Where a change is asked for and the source shows nothing through it, (D,S,T) bool."""
     core = mask & (change > ASKED) & (hu > OPAQUE_HU)
     core = ndimage.binary_opening(core, IN_PLANE)  # a vessel that is one voxel wide stays seen
-    return ndimage.binary_dilation(core, IN_PLANE) & mask & (change > IDLE)
+    return ndimage.binary_dilation(core, IN_PLANE, iterations=GROWN) & mask

@@ -123,7 +123,7 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
     if submission:
         submission.require(name for name, _ in plan)
         answers = submission.fingerprint(name for name, _ in plan)
-    pipe = CounterfactualPipeline.from_pretrained(request.weights).to(choose_device(request.device))
+    pipe = CounterfactualPipeline.hole_filler(request.weights).to(choose_device(request.device))
     probe = Probe.from_pretrained()
     about = _about(request, pipe, probe, answers)
     if inception is not None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.errors import UnreadableError, UsageError
+from DGMVLCCore.errors import UsageError
+from DGMVLCCore.language.report_files import read_report
 
 
 def pipeline_of(folder: str, device: str = "cpu") -> Any:
@@ -62,22 +63,17 @@ class Editor:
         done = []
         for number, case in enumerate(self.dataset, 1):
             out = self.out if len(self.dataset) == 1 else self.out / str(number)
-            try:
-                words = Path(case["report"]).read_text(encoding="utf-8")
-            except OSError as error:
-                raise UnreadableError(
-                    f"The report {case['report']} cannot be read ({error.strerror}); put "
-                    "report.txt into --dataset_dir."
-                ) from error
+            report = read_report(case["report"])
             out.parent.mkdir(parents=True, exist_ok=True)
             run_counterfactual(
                 Request(
                     Path(case["image"]),
-                    words,
+                    report.text,
                     out,
                     mask=Path(case["region"]),
                     weights=self.weights,
                     device=self.device,
+                    report_source=report.source,
                 ),
                 pipe=self.inferer,
             )

@@ -15,7 +15,7 @@ from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.agreement import agreement_of
 from DGMVLCCore.editing.find import Proposal
 from DGMVLCCore.editing.gates import organ_gate, rim_gate
-from DGMVLCCore.editing.memory import ScanMemory, file_facts
+from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan, Gate
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
@@ -241,13 +241,14 @@ def _proposal(
     volume: Volume,
     anatomy: Anatomy,
     finding: Finding | None,
+    findings: list[Finding],
     request: CompareRequest,
     tell: Progress,
 ) -> Proposal:
     """A region for the report's finding."""
     if finding is None:
         raise UsageError(NO_REGION)
-    return propose_region(pipe, volume, anatomy, finding, request.slices, tell)
+    return propose_region(pipe, volume, anatomy, finding, request.slices, tell, findings)
 
 
 def run_comparison(
@@ -270,15 +271,16 @@ def run_comparison(
     tell("loading", 0.0)
     device = choose_device(request.device)
     volume, anatomy = load_scan(request, memory)
-    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
+    pipe = (pipe or CounterfactualPipeline.hole_filler(request.weights)).to(device)
     loaded = pipe
     with memory_named(device):
-        mask, origin = edit_region(
+        region = edit_region(
             request,
             volume,
             anatomy,
-            lambda: _proposal(loaded, volume, anatomy, finding, request, tell),
+            lambda: _proposal(loaded, volume, anatomy, finding, findings, request, tell),
         )
+        mask, origin = region.mask, region.origin
         ranking = rank(
             pipe,
             _cut(volume, anatomy, mask, request.slices),
@@ -296,7 +298,7 @@ def run_comparison(
             "anatomy": anatomy.origin,
         }
     tell("writing", 0.0)
-    inputs = {"image": memory.facts} | ({"mask": file_facts(request.mask)} if request.mask else {})
+    inputs = input_facts(memory.facts, request.mask, request.report_source)
     facts: dict[str, Any] = {
         "report": request.report_text,
         "findings": findings,

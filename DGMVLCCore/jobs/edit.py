@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,23 @@ import numpy as np
 
 from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.agreement import agreement_of, refuse_opposed
+from DGMVLCCore.editing.asked import SEEN, Evidence, change_evidence
+from DGMVLCCore.editing.checks import (
+    evidence_gate,
+    named_gate,
+    place_gate,
+    refuse_other_side,
+    size_gate,
+    tissue_gate,
+    vessels_of,
+)
 from DGMVLCCore.editing.evidence import presence_evidence
 from DGMVLCCore.editing.find import Proposal, find
 from DGMVLCCore.editing.gates import quality_gates
-from DGMVLCCore.editing.memory import ScanMemory, file_facts
+from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map
-from DGMVLCCore.editing.result import AttentionMap, EditPlan
+from DGMVLCCore.editing.result import AttentionMap, EditPlan, Gate
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.labels import load_region
@@ -26,10 +36,18 @@ from DGMVLCCore.imaging.masks import lesion_region, share_near
 from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.untilt import Reading
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.imaging.zones import Location, locate
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
-from DGMVLCCore.language.prompts import absent_prompt, known_findings, source_prompt, target_prompt
+from DGMVLCCore.language.prompts import (
+    absent_prompt,
+    denial_prompt,
+    known_findings,
+    source_prompt,
+    target_prompt,
+)
+from DGMVLCCore.language.report_files import ReportSource
 from DGMVLCCore.language.vocabulary import load_vocabulary
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.report.edit import write_result
@@ -63,6 +81,7 @@ class Request:
         series, untilt, orientation: how the scan is read, as `Reading`.
         scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need
             it.
+        report_source: the file the report was read from, for the record; None for typed text.
     """
 
     image: Path
@@ -85,6 +104,7 @@ class Request:
     weights: Path | None = None
     native: bool = False
     scene: bool = True
+    report_source: ReportSource | None = None
     series: int | None = None
     untilt: bool = False
     orientation: str | None = None
@@ -107,7 +127,7 @@ def choose_finding(findings: list[Finding], number: int | None) -> Finding:
             raise UsageError(f"There is no finding {number}; the report names: {listed}.")
         return findings[number - 1]
     for finding in findings:
-        if finding.presence != "absent" and finding.term in load_vocabulary().known:
+        if finding.presence != "absent" and finding.taught in load_vocabulary().known:
             return finding
     raise UnsuitableInputError(
         f"The report names no present finding the weights were taught (read: {listed}); they "
@@ -122,9 +142,13 @@ def propose_region(
     finding: Finding,
     slices: tuple[int, int] | None,
     tell: Progress,
+    others: Sequence[Finding] = (),
 ) -> Proposal:
-    """The region that fits the finding best, within the side and zone and of about the size that
-    the report names.
+    """The region that fits the finding best, where the report places it and of about the size it
+    names; not the one that fits another finding of its term better.
+
+    Args:
+        others: all findings of the report.
 
     Raises:
         UnsuitableInputError: no dual encoder is loaded, it was not taught the finding, or it sees
@@ -142,6 +166,9 @@ def propose_region(
         finding,
         rows=slices,
         most=1,
+        others=[
+            f for f in others if f.term == finding.term and f != finding and f.presence == "present"
+        ],
         callback=lambda _, share: tell("reading", share),
     )
     if not found:
@@ -154,11 +181,23 @@ def propose_region(
     return found[0]
 
 
+@dataclass(frozen=True, eq=False)
+class MarkedRegion:
+    """Where to edit, bool (D,H,W) on the scan's grid.
+
+    Args:
+        lesion: as it was marked or proposed. mask: with its margin. origin: where it came from.
+    """
+
+    lesion: np.ndarray
+    mask: np.ndarray
+    origin: str
+
+
 def edit_region(
     request: Request, volume: Volume, anatomy: Anatomy, propose: Callable[[], Proposal]
-) -> tuple[np.ndarray, str]:
-    """Edit mask on the scan's grid and where it came from; `propose` finds one when the user gave
-    none."""
+) -> MarkedRegion:
+    """The region to edit; `propose` finds one when the user gave none."""
     if request.mask is None:
         lesion, origin = propose().mask, "proposed from the finding's words"
     else:
@@ -173,7 +212,7 @@ def edit_region(
             f"Only {share:.0%} of the region lies in the lungs; mark the finding in the lung, or "
             "give a lung segmentation (--anatomy)."
         )
-    return region, origin
+    return MarkedRegion(lesion, region, origin)
 
 
 def _reader(
@@ -203,7 +242,7 @@ def _reader(
                 anatomy,
                 finding.term,
                 source,
-                absent_prompt(finding.term),
+                denial_prompt(finding.term) if pipe.sees else absent_prompt(finding.term),
                 slices=request.slices,
                 seed=request.seed,
                 callback=tell,
@@ -218,9 +257,9 @@ def _to_read(finding: Finding, findings: list[Finding]) -> list[Finding]:
     weights know."""
     known = load_vocabulary().known
     others = {
-        f.term: f
+        f.taught: f
         for f in findings
-        if f.presence != "absent" and f.term in known and f.term != finding.term
+        if f.presence != "absent" and f.taught in known and f.taught != finding.taught
     }
     return [finding, *others.values()]
 
@@ -234,30 +273,34 @@ def _check_presence(
     request: Request,
     tell: Progress,
 ) -> dict[str, Any]:
-    """Abstain when the scan, in the slices to edit, fits the finding's absence better than the
-    finding."""
+    """Abstain when the scan, in the slices to edit, does not show the finding that is to go."""
     scan, turn = volume.canonical()
     mask = turn.apply(plan.mask).copy()
     if request.slices and mask[slice(*request.slices)].any():
         mask[: request.slices[0]] = mask[request.slices[1] :] = False
+    own, seed = anatomy.reoriented(turn), request.seed
+    if pipe.sees:
+        denial = denial_prompt(plan.term)
+        asked = change_evidence(pipe, scan, own, mask, denial, seed=seed, callback=tell)
+        if plan.removes and asked.absent:
+            raise UnsuitableInputError(
+                f"The region does not look like “{plan.term}”: “{denial}” asks to change only "
+                f"{asked.value:.0%} of its most suspicious part (95 % interval {asked.low:.0%} to "
+                f"{asked.high:.0%}, {SEEN:.0%} needed); check the region or the finding."
+            )
+        return vars(asked)
     rows = np.nonzero(mask.any((1, 2)))[0]
-    region = cut_region(scan, anatomy.reoriented(turn), mask, (int(rows[0]), int(rows[-1]) + 1))
-    evidence = presence_evidence(
-        pipe, region, source, absent_prompt(plan.term), seed=request.seed, callback=tell
-    )
+    region = cut_region(scan, own, mask, (int(rows[0]), int(rows[-1]) + 1))
+    absent = absent_prompt(plan.term)
+    evidence = presence_evidence(pipe, region, source, absent, seed=seed, callback=tell)
     if plan.removes and evidence.absent:
         raise UnsuitableInputError(
-            f"The region does not look like “{plan.term}”: “{absent_prompt(plan.term)}” explains "
+            f"The region does not look like “{plan.term}”: “{absent}” explains "
             "its voxels better "
             f"(error difference {evidence.value:+.2%}, 95 % interval {evidence.low:+.2%} to "
             f"{evidence.high:+.2%}); check the region or the finding."
         )
-    return {
-        "value": evidence.value,
-        "low": evidence.low,
-        "high": evidence.high,
-        "noises": evidence.noises,
-    }
+    return vars(evidence)
 
 
 def _check_options(request: Request) -> None:
@@ -296,6 +339,14 @@ def load_scan(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
     return volume, memory.anatomy(volume, request.anatomy)
 
 
+def _region_gates(
+    finding: Finding, marked: MarkedRegion, location: Location, anatomy: Anatomy, volume: Volume
+) -> list[Gate]:
+    """Do report and region speak of the same thing?"""
+    gates = [place_gate(finding, location), size_gate(finding, location.diameter_mm)]
+    return [*filter(None, gates), tissue_gate(marked.lesion, anatomy, volume)]
+
+
 def run_counterfactual(
     request: Request,
     progress: Progress | None = None,
@@ -329,15 +380,19 @@ def run_counterfactual(
     wanted, read = _to_read(finding, findings), _reader(pipe, volume, anatomy, request, memory)
     parts = len(wanted) + 1
     with memory_named(device):
-        mask, origin = edit_region(
+        marked = edit_region(
             request,
             volume,
             anatomy,
             lambda: propose_region(
-                pipe, volume, anatomy, finding, request.slices, part_of(tell, 0, parts)
+                pipe, volume, anatomy, finding, request.slices, part_of(tell, 0, parts), findings
             ),
         )
-        plan = EditPlan(mask, source, target, target_term, removes, request.mode, finding.to_dict())
+        location = locate(marked.lesion, anatomy, volume)
+        refuse_other_side(finding, location)
+        plan = EditPlan(
+            marked.mask, source, target, target_term, removes, request.mode, finding.to_dict()
+        )
         if on_plan:
             on_plan(pipe, volume, anatomy, plan)
         check = part_of(tell, 0 if request.mask else 1, parts)
@@ -350,7 +405,7 @@ def run_counterfactual(
             else None
         )
         attention = (
-            {f.term: read(f, part_of(tell, i + 1, parts)) for i, f in enumerate(wanted)}
+            {f.taught: read(f, part_of(tell, i + 1, parts)) for i, f in enumerate(wanted)}
             if reads
             else {}
         )
@@ -370,9 +425,14 @@ def run_counterfactual(
         if pipe.alignment is not None:
             result.agreement = agreement_of(pipe.alignment, result, anatomy)
             refuse_opposed(result.agreement)
-        result.gates = quality_gates(result, anatomy)
+        result.gates = [
+            *_region_gates(finding, marked, location, anatomy, volume),
+            *([evidence_gate(Evidence(**evidence))] if evidence and pipe.sees else []),
+            *quality_gates(result, anatomy),
+            *filter(None, [vessels_of(result), named_gate(result)]),
+        ]
     result.settings |= {
-        "region": origin,
+        "region": marked.origin,
         "evidence": evidence,
         "clinical": request.clinical,
         "anatomy": anatomy.origin,
@@ -381,7 +441,7 @@ def run_counterfactual(
     if remarks:
         result.settings["note"] = " ".join(remarks)
     tell("writing", 0.0)
-    inputs = {"image": memory.facts} | ({"mask": file_facts(request.mask)} if request.mask else {})
+    inputs = input_facts(memory.facts, request.mask, request.report_source)
     path = write_result(
         result,
         request.out,

@@ -43,12 +43,13 @@ def propose(
         DGMVLCError: every refusal, with its sentence.
     """
     tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
-    finding = choose_finding(parse_report(request.report_text), request.finding)
+    findings = parse_report(request.report_text)
+    finding = choose_finding(findings, request.finding)
     source_prompt(finding)
     tell("loading", 0.0)
     device = choose_device(request.device)
     volume, anatomy = load_scan(request, memory)
     pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
     with memory_named(device):
-        region = propose_region(pipe, volume, anatomy, finding, request.slices, tell)
+        region = propose_region(pipe, volume, anatomy, finding, request.slices, tell, findings)
     return Proposed(region, finding, volume, anatomy)

@@ -148,7 +148,7 @@ def compare(
     path = run_comparison(
         wanted,
         tell,
-        session.pipeline(wanted.weights),
+        session.hole_filler(wanted.weights),
         should_cancel=should_cancel,
         memory=session.memory,
     )

@@ -8,16 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from DGMVLCCore._resources import resource
 from DGMVLCCore.editing.memory import ScanMemory
-from DGMVLCCore.editing.pipeline import CounterfactualPipeline
-from DGMVLCCore.editing.preview import Preview, one_pass_beside, preview_slice, rows_to_edit
+from DGMVLCCore.editing.pipeline import HOLE_FILLER, WEIGHTS, CounterfactualPipeline
+from DGMVLCCore.editing.preview import Preview, preview_slice, rows_to_edit
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import Cancelled, OutputError, UsageError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.jobs.edit import MARGIN_MM, Request, run_counterfactual
 from DGMVLCCore.jobs.propose import Proposed, propose
-from DGMVLCCore.language.prompts import absent_prompt, present_prompt
+from DGMVLCCore.language.prompts import denial_prompt, present_prompt
 from DGMVLCCore.results.segmentation import proposal_segments, save_segmentation
 
 log = logging.getLogger(__name__)
@@ -113,38 +114,37 @@ def read_request(fields: Any, kind: type[R], **defaults: Any) -> R:
     return kind(**values)
 
 
+PIPELINES_KEPT = 2
+
+
 class Session:
     """Runs requests one after another on a pipeline that stays warm; not thread-safe."""
 
     def __init__(self) -> None:
         self.memory = ScanMemory()
-        self._pipe: CounterfactualPipeline | None = None
-        self._weights: Path | None = None
-        self._fast: CounterfactualPipeline | None = None
+        self._pipes: dict[Path, CounterfactualPipeline] = {}
 
     def pipeline(self, weights: Path | None = None) -> CounterfactualPipeline:
-        """A weights folder's pipeline (default: the shipped one), loaded unless it is the last."""
-        if self._pipe is None or weights != self._weights:
-            self._pipe = None
-            self._pipe, self._weights = CounterfactualPipeline.from_pretrained(weights), weights
-            # it shows what the shipped weights would, no others
-            self._fast = one_pass_beside(self._pipe) if weights is None else None
-            self.memory.forget()
-        return self._pipe
+        """A weights folder's pipeline (default: the shipped editor), loaded unless it is among the
+        last two."""
+        folder = weights or resource(WEIGHTS)
+        if folder not in self._pipes:
+            while len(self._pipes) >= PIPELINES_KEPT:
+                self._pipes.pop(next(iter(self._pipes)))
+            loaded = next(iter(self._pipes.values()), None)
+            shared = (loaded.encoder, loaded.alignment) if loaded else ()
+            self._pipes[folder] = CounterfactualPipeline.from_pretrained(folder, *shared)
+        return self._pipes[folder]
 
-    def previewer(self, pipe: CounterfactualPipeline, plan: EditPlan) -> CounterfactualPipeline:
-        """The pipeline that makes previews: the shipped one-pass network beside the shipped
-        weights, when it knows the edit's findings; else `pipe`."""
-        knows = (
-            self._fast is not None and plan.term in self._fast.findings and plan.mode == "replace"
-        )
-        return self._fast.to(pipe.device) if knows and self._fast is not None else pipe
+    def hole_filler(self, weights: Path | None = None) -> CounterfactualPipeline:
+        """As `pipeline`, by default the shipped hole-filling denoiser."""
+        return self.pipeline(weights or resource(HOLE_FILLER))
 
     def warm_up(self) -> None:
         """Load weights and encoder and encode every finding's sentences, before anybody waits."""
         pipe = self.pipeline()
         for term in pipe.findings:
-            pipe.encoder.encode([present_prompt(term), absent_prompt(term)])
+            pipe.encoder.encode([present_prompt(term), denial_prompt(term)])
         pipe.encoder.encode(["", "Spiculated nodule."])
 
     def run(
@@ -169,7 +169,7 @@ class Session:
                 on_plan(len(rows_to_edit(volume.orientation().apply(plan.mask), request.slices)))
             if on_preview and (
                 shown := preview_slice(
-                    self.previewer(pipe, plan),
+                    pipe,
                     volume,
                     anatomy,
                     plan,

@@ -167,7 +167,7 @@ def _attention(session: Session, cases: CaseSet, case: str, key: dict[str, Any],
     path = cases.folder / "keys" / f"{case}-attention.nrrd"
     if not path.exists():
         from DGMVLCCore.editing.reading import attention_map
-        from DGMVLCCore.language.prompts import absent_prompt, present_prompt
+        from DGMVLCCore.language.prompts import denial_prompt, present_prompt
 
         mask, anatomy = cases.mask(case), cases.anatomy(case)
         rows = mask.any((1, 2)).nonzero()[0]
@@ -177,7 +177,7 @@ def _attention(session: Session, cases: CaseSet, case: str, key: dict[str, Any],
             anatomy,
             key["term"],
             present_prompt(key["term"]),
-            absent_prompt(key["term"]),
+            denial_prompt(key["term"]),
             slices=(int(rows[0]), int(rows[-1]) + 1),
             noises=2,
             callback=tell,

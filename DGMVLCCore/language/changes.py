@@ -87,6 +87,9 @@ LISTED = re.compile(
     r"|the)\s+){0,2}",
     re.IGNORECASE,
 )
+TRAILING = re.compile(
+    r",\s*(?:\w+ly\s+)?$"
+)  # “reticulation and bronchiectasis, slightly increased”
 PLURAL = re.compile(r"\b(?:are|have|both|all|were)\b[^.;]{0,20}$", re.IGNORECASE)
 
 
@@ -123,7 +126,8 @@ def _target(sentence: str, cue: re.Match[str], spans: list[tuple[int, int]]) -> 
     if not predicate and cue.lastgroup != "there" and not ENDS.match(sentence, cue.end()):
         return []  # “…, unchanged lung parenchyma”: the cue qualifies something else
     out = [before]
-    plural = PLURAL.search(sentence[spans[before][1] : cue.start()])
+    tail = sentence[spans[before][1] : cue.start()]
+    plural = PLURAL.search(tail) or TRAILING.search(tail)
     while before > 0 and (
         sentence[spans[before - 1][1] : spans[before][0]] == "/"
         or plural
@@ -140,8 +144,8 @@ def _target(sentence: str, cue: re.Match[str], spans: list[tuple[int, int]]) -> 
 def _of_sizes(sentence: str) -> str | None:
     """The change two sizes of one sentence tell: a present and an earlier one."""
     found = measurements(sentence)
-    now = [value for _, _, value, _ in found if value]
-    then = [earlier for *_, earlier in found if earlier]
+    now = [m.mm for m in found if m.mm and not m.component]
+    then = [m.earlier for m in found if m.earlier]
     if not now or not then:
         return None
     change = max(now) - max(then)

@@ -29,14 +29,12 @@ BEFORE = re.compile(
     rf")(?:(?P<word>{'|'.join(WORDS)})|(?P<number>[1-9]\d?))(?:\s+(?:of|or "
     r"more|distinct|separate|discrete))?"
     rf"(?!\s*-?\s*(?:mm|cm|x\b|×|by\b|to\b|–|%|days?|weeks?|months?|years?|[.):/]))\s+"
-    rf"(?:(?!(?:and|or|with|in|of|is|are|no|the|ct|scans?|patient|show\w*|demonstrat\w*"
-    rf"|reveal\w*)\b)"
+    rf"(?:(?!(?:and|or|with|in|of|is|are|no|the|ct|scans?|patient|show\w*|demonstrat\w*|reveal\w*)\b)"
     rf"(?:{SIZED}|[a-z][\w/-]*),?\s+){{0,7}}$",
     re.IGNORECASE,
 )
 AFTER = re.compile(
-    r"\s*(?::\s*|\(\s*(?:n\s*=\s*)?|x\s?|×\s?|n\s*=\s*)(?P<number>[1-9]\d?)(?!\s*-?\s*(?:mm|cm|x\b"
-    r"|×|to\b|-|–|%|[.,/]\d|\w))",
+    r"(?:\(s\))?\s*(?:[:=]\s*|\(\s*(?:n\s*=\s*)?|x\s?|×\s?|n\s*=\s*)(?P<number>[1-9]\d?)(?!\s*-?\s*(?:mm|cm|x\b|×|to\b|-|–|%|[.,/]\d|\w))",
     re.IGNORECASE,
 )
 

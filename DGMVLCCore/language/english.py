@@ -1,4 +1,4 @@
-"""Only English is read: cleaning that keeps every offset, and a plain check of the language."""
+"""Only English is read: a plain check of the language."""
 
 from __future__ import annotations
 
@@ -12,37 +12,9 @@ ENGLISH = frozenset(cues("english"))
 # Function words of German, Dutch, French, Spanish, Portuguese, Italian, Polish and Swedish that are
 # no English words.
 FOREIGN = frozenset(cues("foreign"))
-PUNCTUATION = str.maketrans(
-    {
-        "\u2010": "-",
-        "\u2011": "-",
-        "\u2012": "-",
-        "\u2212": "-",
-        "\u2018": "'",
-        "\u2019": "'",
-        "\u00a0": " ",
-        "\u202f": " ",
-        "\u2009": " ",
-        "\u00d7": "x",
-    }
-)
+DENIALS = frozenset(cues("foreign_denials"))  # an unread denial would turn its finding upside down
 WORD = re.compile(r"[^\W\d_]+")
 LEAST_LATIN = 0.6  # share of the letters
-
-
-def cleaned(text: str) -> str:
-    """The text with control and direction marks as spaces and typographic hyphens as “-”, character
-    for character."""
-    plain = text.translate(PUNCTUATION)
-    if (
-        plain.isascii()
-        and plain.replace("\n", "").replace("\t", "").replace("\r", "").isprintable()
-    ):
-        return plain
-    return "".join(
-        " " if c not in "\n\t\r" and unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs") else c
-        for c in plain
-    )
 
 
 def check_english(text: str) -> None:
@@ -63,8 +35,11 @@ def check_english(text: str) -> None:
         )
     foreign = sum(word in FOREIGN for word in words)
     english = sum(word in ENGLISH for word in words)
+    denied = any(word in DENIALS for word in words)
     if (
-        foreign >= 2
+        denied
+        and not english
+        or foreign >= 2
         and foreign > 1.5 * english
         or foreign
         and not english

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from DGMVLCCore.language.vocabulary import load_vocabulary
+from DGMVLCCore.language.vocabulary import load_vocabulary, taught
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,9 @@ class Finding:
         count: how many, when a number is said. change: "new", "increased", "decreased",
             "unchanged", "resolved" or None.
         contradicted: True when the report elsewhere says the opposite of the same place.
+        earlier_size_mm: size said of an earlier scan. component_mm: size of the solid part.
+        organ: where it lies, None for lung, pleura and airway.
+        corrected: the wording as it should be spelt, None when it is spelt right.
     """
 
     term: str
@@ -37,6 +40,15 @@ class Finding:
     count: int | None = None
     change: str | None = None
     contradicted: bool = False
+    earlier_size_mm: float | None = None
+    component_mm: float | None = None
+    organ: str | None = None
+    corrected: str | None = None
+
+    @property
+    def taught(self) -> str:
+        """The term by which the weights know it: a mass is a nodule to them."""
+        return taught(self.term)
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON holds it, with the term's RadLex and SNOMED CT codes where they are
@@ -55,5 +67,10 @@ class Finding:
             "count": self.count,
             "change": self.change,
             "contradicted": self.contradicted,
+            "earlier_size_mm": self.earlier_size_mm,
+            "component_mm": self.component_mm,
+            "organ": self.organ,
+            "corrected": self.corrected,
+            "taught_as": self.taught,
             "codes": load_vocabulary().codes.get(self.term, {}),
         }

@@ -130,7 +130,7 @@ def _other_side(finding: Finding) -> PromptPair:
 def finding_pairs(finding: Finding) -> list[PromptPair]:
     """What can be asked of a finding: without it, smaller, larger, on the other side, spiculated or
     not, or another finding in its place."""
-    known = finding.term in load_vocabulary().known
+    known = finding.taught in load_vocabulary().known
     absent = finding.presence == "absent"
     if not known:
         there, gone, reason = (
@@ -155,7 +155,7 @@ def finding_pairs(finding: Finding) -> list[PromptPair]:
         *_sizes(finding),
         _other_side(finding),
     ]
-    if finding.term == "nodule":
+    if finding.taught == "nodule":
         plain = present_prompt("nodule")
         pairs.append(
             PromptPair("spiculated", source, "Spiculated nodule.", True)
@@ -165,7 +165,7 @@ def finding_pairs(finding: Finding) -> list[PromptPair]:
     return pairs + [
         PromptPair(f"as {term}", source, present_prompt(term), True)
         for term in load_vocabulary().known
-        if term != finding.term
+        if term != finding.taught
     ]
 
 

@@ -7,29 +7,43 @@ from dataclasses import dataclass, replace
 
 NOT_LUNG = (
     r"(?!\s+(?:main |lower |upper "
-    r")?(?:ventric|atri|heart|cavit|chamber|coronary|kidney|adrenal|breast|thyroid|arm\b|subclavian"
-    r"|vocal|jugular|carotid|"
+    r")?(?:ventric|atri|heart|cavit|chamber|coronary|kidney|adrenal|breast|thyroid|arm\b|subclavian|vocal|jugular|carotid|"
     r"recurrent|sinus|chest tube|chest drain|drain|picc|port\b|internal|ij\b|pleural "
     r"(?:tube|drain|catheter)|aortic|aorta|renal|lobe of (?:the"
     r" )?(?:thyroid|liver)|hepatic|liver|axill|scapul|clavic|sided chest pain|chest pain))"
 )
 LETTER = (
-    r"(?-i:[LR])(?=\s(?:[a-z-]+\s){0,2}(?:lungs?|base|apex|hil|effusion|pleural|lobe|upper|lower"
-    r"|middle|side|hemithorax)|\s?>\s?[LR]\b|\s*$)"
+    r"[lr](?=\s(?:[a-z-]+\s){0,2}(?:lungs?|base|apex|hil|effusion|pleural|lobe|upper|lower|middle|"
+    r"side|hemithorax)|\s?>\s?[lr]\b|\s*[.,;)]?\s*$)"
+)
+# Bronchopulmonary segments and the lobe they are part of; 4 and 5 are middle lobe or lingula.
+SEGMENT = (
+    r"(?P<segment>(?:(?:postero|antero|latero|medio|posterolatero|anteromedio)-?basal|"
+    r"(?:posterior|anterior|lateral|medial|anteromedial)[- ]basal(?=[\w ]{0,24}segments?)|"
+    r"apico-?posterior|apical segment|superior(?= segment)|superior basal(?= segment)|"
+    r"(?:anterior|posterior|lateral|medial)(?= (?:sub)?segments?))(?: (?:sub)?segments?)?"
+    r"|(?:s|seg(?:ment|\.)?\s?)(?P<number>10|[1-9])(?:\s?[+/]\s?(?:10|[1-9]))?(?!\s?(?:mm|cm|[.,]\d)))"
+)
+LOBE_OF = {
+    "a": "upper", "p": "upper", "m": "middle", "l": "middle", "s": "lower", "b": "lower",
+}  # fmt: skip
+SHORT = r"(?P<short>(?:(?<=left )|(?<=right )|(?<=both )|(?<=\bl )|(?<=\br )|(?<=\blt )|(?<=\brt ))[uml]ls?)"
+BOTH = (
+    r"(?P<both>bilateral(?:ly)?|bilat|b/l|both(?=\s+(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes?|"
+    r"zones|hemithora|pleural|effusions|pneumothoraces|[uml]ls\b))|throughout (?:the|both) lungs?|each lung|"
+    r"(?:two|2) lungs?|all (?:five |5 )?(?:lung )?lobes(?! of the (?:left|right)))"
+)
+ZONE = (
+    r"(?P<zone>upper|middle|mid|lower)(?=(?:[\s,/-]+(?:and|or|&|left|right|upper|middle|mid|lower|"
+    r"lung))*[\s-]+(?:(?P<named>lobes?|lobar)|zones?|lungs?|fields?|regions?|hemithora\w+)\b)"
 )
 ATOMS = re.compile(
-    rf"\b(?:(?P<lobe>rul|rml|rll|lul|lll)s?|(?P<both>bilateral(?:ly)?|bilat|b/l|both(?=\s+"
-    rf"(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes|zones|hemithora"
-    rf"|pleural))"
-    r"|throughout (?:the|both) lungs?|each lung|(?:two|2) lungs?|all (?:five |5 )?(?:lung "
-    r")?lobes(?! of the (?:left|right)))|(?P<two>bibasilar|bibasal"
-    rf"|biapical)|(?P<side>left|right|(?:lt|rt)(?=\.?\s)|{LETTER})(?:-sided|-side)?\b{NOT_LUNG}"
+    rf"\b(?:(?P<lobe>rul|rml|rll|lul|lll)s?|{BOTH}|(?P<two>bibasilar|bibasal|biapical)"
+    rf"|(?P<side>left|right|ri[gh]{{1,2}}th?|lef|letf|(?:lt|rt)(?=\.?\s)|{LETTER})(?:-sided|-side)?\b{NOT_LUNG}"
+    rf"|{SEGMENT}|(?P<minor>(?:minor|horizontal)(?= fissure))|{SHORT}"
     r"|(?P<lingula>lingular?)|(?P<same>ipsilateral|contralateral|same (?:lobe|lung|side))"
-    r"|(?P<zone>upper|middle|mid|lower)(?=(?:[\s,/-]+(?:and|or|&|left|right|upper|middle|mid|lower"
-    r"|lung))*[\s-]+(?:(?P<named>lobes?|lobar)|zones?|lungs?"
-    r"|fields?|regions?|hemithora\w+)\b)"
-    r"|(?P<apex>apex|apices|apical(?! segment))|(?P<base>bases?|basal(?:ly)?(?:(?= "
-    r"segment))?|basilar))(?!\w)",
+    rf"|{ZONE}|(?P<apex>apex|apices|apical|apically)"
+    r"|(?P<base>bases?|basal(?:ly)?(?:(?= segment))?|basilar))(?!\w)",
     re.IGNORECASE,
 )
 LOBES = {
@@ -41,8 +55,7 @@ LOBES = {
 }
 NOUN = r"lungs?|lobes?|lobar|zones?|bases?|apex|apices|hemithorax|fields?|side"
 FILLER = re.compile(
-    rf"(?:[\s,/&-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior"
-    rf"|inferior|basal|apical|segments?|segmental"
+    rf"(?:[\s,/&+.-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior|inferior|basal|apical|segments?|segmental"
     rf"|small|moderate|moderate-sized|large|trace|tiny|minimal|an?|"
     r"portions?|regions?|predominantly|aspect|part)\b)*",
     re.IGNORECASE,
@@ -58,15 +71,13 @@ LINK = (
     r"compatible with|representing|(?:which |that )?(?:may|might|could) (?:represent|reflect|be))"
 )
 JOINED = re.compile(
-    rf"\s*{LINK}?\s*(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)*(?:(?!(?:in|at|of|with|is|are|was"
-    rf"|no|and|or|to|from|left|right|bilateral"
+    rf"\s*{LINK}?\s*(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)*(?:(?!(?:in|at|of|with|is|are|was|no|and|or|to|from|left|right|bilateral"
     rf"|both|lobe|lung)\b)[\w-]+\s+){{0,3}}",
     re.IGNORECASE,
 )
 BREAK = re.compile(
     r"[;:]|\b(?:with|and|or|of|in|at|which|is|are|was|were|there|showing|shows|demonstrates?|"
-    r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+"
-    r"|suggest\w*|but|no|without|has|have|now|"
+    r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+|suggest\w*|but|no|without|has|have|now|"
     r"previously|compatible|consistent|suspicious|possibly|probably)\b|,",
     re.IGNORECASE,
 )
@@ -78,23 +89,25 @@ COUNTED = re.compile(
     re.IGNORECASE,
 )  # “bilateral effusions and multiple nodules”
 VERB = re.compile(
-    r"\b(?:is|are|was|were|has|have|causing|show\w*|extend\w*|displac\w*|compress\w*|shift\w*)\b",
+    r"\b(?:is|are|was|were|has|have|absent|none|not|no|causing|show\w*|extend\w*|displac\w*|compress\w*|shift\w*)\b",
     re.IGNORECASE,
 )
 WITH = re.compile(r"with\b", re.IGNORECASE)
 ADJACENT = re.compile(
-    r"\s*,?\s*(?:and|with)\s+(?:associated|adjacent|surrounding|overlying|underlying"
-    r"|accompanying)\s+(?:[\w-]+\s+){0,2}",
+    rf"(?:\s*(?:{NOUN}|bronch\w+|arter\w+|segments?|branch\w*))?\s*,?\s*(?:and|with)\s+(?:distal|secondary|resultant|central|associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){{0,2}}",
     re.IGNORECASE,
 )
 NEXT = re.compile(
-    rf"\s*(?:{NOUN})?\s*(?:\([^()]{{0,20}}\))?\s*(?:,|&|/|\band\b|,\s*and\b)\s*(?:in\s+)?"
-    rf"(?:the\s+)?",
+    rf"\s*(?:{NOUN})?\s*(?:\([^()]{{0,20}}\))?\s*(?:,|&|/|\+|\band\b|,\s*and\b)\s*(?:in\s+)?(?:the\s+)?",
     re.IGNORECASE,
 )  # “RUL (5 mm), RLL (8 mm)”
+# A size between two wordings, with its comma.
+MEASURED = re.compile(
+    r",?\s*\(?(?:measur\w+\s+)?\d+(?:[.,]\d+)?(?:\s*(?:mm|cm)?\s*[x-]\s*\d+(?:[.,]\d+)?)*\s?(?:mm|cm)\b\)?"
+)
 SMALL = re.compile(r"\b(?:small|moderate|large|trace|tiny|minimal|an?)\b", re.IGNORECASE)
 INHERITS = re.compile(
-    r"^\s*and an?\b|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent "
+    r"^\s*and an?\b|\b(?:consistent|compatible|in keeping) with(?:\s+[\w-]+){0,2}\s*$|\b(?:may|might|could) (?:\w+ )?(?:represent|reflect|be)(?:\s+[\w-]+){0,2}\s*$|,\s*(?:which (?:is |are )?)?(?:most )?(?:likely|probably|possibly|consistent "
     r"with|compatible with|in keeping with"
     r"|representing|suggest\w+(?: of)?|suspicious for|"
     r"concerning for|(?:may|might|could) (?:represent|reflect|be))(?:\s+[\w-]+){0,2}\s*$",
@@ -107,18 +120,20 @@ SUBJECT = re.compile(
     re.IGNORECASE,
 )
 HEADED = re.compile(
-    rf"\s*(?:{NOUN})?\s*(?::|(?:(?:is|are|remains?)\s+)?(?:free of|clear "
-    r"of|without)\b|(?:shows?|has|have|contains?)\s+no\b)",
+    rf"\s*(?:{NOUN})?\s*(?::|(?:(?:is|are|remains?)\s+)?(?:free of|clear of|without)\b"
+    r"|(?:shows?|has|have|contains?)\s+no\b|(?:(?:is|are|remains?)\s+)?(?:\w+\s+)?(?:clear|normal|"
+    r"unremarkable|well[- ]aerated)\s*(?:,|and|with|,\s*with)?\s*(?:there (?:is|are) )?(?:no|without|"
+    r"free of)\b)",
     re.IGNORECASE,
 )  # “Left lower lobe: no nodule”
 # “Compressing the right bronchus” tells what a mass touches, not where it is.
 FISSURE = re.compile(
-    r"\s*(?:(?:major|minor|oblique|horizontal|costal|visceral|parietal)\s+)?(?:fissure|pleura"
-    r"|hemidiaphragm|chest wall|hilum)",
+    r"\s*(?:(?:major|minor|oblique|horizontal|costal|visceral|parietal)\s+)?(?:fissure|pleura|hemidiaphragm|chest "
+    r"wall|hilum)",
     re.IGNORECASE,
 )
 TOUCHES = re.compile(
-    r"\b(?:compress|invad|abut|displac|encas|extending to|adjacent to|next to|close "
+    r"\b(?:compress|invad|abut|displac|encas|extend\w* (?:in)?to|adjacent to|next to|close "
     r"to|after\b|following)\w*",
     re.IGNORECASE,
 )
@@ -145,6 +160,10 @@ def _atom(match: re.Match[str]) -> tuple[set[str], set[str], set[str]]:
         return {"left", "right"}, {"upper" if "ap" in match["two"].lower() else "lower"}, set()
     if match["lingula"]:
         return {"left"}, {"middle"}, {"lingula"}
+    if match["segment"]:
+        return set(), set(), set()  # read with its side, in `_place`
+    if match["minor"]:
+        return {"right"}, set(), set()
     if match["both"]:
         return {"left", "right"}, set(), set()
     if match["same"]:
@@ -159,6 +178,9 @@ def _atom(match: re.Match[str]) -> tuple[set[str], set[str], set[str]]:
             set(),
             set(),
         )
+    if match["short"]:
+        zone = {"u": "upper", "m": "middle", "l": "lower"}[match["short"][0].lower()]
+        return set(), {zone}, {zone}
     if match["side"]:
         return {"left" if match["side"].lower().startswith("l") else "right"}, set(), set()
     if match["zone"]:
@@ -174,12 +196,27 @@ def _place(group: list[re.Match[str]]) -> Place:
     """Several zones in one phrase leave the zone open, both sides make it bilateral; only the right
     lung has a middle lobe."""
     sides, zones, lobes = (set().union(*parts) for parts in zip(*map(_atom, group)))
+    if not lobes and (of := {_lobe_of(atom, sides) for atom in group if atom["segment"]}):
+        lobes = of
+        zones = {"middle" if lobe == "lingula" else lobe for lobe in of}
+        sides |= {"right"} if of == {"middle"} and not sides else set()
     side = "bilateral" if {"left", "right"} <= sides else next(iter(sides), None)
     lobe = next(iter(lobes)) if len(lobes) == 1 and len(zones) == 1 else None
     if "middle" in lobes and not any(atom["side"] for atom in group):
         side = "bilateral" if side == "left" else side or "right"
     zone = next(iter(zones)) if len(zones) == 1 and len(lobes) < 2 else None
     return Place(group[0].start(), group[-1].end(), side, zone, lobe)
+
+
+def _lobe_of(atom: re.Match[str], sides: set[str]) -> str:
+    """The lobe a segment is part of."""
+    if atom["number"]:
+        number = int(atom["number"])
+        if number in (4, 5):
+            return "lingula" if sides == {"left"} else "middle"
+        return "upper" if number < 4 else "lower"
+    name = atom["segment"].lower()
+    return "lower" if "basal" in name else LOBE_OF[name[0]]
 
 
 def places(sentence: str, mentions: list[tuple[int, int]]) -> list[Place]:
@@ -202,6 +239,8 @@ def _continues(
     the next finding."""
     gap = sentence[last.end() : match.start()]
     if GREATER.fullmatch(gap):
+        return True
+    if last["segment"] and match["side"] and re.fullmatch(r"\s*(?:on|in|of) the\s*", gap):
         return True
     if not FILLER.fullmatch(gap) or (last["both"] and match["side"]):
         return False
@@ -290,6 +329,8 @@ def _listed(sentence: str, late: list[Place]) -> Place | None:
             NEXT.fullmatch(gap) or re.fullmatch(r"[^.;:]{0,40}(?:\band\b|&)[^.;:,]{0,30}", gap)
         ) or VERB.search(sentence[place.end : other.start]):
             break
+        if re.search(r"than|[<>]", sentence[other.start : other.end]):
+            continue
         side = (
             place.side
             if place.side == other.side
@@ -309,18 +350,18 @@ def _listed(sentence: str, late: list[Place]) -> Place | None:
 
 def assign_places(
     sentence: str,
+    found: list[Place],
     mentions: list[tuple[int, int]],
     clauses: list[tuple[int, int]],
     absent: list[bool],
     midline: list[bool],
 ) -> list[Place | None]:
-    """Place of every wording: what stands directly before it, else after it, else before its
+    """Place (of those `found`) of every wording: what stands directly before it, else after it, else before its
     clause's start.
 
     Findings joined by “and” or “with” share a place, but not those of the midline; what is absent
     takes none from far away.
     """
-    found = places(sentence, mentions)
     own: list[Place | None] = []
     after: list[Place | None] = []
     used: set[int] = set()
@@ -335,7 +376,9 @@ def assign_places(
         if (
             own[i] is None
             and after[i + 1]
-            and absent[i] == absent[i + 1]
+            and (
+                absent[i] == absent[i + 1] or re.fullmatch(r"\s*without\s+(?:[\w-]+\s+){0,2}", gap)
+            )
             and JOINED.fullmatch(gap)
             and not re.match(r"\s*with an?\b", gap)
         ):
@@ -350,7 +393,7 @@ def assign_places(
             and (not absent[i] or HEADED.match(sentence[p.end : first]))
         ]
         before = own[i - 1] if i else None
-        gap = sentence[mentions[i - 1][1] : first] if i else ""
+        gap = MEASURED.sub("", sentence[mentions[i - 1][1] : first]) if i else ""
         if own[i] is not None or fronted or not midline[i]:
             alike = bool(i) and absent[i] == absent[i - 1]
             own[i] = _borrowed(

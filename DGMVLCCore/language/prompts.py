@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
-from DGMVLCCore.language.vocabulary import load_vocabulary
+from DGMVLCCore.language.vocabulary import load_vocabulary, taught
 
 CLEAR = re.compile(
     r"\b(?:clear lungs?|lungs? (?:is|are) clear|normal lungs?|healthy|without it|nothing|remove "
@@ -48,16 +48,16 @@ def known_findings() -> str:
 
 
 def require_known(term: str) -> str:
-    """The term, when the weights were taught it.
+    """The term as the weights were taught it.
 
     Raises:
         UnsuitableInputError: they were not; the sentence lists what they know.
     """
-    if term not in load_vocabulary().known:
+    if taught(term) not in load_vocabulary().known:
         raise UnsuitableInputError(
             f"The weights were never taught “{term}”; they know: {known_findings()}."
         )
-    return term
+    return taught(term)
 
 
 def said_plainly(term: str, descriptors: Iterable[str] = ()) -> str:
@@ -80,8 +80,13 @@ def present_prompt(term: str) -> str:
 
 
 def absent_prompt(term: str) -> str:
-    """The plain sentence that a finding is not there."""
+    """The plain sentence that neither a finding nor any other is there."""
     return f"No {require_known(term)}. Clear lung."
+
+
+def denial_prompt(term: str) -> str:
+    """The plain sentence that a finding is not there; other findings may be."""
+    return f"No {require_known(term)}."
 
 
 def describe_prompt(text: str) -> PromptMeaning:
@@ -104,7 +109,7 @@ def describe_prompt(text: str) -> PromptMeaning:
     wanted = replaced["new"] if replaced and replaced["new"].strip() else text
     findings = parse_report(wanted.replace("?", " ") + ".")
     present = [f for f in findings if f.presence != "absent"]
-    if len({f.term for f in present}) > 1:
+    if len({f.taught for f in present}) > 1:
         raise UnsuitableInputError(
             "The target names several findings "
             f"({', '.join(dict.fromkeys(f.term for f in present))}); ask for one at a time."
@@ -122,8 +127,8 @@ def describe_prompt(text: str) -> PromptMeaning:
 
 
 def target_prompt(source_term: str, target: str | None) -> tuple[str, str, bool]:
-    """Sentence, its term, and whether it removes the source finding; None or “clear lung” asks for
-    its absence.
+    """Sentence, its term, and whether it removes the source finding; None asks for its absence,
+    “clear lung” for that of every finding.
 
     Raises:
         UnsuitableInputError: as `describe_prompt`, or the target denies another finding than the
@@ -131,12 +136,14 @@ def target_prompt(source_term: str, target: str | None) -> tuple[str, str, bool]
     """
     meaning = PromptMeaning(None, False) if target is None else describe_prompt(target)
     if not meaning.present:
-        if meaning.term not in (None, source_term):
+        if meaning.term not in (None, taught(source_term)):
             raise UnsuitableInputError(
                 f"The target denies “{meaning.term}”, but the chosen finding is “{source_term}”; "
                 f"say “no {source_term}” or choose the other finding."
             )
-        return absent_prompt(source_term), source_term, True
+        everything = target is not None and meaning.term is None
+        sentence = absent_prompt(source_term) if everything else denial_prompt(source_term)
+        return sentence, taught(source_term), True
     term = str(meaning.term)
     spiculated = term == "nodule" and target is not None and "spiculated" in target.lower()
     return ("Spiculated nodule." if spiculated else present_prompt(term)), term, False
@@ -165,7 +172,7 @@ def wanted_finding(text: str) -> Finding:
             f"“{text.strip()[:80]}” names no finding that could be looked for; say one, for "
             "example “nodule in the right upper lobe”."
         )
-    if len({f.term for f in findings}) > 1:
+    if len({f.taught for f in findings}) > 1:
         named = ", ".join(dict.fromkeys(f.term for f in findings))
         raise UnsuitableInputError(
             f"“{text.strip()[:80]}” names several findings ({named}); look for one at a time."

@@ -81,7 +81,7 @@ def build_cases(
         from DGMVLCCore.editing.pipeline import CounterfactualPipeline
         from DGMVLCCore.readers.aid import aid_writer
 
-        pipe = pipe or CounterfactualPipeline.from_pretrained(weights).to(choose_device(device))
+        pipe = pipe or CounterfactualPipeline.hole_filler(weights).to(choose_device(device))
         aid = aid_writer(pipe) if order.aid else None
     made = make_cases(
         scans,

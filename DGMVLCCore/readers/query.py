@@ -72,15 +72,15 @@ def parse_query(text: str) -> tuple[Wish, int | None]:
     plain = SIZE.sub("", SUBTLE.sub("", rest)).strip()
     _refuse_denied(plain, text)
     finding = wanted_finding(plain)
-    if finding.term not in TERMS:
+    if finding.taught not in TERMS:
         raise UnsuitableInputError(
             f"No cases of “{finding.term}” can be made; ask for one of: {', '.join(TERMS)}."
         )
-    spiculated = finding.term == "nodule" and bool(
+    spiculated = finding.taught == "nodule" and bool(
         {"spiculated", "spiculation"} & set(finding.descriptors)
     )
     wish = Wish(
-        (finding.term,),
+        (finding.taught,),
         (str(size.lastgroup),) if size else (),
         finding.size_mm,
         (str(subtle.lastgroup),) if subtle else (),

@@ -25,6 +25,8 @@ from DGMVLCCore.results.scene import make_scene
 from DGMVLCCore.results.segmentation import Segment, attention_segments, save_segmentation
 
 SIGN = "counterfactual - original"
+SHARE = "share of change asked for, 0..1"
+INVENTED_COLOUR = (0.85, 0.75, 0.35)
 EDIT_COLOUR = (0.45, 0.90, 0.45)  # none of the attention's, none of the difference's
 
 
@@ -80,6 +82,20 @@ def write_volumes(result: CounterfactualResult, folder: Path) -> list[dict[str, 
             [Segment(result.mask, "edit mask", EDIT_COLOUR)], scan, folder / "edit-mask.seg.nrrd"
         )
         entries.append({"name": "edit-mask.seg.nrrd", "role": "edit-mask"})
+    if result.change is not None:
+        save_volume(
+            scan.with_array(result.change, stored_dtype="float32"),
+            folder / "change.nrrd",
+            {"DGMVLC_Unit": SHARE, "DGMVLC_Target": result.plan.target},
+        )
+        entries.append({"name": "change.nrrd", "role": "change", "unit": SHARE})
+    if result.invented is not None and result.invented.any():
+        save_segmentation(
+            [Segment(result.invented, "invented, not seen through", INVENTED_COLOUR)],
+            scan,
+            folder / "invented.seg.nrrd",
+        )
+        entries.append({"name": "invented.seg.nrrd", "role": "invented"})
     return entries
 
 

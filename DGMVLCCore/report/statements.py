@@ -13,7 +13,7 @@ import numpy as np
 from DGMVLCCore.editing.result import CounterfactualResult
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.zones import Location, axial_diameter
-from DGMVLCCore.language.prompts import absent_prompt
+from DGMVLCCore.language.prompts import absent_prompt, denial_prompt
 from DGMVLCCore.stats import t_interval
 
 SIDES = {"bilateral": "both lungs", "left": "the left lung", "right": "the right lung"}
@@ -114,6 +114,39 @@ def _change(result: CounterfactualResult, region: dict[str, Any]) -> Statement:
     return out
 
 
+def _error(out: Statement, evidence: dict[str, Any], result: CounterfactualResult) -> str:
+    """What a hole-filling network's error says."""
+    value, low, high = (
+        out.say(100 * evidence[key], "+.0f", "%", f"100 x /settings/evidence/{key}")
+        for key in ("value", "low", "high")
+    )
+    return (
+        f"the network's error on the region's own voxels under "
+        f"“{absent_prompt(result.plan.term)}” "
+        f"differed from that under “{result.plan.source}” by "
+        f"{value} % (95 % interval {low} to {high} %)"
+    )
+
+
+def _asked(out: Statement, evidence: dict[str, Any], term: str) -> str:
+    """What an editor's change map says."""
+
+    def share(key: str) -> str:
+        return out.say(100 * evidence[key], ".0f", "%", f"100 x /settings/evidence/{key}")
+
+    said = (
+        f"“{denial_prompt(term)}” asked to change {share('value')} % of the region's most "
+        f"suspicious tenth (95 % interval {share('low')} to {share('high')} %)"
+    )
+    if evidence["clear_high"] is None:
+        return said
+    places = out.say(evidence["places"], ".0f", "places", "/settings/evidence/places")
+    return (
+        f"{said}, against {share('clear_low')} to {share('clear_high')} % at {places} other "
+        "places of these lungs"
+    )
+
+
 def _support(result: CounterfactualResult) -> Statement | None:
     """What spoke for the finding before the edit: the rank of its words, and the network's error
     with and without it."""
@@ -135,16 +168,9 @@ def _support(result: CounterfactualResult) -> Statement | None:
                 f"“{ranked[0]}”, not “{term}”, was the finding that fits the region best "
                 f"(agreement {first})"
             )
-    evidence = result.settings.get("evidence")
-    if evidence:
-        value, low, high = (
-            out.say(100 * evidence[key], "+.0f", "%", f"100 x /settings/evidence/{key}")
-            for key in ("value", "low", "high")
-        )
+    if evidence := result.settings.get("evidence"):
         parts.append(
-            f"the network's error on the region's own voxels under “{absent_prompt(term)}” "
-            f"differed from that under “{result.plan.source}” by "
-            f"{value} % (95 % interval {low} to {high} %)"
+            _asked(out, evidence, term) if "places" in evidence else _error(out, evidence, result)
         )
     out.text = f"Before the edit {', and '.join(parts)}."
     return out if parts else None

@@ -11,12 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, UnsuitableInputError
+from DGMVLCCore.errors import (
+    Cancelled,
+    DGMVLCError,
+    OutputError,
+    UnreadableError,
+    UnsuitableInputError,
+)
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report, report_notes
+from DGMVLCCore.language.report_files import ReportText
 from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.region import Region
 from DGMVLCCore.results.folders import replaced_folder
@@ -185,6 +192,7 @@ def analyse_study(
         "notes": list(study.notes),
         "regions": [],
         "report": "",
+        "report_source": None,
         "report_check": [],
         "report_notes": [],
         "problem": None,
@@ -214,6 +222,16 @@ def _series_words(study: Study) -> str | None:
     return None if study.chosen is None else study.series[study.chosen].words
 
 
+def report_of(session: ReviewSession, study: Study) -> tuple[ReportText | None, list[str]]:
+    """The report beside the scan, and what to note of reading it: a report that cannot be read
+    keeps nobody from looking at the scan."""
+    try:
+        report = session.report(study)
+    except (UnreadableError, UnsuitableInputError) as error:
+        return None, [f"The report could not be used: {error}"]
+    return report, list(report.notes) if report else []
+
+
 def _look_and_write(
     pipe: AlignmentPipeline,
     session: ReviewSession,
@@ -224,7 +242,8 @@ def _look_and_write(
 ) -> None:
     """Fill `base` and the study's folder."""
     tell("loading", 0.0)
-    text = session.report_text(study)
+    report, unread = report_of(session, study)
+    text = report.text if report else None
     volume = load_study(study, session.root)
     scan, _ = volume.canonical()
     base["grid"] = {
@@ -244,8 +263,9 @@ def _look_and_write(
     base |= {
         "regions": facts,
         "report": text or "",
+        "report_source": asdict(report.source) if report else None,
         "report_check": checked.findings,
-        "report_notes": [*notes, *checked.notes],
+        "report_notes": [*unread, *notes, *checked.notes],
     }
     if load_score().weights_sha256 != pipe.weights_sha256:
         base["notes"].append(

@@ -3,17 +3,20 @@ seen, and what fits together."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from DGMVLCCore.editing.find import same_place as _same_place
 from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.vocabulary import load_vocabulary
 from DGMVLCCore.models.alignment import Match
 
 SIZE_RATIO = 2.0  # a region and a reported size that differ by more are not the same finding
+MASS_MM = 30.0  # a mass is larger, a nodule smaller
 LIKELY = 3  # a region may be what any of its best fitting findings says
 ALIKE = (
     ("nodule", "part-solid nodule"),
@@ -28,6 +31,9 @@ SIDE_WORDS = {
     "right": "in the right lung",
     "bilateral": "in both lungs",
 }
+MANY = frozenset(
+    ("multiple", "several", "numerous", "many", "innumerable", "multifocal", "scattered", "few")
+)
 
 
 @dataclass(frozen=True)
@@ -78,18 +84,20 @@ def likely_terms(phrases: list[Match]) -> list[str]:
     return list(dict.fromkeys((*best, *near)))
 
 
-def _same_place(finding: Finding, place: Location) -> bool:
-    """True when the region lies where the finding is said to be; what one of both does not say, is
-    no contradiction."""
-    side = finding.side in (None, "bilateral", place.side) or place.side in (None, "bilateral")
-    return side and (finding.zone is None or place.zone is None or finding.zone == place.zone)
+def _several(finding: Finding) -> bool:
+    """True for a group said in one finding (“five nodules”, “multiple nodules, up to 9 mm”)."""
+    if finding.count is not None:
+        return finding.count > 1
+    plural = finding.text.lower().endswith("s") and finding.side == "bilateral"
+    return plural or bool(MANY & {*finding.descriptors})
 
 
 def _same_size(finding: Finding, place: Location) -> bool:
+    """True when the region is about as large as is said; of a group the largest is said."""
     if not finding.size_mm:
         return True
     ratio = max(place.diameter_mm, 1.0) / finding.size_mm
-    return 1 / SIZE_RATIO <= ratio <= SIZE_RATIO
+    return ratio <= SIZE_RATIO and (_several(finding) or ratio >= 1 / SIZE_RATIO)
 
 
 def fits(finding: Finding, seen: Seen) -> float:
@@ -97,7 +105,7 @@ def fits(finding: Finding, seen: Seen) -> float:
     region's findings, size near)."""
     likely = likely_terms(seen.phrases)
     if (
-        finding.term not in likely
+        finding.taught not in likely
         or not _same_place(finding, seen.location)
         or not _same_size(finding, seen.location)
     ):
@@ -108,14 +116,14 @@ def fits(finding: Finding, seen: Seen) -> float:
         else 1 / (1 + abs(np.log2(max(seen.location.diameter_mm, 1.0) / finding.size_mm)))
     )
     return float(
-        near / (1 + likely.index(finding.term))
+        near / (1 + likely.index(finding.taught))
         + (0.25 if finding.zone and finding.zone == seen.location.zone else 0)
     )
 
 
 def _pairs(findings: list[Finding], seen: list[Seen]) -> dict[int, int]:
     """Region number -> finding: each finding takes its best region first; several regions may be
-    one finding said in the plural or for a whole lung."""
+    one finding said in the plural (as many as it counts) or for a whole lung."""
     scored = sorted(
         (
             (fits(f, one), i, one.number)
@@ -126,14 +134,23 @@ def _pairs(findings: list[Finding], seen: list[Seen]) -> dict[int, int]:
         reverse=True,
     )
     pairs: dict[int, int] = {}
-    used: set[int] = set()
+    used: Counter[int] = Counter()
     for value, index, number in scored:
         finding = findings[index]
-        many = finding.size_mm is None and (finding.count or 0) != 1
-        if value > 0 and number not in pairs and (index not in used or many):
+        many = _several(finding) or finding.size_mm is None and finding.count is None
+        most = finding.count or (len(seen) if many else 1)
+        if value > 0 and number not in pairs and used[index] < most:
             pairs[number] = index
-            used.add(index)
+            used[index] += 1
     return pairs
+
+
+def _denies(finding: Finding, term: str | None, seen: Seen) -> bool:
+    """True when the absence of a finding speaks of a region; “no mass” says nothing of a small
+    nodule."""
+    if finding.term == "mass":
+        return finding.taught == term and seen.location.diameter_mm > MASS_MM
+    return finding.taught == term
 
 
 def _denial(findings: list[Finding], seen: Seen) -> int | None:
@@ -143,7 +160,7 @@ def _denial(findings: list[Finding], seen: Seen) -> int | None:
         (
             i
             for i, f in enumerate(findings)
-            if f.presence == "absent" and f.term == best and _same_place(f, seen.location)
+            if f.presence == "absent" and _denies(f, best, seen) and _same_place(f, seen.location)
         ),
         None,
     )
@@ -163,7 +180,7 @@ def _opposite_note(findings: list[Finding], seen: list[Seen], pairs: dict[int, i
         for f in findings
         if f.presence != "absent"
         and f.side in ("left", "right")
-        and f.term in load_vocabulary().known
+        and f.taught in load_vocabulary().known
     }
     there = {one.location.side for one in seen}
     if pairs or len(said) != 1 or len(there) != 1:
@@ -185,7 +202,7 @@ def _finding_fact(finding: Finding, number: int | None, seen: list[Seen]) -> dic
             "region": None,
             "sentence": f"The report denies {_said(finding)}.",
         }
-    if finding.term not in load_vocabulary().known:
+    if finding.taught not in load_vocabulary().known:
         return {
             "status": "not looked for",
             "region": None,
@@ -201,7 +218,7 @@ def _finding_fact(finding: Finding, number: int | None, seen: list[Seen]) -> dic
             "region": number,
             "sentence": f"The report's {_said(finding)} fits region {number}.",
         }
-    elsewhere = [one.number for one in seen if finding.term in likely_terms(one.phrases)]
+    elsewhere = [one.number for one in seen if finding.taught in likely_terms(one.phrases)]
     more = (
         " Regions that might be one, elsewhere or of another size: "
         f"{', '.join(map(str, elsewhere))}."

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
+from DGMVLCCore.language.report_files import ReportText, read_report
 from DGMVLCCore.review.decision_log import SCHEMA, DecisionLog, now
 from DGMVLCCore.review.files import (
     ANALYSIS,
@@ -66,8 +67,8 @@ class ReviewSession:
         """A new session of all studies in `root`.
 
         Args:
-            report: text file of the only study. series: study id -> number of the series to read,
-                from 1.
+            report: file with the report of the only study. series: study id -> number of the
+                series to read, from 1.
 
         Raises:
             OutputError: the session folder exists already, or cannot be written. UnreadableError,
@@ -247,20 +248,13 @@ class ReviewSession:
         done = self.analysis(identifier)
         return done is not None and done.get("sha256") == self.study(identifier).sha256
 
-    def report_text(self, study: Study) -> str | None:
+    def report(self, study: Study) -> ReportText | None:
         """The report beside a scan, None without one.
 
         Raises:
-            UnreadableError: it may not be read.
+            UnreadableError, UnsuitableInputError: as `read_report`.
         """
-        if study.report is None:
-            return None
-        try:
-            return (self.root / study.report).read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise UnreadableError(
-                f"The report {study.report} could not be read ({error.strerror or error})."
-            ) from error
+        return None if study.report is None else read_report(self.root / study.report)
 
     def state(self, identifier: str) -> str:
         """One word on a study: "unsuitable", "missing", "changed", "waiting", "failed", "open" or

@@ -134,5 +134,5 @@ def differential(finding: Finding) -> list[Hypothesis]:
         UnsuitableInputError: the weights were never taught the finding.
     """
     listed = [hypothesis(name) for name in _data()["differential"][require_known(finding.term)]]
-    own = hypothesis(said_plainly(finding.term, finding.descriptors))
+    own = hypothesis(said_plainly(finding.taught, finding.descriptors))
     return beside([own, *(each for each in listed if each.term != own.term)])

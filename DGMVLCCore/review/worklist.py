@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UsageError
+from DGMVLCCore.language.report_files import SUFFIXES
+from DGMVLCCore.review.beside import report_beside
 from DGMVLCCore.review.series import SeriesFacts, best_series
 
 IMAGES = (".nrrd", ".nii", ".nii.gz", ".mha")
@@ -211,9 +213,7 @@ def _is_dicom_folder(folder: Path, names: list[str]) -> bool:
     from DGMVLCCore.imaging.dicom import is_dicom
 
     for name in names:
-        if name.lower().endswith(
-            (*IMAGES, ".txt", ".json", ".csv", ".xml", ".pdf", ".png", ".jpg", ".md", ".html")
-        ):
+        if name.lower().endswith((*IMAGES, *SUFFIXES, ".csv", ".xml", ".png", ".jpg", ".md")):
             continue
         if name.lower().endswith((".dcm", ".ima")):
             return True
@@ -223,37 +223,6 @@ def _is_dicom_folder(folder: Path, names: list[str]) -> bool:
         except OSError:
             continue
     return False
-
-
-def _report_of(study: Study, root: Path, owners: dict[Path, int]) -> tuple[str | None, str | None]:
-    """The report text beside a scan, and what to note about it.
-
-    A text named like the scan comes first; else the only text of a folder that holds this study
-    alone, looked for upwards from the scan.
-
-    Args:
-        owners: folder -> number of studies in it or below it.
-    """
-    here = root / study.path if study.kind == "dicom" else (root / study.path).parent
-    if study.kind == "file":
-        stem = re.sub(r"(\.nii)?\.[^.]+$", "", Path(study.path).name, flags=re.IGNORECASE)
-        for name in (f"{stem}.txt", f"{stem}-report.txt", f"{stem}_report.txt"):
-            if (here / name).is_file():
-                return (here / name).relative_to(root).as_posix(), None
-    while True:
-        texts = sorted(path for path in here.glob("*.txt") if not path.name.startswith("."))
-        if owners.get(here, 0) == 1 and texts:
-            named = [path for path in texts if path.stem.lower() == "report"]
-            if len(texts) == 1 or len(named) == 1:
-                return (named or texts)[0].relative_to(root).as_posix(), None
-            return (
-                None,
-                f"{len(texts)} text files lie beside the scan and none is named report.txt, so "
-                "none was taken as its report.",
-            )
-        if here == root or owners.get(here.parent, 0) > 1:
-            return None, "No report lies beside the scan, so nothing can be checked against one."
-        here = here.parent
 
 
 def _slug(text: str) -> str:
@@ -285,7 +254,7 @@ def _finished(studies: list[Study], root: Path) -> list[Study]:
             if name not in used
         )
         used.add(identifier)
-        report, note = _report_of(study, root, owners)
+        report, note = report_beside(root / study.path, root, owners)
         one = replace(
             study, id=identifier, report=report, notes=(*study.notes, *filter(None, (note,)))
         )
@@ -327,7 +296,7 @@ def find_studies(folder: Path) -> list[Study]:
     if not studies:
         raise UnreadableError(
             f"{root} holds no scan; put studies into it: {', '.join(IMAGES)}, or DICOM folders, "
-            "each with its report as a .txt file."
+            "each with its report beside it (text, RTF, HTML, PDF, Word)."
         )
     if len(studies) > MOST:
         raise UsageError(

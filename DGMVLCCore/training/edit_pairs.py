@@ -32,6 +32,7 @@ ROLES = {
     "one of two": 0.14,
     "stay": 0.18,
 }
+CONTRAST = (0.35, 1.1)  # real haze is often subtler than the simulation's own
 OPAQUE_HU = -450.0  # denser, and what lies behind cannot be seen
 EVERYTHING = "Clear lung."  # the sentence that denies every finding
 PAIRS_A_PATCH = 2  # inserting lesions costs more than showing a slice
@@ -139,7 +140,8 @@ class EditPairMaker(ExampleMaker):
                     patch, self.real(int(rng.integers(len(self.nodules["hu"])))), rng, centre=centre
                 )
             else:
-                made = insert_lesion(patch, str(rng.choice(TRAIN_KINDS)), rng, centre=centre)
+                kind, contrast = str(rng.choice(TRAIN_KINDS)), float(rng.uniform(*CONTRAST))
+                made = insert_lesion(patch, kind, rng, centre=centre, contrast=contrast)
             if made.term != without:
                 return made
 
@@ -183,9 +185,10 @@ class EditPairMaker(ExampleMaker):
         return self.pair(patch, first.hu, patch.hu, edit, [first], [first], text, rng)
 
     def empty(self, patch: ScanPatch, first: Lesion, rng: np.random.Generator) -> Pair:
-        """Untouched, the same denial and mask as for a removal -> untouched."""
+        """Untouched, the same denial as for a removal, there or around vessels -> untouched."""
         text = self.sentences.denies(first, rng)
-        edit = random_edit_mask(first.mask, patch.lungs > 0, patch.spacing, rng)
+        somewhere = first.mask if rng.random() < 0.5 else self.look_alike(patch, first, rng)
+        edit = random_edit_mask(somewhere, patch.lungs > 0, patch.spacing, rng)
         return self.pair(patch, patch.hu, patch.hu, edit, [], [], text, rng)
 
     def insert(self, patch: ScanPatch, first: Lesion, rng: np.random.Generator) -> Pair:

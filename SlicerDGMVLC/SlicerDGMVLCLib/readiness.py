@@ -31,13 +31,13 @@ def _findingReason(
         return "Paste the report."
     if findings is None:
         return "The report is being read …"
-    if not any(finding["term"] in known for finding in findings):
+    if not any(finding.get("taught_as", finding["term"]) in known for finding in findings):
         return f"The report names no finding the weights were taught; they know {', '.join(known)}."
     numbers = [number for number in parameters.findingNumbers if 1 <= number <= len(findings)]
     if not numbers:
         return "Check a finding in the list."
     for finding in (findings[number - 1] for number in numbers):
-        if finding["term"] not in known:
+        if finding.get("taught_as", finding["term"]) not in known:
             return f"The weights were not taught “{finding['term']}”; check another finding."
         if finding["presence"] == "absent" and parameters.question is Question.WITHOUT:
             return (

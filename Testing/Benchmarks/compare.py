@@ -50,7 +50,7 @@ def main() -> None:
         help="begin no further simulated case after this; what was scored is reported",
     )
     args = parser.parse_args()
-    pipe = CounterfactualPipeline.from_pretrained(args.weights)
+    pipe = CounterfactualPipeline.hole_filler(args.weights)
     started, rows, effects = time.monotonic(), [], []
 
     def tell(row: Scored) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from DGMVLCCore.language.sizes import sizes
-from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
+from DGMVLCCore.language.vocabulary import canonical, load_vocabulary, taught
 
 FIELDS = ("side", "lobe", "size_mm", "change", "count")
 SIDE = re.compile(
@@ -65,27 +65,17 @@ def comparable(
 
     Labels that are optional or outside the vocabulary count for nothing, nor does what is said of
     their words, of terms the labels never use,
-    or again of a finding's later wording (`coref_spans`). Labels that share wording, term and
+    or again of a finding's later wording (`coref_spans`). A term newer than the labels counts as the
+    one that stood for it. Labels that share wording, term and
     presence (one for each lobe) become one.
     """
-    true: list[Labels] = []
-    for label in labels:
-        if not label.get("outside_vocabulary") and not label.get("optional"):
-            twin = next(
-                (
-                    i
-                    for i, t in enumerate(true)
-                    if all(t[k] == label[k] for k in ("span", "term", "presence"))
-                ),
-                None,
-            )
-            if twin is None:
-                true.append(label)
-            else:
-                true[twin] = _joined(true[twin], label)
+    true = _by_wording(
+        f for f in labels if not f.get("outside_vocabulary") and not f.get("optional")
+    )
     free = [f["span"] for f in labels if f.get("outside_vocabulary") or f.get("optional")]
     kept = []
     for f in said:
+        f = f if f["term"] in terms else {**f, "term": taught(f["term"])}
         own = any(_touch(f["span"], t["span"]) for t in true)
         again = any(
             t["term"] == f["term"] and _touch(f["span"], span)
@@ -96,7 +86,26 @@ def comparable(
             own or not (again or any(_touch(f["span"], span) for span in free))
         ):
             kept.append(f)
-    return true, kept
+    return true, _by_wording(kept)
+
+
+def _by_wording(findings: Iterable[Labels]) -> list[Labels]:
+    """Findings that share wording, term and presence as one."""
+    out: list[Labels] = []
+    for f in findings:
+        twin = next(
+            (
+                i
+                for i, t in enumerate(out)
+                if all(t[k] == f[k] for k in ("span", "term", "presence"))
+            ),
+            None,
+        )
+        if twin is None:
+            out.append(f)
+        else:
+            out[twin] = _joined(out[twin], f)
+    return out
 
 
 def _touch(a: Sequence[int], b: Sequence[int]) -> bool:
@@ -112,7 +121,7 @@ def _joined(a: Labels, b: Labels) -> Labels:
         "side": a["side"] if len(sides) == 1 else "bilateral" if None not in sides else None,
         "lobe": a["lobe"] if a["lobe"] == b["lobe"] else None,
         "size_mm": max((x["size_mm"] for x in (a, b) if x["size_mm"] is not None), default=None),
-        "change": a["change"] if a["change"] == b["change"] else None,
+        "change": a.get("change") if a.get("change") == b.get("change") else None,
         "count": None,
         "descriptors": [
             *a["descriptors"],

@@ -41,6 +41,7 @@ def test_resources_are_there():
         "sample/ct.nrrd",
         "sample/nodule.nrrd",
         "sample/report.txt",
+        "weights/dgmvlc-editor/config.json",
         "weights/dgmvlc-ct/config.json",
     ):
         assert resource(name).exists()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore._resources import resource
-from DGMVLCCore.editing.pipeline import WEIGHTS
+from DGMVLCCore.editing.pipeline import HOLE_FILLER
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.evaluation.benchmark import jobs, table
 from DGMVLCCore.evaluation.benchmark.training import PEAK, Budget, facts_of, finished, train_variant
@@ -185,6 +185,6 @@ def _training_of(variant: Variant, trained: Path) -> dict[str, Any]:
         peak = json.loads((trained / variant.name / PEAK).read_text(encoding="utf-8"))["peak_mb"]
         return {**facts_of(trained / variant.name / "weights"), "train_peak_mb": peak}
     return {
-        **(facts_of(resource(WEIGHTS)) if variant.name == "shipped" else {}),
+        **(facts_of(resource(HOLE_FILLER)) if variant.name == "shipped" else {}),
         "train_peak_mb": None,
     }

@@ -7,18 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from DGMVLCCore import _resources
-from DGMVLCCore.editing import preview
 from DGMVLCCore.editing.evidence import presence_evidence
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
-from DGMVLCCore.editing.preview import one_pass_beside, preview_slice
 from DGMVLCCore.editing.reading import attention_map
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.jobs.edit import NOT_READ, Request, run_counterfactual
-from DGMVLCCore.jobs.session import Session
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.generator import Generator
 from DGMVLCCore.models.region import cut_region
@@ -139,50 +135,3 @@ def test_a_whole_run_says_what_was_not_asked(fast, phantom_with_nodule, tmp_path
     )
     assert not [entry for entry in record["files"] if entry["role"] == "attention"]
     assert "reads no voxels" in (path.parent / "explanation.txt").read_text()
-
-
-@pytest.fixture
-def shipped(fast, tmp_path, monkeypatch):
-    """An installation that carries a one-pass network."""
-    fast.save_pretrained(tmp_path / "weights" / "dgmvlc-gan")
-    monkeypatch.setattr(preview, "resource", lambda name: tmp_path / name)
-    return tmp_path / "weights" / "dgmvlc-gan"
-
-
-def test_the_preview_is_made_by_the_one_pass_network_where_it_is_shipped(
-    untrained, shipped, phantom, anatomy, tmp_path
-):
-    beside = one_pass_beside(untrained)
-    assert beside is not None and beside.one_pass and beside.encoder is untrained.encoder
-    session = Session()
-    session._fast = beside
-    wanted = plan(phantom)
-    assert session.previewer(untrained, wanted) is beside
-    assert (
-        session.previewer(untrained, EditPlan(wanted.mask, "Emphysema.", TARGET, "emphysema"))
-        is untrained
-    ), "it was not taught this finding"
-    assert session.previewer(untrained, plan(phantom, "shift")) is untrained
-    shown, count = passes(beside, lambda: preview_slice(beside, phantom, anatomy, wanted))
-    assert shown is not None and count == 1 and (shown.steps, shown.one_pass) == (1, True)
-    assert (
-        shown.note.startswith("Instant preview by the one-pass network")
-        and "synthetic" in shown.note
-    )
-    shown.save(tmp_path / "p.nrrd")
-    assert b"one-pass network" in (tmp_path / "p.nrrd").read_bytes()[:2000]
-    assert "steps" in preview_slice(untrained, phantom, anatomy, wanted, steps=1).note
-
-
-def test_without_it_or_with_damaged_weights_the_denoiser_makes_the_preview(
-    untrained, shipped, phantom, monkeypatch
-):
-    assert one_pass_beside(untrained) is not None
-    (shipped / "diffusion_pytorch_model.safetensors").write_bytes(b"broken")
-    assert one_pass_beside(untrained) is None
-    monkeypatch.undo()
-    monkeypatch.setattr(
-        _resources, "__file__", str(shipped / "elsewhere" / "DGMVLCCore" / "_resources.py")
-    )
-    assert one_pass_beside(untrained) is None
-    assert Session().previewer(untrained, plan(phantom)) is untrained

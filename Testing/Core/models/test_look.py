@@ -1,5 +1,7 @@
 """The shipped dual encoder on a phantom and on the sample: ranked findings, proposals, refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,61 @@ def test_a_said_size_prefers_regions_of_that_size():
     assert (
         size_fit(None, 5) == 1 and size_fit(10, 12) == 1 and size_fit(10, 40) < size_fit(10, 20) < 1
     )
+
+
+class _Sure:
+    """A dual encoder that knows one finding and agrees to everything."""
+
+    findings = ("ground-glass opacity",)
+
+    def agreement(self, *_):
+        return [1.0]
+
+
+def spots(anatomy, *places):
+    """A map with square spots in the left lung: (height 0..1, side in pixels, value)."""
+    heat = np.zeros(anatomy.labels.shape, np.float32)
+    rows = np.nonzero((anatomy.labels == 2).any((1, 2)))[0]
+    for height, width, value in places:
+        z = int(rows[0] + height * (rows[-1] - rows[0]))
+        y, x = np.argwhere(anatomy.labels[z] == 2).mean(0).astype(int)
+        heat[z, y - width // 2 : y + width // 2, x - width // 2 : x + width // 2] = value
+    return heat
+
+
+def test_findings_of_one_term_get_a_region_each(make_chest):
+    volume = make_chest(spacing=(10.0, 2.5, 2.5))
+    anatomy = segment_anatomy(volume)
+    heat = spots(anatomy, (0.85, 14, 0.6), (0.15, 4, 0.9))
+    large, small = (
+        finding("ground-glass opacity", "left"),
+        finding("ground-glass opacity", "left", 10),
+    )
+
+    def proposed(asked, *others):
+        return find(_Sure(), volume, anatomy, asked, heat=heat, others=others)[0].location.zone
+
+    assert proposed(large) == "lower" and proposed(small) == "lower", "each alone: the surest spot"
+    assert proposed(large, small) == "upper" and proposed(small, large) == "lower"
+    elsewhere = finding("ground-glass opacity", "right", 10)
+    assert proposed(large, elsewhere) == "lower", "one of the other lung needs none of these"
+
+
+def test_a_lobe_is_looked_for_in_the_thirds_it_reaches(make_chest):
+    volume = make_chest(spacing=(10.0, 2.5, 2.5))
+    anatomy = segment_anatomy(volume)
+    for lobe, zone, seen in (
+        ("lower", "lower", {"lower", "middle"}),
+        ("upper", "upper", {"upper", "middle"}),
+        ("lingula", "middle", {"middle", "lower"}),
+        (None, "middle", {"middle"}),
+        (None, None, {"upper", "middle", "lower"}),
+    ):
+        asked = replace(finding("ground-glass opacity", "left"), lobe=lobe, zone=zone)
+        for height, place in ((0.1, "lower"), (0.5, "middle"), (0.9, "upper")):
+            heat = spots(anatomy, (height, 4, 0.9))
+            there = find(_Sure(), volume, anatomy, asked, heat=heat)
+            assert [p.location.zone for p in there] == ([place] if place in seen else [])
 
 
 def test_too_little_lung_tells_no_height(make_chest):

@@ -112,7 +112,7 @@ def test_its_evaluator_edits_the_dataset(loaded, folder, make_chest, tmp_path, m
         and request.report_text == "Nodule in the left lung."
     )
     assert request.out == tmp_path / "result" and tuple(pipe.model.config["widths"]) == (16, 16, 16)
-    with pytest.raises(UnreadableError, match=r"report\.txt"):
+    with pytest.raises(UnreadableError, match=r"none\.txt could not be read"):
         Editor(
             pipe,
             [{"image": "a", "region": "b", "report": str(tmp_path / "none.txt")}],

@@ -13,6 +13,7 @@ import pytest
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
 from DGMVLCCore.imaging.io import load_volume, save_volume
+from DGMVLCCore.review.analyse import read_findings, report_of
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.review_report import export, page, table
@@ -118,7 +119,21 @@ def test_a_report_by_hand_needs_a_single_study(studies, tmp_path):
         ReviewSession.create(studies, tmp_path / "s", report=studies / "a" / "report.txt")
     assert not (tmp_path / "s").exists()
     made = ReviewSession.create(studies / "b", tmp_path / "s", report=studies / "a" / "report.txt")
-    assert made.report_text(made.studies[0]) == "No pleural effusion." and not made.studies[0].notes
+    assert made.report(made.studies[0]).text == "No pleural effusion." and not made.studies[0].notes
+
+
+def test_a_report_is_read_in_its_own_encoding_or_the_review_says_why_not(studies, tmp_path):
+    path = studies / "a" / "report.txt"
+    path.write_bytes("A 14 \xd7 12 mm nodule in the right upper lobe.".encode("cp1252"))
+    made = ReviewSession.create(studies, tmp_path / "s")
+    study = made.study("a-ct")
+    report, notes = report_of(made, study)
+    findings, _ = read_findings(report.text)
+    assert [f.size_mm for f in findings] == [14.0] and "Windows-1252" in notes[0]
+    for data, words in ((b"", "is empty"), (b"%PDF-1.4 cut", "is cut")):
+        path.write_bytes(data)
+        report, notes = report_of(made, study)
+        assert report is None and "could not be used" in notes[0] and words in notes[0]
 
 
 def test_the_table_and_the_page_say_what_was_decided(session):

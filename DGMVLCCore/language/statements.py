@@ -1,0 +1,371 @@
+"""One sentence -> its findings, in the light of the sentences before it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from DGMVLCCore.language.changes import alone, assign_changes
+from DGMVLCCore.language.clauses import clause
+from DGMVLCCore.language.counts import count
+from DGMVLCCore.language.descriptors import descriptors
+from DGMVLCCore.language.findings import Finding
+from DGMVLCCore.language.forms import BOX
+from DGMVLCCore.language.items import FINDING, PLACE, SIZE, masked
+from DGMVLCCore.language.marks import chosen
+from DGMVLCCore.language.mentions import MASSLIKE, Mention, mentions
+from DGMVLCCore.language.places import Place, assign_places, places
+from DGMVLCCore.language.presence import presences
+from DGMVLCCore.language.sentences import Sentence
+from DGMVLCCore.language.several import largest_place, pieces, sided
+from DGMVLCCore.language.sizes import (
+    Measurement,
+    Size,
+    assign_sizes,
+    measurements,
+    nearest,
+    written,
+)
+from DGMVLCCore.language.sources import foreign_ranges, is_foreign, whole_is_foreign
+from DGMVLCCore.language.text import PlainText
+from DGMVLCCore.language.vocabulary import load_vocabulary
+
+IT = re.compile(
+    r"^\W*(?:overall|total|whole|it|this|these|they|size|location|(?:maximum |maximal )?diameter|measur\w+|the "
+    r"(?:larger|lesion|former|latter|nodule|mass))\b|\b(?:largest|biggest|dominant|which measures?)\b"
+)
+# “A second, 6 mm, in the right lower lobe” is one more of what was named last.
+ANOTHER = re.compile(
+    r"^\W*(?:(?:there (?:is|are)|also|and)\s+)*(?:an? |the )?(?:(?:smaller|larger|similar|further) )*"
+    r"(?:second|third|fourth|fifth|another|other|further|additional|one(?= in\b))\b"
+)
+# “No effusion on the right; there is a small one on the left.”
+A_ONE = re.compile(r"\b(?:an?|another) (?:[\w-]+ ){0,2}one\b")
+FRAGMENT = re.compile(r"\W*(?:(?:and|in|the|at|on|one)\s+|\d+(?:[.,]\d+)?\s?[mc]m\s+)*")
+ATTRIBUTE = re.compile(
+    r"^\W*(?P<what>number|count|how many|locations?|sites?|position|lobes?|segments?|sides?|laterality|"
+    r"distribution|size|"
+    r"(?:max(?:imum|imal|\.)? |largest |long axis |mean )?diameter|dimensions?|measurements?|largest)"
+    r"\s*[:=]\s*(?P<value>.*)"
+)
+HEADING_LINE = re.compile(r"\W*[a-z][\w /&-]{0,40}:")
+THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$")
+YES = re.compile(r":\s*(?:yes|y|present|positive)\b\s*[,;(]?(?=.)")
+ARROWS = re.compile(r"\([^()]*\b(?:arrow\w*|asterisks?|circles?)\b[^()]*\)", re.IGNORECASE)
+MIDLINE = (
+    "lymphadenopathy",
+    "pericardial effusion",
+    "cardiomegaly",
+    "pneumomediastinum",
+    "hernia",
+    "aneurysm",
+    "pulmonary edema",
+)
+
+
+@dataclass
+class Context:
+    """What the sentences before have said.
+
+    Args:
+        plain: the text that is read. findings: so far. side, zone: of a heading on its own line.
+    """
+
+    plain: PlainText
+    findings: list[Finding] = field(default_factory=list)
+    side: str | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One sentence taken apart: in lower case, its mentions with their ranges, presence, clauses
+    and places, all places, and its lengths."""
+
+    text: str
+    original: Sentence
+    named: list[Mention]
+    spans: list[tuple[int, int]]
+    presence: list[str]
+    clauses: list[tuple[int, int]]
+    where: list[Place | None]
+    places: list[Place]
+    measured: list[Measurement]
+
+
+def _blanked(match: re.Match[str]) -> str:
+    return " " * len(match.group())
+
+
+def _barrier(match: re.Match[str]) -> str:
+    """A box of a form ends what stands before it."""
+    return ";".ljust(len(match.group()))
+
+
+def _lower(text: str) -> str:
+    """Lower case, character for character."""
+    low = text.lower()
+    return low if len(low) == len(text) else "".join(c.lower()[:1] for c in text)
+
+
+def _taken_apart(sentence: Sentence) -> _Reading | None:
+    """A sentence with its findings and all that is said of them; None when it names none."""
+    text = written(chosen(ARROWS.sub(_blanked, _lower(sentence.text))))
+    named = mentions(text, sentence.heading)
+    if not named or whole_is_foreign(text):
+        return None
+    measured = measurements(text)
+    where = places(text, [(m.start, m.end) for m in named])
+    blank = masked(
+        text,
+        [
+            (FINDING, [(m.start, m.end) for m in named]),
+            (SIZE, [(m.start, m.end) for m in measured]),
+            (PLACE, [(p.start, p.end) for p in where]),
+        ],
+    )
+    ranges = foreign_ranges(text)
+    verdicts = presences(
+        blank,
+        [(m.start, m.end) for m in named],
+        [m.term for m in named],
+        [text[m.start : m.end] for m in named],
+        sentence.answer,
+    )
+    text = YES.sub(_blanked, text)
+    boxes = BOX.search(text)
+    if boxes and boxes.start() < named[0].start:
+        text = BOX.sub(_barrier, text)
+    kept = [
+        i
+        for i, m in enumerate(named)
+        if verdicts[i] is not None
+        and not is_foreign(text, blank, m.start, m.end, _has_place(blank, named, i), ranges)
+    ]
+    if not kept:
+        return None
+    named = [named[i] for i in kept]
+    spans = [(m.start, m.end) for m in named]
+    presence = [verdicts[i] or "present" for i in kept]
+    clauses = [clause(text, *span) for span in spans]
+    own = assign_places(
+        text, where, spans, clauses, [p == "absent" for p in presence],
+        [m.term in MIDLINE for m in named],
+    )  # fmt: skip
+    return _Reading(text, sentence, named, spans, presence, clauses, own, where, measured)
+
+
+def _has_place(blank: str, named: list[Mention], i: int) -> bool:
+    """True when a size or place stands beside mention i, no other mention between."""
+    low = named[i - 1].end if i else 0
+    high = named[i + 1].start if i + 1 < len(named) else len(blank)
+    return PLACE in blank[low:high] or SIZE in blank[low:high]
+
+
+def _bounds(reading: _Reading, i: int) -> tuple[int, int]:
+    """From the end of the mention before, in the same clause, to the beginning of the next one."""
+    low = max(reading.spans[i - 1][1], reading.clauses[i][0]) if i else 0
+    high = reading.spans[i + 1][0] if i + 1 < len(reading.spans) else len(reading.text)
+    return low, high
+
+
+def read_sentence(sentence: Sentence, context: Context) -> list[Finding]:
+    """The findings of a sentence; one that names none completes the last finding of the context.
+
+    Args:
+        context: changed in place: headings, and the last finding.
+    """
+    low = _lower(sentence.text)
+    _headed(low, context)
+    reading = _taken_apart(sentence)
+    if reading is None:
+        return _without_mention(low, sentence, context)
+    sized = [
+        i
+        for i, m in enumerate(reading.named)
+        if m.term in load_vocabulary().sized and reading.presence[i] != "absent"
+    ]
+    spans = [reading.spans[i] for i in sized]
+    clauses = [reading.clauses[i] for i in sized]
+    lengths = dict(zip(sized, assign_sizes(reading.text, reading.measured, spans, clauses)))
+    owner = [nearest(reading.text, (m.start, m.end), spans, clauses) for m in reading.measured]
+    changes = assign_changes(
+        reading.text, reading.spans, reading.clauses, reading.presence,
+        [m.term for m in reading.named],
+    )  # fmt: skip
+    out: list[Finding] = []
+    answers = sided(reading.text, reading.spans)
+    for i in range(len(reading.named)):
+        finding = _finding(reading, i, lengths.get(i, Size()), changes[i], context)
+        measured = [m for m, k in zip(reading.measured, owner) if k is not None and sized[k] == i]
+        if answers:
+            out += [_answered(finding, side, there, words) for side, there, words in answers]
+            continue
+        out += _split(reading, i, finding, measured)
+    return _about_the_mass(context.findings, out)
+
+
+def _finding(
+    reading: _Reading, i: int, size: Size, change: str | None, context: Context
+) -> Finding:
+    """The finding of mention i."""
+    mention, place, presence = reading.named[i], reading.where[i], reading.presence[i]
+    low, high = _bounds(reading, i)
+    if presence != "absent":
+        place = largest_place(reading.text, reading.places, mention.end, high) or place
+    span = context.plain.span(
+        reading.original.start + mention.start, reading.original.start + mention.end
+    )
+    whole = context.plain.span(reading.original.start, reading.original.end)
+    finding = Finding(
+        mention.term,
+        presence,
+        mention.side or (place.side if place else None),
+        place.zone if place else None,
+        size.mm,
+        descriptors(reading.text, reading.spans, i, reading.clauses[i]),
+        span,
+        context.plain.original[slice(*span)],
+        context.plain.original[slice(*whole)],
+        lobe=place.lobe if place else None,
+        count=count(reading.text, low if i else 0, mention.start, mention.end)
+        if presence != "absent"
+        else None,
+        change=change,
+        earlier_size_mm=size.earlier,
+        component_mm=size.component,
+        organ=mention.organ,
+        corrected=mention.corrected,
+    )
+    same_side = "ipsilateral" in reading.text[low:high] and context.findings
+    if not finding.side and same_side:
+        return replace(finding, side=context.findings[-1].side)
+    if not finding.side and context.side and finding.term not in MIDLINE:
+        return replace(finding, side=context.side, zone=finding.zone or context.zone)
+    return finding
+
+
+def _split(
+    reading: _Reading, i: int, finding: Finding, measured: list[Measurement]
+) -> list[Finding]:
+    """One finding for each size and place of mention i."""
+    parts = pieces(reading.text, reading.spans[i], measured, reading.places, _bounds(reading, i))
+    if not parts or finding.presence == "absent":
+        return [finding]
+    out = []
+    for part in parts:
+        place = part.place or reading.where[i]
+        lone = replace(
+            finding, size_mm=part.size.mm, earlier_size_mm=part.size.earlier, count=None,
+            side=finding.side, zone=None, lobe=None,
+        )  # fmt: skip
+        if place:
+            lone = replace(lone, side=place.side or finding.side, zone=place.zone, lobe=place.lobe)
+        out.append(lone)
+    return out
+
+
+def _answered(finding: Finding, side: str, there: bool, words: str) -> Finding:
+    """The finding as one side's answer has it."""
+    size = next((m.mm for m in measurements(words) if m.mm), None) if there else None
+    return replace(
+        finding, presence="present" if there else "absent", side=side, zone=None, lobe=None,
+        size_mm=size, count=None,
+    )  # fmt: skip
+
+
+def _headed(low: str, context: Context) -> None:
+    """Take side and zone of a heading on a line of its own (“RIGHT LUNG:”); any other heading ends
+    it."""
+    if not HEADING_LINE.match(low):
+        return
+    place = next(iter(places(low, [])), None) if low.rstrip().endswith(":") else None
+    context.side, context.zone = (place.side, place.zone) if place else (None, None)
+
+
+def _without_mention(low: str, sentence: Sentence, context: Context) -> list[Finding]:
+    """“It measures 8 mm.”, “Location: RLL”, “A second, 6 mm, …”: what names nothing belongs to the
+    last finding."""
+    if not context.findings or whole_is_foreign(low):
+        return []
+    last = context.findings[-1]
+    place = next(iter(places(low, [])), None)
+    if place and A_ONE.search(low) and not re.search(r"\b(?:no|not|without)\b", low):
+        measured = [m for m in measurements(low) if m.mm and not m.component]
+        return [_another(replace(last, presence="present"), place, measured, sentence, context)]
+    if last.presence == "absent":
+        return []
+    measured = [m for m in measurements(low) if m.mm and not m.component]
+    if ANOTHER.match(low) and (place or measured):
+        return [_another(last, place, measured, sentence, context)]
+    if place and measured and FRAGMENT.fullmatch(low, 0, place.start):
+        if last.size_mm:
+            return [_another(last, place, measured, sentence, context)]
+        if last.sentence.rstrip().endswith(":"):
+            context.findings[-1] = replace(
+                last, size_mm=measured[0].mm, side=place.side or last.side, zone=place.zone,
+                lobe=place.lobe,
+            )  # fmt: skip
+            return []
+    attribute = ATTRIBUTE.match(low)
+    if not attribute and not IT.search(low):
+        return []
+    largest = re.search(r"\b(?:largest|biggest|dominant)\b", low) is not None
+    if measured and last.size_mm is None and last.term in load_vocabulary().sized:
+        earlier = next((m.earlier for m in measurements(low) if m.earlier), None)
+        last = replace(last, size_mm=measured[0].mm, earlier_size_mm=earlier)
+    if place and (largest or attribute) and (largest or not last.side):
+        last = replace(last, side=place.side or last.side, zone=place.zone, lobe=place.lobe)
+    if attribute and attribute["what"] in ("number", "count", "how many"):
+        number = re.match(r"\d{1,2}\b", attribute["value"])
+        last = replace(last, count=int(number.group()) if number else last.count)
+    if last.change is None and not attribute and (change := alone(low)):
+        last = replace(last, change=change)
+    context.findings[-1] = last
+    return []
+
+
+def _another(
+    last: Finding,
+    place: Place | None,
+    measured: list[Measurement],
+    sentence: Sentence,
+    context: Context,
+) -> Finding:
+    """One more of the last finding, with the size and place of its own sentence."""  # fmt: skip
+    span = context.plain.span(sentence.start, sentence.end)
+    words = re.match(r"\W*(?:[\w-]+\s?){1,2}", sentence.text)
+    until = sentence.start + (len(words.group().rstrip()) if words else len(sentence.text))
+    own = context.plain.span(sentence.start, until)
+    return replace(
+        last,
+        side=place.side if place else None,
+        zone=place.zone if place else None,
+        lobe=place.lobe if place else None,
+        size_mm=measured[0].mm if measured else None,
+        earlier_size_mm=None,
+        component_mm=None,
+        count=None,
+        change=None,
+        descriptors=(),
+        span=own,
+        text=context.plain.original[slice(*own)],
+        sentence=context.plain.original[slice(*span)],
+    )
+
+
+def _about_the_mass(findings: list[Finding], new: list[Finding]) -> list[Finding]:
+    """“The mass …” behind a mass outside the lung is that one again."""
+    before = [f for f in (*findings, *new) if f.term == "extrapulmonary mass"]
+    if not before or any(f.term in MASSLIKE for f in findings):
+        return new
+    out = []
+    for f in new:
+        words = f.sentence[: max(0, f.sentence.find(f.text))].lower()
+        if f.term in MASSLIKE and f.presence != "absent" and THE_MASS.search(words):
+            f = replace(
+                f, term="extrapulmonary mass", side=before[0].side, zone=before[0].zone,
+                lobe=before[0].lobe, organ=before[0].organ,
+            )  # fmt: skip
+        out.append(f)
+    return out
