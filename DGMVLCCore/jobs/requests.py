@@ -23,6 +23,7 @@ WORDS = {
     "Point": "three numbers (LPS, mm)",
     "tuple[int, int]": "two whole numbers [first, last)",
     "tuple[str, ...]": "a list of texts",
+    "ReportSource": "a report file's name, sha256, kind and encoding",
 }
 
 
