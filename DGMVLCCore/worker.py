@@ -298,19 +298,19 @@ class Worker:
 
     def _region(self, job: Job) -> None:
         from DGMVLCCore.jobs.edit import Request
-        from DGMVLCCore.jobs.session import region_facts, request_from_json
+        from DGMVLCCore.jobs.requests import read_request
+        from DGMVLCCore.jobs.session import region_facts
 
-        request: Request = request_from_json(job.request)
+        request = read_request(job.request, Request)
         found = self._session.region(request, self._tell(job), job.stop.is_set)
         self._settle(job, "region", path=str(request.out), **region_facts(found))
 
     def _counterfactual(self, job: Job) -> None:
         from DGMVLCCore.jobs.edit import Request
-        from DGMVLCCore.jobs.session import request_from_json
+        from DGMVLCCore.jobs.requests import read_request
 
-        request: Request = request_from_json(
-            job.request, scene=False
-        )  # a viewer builds its own scene from the result
+        # a viewer builds its own scene from the result
+        request = read_request(job.request, Request, scene=False)
 
         def planned(slices: int) -> None:
             self._pace.plan(slices * request.noises * request.steps)

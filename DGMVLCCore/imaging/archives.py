@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.imaging.checks import check_file
 from DGMVLCCore.scratch import scratch_folder
 
 MOST_FILES, MOST_BYTES, DENSEST = 20_000, 8 * 2**30, 200
@@ -50,8 +51,6 @@ def unpacked(path: Path) -> Iterator[Path]:
         UnreadableError: missing, damaged or locked. UnsuitableInputError: it would unpack to too
             much.
     """
-    from DGMVLCCore.imaging.io import check_file
-
     check_file(path)
     with scratch_folder("zip") as folder:
         try:

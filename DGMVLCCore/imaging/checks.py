@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
-from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 
 SHEAR_DEGREES = 0.5
 SMALLEST_MM, LARGEST_MM, FARTHEST_MM = 0.05, 50.0, 1e5
@@ -89,3 +91,24 @@ def check_sides(known: bool, depth: int, name: str) -> None:
             "guessed; export it again from DICOM, or say how its axes run: --orientation LPS (x to "
             "the patient's left, y to the back, z to the head), RAS, LAS …"
         )
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no readable, non-empty file.
+
+    Raises:
+        UnreadableError: with the reason.
+    """
+    if not path.exists():
+        raise UnreadableError(f"{path} does not exist; check the path.")
+    if not path.is_file():
+        raise UnreadableError(f"{path} is a folder, not an image file; give one of its files.")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise UnreadableError(
+            f"{path} may not be read ({error.strerror}); check its permissions."
+        ) from error
+    if empty:
+        raise UnreadableError(f"{path} is empty; copy or export it again.")

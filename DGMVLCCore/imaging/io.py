@@ -23,6 +23,7 @@ from DGMVLCCore.errors import (
 )
 from DGMVLCCore.imaging import metaimage, nifti, nrrd
 from DGMVLCCore.imaging.checks import (
+    check_file,
     check_plausible,
     check_sides,
     check_straight,
@@ -46,27 +47,6 @@ WRITABLE = (
     ".mha",
 )  # one file each, so that one rename puts all of it in place
 LARGEST_EXACT = 2**24  # float32 holds every whole number up to here
-
-
-def check_file(path: Path) -> None:
-    """Refuse what is no readable, non-empty file.
-
-    Raises:
-        UnreadableError: with the reason.
-    """
-    if not path.exists():
-        raise UnreadableError(f"{path} does not exist; check the path.")
-    if not path.is_file():
-        raise UnreadableError(f"{path} is a folder, not an image file; give one of its files.")
-    try:
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except OSError as error:
-        raise UnreadableError(
-            f"{path} may not be read ({error.strerror}); check its permissions."
-        ) from error
-    if empty:
-        raise UnreadableError(f"{path} is empty; copy or export it again.")
 
 
 def read_image(path: Path) -> StoredImage:
