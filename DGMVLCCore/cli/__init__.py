@@ -121,12 +121,21 @@ def main(arguments: list[str] | None = None) -> int:
         level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s"
     )
     try:
+        code = _run(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        return _nobody_listens()
+
+
+def _run(args: argparse.Namespace) -> int:
+    """The command, its answer, and every refusal as a sentence; returns the exit code."""
+    try:
         answer = COMMANDS[args.command](args)
         code = int(answer.pop("exit_code", 0))  # of an answer that is no success
         _say(args, answer)
-        sys.stdout.flush()
     except BrokenPipeError:
-        return _nobody_listens()
+        raise
     except KeyboardInterrupt:
         return _fail(args, "Cancelled; nothing was written.", Cancelled.exit_code, "Cancelled")
     except Exception as error:
