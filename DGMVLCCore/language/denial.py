@@ -65,9 +65,9 @@ def deny_behind(row: Row, at: int) -> None:
                 return  # “resolution of the effusion with atelectasis”
             if verdict and code != "o" and not row.closed(k):
                 return
-            if code == "," and not listed and "w" in row.between(at + 1, k):
-                if not row.closed(k):
-                    return
+            apart = code == "," and not listed and "w" in row.between(at + 1, k)
+            if apart and not row.closed(k):
+                return
             separator = k if separator < 0 or code != "," else separator
         elif code == "K" and listed:
             verdict = True

@@ -42,7 +42,8 @@ BIG_NODES = re.compile(
     rf"\b{ENLARGED}\s+(?:and\s+)?{STATION}*{NODE}\b"
     rf"|\b(?:lymph[\s-]*)?nodes?(?=\s+(?:(?:is|are|was|were|appears?)\s+)?(?:\w+\s+){{0,2}}?enlarged\b)"
     rf"|\bno\s+{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{{0,60}}\bnot\s+(?:\w+\s+)?enlarged\b)"
-    rf"|\b(?:lymph[\s-]*)nodes?(?=\s+(?:in|of|with|at) (?:[\w-]+ ){{0,4}}pathologic\w*(?: \w+){{0,3}} "
+    rf"|\b(?:lymph[\s-]*)nodes?(?=\s+(?:in|of|with|"
+    rf"at) (?:[\w-]+ ){{0,4}}pathologic\w*(?: \w+){{0,3}} "
     r"(?:size|dimension|appearance)s?)"
     r"|\b(?:no|mediastinal|hilar|axillary|bulky|significant)\s+lad\b"
 )
@@ -56,7 +57,8 @@ SCATTERED = tuple(
         (
             "fluid",
             r"\b(fluid)(?= (?:is |are )?(?:\w+ ){0,2}?(?:with)?in (?:the |both |each |either )?"
-            r"(?:\w+ ){0,2}(?:pleural|thoracic|fissur\w+|costophrenic) ?(?:spaces?|cavit\w+|recess\w*|"
+            r"(?:\w+ ){0,2}(?:pleural|thoracic|fissur\w+|costophrenic) ?(?:spaces?|cavit\w+|"
+            r"recess\w*|"
             r"sulc\w+|angles?)?)",
             "pleural effusion",
         ),

@@ -14,8 +14,10 @@ SIZE = re.compile(
     re.IGNORECASE,
 )
 EARLIER = re.compile(
-    r"(?:\b(?:previously(?! (?:seen|noted|described|identified|reported|known|demonstrated|visuali[sz]ed|"
-    r"mentioned|detected))|previous(?!ly)|prev\b\.?|formerly|prior|compared (?:to|with)|earlier|originally|"
+    r"(?:\b(?:previously(?! (?:seen|noted|described|identified|reported|known|demonstrated|"
+    r"visuali[sz]ed|"
+    r"mentioned|detected))|previous(?!ly)|prev\b\.?|formerly|prior|compared (?:to|with)|earlier|"
+    r"originally|"
     r"initially|before|last time|in (?:19|20)\d\d|baseline|old)[\s\w]{0,12}|"
     r"\b(?:versus|vs\.?)\s*|(?<!apart )(?<!aside )\bfrom\s*|(?:\(|,)\s*(?:it )?was\s*)"
     r"[\s(]*$",
@@ -82,11 +84,26 @@ NO_SIZE = re.compile(
 SPOKEN = {
     word: str(n)
     for n, word in enumerate(
-        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], 1
+        [
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+        ],
+        1,
     )
 }
 SPOKEN_SIZE = re.compile(
-    rf"\b({'|'.join(SPOKEN)})(?: point (zero|{'|'.join(SPOKEN)}))?(?=[\s-](?:mm|cm|millimet|centimet))",
+    rf"\b({'|'.join(SPOKEN)})(?: point (zero|{'|'.join(SPOKEN)}))?(?=[\s-](?:mm|cm|millimet|"
+    rf"centimet))",
     re.IGNORECASE,
 )
 PART = r"(?:solid|inner|central|soft[- ]tissue)\s+(?:part|portion|component|core|element|nucleus)s?"

@@ -14,7 +14,8 @@ from DGMVLCCore.language.forms import BOX
 from DGMVLCCore.language.items import FINDING, PLACE, SIZE, masked
 from DGMVLCCore.language.marks import chosen
 from DGMVLCCore.language.mentions import MASSLIKE, Mention, mentions
-from DGMVLCCore.language.places import Place, assign_places, places
+from DGMVLCCore.language.places import Place, places
+from DGMVLCCore.language.placing import assign_places
 from DGMVLCCore.language.presence import presences
 from DGMVLCCore.language.sentences import Sentence
 from DGMVLCCore.language.several import largest_place, pieces, sided
@@ -31,21 +32,26 @@ from DGMVLCCore.language.text import PlainText
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
 IT = re.compile(
-    r"^\W*(?:overall|total|whole|it|this|these|they|size|location|(?:maximum |maximal )?diameter|measur\w+|the "
-    r"(?:larger|lesion|former|latter|nodule|mass))\b|\b(?:largest|biggest|dominant|which measures?)\b"
+    r"^\W*(?:overall|total|whole|it|this|these|they|size|location|(?:maximum |maximal )?diameter|"
+    r"measur\w+|the "
+    r"(?:larger|lesion|former|latter|nodule|mass))\b|\b(?:largest|biggest|dominant|"
+    r"which measures?)\b"
 )
 # “A second, 6 mm, in the right lower lobe” is one more of what was named last.
 ANOTHER = re.compile(
-    r"^\W*(?:(?:there (?:is|are)|also|and)\s+)*(?:an? |the )?(?:(?:smaller|larger|similar|further) )*"
+    r"^\W*(?:(?:there (?:is|are)|also|and)\s+)*(?:an? |the )?(?:(?:smaller|larger|similar|"
+    r"further) )*"
     r"(?:second|third|fourth|fifth|another|other|further|additional|one(?= in\b))\b"
 )
 # “No effusion on the right; there is a small one on the left.”
 A_ONE = re.compile(r"\b(?:an?|another) (?:[\w-]+ ){0,2}one\b")
 FRAGMENT = re.compile(r"\W*(?:(?:and|in|the|at|on|one)\s+|\d+(?:[.,]\d+)?\s?[mc]m\s+)*")
 ATTRIBUTE = re.compile(
-    r"^\W*(?P<what>number|count|how many|locations?|sites?|position|lobes?|segments?|sides?|laterality|"
+    r"^\W*(?P<what>number|count|how many|locations?|sites?|position|lobes?|segments?|sides?|"
+    r"laterality|"
     r"distribution|size|"
-    r"(?:max(?:imum|imal|\.)? |largest |long axis |mean )?diameter|dimensions?|measurements?|largest)"
+    r"(?:max(?:imum|imal|\.)? |largest |long axis |mean )?diameter|dimensions?|measurements?|"
+    r"largest)"
     r"\s*[:=]\s*(?P<value>.*)"
 )
 HEADING_LINE = re.compile(r"\W*[a-z][\w /&-]{0,40}:")

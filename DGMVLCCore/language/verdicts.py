@@ -86,7 +86,6 @@ def _subject(row: Row, at: int) -> int | None:
 
 def _list_before(row: Row, subject: int, at: int, doubt: bool) -> None:
     """The other items of the list that a verdict is about."""
-    first = True
     joined = "c" if re.search(r"[oc/-]", row.between(subject + 1, at)) else ""
     verb = row.text[row.items[at].start : row.items[at].end]
     singular = SINGULAR.match(verb) is not None
@@ -111,7 +110,7 @@ def _list_before(row: Row, subject: int, at: int, doubt: bool) -> None:
                 return
             (row.doubted if doubt else row.denied).add(row.index(k))
             joined += re.sub(r"[^oc/-]", "", separators)
-            separators, first, chunk = "", False, ""
+            separators, chunk = "", ""
         elif code in LISTED:
             separators += code
         elif not separators:

@@ -107,7 +107,19 @@ def test_presence_is_the_one_that_was_said(said: list[Statement]) -> None:
     assert {(f.term, f.presence) for f in findings} == {(noun, p) for _, noun, p in said}
 
 
-BREAKS = ("\n", "\n- ", "\n• ", "<br>", "<br/>\n", "</p><p>", "</li><li>", "\\.br\\", "\\par ", "\r\n", "~")
+BREAKS = (
+    "\n",
+    "\n- ",
+    "\n• ",
+    "<br>",
+    "<br/>\n",
+    "</p><p>",
+    "</li><li>",
+    "\\.br\\",
+    "\\par ",
+    "\r\n",
+    "~",
+)
 
 
 @settings(max_examples=250, deadline=None)
