@@ -26,7 +26,7 @@ setup(
     },
     package_data={
         "SlicerDGMVLCBrowser": ["static/*"],
-        "DGMVLCCore.export": ["schema/*.json"],
+        "DGMVLCCore.results": ["schema/*.json"],
         "DGMVLCCore.resources": ["*.json", "*.md", "sample/*", "weights/*/*"],
     },
     include_package_data=False,

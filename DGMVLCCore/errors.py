@@ -1,4 +1,4 @@
-"""Errors a user can act on: each carries the exit code the command line ends with."""
+"""Errors a user can act on: each carries the exit code of the command line and what to do next."""
 
 from __future__ import annotations
 
@@ -11,42 +11,49 @@ class DGMVLCError(Exception):
     """Base of every error this package raises on purpose; its text is one sentence for the user."""
 
     exit_code = 1
+    advice = ""
 
 
 class UsageError(DGMVLCError):
     """The call itself is wrong: options that do not go together, an index out of range."""
 
     exit_code = 2
+    advice = "Correct the request."
 
 
 class UnreadableError(DGMVLCError):
     """A file or folder is missing, truncated or not what its name says."""
 
     exit_code = 3
+    advice = "Check the file, or export it again."
 
 
 class UnsuitableInputError(DGMVLCError):
     """The input can be read but nothing honest can be made of it."""
 
     exit_code = 4
+    advice = "Choose another finding, region or scan."
 
 
 class DeviceError(DGMVLCError):
     """The asked device is absent or ran out of memory."""
 
     exit_code = 5
+    advice = "Take fewer slices or samples, close other programs, or choose another device."
 
 
 class OutputError(DGMVLCError):
     """The result cannot be written: no space, no permission, or a result is already there."""
 
     exit_code = 6
+    advice = "Choose another folder, or free space."
 
 
 class WeightsError(DGMVLCError):
     """Weights are missing, altered or made for another architecture."""
 
     exit_code = 7
+    advice = "Install dgmvlc again."
 
 
 class Cancelled(DGMVLCError):

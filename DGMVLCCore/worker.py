@@ -2,9 +2,8 @@
 to in JSON lines.
 
 Requests come on standard input, answers go to standard output, logs to standard error. The main
-thread works; one thread
-reads, so that cancelling and reports are answered at once; one gives a sign of life and ends the
-process when its parent has gone.
+thread works; one reads, so that cancelling and reports are answered at once; one gives a sign of
+life and ends the process when its parent has gone.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,75 +32,15 @@ from DGMVLCCore.errors import (
     UsageError,
     as_dgmvlc_error,
 )
+from DGMVLCCore.jobs.queued import Job, Pace
 
 log = logging.getLogger(__name__)
 PROTOCOL = 1
 HEARTBEAT_S = 2.0
 PROGRESS_S = 0.1  # no more than ten reports a second
-GRACE_S, WRITING_GRACE_S = (
-    2.0,
-    60.0,
-)  # how long leaving waits for a job that is asked to stop, and for one that is writing
+# how long leaving waits for a job that is asked to stop, and for one that is writing
+GRACE_S, WRITING_GRACE_S = 2.0, 60.0
 LONGEST_LINE, LONGEST_REPORT = 1 << 24, 200_000
-ADVICE = {
-    "UsageError": "Correct the request.",
-    "UnreadableError": "Check the file, or export it again.",
-    "UnsuitableInputError": "Choose another finding, region or scan.",
-    "OutputError": "Choose another folder, or free space.",
-    "DeviceError": "Take fewer slices or samples, close other programs, or choose another device.",
-    "WeightsError": "Install dgmvlc again.",
-}
-
-
-@dataclass
-class Job:
-    """A queued or running request. name: of a task. settled: its last message was sent. stage: what
-    it is doing."""
-
-    id: str
-    kind: str
-    request: Any = None
-    preview: bool = False
-    name: str = ""
-    stage: str = "queued"
-    settled: bool = False
-    stop: threading.Event = field(default_factory=threading.Event)
-
-
-class Pace:
-    """Seconds a step of one slice takes on this machine, learned from every edit, and from it the
-    time a job still needs."""
-
-    def __init__(self) -> None:
-        self.step_s: float | None = None
-        self.writing_s = 2.0
-        self._stage, self._since, self._steps = "", 0.0, 0
-
-    def start(self) -> None:
-        """Another job begins; how long it is, is not known yet."""
-        self._stage, self._steps = "", 0
-
-    def plan(self, steps: int) -> None:
-        """The job will take so many steps (slices × samples × steps)."""
-        self._steps = steps
-
-    def left(self, stage: str, share: float, now: float) -> float | None:
-        """Seconds until the job is done, None while nothing is known; `now` in seconds,
-        monotonic."""
-        if stage != self._stage:
-            self._stage, self._since = stage, now
-        spent = now - self._since
-        this = spent * (1 - share) / share if share > 0.02 else None
-        if stage == "writing":
-            self.writing_s = spent if share >= 1 else self.writing_s
-            return max(self.writing_s - spent, 0.0) if share < 1 else 0.0
-        if stage == "editing":
-            if self._steps and this is not None:
-                self.step_s = spent / share / self._steps
-            return None if this is None else this + self.writing_s
-        if this is None or self.step_s is None or not self._steps:
-            return None
-        return this + self._steps * self.step_s + self.writing_s
 
 
 class Worker:
@@ -142,24 +80,12 @@ class Worker:
     def _fail(self, id: str | None, error: BaseException) -> None:
         known = as_dgmvlc_error(error)
         if known is None:
-            self.send(
-                "error",
-                id=id,
-                kind="Unexpected",
-                exit_code=1,
-                message=f"Unexpected error ({type(error).__name__}: {str(error)[:300]}).",
-                advice="Try again; if it repeats, report it with the log.",
-            )
+            message = f"Unexpected error ({type(error).__name__}: {str(error)[:300]})."
+            facts = "Unexpected", 1, message, "Try again; if it repeats, report it with the log."
         else:
-            kind = type(known).__name__
-            self.send(
-                "error",
-                id=id,
-                kind=kind,
-                exit_code=known.exit_code,
-                message=str(known),
-                advice=ADVICE.get(kind, ""),
-            )
+            facts = type(known).__name__, known.exit_code, str(known), known.advice
+        kind, code, message, advice = facts
+        self.send("error", id=id, kind=kind, exit_code=code, message=message, advice=advice)
 
     def _settle(
         self, job: Job, kind: str | None = None, error: BaseException | None = None, **fields: Any
@@ -304,6 +230,9 @@ class Worker:
             self._settle(job, error=error)
 
     def _hello(self) -> None:
+        from DGMVLCCore.devices import available_devices
+        from DGMVLCCore.jobs.shipped import weights_facts
+
         facts: dict[str, Any] = {
             "findings": [],
             "attributes": [],
@@ -313,8 +242,6 @@ class Worker:
             facts |= weights_facts()
         except DGMVLCError as error:
             self._fail(None, error)
-        from DGMVLCCore.devices import available_devices
-
         self.send(
             "hello",
             protocol=PROTOCOL,
@@ -332,7 +259,7 @@ class Worker:
 
     @cached_property
     def _session(self) -> Any:
-        from DGMVLCCore.counterfactual.session import Session
+        from DGMVLCCore.jobs.session import Session
 
         return Session()
 
@@ -371,16 +298,16 @@ class Worker:
         return tell
 
     def _region(self, job: Job) -> None:
-        from DGMVLCCore.counterfactual.run import Request
-        from DGMVLCCore.counterfactual.session import region_facts, request_from_json
+        from DGMVLCCore.jobs.edit import Request
+        from DGMVLCCore.jobs.session import region_facts, request_from_json
 
         request: Request = request_from_json(job.request)
         found = self._session.region(request, self._tell(job), job.stop.is_set)
         self._settle(job, "region", path=str(request.out), **region_facts(found))
 
     def _counterfactual(self, job: Job) -> None:
-        from DGMVLCCore.counterfactual.run import Request
-        from DGMVLCCore.counterfactual.session import request_from_json
+        from DGMVLCCore.jobs.edit import Request
+        from DGMVLCCore.jobs.session import request_from_json
 
         request: Request = request_from_json(
             job.request, scene=False
@@ -400,7 +327,7 @@ class Worker:
         self._settle(job, "result", manifest=str(path))
 
     def _task(self, job: Job) -> None:
-        from DGMVLCCore.tasks import run_task
+        from DGMVLCCore.jobs.tasks import run_task
 
         self._pace.start()
         answer = run_task(job.name, self._session, job.request, self._tell(job), job.stop.is_set)
@@ -459,25 +386,6 @@ class Worker:
             time.sleep(0.02)
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._leave(0)
-
-
-def weights_facts() -> dict[str, Any]:
-    """What the shipped weights know, without loading them.
-
-    Raises:
-        WeightsError: they are missing or altered.
-    """
-    from DGMVLCCore._resources import resource
-    from DGMVLCCore.counterfactual.pipeline import WEIGHTS
-    from DGMVLCCore.models.checks import check_weights
-
-    folder = resource(WEIGHTS)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return {
-        "findings": config["findings"],
-        "attributes": config["attributes"],
-        "weights": {"name": folder.name, "sha256": check_weights(folder)},
-    }
 
 
 def _own_stdout() -> BinaryIO:

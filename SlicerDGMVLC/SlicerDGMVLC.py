@@ -15,9 +15,8 @@ from slicer.ScriptedLoadableModule import (
 )
 
 FOLDER = Path(__file__).resolve().parent
-sys.path.insert(
-    0, str(FOLDER)
-)  # before site-packages: an installed core carries this library too, perhaps an older one
+# before site-packages: an installed core carries this library too, perhaps an older one
+sys.path.insert(0, str(FOLDER))
 
 from SlicerDGMVLCLib.parameters import parametersOf  # noqa: E402
 from SlicerDGMVLCLib.sample import CATEGORY, NAME, loadSample, sampleFolder  # noqa: E402

@@ -119,8 +119,8 @@ def look_by_hand(session, identifier: str) -> None:
     """Write a study's analysis without the network: a region not mentioned, one reported, and
     emphysema that was not seen."""
     from DGMVLCCore.errors import DGMVLCError
-    from DGMVLCCore.export.segmentation import Segment, save_segmentation
-    from DGMVLCCore.review.decisions import SCHEMA_VERSION, write_json
+    from DGMVLCCore.results.segmentation import Segment, save_segmentation
+    from DGMVLCCore.review.files import SCHEMA_VERSION, write_json
     from DGMVLCCore.review.worklist import load_study
 
     study, place, masks = session.study(identifier), session.folder / "studies" / identifier, []
@@ -199,7 +199,8 @@ def reviewed_folder(folder: Path, volume: Volume, waiting: bool = False) -> tupl
 @contextmanager
 def without_figures() -> Iterator[None]:
     """Results whose pictures nobody looks at: a few bytes in their place."""
-    from DGMVLCCore.export import comparison, results
+    from DGMVLCCore.report import comparison
+    from DGMVLCCore.report import edit as results
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(results, "save_figure", lambda result, path: path.write_bytes(b"no figure"))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from DGMVLCCore._resources import resource
-from DGMVLCCore.anatomy.segment import Anatomy
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.checks import load_network
 from DGMVLCCore.models.region import cut_region

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from DGMVLCCore.editing.result import NOTICE
 from DGMVLCCore.evaluation import figures, summary
 from DGMVLCCore.evaluation.extras import ablation_table, randomised_table, safety_rows, safety_table
 from DGMVLCCore.evaluation.headline import headline, subject, targets
@@ -14,8 +15,7 @@ from DGMVLCCore.evaluation.pooled import REALISM_NOTE, pooled_scores
 from DGMVLCCore.evaluation.records import Records, Row
 from DGMVLCCore.evaluation.report import markdown_report
 from DGMVLCCore.evaluation.statistics import FEWEST_PATIENTS
-from DGMVLCCore.export.manifest import NOTICE
-from DGMVLCCore.export.records import check_schema, plain
+from DGMVLCCore.results.records import check_schema, plain
 
 SCHEMA_VERSION = "1.0"
 SCHEMA = "evaluation.schema.json"

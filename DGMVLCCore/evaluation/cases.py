@@ -12,16 +12,16 @@ import numpy as np
 from scipy import ndimage
 
 from DGMVLCCore._resources import resource
-from DGMVLCCore.anatomy.masks import lesion_region
-from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
+from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.simulation.insert import KINDS, Lesion, insert_lesion
-from DGMVLCCore.simulation.patch import ScanPatch, estimate_noise
-from DGMVLCCore.training.examples import TrainingScan, clear
+from DGMVLCCore.simulation.patch import ScanPatch, clear, estimate_noise
+from DGMVLCCore.training.examples import TrainingScan
 
 SLAB = 7
 MARGIN_MM = 6.0

@@ -4,11 +4,12 @@ give."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from DGMVLCCore.evaluation.ablation import NOISES, SETTINGS, noise_rows, setting_rows
+from DGMVLCCore.evaluation.bench import Bench
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.localisers import LOCALISERS, randomised, rank_correlation
 from DGMVLCCore.evaluation.metrics import pointing_hit
@@ -17,9 +18,6 @@ from DGMVLCCore.evaluation.records import Records, Row
 from DGMVLCCore.evaluation.safety import clean_region_row
 from DGMVLCCore.evaluation.statistics import Figure, at, over
 from DGMVLCCore.evaluation.trial import radiomics_of
-
-if TYPE_CHECKING:
-    from DGMVLCCore.evaluation.run import Bench
 
 Plan = list[tuple[str, Callable[[], Case]]]
 RANDOMISED = ("reading pass", "dual encoder")

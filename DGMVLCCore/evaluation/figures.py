@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.evaluation.records import Row
-from DGMVLCCore.export.figure import ACCENT, DIVERGING, INK, MARK, PAPER, WINDOW
+from DGMVLCCore.report.figure import ACCENT, DIVERGING, INK, MARK, PAPER, WINDOW
 
 COLOURS = {
     "ours": "#2a9d8f",

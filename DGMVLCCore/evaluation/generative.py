@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.sampler import Predictor, Text
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.sampler import Predictor, Text
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import Hole, removal
 from DGMVLCCore.models.denoiser import Conditions

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.counterfactual.compose import compose, feather, residual
-from DGMVLCCore.counterfactual.noise import slice_correlation, volume_noise
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.result import EditPlan
+from DGMVLCCore.editing.compose import compose, feather, residual
+from DGMVLCCore.editing.noise import slice_correlation, volume_noise
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.evaluation.cases import Case
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Orientation, Volume
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.models.region import Region, cut_region

@@ -50,7 +50,7 @@ class Inception:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        from DGMVLCCore.export.manifest import sha256_of
+        from DGMVLCCore.results.manifest import sha256_of
 
         model = inception_v3(
             weights=None, aux_logits=True, transform_input=False, init_weights=False

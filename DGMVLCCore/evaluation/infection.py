@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.anatomy.segment import LEFT, RIGHT, Anatomy
-from DGMVLCCore.attention.reading import READING_MM, read_region
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.evaluation.splits import load_splits
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.reading import READING_MM, read_region
+from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.training.shards import build_scan
+from DGMVLCCore.training.splits import load_splits
 
 TERMS = ("ground-glass opacity", "consolidation")
 SLICES = 6

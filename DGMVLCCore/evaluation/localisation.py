@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.attention.reading import READING_MM
+from DGMVLCCore.editing.reading import READING_MM
 from DGMVLCCore.evaluation import metrics
 from DGMVLCCore.models.denoiser import PATCH
 

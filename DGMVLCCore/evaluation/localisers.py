@@ -12,16 +12,17 @@ import torch
 from scipy import ndimage, stats
 from torch import Tensor
 
-from DGMVLCCore.attention.reading import READING_MM, TIMES, attention_map
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.find import heat_maps
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.reading import READING_MM, TIMES, attention_map
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.anomaly import AnomalyNet, anomaly_map, load_anomaly
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import removal
 from DGMVLCCore.models.checks import move
+from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.models.units import HU_HIGH, HU_LOW
-from DGMVLCCore.vision.find import heat_maps
 
 NOISES = 2
 SMOOTH_MM = 2.0
@@ -220,9 +221,9 @@ def randomised(pipe: CounterfactualPipeline, seed: int) -> CounterfactualPipelin
     alignment = copy.copy(pipe.alignment)
     if alignment is not None:
         alignment.model = shuffled(alignment.model)  # type: ignore[assignment]
-    twin = CounterfactualPipeline(
-        shuffled(pipe.model), pipe.encoder, "", f"{pipe.weights}, shuffled", alignment
-    )  # type: ignore[arg-type]
+    model: Denoiser = shuffled(pipe.model)  # type: ignore[assignment]
+    name = f"{pipe.weights}, shuffled"
+    twin = CounterfactualPipeline(model, pipe.encoder, "", name, alignment)
     return twin.to(pipe.device)
 
 

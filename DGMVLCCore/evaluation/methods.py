@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.sampler import GUIDED_UNTIL
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.sampler import GUIDED_UNTIL
 from DGMVLCCore.evaluation import baselines, generative
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import Hole, removal

@@ -235,23 +235,3 @@ def hit(values: np.ndarray, lesion: np.ndarray, organ: np.ndarray) -> bool:
     peak = float(values[organ].max())
     hot = (values >= 0.5 * peak) & organ & (peak > 0)
     return bool(2 * (hot & lesion).sum() >= HIT_DICE * max(hot.sum() + lesion.sum(), 1))
-
-
-def bootstrap_interval(
-    groups: dict[str, list[float]], seed: int = 0, draws: int = 2000
-) -> tuple[float, float]:
-    """95 % interval of the mean, resampling patients (the keys), not cases."""
-    names = sorted(groups)
-    sums, counts = (
-        np.array([np.sum(groups[name]) for name in names], float),
-        np.array([len(groups[name]) for name in names], float),
-    )
-    picked = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))
-    low, high = np.percentile(sums[picked].sum(1) / counts[picked].sum(1), (2.5, 97.5))
-    return float(low), float(high)
-
-
-def auc(positive: np.ndarray, negative: np.ndarray) -> float:
-    """Area under the ROC curve of scores (N,) and (M,), neither empty; ties count a half."""
-    better = np.asarray(positive)[:, None] - np.asarray(negative)[None]
-    return float(((better > 0) + 0.5 * (better == 0)).mean())

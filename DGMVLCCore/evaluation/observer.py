@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.evaluation.metrics import auc
-from DGMVLCCore.evaluation.probe import FULLEST, SQUARE, square
+from DGMVLCCore.models.probe import FULLEST, SQUARE, square
+from DGMVLCCore.stats import central, roc_area
 
 CHANNELS = 10
 LOWEST, GROWTH, BAND = (
@@ -161,7 +161,7 @@ def _compare(
         positive, negative = _pair([rows[i] for i in kept], scores[kept])
         limit = np.quantile(_pair(rows, scores)[1], SPECIFICITY)
         out |= {
-            f"auc_{name}": auc(positive, negative),
+            f"auc_{name}": float(roc_area(positive, negative)),
             f"found_{name}": float((positive > limit).mean()),
         }
     out["gain"] = out["auc_both"] - out["auc_alone"]
@@ -190,13 +190,7 @@ def _interval(
         if len(kept):
             found.append(_compare([rows[i] for i in at], alone[at], both[at], kept))
     keys = sorted({key for values in found for key in values})
-    return {
-        key: [
-            float(v)
-            for v in np.percentile([values[key] for values in found if key in values], (2.5, 97.5))
-        ]
-        for key in keys
-    }
+    return {key: list(central([v[key] for v in found if key in v])) for key in keys}
 
 
 def reader_gain(

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from DGMVLCCore.errors import OutputError
-from DGMVLCCore.export.folders import put_in_place
+from DGMVLCCore.whole import put_in_place
 
 REPORT = "report.json"
 

@@ -12,20 +12,21 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.masks import lesion_region
-from DGMVLCCore.anatomy.segment import BODY, LEFT, RIGHT, Anatomy, segment_anatomy
-from DGMVLCCore.attention.reading import attention_map, read_region
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.reading import attention_map, read_region
 from DGMVLCCore.evaluation.cases import MARGIN_MM, SAMPLE_PATIENT, Case, load_sample
 from DGMVLCCore.evaluation.hole import Hole, removal
 from DGMVLCCore.evaluation.localisation import map_scores
 from DGMVLCCore.evaluation.rim import rim_within_range
 from DGMVLCCore.evaluation.scoring import Judge
+from DGMVLCCore.imaging.anatomy import BODY, LEFT, RIGHT, Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import OUTSIDE_HU, Region
 from DGMVLCCore.simulation.insert import Lesion
-from DGMVLCCore.training.examples import ExampleMaker, clear
+from DGMVLCCore.simulation.patch import clear
+from DGMVLCCore.training.examples import ExampleMaker
 from DGMVLCCore.training.shards import build_scan
 
 SQUARE_SPACING = (2.0, 1.0, 1.0)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import UnreadableError, UsageError
-from DGMVLCCore.export.records import plain
+from DGMVLCCore.results.records import plain
+from DGMVLCCore.whole import whole_file
 
 ROWS = "rows.jsonl"
 STORE = "arrays"
@@ -102,11 +103,11 @@ class Records:
 
     def keep(self, key: str, arrays: dict[str, np.ndarray]) -> None:
         """Keep arrays of a case; written whole or not at all."""
-        path = self.folder / STORE / f"{key}.npz"
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
+        with (
+            whole_file(self.folder / STORE / f"{key}.npz") as temporary,
+            temporary.open("wb") as file,
+        ):
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        partial.replace(path)
 
     def kept(self, key: str) -> dict[str, np.ndarray]:
         """Arrays of a case."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from DGMVLCCore.editing.result import NOTICE
 from DGMVLCCore.evaluation import markdown as md
 from DGMVLCCore.evaluation.trial import MEAN, PHRASED, SINGLE, SUBMITTED
-from DGMVLCCore.export.manifest import NOTICE
 
 FIDELITY = (
     ("mae_hu", "MAE, HU"),

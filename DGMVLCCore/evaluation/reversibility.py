@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.result import EditPlan
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.evaluation.metrics import mae
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.counterfactual.gates import gradient, mask_rim
+from DGMVLCCore.editing.gates import gradient, mask_rim
+from DGMVLCCore.stats import central
 
 PLACEMENTS, FEWEST = (
     200,
@@ -116,6 +117,6 @@ def within_places(
     one mask."""
     if len(places) < FEWEST:
         return None
-    low, high = np.percentile(places, (2.5, 97.5))
+    low, high = central(places)
     rows = mask.any((1, 2))
     return bool(low <= gradient(made[rows])[inner_rim(mask[rows], lungs[rows])].mean() <= high)

@@ -6,79 +6,32 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from DGMVLCCore._resources import resource
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
 from DGMVLCCore.devices import choose_device
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.evaluation import assemble, extras
+from DGMVLCCore.evaluation.bench import SHARDS, Bench, Request, Tell
 from DGMVLCCore.evaluation.cases import Case, make_case, sample_case
 from DGMVLCCore.evaluation.inception import Inception
 from DGMVLCCore.evaluation.infection import infection_rows
 from DGMVLCCore.evaluation.output import close_output, open_output
-from DGMVLCCore.evaluation.probe import Probe
-from DGMVLCCore.evaluation.profile import Profile
 from DGMVLCCore.evaluation.real import nodules, real_row, tumours
 from DGMVLCCore.evaluation.records import STORE, Records
 from DGMVLCCore.evaluation.scoring import Judge
-from DGMVLCCore.evaluation.splits import load_splits
 from DGMVLCCore.evaluation.submission import Submission, export_cases
 from DGMVLCCore.evaluation.trial import run_case
-from DGMVLCCore.export.manifest import sha256_of
+from DGMVLCCore.models.probe import Probe
+from DGMVLCCore.results.manifest import sha256_of
 from DGMVLCCore.training.shards import build_shards
+from DGMVLCCore.training.splits import load_splits
 
-SHARDS = "shards"
 PHRASES = 40
 RADIOMICS_OF = 60  # nodules; a second a region
-Tell = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked.
-
-    Args:
-        data: data folder whose held-out patients get the lesions; the sample scan gets them when
-            None.
-        submission: folder with somebody else's answers, scored in the model's place.
-        inception: ImageNet weights of Inception v3 (torchvision's, as safetensors) for one more
-            Fréchet distance.
-    """
-
-    out: Path
-    profile: Profile
-    data: Path | None = None
-    weights: Path | None = None
-    submission: Path | None = None
-    part: str = "test"
-    seed: int = 0
-    device: str | None = None
-    resume: bool = False
-    overwrite: bool = False
-    inception: Path | None = None
-
-
-@dataclass(eq=False)
-class Bench:
-    """Everything the stages share."""
-
-    request: Request
-    pipe: CounterfactualPipeline
-    judge: Judge
-    records: Records
-    work: Path
-    tell: Tell
-    submission: Submission | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def shards(self) -> Path | None:
-        """Shards of the part's patients, None without a data folder."""
-        return self.work / SHARDS if self.request.data else None
 
 
 def _quiet(stage: str, share: float) -> None:
@@ -170,7 +123,7 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
     if submission:
         submission.require(name for name, _ in plan)
         answers = submission.fingerprint(name for name, _ in plan)
-    pipe = CounterfactualPipeline.from_pretrained(request.weights).to(choose_device(request.device))
+    pipe = CounterfactualPipeline.hole_filler(request.weights).to(choose_device(request.device))
     probe = Probe.from_pretrained()
     about = _about(request, pipe, probe, answers)
     if inception is not None:

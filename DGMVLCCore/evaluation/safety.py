@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.counterfactual.evidence import presence_evidence
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.evidence import presence_evidence
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.cases import Case, make_cases
 from DGMVLCCore.evaluation.hole import removal

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.result import EditPlan
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.evaluation import metrics
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import Hole
 from DGMVLCCore.evaluation.inception import Inception
-from DGMVLCCore.evaluation.probe import Probe
 from DGMVLCCore.evaluation.rim import within_places
+from DGMVLCCore.models.probe import Probe
 
 CROP_MM = 18.0  # what the Fréchet radiomics distance looks at, and a little more
 LEFT_IN_PLACE = "lesion left in place"

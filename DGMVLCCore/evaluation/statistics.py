@@ -6,10 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
-from DGMVLCCore.evaluation.metrics import bootstrap_interval
 from DGMVLCCore.evaluation.records import Row
+from DGMVLCCore.stats import over_patients
 
 FEWEST_PATIENTS = 8  # below, an interval over patients is called exploratory
 DIGITS = 4
@@ -34,22 +32,15 @@ def figure(
     Args:
         pairs: (patient, value); None is left out. note: said when nothing is left.
     """
-    groups: dict[str, list[float]] = {}
-    for patient, value in pairs:
-        if value is not None:
-            groups.setdefault(patient, []).append(float(value))
-    values = [value for group in groups.values() for value in group]
-    if not values:
+    mean = over_patients(pairs)
+    if mean is None:
         return missing(note)
-    interval = (
-        [rounded(v) for v in bootstrap_interval(groups)] if len(groups) > 1 else None
-    )  # one patient says nothing about others
     return {
-        "value": rounded(float(np.mean(values))),
-        "n": len(values),
-        "ci95": interval,
-        "patients": len(groups),
-        "exploratory": len(groups) < FEWEST_PATIENTS,
+        "value": rounded(mean.value),
+        "n": mean.n,
+        "ci95": [rounded(v) for v in mean.interval] if mean.interval else None,
+        "patients": mean.patients,
+        "exploratory": mean.patients < FEWEST_PATIENTS,
     }
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from DGMVLCCore.editing.result import NOTICE
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.evaluation.cases import Case
-from DGMVLCCore.export.manifest import NOTICE, sha256_of
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.results.manifest import sha256_of
 
 SUFFIXES = (".nrrd", ".nii.gz", ".nii", ".mha")
 CASES_SCHEMA = "1.0"

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.evaluation import metrics, probe
 from DGMVLCCore.evaluation.methods import METHODS
 from DGMVLCCore.evaluation.records import Row
 from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE
 from DGMVLCCore.evaluation.statistics import Figure, at, figure, missing, over, rounded
 from DGMVLCCore.evaluation.trial import MEAN, MEDOID, PHRASED, SINGLE, SUBMITTED
+from DGMVLCCore.models import probe
+from DGMVLCCore.stats import roc_area
 
 SCORES = (
     "mae_hu",
@@ -232,7 +233,7 @@ def auc_figure(positive: list[float], negative: list[float]) -> Figure:
     if not positive or not negative:
         return missing("needs both kinds")
     return {
-        "value": rounded(metrics.auc(np.array(positive), np.array(negative))),
+        "value": rounded(float(roc_area(np.array(positive), np.array(negative)))),
         "n": len(positive) + len(negative),
         "ci95": None,
     }

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from DGMVLCCore.anatomy.segment import Anatomy
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
+from DGMVLCCore.models.alignment import AlignmentPipeline
 
 Words = tuple[str, str]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.counterfactual.agreement import agreement_of
-from DGMVLCCore.counterfactual.evidence import presence_evidence
-from DGMVLCCore.counterfactual.gates import quality_gates
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
+from DGMVLCCore.editing.agreement import agreement_of
+from DGMVLCCore.editing.evidence import presence_evidence
+from DGMVLCCore.editing.gates import quality_gates
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.evaluation.calibration import calibration
 from DGMVLCCore.evaluation.cases import Case

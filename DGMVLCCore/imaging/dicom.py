@@ -20,6 +20,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.checks import check_voxels
 from DGMVLCCore.imaging.profiles import ALIASES, settle_modality
+from DGMVLCCore.imaging.quiet import quiet
 from DGMVLCCore.imaging.volume import Volume
 
 logger = logging.getLogger(__name__)
@@ -117,8 +118,6 @@ def _pixels(path: Path) -> np.ndarray:
         UnreadableError: truncated, or packed in a way that is not supported. UnsuitableInputError:
             colour or several frames.
     """
-    from DGMVLCCore.imaging.io import quiet
-
     dataset = _read(path)
     _check_grey(path, dataset)
     meta = dataset.file_meta = getattr(dataset, "file_meta", FileMetaDataset())

@@ -6,10 +6,6 @@ Geometry is exact to double precision in NRRD and MetaImage; NIfTI stores it in 
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +15,9 @@ from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
 from DGMVLCCore.imaging import nifti
 from DGMVLCCore.imaging.checks import check_straight, check_voxels
 from DGMVLCCore.imaging.profiles import settle_modality
+from DGMVLCCore.imaging.quiet import quiet
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.whole import whole_file
 
 SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (
@@ -30,32 +28,6 @@ WRITABLE = (
 )  # one file each, so that one rename puts all of it in place
 READERS = ("NrrdImageIO", "NiftiImageIO", "MetaImageIO")
 LARGEST_EXACT = 2**24  # float32 holds every whole number up to here
-STDERR = 2
-_stderr_lock = threading.RLock()  # two threads turning stderr away at once would lose it
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the toolkit's C++ warnings off stderr: some of its readers write there past every
-    switch."""
-    with _stderr_lock:
-        shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-        sitk.ProcessObject.SetGlobalWarningDisplay(False)
-        try:
-            kept = os.dup(STDERR)
-        except OSError:
-            kept = None  # a desktop program started without a console has no stderr to keep quiet
-        if kept is not None:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, STDERR)
-            os.close(nowhere)
-        try:
-            yield
-        finally:
-            if kept is not None:
-                os.dup2(kept, STDERR)
-                os.close(kept)
-            sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
 def check_file(path: Path) -> None:
@@ -244,19 +216,16 @@ def write_image(image: sitk.Image, path: Path) -> None:
         )
     if not path.parent.is_dir():
         raise OutputError(f"The folder {path.parent} does not exist; create it first.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-partial{suffix}")
     try:
-        with quiet():
-            sitk.WriteImage(image, str(temporary), useCompression=True)
-        if nifti.is_nifti(temporary):
-            nifti.check_whole(temporary)  # its writer says nothing when the disk is full
-        temporary.replace(path)
+        with whole_file(path, suffix) as temporary:
+            with quiet():
+                sitk.WriteImage(image, str(temporary), useCompression=True)
+            if nifti.is_nifti(temporary):
+                nifti.check_whole(temporary)  # its writer says nothing when the disk is full
     except (RuntimeError, OSError, UnreadableError) as error:
         raise OutputError(
             f"{path} could not be written; check permission and free space of {path.parent}."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_volume(volume: Volume, path: str | Path, metadata: dict[str, str] | None = None) -> None:

@@ -11,7 +11,7 @@ from scipy import ndimage
 Box = tuple[int, int, int, int]
 
 
-def resize_in_plane(array: np.ndarray, size: tuple[int, int], order: int = 1) -> np.ndarray:
+def resize_in_plane(array: np.ndarray, size: tuple[int, ...], order: int = 1) -> np.ndarray:
     """(D,H,W) -> (D,h,w) over the same field of view; pixel i of n covers i/n..(i+1)/n of it.
 
     Args:

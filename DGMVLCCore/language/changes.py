@@ -10,22 +10,27 @@ from DGMVLCCore.language.vocabulary import load_vocabulary
 LARGE_BY_NAME = ("lymphadenopathy", "cardiomegaly")  # “enlarged” names these, it tells no change
 SAME_MM = 1.0  # two sizes that differ by less are called unchanged
 MORE = (
-    r"(?:increas(?:e|ed|es|ing)|enlarg(?:ed|ing|ement|es)|grown|growing|growth|wors(?:e|ened|ening)|progress(?:ed|ion|ive|ing|es)|larger|bigger|"
+    r"(?:increas(?:e|ed|es|ing)|enlarg(?:ed|ing|ement|es)|grown|growing|growth|wors(?:e|ened|ening)"
+    r"|progress(?:ed|ion|ive|ing|es)|larger|bigger|"
     r"more (?:prominent|extensive|conspicuous|pronounced|confluent)|expanded)"
 )
 LESS = (
-    r"(?:decreas(?:e|ed|es|ing)|smaller|reduced|reduction|improv(?:ed|ing|ement|es)|regress(?:ed|ion|ing)|shrunk(?:en)?|shrinking|shrinkage|diminished|"
+    r"(?:decreas(?:e|ed|es|ing)|smaller|reduced|reduction|improv(?:ed|ing|ement|es)|regress(?:ed"
+    r"|ion|ing)|shrunk(?:en)?|shrinking|shrinkage|diminished|"
     r"less "
-    r"(?:prominent|extensive|conspicuous|pronounced)|resolving|(?:partial(?:ly)?|nearly|near|almost|incompletely|mostly"
+    r"(?:prominent|extensive|conspicuous|pronounced)|resolving|(?:partial(?:ly)?|nearly|near|almost"
+    r"|incompletely|mostly"
     r"|largely)[\s-]+(?:complete(?:ly)?\s+)?(?:resol\w+|cleared|clearing))"
 )
 DEGREE = (
     r"(?:evidence "
-    r"of|any|significant(?:ly)?|interval|substantial(?:ly)?|appreciabl[ey]|further|definite(?:ly)?|relevant|major|obvious|convincing|a"
+    r"of|any|significant(?:ly)?|interval|substantial(?:ly)?|appreciabl[ey]|further|definite(?:ly)?"
+    r"|relevant|major|obvious|convincing|a"
     r"|been|be|markedly)"
 )
 CUES = re.compile(
-    rf"(?P<unchanged>\b(?:no|without|not|n't)\s+(?:{DEGREE}\s+)*(?:changed?|difference|{MORE}|{LESS})\b|\b(?:unchanged|stable|stability|static|"
+    rf"(?P<unchanged>\b(?:no|without|not|n't)\s+(?:{DEGREE}\s+)*(?:changed?|difference|{MORE}"
+    rf"|{LESS})\b|\b(?:unchanged|stable|stability|static|"
     r"similar(?: in (?:size|appearance|extent))?(?=\s+(?:to|compared|as)|\s*[.,;]|$)))"
     r"|(?P<there>\b(?:persist(?:s|ent|ing)?|again "
     r"(?:seen|noted|demonstrated|identified)|remains?\b(?!\s+(?:of|suspicious))|re-?demonstrat\w+))"
@@ -72,12 +77,14 @@ TURNED = re.compile(
 COMPARED = ("larger", "smaller", "bigger")  # before a noun they compare findings with one another
 THAN = re.compile(r"\s*(?:than|compared|in (?:size|extent)|since)\b", re.IGNORECASE)
 ENDS = re.compile(
-    r"\s*(?:[.,;)]|$|(?:from|since|compared|in|when|over|and|with|relative|to|as|than|by|x|for|again|bilateral(?:ly)?|following|after|on|at"
+    r"\s*(?:[.,;)]|$|(?:from|since|compared|in|when|over|and|with|relative|to|as|than|by|x|for"
+    r"|again|bilateral(?:ly)?|following|after|on|at"
     r"|now|markedly|slightly)\b)",
     re.IGNORECASE,
 )
 LISTED = re.compile(
-    r"\s*(?:,|and|or|,\s*and|&|/)\s*(?:(?:left|right|bilateral|adjacent|associated|small|mild|the)\s+){0,2}",
+    r"\s*(?:,|and|or|,\s*and|&|/)\s*(?:(?:left|right|bilateral|adjacent|associated|small|mild"
+    r"|the)\s+){0,2}",
     re.IGNORECASE,
 )
 TRAILING = re.compile(

@@ -15,7 +15,13 @@ from DGMVLCCore.language.schema import Attribute, ClinicalSchema, load_schema
 from DGMVLCCore.language.tables import Table, column_key, read_table
 
 NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+PERCENT = re.compile(r"%|\bper ?cent\b", re.IGNORECASE)
 THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}")
+DOUBT = re.compile(
+    r"[?¿]|\b(?:possibl[ey]|probabl[ey]|likely|suspected|suspicion|questionable|presumed|unclear|"
+    r"versus|vs|rule out|r/o|d/?d|differential|not excluded)\b",
+    re.IGNORECASE,
+)
 FORMULA = re.compile(r"=|[+@-](?![\d.])")
 LONGEST = 60  # characters of a free value; a longer one is no attribute but a story
 JOIN = ", "
@@ -65,7 +71,8 @@ def _free(value: str) -> str:
 
 
 def _number(attribute: Attribute, value: str) -> float | int:
-    digits = re.sub(rf"\s*(?:{attribute.suffix})$", "", value) if attribute.suffix else value
+    unit = attribute.suffix or ("%" if PERCENT.search(attribute.clause) else "")
+    digits = re.sub(rf"\s*(?:{unit})$", "", value) if unit else value
     if FORMULA.match(digits):
         raise _LeftOut("a formula is not evaluated")
     if not NUMBER.fullmatch(digits):
@@ -89,6 +96,8 @@ def _value(attribute: Attribute, value: str, missing: frozenset[str]) -> Value:
     word = value.strip().lower()
     if word in missing:
         raise _LeftOut("missing")
+    if DOUBT.search(word):
+        raise _LeftOut("said with doubt, so it is not taken as known")
     if NUMBER.fullmatch(word) and float(word.replace(",", ".")) in attribute.codes:
         raise _LeftOut(f"the code {word} means missing")
     if attribute.kind == "number":
@@ -228,9 +237,22 @@ def row_to_text(row: dict[str, str], outcomes: tuple[str, ...] = ()) -> str:
     return row_text(row, outcomes=outcomes).text
 
 
-def _id_column(table: Table, schema: ClinicalSchema) -> str:
-    return next(
-        (name for name in table.columns if column_key(name) in schema.ids), table.columns[0]
+def _id_column(table: Table, schema: ClinicalSchema, named: str | None) -> str:
+    """The column of the ids: the one named, else the first that the schema knows.
+
+    Raises:
+        UnsuitableInputError: there is none; the sentence asks for it.
+    """
+    wanted = (column_key(named),) if named else schema.ids
+    if (found := next((c for c in table.columns if column_key(c) in wanted), None)) is not None:
+        return found
+    has = ", ".join(table.columns[:12]) + (" …" if len(table.columns) > 12 else "")
+    if named:
+        raise UnsuitableInputError(f"{table.name} has no column {named}; its columns are: {has}.")
+    raise UnsuitableInputError(
+        f"Which column of {table.name} names the patients? None is called "
+        f"{', '.join(schema.ids)}; its columns are: {has}. "
+        "Rename that column to id (clinical, prompts and counterfactual also take --id-column)."
     )
 
 
@@ -246,15 +268,23 @@ def _one_row(table: Table, key: str, row_id: str) -> dict[str, str]:
 
 
 def read_row(
-    table: Path | str, row_id: str, schema: ClinicalSchema | None = None, sheet: str | None = None
+    table: Path | str,
+    row_id: str,
+    schema: ClinicalSchema | None = None,
+    sheet: str | None = None,
+    id_column: str | None = None,
 ) -> dict[str, str]:
-    """One row of a table by its id (the schema's id column, else the first).
+    """One row of a table by its id.
+
+    Args:
+        id_column: the column of the ids; the schema's when None.
 
     Raises:
-        UnreadableError: no such file, or no table. UnsuitableInputError: no such row, or several.
+        UnreadableError: no such file, or no table. UnsuitableInputError: no such row, or several,
+            or no column of ids.
     """
     read = read_table(table, sheet)
-    return _one_row(read, _id_column(read, schema or load_schema()), row_id)
+    return _one_row(read, _id_column(read, schema or load_schema(), id_column), row_id)
 
 
 def table_texts(
@@ -263,11 +293,13 @@ def table_texts(
     schema: ClinicalSchema | None = None,
     outcomes: tuple[str, ...] = (),
     sheet: str | None = None,
+    id_column: str | None = None,
 ) -> dict[str, Any]:
     """What the rows of a table say.
 
     Args:
-        row_id: only this row; every row with an id of its own when None.
+        row_id: only this row; every row with an id of its own when None. id_column: the column of
+            the ids; the schema's when None.
 
     Returns:
         "rows": [{"id", "text", "attributes", "left_out"}], "refused": [{"id", "reason"}],
@@ -278,7 +310,7 @@ def table_texts(
     """
     schema = schema or load_schema()
     table = read_table(path, sheet)
-    key = _id_column(table, schema)
+    key = _id_column(table, schema, id_column)
     known = {column for a in schema.attributes for column in a.columns}
     unknown = [name for name in table.columns if name != key and column_key(name) not in known]
     times = Counter(row[key] for row in table.rows)

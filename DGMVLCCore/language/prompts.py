@@ -80,8 +80,13 @@ def present_prompt(term: str) -> str:
 
 
 def absent_prompt(term: str) -> str:
-    """The plain sentence that a finding is not there."""
+    """The plain sentence that neither a finding nor any other is there."""
     return f"No {require_known(term)}. Clear lung."
+
+
+def denial_prompt(term: str) -> str:
+    """The plain sentence that a finding is not there; other findings may be."""
+    return f"No {require_known(term)}."
 
 
 def describe_prompt(text: str) -> PromptMeaning:
@@ -122,8 +127,8 @@ def describe_prompt(text: str) -> PromptMeaning:
 
 
 def target_prompt(source_term: str, target: str | None) -> tuple[str, str, bool]:
-    """Sentence, its term, and whether it removes the source finding; None or “clear lung” asks for
-    its absence.
+    """Sentence, its term, and whether it removes the source finding; None asks for its absence,
+    “clear lung” for that of every finding.
 
     Raises:
         UnsuitableInputError: as `describe_prompt`, or the target denies another finding than the
@@ -136,7 +141,9 @@ def target_prompt(source_term: str, target: str | None) -> tuple[str, str, bool]
                 f"The target denies “{meaning.term}”, but the chosen finding is “{source_term}”; "
                 f"say “no {source_term}” or choose the other finding."
             )
-        return absent_prompt(source_term), taught(source_term), True
+        everything = target is not None and meaning.term is None
+        sentence = absent_prompt(source_term) if everything else denial_prompt(source_term)
+        return sentence, taught(source_term), True
     term = str(meaning.term)
     spiculated = term == "nodule" and target is not None and "spiculated" in target.lower()
     return ("Spiculated nodule." if spiculated else present_prompt(term)), term, False

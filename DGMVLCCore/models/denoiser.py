@@ -40,6 +40,9 @@ class Conditions:
         geometry: (B,2) in-plane spacing and distance between slices, mm.
         tokens: (B,L,T) text states. token_mask: (B,L) bool. pooled: (B,T).
         scan: (B,E) embedding of what is visible of the scan; None or zeros say nothing.
+        hidden: (B,3,H,W) where the context holds a smooth fill instead of the scan, 0..1; None: in
+            the whole mask.
+        density: (B,) clear lung of this patient, model units; None says nothing.
     """
 
     context: Tensor
@@ -50,6 +53,8 @@ class Conditions:
     token_mask: Tensor
     pooled: Tensor
     scan: Tensor | None = None
+    hidden: Tensor | None = None
+    density: Tensor | None = None
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Conditions:
         """The same conditions with `change` applied to every tensor."""
@@ -64,15 +69,11 @@ class Conditions:
     def with_text(self, tokens: Tensor, token_mask: Tensor, pooled: Tensor) -> Conditions:
         """The same image under another text; (1,L,T) text is repeated for every slice."""
         n = len(self.context)
-        return Conditions(
-            self.context,
-            self.mask,
-            self.anatomy,
-            self.geometry,
-            tokens.expand(n, -1, -1),
-            token_mask.expand(n, -1),
-            pooled.expand(n, -1),
-            self.scan,
+        return replace(
+            self,
+            tokens=tokens.expand(n, -1, -1),
+            token_mask=token_mask.expand(n, -1),
+            pooled=pooled.expand(n, -1),
         )
 
 
@@ -242,12 +243,27 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     ) -> tuple[Tensor, Tensor | None]:
         """`forward`, with `after(name, features, embed)` applied to what each stage (of `STAGES`)
         gives; embed (B,E) is time and geometry."""
+        out, attention = self.cells(x_t, t, cond, after)
+        return cond.context[:, 1:2] + RESIDUAL_SCALE * F.pixel_shuffle(out, PATCH), attention
+
+    def embedding(self, t: Tensor, cond: Conditions) -> Tensor:
+        """Time and geometry as one vector (B,E)."""
         size = self.config.widths[0]  # type: ignore[attr-defined]
         spacing, step = cond.geometry.float().clamp_min(0.05).log().unbind(1)
         where = torch.cat([fourier(spacing, size, 100.0), fourier(step, size, 100.0)], dim=1)
+        return self.time(fourier(t, 2 * size, 1000.0)) + self.geometry(where)
+
+    def cells(
+        self,
+        x_t: Tensor,
+        t: Tensor,
+        cond: Conditions,
+        after: Callable[[str, Tensor, Tensor], Tensor],
+    ) -> tuple[Tensor, Tensor | None]:
+        """The head's output on the token grid (B,C,H/4,W/4) float32, and the cross-attention."""
         if self.scan is not None and cond.scan is not None:
             cond = replace(cond, pooled=cond.pooled + self.scan(cond.scan))
-        embed = F.silu(self.time(fourier(t, 2 * size, 1000.0)) + self.geometry(where))
+        embed = F.silu(self.embedding(t, cond))
 
         def stage(name: str, x: Tensor) -> tuple[Tensor, Tensor | None]:
             features, attention = getattr(self, name)(x, embed, cond)
@@ -263,5 +279,4 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
             "up0", torch.cat([F.interpolate(h, scale_factor=2.0, mode="nearest"), h0], 1)
         )
         h, _ = stage("last", h)
-        out = F.pixel_shuffle(self.head(F.silu(self.norm(h))).float(), PATCH)
-        return cond.context[:, 1:2] + RESIDUAL_SCALE * out, attention
+        return self.head(F.silu(self.norm(h))).float(), attention

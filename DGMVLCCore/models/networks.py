@@ -13,6 +13,7 @@ from DGMVLCCore.models.checks import load_network
 # class named in config.json -> (module of DGMVLCCore, what it is called to a user)
 NETWORKS: dict[str, tuple[str, str]] = {
     "Denoiser": ("models.denoiser", "denoiser"),
+    "Editor": ("models.editor", "editor"),
     "VolumeDenoiser": ("models.volume_denoiser", "volume denoiser"),
     "Generator": ("models.generator", "one-pass network"),
 }

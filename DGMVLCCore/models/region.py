@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from DGMVLCCore.anatomy.segment import Anatomy
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.resample import crop, paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import Conditions
@@ -25,6 +25,7 @@ MIN_SIDE, MAX_NATIVE_SIDE, MAX_SIDE, MULTIPLE = 128, 224, 288, 16
 FINEST_MM, COARSEST_MM = 0.55, 2.0  # spacings the weights were trained on
 MARGIN_MM = 14.0
 OUTSIDE_HU = CT_SCALE.outside
+LEAST_CLEAR_VOXELS = 400
 
 
 @dataclass(eq=False)
@@ -59,17 +60,28 @@ class Region:
         paste(values, self.box, out[self.rows[0] : self.rows[1]])
         return out
 
-    def shown(self, row: int) -> np.ndarray:
-        """What the network sees of a slice: float32 (S,T) HU, the hole filled from around it."""
-        return smooth_fill(
-            self.hu[row], self.mask[row], np.isin(self.labels[row], (2, 3)), self.scale
-        )
+    @property
+    def lungs(self) -> np.ndarray:
+        """bool (D,S,T), both lungs."""
+        return np.isin(self.labels, (2, 3))
 
-    def conditions(self, rows: list[int]) -> Conditions:
-        """Image conditions of the given slices (text is left empty)."""
+    def lung_density(self) -> float:
+        """Median of the lung outside the mask, model units; NaN where too little of it is seen."""
+        clear = self.hu[self.lungs & ~self.mask]
+        enough = clear.size > LEAST_CLEAR_VOXELS
+        return float(to_units(np.median(clear), self.scale)) if enough else float("nan")
+
+    def conditions(self, rows: list[int], hidden: np.ndarray | None = None) -> Conditions:
+        """Image conditions of the given slices (text is left empty).
+
+        Args:
+            hidden: bool (D,S,T), what is filled from around it instead of shown, told to an editor
+                as such; the whole mask, untold, when None.
+        """
+        hole, lungs = self.mask if hidden is None else hidden, self.lungs
         around = [neighbours(r, len(self.hu)) for r in rows]
         filled = {
-            k: to_units(self.shown(k), self.scale)
+            k: to_units(smooth_fill(self.hu[k], hole[k], lungs[k], self.scale), self.scale)
             for k in sorted({k for triple in around for k in triple})
         }
         context = np.stack([np.stack([filled[k] for k in triple]) for triple in around])
@@ -78,9 +90,14 @@ class Region:
         geometry = np.tile(np.array([self.spacing[2], self.spacing[0]], np.float32), (len(rows), 1))
         empty = torch.zeros(len(rows), 1, 1)
         image = [torch.from_numpy(x) for x in (context, mask, anatomy, geometry)]
-        return Conditions(
+        cond = Conditions(
             image[0], image[1], image[2], image[3], empty, empty[..., 0] > 0, empty[..., 0]
         )
+        if hidden is None:
+            return cond
+        told = np.stack([hidden[triple] for triple in around]).astype(np.float32)
+        density = torch.full((len(rows),), self.lung_density())
+        return replace(cond, hidden=torch.from_numpy(told), density=density)
 
 
 def _side(length_mm: float, spacing: float) -> int:

@@ -108,7 +108,8 @@ class VolumeDenoiser(Denoiser):
     def on(cls, model: Denoiser, name: str, sha256: str, depth: int = 8) -> VolumeDenoiser:
         """Layers along z, that do nothing yet, on a trained 2D network whose folder is called
         `name`."""
-        public = {key: value for key, value in model.config.items() if not key.startswith("_")}  # type: ignore[attr-defined]
+        config = model.config.items()  # type: ignore[attr-defined]
+        public = {key: value for key, value in config if not key.startswith("_")}
         made = cls(**public, depth=depth, base=name, base_sha256=sha256)
         made.load_state_dict(model.state_dict(), strict=False)
         return made

@@ -19,14 +19,14 @@ import numpy as np
 from scipy import ndimage, special
 
 from DGMVLCCore._resources import resource
-from DGMVLCCore.anatomy.segment import Anatomy
+from DGMVLCCore.editing.find import cell_logits
 from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import said_plainly
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.region import Region
-from DGMVLCCore.vision.find import cell_logits
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 Progress = Callable[[str, float], None]
 SCORE = "review-score.json"
@@ -160,7 +160,7 @@ def _around(features: np.ndarray, lung: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Score:
-    """The map from features to 0..1, as `training.perceptron.fit_perceptron` fits it.
+    """The map from features to 0..1, as `Testing/Benchmarks/fit_review.py` fits it.
 
     Args:
         names: features it takes. mean, scale: (F,) their standardisation. hidden, hidden_bias:

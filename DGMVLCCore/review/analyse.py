@@ -3,9 +3,7 @@ map and pictures."""
 
 from __future__ import annotations
 
-import shutil
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,23 +11,33 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
-from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, UnsuitableInputError
-from DGMVLCCore.export.segmentation import Segment, save_segmentation
+from DGMVLCCore.errors import (
+    Cancelled,
+    DGMVLCError,
+    OutputError,
+    UnreadableError,
+    UnsuitableInputError,
+)
+from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report, report_notes
+from DGMVLCCore.language.report_files import ReportText
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.region import Region
+from DGMVLCCore.results.folders import replaced_folder
+from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
 from DGMVLCCore.review.candidates import Candidate, find_candidates
 from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
-from DGMVLCCore.review.decisions import ANALYSIS, NOTICE, SCHEMA_VERSION, ReviewSession, write_json
+from DGMVLCCore.review.decisions import ANALYSIS, NOTICE, ReviewSession
+from DGMVLCCore.review.files import SCHEMA_VERSION, write_json
 from DGMVLCCore.review.listing import COLOURS
 from DGMVLCCore.review.pictures import save_picture
 from DGMVLCCore.review.worklist import Study, load_study
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
+AGAIN = "free some space and go on with --resume. What was decided before is kept"
 Progress = Callable[[str, float], None]
 SHOWN_PHRASES = 3
 LONGEST_REPORT = 100_000
@@ -154,19 +162,6 @@ def _write_files(
         save_segmentation(segments, scan, folder / "regions.seg.nrrd")
 
 
-def _put(folder: Path, out: Path) -> None:
-    """Rename the finished folder; an earlier analysis goes."""
-    aside = folder.with_suffix(".earlier")
-    try:
-        if out.exists():
-            out.rename(aside)
-        folder.rename(out)
-    finally:
-        if aside.exists() and not out.exists():
-            aside.rename(out)
-        shutil.rmtree(aside, ignore_errors=True)
-
-
 def analyse_study(
     pipe: AlignmentPipeline,
     session: ReviewSession,
@@ -197,6 +192,7 @@ def analyse_study(
         "notes": list(study.notes),
         "regions": [],
         "report": "",
+        "report_source": None,
         "report_check": [],
         "report_notes": [],
         "problem": None,
@@ -208,9 +204,7 @@ def analyse_study(
         if callback:
             callback(stage, share)
 
-    folder = session.folder / "studies" / f".{study.id}-{uuid.uuid4().hex[:8]}.partial"
-    try:
-        folder.mkdir(parents=True)
+    with replaced_folder(session.folder / "studies" / study.id, AGAIN) as folder:
         try:
             _look_and_write(pipe, session, study, base, folder, tell)
         except (Cancelled, OutputError):
@@ -219,15 +213,6 @@ def analyse_study(
             base["problem"] = str(error)
         base["seconds"] = round(time.monotonic() - started, 1)
         write_json(folder / ANALYSIS, base)
-        _put(folder, session.folder / "studies" / study.id)
-    except OSError as error:
-        raise OutputError(
-            f"The analysis of {study.id} could not be written to {session.folder} "
-            f"({error.strerror or error}); free some space and go on with "
-            "--resume. What was decided before is kept."
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     if session.states.pop(study.id, None) is not None:
         session.save()
     return base
@@ -235,6 +220,16 @@ def analyse_study(
 
 def _series_words(study: Study) -> str | None:
     return None if study.chosen is None else study.series[study.chosen].words
+
+
+def report_of(session: ReviewSession, study: Study) -> tuple[ReportText | None, list[str]]:
+    """The report beside the scan, and what to note of reading it: a report that cannot be read
+    keeps nobody from looking at the scan."""
+    try:
+        report = session.report(study)
+    except (UnreadableError, UnsuitableInputError) as error:
+        return None, [f"The report could not be used: {error}"]
+    return report, list(report.notes) if report else []
 
 
 def _look_and_write(
@@ -247,7 +242,8 @@ def _look_and_write(
 ) -> None:
     """Fill `base` and the study's folder."""
     tell("loading", 0.0)
-    text = session.report_text(study)
+    report, unread = report_of(session, study)
+    text = report.text if report else None
     volume = load_study(study, session.root)
     scan, _ = volume.canonical()
     base["grid"] = {
@@ -267,8 +263,9 @@ def _look_and_write(
     base |= {
         "regions": facts,
         "report": text or "",
+        "report_source": asdict(report.source) if report else None,
         "report_check": checked.findings,
-        "report_notes": [*notes, *checked.notes],
+        "report_notes": [*unread, *notes, *checked.notes],
     }
     if load_score().weights_sha256 != pipe.weights_sha256:
         base["notes"].append(

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.anatomy.zones import Location, locate
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.resample import paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.imaging.zones import Location, locate
+from DGMVLCCore.models.alignment import AlignmentPipeline, Match
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.region import Region
 from DGMVLCCore.review.abnormality import VESSEL_MM, Cells
-from DGMVLCCore.vision.pipeline import AlignmentPipeline, Match
 
 FLOOR, SHARE = 0.1, 0.5  # a candidate's peak; its extent as a share of it
 REACH_MM = 60.0  # how far a candidate reaches from its peak

@@ -3,15 +3,17 @@ seen, and what fits together."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.anatomy.zones import Location
+from DGMVLCCore.editing.find import same_place as _same_place
+from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.vocabulary import load_vocabulary
-from DGMVLCCore.vision.pipeline import Match
+from DGMVLCCore.models.alignment import Match
 
 SIZE_RATIO = 2.0  # a region and a reported size that differ by more are not the same finding
 MASS_MM = 30.0  # a mass is larger, a nodule smaller
@@ -29,6 +31,9 @@ SIDE_WORDS = {
     "right": "in the right lung",
     "bilateral": "in both lungs",
 }
+MANY = frozenset(
+    ("multiple", "several", "numerous", "many", "innumerable", "multifocal", "scattered", "few")
+)
 
 
 @dataclass(frozen=True)
@@ -79,18 +84,20 @@ def likely_terms(phrases: list[Match]) -> list[str]:
     return list(dict.fromkeys((*best, *near)))
 
 
-def _same_place(finding: Finding, place: Location) -> bool:
-    """True when the region lies where the finding is said to be; what one of both does not say, is
-    no contradiction."""
-    side = finding.side in (None, "bilateral", place.side) or place.side in (None, "bilateral")
-    return side and (finding.zone is None or place.zone is None or finding.zone == place.zone)
+def _several(finding: Finding) -> bool:
+    """True for a group said in one finding (“five nodules”, “multiple nodules, up to 9 mm”)."""
+    if finding.count is not None:
+        return finding.count > 1
+    plural = finding.text.lower().endswith("s") and finding.side == "bilateral"
+    return plural or bool(MANY & {*finding.descriptors})
 
 
 def _same_size(finding: Finding, place: Location) -> bool:
+    """True when the region is about as large as is said; of a group the largest is said."""
     if not finding.size_mm:
         return True
     ratio = max(place.diameter_mm, 1.0) / finding.size_mm
-    return 1 / SIZE_RATIO <= ratio <= SIZE_RATIO
+    return ratio <= SIZE_RATIO and (_several(finding) or ratio >= 1 / SIZE_RATIO)
 
 
 def fits(finding: Finding, seen: Seen) -> float:
@@ -116,7 +123,7 @@ def fits(finding: Finding, seen: Seen) -> float:
 
 def _pairs(findings: list[Finding], seen: list[Seen]) -> dict[int, int]:
     """Region number -> finding: each finding takes its best region first; several regions may be
-    one finding said in the plural or for a whole lung."""
+    one finding said in the plural (as many as it counts) or for a whole lung."""
     scored = sorted(
         (
             (fits(f, one), i, one.number)
@@ -127,13 +134,14 @@ def _pairs(findings: list[Finding], seen: list[Seen]) -> dict[int, int]:
         reverse=True,
     )
     pairs: dict[int, int] = {}
-    used: set[int] = set()
+    used: Counter[int] = Counter()
     for value, index, number in scored:
         finding = findings[index]
-        many = finding.size_mm is None and (finding.count or 0) != 1
-        if value > 0 and number not in pairs and (index not in used or many):
+        many = _several(finding) or finding.size_mm is None and finding.count is None
+        most = finding.count or (len(seen) if many else 1)
+        if value > 0 and number not in pairs and used[index] < most:
             pairs[number] = index
-            used.add(index)
+            used[index] += 1
     return pairs
 
 

@@ -3,7 +3,6 @@ decisions, saved whole at every step."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterable
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
-from DGMVLCCore.export.records import write_text
+from DGMVLCCore.language.report_files import ReportText, read_report
+from DGMVLCCore.review.files import SCHEMA_VERSION, read_json, write_json
 from DGMVLCCore.review.worklist import Study, choose_series, find_studies, hashed
 
-SCHEMA_VERSION = "1.0"
 NOTICE = (
     "Research use only; not a medical device. Regions are what does not fit a clear lung of this "
     "patient; they are no diagnosis."
@@ -23,40 +22,6 @@ NOTICE = (
 VERDICTS = ("accepted", "rejected")
 LONGEST_COMMENT = 2000
 WORKLIST, DECISIONS, ANALYSIS = "worklist.json", "decisions.json", "review.json"
-
-
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write under a temporary name, then rename: the file is there whole, as it was before, or not
-    at all.
-
-    Raises:
-        OutputError: no space, no permission, or the folder is gone.
-    """
-    write_text(json.dumps(value, indent=1, ensure_ascii=False), path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A file of a session.
-
-    Raises:
-        UnreadableError: missing, damaged, or of another version.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnreadableError(
-            f"{path} is missing or damaged; it should be a file of a review session. Start a new "
-            "session in another folder."
-        ) from error
-    if (
-        not isinstance(value, dict)
-        or str(value.get("schema_version", "")).split(".")[0] != SCHEMA_VERSION.split(".")[0]
-    ):
-        raise UnreadableError(
-            f"{path} is no file of a review session of version {SCHEMA_VERSION}; open it with "
-            "the program that wrote it."
-        )
-    return value
 
 
 class ReviewSession:
@@ -87,8 +52,8 @@ class ReviewSession:
         """A new session of all studies in `root`.
 
         Args:
-            report: text file of the only study. series: study id -> number of the series to read,
-                from 1.
+            report: file with the report of the only study. series: study id -> number of the
+                series to read, from 1.
 
         Raises:
             OutputError: the session folder exists already, or cannot be written. UnreadableError,
@@ -263,20 +228,13 @@ class ReviewSession:
         done = self.analysis(identifier)
         return done is not None and done.get("sha256") == self.study(identifier).sha256
 
-    def report_text(self, study: Study) -> str | None:
+    def report(self, study: Study) -> ReportText | None:
         """The report beside a scan, None without one.
 
         Raises:
-            UnreadableError: it may not be read.
+            UnreadableError, UnsuitableInputError: as `read_report`.
         """
-        if study.report is None:
-            return None
-        try:
-            return (self.root / study.report).read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise UnreadableError(
-                f"The report {study.report} could not be read ({error.strerror or error})."
-            ) from error
+        return None if study.report is None else read_report(self.root / study.report)
 
     def state(self, identifier: str) -> str:
         """One word on a study: "unsuitable", "missing", "changed", "waiting", "failed", "open" or
@@ -408,7 +366,7 @@ def _with_report(studies: list[Study], report: Path | None, root: Path) -> list[
         raise UsageError(
             f"The folder holds {len(studies)} studies, so --report does not say whose report it "
             "is; "
-            "put each report beside its scan as a .txt file."
+            "put each report beside its scan."
         )
     if not Path(report).is_file():
         raise UnreadableError(f"The report {report} does not exist; check the path.")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import OutputError
-from DGMVLCCore.export.figure import ACCENT, INK, PAPER, WINDOW
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.report.figure import ACCENT, INK, PAPER, WINDOW
 
 MARK = "outline by software – research use only"
 CLOSE_MM = 70.0

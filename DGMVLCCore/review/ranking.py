@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from DGMVLCCore.counterfactual.evidence import (
+from DGMVLCCore.editing.evidence import (
     TIMES,
     denoising_errors,
     fullest_rows,
     paired_interval,
 )
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline, Progress
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.models.region import Region
 from DGMVLCCore.review.hypotheses import Hypothesis

@@ -7,16 +7,16 @@ import base64
 import csv
 import html
 import io
-import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
+from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.review.decisions import NOTICE, ReviewSession
 from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.worklist import Study
+from DGMVLCCore.whole import bring_back
 
 COLUMNS = (
     "study",
@@ -54,13 +54,21 @@ STATUS = {
     "not seen": "reported, not seen",
     "not looked for": "reported, not looked for",
 }
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;color:#1b2329;max-width:60rem;margin:2rem auto;padding:0 1rem}h1{font-size:1.5rem}h2{font-size:1.2rem;
-border-top:2px solid #c9d3da;padding-top:1rem;margin-top:2rem}.notice{border:1px solid #b98a1c;background:#fdf6e3;padding:.5rem .8rem;border-radius:4px}
-table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #dde5ea;vertical-align:top}
-.region{display:grid;grid-template-columns:minmax(0,26rem) 1fr;gap:1rem;margin:1rem 0;break-inside:avoid}.region img{width:100%;border-radius:4px}
-.tag{display:inline-block;border-radius:9px;padding:0 .6rem;background:#e6edf1;font-size:.85rem;margin-right:.4rem}.tag-alert{background:#f7dfd2}
-.accepted{background:#d9efdf}.rejected{background:#eee}.faint{color:#5d6c76;font-size:.87rem}
-blockquote{margin:.4rem 0;padding-left:.8rem;border-left:3px solid #c9d3da;white-space:pre-wrap}@media print{body{margin:0;max-width:none}}"""
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;color:#1b2329;max-width:60rem;margin:2rem auto;
+padding:0 1rem}h1{font-size:1.5rem}h2{font-size:1.2rem;
+border-top:2px solid #c9d3da;padding-top:1rem;margin-top:2rem}
+.notice{border:1px solid #b98a1c;background:#fdf6e3;padding:.5rem .8rem;border-radius:4px}
+table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #dde5ea;
+vertical-align:top}
+.region{display:grid;grid-template-columns:minmax(0,26rem) 1fr;gap:1rem;margin:1rem 0;
+break-inside:avoid}.region img{width:100%;border-radius:4px}
+.tag{display:inline-block;border-radius:9px;padding:0 .6rem;background:#e6edf1;
+font-size:.85rem;margin-right:.4rem}.tag-alert{background:#f7dfd2}
+.accepted{background:#d9efdf}.rejected{background:#eee}
+.faint{color:#5d6c76;font-size:.87rem}
+blockquote{margin:.4rem 0;padding-left:.8rem;border-left:3px solid #c9d3da;
+white-space:pre-wrap}@media print{body{margin:0;max-width:none}}"""
 
 
 def _safe(text: str) -> str:
@@ -194,7 +202,8 @@ def _region_html(
         f"<tr><th>HU</th><td>{say(change_words(region))}; mean {region['mean_hu']:.0f} HU</td></tr>"
         f'<tr><th>Phrases</th><td>{say(phrases)} <span class="faint">(agreement 0–1, no '
         "probability)</span></td></tr>"
-        f"<tr><th>Report</th><td>{say(region['check']['sentence'])}</td></tr></table>{comment}</div></div>"
+        f"<tr><th>Report</th><td>{say(region['check']['sentence'])}</td></tr></table>"
+        f"{comment}</div></div>"
     )
 
 
@@ -216,7 +225,8 @@ def _study_html(session: ReviewSession, study: Study, decided: dict[str, dict[st
         )
     if done.get("report"):
         parts.append(
-            f"<details><summary>Report</summary><blockquote>{say(done['report'])}</blockquote></details>"
+            "<details><summary>Report</summary>"
+            f"<blockquote>{say(done['report'])}</blockquote></details>"
         )
     parts += [
         _region_html(session, study, region, decided.get(f"{study.id}/{region['number']}"))
@@ -260,8 +270,8 @@ def _accepted(session: ReviewSession, study: Study) -> list[dict[str, Any]]:
 def _write_accepted(session: ReviewSession, study: Study, folder: Path) -> list[str]:
     """Accepted regions of one study as .seg.nrrd and, when it came as DICOM and can be written, as
     DICOM SEG; returns notes."""
-    from DGMVLCCore.export.segmentation import Segment, save_segmentation
     from DGMVLCCore.imaging.labels import load_labels
+    from DGMVLCCore.results.segmentation import Segment, save_segmentation
     from DGMVLCCore.review.listing import COLOURS
     from DGMVLCCore.review.worklist import load_study
 
@@ -294,7 +304,7 @@ def _write_dicom(
 ) -> list[str]:
     """Accepted regions as DICOM SEG beside the .seg.nrrd; a note when it cannot be written."""
     try:
-        from DGMVLCCore.export.dicom_segments import write_segmentation
+        from DGMVLCCore.results.dicom_segments import write_segmentation
 
         number = study.series[study.chosen].number if study.chosen is not None else None
         write_segmentation(
@@ -324,6 +334,7 @@ def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dic
         OutputError: it exists already, or cannot be written.
     """
     out = Path(out).absolute()
+    bring_back(out)
     if out.exists() and not overwrite:
         raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
     if out.exists() and not ((out / "review.csv").is_file() and out.is_dir()):
@@ -331,9 +342,8 @@ def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dic
             f"{out} is no earlier export of a review, so it is not overwritten; choose another "
             "folder."
         )
-    folder = out.with_name(f".{out.name}-{uuid.uuid4().hex[:8]}.partial")
-    try:
-        (folder / "accepted").mkdir(parents=True)
+    with replaced_folder(out) as folder:
+        (folder / "accepted").mkdir()
         (folder / "review.csv").write_text(table(session), encoding="utf-8", newline="")
         (folder / "review.html").write_text(page(session), encoding="utf-8")
         write_pdf(session, folder / "review.pdf")
@@ -342,16 +352,6 @@ def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dic
             for study in session.studies
             for note in _write_accepted(session, study, folder / "accepted")
         ]
-        if out.exists():
-            shutil.rmtree(out)
-        folder.rename(out)
-    except OSError as error:
-        raise OutputError(
-            f"The export could not be written to {out} ({error.strerror or error}); check "
-            "permission and free space."
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return {
         **{kind: str(out / f"review.{kind}") for kind in ("csv", "html", "pdf")},
         "accepted": sorted(str(p) for p in (out / "accepted").iterdir()),

@@ -12,36 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UsageError
+from DGMVLCCore.language.report_files import SUFFIXES
+from DGMVLCCore.review.beside import report_beside
+from DGMVLCCore.review.series import SeriesFacts, best_series
 
 IMAGES = (".nrrd", ".nii", ".nii.gz", ".mha")
 OURS = ("result.json", "worklist.json")  # folders of results and sessions hold no studies
 MOST, DEEPEST = 500, 8
-SAME_REACH = 0.9
-MIN_IMAGES = 4
 EIGHT_BIT = ("8-bit unsigned integer", "8-bit signed integer")
-
-
-@dataclass(frozen=True)
-class SeriesFacts:
-    """What is known of a series before it is read; `number` as `load_volume(folder, series=number)`
-    takes it."""
-
-    folder: str
-    number: int
-    description: str
-    modality: str
-    images: int
-    reach_mm: float
-    step_mm: float
-    axial: bool
-
-    @property
-    def words(self) -> str:
-        """The series in words."""
-        return (
-            f"{self.description or 'no description'}, {self.modality or 'no modality'}, "
-            f"{self.images} images, {self.reach_mm:.0f} mm"
-        )
 
 
 @dataclass(frozen=True)
@@ -138,7 +116,7 @@ def _scan_problem(path: Path) -> str | None:
     read."""
     import SimpleITK as sitk
 
-    from DGMVLCCore.imaging.io import quiet
+    from DGMVLCCore.imaging.quiet import quiet
 
     if path.name.lower().endswith(".seg.nrrd"):
         return "a segmentation"
@@ -170,21 +148,6 @@ def _file_studies(root: Path, folder: Path, names: list[str]) -> list[Study]:
         relative = (folder / name).relative_to(root).as_posix()
         found.append(Study("", relative, "file", relative, files=(relative,)))
     return found
-
-
-def best_series(series: tuple[SeriesFacts, ...]) -> int | None:
-    """Index of the CT series to read: the longest reach along the body, and among those within a
-    tenth of it the thinnest step; None without a CT.
-
-    A series with fewer than four images, or not axial, is taken only when there is no other.
-    """
-    ct = [i for i, one in enumerate(series) if one.modality in ("CT", "")]
-    usual = [i for i in ct if series[i].axial and series[i].images >= MIN_IMAGES] or ct
-    if not usual:
-        return None
-    longest = max(series[i].reach_mm for i in usual)
-    long_enough = [i for i in usual if series[i].reach_mm >= SAME_REACH * longest]
-    return min(long_enough, key=lambda i: (series[i].step_mm, -series[i].images, i))
 
 
 def chosen_words(study: Study) -> str:
@@ -260,9 +223,7 @@ def _is_dicom_folder(folder: Path, names: list[str]) -> bool:
     from DGMVLCCore.imaging.dicom import is_dicom
 
     for name in names:
-        if name.lower().endswith(
-            (*IMAGES, ".txt", ".json", ".csv", ".xml", ".pdf", ".png", ".jpg", ".md", ".html")
-        ):
+        if name.lower().endswith((*IMAGES, *SUFFIXES, ".csv", ".xml", ".png", ".jpg", ".md")):
             continue
         if name.lower().endswith((".dcm", ".ima")):
             return True
@@ -272,37 +233,6 @@ def _is_dicom_folder(folder: Path, names: list[str]) -> bool:
         except OSError:
             continue
     return False
-
-
-def _report_of(study: Study, root: Path, owners: dict[Path, int]) -> tuple[str | None, str | None]:
-    """The report text beside a scan, and what to note about it.
-
-    A text named like the scan comes first; else the only text of a folder that holds this study
-    alone, looked for upwards from the scan.
-
-    Args:
-        owners: folder -> number of studies in it or below it.
-    """
-    here = root / study.path if study.kind == "dicom" else (root / study.path).parent
-    if study.kind == "file":
-        stem = re.sub(r"(\.nii)?\.[^.]+$", "", Path(study.path).name, flags=re.IGNORECASE)
-        for name in (f"{stem}.txt", f"{stem}-report.txt", f"{stem}_report.txt"):
-            if (here / name).is_file():
-                return (here / name).relative_to(root).as_posix(), None
-    while True:
-        texts = sorted(path for path in here.glob("*.txt") if not path.name.startswith("."))
-        if owners.get(here, 0) == 1 and texts:
-            named = [path for path in texts if path.stem.lower() == "report"]
-            if len(texts) == 1 or len(named) == 1:
-                return (named or texts)[0].relative_to(root).as_posix(), None
-            return (
-                None,
-                f"{len(texts)} text files lie beside the scan and none is named report.txt, so "
-                "none was taken as its report.",
-            )
-        if here == root or owners.get(here.parent, 0) > 1:
-            return None, "No report lies beside the scan, so nothing can be checked against one."
-        here = here.parent
 
 
 def _slug(text: str) -> str:
@@ -334,7 +264,7 @@ def _finished(studies: list[Study], root: Path) -> list[Study]:
             if name not in used
         )
         used.add(identifier)
-        report, note = _report_of(study, root, owners)
+        report, note = report_beside(root / study.path, root, owners)
         one = replace(
             study, id=identifier, report=report, notes=(*study.notes, *filter(None, (note,)))
         )
@@ -376,7 +306,7 @@ def find_studies(folder: Path) -> list[Study]:
     if not studies:
         raise UnreadableError(
             f"{root} holds no scan; put studies into it: {', '.join(IMAGES)}, or DICOM folders, "
-            "each with its report as a .txt file."
+            "each with its report beside it (text, RTF, HTML, PDF, Word)."
         )
     if len(studies) > MOST:
         raise UsageError(

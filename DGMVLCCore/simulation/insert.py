@@ -64,7 +64,7 @@ def draw_size(kind: str, rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def _draw_centre(
+def draw_centre(
     patch: ScanPatch, kind: str, size: float, rng: np.random.Generator
 ) -> tuple[float, float, float]:
     """A lung voxel deep enough for a small nodule; subpleural kinds near the wall."""
@@ -77,7 +77,8 @@ def _draw_centre(
             "The patch shows no lung, so no lesion can be put there; choose a slice through the "
             "lungs."
         )
-    return tuple(float(v) for v in points[rng.integers(len(points))] + rng.uniform(-0.3, 0.3, 3))  # type: ignore[return-value]
+    z, y, x = points[rng.integers(len(points))] + rng.uniform(-0.3, 0.3, 3)
+    return float(z), float(y), float(x)
 
 
 def _make(
@@ -141,7 +142,7 @@ def _box(
     return cut[0], cut[1], cut[2]
 
 
-def _limit(patch: ScanPatch, kind: str) -> np.ndarray:
+def lung_limit(patch: ScanPatch, kind: str) -> np.ndarray:
     """How far a lesion may change each voxel: 1 in the lung and in its half-air rim, 0 in the chest
     wall."""
     inside = patch.lungs > 0
@@ -186,13 +187,13 @@ def insert_lesion(
     if kind not in TERM_OF_KIND:
         raise UsageError(f"There is no lesion kind {kind!r}; choose one of {', '.join(KINDS)}.")
     size = draw_size(kind, rng) if size_mm is None else float(size_mm)
-    place = _draw_centre(patch, kind, size, rng) if centre is None else centre
+    place = draw_centre(patch, kind, size, rng) if centre is None else centre
     strength = float(rng.uniform(0.6, 1.1)) if contrast is None else float(contrast)
     box = _box(patch, kind, place, size)
     part = replace(patch, hu=patch.hu[box], lungs=patch.lungs[box])
     start = (place[0], place[1] - (box[1].start or 0), place[2] - (box[2].start or 0))
     changed, member = _make(part, kind, start, size, strength, rng)
-    limit = _limit(part, kind)
+    limit = lung_limit(part, kind)
     weight = limit * np.clip((member - 0.02) / 0.05, 0, 1)
     hu, soft = patch.hu.copy(), np.zeros(patch.hu.shape, np.float32)
     hu[box] += (changed - part.hu) * weight
@@ -204,21 +205,21 @@ def insert_lesion(
         mask,
         kind,
         TERM_OF_KIND[kind],
-        _side(patch, mask),
-        _zone(patch, mask),
+        side_of(patch, mask),
+        zone_of(patch, mask),
         size,
         ("spiculated",) if kind == "spiculated_nodule" else (),
     )
 
 
-def _side(patch: ScanPatch, mask: np.ndarray) -> str | None:
+def side_of(patch: ScanPatch, mask: np.ndarray) -> str | None:
     left, right = int((patch.lungs[mask] == 1).sum()), int((patch.lungs[mask] == 2).sum())
     if not left + right:
         return None
     return "left" if left > 4 * right else "right" if right > 4 * left else "bilateral"
 
 
-def _zone(patch: ScanPatch, mask: np.ndarray) -> str | None:
+def zone_of(patch: ScanPatch, mask: np.ndarray) -> str | None:
     rows = np.nonzero(mask.any((1, 2)))[0]
     if not len(rows):
         return None

@@ -67,3 +67,13 @@ def estimate_noise(
     lag = float(np.clip(np.corrcoef(np.clip(pairs, -4 * sd - 1, 4 * sd + 1))[0, 1], 0.02, 0.95))
     # White noise blurred with sigma s has the autocorrelation exp(-d^2 / 4 s^2).
     return NoiseModel(max(sd, 2.0), float(spacing[1] / np.sqrt(-4 * np.log(lag))))
+
+
+def clear(hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> bool:
+    """True when the masked lung holds air and vessels only: under a tenth of it denser than -500
+    HU. (H,W) or (D,H,W)."""
+    cross = ndimage.generate_binary_structure(2, 1)
+    inside = mask & ndimage.binary_erosion(
+        lungs, cross if lungs.ndim == 2 else cross[None], iterations=2
+    )
+    return bool(inside.any() and (hu[inside] > -500).mean() < 0.1)

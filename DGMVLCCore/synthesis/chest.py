@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.anatomy.segment import AIRWAY, LEFT, NAMES, RIGHT, Anatomy, segment_anatomy
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline, Progress
-from DGMVLCCore.counterfactual.result import EditPlan
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
+from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.imaging.anatomy import AIRWAY, LEFT, NAMES, RIGHT, Anatomy, segment_anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import OUTSIDE_HU, Region, cut_region
 from DGMVLCCore.models.units import class_fill, to_hu

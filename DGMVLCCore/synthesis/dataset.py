@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.counterfactual.memory import ScanMemory
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.memory import ScanMemory
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
-from DGMVLCCore.export.manifest import sha256_of
-from DGMVLCCore.export.records import check_schema
-from DGMVLCCore.export.segmentation import Segment, save_segmentation
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.results.folders import replaced_folder
+from DGMVLCCore.results.manifest import sha256_of
+from DGMVLCCore.results.records import check_schema, write_text
+from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.synthesis.lesions import Made, make_lesion
 from DGMVLCCore.synthesis.memorisation import lesion_patch, memorisation, reference_patches
 from DGMVLCCore.synthesis.orders import Order
@@ -112,12 +111,8 @@ class Manifest:
         check_schema(row, ROW_SCHEMA)
         self.path.parent.mkdir(exist_ok=True)
         self.rows.append(row)
-        temporary = self.path.with_name(f".{MANIFEST}.partial")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(each, ensure_ascii=False) + "\n" for each in self.rows)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
+        lines = (json.dumps(each, ensure_ascii=False) + "\n" for each in self.rows)
+        write_text("".join(lines), self.path)
 
 
 def item_id(order: Order, scan_sha256: str, copy: int, settings: Settings) -> str:
@@ -141,15 +136,11 @@ def _wanted(
 
 def _write_item(out: Path, name: str, made: Made, term: str) -> list[dict[str, str]]:
     """The item's folder, whole or not there."""
-    folder = out / f".{name}.partial"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    files = save_synthetic(made.result.counterfactual, made.lesion, f"{term} (synthetic)", folder)
-    shutil.rmtree(
-        out / name, ignore_errors=True
-    )  # left by a run that broke before its line was written
-    folder.rename(out / name)
-    return files
+    out.mkdir(exist_ok=True)
+    with replaced_folder(out / name) as folder:  # a run may have broken before its line was written
+        return save_synthetic(
+            made.result.counterfactual, made.lesion, f"{term} (synthetic)", folder
+        )
 
 
 def synthesize(
@@ -267,7 +258,5 @@ def compare(out: Path, training: Path, held_out: Path | None = None) -> dict[str
         reference_patches(training),
         reference_patches(held_out) if held_out else None,
     )
-    temporary = out / ".memorisation.json.partial"
-    temporary.write_text(json.dumps(answer, indent=1), encoding="utf-8")
-    temporary.replace(out / "memorisation.json")
+    write_text(json.dumps(answer, indent=1), out / "memorisation.json")
     return answer

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.numbered import cohort_anatomy
-from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.io import affine_of, one_value_3d, read_image
 from DGMVLCCore.imaging.labels import LabelMap, load_labels
+from DGMVLCCore.imaging.numbered import cohort_anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.clinical import text_to_attributes
 from DGMVLCCore.language.prompts import describe_prompt

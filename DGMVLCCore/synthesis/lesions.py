@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.anatomy.masks import dilate_mm
-from DGMVLCCore.anatomy.segment import LEFT, RIGHT, Anatomy
-from DGMVLCCore.anatomy.zones import zone_edges, zone_region
-from DGMVLCCore.counterfactual.agreement import agreement_of
-from DGMVLCCore.counterfactual.evidence import presence_evidence
-from DGMVLCCore.counterfactual.gates import quality_gates
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
-from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
+from DGMVLCCore.editing.agreement import agreement_of
+from DGMVLCCore.editing.evidence import presence_evidence
+from DGMVLCCore.editing.gates import quality_gates
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
+from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.imaging.zones import zone_edges, zone_region
 from DGMVLCCore.language.prompts import absent_prompt, said_plainly
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.simulation.insert import NODULES, TERM_OF_KIND, draw_size, insert_lesion

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.anatomy.zones import ZONES
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
+from DGMVLCCore.imaging.zones import ZONES
 from DGMVLCCore.language.prompts import require_known
 from DGMVLCCore.language.tables import read_table
 from DGMVLCCore.language.vocabulary import canonical, load_vocabulary

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.errors import UsageError
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline, Progress
-from DGMVLCCore.counterfactual.result import EditPlan
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
+from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.export.folders import whole_folder
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.units import LUNG_DEFAULT
+from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.synthesis.dataset import network_facts, save_synthetic
 from DGMVLCCore.synthesis.from_mask import check_sentence
 from DGMVLCCore.synthesis.slab import slab

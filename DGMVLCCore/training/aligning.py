@@ -10,12 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from DGMVLCCore.models.denoiser import PATCH
+from DGMVLCCore.models.dual import DualEncoder, Look
 from DGMVLCCore.simulation.phrases import TERMS, WEAK_TERMS
 from DGMVLCCore.training.examples import Example
 from DGMVLCCore.training.loop import Trainer
 from DGMVLCCore.training.pairs import PairMaker
 from DGMVLCCore.training.recipe import Recipe
-from DGMVLCCore.vision.dual import DualEncoder, Look
 
 
 def balanced(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
+from DGMVLCCore.cohort.teach import COHORT
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.training.denoising import DenoisingTrainer, flow_loss
@@ -21,7 +22,6 @@ from DGMVLCCore.training.examples import REGION, Example, assemble, crop, stacke
 from DGMVLCCore.training.recipe import Recipe
 
 CELL, DENSITY_WEIGHT, LATE = 16, 10.0, 1.0
-COHORT = "cohort.json"
 WHOLE = 0.15  # share of masks that are the whole region; the others are the lungs, or one lung
 
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from DGMVLCCore.models.denoiser import PATCH, Conditions, Denoiser
+from DGMVLCCore.models.dual import EMBEDDING, DualEncoder
 from DGMVLCCore.simulation.phrases import TERMS
 from DGMVLCCore.training.examples import Example, ExampleMaker, PhraseBank
 from DGMVLCCore.training.loop import Trainer
 from DGMVLCCore.training.recipe import Recipe
-from DGMVLCCore.vision.dual import EMBEDDING, DualEncoder
 
 N = TypeVar("N", bound=Denoiser)
 

@@ -21,7 +21,7 @@ from DGMVLCCore.models.units import (
     to_units,
 )
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS, Lesion, insert_lesion
-from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch
+from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch, clear
 from DGMVLCCore.simulation.phrases import Phrase, compatible
 from DGMVLCCore.training.masks import random_edit_mask
 
@@ -294,13 +294,3 @@ class ExampleMaker:
             yield {
                 key: np.stack([example[key] for example in examples[:size]]) for key in examples[0]
             }
-
-
-def clear(hu: np.ndarray, mask: np.ndarray, lungs: np.ndarray) -> bool:
-    """True when the masked lung holds air and vessels only: under a tenth of it denser than -500
-    HU. (H,W) or (D,H,W)."""
-    cross = ndimage.generate_binary_structure(2, 1)
-    inside = mask & ndimage.binary_erosion(
-        lungs, cross if lungs.ndim == 2 else cross[None], iterations=2
-    )
-    return bool(inside.any() and (hu[inside] > -500).mean() < 0.1)

@@ -12,16 +12,17 @@ import numpy as np
 
 from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
-from DGMVLCCore.export.folders import whole_folder
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.profiles import PLAIN
 from DGMVLCCore.imaging.resample import resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.encoder import MAX_TOKENS, LanguageEncoder
+from DGMVLCCore.language.report_files import read_report
 from DGMVLCCore.language.tables import column_key, read_table
 from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.models.region import FINEST_MM
 from DGMVLCCore.models.units import scale_of, to_units
+from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.simulation.phrases import Phrase
 from DGMVLCCore.training.recipe import Recipe
 
@@ -78,7 +79,7 @@ def sentences_of(
     modality's plain one.
 
     Raises:
-        UnsuitableInputError: the table has no text column.
+        UnsuitableInputError: the table has no text column, or its first names no picture.
     """
     said: dict[str, str] = {}
     if table is not None:
@@ -90,11 +91,16 @@ def sentences_of(
                 f"name it {TEXT_COLUMNS[0]}."
             )
         said = {row[read.columns[0]]: row[column] for row in read.rows}
+        if not said.keys() & pictures.keys():
+            raise UnsuitableInputError(
+                f"Which column of {table.name} names the pictures? The first, {read.columns[0]}, "
+                f"names none of them; put their names ({next(iter(pictures))} …) first."
+            )
     out = {}
     for name, path in pictures.items():
         beside = path.with_name(f"{name}.txt")
         words = said.get(name, "") or (
-            beside.read_text(encoding="utf-8") if beside.is_file() else ""
+            read_report(beside).text if beside.is_file() and beside.stat().st_size else ""
         )
         out[name] = " ".join(words.split()) or PLAIN[modality]
     return out
@@ -148,9 +154,8 @@ def write_shards(
         )
         for index, (name, path) in enumerate(pictures.items()):
             record = picture_record(load_volume(path, modality))
-            np.savez_compressed(
-                out / f"image-{index:05d}.npz", **record, text=np.array(1 + texts.index(said[name]))
-            )  # type: ignore[arg-type]
+            record["text"] = np.array(1 + texts.index(said[name]))
+            np.savez_compressed(out / f"image-{index:05d}.npz", **record)  # type: ignore[arg-type]
         (out / RECORD).write_text(
             json.dumps({"modality": modality, "pictures": said}, ensure_ascii=False),
             encoding="utf-8",

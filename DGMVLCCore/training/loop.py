@@ -24,6 +24,7 @@ from DGMVLCCore.training.examples import Example, PhraseBank
 from DGMVLCCore.training.memory import batch_named, check_memory
 from DGMVLCCore.training.recipe import TASKS, Recipe, changed_fields
 from DGMVLCCore.training.record import write_record
+from DGMVLCCore.whole import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -155,9 +156,8 @@ class Trainer:
             "recent": self.recent,
             "extra": self.extra_state(),
         }
-        temporary = self.checkpoint.with_suffix(".new")
-        torch.save(state, temporary)
-        temporary.replace(self.checkpoint)
+        with whole_file(self.checkpoint) as temporary:
+            torch.save(state, temporary)
         # Without the private entries: one of them is the folder that the run began from.
         averaged = type(model).from_config(
             {name: value for name, value in model.config.items() if not name.startswith("_")}

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.segment import LEFT, RIGHT
-from DGMVLCCore.anatomy.zones import height
+from DGMVLCCore.imaging.anatomy import LEFT, RIGHT
+from DGMVLCCore.imaging.zones import height
 from DGMVLCCore.models.units import anatomy_channels, neighbours, to_units
 from DGMVLCCore.simulation.insert import Lesion
+from DGMVLCCore.simulation.patch import clear
 from DGMVLCCore.simulation.phrases import SIZES_MM, Phrase
-from DGMVLCCore.training.examples import REGION, Example, ExampleMaker, TrainingScan, clear, crop
+from DGMVLCCore.training.examples import REGION, Example, ExampleMaker, TrainingScan, crop
 from DGMVLCCore.training.masks import random_edit_mask
 
 TRUE, FALSE, UNSAID = 1, 0, -1

@@ -13,9 +13,10 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from DGMVLCCore.anatomy.masks import dilate_mm
-from DGMVLCCore.evaluation.probe import OUTSIDE_HU, ProbeNet, parts, square
-from DGMVLCCore.training.examples import Example, ExampleMaker, clear
+from DGMVLCCore.imaging.masks import dilate_mm
+from DGMVLCCore.models.probe import OUTSIDE_HU, ProbeNet, parts, square
+from DGMVLCCore.simulation.patch import clear
+from DGMVLCCore.training.examples import Example, ExampleMaker
 from DGMVLCCore.training.loop import Trainer
 from DGMVLCCore.training.masks import random_edit_mask
 from DGMVLCCore.training.recipe import Recipe

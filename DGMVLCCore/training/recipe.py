@@ -12,6 +12,7 @@ from DGMVLCCore.errors import UnreadableError, UsageError
 # task -> (module of DGMVLCCore, trainer)
 TASKS: dict[str, tuple[str, str]] = {
     "denoiser": ("training.denoising", "DenoisingTrainer"),
+    "editor": ("training.editing", "EditingTrainer"),
     "volume": ("training.volumes", "VolumeTrainer"),
     "dual": ("training.aligning", "AligningTrainer"),
     "cohort": ("training.cohort", "CohortTrainer"),
@@ -61,6 +62,7 @@ class Recipe:
         grounding: weight of the loss that asks the full-grid attention to name the lesion's cells.
         misread: share of examples read under a sentence about another finding; they teach attention
             to stay away, and no voxel.
+        lesion_weight: of a lesion's voxels in the editor's loss, besides 1.
         compile: fuse the network with torch.compile (needs a C++ compiler on a CPU).
         modality: of the scans: "CT", "MR" or "XR".
     """
@@ -91,6 +93,7 @@ class Recipe:
     start_from: str = ""
     vision: str = ""
     depth: int = 8
+    lesion_weight: float = 10.0
     frozen: tuple[str, ...] = ()
     modality: str = "CT"
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.segment import AIRWAY, BODY, split_lungs
 from DGMVLCCore.errors import UnreadableError
-from DGMVLCCore.evaluation.splits import load_splits
+from DGMVLCCore.imaging.anatomy import AIRWAY, BODY, split_lungs
 from DGMVLCCore.simulation.patch import estimate_noise
+from DGMVLCCore.training.splits import load_splits
 
 log = logging.getLogger(__name__)
 
@@ -177,9 +177,8 @@ def build_shards(
             reference = {key: file[key] for key in file.files if key != "hu"}
         for source, record in (("volumes", None), ("native", reference)):
             target = out / f"scan-{source}-{path.stem}.npz"
-            np.savez_compressed(
-                target, **build_scan(train / source / path.name, source == "native", record)
-            )  # type: ignore[arg-type]
+            arrays = build_scan(train / source / path.name, source == "native", record)
+            np.savez_compressed(target, **arrays)  # type: ignore[arg-type]
             written.append(target)
             log.info("wrote %s", target.name)
     for name, arrays in (("nodules", _nodules(train, part)), ("phrases", _phrases(phrases, seed))):

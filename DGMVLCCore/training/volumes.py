@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from DGMVLCCore.counterfactual.noise import correlated, slice_correlation
+from DGMVLCCore.editing.noise import correlated, slice_correlation
 from DGMVLCCore.errors import UnreadableError, UsageError
 from DGMVLCCore.models.denoiser import Denoiser
+from DGMVLCCore.models.dual import EMBEDDING, DualEncoder
 from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.models.volume_denoiser import VolumeDenoiser
 from DGMVLCCore.simulation.phrases import TERMS
@@ -21,7 +22,6 @@ from DGMVLCCore.training.denoising import DenoisingTrainer, conditions_of, flow_
 from DGMVLCCore.training.examples import Example, ExampleMaker, assemble_slab
 from DGMVLCCore.training.masks import random_edit_mask
 from DGMVLCCore.training.recipe import Recipe
-from DGMVLCCore.vision.dual import EMBEDDING, DualEncoder
 
 LARGEST_STEP_MM = 5.0  # slices further apart have little in common
 SINGLE = 0.1  # share of steps on single slices, for a network without a trained base

@@ -1,4 +1,4 @@
-"""Who may talk to the server: whoever has the token of this start, from this machine, through its own address."""
+"""Who may talk to the server: whoever has this start's token, from this machine, at its address."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from typing import Any
 from aiohttp import web
 
 HOST = "127.0.0.1"
-SENTENCE = "403: this address needs the token of the running viewer; open the whole address that `make view` printed."
-# Nothing outside this server is ever asked for; templates are compiled in the page, hence unsafe-eval.
+SENTENCE = (
+    "403: this address needs the token of the running viewer; "
+    "open the whole address that `make view` printed."
+)
+# Nothing outside this server is asked for; templates are compiled in the page: unsafe-eval.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-eval' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws://{host}; frame-ancestors 'none'; "
-    "form-action 'none'; base-uri 'self'",
+    "Content-Security-Policy": "default-src 'self'; "
+    "script-src 'self' 'unsafe-eval' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws://{host}; "
+    "frame-ancestors 'none'; form-action 'none'; base-uri 'self'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -48,7 +52,7 @@ class Access:
         app.on_response_prepare.append(self._add_headers)
 
     def allows(self, host: str, origin: str | None, given: str | None) -> bool:
-        """Whether a request with these headers and this token is let in; a foreign host name or origin never is."""
+        """Whether a request with these headers and token is let in; a foreign host never is."""
         hosts = {f"{HOST}:{self.port}", f"localhost:{self.port}"}
         if host not in hosts or (
             origin is not None and origin not in {f"http://{name}" for name in hosts}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from SlicerDGMVLCLib.protocol import (
+from SlicerDGMVLCLib.events import (
     Accepted,
     Answer,
     Cancelled,
@@ -21,6 +21,7 @@ from SlicerDGMVLCLib.protocol import (
     Region,
     Result,
 )
+from SlicerDGMVLCLib.reading import findingPlace, findingSize
 
 from .state import QUALITY
 from .worker import WorkerSession
@@ -51,15 +52,14 @@ def left_in_words(seconds: float | None) -> str:
 def finding_row(number: int, finding: dict[str, Any], known: list[str]) -> dict[str, Any]:
     """A finding as the list shows it; `known` are the terms of the weights, none while they are not
     known yet."""
-    place = " ".join(filter(None, (finding["side"], finding["zone"])))
     taught = not known or finding.get("taught_as", finding["term"]) in known
     return {
         "number": number,
         "term": finding["term"],
         "phrase": " ".join((*finding["descriptors"], finding["text"])),
         "sentence": finding["sentence"],
-        "place": place,
-        "size": f"{finding['size_mm']:g} mm" if finding["size_mm"] else "",
+        "place": findingPlace(finding),
+        "size": findingSize(finding),
         "certainty": CERTAINTY.get(finding["presence"], finding["presence"]),
         "presence": finding["presence"],
         "taught": taught,

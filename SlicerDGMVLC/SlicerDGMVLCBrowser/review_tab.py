@@ -49,8 +49,8 @@ def _folder(viewer: Viewer) -> None:
                 classes="review-open-button",
             )
         html.Div(
-            "Scans or DICOM folders, each with its report as a .txt file beside it. Decisions "
-            "are saved in the session folder at every step.",
+            "Scans or DICOM folders, each with its report beside it (text, RTF, HTML, PDF, Word). "
+            "Decisions are saved in the session folder at every step.",
             v_show="!review_open",
             classes="faint mt-2",
         )

@@ -19,9 +19,8 @@ from .access import HOST, Access
 from .workspace import Workspace
 
 WAITING = (
-    "<div "
-    'style="background:#0d1216;color:#8fa3b0;height:100vh;display:grid;place-items:center;font-family:sans-serif">Opening '
-    "the viewer …</div>"
+    '<div style="background:#0d1216;color:#8fa3b0;height:100vh;display:grid;place-items:center;'
+    'font-family:sans-serif">Opening the viewer …</div>'
 )
 
 

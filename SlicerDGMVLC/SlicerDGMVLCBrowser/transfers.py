@@ -38,7 +38,8 @@ class Transfers:
         return f"scene/{quote(path.name)}?as={quote(name)}"
 
     def uploaded(self, batch: str) -> Path | None:
-        """What a finished batch holds: its only file, the header that comes with its data, or the folder; None for an unknown batch."""
+        """What a finished batch holds: its only file, the header that comes with its data, or the
+        folder; None for an unknown batch."""
         if batch not in self._counts:
             return None
         folder = self.workspace.root / "uploads" / batch
@@ -87,7 +88,8 @@ class Transfers:
         target.unlink(missing_ok=True)
         return web.Response(
             status=413,
-            text=f"Files above {LARGEST_FILE >> 30} GB, or {LARGEST_BATCH >> 30} GB together, are not taken; "
+            text=f"Files above {LARGEST_FILE >> 30} GB, or {LARGEST_BATCH >> 30} GB together, "
+            "are not taken; "
             "type their path instead.",
         )
 

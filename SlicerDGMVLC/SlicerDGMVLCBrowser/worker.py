@@ -8,14 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from SlicerDGMVLCLib.protocol import (
-    HEARTBEAT_S,
-    Ended,
-    Event,
-    WorkerClient,
-    WorkerCommand,
-    workerCommand,
-)
+from SlicerDGMVLCLib.events import Ended, Event
+from SlicerDGMVLCLib.protocol import HEARTBEAT_S, WorkerClient, WorkerCommand, workerCommand
 
 GRACE_S = 3.0
 

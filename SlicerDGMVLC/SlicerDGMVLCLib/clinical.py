@@ -5,42 +5,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import clinical_schema as schema
 from .parameters import Parameters, Sex, Smoking
-
-MISSING = {"", "na", "n/a", "nan", "none", "null", "unknown", "not reported", "-", "?"}
-SEXES = {
-    "f": Sex.FEMALE,
-    "female": Sex.FEMALE,
-    "woman": Sex.FEMALE,
-    "m": Sex.MALE,
-    "male": Sex.MALE,
-    "man": Sex.MALE,
-}
-SMOKERS = {
-    "never": Smoking.NEVER,
-    "no": Smoking.NEVER,
-    "non-smoker": Smoking.NEVER,
-    "nonsmoker": Smoking.NEVER,
-    "never smoker": Smoking.NEVER,
-    "former": Smoking.FORMER,
-    "ex": Smoking.FORMER,
-    "ex-smoker": Smoking.FORMER,
-    "former smoker": Smoking.FORMER,
-    "current": Smoking.CURRENT,
-    "yes": Smoking.CURRENT,
-    "smoker": Smoking.CURRENT,
-    "current smoker": Smoking.CURRENT,
-}
 
 
 def sentence(parameters: Parameters) -> str:
-    """The clauses that are known, e.g. “64-year-old, female, former smoker, 40 pack-years”; "" when
+    """The clauses that are known, e.g. “64-year-old, female, ex-smoker, 40 pack-years”; "" when
     none is."""
     clauses = [
-        f"{parameters.age}-year-old" if parameters.age else "",
+        schema.clause("age", parameters.age) if parameters.age else "",
         parameters.sex.value if parameters.sex is not Sex.UNKNOWN else "",
         parameters.smoking.value if parameters.smoking is not Smoking.UNKNOWN else "",
-        f"{parameters.packYears} pack-years" if parameters.packYears else "",
+        schema.clause("pack_years", parameters.packYears) if parameters.packYears else "",
         " ".join(parameters.otherClinical.split()),
     ]
     return ", ".join(filter(None, clauses))
@@ -77,7 +53,7 @@ def readRow(table: Any, row: int) -> dict[str, str]:
     return {
         name.strip().lower().replace(" ", "_").replace("-", "_"): cell
         for name, cell in zip(names, cells)
-        if cell.lower() not in MISSING
+        if not schema.isMissing(cell)
     }
 
 
@@ -92,13 +68,14 @@ def fillFromRow(parameters: Parameters, table: Any, row: int) -> list[str]:
         ValueError: no such row.
     """
     cells = readRow(table, row)
-    smoking = cells.get("smoking", cells.get("smoking_status", ""))
+    sex, smoking = (schema.spoken(name, schema.cell(cells, name)) for name in ("sex", "smoking"))
+    diagnosis = schema.cell(cells, "diagnosis")
     found: dict[str, Any] = {
-        "age": _whole(cells.get("age", ""), 120),
-        "sex": SEXES.get(cells.get("sex", cells.get("gender", "")).lower(), Sex.UNKNOWN),
-        "smoking": SMOKERS.get(smoking.lower(), Smoking.UNKNOWN),
-        "packYears": _whole(cells.get("pack_years", ""), 300),
-        "otherClinical": f"diagnosis {cells['diagnosis']}" if "diagnosis" in cells else "",
+        "age": _whole(schema.cell(cells, "age"), 120),
+        "sex": Sex(sex) if sex else Sex.UNKNOWN,
+        "smoking": Smoking(smoking) if smoking else Smoking.UNKNOWN,
+        "packYears": _whole(schema.cell(cells, "pack_years"), 300),
+        "otherClinical": schema.clause("diagnosis", diagnosis) if diagnosis else "",
     }
     for name, value in found.items():
         setattr(parameters, name, value)

@@ -30,7 +30,8 @@ def version(name):
         return m.version(name)
     except m.PackageNotFoundError:
         return None
-print(json.dumps({"python": list(sys.version_info[:3]), "dgmvlc": version("dgmvlc") if u.find_spec("DGMVLCCore") else None, "torch": version("torch")}))
+core = version("dgmvlc") if u.find_spec("DGMVLCCore") else None
+print(json.dumps({"python": list(sys.version_info[:3]), "dgmvlc": core, "torch": version("torch")}))
 """
 OLDEST_PYTHON = (3, 10)
 SETTING = "DGMVLC/Python"

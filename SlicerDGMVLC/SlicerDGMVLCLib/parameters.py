@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import slicer
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
+from .clinical_schema import spoken
+
 
 class Labelled(enum.Enum):
     """A choice shown as the words that are its value."""
@@ -50,17 +52,19 @@ class Sex(Labelled):
     """As the clinical data say it."""
 
     UNKNOWN = "not given"
-    FEMALE = "female"
-    MALE = "male"
+    FEMALE = spoken("sex", "female")
+    MALE = spoken("sex", "male")
 
 
 class Smoking(Labelled):
     """As the clinical data say it."""
 
     UNKNOWN = "not given"
-    NEVER = "non-smoker"
-    FORMER = "former smoker"
-    CURRENT = "current smoker"
+    NEVER = spoken("smoking", "never")
+    FORMER = spoken("smoking", "former")
+    CURRENT = spoken("smoking", "current")
+    SOME = spoken("smoking", "yes")  # a table that says no more than yes or no
+    NONE = spoken("smoking", "no")
 
 
 PRESETS = {

@@ -128,7 +128,8 @@ class ReportBox(VTKObservationMixin):
             usable = [
                 number
                 for number, finding in enumerate(findings, 1)
-                if finding.get("taught_as", finding["term"]) in known and finding["presence"] != "absent"
+                if finding.get("taught_as", finding["term"]) in known
+                and finding["presence"] != "absent"
             ]
             numbers = usable[:1]
         self._keepChoice = False

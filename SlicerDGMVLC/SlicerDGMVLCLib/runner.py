@@ -8,7 +8,8 @@ from typing import Any
 
 import qt
 
-from .protocol import Ended, Event, Ready, WorkerClient, WorkerCommand
+from .events import Ended, Event, Ready
+from .protocol import WorkerClient, WorkerCommand
 
 TICK_MS = 1000
 SHUTDOWN_GRACE_MS = 1500  # to end by itself

@@ -4,10 +4,10 @@ widgets."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
-from .logic import Job
-from .protocol import (
+from .events import (
     Accepted,
     Answer,
     Cancelled,
@@ -21,6 +21,7 @@ from .protocol import (
     Region,
     Result,
 )
+from .logic import Job
 
 STAGES = {
     "loading": "loading the scan",
@@ -104,7 +105,7 @@ class Session:
         """Start runs, one after the other."""
         self._total, self.cancelling = len(jobs), False
         for job in jobs:
-            id = self._ask(lambda job=job: self._runner.job(job.request, preview))  # type: ignore[misc]
+            id = self._ask(partial(self._runner.job, job.request, preview))
             if not id:
                 break
             self._jobs[id] = job

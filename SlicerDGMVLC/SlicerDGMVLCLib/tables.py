@@ -8,7 +8,9 @@ from typing import Any
 
 import qt
 
-FINDING_COLUMNS = ("Finding", "Side", "Size", "Certainty", "Words of the report")
+from .reading import findingPlace, findingSize
+
+FINDING_COLUMNS = ("Finding", "Place", "Size", "Certainty", "Words of the report")
 RUN_COLUMNS = ("Run", "Made at", "Checks")
 COMPARE_COLUMNS = ("Hypothesis", "Error beside the first, 95 % interval", "Agreement")
 STUDY_COLUMNS = ("Study", "State", "Not in the report")
@@ -42,16 +44,6 @@ def _fillText(table: Any, rows: Sequence[tuple[str, ...]]) -> list[Any]:
     return items
 
 
-def place(finding: dict[str, Any]) -> str:
-    """Side and zone of a finding in words; "–" when the report gives none."""
-    return " ".join(filter(None, (finding.get("side"), finding.get("zone")))) or "–"
-
-
-def size(finding: dict[str, Any]) -> str:
-    """Size of a finding with its unit; "–" when the report gives none."""
-    return f"{finding['size_mm']:g} mm" if finding.get("size_mm") else "–"
-
-
 class FindingsTable:
     """The findings of the report, each with a check box.
 
@@ -79,8 +71,8 @@ class FindingsTable:
             taught = finding.get("taught_as", finding["term"]) in known
             cells = (
                 finding["term"],
-                place(finding),
-                size(finding),
+                findingPlace(finding) or "–",
+                findingSize(finding) or "–",
                 finding["presence"],
                 finding["text"],
             )

@@ -14,11 +14,11 @@ from slicer.util import VTKObservationMixin
 
 from .compare_box import CompareBox
 from .environment import Environment
+from .events import Preview, Ready, Region
 from .logic import Job
 from .orders import Orders
 from .parameters import Parameters, Quality, Question, parametersOf
 from .preview import PreviewLayer
-from .protocol import Preview, Ready, Region
 from .readiness import whyNoComparison, whyNot
 from .region_box import RegionBox
 from .report_box import ReportBox
@@ -55,12 +55,8 @@ class Panel(VTKObservationMixin):
         self, ui: Any, scene: Any, services: Services, makeParameters: Callable[[], Parameters]
     ) -> None:
         VTKObservationMixin.__init__(self)
-        self.ui, self.scene, self.services, self._makeParameters = (
-            ui,
-            scene,
-            services,
-            makeParameters,
-        )
+        self.ui, self.scene, self.services = ui, scene, services
+        self._makeParameters = makeParameters
         self.parameters: Any = None  # Parameters, with what the wrapper adds
         self._guiTag: Any = None
         self._problem = ""
@@ -400,15 +396,11 @@ class Panel(VTKObservationMixin):
         """Enable what can be done now, and say why the rest cannot."""
         ui, running = self.ui, self.session.running
         reason = "" if running else self.reason()
-        ui.applyButton.setText(
-            ("Cancelling …" if self.session.cancelling else "Cancel") if running else "Apply"
-        )
+        stop = "Cancelling …" if self.session.cancelling else "Cancel"
+        ui.applyButton.setText(stop if running else "Apply")
         ui.applyButton.setEnabled(not self.session.cancelling and not reason)
-        ui.applyButton.setToolTip(
-            "Stop the run; nothing is written."
-            if running
-            else reason or "Compute the counterfactual."
-        )
+        hint = reason or "Compute the counterfactual."
+        ui.applyButton.setToolTip("Stop the run; nothing is written." if running else hint)
         ui.reasonLabel.setText("" if running else self._problem or reason)
         ui.progressBar.setVisible(running)
         ui.progressLabel.setVisible(running)
@@ -423,8 +415,5 @@ class Panel(VTKObservationMixin):
         own = bool(parameters and parameters.quality is Quality.CUSTOM)
         ui.noisesSpin.setEnabled(own)
         ui.stepsSpin.setEnabled(own)
-        ui.proposeButton.setEnabled(
-            bool(parameters and parameters.inputVolume and self.report.chosen())
-            and not running
-            and self.setup.usable
-        )
+        where = bool(parameters and parameters.inputVolume and self.report.chosen())
+        ui.proposeButton.setEnabled(where and not running and self.setup.usable)

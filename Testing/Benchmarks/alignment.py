@@ -14,11 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from DGMVLCCore.evaluation import alignment
+import alignment_scores as alignment
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND
 from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY
 from DGMVLCCore.training.shards import build_shards
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 
 def main() -> None:

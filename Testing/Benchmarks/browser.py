@@ -80,8 +80,11 @@ def main() -> None:
             tab.until(lambda: tab.pixels(0).std() > 3)
             figures["first_view_s"] = round(time.monotonic() - start, 1)
             tab.settled(0)
-            tab.page.evaluate("""() => { window.pictures = 0; const image = document.querySelector('.layout-grid-item img');
-                new MutationObserver(() => window.pictures++).observe(image, {attributes: true, attributeFilter: ['src']}); }""")
+            tab.page.evaluate("""() => {
+                window.pictures = 0;
+                const image = document.querySelector('.layout-grid-item img');
+                const watched = {attributes: true, attributeFilter: ['src']};
+                new MutationObserver(() => window.pictures++).observe(image, watched); }""")
             box = tab.page.locator(".layout-grid-item >> nth=0").bounding_box()
             tab.page.mouse.move(box["x"] + 200, box["y"] + 200)
             start, before = time.monotonic(), frames(tab)

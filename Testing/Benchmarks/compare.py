@@ -19,7 +19,9 @@ from pathlib import Path
 
 from DGMVLCCore import CounterfactualPipeline
 from DGMVLCCore.evaluation.cases import make_cases
-from DGMVLCCore.evaluation.differential import (
+from DGMVLCCore.review.ranking import ERROR_WEIGHT, MIN_LEAD
+from DGMVLCCore.training.shards import build_shards
+from differential import (
     Scored,
     accuracy,
     effect,
@@ -27,8 +29,6 @@ from DGMVLCCore.evaluation.differential import (
     score_nodules,
     solid_or_not,
 )
-from DGMVLCCore.review.ranking import ERROR_WEIGHT, MIN_LEAD
-from DGMVLCCore.training.shards import build_shards
 
 SIZES = (2, 3, 4, 6)
 CLEAR_EVERY, EFFECT_EVERY = 3, 5
@@ -50,7 +50,7 @@ def main() -> None:
         help="begin no further simulated case after this; what was scored is reported",
     )
     args = parser.parse_args()
-    pipe = CounterfactualPipeline.from_pretrained(args.weights)
+    pipe = CounterfactualPipeline.hole_filler(args.weights)
     started, rows, effects = time.monotonic(), [], []
 
     def tell(row: Scored) -> None:

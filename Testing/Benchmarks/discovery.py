@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from DGMVLCCore.discovery.frame import REGIONS, lung_statistics
-from DGMVLCCore.discovery.groups import Contrast, Rows, find_contrasts
-from DGMVLCCore.discovery.patterns import (
+from DGMVLCCore.cohort.frame import REGIONS, lung_statistics
+from DGMVLCCore.cohort.groups import Contrast, Rows, find_contrasts
+from DGMVLCCore.cohort.patterns import (
     Answer,
     Discovery,
     Options,
@@ -33,10 +33,11 @@ from DGMVLCCore.discovery.patterns import (
     sweep_answers,
     with_sweep,
 )
-from DGMVLCCore.discovery.simulated import NULL, SimulatedCohort, simulated_cohort
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.schema import load_schema
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
+from DGMVLCCore.models.alignment import AlignmentPipeline
+from DGMVLCCore.training.tuning import fine_tune
+from simulated_cohort import NULL, SimulatedCohort, simulated_cohort
 
 SCHEMA = load_schema()
 
@@ -167,7 +168,14 @@ def _found(
     return with_sweep(
         groups,
         sweep_answers(
-            cohort.scans, rows, contrasts, SCHEMA, options, encoder=tools[0], alignment=tools[1]
+            cohort.scans,
+            rows,
+            contrasts,
+            SCHEMA,
+            options,
+            fine_tune,
+            encoder=tools[0],
+            alignment=tools[1],
         ),
     )
 

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from DGMVLCCore.evaluation.detection import froc, plant, threshold_at
-from DGMVLCCore.evaluation.review_scores import Looked, cell_samples, fit_cells, look, rows_of_map
+from detection import froc, plant, threshold_at
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.review.abnormality import Score, abnormality
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS
 from DGMVLCCore.training.shards import build_shards
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
+from review_scores import Looked, cell_samples, fit_cells, look, rows_of_map
 
 TAUGHT = tuple(kind for kind in KINDS if kind != HELD_OUT_KIND)
 TWICE = ("smooth_nodule", "spiculated_nodule", "part_solid_nodule")  # small and common

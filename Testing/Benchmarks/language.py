@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import DGMVLCError
-from DGMVLCCore.evaluation.kinds import Tally, tallies, tally
-from DGMVLCCore.evaluation.parsing import (
+from DGMVLCCore.language.encoder import LanguageEncoder
+from DGMVLCCore.language.parser import parse_report
+from kinds import Tally, tallies, tally
+from parsing import (
     Labels,
     comparable,
     keyword_findings,
@@ -28,8 +30,6 @@ from DGMVLCCore.evaluation.parsing import (
     match,
     score,
 )
-from DGMVLCCore.language.encoder import LanguageEncoder
-from DGMVLCCore.language.parser import parse_report
 
 DATA = Path(__file__).resolve().parents[1] / "Data" / "language"
 SETS = ("sentences", "captions", "sentences_extra")

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.export.dicom_result import export_dicom
 from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.results.dicom_result import export_dicom
 
 # dicom3tools of 2022 does not know Synthetic Data (0008,001C), which DICOM has had since 2023; both
 # of its errors about that attribute are counted apart.

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 from DGMVLCCore.evaluation.cases import make_cases
-from DGMVLCCore.evaluation.metrics import auc, bootstrap_interval
-from DGMVLCCore.evaluation.probe import Probe
+from DGMVLCCore.models.probe import Probe
+from DGMVLCCore.stats import bootstrap_interval, roc_area
 from DGMVLCCore.training.probing import ProbeMaker
 from DGMVLCCore.training.shards import build_shards
 
@@ -59,7 +59,7 @@ def nodules(probe: Probe, shards: Path) -> dict[str, Any]:
     )
     label = np.array([example["label"] for example in found]) > 0
     return {
-        "auc": round(auc(logits[label], logits[~label]), 3),
+        "auc": round(float(roc_area(logits[label], logits[~label])), 3),
         "sensitivity": round(float((logits[label] > 0).mean()), 3),
         "specificity": round(float((logits[~label] < 0).mean()), 3),
         "n": [int(label.sum()), int((~label).sum())],
@@ -76,7 +76,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     for row in rows:
         groups.setdefault(row["patient"], []).append(float(row["absent"] < 0))
     return {
-        "auc": round(auc(present, absent), 3),
+        "auc": round(float(roc_area(present, absent)), 3),
         "sensitivity": round(float((present > 0).mean()), 3),
         "specificity": round(float((absent < 0).mean()), 3),
         "specificity_ci95": [round(v, 3) for v in bootstrap_interval(groups)],

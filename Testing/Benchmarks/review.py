@@ -21,20 +21,20 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from detection import ScanRow, froc, hits, plant
 from DGMVLCCore._resources import resource
-from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
-from DGMVLCCore.evaluation.detection import ScanRow, froc, hits, plant
-from DGMVLCCore.evaluation.metrics import bootstrap_interval
-from DGMVLCCore.evaluation.review_scores import MAPS, Looked, look, map_of_scan, rows_of_map
+from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
 from DGMVLCCore.review.analyse import look as review_look
 from DGMVLCCore.simulation.insert import KINDS
+from DGMVLCCore.stats import bootstrap_interval
 from DGMVLCCore.training.examples import ExampleMaker
 from DGMVLCCore.training.shards import build_shards
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
+from review_scores import MAPS, Looked, look, map_of_scan, rows_of_map
 
 OURS = "review"
 NORMAL = "covidctmd_normal001"  # the one patient certified normal

@@ -20,14 +20,14 @@ import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from DGMVLCCore.benchmark import jobs
-from DGMVLCCore.benchmark.scoring import side_by_side
-from DGMVLCCore.benchmark.training import Budget, recipe_of
-from DGMVLCCore.benchmark.variants import SAME_NETWORK, VARIANTS
+from DGMVLCCore.evaluation.benchmark import jobs
+from DGMVLCCore.evaluation.benchmark.scoring import side_by_side
+from DGMVLCCore.evaluation.benchmark.training import Budget, recipe_of
+from DGMVLCCore.evaluation.benchmark.variants import SAME_NETWORK, VARIANTS
 from DGMVLCCore.evaluation.markdown import cell
 from DGMVLCCore.evaluation.run import prepare_shards
 from DGMVLCCore.evaluation.statistics import at
-from DGMVLCCore.export.records import plain, write_text
+from DGMVLCCore.results.records import plain, write_text
 from DGMVLCCore.simulation.insert import KINDS
 from DGMVLCCore.training.shards import build_shards
 

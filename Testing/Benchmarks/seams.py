@@ -22,9 +22,9 @@ import torch
 from scipy import ndimage
 
 from DGMVLCCore import Anatomy, CounterfactualPipeline, Volume
-from DGMVLCCore.counterfactual import sampler
-from DGMVLCCore.counterfactual.noise import slice_correlation, volume_noise
-from DGMVLCCore.counterfactual.tiles import TiledPredictor, WindowPlan, cut
+from DGMVLCCore.editing import sampler
+from DGMVLCCore.editing.noise import slice_correlation, volume_noise
+from DGMVLCCore.editing.tiles import TiledPredictor, WindowPlan, cut
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_hu
 from DGMVLCCore.training.shards import build_scan

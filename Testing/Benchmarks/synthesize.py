@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from DGMVLCCore import CounterfactualPipeline
-from DGMVLCCore.evaluation.augmentation import (
+from augmentation import (
     ARMS,
     added,
     average_precision,
@@ -26,6 +25,7 @@ from DGMVLCCore.evaluation.augmentation import (
     paired_difference,
     train_detector,
 )
+from DGMVLCCore import CounterfactualPipeline
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    started, pipe = time.monotonic(), CounterfactualPipeline.from_pretrained(args.weights)
+    started, pipe = time.monotonic(), CounterfactualPipeline.hole_filler(args.weights)
     train, held_out = load_patches(args.data, "train"), load_patches(args.data, args.part)
     keep = np.random.default_rng(0).permutation(len(held_out))[: args.most]
     held_out = [held_out[i] for i in keep]

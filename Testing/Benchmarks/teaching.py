@@ -25,15 +25,15 @@ import numpy as np
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
-from DGMVLCCore.anatomy.segment import Anatomy
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.evaluation.metrics import bootstrap_interval
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.readers.design import Wish, plan_cases
+from DGMVLCCore.readers.make import Made, generate_case, insert_case
+from DGMVLCCore.readers.source import ClearScan, clear_scan
 from DGMVLCCore.simulation.phrases import TERMS
 from DGMVLCCore.simulation.shapes import wall_distance
-from DGMVLCCore.teaching.design import Wish, plan_cases
-from DGMVLCCore.teaching.make import Made, generate_case, insert_case
-from DGMVLCCore.teaching.source import ClearScan, clear_scan
+from DGMVLCCore.stats import bootstrap_interval
 from DGMVLCCore.training.examples import TrainingScan
 from DGMVLCCore.training.shards import build_shards
 
@@ -196,7 +196,7 @@ def main() -> None:
         if args.generated:
             from DGMVLCCore import CounterfactualPipeline
 
-            pipe = CounterfactualPipeline.from_pretrained()
+            pipe = CounterfactualPipeline.hole_filler()
             answer["weights_sha256"] = pipe.weights_sha256
             answer["generated"] = score(
                 model, [(p, m) for p, s in held for m in cases(s, args.generated, 3, pipe)]

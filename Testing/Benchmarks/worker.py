@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "SlicerDGMVLC"))
-from SlicerDGMVLCLib.protocol import (
+from SlicerDGMVLCLib.events import (  # noqa: E402
     Cancelled,
     Event,
     Failed,
@@ -25,9 +25,8 @@ from SlicerDGMVLCLib.protocol import (
     Preview,
     Progress,
     Result,
-    WorkerClient,
-    workerCommand,
-)  # noqa: E402
+)
+from SlicerDGMVLCLib.protocol import WorkerClient, workerCommand  # noqa: E402
 
 SAMPLE = ROOT / "Resources" / "sample"
 

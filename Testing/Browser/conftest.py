@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from DGMVLCCore.anatomy.segment import segment_anatomy
-from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult, EditPlan, Gate
-from DGMVLCCore.export import results
-from DGMVLCCore.export.comparison import write_comparison
-from DGMVLCCore.export.results import write_result
+from DGMVLCCore.editing.result import AttentionMap, CounterfactualResult, EditPlan, Gate
+from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.report import edit as results
+from DGMVLCCore.report.comparison import write_comparison
+from DGMVLCCore.report.edit import write_result
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -67,7 +67,7 @@ def job(message, source, seconds, die, cancelled, busy):
 def task(message):
     """Tasks that need no network are done by the core; a study is looked at by hand."""
     from DGMVLCCore.errors import DGMVLCError
-    from DGMVLCCore.tasks import run_task
+    from DGMVLCCore.jobs.tasks import run_task
 
     if message["name"] == "review-study":
         from DGMVLCCore.review.decisions import ReviewSession

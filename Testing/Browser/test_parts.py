@@ -151,6 +151,21 @@ def test_the_button_says_why_it_waits():
         "left",
         "26 mm",
     )
+    said = [
+        finding_row(1, finding | facts, [])
+        for facts in (
+            {"lobe": "upper", "zone": "upper", "count": 5},
+            {"lobe": "lingula", "zone": "middle", "earlier_size_mm": 9.0},
+            {"side": "right", "zone": "lower", "size_mm": None, "count": 2},
+            {"side": None, "organ": "liver", "size_mm": None},
+        )
+    ]
+    assert [(row["place"], row["size"]) for row in said] == [
+        ("left upper lobe", "5, up to 26 mm"),
+        ("left lingula", "26 mm (before 9 mm)"),
+        ("right lower zone", "2"),
+        ("liver", ""),
+    ]
     for number, said in ((1, ""), (2, "not taught"), (3, "absent")):
         state.finding = number
         assert said in why_not(state) and bool(said) == bool(why_not(state))

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from DGMVLCCore.imaging.io import load_volume, save_volume
-from DGMVLCCore.teaching.cases import CaseSet, make_cases, write_cases
-from DGMVLCCore.teaching.design import Wish, plan_cases
-from DGMVLCCore.teaching.source import load_clear_scan
-from DGMVLCCore.teaching.study import AIDED, Study, plan_study
+from DGMVLCCore.readers.cases import CaseSet, make_cases, write_cases
+from DGMVLCCore.readers.design import Wish, plan_cases
+from DGMVLCCore.readers.source import load_clear_scan
+from DGMVLCCore.readers.study import AIDED, Study, plan_study
 
 pytestmark = [
     pytest.mark.skipif(

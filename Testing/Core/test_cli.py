@@ -13,10 +13,10 @@ import pytest
 
 from DGMVLCCore import cli
 from DGMVLCCore._resources import resource
-from DGMVLCCore.commands import edit
-from DGMVLCCore.export.manifest import read_manifest
+from DGMVLCCore.cli import edit
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
+from DGMVLCCore.results.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = "There is a 33 mm spiculated nodule in the left lung. No pleural effusion."
@@ -44,6 +44,30 @@ def test_report_as_json(capsys, report):
         and finding["size_mm"] == 33
         and REPORT[slice(*finding["span"])] == finding["text"]
     )
+
+
+def test_report_as_a_table_and_as_a_page(capsys, tmp_path):
+    """The default is for people: a row a finding, its words in brackets; a page on request, and
+    nothing replaced unasked."""
+    path, page = tmp_path / "r.TXT", tmp_path / "page.html"
+    path.write_bytes(
+        "A 14 \xd7 12 mm nodule, right upper lobe. No effusion. Seen <today>.".encode("cp1252")
+    )
+    code, out, _ = run(capsys, "report", "-i", path, "-o", page)
+    lines = out.split("\n")
+    row = " ".join(lines[1].split())
+    assert code == 0 and row == "1 nodule present right upper lobe 14 mm nodule"
+    assert "[2- effusion]" in out and "  Seen <today>." in lines and "Windows-1252" in out
+    assert "Seen &lt;today&gt;." in page.read_text(encoding="utf-8")
+    code, _, err = run(capsys, "report", "-i", path, "-o", page)
+    assert code == 6 and "--overwrite" in err
+    code, out, _ = run(capsys, "report", "-i", path, "-o", page, "--overwrite", "--json")
+    answer = json.loads(out)
+    assert [part["text"] for part in answer["not_understood"]] == ["Seen <today>."]
+    assert answer["source"]["kind"] == "text" and answer["source"]["name"] == "r.TXT"
+    spans = [slice(*finding["span"]) for finding in answer["findings"]]
+    assert [answer["report"][span] for span in spans] == ["nodule", "effusion"]
+    assert run(capsys, "report", "-i", path, "-q")[1] == ""
 
 
 def test_report_notes_and_refusals(capsys, tmp_path):
@@ -188,8 +212,8 @@ def bad_cases(folder: Path, phantom):
     return [
         (3, "does not exist", ["-i", folder / "no.nrrd", *base[2:]]),
         (3, "not an image", ["-i", folder / "junk.nrrd", *base[2:]]),
-        (3, "could not be read as text", [*base[:2], "-r", folder / "no.txt", *base[4:]]),
-        (4, "report is empty", [*base[:2], "-r", folder / "empty.txt", *base[4:]]),
+        (3, "could not be read (No such file", [*base[:2], "-r", folder / "no.txt", *base[4:]]),
+        (4, "is empty", [*base[:2], "-r", folder / "empty.txt", *base[4:]]),
         (4, "names no present finding", [*base[:2], "-r", folder / "clear.txt", *base[4:]]),
         (4, "never taught", [*base, "--target", "pneumothorax"]),
         (2, "no finding 9", [*base, "--finding", 9]),

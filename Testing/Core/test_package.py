@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 import DGMVLCCore
 from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, WeightsError
-from DGMVLCCore.evaluation.splits import load_splits
+from DGMVLCCore.training.splits import load_splits
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from SlicerDGMVLCLib.protocol import (
+from SlicerDGMVLCLib.events import (
     Accepted,
     Cancelled,
     Failed,
@@ -24,14 +24,13 @@ from SlicerDGMVLCLib.protocol import (
     Ready,
     Region,
     Result,
-    WorkerClient,
-    workerCommand,
 )
+from SlicerDGMVLCLib.protocol import WorkerClient, workerCommand
 
-from DGMVLCCore.export.manifest import read_manifest
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
-from DGMVLCCore.worker import Pace
+from DGMVLCCore.jobs.queued import Pace
+from DGMVLCCore.results.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = "There is a 26 mm nodule in the left lung."

@@ -8,18 +8,8 @@ from pathlib import Path
 
 import pytest
 from SlicerDGMVLCLib import protocol
-from SlicerDGMVLCLib.protocol import (
-    Ended,
-    Failed,
-    LineDecoder,
-    Preview,
-    Progress,
-    Ready,
-    Result,
-    WorkerClient,
-    encodeMessage,
-    workerCommand,
-)
+from SlicerDGMVLCLib.events import Ended, Failed, Preview, Progress, Ready, Result
+from SlicerDGMVLCLib.protocol import LineDecoder, WorkerClient, encodeMessage, workerCommand
 
 HELLO = {
     "type": "hello",

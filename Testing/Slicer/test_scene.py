@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from DGMVLCCore.anatomy.segment import segment_anatomy
-from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult, EditPlan
-from DGMVLCCore.export import results
-from DGMVLCCore.export.results import write_result
-from DGMVLCCore.export.scene import make_scene
+from DGMVLCCore.editing.result import AttentionMap, CounterfactualResult, EditPlan
+from DGMVLCCore.imaging.anatomy import segment_anatomy
+from DGMVLCCore.report import edit as results
+from DGMVLCCore.report.edit import write_result
+from DGMVLCCore.results.scene import make_scene
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("slicer_core") is None,
@@ -38,13 +38,15 @@ else:
         print(json.dumps({"error": str(error), "added": scene.GetNumberOfNodes() - before}))
         sys.exit()
     layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode").GetViewArrangement()
-    views = [v for v in ("Original", "Counterfactual", "Difference") if scene.GetSingletonNode(v, "vtkMRMLSliceNode")]
+    names = ("Original", "Counterfactual", "Difference")
+    views = [v for v in names if scene.GetSingletonNode(v, "vtkMRMLSliceNode")]
     both = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
     removeRun(scene, first)
     one = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
     removeRun(scene, second)
-    kinds = ("Volume", "Segmentation", "Text", "Storage", "DisplayableNode", "ColorLegendDisplay", "VolumeDisplay", "SegmentationDisplay")
-    left = {k: scene.GetNumberOfNodesByClass("vtkMRML" + k.replace("Node", "") + "Node") for k in kinds}
+    kinds = ("Volume", "Segmentation", "Text", "Storage", "Displayable", "ColorLegendDisplay",
+             "VolumeDisplay", "SegmentationDisplay")
+    left = {k: scene.GetNumberOfNodesByClass("vtkMRML" + k + "Node") for k in kinds}
     print(json.dumps({"left": left, "volumes": [both, one], "layout": layout, "views": views}))
     sys.exit()
 def volume(start):
@@ -55,30 +57,49 @@ def volume(start):
 change = volume("Difference")
 matrix = vtk.vtkMatrix4x4(); change.GetIJKToRASMatrix(matrix)
 attention = slicer.util.getNode("Attention") if scene.GetFirstNodeByName("Attention") else None
-seg = attention.GetSegmentation(); ids = [seg.GetNthSegmentID(i) for i in range(seg.GetNumberOfSegments())]
+seg = attention.GetSegmentation()
+ids = [seg.GetNthSegmentID(i) for i in range(seg.GetNumberOfSegments())]
 tag = vtk.reference(""); seg.GetSegment(ids[-1]).GetTag("DGMVLC.Finding", tag)
-hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene); top, inside = vtk.vtkIdList(), vtk.vtkIdList()
-hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), top); hierarchy.GetItemChildren(top.GetId(0), inside)
-folder = [hierarchy.GetItemName(top.GetId(0)), *(hierarchy.GetItemName(inside.GetId(i)) for i in range(inside.GetNumberOfIds()))]
-composites = [scene.GetNthNodeByClass(i, "vtkMRMLSliceCompositeNode") for i in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode"))]
-legends = [scene.GetNthNodeByClass(i, "vtkMRMLColorLegendDisplayNode") for i in range(scene.GetNumberOfNodesByClass("vtkMRMLColorLegendDisplayNode"))]
+hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+top, inside = vtk.vtkIdList(), vtk.vtkIdList()
+hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), top)
+hierarchy.GetItemChildren(top.GetId(0), inside)
+items = [top.GetId(0), *(inside.GetId(i) for i in range(inside.GetNumberOfIds()))]
+folder = [hierarchy.GetItemName(item) for item in items]
+def nodes(kind):
+    return [scene.GetNthNodeByClass(i, kind) for i in range(scene.GetNumberOfNodesByClass(kind))]
+composites = nodes("vtkMRMLSliceCompositeNode")
+legends = nodes("vtkMRMLColorLegendDisplayNode")
+def name(node_id):
+    return scene.GetNodeByID(node_id).GetName()
+layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+outline = scene.GetFirstNodeByName("Edit mask").GetDisplayNode()
+window = volume("Original").GetDisplayNode()
 display = change.GetDisplayNode()
 print(json.dumps({
-    "change": slicer.util.arrayFromVolume(change).tolist(), "ras": slicer.util.arrayFromVTKMatrix(matrix).tolist(),
+    "change": slicer.util.arrayFromVolume(change).tolist(),
+    "ras": slicer.util.arrayFromVTKMatrix(matrix).tolist(),
     "folder": folder, "folders": top.GetNumberOfIds(), "layers": seg.GetNumberOfLayers(),
     "segments": [seg.GetSegment(i).GetName() for i in ids], "tag": str(tag),
     "opacity": [attention.GetDisplayNode().GetSegmentOpacity2DFill(i) for i in ids],
-    "columns": {c.GetLayoutName(): [scene.GetNodeByID(c.GetBackgroundVolumeID()).GetName(), c.GetLinkedControl(), c.GetHotLinkedControl()] for c in composites},
+    "columns": {
+        c.GetLayoutName(): [
+            name(c.GetBackgroundVolumeID()), c.GetLinkedControl(), c.GetHotLinkedControl()
+        ]
+        for c in composites
+    },
     "attention_views": attention.GetDisplayNode().GetNumberOfViewNodeIDs(),
     "range": [display.GetWindowLevelMin(), display.GetWindowLevelMax()], "legends": len(legends),
-    "hidden": [c.GetForegroundOpacity() for c in composites], "fill": attention.GetDisplayNode().GetOpacity2DFill(),
-    "heat": [scene.GetNodeByID(c.GetForegroundVolumeID()).GetName() for c in composites if c.GetForegroundVolumeID()],
+    "hidden": [c.GetForegroundOpacity() for c in composites],
+    "fill": attention.GetDisplayNode().GetOpacity2DFill(),
+    "heat": [name(i) for c in composites if (i := c.GetForegroundVolumeID())],
     "offset": scene.GetSingletonNode("Red", "vtkMRMLSliceNode").GetSliceOffset(),
     "titles": [legend.GetTitleText() for legend in legends],
-    "known_layout": bool(scene.GetFirstNodeByClass("vtkMRMLLayoutNode").GetCurrentLayoutDescription()),
-    "outline_only": not scene.GetFirstNodeByName("Edit mask").GetDisplayNode().GetVisibility2DFill(),
-    "window": [volume("Original").GetDisplayNode().GetWindow(), volume("Original").GetDisplayNode().GetLevel()],
-    "notice": scene.GetFirstNodeByClass("vtkMRMLTextNode").GetText(), "layout": scene.GetFirstNodeByClass("vtkMRMLLayoutNode").GetViewArrangement()}))
+    "known_layout": bool(layout.GetCurrentLayoutDescription()),
+    "outline_only": not outline.GetVisibility2DFill(),
+    "window": [window.GetWindow(), window.GetLevel()],
+    "notice": scene.GetFirstNodeByClass("vtkMRMLTextNode").GetText(),
+    "layout": layout.GetViewArrangement()}))
 """
 
 

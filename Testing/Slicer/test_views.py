@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from DGMVLCCore.anatomy.segment import segment_anatomy
-from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult, EditPlan
-from DGMVLCCore.export.results import write_result
+from DGMVLCCore.editing.result import AttentionMap, CounterfactualResult, EditPlan
+from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.report.edit import write_result
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("slicer_core") is None,
@@ -162,7 +162,10 @@ def test_several_runs_one_shown_and_each_removed_completely(app, results):
 
     empty = kinds(app.scene)
     first, second = (loadResult(app.scene, path) for path in results[:2])
-    seen = lambda run: run.byRole["attention-segments"].GetDisplayNode().GetVisibility()  # noqa: E731
+
+    def seen(run):
+        return run.byRole["attention-segments"].GetDisplayNode().GetVisibility()
+
     assert (seen(first), seen(second)) == (0, 1), (
         "only the shown run's overlay is over the shared views"
     )
@@ -274,10 +277,11 @@ def test_corner_text_where_there_are_views(app, results, monkeypatch):
     from SlicerDGMVLCLib.scene import loadResult
 
     said = {}
-    corner = lambda name: SimpleNamespace(SetText=lambda place, text: said.update({name: text}))  # noqa: E731
-    widget = lambda name: SimpleNamespace(
-        sliceView=lambda: SimpleNamespace(cornerAnnotation=lambda: corner(name))
-    )  # noqa: E731
+
+    def widget(name):
+        corner = SimpleNamespace(SetText=lambda place, text: said.update({name: text}))
+        return SimpleNamespace(sliceView=lambda: SimpleNamespace(cornerAnnotation=lambda: corner))
+
     monkeypatch.setattr(
         slicer,
         "app",

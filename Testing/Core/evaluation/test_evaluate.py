@@ -11,10 +11,10 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from DGMVLCCore.anatomy.segment import segment_anatomy
+from card import BEGIN, END, update_card
 from DGMVLCCore.cli import main
-from DGMVLCCore.counterfactual.evidence import Evidence
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.evidence import Evidence
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import (
     Cancelled,
     DGMVLCError,
@@ -24,15 +24,15 @@ from DGMVLCCore.errors import (
     UsageError,
 )
 from DGMVLCCore.evaluation import cases, real, run, safety, trial
-from DGMVLCCore.evaluation.card import BEGIN, END, update_card
 from DGMVLCCore.evaluation.headline import KEYS
 from DGMVLCCore.evaluation.profile import PROFILES
 from DGMVLCCore.evaluation.records import Records
 from DGMVLCCore.evaluation.run import Request, export, run_evaluation
+from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.language.encoder import LanguageEncoder
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.denoiser import Denoiser
-from DGMVLCCore.vision.dual import EMBEDDING, DualEncoder
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
+from DGMVLCCore.models.dual import EMBEDDING, DualEncoder
 
 TINY = replace(
     PROFILES["quick"],

@@ -11,21 +11,21 @@ import numpy as np
 import pytest
 import torch
 
-from DGMVLCCore.anatomy.masks import lesion_region
-from DGMVLCCore.anatomy.segment import segment_anatomy
-from DGMVLCCore.counterfactual import sampler
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing import sampler
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation import ablation, baselines, generative, localisers, safety
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import Hole, removal
 from DGMVLCCore.evaluation.methods import METHODS
+from DGMVLCCore.imaging.anatomy import segment_anatomy
+from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.language.encoder import LanguageEncoder
+from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.denoiser import Conditions, Denoiser
+from DGMVLCCore.models.dual import EMBEDDING, DualEncoder
 from DGMVLCCore.simulation.insert import insert_lesion
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch
-from DGMVLCCore.vision.dual import EMBEDDING, DualEncoder
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
 
 SPACING = (10.0, 2.0, 2.0)
 

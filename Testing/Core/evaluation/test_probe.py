@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.metrics import auc
-from DGMVLCCore.evaluation.probe import SQUARE, WIDEST_MM, Probe, ProbeNet, flipped, parts, square
+from DGMVLCCore.models.probe import SQUARE, WIDEST_MM, Probe, ProbeNet, flipped, parts, square
 from DGMVLCCore.models.units import to_units
 from DGMVLCCore.training.loop import train
 from DGMVLCCore.training.probing import ProbeMaker

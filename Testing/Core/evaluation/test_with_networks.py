@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from DGMVLCCore.anatomy.segment import Anatomy
-from DGMVLCCore.counterfactual.result import CounterfactualResult, EditPlan
+from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
 from DGMVLCCore.evaluation.realism import region_features
 from DGMVLCCore.evaluation.reversibility import reversibility
 from DGMVLCCore.evaluation.text import text_alignment
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.vision.dual import DualEncoder
-from DGMVLCCore.vision.pipeline import AlignmentPipeline
+from DGMVLCCore.models.alignment import AlignmentPipeline
+from DGMVLCCore.models.dual import DualEncoder
 
 SHAPE = (3, 96, 96)
 

@@ -3,15 +3,10 @@ scorer itself."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-from DGMVLCCore.evaluation.parsing import comparable, keyword_findings, lenient, match, score
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "Benchmarks"))
 import language
+from parsing import comparable, keyword_findings, lenient, match, score
 
 # A little under the measured F1 (Testing/Data/language/README.md).
 FLOORS = {

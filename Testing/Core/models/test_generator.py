@@ -4,7 +4,7 @@ looks at text, hole and surroundings."""
 import pytest
 import torch
 
-from DGMVLCCore.counterfactual import sampler
+from DGMVLCCore.editing import sampler
 from DGMVLCCore.models.denoiser import Conditions, Denoiser
 from DGMVLCCore.models.discriminator import Discriminator, holed
 from DGMVLCCore.models.generator import Generator

@@ -9,7 +9,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from DGMVLCCore.imaging.io import save_volume
-from Testing.Core.counterfactual.conftest import untrained
+from Testing.Core.editing.conftest import untrained
 
 __all__ = ["untrained"]
 
@@ -88,7 +88,7 @@ def studies(tmp_path, phantom_with_nodule):
 @pytest.fixture
 def found():
     """Writes an analysis as `review.json` holds it, without looking at the scan."""
-    from DGMVLCCore.review.decisions import SCHEMA_VERSION, write_json
+    from DGMVLCCore.review.files import SCHEMA_VERSION, write_json
 
     def write(session, identifier, regions=2, **fields):
         place = session.folder / "studies" / identifier

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from DGMVLCCore import cli
-from DGMVLCCore.counterfactual.session import Session
 from DGMVLCCore.errors import Cancelled, OutputError, UnreadableError, UsageError
-from DGMVLCCore.export.comparison import read_comparison
-from DGMVLCCore.export.manifest import read_manifest
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
-from DGMVLCCore.review.compare import CompareRequest, run_comparison
-from DGMVLCCore.tasks import run_task
+from DGMVLCCore.jobs.compare import CompareRequest, run_comparison
+from DGMVLCCore.jobs.session import Session
+from DGMVLCCore.jobs.tasks import run_task
+from DGMVLCCore.language.report_files import ReportSource
+from DGMVLCCore.report.comparison import read_comparison
+from DGMVLCCore.results.manifest import read_manifest
 
 WORDS = ("nodule", "emphysema", "clear lung")
 
@@ -45,8 +46,9 @@ def request(inputs, out, **how):
 @pytest.fixture(scope="module")
 def compared(inputs, untrained):
     stages = []
+    source = ReportSource("report.pdf", "ab" * 32, "PDF")
     path = run_comparison(
-        request(inputs, inputs / "out"),
+        request(inputs, inputs / "out", report_source=source),
         lambda stage, share: stages.append((stage, share)),
         untrained,
     )
@@ -72,6 +74,13 @@ def test_the_folder_holds_a_result_a_hypothesis_and_one_record(compared, inputs)
         stages[-1] == ("writing", 1.0) and ("reading", 1.0) in stages and ("editing", 1.0) in stages
     )
     assert not [p for p in inputs.iterdir() if "partial" in p.name]
+    assert record["inputs"]["report"] == {
+        "name": "report.pdf",
+        "sha256": "ab" * 32,
+        "kind": "PDF",
+        "encoding": None,
+    }
+    assert set(record["inputs"]) == {"image", "mask", "report"}
 
 
 def test_same_mask_same_noise_same_slices_one_original(compared):
@@ -142,7 +151,7 @@ def test_an_earlier_comparison_is_replaced_only_when_allowed(compared, inputs, u
 
 def _session(pipe):
     session = Session()
-    session.pipeline = lambda weights=None: pipe
+    session.hole_filler = lambda weights=None: pipe
     return session
 
 
@@ -181,7 +190,7 @@ def test_bad_calls_have_their_sentence_and_code_and_write_nothing(capsys, inputs
         (4, "never taught", [*mask, *asked, "--hypothesis", "pneumothorax"]),
         (4, "names no present finding", [*mask, "-r", str(tmp_path / "r.txt")]),
         (2, "1 or more", [*mask, *asked, "--noises", "0"]),
-        (3, "could not be read as text", [*asked, "-r", str(tmp_path / "none.txt")]),
+        (3, "could not be read (No such file", [*asked, "-r", str(tmp_path / "none.txt")]),
         (6, "does not exist", [*mask, *asked, "-o", str(tmp_path / "a" / "b")]),
     ]
     for code, words, arguments in cases:

@@ -1,9 +1,9 @@
 """Report against regions, both ways."""
 
-from DGMVLCCore.anatomy.zones import Location
+from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.parser import parse_report
+from DGMVLCCore.models.alignment import Match
 from DGMVLCCore.review.crosscheck import Seen, cross_check
-from DGMVLCCore.vision.pipeline import Match
 
 
 def seen(number, side, mm, *terms, zone=None):
@@ -88,3 +88,39 @@ def test_uncertain_and_plural_findings_count_as_mentioned():
 def test_without_a_report_nothing_is_compared():
     done = cross_check(None, [seen(1, "left", 12, "nodule")])
     assert status(done) == ({1: "no report"}, [])
+
+
+def test_findings_of_one_term_are_compared_one_by_one():
+    regions = (
+        seen(1, "right", 12, "nodule", zone="upper"),
+        seen(2, "left", 5, "nodule", zone="lower"),
+        seen(3, "left", 12, "nodule", zone="lower"),
+    )
+    done = check(
+        "12 mm nodule in the right upper lobe. 5 mm nodule in the left lower lobe.", *regions
+    )
+    assert {n: fact["finding"] for n, fact in done.regions.items()} == {1: 0, 2: 1, 3: None}
+    assert [fact["region"] for fact in done.findings] == [1, 2]
+
+
+def test_a_group_takes_as_many_regions_as_it_counts_none_larger_than_its_largest():
+    regions = [seen(n, "left", mm, "nodule") for n, mm in ((1, 4), (2, 8), (3, 3), (4, 30))]
+    states, _ = status(check("Multiple nodules in the left lung, up to 8 mm.", *regions))
+    assert states == {1: "reported", 2: "reported", 3: "reported", 4: "not mentioned"}
+    states, _ = status(check("Two nodules in the left lung, up to 8 mm.", *regions))
+    assert sorted(states.values()) == ["not mentioned", "not mentioned", "reported", "reported"]
+    assert states[2] == "reported" and states[4] == "not mentioned"
+    states, _ = status(check("An 8 mm nodule in the left lung.", *regions))
+    assert [n for n, state in states.items() if state == "reported"] == [2]
+
+
+def test_a_lobe_reaches_into_a_second_third_of_the_lung():
+    for report, zones in (
+        ("A 12 mm nodule in the left lower lobe.", {"lower", "middle"}),
+        ("A 12 mm nodule in the left upper lobe.", {"upper", "middle"}),
+        ("A 12 mm nodule in the lingula.", {"lower", "middle"}),
+        ("A 12 mm nodule at the left base.", {"lower"}),
+    ):
+        for zone in ("upper", "middle", "lower"):
+            states, _ = status(check(report, seen(1, "left", 12, "nodule", zone=zone)))
+            assert (states[1] == "reported") == (zone in zones), (report, zone)

@@ -5,8 +5,8 @@ import pytest
 
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.jobs.tasks import run_task
 from DGMVLCCore.review.decisions import ReviewSession
-from DGMVLCCore.tasks import run_task
 
 
 def ask(name, **request):

@@ -7,17 +7,17 @@ import jsonschema
 import numpy as np
 import pytest
 
+from detection import ScanRow, froc, hits
 from DGMVLCCore._resources import resource
-from DGMVLCCore.anatomy.segment import segment_anatomy
 from DGMVLCCore.cli import main
-from DGMVLCCore.evaluation.detection import ScanRow, froc, hits
-from DGMVLCCore.export import records
+from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.models.region import Region
+from DGMVLCCore.results import records
 from DGMVLCCore.review.abnormality import against_own
 from DGMVLCCore.review.candidates import change_of, peaks
-from DGMVLCCore.training.perceptron import fit_perceptron
+from perceptron import fit_perceptron
 
 SCHEMAS = records.SCHEMAS
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from DGMVLCCore.anatomy.segment import segment_anatomy
-from DGMVLCCore.counterfactual.evidence import denoising_errors, fullest_rows, presence_evidence
+from DGMVLCCore.editing.evidence import denoising_errors, fullest_rows, presence_evidence
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.review.hypotheses import builtin, differential, hypothesis, resolve

@@ -13,6 +13,7 @@ import pytest
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
 from DGMVLCCore.imaging.io import load_volume, save_volume
+from DGMVLCCore.review.analyse import read_findings, report_of
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.review_report import export, page, table
@@ -118,7 +119,21 @@ def test_a_report_by_hand_needs_a_single_study(studies, tmp_path):
         ReviewSession.create(studies, tmp_path / "s", report=studies / "a" / "report.txt")
     assert not (tmp_path / "s").exists()
     made = ReviewSession.create(studies / "b", tmp_path / "s", report=studies / "a" / "report.txt")
-    assert made.report_text(made.studies[0]) == "No pleural effusion." and not made.studies[0].notes
+    assert made.report(made.studies[0]).text == "No pleural effusion." and not made.studies[0].notes
+
+
+def test_a_report_is_read_in_its_own_encoding_or_the_review_says_why_not(studies, tmp_path):
+    path = studies / "a" / "report.txt"
+    path.write_bytes("A 14 \xd7 12 mm nodule in the right upper lobe.".encode("cp1252"))
+    made = ReviewSession.create(studies, tmp_path / "s")
+    study = made.study("a-ct")
+    report, notes = report_of(made, study)
+    findings, _ = read_findings(report.text)
+    assert [f.size_mm for f in findings] == [14.0] and "Windows-1252" in notes[0]
+    for data, words in ((b"", "is empty"), (b"%PDF-1.4 cut", "is cut")):
+        path.write_bytes(data)
+        report, notes = report_of(made, study)
+        assert report is None and "could not be used" in notes[0] and words in notes[0]
 
 
 def test_the_table_and_the_page_say_what_was_decided(session):
@@ -151,7 +166,7 @@ def test_accepted_regions_of_a_dicom_study_leave_as_dicom_segmentation_too(
     import pydicom
     from pydicom.uid import generate_uid
 
-    from DGMVLCCore.export.segmentation import Segment, save_segmentation
+    from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
     root, study = tmp_path / "studies", generate_uid()
     dicom(root / "p" / "s", phantom.array, study=study, name="a", description="Lung")
@@ -181,8 +196,8 @@ def test_accepted_regions_of_a_dicom_study_leave_as_dicom_segmentation_too(
 
 
 def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, studies, tmp_path):
-    from DGMVLCCore.export.segmentation import Segment, save_segmentation
     from DGMVLCCore.imaging.labels import load_labels
+    from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
     volume = load_volume(studies / "a" / "ct.nrrd")
     masks = np.zeros((2, *volume.shape), bool)
@@ -206,6 +221,41 @@ def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, 
     assert (tmp_path / "mine" / "letter.txt").read_text() == "keep"
     export(session, tmp_path / "out", overwrite=True)
     assert not list(tmp_path.glob(".*partial"))
+
+
+def test_a_crash_while_an_export_is_replaced_loses_neither(session, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    export(session, out)
+    first = (out / "review.html").read_text()
+    session.decide("a-ct/1", "rejected", "second look")
+    rename = Path.rename
+
+    def fail(self, target):
+        if Path(target) == out and self.suffix == ".partial":
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OutputError, match="Input/output error"):
+        export(session, out, overwrite=True)
+    assert (out / "review.html").read_text() == first
+
+    def killed(self, target):  # nothing after this runs: no handler, no clean-up
+        if Path(target) == out:
+            raise SystemExit
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(SystemExit):
+        export(session, out, overwrite=True)
+    monkeypatch.undo()
+    assert not out.exists()
+    with pytest.raises(OutputError, match="exists already"):  # the next run finds it again
+        export(session, out)
+    assert (out / "review.html").read_text() == first
+    export(session, out, overwrite=True)
+    assert "second look" in (out / "review.html").read_text()
+    assert sorted(p.name for p in tmp_path.iterdir() if "out" in p.name) == ["out"]
 
 
 @pytest.mark.parametrize("regions, pages", [(2, 3), (9, 5)])

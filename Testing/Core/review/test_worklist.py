@@ -28,6 +28,28 @@ def test_a_report_named_like_its_scan_comes_before_the_only_text(studies, phanto
     assert by_path["a/ct.nrrd"].report is None, "a text beside two scans belongs to neither"
 
 
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        (("Words.TXT",), "a/Words.TXT"),
+        (("words.docx",), "a/words.docx"),
+        (("words.docx", "words.txt"), "a/words.txt"),
+        (("notes.pdf", "Report.rtf"), "a/Report.rtf"),
+        (("ct.PDF", "report.txt"), "a/ct.PDF"),
+        (("ct_report.json", "notes.txt"), "a/ct_report.json"),
+        (("ct.json",), None),
+        (("one.html", "two.hl7"), None),
+        (("picture.png", ".hidden.txt"), None),
+    ],
+)
+def test_reports_of_every_kind_are_found_beside_their_scan(studies, names, taken):
+    (studies / "a" / "report.txt").unlink()
+    for name in names:
+        (studies / "a" / name).write_text("A nodule.")
+    (one,) = [study for study in find_studies(studies) if study.path == "a/ct.nrrd"]
+    assert one.report == taken and bool(one.notes) == (taken is None)
+
+
 def test_of_several_series_the_longest_and_thinnest_is_read_and_said(tmp_path, phantom, dicom):
     study, root = generate_uid(), tmp_path / "s"
     dicom(

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
-from DGMVLCCore.evaluation.splits import load_splits
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS, TERM_OF_KIND, insert_lesion
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch, estimate_noise
 from DGMVLCCore.simulation.phrases import (
@@ -17,6 +16,7 @@ from DGMVLCCore.simulation.phrases import (
 )
 from DGMVLCCore.simulation.texture import random_field, scan_noise
 from DGMVLCCore.simulation.tissue import thin
+from DGMVLCCore.training.splits import load_splits
 
 SPACING = (3.0, 1.0, 1.0)
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from DGMVLCCore import _resources, cli
-from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
-from DGMVLCCore.commands import synthesis as commands
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.cli import synthesis as commands
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.generator import Generator

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from DGMVLCCore import cli
-from DGMVLCCore.anatomy.segment import segment_anatomy
-from DGMVLCCore.counterfactual.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.denoiser import Denoiser

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from DGMVLCCore import cli
-from DGMVLCCore.anatomy.segment import Anatomy, segment_anatomy
-from DGMVLCCore.counterfactual.result import CounterfactualResult
+from DGMVLCCore.editing.result import CounterfactualResult
 from DGMVLCCore.errors import (
     DGMVLCError,
     OutputError,
@@ -17,10 +16,11 @@ from DGMVLCCore.errors import (
     UnsuitableInputError,
     UsageError,
 )
-from DGMVLCCore.export.manifest import sha256_of
-from DGMVLCCore.export.records import check_schema
+from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
+from DGMVLCCore.results.manifest import sha256_of
+from DGMVLCCore.results.records import check_schema
 from DGMVLCCore.synthesis import lesions
 from DGMVLCCore.synthesis.dataset import ROW_SCHEMA, compare, synthesize
 from DGMVLCCore.synthesis.lesions import draw_region

@@ -147,6 +147,9 @@ def test_pictures_and_sentences_are_checked(pictures, small, run, tmp_path):
     (tmp_path / "u.csv").write_text("id,age\na,50\n")
     with pytest.raises(UnsuitableInputError, match=r"no column of sentences \(it has id, age\)"):
         sentences_of(find_pictures(pictures), "MR", tmp_path / "u.csv")
+    (tmp_path / "v.csv").write_text("text,id\nMR of a knee.,a\n")
+    with pytest.raises(UnsuitableInputError, match="Which column of v.csv names the pictures"):
+        sentences_of(find_pictures(pictures), "MR", tmp_path / "v.csv")
     with pytest.raises(UnsuitableInputError, match="other pictures or sentences"):
         train_images(pictures, "MR", run[0], table=tmp_path / "t.csv", weights=small, quiet=True)
     (tmp_path / "long.csv").write_text(f"id,text\na,{'very long ' * 20}\n")

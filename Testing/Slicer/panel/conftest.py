@@ -39,10 +39,10 @@ def application():
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory, make_chest, make_record, no_figures):
     """Folder of the fake worker: a result and a proposed region as the core writes them."""
-    from DGMVLCCore.anatomy.segment import segment_anatomy
-    from DGMVLCCore.counterfactual.result import AttentionMap, CounterfactualResult, EditPlan
-    from DGMVLCCore.export import results
-    from DGMVLCCore.export.comparison import write_comparison
+    from DGMVLCCore.editing.result import AttentionMap, CounterfactualResult, EditPlan
+    from DGMVLCCore.imaging.anatomy import segment_anatomy
+    from DGMVLCCore.report import edit as results
+    from DGMVLCCore.report.comparison import write_comparison
 
     folder = tmp_path_factory.mktemp("fake worker ü")
     volume = make_chest((6, 56, 64), (4.0, 5.0, 5.0))

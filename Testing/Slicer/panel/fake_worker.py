@@ -125,7 +125,7 @@ def core(message: dict) -> None:
     """Tasks that need no network are done by the core itself; a study is looked at by hand."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
     from DGMVLCCore.errors import DGMVLCError
-    from DGMVLCCore.tasks import run_task
+    from DGMVLCCore.jobs.tasks import run_task
 
     request = message["request"]
     try:

@@ -124,8 +124,25 @@ def test_clinical_fields_make_a_sentence(desk, scan):
     desk.ui.otherClinicalEdit.setText("diagnosis IPF")
     assert (
         desk.ui.clinicalLabel.text
-        == "Recorded: 71-year-old, female, former smoker, 40 pack-years, diagnosis IPF."
+        == "Recorded: 71-year-old, female, ex-smoker, 40 pack-years, diagnosis IPF."
     )
+
+
+def test_every_choice_of_the_form_is_understood_by_the_core(desk, scan):
+    from SlicerDGMVLCLib.clinical import sentence
+    from SlicerDGMVLCLib.parameters import Sex, Smoking
+
+    from DGMVLCCore.language.clinical import text_to_attributes
+
+    for sex in Sex:
+        for smoking in Smoking:
+            desk.parameters.sex, desk.parameters.smoking = sex, smoking
+            known = {"sex": sex, "smoking": smoking}
+            assert text_to_attributes(sentence(desk.parameters)) == {
+                name: choice.value for name, choice in known.items() if choice.name != "UNKNOWN"
+            }
+    desk.parameters.age, desk.parameters.packYears = 71, 40
+    assert text_to_attributes(sentence(desk.parameters))["pack_years"] == 40
 
 
 def test_a_table_row_fills_the_fields_and_mixes_no_patients(desk, scan):
@@ -147,9 +164,7 @@ def test_a_table_row_fills_the_fields_and_mixes_no_patients(desk, scan):
     assert not desk.ui.fillButton.enabled
     desk.ui.tableSelector.setCurrentNode(table)
     desk.ui.fillButton.click()
-    assert (
-        desk.ui.clinicalLabel.text == "Recorded: 63-year-old, male, former smoker, 22 pack-years."
-    )
+    assert desk.ui.clinicalLabel.text == "Recorded: 63-year-old, male, ex-smoker, 22 pack-years."
     desk.ui.rowSpin.setValue(2)
     desk.ui.fillButton.click()
     assert desk.ui.clinicalLabel.text == "Recorded: female."

@@ -92,8 +92,8 @@ def test_the_request_is_the_cores(desk, scan):
     )  # read, not imported: it would import torch
     known = set()
     for file, name in (
-        (root / "counterfactual" / "run.py", "Request"),
-        (root / "review" / "compare.py", "CompareRequest"),
+        (root / "jobs" / "edit.py", "Request"),
+        (root / "jobs" / "compare.py", "CompareRequest"),
     ):
         kind = next(
             node

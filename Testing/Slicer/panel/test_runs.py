@@ -88,9 +88,8 @@ def test_the_request_says_what_the_panel_says(desk, scan):
 
 
 def test_requests_are_the_cores(desk, scan):
-    source = (
-        Path(__file__).resolve().parents[3] / "DGMVLCCore" / "counterfactual" / "run.py"
-    )  # read, not imported: it would import torch
+    # read, not imported: it would import torch
+    source = Path(__file__).resolve().parents[3] / "DGMVLCCore" / "jobs" / "edit.py"
     request = next(
         node
         for node in ast.parse(source.read_text(encoding="utf-8")).body
@@ -380,7 +379,7 @@ def test_preview_covers_the_scan_and_goes_again(desk, scan, end):
 
 
 def test_answers_to_earlier_questions_are_ignored(desk, scan):
-    from SlicerDGMVLCLib.protocol import Findings, Result
+    from SlicerDGMVLCLib.events import Findings, Result
 
     desk.readReport("nodule;present")
     desk.panel.session.handle(Findings("report-99", []))

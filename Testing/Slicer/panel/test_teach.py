@@ -7,9 +7,9 @@ import pytest
 import slicer
 
 from DGMVLCCore.imaging.io import save_volume
-from DGMVLCCore.teaching.cases import CaseSet, make_cases, write_cases
-from DGMVLCCore.teaching.design import Wish, plan_cases
-from DGMVLCCore.teaching.source import load_clear_scan
+from DGMVLCCore.readers.cases import CaseSet, make_cases, write_cases
+from DGMVLCCore.readers.design import Wish, plan_cases
+from DGMVLCCore.readers.source import load_clear_scan
 
 
 @pytest.fixture(scope="module")

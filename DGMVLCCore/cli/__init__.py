@@ -1,0 +1,138 @@
+"""`dgmvlc`: the command line. Thin: it reads options, calls the core, and turns errors into exit
+codes."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import logging
+import sys
+from typing import Any
+
+from DGMVLCCore import __version__
+from DGMVLCCore.cli import (
+    benchmark,
+    bundle,
+    compare,
+    discover,
+    edit,
+    evaluate,
+    look,
+    results,
+    review,
+    study,
+    synthesis,
+    system,
+    teach,
+    train,
+    words,
+)
+from DGMVLCCore.cli.shared import Command, Shown
+from DGMVLCCore.errors import Cancelled, as_dgmvlc_error
+
+GROUPS = (
+    edit,
+    compare,
+    review,
+    words,
+    look,
+    results,
+    discover,
+    teach,
+    study,
+    synthesis,
+    train,
+    evaluate,
+    benchmark,
+    bundle,
+    system,
+)
+COMMANDS: dict[str, Command] = {
+    name: run for group in GROUPS for name, run in group.COMMANDS.items()
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and options."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    common.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="say more; show the traceback of an unexpected error",
+    )
+    common.add_argument(
+        "--json", action="store_true", help="print one JSON object on standard output"
+    )
+    parser = argparse.ArgumentParser(
+        prog="dgmvlc",
+        description="Counterfactual chest CT. Research use only; not a medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"dgmvlc {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, parents=[common])
+
+    for group in GROUPS:
+        group.add_commands(add)
+    return parser
+
+
+def _say(args: argparse.Namespace, answer: dict[str, Any]) -> None:
+    if args.json:
+        print(json.dumps(answer, indent=1))
+    elif args.quiet:
+        return
+    elif isinstance(answer, Shown):
+        print("\n".join(answer.lines))
+    else:
+        for name, value in answer.items():
+            if value in (None, [], ""):
+                continue
+            lines = value if isinstance(value, list) else [value]
+            print(
+                f"{name}: "
+                + ("\n" + " " * 2 if len(lines) > 1 else "")
+                + "\n  ".join(
+                    json.dumps(line, ensure_ascii=False) if isinstance(line, dict) else str(line)
+                    for line in lines
+                )
+            )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit code (0 done, 2 usage, 3 unreadable, 4 unsuitable, 5 device,
+    6 output, 7 weights, 130 cancelled)."""
+    args = build_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a console that cannot show “ or − must not end a run
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    logging.basicConfig(
+        level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s"
+    )
+    try:
+        _say(args, COMMANDS[args.command](args))
+    except KeyboardInterrupt:
+        return _fail(args, "Cancelled; nothing was written.", Cancelled.exit_code, "Cancelled")
+    except Exception as error:
+        if known := as_dgmvlc_error(error):
+            return _fail(args, str(known), known.exit_code, type(known).__name__)
+        if args.verbose:
+            logging.getLogger(__name__).exception("unexpected error")
+        return _fail(
+            args,
+            f"Unexpected error ({type(error).__name__}: {error}); run again with -v and report it.",
+            1,
+            "Unexpected",
+        )
+    return 0
+
+
+def _fail(args: argparse.Namespace, sentence: str, code: int, kind: str) -> int:
+    if args.json:
+        print(json.dumps({"error": {"kind": kind, "message": sentence, "exit_code": code}}))
+    print(f"dgmvlc: {sentence}", file=sys.stderr)
+    return code

@@ -1,0 +1,218 @@
+"""Quality assurance: `dgmvlc review` makes a worklist of a folder, looks at every study, and keeps
+the decisions."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore.cli.shared import Add, Command, Progress, device_option
+from DGMVLCCore.errors import UsageError
+
+REVIEW_NOTE = (
+    "Regions are what does not fit a clear lung of this patient; they point, they do not diagnose. "
+    "Research use only."
+)
+
+
+def _series(text: str) -> tuple[str, int]:
+    study, _, number = text.rpartition("=")
+    if not study or not number.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"a series is chosen as STUDY=NUMBER, for example case-1=2, not {text!r}"
+        )
+    return study, int(number)
+
+
+def add_commands(add: Add) -> None:
+    """Options of `dgmvlc review`."""
+    review = add(
+        "review",
+        "point at regions of studies that their reports do not mention, and keep a reader's "
+        "decisions",
+    )
+    review.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        help=(
+            "folder of studies: scans or DICOM folders, each "
+            "with its report beside it (text, RTF, HTML, PDF, Word, HL7, FHIR)"
+        ),
+    )
+    review.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="SESSION",
+        help="session folder: worklist, regions, decisions",
+    )
+    review.add_argument(
+        "-r", "--report", type=Path, metavar="FILE", help="report of the only study in the folder"
+    )
+    review.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the session: look at new and changed studies, keep the decisions",
+    )
+    review.add_argument(
+        "--series",
+        type=_series,
+        action="append",
+        default=[],
+        metavar="STUDY=N",
+        help="read series N of a study; may be repeated",
+    )
+    review.add_argument(
+        "--list", action="store_true", help="only make the worklist, look at no scan yet"
+    )
+    decide = review.add_mutually_exclusive_group()
+    decide.add_argument("--accept", metavar="STUDY/N", help="accept a region")
+    decide.add_argument("--reject", metavar="STUDY/N", help="reject a region")
+    decide.add_argument("--undo", metavar="STUDY/N", help="take a verdict back")
+    decide.add_argument(
+        "--on", metavar="STUDY/N", help="the region of --comment, when it is not decided"
+    )
+    review.add_argument(
+        "--comment",
+        metavar="TEXT",
+        help="comment on the region of --accept, --reject, --undo or --on",
+    )
+    review.add_argument(
+        "--export",
+        type=Path,
+        metavar="FOLDER",
+        help="write review.csv, review.html, review.pdf and the accepted regions",
+    )
+    review.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    review.add_argument(
+        "--weights", type=Path, help="folder of a dual encoder; default: the shipped one"
+    )
+    device_option(review)
+
+
+def _decide(args: argparse.Namespace) -> dict[str, Any]:
+    from DGMVLCCore.review.decisions import ReviewSession
+
+    session = ReviewSession.open(args.output)
+    region = args.accept or args.reject or args.undo or args.on
+    verdict = (
+        "accepted" if args.accept else "rejected" if args.reject else "" if args.undo else None
+    )
+    if args.on and args.comment is None:
+        raise UsageError("--on needs --comment TEXT.")
+    made = session.decide(region, verdict, args.comment)
+    return {
+        "region": region,
+        **{key: made[key] for key in ("verdict", "comment", "when")},
+        "progress": session.progress(),
+    }
+
+
+def _counted(progress: Progress, number: int, of: int) -> Callable[[str, float], None]:
+    """The progress bar of one study among several."""
+    return lambda stage, share: progress(f"{number}/{of} {stage}", share)
+
+
+def _look(args: argparse.Namespace, session: Any) -> list[str]:
+    """Look at every study that has no current analysis; what went wrong, a sentence each."""
+    from DGMVLCCore.devices import choose_device
+    from DGMVLCCore.models.alignment import AlignmentPipeline
+    from DGMVLCCore.review.analyse import analyse_study
+
+    waiting = [
+        study
+        for study in session.studies
+        if session.state(study.id) in ("waiting", "changed", "new")
+    ]
+    if not waiting:
+        return []
+    pipe, problems = (
+        AlignmentPipeline.from_pretrained(args.weights).to(choose_device(args.device)),
+        [],
+    )
+    for number, study in enumerate(waiting, 1):
+        progress = Progress(args.quiet or args.json)
+        try:
+            done = analyse_study(pipe, session, study.id, _counted(progress, number, len(waiting)))
+        finally:
+            progress.close()
+        if done["problem"]:
+            problems.append(f"{study.id}: {done['problem']}")
+    return problems
+
+
+def _summary(session: Any, problems: list[str]) -> dict[str, Any]:
+    studies = []
+    for study in session.studies:
+        done = session.analysis(study.id) or {}
+        regions = [
+            f"{study.id}/{r['number']}: {r['location']['diameter_mm']:.0f} mm {r['place']}, "
+            f"{r['change_hu']:+.0f} HU, "
+            f"{r['phrases'][0]['term']} {r['phrases'][0]['agreement']:.2f}; "
+            f"{r['check']['sentence']}"
+            for r in done.get("regions", [])
+        ]
+        unseen = [
+            fact["sentence"]
+            for fact in done.get("report_check", [])
+            if fact["status"] in ("not seen", "not looked for")
+        ]
+        studies.append(
+            {
+                "study": study.id,
+                "state": session.state(study.id),
+                "regions": regions,
+                "reported, not seen": unseen,
+                "notes": [
+                    *filter(None, (study.problem, done.get("problem"))),
+                    *study.notes,
+                    *done.get("report_notes", []),
+                ],
+            }
+        )
+    return {
+        "session": str(session.folder),
+        "progress": session.progress(),
+        "studies": studies,
+        "problems": problems,
+        "notes": [REVIEW_NOTE],
+    }
+
+
+def run_review(args: argparse.Namespace) -> dict[str, Any]:
+    """`dgmvlc review`."""
+    from DGMVLCCore.review.decisions import ReviewSession
+
+    if args.accept or args.reject or args.undo or args.on:
+        return _decide(args)
+    if args.comment is not None:
+        raise UsageError(
+            "--comment needs the region it is on: --accept, --reject, --undo or --on STUDY/N."
+        )
+    if args.export:
+        from DGMVLCCore.review.review_report import export
+
+        return export(ReviewSession.open(args.output), args.export, overwrite=args.overwrite)
+    if args.resume:
+        if args.report:
+            raise UsageError(
+                "--report belongs to a new session; put the report beside its scan and resume."
+            )
+        session = ReviewSession.open(args.output, refresh=True, series=dict(args.series))
+    elif args.folder is None:
+        raise UsageError(
+            "Give the folder of studies, or --resume, --accept, --reject or --export for a "
+            "session that is there."
+        )
+    else:
+        session = ReviewSession.create(
+            args.folder, args.output, report=args.report, series=dict(args.series)
+        )
+    return _summary(session, [] if args.list else _look(args, session))
+
+
+COMMANDS: dict[str, Command] = {"review": run_review}

@@ -1,0 +1,56 @@
+"""Commands about the program itself: worker, info."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from DGMVLCCore import __version__
+from DGMVLCCore.cli.shared import Add, Command
+
+
+def add_commands(add: Add) -> None:
+    """Options of the commands about the program itself."""
+    add("worker", "run jobs that a viewer sends as JSON lines on standard input, until it closes")
+    add("info", "versions, devices, weights and the findings they know")
+
+
+def run_worker(args: argparse.Namespace) -> dict[str, Any]:
+    """`dgmvlc worker`; ends when its standard input does."""
+    from DGMVLCCore.worker import main as work
+
+    work()
+    return {}
+
+
+def run_info(args: argparse.Namespace) -> dict[str, Any]:
+    """`dgmvlc info`."""
+    import importlib.metadata
+    import platform
+
+    from DGMVLCCore._resources import resource
+    from DGMVLCCore.devices import available_devices
+    from DGMVLCCore.editing.pipeline import WEIGHTS
+    from DGMVLCCore.language.vocabulary import load_vocabulary
+    from DGMVLCCore.models.checks import check_weights
+
+    folder = resource(WEIGHTS)
+    config = json.loads((folder / "config.json").read_text())
+    libraries = {
+        name: importlib.metadata.version(name)
+        for name in ("torch", "diffusers", "transformers", "SimpleITK", "numpy")
+    }
+    return {
+        "version": __version__,
+        "python": platform.python_version(),
+        "libraries": libraries,
+        "devices": available_devices(),
+        "weights": {"name": folder.name, "sha256": check_weights(folder)},
+        "findings": config["findings"],
+        "attributes": config["attributes"],
+        "vocabulary": list(load_vocabulary().terms),
+    }
+
+
+COMMANDS: dict[str, Command] = {"worker": run_worker, "info": run_info}

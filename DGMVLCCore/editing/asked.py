@@ -1,0 +1,128 @@
+"""Is the finding in the region? How much change its denial asks for there, and elsewhere in these
+lungs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from DGMVLCCore.editing.evidence import fullest_rows
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
+from DGMVLCCore.editing.see_through import RegionEditor
+from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.region import Region, cut_region
+from DGMVLCCore.stats import central
+
+TOP_SHARE = 0.1  # of a region's voxels that speak for it: a lesion fills only part of its region
+PLACES, TRIES = 12, 400
+OWN_SLICES, PLACE_SLICES = 12, 3
+DRAWS = 200
+LUNG_SHARE = 0.95  # of a clear place that must lie in the lungs
+SEEN = 0.5  # half of the training pairs of a denial hold what it denies: below, more likely clear
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an editor's change map says of a finding in a region.
+
+    Args:
+        value: share of change asked for by the finding's denial, 0..1, mean of the top tenth of
+            the region's fullest slices. low, high: 95 % interval over the slices.
+        clear_low, clear_high: where the middle 95 % of the same number lie at other places of the
+            same shape in this patient's lungs; None where there is no room.
+        places: how many other places.
+    """
+
+    value: float
+    low: float
+    high: float
+    clear_low: float | None
+    clear_high: float | None
+    places: int
+
+    @property
+    def absent(self) -> bool:
+        """True when the network would rather leave the region as it is."""
+        return self.value < SEEN
+
+    @property
+    def stands_out(self) -> bool:
+        """True when the region asks for more change than this patient's other places."""
+        return self.clear_high is None or self.value > self.clear_high
+
+
+def top_share(change: np.ndarray) -> float:
+    """Mean of the highest tenth of the change asked for, (N,) and not empty."""
+    values = np.sort(change)
+    return float(values[-max(int(np.ceil(TOP_SHARE * values.size)), 1) :].mean())
+
+
+def other_places(
+    mask: np.ndarray, lungs: np.ndarray, rng: np.random.Generator
+) -> list[tuple[int, int]]:
+    """In-slice shifts (y, x) that lay a mask (D,H,W) into the lungs, clear of where it was."""
+    here, shifts = mask.any(0), []
+    reach = np.array(mask.shape[1:]) // 2
+    for _ in range(TRIES):
+        y, x = (int(v) for v in rng.integers(-reach, reach + 1))
+        moved = np.roll(mask, (y, x), (1, 2))
+        if not (moved.any(0) & here).any() and lungs[moved].mean() >= LUNG_SHARE:
+            shifts.append((y, x))
+        if len(shifts) == PLACES:
+            break
+    return shifts
+
+
+def _read(
+    pipe: CounterfactualPipeline, region: Region, denial: str, slices: list[int]
+) -> list[np.ndarray]:
+    """The change asked for in some slices of a region, a flat array each."""
+    predict, text = pipe.edit_predictor(), pipe.text(denial)
+    first = RegionEditor(predict, region, text, capacity=pipe.capacity(region)).look(slices)
+    return [first.change[row][region.mask[row]] for row in slices]
+
+
+def resampled(slices: list[np.ndarray], rng: np.random.Generator) -> tuple[float, float]:
+    """95 % interval of `top_share` over slices drawn again with replacement."""
+    draws = rng.integers(len(slices), size=(DRAWS, len(slices)))
+    return central([top_share(np.concatenate([slices[i] for i in draw])) for draw in draws])
+
+
+def change_evidence(
+    pipe: CounterfactualPipeline,
+    scan: Volume,
+    anatomy: Anatomy,
+    mask: np.ndarray,
+    denial: str,
+    *,
+    seed: int = 0,
+    callback: Progress | None = None,
+) -> Evidence:
+    """Read a region and other places of the same shape under a finding's denial.
+
+    Args:
+        scan: canonical. anatomy, mask (bool (D,H,W), not empty): on the same grid.
+        callback: gets ("reading", share done).
+    """
+    filled = np.nonzero(mask.any((1, 2)))[0]
+    rows = (max(int(filled[0]) - 1, 0), min(int(filled[-1]) + 2, len(mask)))
+    within = slice(*rows)
+    part, lungs = mask[within], anatomy.lungs[within]
+    region = cut_region(scan, anatomy, mask, rows)
+    asked = _read(pipe, region, denial, fullest_rows(part, OWN_SLICES))
+    rng = np.random.default_rng(seed)
+    shifts, clear = other_places(part, lungs, rng), []
+    for index, shift in enumerate(shifts):
+        moved = np.roll(mask, shift, (1, 2))
+        place = cut_region(scan, anatomy, moved, rows, spacing_mm=region.spacing[1])
+        slices = fullest_rows(part, PLACE_SLICES)
+        clear.append(top_share(np.concatenate(_read(pipe, place, denial, slices))))
+        if callback:
+            callback("reading", (index + 1) / len(shifts))
+    low, high = resampled(asked, rng)
+    value = top_share(np.concatenate(asked))
+    clear_low, clear_high = central(clear) if clear else (None, None)
+    whole = Evidence(value, low, high, clear_low, clear_high, len(clear))
+    return replace(whole, **{k: round(v, 4) for k, v in vars(whole).items() if v is not None})

@@ -1,0 +1,106 @@
+"""What is kept of the last scan between runs, so that a second edit of it starts at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Hashable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore.editing.result import AttentionMap
+from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
+from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.imaging.labels import load_labels
+from DGMVLCCore.imaging.lung_labels import anatomy_from_labels
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.language.report_files import ReportSource
+
+MAPS_KEPT = 4  # each is as large as the scan
+
+
+def file_facts(path: Path) -> dict[str, str]:
+    """Name and SHA-256 of an input file; a folder's hash is that of its files' hashes in order.
+
+    Raises:
+        UnreadableError: it is not there or may not be read.
+    """
+    try:
+        files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        digests = [hashlib.sha256(p.read_bytes()).hexdigest() for p in files]
+    except OSError as error:
+        raise UnreadableError(
+            f"{path} could not be read ({error.strerror or error}); check the name and the "
+            "permissions."
+        ) from error
+    joined = (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
+    return {"name": path.name, "sha256": joined}
+
+
+def input_facts(
+    image: dict[str, str], mask: Path | None, report: ReportSource | None
+) -> dict[str, dict[str, Any]]:
+    """Role -> name and SHA-256 of every file a run read; of a report also its kind and encoding.
+
+    Raises:
+        UnreadableError: the mask is gone.
+    """
+    inputs: dict[str, dict[str, Any]] = {"image": dict(image)}
+    if mask:
+        inputs["mask"] = dict(file_facts(mask))
+    if report:
+        inputs["report"] = asdict(report)
+    return inputs
+
+
+class ScanMemory:
+    """Volume, anatomy and attention maps of the last scan, found again by what its file holds, not
+    by its name."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, str] = {}  # name and hash of the scan last asked for
+        self._key: Hashable = None
+        self._volume: Volume | None = None
+        self._anatomy: tuple[Hashable, Anatomy] | None = None
+        self._maps: dict[Hashable, AttentionMap] = {}
+
+    def forget(self) -> None:
+        """Free what is kept."""
+        self._key, self._volume, self._anatomy = None, None, None
+        self._maps.clear()
+
+    def volume(self, path: Path, modality: str | None) -> Volume:
+        """The scan, read when it is not the last one."""
+        if not path.exists():
+            return load_volume(path, modality)  # which says what is wrong
+        self.facts = file_facts(path)
+        key = (self.facts["sha256"], path.is_dir(), path.suffix, modality)
+        if key != self._key or self._volume is None:
+            self.forget()
+            self._volume, self._key = load_volume(path, modality), key
+        return self._volume
+
+    def anatomy(self, volume: Volume, path: Path | None) -> Anatomy:
+        """The scan's anatomy: from a segmentation file, else found in the scan."""
+        key = file_facts(path)["sha256"] if path else None
+        if self._anatomy is None or self._anatomy[0] != key or volume is not self._volume:
+            self._maps.clear()  # attention is read inside the lungs
+            found = (
+                anatomy_from_labels(load_labels(path, volume), volume)
+                if path
+                else segment_anatomy(volume)
+            )
+            self._anatomy = (key, found)
+        return self._anatomy[1]
+
+    def attention(self, key: Hashable, read: Callable[[], AttentionMap]) -> AttentionMap:
+        """The attention map of this key, read when it is not among the last few."""
+        if key not in self._maps:
+            made = read()
+            while len(self._maps) >= MAPS_KEPT:
+                self._maps.pop(next(iter(self._maps)))
+            self._maps[key] = made
+        return self._maps[key]

@@ -1,0 +1,533 @@
+"""The counterfactual in one call: scan + plan -> edited scan, difference, uncertainty, gates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from DGMVLCCore._resources import resource
+from DGMVLCCore.editing import sampler
+from DGMVLCCore.editing.compose import compose, feather, residual
+from DGMVLCCore.editing.noise import slice_correlation, volume_noise
+from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
+from DGMVLCCore.editing.see_through import STEPS, Answer, EditPredictor, RegionEditor
+from DGMVLCCore.editing.tiles import TiledPredictor, WindowPlan, announce, joined, plan_for
+from DGMVLCCore.errors import Cancelled, UnsuitableInputError, WeightsError
+from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.language.encoder import LanguageEncoder
+from DGMVLCCore.models.alignment import AlignmentPipeline
+from DGMVLCCore.models.checks import move
+from DGMVLCCore.models.denoiser import Conditions, Denoiser
+from DGMVLCCore.models.editor import Editor
+from DGMVLCCore.models.networks import load_generator
+from DGMVLCCore.models.region import Region, cut_region
+from DGMVLCCore.models.units import to_units
+
+BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
+WEIGHTS = "weights/dgmvlc-editor"  # edits through the region's own voxels
+HOLE_FILLER = "weights/dgmvlc-ct"  # judges hypotheses and writes what a sentence says into a hole
+FAST_WEIGHTS = "weights/dgmvlc-gan"
+ONE_PASS = {
+    "network": "one pass",
+    "steps": 1,
+    "guidance": 1.0,
+}  # what a one-pass network does, whatever was asked
+Progress = Callable[[str, float], None]
+
+
+class CounterfactualPipeline:
+    """Edits a chest CT as a sentence says, inside a mask, and leaves every other voxel alone.
+
+    Example:
+        >>> pipe = CounterfactualPipeline.from_pretrained()
+        >>> result = pipe(volume, plan)
+        >>> result.difference  # HU, counterfactual − original
+    """
+
+    def __init__(
+        self,
+        model: Denoiser,
+        encoder: LanguageEncoder,
+        weights_sha256: str = "",
+        weights: str = "",
+        alignment: AlignmentPipeline | None = None,
+    ) -> None:
+        self.model, self.encoder, self.alignment = model.eval(), encoder, alignment
+        self.weights_sha256, self.weights = weights_sha256, weights
+        self.device = torch.device("cpu")
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | Path | None = None,
+        encoder: LanguageEncoder | None = None,
+        alignment: AlignmentPipeline | None = None,
+        modality: str = "CT",
+    ) -> CounterfactualPipeline:
+        """Load weights from a folder (the shipped ones by default); nothing is downloaded.
+
+        Args:
+            alignment: the dual encoder that proposes regions and checks edits; the shipped one by
+                default, none for other modalities than CT.
+            modality: what the weights must be for: "CT", "MR" or "XR".
+
+        Raises:
+            WeightsError: missing, altered, of another architecture or modality, or trained with
+                another dual encoder.
+        """
+        folder = Path(path) if path else resource(WEIGHTS)
+        model, sha256 = load_generator(folder)
+        if (made_for := model.config.get("modality", "CT")) != modality:
+            raise WeightsError(
+                f"The weights in {folder} are for {made_for}, but {modality} is to be edited; "
+                "give weights of that modality (--weights)."
+            )
+        encoder = encoder or LanguageEncoder()
+        if modality != "CT":
+            return cls(model, encoder, sha256, folder.name)
+        alignment = alignment or AlignmentPipeline.from_pretrained(encoder=encoder)
+        trained_with = model.config["vision_sha256"]
+        if trained_with and trained_with != alignment.model.scan_sha256():
+            raise WeightsError(
+                f"The weights in {folder} were trained with another dual encoder than "
+                f"{alignment.weights}; give both from one release."
+            )
+        return cls(model, encoder, sha256, folder.name, alignment)
+
+    @classmethod
+    def hole_filler(cls, path: str | Path | None = None) -> CounterfactualPipeline:
+        """As `from_pretrained`, by default with the shipped hole-filling denoiser."""
+        return cls.from_pretrained(path or resource(HOLE_FILLER))
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Write weights (fp16) and configuration as a folder."""
+        copy: Any = type(self.model).from_config(self.model.config)
+        copy.load_state_dict({name: value.cpu() for name, value in self.model.state_dict().items()})
+        copy.half().save_pretrained(str(path))
+
+    def to(self, device: str | torch.device) -> CounterfactualPipeline:
+        """Move to a device ("cpu", "cuda:0", "mps")."""
+        move(self.model, device)
+        self.device = torch.device(device)
+        if self.alignment is not None:
+            self.alignment.to(device)
+        return self
+
+    @property
+    def modality(self) -> str:
+        """What the weights were trained on: "CT", "MR" or "XR"."""
+        return str(self.model.config.get("modality", "CT"))
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Terms the weights were taught."""
+        return tuple(self.model.config["findings"])
+
+    @property
+    def one_pass(self) -> bool:
+        """True for the adversarial network, which makes its image at once and judges no voxels."""
+        return bool(getattr(self.model, "one_pass", False))
+
+    @property
+    def sees(self) -> bool:
+        """True for an editor, which works through the region's own voxels."""
+        return isinstance(self.model, Editor)
+
+    def require_times(self, what: str) -> None:
+        """Refuse what only a network that sees the patient's voxels through noise can do.
+
+        Raises:
+            UnsuitableInputError: these weights are a one-pass network's.
+        """
+        if self.sees:
+            raise UnsuitableInputError(
+                f"The editor {self.weights} is not integrated over times, so it gives no {what}; "
+                "use a hole-filling denoiser's weights."
+            )
+        if self.one_pass:
+            raise UnsuitableInputError(
+                f"The one-pass network {self.weights} makes images and reads none, so it gives "
+                f"no {what}; use a denoiser's weights."
+            )
+
+    def text(self, sentence: str) -> sampler.Text:
+        """One sentence as (1,L,T) states, (1,L) mask, (1,T) pooled on the device."""
+        states = self.encoder.encode([sentence])
+        return tuple(
+            torch.from_numpy(x).to(self.device) for x in (states.tokens, states.mask, states.pooled)
+        )  # type: ignore[return-value]
+
+    def predictor(self) -> sampler.Predictor:
+        """The denoiser, in bf16 where the processor has it."""
+        return sampler.Predictor(self.model, self.native_bf16)
+
+    def edit_predictor(self) -> EditPredictor:
+        """The editor, in bf16 where the processor has it."""
+        return EditPredictor(self.model, self.native_bf16)  # type: ignore[arg-type]
+
+    @property
+    def native_bf16(self) -> bool:
+        """True where the device computes in bf16 itself."""
+        return self.device.type == "cuda" or (
+            self.device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        )
+
+    def capacity(self, region: Region, plan: WindowPlan | None = None) -> int:
+        """Slices of a region, or of the windows over it, that the network takes at once on this
+        device."""
+        pixels = (
+            region.hu[0].size if plan is None else int(np.prod(plan.shape(region.hu.shape)[1:]))
+        )
+        return max(int(BATCH[self.device.type] * (128 * 128) / pixels), 1)
+
+    def batches(
+        self, region: Region, rows: list[int]
+    ) -> Iterator[tuple[list[int], Tensor, Conditions]]:
+        """Slices of a region in batches: rows, image (B,1,S,T) in model units, image conditions."""
+        size = self.capacity(region)
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            image = torch.from_numpy(to_units(region.hu[part], region.scale))[:, None].to(
+                self.device
+            )
+            slices, which = np.unique(
+                part, return_inverse=True
+            )  # samples of one slice share its conditions
+            cond = region.conditions([int(row) for row in slices]).to(self.device)
+            if self.model.scan is not None and self.alignment is not None:
+                cond.scan = self.alignment.model.scan_embedding(cond)
+            index = torch.from_numpy(which).to(self.device)
+            own = cond.map(lambda value, index=index: value[index])  # type: ignore[misc]
+            yield part, image, own
+
+    def _batched(
+        self, region: Region, rows: list[int], noises: int
+    ) -> Iterator[tuple[list[tuple[int, int]], Tensor, Conditions]]:
+        """(noise, slice) pairs in batches: samples of one slice share one, so that an edit of few
+        slices keeps the processor as busy as one of many."""
+        pairs = [(draw, row) for draw in range(noises) for row in rows]
+        for part, image, cond in self.batches(region, [row for _, row in pairs]):
+            group, pairs = pairs[: len(part)], pairs[len(part) :]
+            yield group, image, cond
+
+    def stack(self, region: Region, rows: list[int]) -> tuple[Tensor, Conditions]:
+        """Slices of a region as one batch: image (D,1,S,T) in model units, image conditions."""
+        _, images, conditions = zip(*self.batches(region, rows))
+        return torch.cat(images), joined(conditions)
+
+    def __call__(
+        self,
+        volume: Volume,
+        plan: EditPlan,
+        *,
+        anatomy: Anatomy | None = None,
+        noises: int = 8,
+        steps: int = 10,
+        seed: int = 0,
+        guidance: float = 1.5,
+        slices: tuple[int, int] | None = None,
+        draw: int | None = None,
+        tiles: bool = False,
+        callback: Progress | None = None,
+        should_cancel: Callable[[], bool] | None = None,
+    ) -> CounterfactualResult:
+        """Edit a scan.
+
+        Args:
+            volume: CT in HU (for weights of another modality, that one in stored units), any
+                orientation. plan: what to change and where.
+            anatomy: on the scan's own grid; found in the scan when None.
+            noises: independent noise fields; their spread is the uncertainty, their medoid the
+                counterfactual.
+            slices: canonical (feet to head) slice range the edit is limited to.
+            draw: number of the noise that makes the counterfactual, for edits that are compared
+                under the same one; the medoid when None.
+            tiles: keep the scan's own spacing however large the region is; it is then computed in
+                overlapping tiles.
+            callback: gets ("editing", share done). should_cancel: asked between steps.
+
+        Raises:
+            UnsuitableInputError: empty mask. WeightsError: the scan is of another modality than the
+                weights. DeviceError: not enough memory for
+                the tiles. Cancelled: `should_cancel` said so.
+        """
+        if volume.modality != self.modality:
+            raise WeightsError(
+                f"The weights {self.weights} are for {self.modality}, but the scan is "
+                f"{volume.modality}; give weights of that modality."
+            )
+        scan, turn = volume.canonical()
+        anatomy = (anatomy or segment_anatomy(volume)).reoriented(turn)
+        mask = np.ascontiguousarray(turn.apply(plan.mask)) & anatomy.body
+        if slices is not None:
+            mask[: slices[0]] = False
+            mask[slices[1] :] = False
+        if not mask.any():
+            raise UnsuitableInputError(
+                "The edit mask holds no voxel of the body in the chosen slices; choose another "
+                "region."
+            )
+        settings: dict[str, Any] = {
+            "noises": noises,
+            "steps": steps,
+            "seed": seed,
+            "guidance": guidance,
+            "mode": plan.mode,
+            "slices": slices,
+            "device": str(self.device),
+            "network": type(self.model).__name__,
+            "tiles": tiles,
+        }
+        if plan.source == plan.target:
+            settings["note"] = (
+                "Source and target sentences are equal, so the scan is returned unchanged."
+            )
+            zero = np.zeros(volume.shape, np.float32)
+            return CounterfactualResult(
+                volume,
+                volume.with_array(volume.array.copy()),
+                volume.array.copy(),
+                zero,
+                plan.mask,
+                plan,
+                [],
+                settings,
+            )
+        if base := self.model.config.get("base_sha256"):
+            settings["base_sha256"] = base  # the result's weights are then the layers along z alone
+        found = np.nonzero(mask.any((1, 2)))[0]
+        rows = (max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(mask)))
+        region = cut_region(scan, anatomy, mask, rows, whole=tiles)
+        if self.sees:
+            edited = self.see_through(
+                region, scan, anatomy, mask, plan, settings, callback, should_cancel
+            )
+            deltas = edited.hu - region.hu
+        else:
+            edited = None
+            samples = self.sample(
+                region, scan, anatomy, mask, plan, settings, callback, should_cancel
+            )
+            # The shift's reference is the clipped scan it started from, so that no change is
+            # exactly no change.
+            start = region.hu.clip(region.scale.low, None)
+            deltas = np.stack([residual(each, start, region.scale) for each in samples])
+        deltas = np.where(region.mask, deltas, 0).astype(np.float32)
+        return self._finish(volume, scan, turn, region, mask, deltas, plan, settings, draw, edited)
+
+    def sample(
+        self,
+        region: Region,
+        scan: Volume,
+        anatomy: Anatomy,
+        mask: np.ndarray,
+        plan: EditPlan,
+        settings: dict[str, Any],
+        callback: Progress | None = None,
+        should_cancel: Callable[[], bool] | None = None,
+    ) -> np.ndarray:
+        """Edited regions, one for each noise: float32 (N,D,S,T) in model units.
+
+        A one-pass network replaces in one pass, and shifts by what two passes from the same noise
+        differ by: the scan plus target minus source.
+        """
+        if self.sees:
+            answer = self.see_through(
+                region, scan, anatomy, mask, plan, settings, callback, should_cancel
+            )
+            return to_units(answer.hu, region.scale)
+        settings |= ONE_PASS if self.one_pass else {}
+        correlation = _described(settings, region, scan, anatomy, mask)
+        source, target, empty = self.text(plan.source), self.text(plan.target), self.text("")
+        noises, steps, predict = int(settings["noises"]), int(settings["steps"]), self.predictor()
+        out = np.repeat(to_units(region.hu, region.scale)[None], noises, axis=0)
+        chosen: sampler.Predict = predict
+        windows = plan_for(self.model, region.hu.shape, bool(settings.get("tiles")))
+        if windows is None:
+            rows = [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
+            groups = self._batched(region, rows, noises)
+        else:
+            rows, capacity = list(range(len(region.hu))), self.capacity(region, windows)
+            settings |= {
+                "windows": vars(windows),
+                "memory_mb": announce(windows, region.hu.shape, capacity, noises, self.device),
+            }
+            image, cond = self.stack(region, rows)
+            groups = (([(draw, row) for row in rows], image, cond) for draw in range(noises))
+            chosen = TiledPredictor(predict, windows, capacity)
+        step_of = _counted(noises * len(rows) * steps, callback, should_cancel)
+        fields: dict[int, Tensor] = {}
+        for group, image, cond in groups:
+            fields = {
+                draw: fields[draw]
+                if draw in fields
+                else volume_noise(
+                    (len(scan.array), *region.hu.shape[1:]),
+                    correlation,
+                    int(settings["seed"]) * 1000 + draw,
+                )
+                for draw, _ in group
+            }
+            noise = torch.stack([fields[draw][region.rows[0] + row] for draw, row in group])[
+                :, None
+            ].to(self.device)
+            common = {
+                "steps": steps,
+                "guidance": settings["guidance"],
+                "on_step": step_of(len(group)),
+            }
+            if plan.mode == "shift":
+                start = 1.0 if self.one_pass else sampler.SHIFT_START
+                edited = sampler.shift(
+                    chosen, image, noise, cond, source, target, start=start, **common
+                )
+            else:
+                edited = sampler.replace(chosen, image, noise, cond, target, empty, **common)
+            for index, (draw, row) in enumerate(group):
+                out[draw, row] = edited[index, 0].float().cpu().numpy()
+        return out
+
+    def see_through(
+        self,
+        region: Region,
+        scan: Volume,
+        anatomy: Anatomy,
+        mask: np.ndarray,
+        plan: EditPlan,
+        settings: dict[str, Any],
+        callback: Progress | None = None,
+        should_cancel: Callable[[], bool] | None = None,
+    ) -> Answer:
+        """A region edited through its own voxels by an editor, once for each noise.
+
+        *Shift* adds what target and source sentence differ by, so equal texts cancel exactly.
+        """
+        correlation = _described(settings, region, scan, anatomy, mask)
+        noises, steps = int(settings["noises"]), min(int(settings["steps"]), STEPS)
+        settings |= {"steps": steps, "guidance": 1.0}
+        shape, seed = (len(scan.array), *region.hu.shape[1:]), int(settings["seed"]) * 1000
+        part = slice(*region.rows)
+        fields = [volume_noise(shape, correlation, seed + draw)[part] for draw in range(noises)]
+        rows, sentences = int(region.mask.any((1, 2)).sum()), [plan.target]
+        if plan.mode == "shift":
+            sentences.append(plan.source)
+        # Slices without an opaque part are done sooner than counted: progress then jumps forward.
+        total = len(sentences) * rows * (1 + noises * steps)
+        on_slices = _counted(total, callback, should_cancel)
+        answers = [
+            RegionEditor(
+                self.edit_predictor(),
+                region,
+                self.text(sentence),
+                capacity=self.capacity(region),
+                on_slice=lambda count: on_slices(count)(1, 1),
+            ).edit(fields, steps)
+            for sentence in sentences
+        ]
+        answer = answers[0]
+        if plan.mode == "shift":
+            answer = replace(answer, hu=region.hu + answer.hu - answers[1].hu)
+        settings["invented_share"] = round(float(answer.invented[region.mask].mean()), 4)
+        return answer
+
+    def _finish(
+        self,
+        volume: Volume,
+        scan: Volume,
+        turn: Any,
+        region: Region,
+        mask: np.ndarray,
+        deltas: np.ndarray,
+        plan: EditPlan,
+        settings: dict[str, Any],
+        draw: int | None = None,
+        edited: Answer | None = None,
+    ) -> CounterfactualResult:
+        """Compose the medoid of the changes (N,D,S,T) in HU (or the sample `draw`), the mean and
+        the spread at native resolution, on the scan's own grid."""
+        inside = region.mask
+        mean = deltas.mean(0)
+        settings["medoid"] = int(((deltas - mean)[:, inside] ** 2).sum(1).argmin())
+        chosen = settings["shown"] = settings["medoid"] if draw is None else draw
+        weights = feather(mask, scan.spacing)
+        settings["sample_change_hu"] = _mean_changes(region, list(deltas), weights, mask)
+        variance = deltas.var(0)
+        if edited is not None:  # what is seen through is uncertain where it is unsure to be asked
+            first = edited.first
+            asked = (first.target - region.hu) ** 2 * first.change * (1 - first.change)
+            variance = np.where(edited.invented, variance, asked * inside)
+
+        def on_scan(values: np.ndarray) -> np.ndarray:
+            return region.to_scan(values.astype(np.float32), scan.shape)
+
+        made = compose(scan, on_scan(deltas[chosen]), weights)
+        result = CounterfactualResult(
+            volume,
+            volume.with_array(turn.restore(made)),
+            turn.restore(compose(scan, on_scan(mean), weights)),
+            turn.restore(on_scan(np.sqrt(variance)) * weights),
+            turn.restore(mask),
+            plan,
+            [],
+            settings,
+        )
+        if edited is not None:
+            taken = np.maximum(edited.first.change, edited.invented)
+            result.change = turn.restore(np.clip(on_scan(taken), 0, 1) * mask)
+            result.invented = turn.restore((on_scan(edited.invented) > 0.5) & mask)
+        return result
+
+
+def _described(
+    settings: dict[str, Any], region: Region, scan: Volume, anatomy: Anatomy, mask: np.ndarray
+) -> float:
+    """Record how a region is worked on; returns the texture's correlation along z."""
+    rows = slice(*region.rows)
+    correlation = slice_correlation(scan.array[rows], (anatomy.lungs & ~mask)[rows])
+    settings |= {
+        "z_correlation": round(correlation, 3),
+        "spacing_mm": region.spacing,
+        "native": region.native,
+    }
+    return correlation
+
+
+def _counted(
+    total: int, callback: Progress | None, should_cancel: Callable[[], bool] | None
+) -> Callable[[int], sampler.Step]:
+    """For a number of slices, what a sampler calls after each step on them; `total` slice steps are
+    the whole edit."""
+    done = 0
+
+    def step_of(size: int) -> sampler.Step:
+        def on_step(step: int, of: int) -> None:
+            nonlocal done
+            if should_cancel and should_cancel():
+                raise Cancelled("Cancelled; nothing was changed.")
+            done += size
+            if callback:
+                callback("editing", done / total)
+
+        return on_step
+
+    return step_of
+
+
+def _mean_changes(
+    region: Region, deltas: list[np.ndarray], weights: np.ndarray, mask: np.ndarray
+) -> list[float]:
+    """Mean change over the edit mask of each sample (D,S,T), HU, as it would stand in the scan
+    before rounding."""
+    rows = slice(*region.rows)
+    inside, part = mask[rows], replace(region, rows=(0, len(mask[rows])))
+    return [
+        round(float((part.to_scan(delta, inside.shape) * weights[rows])[inside].mean()), 3)
+        for delta in deltas
+    ]

@@ -1,0 +1,101 @@
+"""A first look: the counterfactual of the region's middle slice, from one noise and few steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.result import NOTICE, EditPlan
+from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.imaging.volume import Volume
+
+STEPS = 4
+NEIGHBOURS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """One slice of a counterfactual.
+
+    Args:
+        volume: (1,H,W) HU, where the slice lies in the patient. index: canonical slice, counted
+            from the feet. steps: integration steps.
+    """
+
+    volume: Volume
+    index: int
+    steps: int
+
+    @property
+    def note(self) -> str:
+        """What a viewer says beside it."""
+        return (
+            f"Preview of slice {self.index + 1}: one sample, {self.steps} steps; synthetic – "
+            "research use only."
+        )
+
+    def save(self, path: Path) -> None:
+        """Write it as NRRD; the header says that it is a preview and synthetic."""
+        save_volume(
+            self.volume,
+            path,
+            {
+                "DGMVLC_Unit": "HU",
+                "DGMVLC_Preview": self.note,
+                "DGMVLC_Synthetic": "inside the edit mask",
+                "DGMVLC_Notice": NOTICE,
+            },
+        )
+
+
+def rows_to_edit(mask: np.ndarray, slices: tuple[int, int] | None) -> np.ndarray:
+    """Canonical slices that hold voxels of a mask (canonical, bool (D,H,W)) within the chosen
+    range."""
+    rows = np.nonzero(mask.any((1, 2)))[0]
+    return rows if slices is None else rows[(rows >= slices[0]) & (rows < slices[1])]
+
+
+def preview_slice(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    plan: EditPlan,
+    *,
+    slices: tuple[int, int] | None = None,
+    seed: int = 0,
+    steps: int = STEPS,
+) -> Preview | None:
+    """The middle slice of the region as the edit would make it, roughly; None when there is nothing
+    to edit.
+
+    Args:
+        volume: CT in HU, any orientation. anatomy, plan.mask: on its grid. slices: canonical range
+            the edit is limited to.
+    """
+    scan, turn = volume.canonical()
+    mask = np.ascontiguousarray(turn.apply(plan.mask & anatomy.body))
+    rows = rows_to_edit(mask, slices)
+    if not len(rows) or plan.source == plan.target:
+        return None
+    middle = int(rows[len(rows) // 2])
+    start, stop = max(middle - NEIGHBOURS, 0), min(middle + NEIGHBOURS + 1, len(mask))
+    part = replace(plan, mask=mask[start:stop])
+    labels = Anatomy(np.ascontiguousarray(turn.apply(anatomy.labels)[start:stop]), anatomy.origin)
+    result = pipe(
+        scan.slab(start, stop),
+        part,
+        anatomy=labels,
+        noises=1,
+        steps=steps,
+        seed=seed,
+        slices=(middle - start, middle - start + 1),
+    )
+    return Preview(
+        result.counterfactual.slab(middle - start, middle - start + 1),
+        middle,
+        result.settings["steps"],
+    )

@@ -1,0 +1,114 @@
+"""What an edit asks for and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from DGMVLCCore.imaging.volume import Volume
+
+NOTICE = "Research use only; not a medical device. Voxels inside the edit mask are synthetic."
+
+
+@dataclass(frozen=True, eq=False)
+class EditPlan:
+    """One edit.
+
+    Args:
+        mask: bool (D,H,W) on the scan's grid; the full support of the edit.
+        source: what the scan shows, as a taught sentence. target: what it shall show.
+        term: finding the edit is about. removes: True when the target says it is absent.
+        mode: "replace" (from noise inside the mask) or "shift" (inversion-free flow edit).
+        finding: the report's finding as a dict, None when the user gave only words.
+    """
+
+    mask: np.ndarray
+    source: str
+    target: str
+    term: str
+    removes: bool = True
+    mode: str = "replace"
+    finding: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One check of a result: a number, its limits and a sentence."""
+
+    name: str
+    passed: bool
+    value: float
+    limit: str
+    unit: str
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionMap:
+    """Where the reading pass attends to a finding's words.
+
+    Args:
+        term: the finding. values: float32 (D,H,W), 0..1 inside the lungs, on the scan's grid.
+        levels: lower borders of the graded bands. tokens: the words read.
+        change: float32 (D,H,W), 0..1, the share of change that the finding's denial asks for in the
+            lungs, read in the same pass by an editor; None from a hole-filling network.
+    """
+
+    term: str
+    values: np.ndarray
+    levels: tuple[float, ...] = (0.25, 0.5, 0.75)
+    tokens: tuple[str, ...] = ()
+    change: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well the edited region fits the two sentences (0..1), before and after the edit.
+
+    Args:
+        source, target: agreement with each sentence as (before, after). direction: cos(ΔI, ΔT),
+            -1..1.
+        ranked: findings that fit the region before the edit, the best first, with their agreement.
+    """
+
+    source: tuple[float, float]
+    target: tuple[float, float]
+    direction: float
+    ranked: tuple[tuple[str, float], ...]
+
+
+@dataclass(eq=False)
+class CounterfactualResult:
+    """A counterfactual scan and everything needed to judge it.
+
+    Args:
+        original, counterfactual: scans on the same grid, HU; identical outside `mask`.
+        mean: float32 (D,H,W) HU, mean over the noises. uncertainty: float32 (D,H,W) HU, standard
+            deviation over them.
+        mask: bool (D,H,W), the edit mask. attention: finding -> map.
+        change: float32 (D,H,W), 0..1, the share to which a voxel was changed; invented: bool,
+            voxels made from noise rather than seen through. Both None from a hole-filling network.
+        agreement: how region and sentences agree before and after, None without a dual encoder.
+        synthetic: always True: voxels inside the mask are generated.
+    """
+
+    original: Volume
+    counterfactual: Volume
+    mean: np.ndarray
+    uncertainty: np.ndarray
+    mask: np.ndarray
+    plan: EditPlan
+    gates: list[Gate] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    attention: dict[str, AttentionMap] = field(default_factory=dict)
+    agreement: Agreement | None = None
+    change: np.ndarray | None = None
+    invented: np.ndarray | None = None
+    synthetic: bool = True
+
+    @property
+    def difference(self) -> np.ndarray:
+        """Counterfactual − original, HU, float32 (D,H,W)."""
+        return self.counterfactual.array - self.original.array

@@ -1,0 +1,166 @@
+"""Sampling with the editor: the hazy part in one step, the opaque core hidden and sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from DGMVLCCore.editing.sampler import Text
+from DGMVLCCore.models.denoiser import Conditions
+from DGMVLCCore.models.editor import Edit, Editor
+from DGMVLCCore.models.region import Region
+from DGMVLCCore.models.units import to_hu, to_units
+
+OPAQUE_HU = -450.0  # denser, and the scan shows nothing of what lies behind
+ASKED = 0.5  # a share of change from which on an opaque voxel is hidden
+GROWN = 2  # pixels around an opaque core, whose partial volume would stay as a ring
+IDLE = 0.03  # a smaller share is none: clear tissue comes back as it was
+STEPS = 4
+IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
+
+
+@dataclass
+class EditPredictor:
+    """The editor under autocast: (x_t, t, conditions) -> `Edit` in float32."""
+
+    model: Editor
+    autocast: bool = False
+
+    @torch.inference_mode()
+    def __call__(self, x_t: Tensor, t: float, cond: Conditions) -> Edit:
+        times = torch.full((len(x_t),), t, device=x_t.device)
+        with torch.autocast(x_t.device.type, torch.bfloat16, enabled=self.autocast):
+            edit = self.model(x_t, times, cond)
+        return Edit(edit.target.float(), edit.change.float(), edit.attention)
+
+
+Predict = Callable[[Tensor, float, Conditions], Edit]
+
+
+@dataclass(eq=False)
+class FirstPass:
+    """What one step says of a region whose voxels are all seen.
+
+    Args:
+        target: float32 (D,S,T) HU as the words say. change: float32 (D,S,T), 0..1 in the mask, 0
+            outside. attention: float32 (D,S/4,T/4) that went to words; None without that unit.
+    """
+
+    target: np.ndarray
+    change: np.ndarray
+    attention: np.ndarray | None
+
+
+@dataclass(eq=False)
+class Answer:
+    """What an edit gives.
+
+    Args:
+        hu: float32 (N,D,S,T) HU, one for each noise; the source outside the edit mask.
+        invented: bool (D,S,T), made from noise rather than seen through.
+        first: the pass that saw everything.
+    """
+
+    hu: np.ndarray
+    invented: np.ndarray
+    first: FirstPass
+
+
+class RegionEditor:
+    """Edits one region as one text says.
+
+    Args:
+        predict: the network. text: (1,L,T) states, mask and pooled vector. capacity: slices that
+            the device takes at once. on_slice: called with the number of slices done.
+    """
+
+    def __init__(
+        self,
+        predict: Predict,
+        region: Region,
+        text: Text,
+        *,
+        capacity: int = 16,
+        on_slice: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        self.predict, self.region, self.text = predict, region, text
+        self.capacity, self.on_slice = capacity, on_slice
+        self.device = text[0].device
+
+    def groups(self, rows: np.ndarray) -> Iterator[list[int]]:
+        """Rows in groups that fit the device."""
+        for start in range(0, len(rows), self.capacity):
+            yield [int(row) for row in rows[start : start + self.capacity]]
+
+    def seen(self, rows: list[int], hidden: np.ndarray) -> Conditions:
+        """Conditions of slices with a part hidden, under the text, on the device."""
+        return self.region.conditions(rows, hidden).to(self.device).with_text(*self.text)
+
+    def look(self, rows_read: Sequence[int] | None = None) -> FirstPass:
+        """One step with everything seen: target, change map and attention, of every slice with a
+        mask or of those asked for; the others stay as they are."""
+        region = self.region
+        nothing = np.zeros_like(region.mask)
+        target, change = region.hu.copy(), np.zeros(region.hu.shape, np.float32)
+        attention: np.ndarray | None = None
+        masked = np.nonzero(region.mask.any((1, 2)))[0]
+        for rows in self.groups(masked if rows_read is None else np.asarray(rows_read)):
+            cond = self.seen(rows, nothing)
+            edit = self.predict(cond.context[:, 1:2], 1.0, cond)
+            residual = (edit.target - cond.context[:, 1:2])[:, 0].cpu().numpy()
+            # The difference is added, so that what lies beyond the model's range is not clipped.
+            target[rows] = region.hu[rows] + residual * region.scale.half
+            change[rows] = torch.sigmoid(edit.change)[:, 0].cpu().numpy() * region.mask[rows]
+            if edit.attention is not None:
+                words = (1 - edit.attention[..., 0]).float().cpu().numpy()
+                cells = words.reshape(len(rows), *(n // 4 for n in region.hu.shape[1:]))
+                if attention is None:
+                    attention = np.zeros((len(region.hu), *cells.shape[1:]), np.float32)
+                attention[rows] = cells
+            self.on_slice(len(rows))
+        change[change < IDLE] = 0
+        return FirstPass(target, change, attention)
+
+    def edit(self, noises: Sequence[Tensor], steps: int = STEPS) -> Answer:
+        """See through what is hazy, sample what is opaque.
+
+        Args:
+            noises: (D,S,T) Gaussian fields, one a sample. steps: of the flow in the hidden part.
+        """
+        region, first = self.region, self.look()
+        through = region.hu + first.change * (first.target - region.hu)
+        invented = opaque_core(region.hu, region.mask, first.change)
+        samples = np.repeat(through[None], len(noises), axis=0)
+        rows = np.nonzero(invented.any((1, 2)))[0]
+        for sample, noise in zip(samples, noises):
+            for group in self.groups(rows):
+                made = self.fill(group, invented, noise[group], steps)
+                sample[group] = np.where(invented[group], made, sample[group])
+                self.on_slice(len(group) * steps)
+        return Answer(samples.astype(np.float32), invented, first)
+
+    def fill(self, rows: list[int], invented: np.ndarray, noise: Tensor, steps: int) -> np.ndarray:
+        """HU (B,S,T) of slices whose hidden part is integrated from `noise` (rectified flow, Euler
+        steps); the rest is the source."""
+        cond = self.seen(rows, invented)
+        source = torch.from_numpy(to_units(self.region.hu[rows], self.region.scale))[:, None]
+        source, hidden = source.to(self.device), cond.hidden[:, 1:2] > 0  # type: ignore[index]
+        x_t = torch.where(hidden, noise[:, None].to(self.device), source)
+        for index in range(steps):
+            now, then = 1 - index / steps, 1 - (index + 1) / steps
+            target = self.predict(x_t, now, cond).target
+            flow = then / now * x_t + (1 - then / now) * target
+            x_t = torch.where(hidden, flow, source)
+        return to_hu(x_t[:, 0].cpu().numpy(), self.region.scale)
+
+
+def opaque_core(hu: np.ndarray, mask: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Where a change is asked for and the source shows nothing through it, (D,S,T) bool."""
+    core = mask & (change > ASKED) & (hu > OPAQUE_HU)
+    core = ndimage.binary_opening(core, IN_PLANE)  # a vessel that is one voxel wide stays seen
+    return ndimage.binary_dilation(core, IN_PLANE, iterations=GROWN) & mask

@@ -1,0 +1,105 @@
+"""Work in a process of its own, so that its memory is its own; answers come back as JSON.
+
+python -m DGMVLCCore.evaluation.benchmark.jobs JOB SPEC.json ANSWER.json
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore import errors
+
+# job -> (module of this room, function from the spec to the answer)
+JOBS = {
+    "train": ("training", "train_job"),
+    "measure": ("measuring", "measure_job"),
+    "time": ("measuring", "time_job"),
+    "score": ("scoring", "score_job"),
+}
+ROOT = Path(__file__).parents[3]
+
+
+def run_job(job: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """Do a job in this process."""
+    module, function = JOBS[job]
+    room = import_module(f"DGMVLCCore.evaluation.benchmark.{module}")
+    answer: dict[str, Any] = getattr(room, function)(spec)
+    return answer
+
+
+def call(job: str, spec: dict[str, Any], threads: int = 1) -> dict[str, Any]:
+    """Do a job in a new process, on one thread, and wait for its answer.
+
+    Raises:
+        DGMVLCError: what the job raised, with its class and sentence; or that it ended without an
+            answer.
+    """
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answered, said = (
+            Path(folder) / name for name in ("spec.json", "answer.json", "said.txt")
+        )
+        asked.write_text(json.dumps(spec), encoding="utf-8")
+        with said.open("wb") as file:
+            process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "DGMVLCCore.evaluation.benchmark.jobs",
+                    job,
+                    str(asked),
+                    str(answered),
+                ],
+                stderr=file,
+                stdout=file,
+                env=environment,
+            )
+            try:
+                code = process.wait()
+            finally:
+                process.kill()
+                process.wait()
+        if not answered.exists():
+            last = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or [
+                "no word"
+            ]
+            raise errors.DGMVLCError(
+                f"The process for “{job}” ended with code {code} and without an answer "
+                f"({last[0][:200]}); free some memory and resume."
+            )
+        answer: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
+    if problem := answer.get("error"):
+        raise getattr(errors, problem["kind"], errors.DGMVLCError)(problem["message"])
+    return answer
+
+
+def main(job: str, spec: Path, answer: Path) -> None:
+    """The new process."""
+    import torch
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    try:
+        found = run_job(job, json.loads(spec.read_text(encoding="utf-8")))
+    except (errors.DGMVLCError, MemoryError, OSError, RuntimeError) as error:
+        known = errors.as_dgmvlc_error(error)
+        if known is None:
+            raise
+        found = {"error": {"kind": type(known).__name__, "message": str(known)}}
+    answer.write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

@@ -1,0 +1,133 @@
+"""Costs, times and rows -> the record of benchmark.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from DGMVLCCore.editing.result import NOTICE
+from DGMVLCCore.evaluation.benchmark.measuring import SIDE, SLICES
+from DGMVLCCore.evaluation.benchmark.report import csv_table, draw, markdown
+from DGMVLCCore.evaluation.benchmark.scoring import score_table, side_by_side
+from DGMVLCCore.evaluation.benchmark.seed_unet import NAME, STEPS
+from DGMVLCCore.evaluation.benchmark.variants import Variant
+from DGMVLCCore.evaluation.benchmark.verdict import SCORES, good_for
+from DGMVLCCore.evaluation.statistics import FEWEST_PATIENTS, Figure, rounded
+from DGMVLCCore.results.records import write_record, write_text
+
+RECORD, SCHEMA, SCHEMA_VERSION = "benchmark.json", "benchmark.schema.json", "1.0"
+FIGURE = "benchmark.png"
+
+
+def median_of(seconds: list[float], share: float = 1.0) -> Figure:
+    """Median of repeats in one run with the smallest and the largest, each times `share`."""
+    return {
+        "value": rounded(float(np.median(seconds)) * share),
+        "n": len(seconds),
+        "low": rounded(min(seconds) * share),
+        "high": rounded(max(seconds) * share),
+    }
+
+
+def build(
+    about: dict[str, Any],
+    chosen: list[Variant],
+    costs: dict[str, dict[str, Any]],
+    times: dict[str, Any],
+    folders: dict[str, Path],
+) -> dict[str, Any]:
+    """The record.
+
+    Args:
+        about: part, seed, budget and what was left out. costs: variant -> what `measure` and the
+            training say. times: what `time` says.
+        folders: variant -> folder of its rows.
+    """
+    from DGMVLCCore import __version__
+
+    rows, kept = side_by_side(list(folders.values()))
+    scores = score_table(rows, kept)
+    lines = [
+        _line(variant, costs[variant.name], times["edits"][variant.name], scores[variant.title])
+        for variant in chosen
+    ]
+    for line in lines:
+        line["good_for"] = good_for(line, lines)
+    patients = sorted({row["patient"] for row in rows})
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "notice": NOTICE,
+        "software": {"name": "dgmvlc", "version": __version__},
+        **about,
+        "cases": len(rows),
+        "patients": patients,
+        "exploratory": len(patients) < FEWEST_PATIENTS,
+        "phantom": {"slices": SLICES, "side": SIDE, "voxels": times["voxels"]},
+        "lines": lines,
+        "seed_unet": _seed_unet(times, lines),
+    }
+
+
+def _line(
+    variant: Variant, costs: dict[str, Any], seconds: list[float], entry: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "name": variant.name,
+        "title": variant.title,
+        "trained_here": variant.trained,
+        "note": variant.note,
+        "weights_sha256": costs["sha256"],
+        "training": {key: costs.get(key) for key in ("steps", "seconds", "train_peak_mb")},
+        "costs": {
+            "parameters": costs["parameters"],
+            "flops": costs["flops"],
+            "passes": costs["passes"],
+            "pixels_a_slice": costs["pixels_a_slice"],
+            "loaded_mb": costs["loaded_mb"],
+            "peak_mb": costs["peak_mb"],
+            "seconds_a_slice": median_of(seconds, 1 / SLICES),
+        },
+        "scores": {key: entry[key] for key in SCORES},
+        "ranked": entry["ranked"],
+        "why": entry["why"],
+    }
+
+
+def _seed_unet(times: dict[str, Any], lines: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Time of one call, and how much longer its steps take than an edit of as many voxels; None
+    where it was not timed."""
+    found = times["unet"]
+    if found is None:
+        return None
+    call = median_of(found["seconds"])
+    sample = call["value"] * STEPS
+    faster = {
+        line["name"]: rounded(sample / (line["costs"]["seconds_a_slice"]["value"] * SLICES))
+        for line in lines
+    }
+    sentence = (
+        f"One call of a {NAME} (base 64, 64x64x32 voxels, {found['parameters'] / 1e6:.1f} "
+        f"million parameters) takes {call['value']:.3g} s (median of "
+        f"{call['n']} calls, one thread); its {STEPS} steps would take {sample / 60:.3g} minutes "
+        "a sample, extrapolated from these calls. "
+        f"An edit here fills as many voxels ({times['voxels']})."
+    )
+    return {
+        "name": NAME,
+        "parameters": found["parameters"],
+        "call_seconds": call,
+        "steps": STEPS,
+        "sample_seconds": rounded(sample),
+        "faster": faster,
+        "sentence": sentence,
+    }
+
+
+def write(record: dict[str, Any], work: Path) -> None:
+    """benchmark.json, .md, .csv and .png into the folder; errors as `write_record`."""
+    draw(record, work / FIGURE)
+    write_text(markdown(record, FIGURE), work / "benchmark.md")
+    write_text(csv_table(record), work / "benchmark.csv")
+    write_record(record, work / RECORD, SCHEMA)

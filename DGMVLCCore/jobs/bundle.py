@@ -1,0 +1,222 @@
+"""Weights as a MONAI bundle: configs, weights, licence and model card in the folders that MONAI's
+tools look in.
+
+The network is built by this package, so a bundle is run where `dgmvlc` is installed; its weights
+are safetensors, which `monai.bundle.load` does not read
+(it calls `torch.load`): load it by `monai.bundle.ConfigWorkflow`, or `python -m monai.bundle run`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore._resources import resource
+from DGMVLCCore.editing.result import NOTICE
+from DGMVLCCore.errors import UnreadableError, UsageError
+from DGMVLCCore.models.checks import check_weights
+from DGMVLCCore.results.folders import whole_folder
+from DGMVLCCore.results.manifest import sha256_of
+
+RECORD = "configs/metadata.json"
+SCHEMA_URL = (
+    "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/"
+    "meta_schema_20220324.json"
+)
+SHIPPED = "weights/dgmvlc-ct"
+CARRIED = ("config.json", "diffusion_pytorch_model.safetensors", "training.json")
+PARTS = "DGMVLCCore.jobs.bundle_parts"
+USE = """## As a MONAI bundle
+
+Needs `pip install dgmvlc[bundle]`. One edit, written as a result folder:
+
+    python -m monai.bundle run --config_file configs/inference.json \\
+        --meta_file configs/metadata.json --bundle_root . \\
+        --dataset_dir FOLDER --output_dir result
+
+`FOLDER` holds `ct.nrrd` (HU), `region.nrrd` (a segmentation) and `report.txt`. In Python:
+
+    from monai.bundle import ConfigWorkflow
+    bundle = ConfigWorkflow("configs/inference.json", workflow_type="infer", bundle_root=".")
+    bundle.initialize()
+    pipe = bundle.inferer            # a CounterfactualPipeline; bundle.network_def is its network
+
+The weights are safetensors; `monai.bundle.load` reads pickled weights only.
+"""
+
+
+def _licence() -> str:
+    """Text of the licence, from a checkout or from the installed distribution.
+
+    Raises:
+        UnreadableError: it is nowhere.
+    """
+    path = Path(__file__).parents[2] / "LICENSE"
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    try:
+        found = [file for file in metadata.files("dgmvlc") or [] if file.name == "LICENSE"]
+    except metadata.PackageNotFoundError:
+        found = []
+    if not found:
+        raise UnreadableError(
+            "This installation lacks its LICENSE file, which a bundle must carry; install dgmvlc "
+            "again."
+        )
+    return found[0].read_text(encoding="utf-8")
+
+
+def inference_config() -> dict[str, Any]:
+    """configs/inference.json: the properties that MONAI asks of a bundle for inference."""
+    return {
+        "imports": ["$from pathlib import Path", "$import torch"],
+        "bundle_root": ".",
+        "device": "cpu",
+        "dataset_dir": ".",
+        "output_dir": "$@bundle_root + '/result'",
+        "dataset": (
+            "$[{'image': @dataset_dir + '/ct.nrrd', 'region': @dataset_dir + '/region.nrrd', "
+            "'report': @dataset_dir + '/report.txt'}]"
+        ),
+        "inferer": {
+            "_target_": f"{PARTS}.pipeline_of",
+            "folder": "$@bundle_root + '/models'",
+            "device": "@device",
+        },
+        "network_def": "$@inferer.model",
+        "evaluator": {
+            "_target_": f"{PARTS}.Editor",
+            "inferer": "@inferer",
+            "dataset": "@dataset",
+            "output_dir": "@output_dir",
+            "weights": "$@bundle_root + '/models'",
+            "device": "@device",
+        },
+        "initialize": ["$torch.manual_seed(0)"],
+        "run": ["$@evaluator.run()"],
+    }
+
+
+def metadata_of(weights: Path) -> dict[str, Any]:
+    """configs/metadata.json.
+
+    Raises:
+        UsageError: MONAI is not installed, so that its version cannot be said.
+    """
+    from DGMVLCCore import __version__
+
+    try:
+        versions = {
+            name: metadata.version(package)
+            for name, package in (
+                ("monai_version", "monai"),
+                ("pytorch_version", "torch"),
+                ("numpy_version", "numpy"),
+            )
+        }
+    except metadata.PackageNotFoundError as error:
+        raise UsageError(
+            "A MONAI bundle needs MONAI; install it with: pip install dgmvlc[bundle]."
+        ) from error
+    slices = {
+        "type": "image",
+        "modality": "CT",
+        "spatial_shape": ["16*n", "16*n"],
+        "dtype": "float32",
+        "value_range": [-1100, 400],
+        "is_patch_data": True,
+    }
+    return {
+        "schema": SCHEMA_URL,
+        "software": {"name": "dgmvlc", "version": __version__},
+        "version": __version__,
+        "changelog": {__version__: "exported"},
+        **versions,
+        "required_packages_version": {"dgmvlc": __version__},
+        "name": "DGM-VLC counterfactual chest CT",
+        "synthetic": True,
+        "notice": NOTICE,
+        "task": (
+            "Counterfactual editing of chest CT inside a region, from a scan, a report and a mask"
+        ),
+        "description": (
+            "A mask- and text-conditioned U-Net that fills a "
+            "hole of a CT slice by a rectified flow."
+        ),
+        "authors": "DGM-VLC authors",
+        "copyright": "Apache-2.0",
+        "intended_use": "Research use only; not a medical device.",
+        "data_type": "nrrd",
+        "image_classes": "CT in HU",
+        "label_classes": "edit region, 1 inside",
+        "pred_classes": "CT in HU, synthetic inside the region",
+        "references": ["arXiv:2410.13823"],
+        "weights_sha256": check_weights(weights),
+        "network_data_format": {
+            "inputs": {
+                "image": {
+                    **slices,
+                    "format": "hounsfield",
+                    "num_channels": 1,
+                    "channel_def": {"0": "noisy slice"},
+                }
+            },
+            "outputs": {
+                "pred": {
+                    **slices,
+                    "format": "image",
+                    "num_channels": 1,
+                    "channel_def": {"0": "clean slice"},
+                }
+            },
+        },
+    }
+
+
+def export_bundle(
+    out: Path, weights: Path | None = None, *, overwrite: bool = False
+) -> dict[str, Any]:
+    """Write a bundle, whole or not at all; returns its metadata.
+
+    Args:
+        out: new folder. weights: a generator's folder; the shipped one when None.
+
+    Raises:
+        WeightsError: no weights, or altered ones. UsageError: MONAI is not installed. OutputError:
+            `out` cannot be written.
+    """
+    folder = weights or resource(SHIPPED)
+    about = metadata_of(folder)
+    with whole_folder(out, overwrite, RECORD) as work:
+        for name in ("configs", "models", "docs"):
+            (work / name).mkdir()
+        for name in CARRIED:
+            if (folder / name).exists():
+                shutil.copyfile(folder / name, work / "models" / name)
+        card = folder / "README.md"
+        (work / "docs" / "README.md").write_text(
+            (
+                card.read_text(encoding="utf-8")
+                if card.exists()
+                else f"# {folder.name}\n\n{NOTICE}\n"
+            )
+            + "\n"
+            + USE,
+            encoding="utf-8",
+        )
+        (work / "LICENSE").write_text(_licence(), encoding="utf-8")
+        (work / "configs" / "inference.json").write_text(
+            json.dumps(inference_config(), indent=1) + "\n", encoding="utf-8"
+        )
+        about["files"] = [
+            {"name": str(path.relative_to(work).as_posix()), "sha256": sha256_of(path)}
+            for path in sorted(work.rglob("*"))
+            if path.is_file()
+        ]
+        (work / RECORD).write_text(
+            json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+    return about

@@ -1,0 +1,314 @@
+"""A differential for one region: every hypothesis drawn under the same mask, noise and slices, and
+ranked by the patient's own voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from DGMVLCCore.devices import choose_device
+from DGMVLCCore.editing.agreement import agreement_of
+from DGMVLCCore.editing.find import Proposal
+from DGMVLCCore.editing.gates import organ_gate, rim_gate
+from DGMVLCCore.editing.memory import ScanMemory, input_facts
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.result import CounterfactualResult, EditPlan, Gate
+from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.imaging.zones import locate
+from DGMVLCCore.jobs.edit import (
+    Progress,
+    Request,
+    choose_finding,
+    edit_region,
+    load_scan,
+    propose_region,
+)
+from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
+from DGMVLCCore.language.findings import Finding
+from DGMVLCCore.language.parser import parse_report
+from DGMVLCCore.models.region import Region, cut_region
+from DGMVLCCore.report.comparison import RECORD, write_comparison
+from DGMVLCCore.results.folders import check_output
+from DGMVLCCore.results.manifest import measures
+from DGMVLCCore.review.hypotheses import Hypothesis, differential, resolve
+from DGMVLCCore.review.ranking import NOTE, Ranking, rank
+
+NO_REGION = (
+    "The region is missing; give it as a segmentation (--mask), or a report (-r) from whose "
+    "finding "
+    "it can be proposed."
+)
+
+
+@dataclass(frozen=True)
+class CompareRequest(Request):
+    """What the user asks for: a `Request` whose target is a list.
+
+    Args:
+        hypotheses: names or free words, two to six; those of the finding's built-in list when
+            empty.
+        report_text: may be empty when hypotheses and mask are given.
+    """
+
+    hypotheses: tuple[str, ...] = ()
+
+
+def _asked(request: CompareRequest) -> tuple[list[Hypothesis], list[Finding], Finding | None]:
+    """Hypotheses, what the report says, and the finding they are about (None without a report)."""
+    findings = parse_report(request.report_text) if request.report_text.strip() else []
+    finding = (
+        choose_finding(findings, request.finding)
+        if findings and (request.finding or not (request.hypotheses and request.mask))
+        else None
+    )
+    if request.hypotheses:
+        asked = resolve(request.hypotheses)
+    elif finding is not None:
+        asked = differential(finding)
+    else:
+        raise UsageError(
+            "There is nothing to compare; give hypotheses (--hypothesis, twice or more) or a "
+            "report (-r) that names a finding."
+        )
+    if finding is None and request.mask is None:
+        raise UsageError(NO_REGION)
+    return asked, findings, finding
+
+
+def _check(request: CompareRequest) -> None:
+    if request.noises < 1 or request.steps < 1:
+        raise UsageError(
+            f"Noises and steps must be 1 or more, not {request.noises} and {request.steps}."
+        )
+    check_output(request.out, request.overwrite, RECORD)
+
+
+def _cut(
+    volume: Volume, anatomy: Anatomy, mask: np.ndarray, slices: tuple[int, int] | None
+) -> Region:
+    """The region the ranking looks at, in the slices to edit."""
+    scan, turn = volume.canonical()
+    inside = turn.apply(mask).copy()
+    if slices:
+        inside[: slices[0]] = inside[slices[1] :] = False
+    if not inside.any():
+        raise UnsuitableInputError(
+            "The region holds no voxel in the chosen slices; choose other slices or another region."
+        )
+    rows = np.nonzero(inside.any((1, 2)))[0]
+    return cut_region(scan, anatomy.reoriented(turn), inside, (int(rows[0]), int(rows[-1]) + 1))
+
+
+def _logits(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    mask: np.ndarray,
+    asked: list[Hypothesis],
+) -> np.ndarray | None:
+    """The dual encoder's logits (K,) of the hypotheses for the region; None without one."""
+    if pipe.alignment is None:
+        return None
+    fits = np.clip(
+        pipe.alignment.agreement(volume, anatomy, mask, [each.sentence for each in asked]),
+        1e-6,
+        1 - 1e-6,
+    )
+    return np.log(fits / (1 - fits))
+
+
+def _gates(result: CounterfactualResult, anatomy: Anatomy) -> list[Gate]:
+    """Is the rim invisible, and clear lung as dense as lung? No direction is asked for: what is
+    there is what is in question."""
+    turn = result.original.orientation()
+    original, edited = (turn.apply(v.array) for v in (result.original, result.counterfactual))
+    mask, lungs = turn.apply(result.mask), turn.apply(anatomy.lungs)
+    gates = [rim_gate(original, edited, mask, lungs)]
+    return gates + [organ_gate(edited, mask, lungs)] if result.plan.removes else gates
+
+
+def _draw(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    mask: np.ndarray,
+    ranking: Ranking,
+    request: CompareRequest,
+    finding: Finding | None,
+    tell: Progress,
+    should_cancel: Callable[[], bool] | None,
+) -> list[CounterfactualResult]:
+    """One counterfactual a hypothesis, in the ranking's order; all from the same noise fields,
+    shown in the sample that is the first one's medoid."""
+    results: list[CounterfactualResult] = []
+    asked = [each.hypothesis for each in ranking.ranked]
+    for index, one in enumerate(asked):
+        # What it is set against: the best fitting other hypothesis.
+        other = next(each for each in asked if each is not one)
+        plan = EditPlan(
+            mask,
+            other.sentence,
+            one.sentence,
+            one.term or str(other.term),
+            one.term is None,
+            "replace",
+            finding.to_dict() if finding else None,
+        )
+        result = pipe(
+            volume,
+            plan,
+            anatomy=anatomy,
+            noises=request.noises,
+            steps=request.steps,
+            seed=request.seed,
+            slices=request.slices,
+            draw=results[0].settings["shown"] if results else None,
+            callback=part_of(tell, index, len(asked)),
+            should_cancel=should_cancel,
+        )
+        if pipe.alignment is not None:
+            result.agreement = agreement_of(pipe.alignment, result, anatomy)
+        result.gates = _gates(result, anatomy)
+        results.append(result)
+    return results
+
+
+def between(results: list[CounterfactualResult]) -> np.ndarray:
+    """Mean |Δ| (K,K), HU, inside the mask between the counterfactuals of different hypotheses, each
+    the mean of its samples."""
+    out = np.zeros((len(results), len(results)))
+    for i, j in combinations(range(len(results)), 2):
+        inside = results[i].mask
+        out[i, j] = out[j, i] = float(
+            np.abs(results[i].mean[inside] - results[j].mean[inside]).mean()
+        )
+    return out
+
+
+def _record(
+    ranking: Ranking, results: list[CounterfactualResult], request: CompareRequest
+) -> dict[str, Any]:
+    """What `comparison.json` says of the hypotheses, in the ranking's order."""
+    rows = []
+    for each, result in zip(ranking.ranked, results):
+        numbers = measures(result)
+        rows.append(
+            {
+                "name": each.hypothesis.name,
+                "sentence": each.hypothesis.sentence,
+                "term": each.hypothesis.term,
+                "error": each.error,
+                "excess": each.excess,
+                "low": each.low,
+                "high": each.high,
+                "agreement": each.agreement,
+                "lead": each.lead,
+                "apart": each.apart,
+                "mean_change_hu": numbers["mean_change_hu"],
+                "mean_uncertainty_hu": numbers["mean_uncertainty_hu"],
+            }
+        )
+    settings = {
+        "noises": request.noises,
+        "steps": request.steps,
+        "seed": request.seed,
+        "slices": request.slices,
+        "shown": results[0].settings["shown"],
+    }
+    return {
+        "hypotheses": rows,
+        "between_hu": between(results).tolist(),
+        "settings": settings,
+        "ranking": {
+            "distinguishable": ranking.distinguishable,
+            "sentence": ranking.sentence,
+            "note": NOTE,
+            "noises": ranking.noises,
+            "slices": ranking.slices,
+        },
+    }
+
+
+def _proposal(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    finding: Finding | None,
+    findings: list[Finding],
+    request: CompareRequest,
+    tell: Progress,
+) -> Proposal:
+    """A region for the report's finding."""
+    if finding is None:
+        raise UsageError(NO_REGION)
+    return propose_region(pipe, volume, anatomy, finding, request.slices, tell, findings)
+
+
+def run_comparison(
+    request: CompareRequest,
+    progress: Progress | None = None,
+    pipe: CounterfactualPipeline | None = None,
+    *,
+    should_cancel: Callable[[], bool] | None = None,
+    memory: ScanMemory | None = None,
+) -> Path:
+    """Rank and draw the hypotheses; returns the path of `comparison.json`. Arguments as
+    `run_counterfactual`.
+
+    Raises:
+        DGMVLCError: every refusal, with its sentence; then nothing was written.
+    """
+    tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
+    _check(request)
+    asked, findings, finding = _asked(request)
+    tell("loading", 0.0)
+    device = choose_device(request.device)
+    volume, anatomy = load_scan(request, memory)
+    pipe = (pipe or CounterfactualPipeline.hole_filler(request.weights)).to(device)
+    loaded = pipe
+    with memory_named(device):
+        region = edit_region(
+            request,
+            volume,
+            anatomy,
+            lambda: _proposal(loaded, volume, anatomy, finding, findings, request, tell),
+        )
+        mask, origin = region.mask, region.origin
+        ranking = rank(
+            pipe,
+            _cut(volume, anatomy, mask, request.slices),
+            asked,
+            _logits(pipe, volume, anatomy, mask, asked),
+            seed=request.seed,
+            callback=tell,
+        )
+        results = _draw(pipe, volume, anatomy, mask, ranking, request, finding, tell, should_cancel)
+    for result in results:
+        result.settings |= {
+            "region": origin,
+            "evidence": None,
+            "clinical": request.clinical,
+            "anatomy": anatomy.origin,
+        }
+    tell("writing", 0.0)
+    inputs = input_facts(memory.facts, request.mask, request.report_source)
+    facts: dict[str, Any] = {
+        "report": request.report_text,
+        "findings": findings,
+        "inputs": inputs,
+        "weights": {"name": pipe.weights, "sha256": pipe.weights_sha256},
+    }
+    record = _record(ranking, results, request) | {"location": vars(locate(mask, anatomy, volume))}
+    path = write_comparison(
+        results, record, request.out, anatomy=anatomy, facts=facts, overwrite=request.overwrite
+    )
+    if progress:
+        progress("writing", 1.0)
+    return path

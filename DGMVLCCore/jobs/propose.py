@@ -1,0 +1,55 @@
+"""Propose the region of a finding, without an edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from DGMVLCCore.devices import choose_device
+from DGMVLCCore.editing.find import Proposal
+from DGMVLCCore.editing.memory import ScanMemory
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
+from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.jobs.edit import Request, choose_finding, load_scan, propose_region
+from DGMVLCCore.jobs.progress import guarded, memory_named
+from DGMVLCCore.language.findings import Finding
+from DGMVLCCore.language.parser import parse_report
+from DGMVLCCore.language.prompts import source_prompt
+
+
+@dataclass(frozen=True, eq=False)
+class Proposed:
+    """A proposed region with what it was found in; the mask has no margin yet."""
+
+    region: Proposal
+    finding: Finding
+    volume: Volume
+    anatomy: Anatomy
+
+
+def propose(
+    request: Request,
+    progress: Progress | None = None,
+    pipe: CounterfactualPipeline | None = None,
+    *,
+    should_cancel: Callable[[], bool] | None = None,
+    memory: ScanMemory | None = None,
+) -> Proposed:
+    """The region of the chosen finding that a run without a mask would edit; arguments as
+    `run_counterfactual`.
+
+    Raises:
+        DGMVLCError: every refusal, with its sentence.
+    """
+    tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
+    findings = parse_report(request.report_text)
+    finding = choose_finding(findings, request.finding)
+    source_prompt(finding)
+    tell("loading", 0.0)
+    device = choose_device(request.device)
+    volume, anatomy = load_scan(request, memory)
+    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
+    with memory_named(device):
+        region = propose_region(pipe, volume, anatomy, finding, request.slices, tell, findings)
+    return Proposed(region, finding, volume, anatomy)

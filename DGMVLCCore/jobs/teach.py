@@ -1,0 +1,256 @@
+"""What a viewer asks the worker for while somebody learns or reads: plain JSON in, plain JSON
+out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from DGMVLCCore.errors import Cancelled, UsageError
+from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.readers.build import Order, build_cases
+from DGMVLCCore.readers.cases import CaseSet
+from DGMVLCCore.readers.design import Wish
+from DGMVLCCore.readers.query import parse_query, wish_in_words
+from DGMVLCCore.readers.quiz import NOTHING, Quiz
+from DGMVLCCore.readers.readings import Reading, check_reading
+from DGMVLCCore.readers.records import NOTICE
+from DGMVLCCore.readers.study import AIDED, Study
+
+if TYPE_CHECKING:
+    from DGMVLCCore.jobs.session import Session
+
+MOST_IN_VIEWER = 50
+Tell = Callable[[str, float], None]
+Cancel = Callable[[], bool]
+
+
+def _text(request: dict[str, Any], name: str, default: str | None = None) -> str:
+    value = request.get(name, default)
+    if not isinstance(value, str) or (not value and default is None) or "\0" in value:
+        raise UsageError(f"The request's field {name} must be text.")
+    return value
+
+
+def _point(request: dict[str, Any], name: str = "point") -> tuple[float, float, float] | None:
+    value = request.get(name)
+    if value is None:
+        return None
+    if (
+        not isinstance(value, list)
+        or len(value) != 3
+        or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
+    ):
+        raise UsageError(f"The request's field {name} must be three numbers (LPS, mm) or null.")
+    return float(value[0]), float(value[1]), float(value[2])
+
+
+def _number(request: dict[str, Any], name: str, default: float | None = None) -> float | None:
+    value = request.get(name, default)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise UsageError(f"The request's field {name} must be a number or null.")
+    return value
+
+
+def _guard(tell: Tell, should_cancel: Cancel) -> Tell:
+    def told(stage: str, share: float) -> None:
+        if should_cancel():
+            raise Cancelled("Cancelled; nothing was written.")
+        tell(stage, share)
+
+    return told
+
+
+def _next(quiz: Quiz) -> dict[str, Any] | None:
+    name = quiz.current
+    return (
+        {
+            "case": name,
+            "path": str(quiz.cases.path(name)),
+            "number": len(quiz.record["answers"]) + 1,
+            "of": len(quiz.record["order"]),
+        }
+        if name
+        else None
+    )
+
+
+def _where(quiz: Quiz) -> dict[str, Any]:
+    """The next case and the score; at the end also the review."""
+    following = _next(quiz)
+    told = [] if following else quiz.review()
+    review = [
+        {
+            "case": r["key"]["id"],
+            "words": r["words"],
+            "right": r["answer"]["found"] and r["answer"]["right_name"],
+        }
+        for r in told
+    ]
+    return {"next": following, "score": quiz.score(), "review": review}
+
+
+def _order(request: dict[str, Any]) -> Order:
+    query = _text(request, "query", "").strip()
+    number = int(_number(request, "number", 5) or 0)
+    if query:
+        wish, said = parse_query(query)
+        number = said or number
+    else:
+        finding, subtlety = _text(request, "finding", ""), _text(request, "subtlety", "")
+        wish = Wish((finding,) if finding else (), subtleties=(subtlety,) if subtlety else ())
+    if not 1 <= number <= MOST_IN_VIEWER:
+        raise UsageError(
+            f"Ask for 1 to {MOST_IN_VIEWER} cases in the viewer, not {number}; dgmvlc cases "
+            "makes more."
+        )
+    image = _text(request, "image", "")
+    return Order(
+        wish,
+        number,
+        int(_number(request, "clear", 0) or 0),
+        int(_number(request, "seed", 0) or 0),
+        balanced=not wish.findings,
+        scans=((Path(image), None),) if image else (),
+    )
+
+
+def start_quiz(
+    session: Session, request: dict[str, Any], tell: Tell, should_cancel: Cancel
+) -> dict[str, Any]:
+    """Make cases into `out`, or open the folder `cases`, and begin (or go on with) a quiz over
+    them.
+
+    Request: `cases` (folder; the quiz is kept in it and gone on with), or `out` with `query` or
+    `finding`, `subtlety`, `number`, `clear`, `seed`, `image`.
+    """
+    folder, understood = _text(request, "cases", ""), "the cases of the folder"
+    if not folder:
+        folder, order = _text(request, "out"), _order(request)
+        build_cases(order, Path(folder), progress=_guard(tell, should_cancel))
+        understood = wish_in_words(order.wish)
+    path = Path(folder) / "quiz.json"
+    quiz = (
+        Quiz.resume(path)
+        if path.exists()
+        else Quiz.start(folder, path, seed=int(_number(request, "seed", 0) or 0))
+    )
+    return {
+        "quiz": str(path),
+        "understood": understood,
+        "choices": [*quiz.cases.record["choices"], NOTHING],
+        **_where(quiz),
+    }
+
+
+def answer_quiz(
+    session: Session, request: dict[str, Any], tell: Tell, should_cancel: Cancel
+) -> dict[str, Any]:
+    """Answer the current case (`quiz`, `case`, `named`, `point`, `seconds`) and reveal it;
+    `attention`: also read where the network looks."""
+    quiz = Quiz.resume(Path(_text(request, "quiz")))
+    case = _text(request, "case")
+    if all(a["case"] != case for a in quiz.record["answers"]):  # a second press reveals again
+        quiz.answer(case, _text(request, "named"), _point(request), _number(request, "seconds"))
+    told = {**quiz.reveal(case), "next": _next(quiz), "score": quiz.score(), "attention": None}
+    if request.get("attention") and told["key"]["term"]:
+        told["attention"] = _attention(
+            session, quiz.cases, case, told["key"], _guard(tell, should_cancel)
+        )
+    return told
+
+
+def _attention(session: Session, cases: CaseSet, case: str, key: dict[str, Any], tell: Tell) -> str:
+    """The reading pass of a case as a file beside its key; read once."""
+    path = cases.folder / "keys" / f"{case}-attention.nrrd"
+    if not path.exists():
+        from DGMVLCCore.editing.reading import attention_map
+        from DGMVLCCore.language.prompts import denial_prompt, present_prompt
+
+        mask, anatomy = cases.mask(case), cases.anatomy(case)
+        rows = mask.any((1, 2)).nonzero()[0]
+        found = attention_map(
+            session.pipeline(),
+            cases.volume(case),
+            anatomy,
+            key["term"],
+            present_prompt(key["term"]),
+            denial_prompt(key["term"]),
+            slices=(int(rows[0]), int(rows[-1]) + 1),
+            noises=2,
+            callback=tell,
+        )
+        save_volume(
+            cases.volume(case).with_array(found.values, stored_dtype="float32"),
+            path,
+            {
+                "DGMVLC_Unit": "attention 0..1",
+                "DGMVLC_Finding": key["term"],
+                "DGMVLC_Notice": NOTICE,
+            },
+        )
+    return str(path)
+
+
+def next_quiz(
+    session: Session, request: dict[str, Any], tell: Tell, should_cancel: Cancel
+) -> dict[str, Any]:
+    """The next case of `quiz`; at its end `next` is null and the review is there."""
+    return _where(Quiz.resume(Path(_text(request, "quiz"))))
+
+
+def next_reading(
+    session: Session, request: dict[str, Any], tell: Tell, should_cancel: Cancel
+) -> dict[str, Any]:
+    """What `reader` of `study` reads next; null when all is read."""
+    study, reader = Study.read(Path(_text(request, "study"))), _text(request, "reader")
+    item = study.next_item(reader)
+    answer: dict[str, Any] = {
+        "left": len(study.of(reader)) - len(study.readings(reader)),
+        "of": len(study.of(reader)),
+        "next": None,
+    }
+    if item is not None:
+        entry = study.cases.case(item.case)
+        aid = (
+            {
+                what: str(study.cases.folder / entry[what])
+                for what in ("counterfactual", "difference")
+            }
+            if item.mode == AIDED
+            else None
+        )
+        answer["next"] = {**vars(item), "path": str(study.cases.path(item.case)), "aid": aid}
+    return answer
+
+
+def record_reading(
+    session: Session, request: dict[str, Any], tell: Tell, should_cancel: Cancel
+) -> dict[str, Any]:
+    """Save a reading (`study`, `reader`, `case`, `confidence`, `point`, `seconds`) of what was to
+    be read next, and say what follows."""
+    study, reader = Study.read(Path(_text(request, "study"))), _text(request, "reader")
+    item, confidence = study.next_item(reader), _number(request, "confidence")
+    if item is None or item.case != _text(request, "case") or confidence is None:
+        raise UsageError(
+            f"The next reading of {reader} is {item.case if item else 'none'}; it needs a "
+            "confidence."
+        )
+    point = _point(request)
+    if point is not None:
+        from DGMVLCCore.readers.quiz import distance_mm
+
+        volume = study.cases.volume(item.case)
+        distance_mm(volume.array > 1e9, volume, point)  # refuses a mark outside the scan
+    study.add(
+        reader,
+        [
+            check_reading(
+                Reading(item, confidence, point, _number(request, "seconds"), datetime.now()),
+                item.case,
+            )
+        ],
+    )
+    return next_reading(session, request, tell, should_cancel)

@@ -1,0 +1,131 @@
+"""Train the generator on a cohort: folder of scans and masks + clinical table -> shards -> weights
+that know the cohort's attributes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore.cohort.cohort import refuse_unpaired
+from DGMVLCCore.cohort.plan import CohortPlan, CohortRequest, plan_cohort
+from DGMVLCCore.cohort.teach import COHORT, write_shards
+from DGMVLCCore.errors import UnsuitableInputError, WeightsError
+from DGMVLCCore.jobs.discover import load_cohort
+from DGMVLCCore.results.folders import whole_folder
+from DGMVLCCore.training.loop import train
+from DGMVLCCore.training.tuning import cohort_recipe
+
+CHECKPOINT_EVERY = 100
+Tell = Callable[[str, float], None]
+
+
+def _key(request: CohortRequest, plan: CohortPlan) -> str:
+    """Changes when anything the shards are made from does: table, schema, attributes, or a scan's
+    or mask's file."""
+    paths = [*plan.layout.scans.values(), *plan.layout.masks.values()]
+    files = [
+        (str(p), p.stat().st_size, p.stat().st_mtime_ns)
+        for folder in paths
+        for p in (sorted(folder.iterdir()) if folder.is_dir() else [folder])
+    ]
+    words = [p.read_bytes().hex() if p else "" for p in (request.table, request.schema)]
+    return hashlib.sha256(
+        json.dumps([words, plan.sentences.names, list(plan.cohort.attributes), files]).encode()
+    ).hexdigest()
+
+
+def cohort_shards(
+    request: CohortRequest, plan: CohortPlan, folder: Path, missing: str, tell: Tell
+) -> list[str]:
+    """Write the shards of a cohort, or keep those that an interrupted run left; returns a sentence
+    for each patient left out.
+
+    Args:
+        folder: to write; whole or not there. missing: "stop" or "skip" at what does not pair or
+            cannot be read.
+
+    Raises:
+        UnsuitableInputError: patients are missing and the choice is to stop, or fewer than two are
+            left. WeightsError: the run began with another cohort.
+    """
+    refuse_unpaired(plan.unpaired, missing)
+    key, record = _key(request, plan), folder / COHORT
+    if record.exists():
+        facts = json.loads(record.read_text(encoding="utf-8"))
+        if facts.get("key") == key:
+            return list(facts["left_out"])
+        if (folder.parent / "checkpoint.pt").exists():
+            raise WeightsError(
+                f"{folder.parent} holds a run on other scans, rows or attributes than these; "
+                "give the same, or choose another output folder."
+            )
+        shutil.rmtree(folder)
+    scans, unread = load_cohort(plan.cohort, plan.layout, tell)
+    refuse_unpaired(unread, missing)
+    if len(scans) < 2:
+        raise UnsuitableInputError(
+            (
+                f"Only {len(scans)} scan(s) of the cohort could be used. "
+                f"{unread[0] if unread else ''}"
+            ).strip()
+        )
+    with whole_folder(folder, False, COHORT) as written:
+        write_shards(written, list(scans.values()), plan.cohort.attributes, plan.sentences)
+        facts = json.loads((written / COHORT).read_text(encoding="utf-8"))
+        (written / COHORT).write_text(
+            json.dumps({**facts, "key": key, "left_out": unread}), encoding="utf-8"
+        )
+    return unread
+
+
+def train_cohort(
+    request: CohortRequest,
+    out: Path,
+    *,
+    missing: str = "stop",
+    weights: Path | None = None,
+    tell: Tell | None = None,
+    quiet: bool = False,
+    **fields: Any,
+) -> dict[str, Any]:
+    """Do the whole job; an interrupted run goes on.
+
+    Args:
+        out: folder for shards, checkpoint, log and weights. weights: to begin with; the shipped
+            ones when None.
+        quiet: show no progress bar of the training. fields: of the recipe (minutes, steps, batch,
+            workers, …).
+
+    Returns:
+        "weights", "patients", "attributes", "problems", "notes".
+
+    Raises:
+        DGMVLCError: every refusal, with its sentence.
+    """
+    plan = plan_cohort(request)
+    recipe = cohort_recipe(
+        out / "shards", out, weights, **{"checkpoint_every": CHECKPOINT_EVERY, **fields}
+    )
+    refuse_unpaired(plan.unpaired, missing)
+    out.mkdir(parents=True, exist_ok=True)
+    unread = cohort_shards(
+        request, plan, out / "shards", missing, tell or (lambda stage, share: None)
+    )
+    trained = train(recipe, quiet=quiet)
+    facts = json.loads((trained / COHORT).read_text(encoding="utf-8"))
+    notes = [
+        *plan.notes,
+        f"{out / 'shards'} holds the patients' scans; delete it when the run needs not go on.",
+    ]
+    problems = list(dict.fromkeys([*plan.layout.problems, *plan.cohort.problems, *unread]))
+    return {
+        "weights": str(trained),
+        "patients": len(facts["scans"]),
+        "attributes": ", ".join(facts["attributes"]),
+        "problems": problems,
+        "notes": notes,
+    }

@@ -1,0 +1,138 @@
+"""The editor: a U-Net that sees the region's own voxels and changes only what the words name."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from DGMVLCCore.models.denoiser import PATCH, RESIDUAL_SCALE, Conditions, Denoiser, fourier
+
+CELLS = PATCH * PATCH
+DENSITY_SCALE = 300.0  # of the sinusoids: 750 HU are one model unit, and 5 HU must be told apart
+WIDENED = (
+    "stem.weight",
+    "head.weight",
+    "head.bias",
+)  # weights with more channels than a hole-filler
+
+
+class Edit(NamedTuple):
+    """What the editor answers for B slices.
+
+    Args:
+        target: (B,1,H,W) the slice as the words say, model units.
+        change: (B,1,H,W) logit of the share to which the words ask for a change of a voxel.
+        attention: (B,H/4*W/4,1+L) cross-attention on the full token grid; None without that unit.
+    """
+
+    target: Tensor
+    change: Tensor
+    attention: Tensor | None
+
+
+class Editor(Denoiser):
+    """Mask- and text-conditioned U-Net that edits a CT slice through the region's own voxels.
+
+    Architecture and arguments are the `Denoiser`'s. Besides, it is told where its context is
+    hidden (`Conditions.hidden`) and this patient's own lung density, and it answers twice: the
+    target x^ as residual to the source s, and a change map c. The result is y = s + c (x^ - s).
+
+    Where nothing is hidden x_t is the source itself and one step answers; where the source is
+    hidden x_t = (1-t) x + t n is a rectified flow (Liu et al., 2022) from noise n. With everything
+    of the mask hidden it is the hole-filling denoiser.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        widths: tuple[int, int, int] = (64, 112, 176),
+        text_dim: int = 384,
+        affine_fusion: bool = True,
+        cross_attention: bool = True,
+        anatomy: bool = True,
+        findings: tuple[str, ...] = (),
+        attributes: tuple[str, ...] = (),
+        text_encoder_sha256: str = "",
+        scan_dim: int = 0,
+        vision_sha256: str = "",
+        modality: str = "CT",
+    ) -> None:
+        super().__init__(
+            widths=widths,
+            text_dim=text_dim,
+            affine_fusion=affine_fusion,
+            cross_attention=cross_attention,
+            anatomy=anatomy,
+            findings=findings,
+            attributes=attributes,
+            text_encoder_sha256=text_encoder_sha256,
+            scan_dim=scan_dim,
+            vision_sha256=vision_sha256,
+            modality=modality,
+        )
+        width = widths[0]
+        self.stem = nn.Conv2d(self.stem.in_channels + CELLS + 2, width, 3, padding=1)
+        self.head = nn.Conv2d(width, 2 * CELLS, 3, padding=1)
+        self.density = nn.Sequential(
+            nn.Linear(2 * width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
+        )
+        for layer in (self.head, self.density[-1]):
+            nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    @classmethod
+    def on(cls, begun: Denoiser, **changed: Any) -> Editor:
+        """An editor that begins with the weights of a hole-filling denoiser of the same widths."""
+        taken = ("widths", "text_dim", "affine_fusion", "cross_attention", "anatomy", "findings")
+        fields = {name: begun.config[name] for name in taken}  # type: ignore[index]
+        editor = cls(**{**fields, **changed})
+        state = editor.state_dict()
+        for name, value in begun.state_dict().items():
+            if name in WIDENED:
+                wide = torch.zeros_like(state[name])
+                wide[tuple(slice(n) for n in value.shape)] = value
+                state[name] = wide
+            elif name in state:
+                state[name] = value
+        editor.load_state_dict(state)
+        return editor
+
+    def arrange(self, x_t: Tensor, cond: Conditions) -> Tensor:
+        """As `Denoiser.arrange`, with the hidden places of the three slices behind."""
+        hidden = cond.mask if cond.hidden is None else cond.hidden
+        here = F.pixel_unshuffle(hidden[:, 1:2], PATCH)
+        around = F.avg_pool2d(hidden[:, ::2], PATCH)
+        return torch.cat([super().arrange(x_t, cond), here, around], dim=1)
+
+    def embedding(self, t: Tensor, cond: Conditions) -> Tensor:
+        """Time, geometry and, where it is told, the patient's own lung density: (B,E)."""
+        embed = super().embedding(t, cond)
+        if cond.density is None:
+            return embed
+        size = 2 * self.config.widths[0]  # type: ignore[attr-defined]
+        told = torch.isfinite(cond.density)
+        features = fourier(torch.nan_to_num(cond.density), size, DENSITY_SCALE)
+        return embed + self.density(features) * told[:, None]
+
+    def forward(self, x_t: Tensor, t: Tensor, cond: Conditions) -> Edit:  # type: ignore[override]
+        """Predict the target and where it differs from the source.
+
+        Args:
+            x_t: (B,1,H,W) the source where it is seen, the noisy slice where it is hidden; model
+                units, H and W multiples of 16.
+            t: (B,) time of the hidden part, 1 = noise, 0 = image; 1 where nothing is hidden.
+            cond: see `Conditions`; `context` is the source, smoothly filled where it is hidden.
+        """
+        out, attention = self.cells(x_t, t, cond, lambda name, features, embed: features)
+        target, change = (F.pixel_shuffle(part, PATCH) for part in out.split(CELLS, dim=1))
+        return Edit(cond.context[:, 1:2] + RESIDUAL_SCALE * target, change, attention)
+
+
+def composed(edit: Edit, source: Tensor, hidden: Tensor) -> Tensor:
+    """y = s + c (x^ - s) (B,1,H,W), with c = 1 where the source is hidden (B,1,H,W)."""
+    share = torch.maximum(torch.sigmoid(edit.change), hidden)
+    return source + share * (edit.target - source)

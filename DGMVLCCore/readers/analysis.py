@@ -1,0 +1,262 @@
+"""A finished reader study -> ROC area, sensitivity, marks and time with and without the
+counterfactual, with paired intervals."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.readers.quiz import TOLERANCE_MM, distance_mm
+from DGMVLCCore.readers.readings import Reading, table_text
+from DGMVLCCore.readers.records import NOTICE, head
+from DGMVLCCore.readers.study import MODES, Study
+from DGMVLCCore.results.folders import whole_folder
+from DGMVLCCore.results.records import write_record, write_text
+from DGMVLCCore.stats import (
+    bootstrap,
+    delong,
+    paired,
+    roc_area,
+    roc_curve,
+    sensitivity_at,
+)
+
+MARKER = "analysis.json"
+SPECIFICITY = 0.8
+SCRIPTED = (
+    "Readings by a scripted reader (a simulated observer with stated rules): these figures show "
+    "that "
+    "the machinery works and say nothing about people."
+)
+
+
+def _complete(study: Study) -> list[Reading]:
+    """All readings of the plan.
+
+    Raises:
+        UnsuitableInputError: some are missing.
+    """
+    readings = [r for reader in study.record["readers"] for r in study.readings(reader)]
+    have = {r.item for r in readings}
+    if missing := [i for i in study.items if i not in have]:
+        first = missing[0]
+        raise UnsuitableInputError(
+            f"{len(missing)} of {len(study.items)} readings are missing, the first: {first.case} "
+            f"by {first.reader} in session "
+            f"{first.session}; a paired analysis needs them all."
+        )
+    return readings
+
+
+def _arrange(study: Study, readings: list[Reading], value: Any) -> np.ndarray:
+    """(R,2,N): `value(reading)` of readers, conditions and cases in the order of the study."""
+    readers, cases = (
+        {r: i for i, r in enumerate(study.record["readers"])},
+        {c: i for i, c in enumerate(study.cases.ids)},
+    )
+    out = np.full((len(readers), 2, len(cases)), np.nan)
+    for r in readings:
+        out[readers[r.item.reader], MODES.index(r.item.mode), cases[r.item.case]] = value(r)
+    return out
+
+
+def _marks_right(study: Study, readings: list[Reading]) -> dict[Any, float]:
+    """Reading -> 1.0 when its mark lies within the tolerance of the finding, else 0.0."""
+    keys, right = study.cases.keys(), {}
+    for case in study.cases.ids:
+        if keys[case]["term"]:
+            mask, volume = study.cases.mask(case), study.cases.volume(case)
+            for r in (r for r in readings if r.item.case == case):
+                right[r.item] = float(
+                    r.mark is not None and distance_mm(mask, volume, r.mark) <= TOLERANCE_MM
+                )
+    return right
+
+
+def _washout(study: Study, readings: list[Reading]) -> dict[str, Any]:
+    """How many pairs of readings of a case lie a washout apart."""
+    times: dict[tuple[str, str], list[Any]] = {}
+    for r in readings:
+        times.setdefault((r.item.reader, r.item.case), []).append(r)
+    gaps = []
+    for pair in times.values():
+        first, second = sorted(pair, key=lambda r: r.item.session)
+        gaps.append(
+            (second.read_at - first.read_at).total_seconds() / 86400
+            if first.read_at and second.read_at
+            else math.nan
+        )
+    known = [g for g in gaps if math.isfinite(g)]
+    return {
+        "days_planned": study.record["washout_days"],
+        "pairs": len(gaps),
+        "pairs_with_times": len(known),
+        "pairs_too_close": sum(g < study.record["washout_days"] for g in known),
+        "shortest_days": round(min(known), 2) if known else None,
+    }
+
+
+def _mean(values: np.ndarray) -> Any:
+    """A statistic for `bootstrap`: the mean over cases with a finding."""
+    return values.mean(2)
+
+
+def analyse(
+    study: Study, *, specificity: float = SPECIFICITY, draws: int = 2000, seed: int = 0
+) -> dict[str, Any]:
+    """The figures of a study; first = scan alone, second = with the counterfactual, difference =
+    second − first.
+
+    Raises:
+        UsageError: a specificity that is none. UnsuitableInputError: readings are missing, or a
+            mark lies outside its scan.
+    """
+    if not 0 < specificity < 1 or draws < 100:
+        raise UsageError(
+            "The specificity must lie between 0 and 1 and the draws be 100 or more, not "
+            f"{specificity:g} and {draws}."
+        )
+    readings, keys = _complete(study), study.cases.keys()
+    present = np.array([bool(keys[c]["term"]) for c in study.cases.ids])
+    scores = _arrange(study, readings, lambda r: r.confidence)
+    right = _marks_right(study, readings)
+    marks = _arrange(study, readings, lambda r: right.get(r.item, 0.0))
+    seconds = _arrange(study, readings, lambda r: math.nan if r.seconds is None else r.seconds)
+
+    def at_specificity(p: np.ndarray, n: np.ndarray) -> np.ndarray:
+        return sensitivity_at(p, n, specificity)
+
+    def both(values: np.ndarray, statistic: Any, count: int = draws) -> dict[str, Any]:
+        return paired(
+            statistic(values[:, :, present], values[:, :, ~present]).mean(0),
+            bootstrap(values, present, statistic, draws=count, seed=seed),
+        )
+
+    timed = bool(np.isfinite(seconds).all())
+    scripted = any(r.scripted for r in readings)
+    single = {
+        reader: delong(scores[i][:, present], scores[i][:, ~present])
+        for i, reader in enumerate(study.record["readers"])
+    }
+    notes = [
+        *study.record["notes"],
+        *([SCRIPTED] if scripted else []),
+        *([] if timed else ["Not every reading has a time, so times are not compared."]),
+    ]
+    return {
+        **head("analysis", seed),
+        "scripted": scripted,
+        "conditions": list(MODES),
+        "readers": len(scores),
+        "cases_with": int(present.sum()),
+        "cases_without": int((~present).sum()),
+        "draws": draws,
+        "specificity": specificity,
+        "roc_area": both(scores, roc_area),
+        "sensitivity": both(scores, at_specificity, min(draws, 1000)),
+        "marks_right": both(marks, lambda p, n: _mean(p)),
+        "seconds": both(seconds, lambda p, n: np.concatenate([p, n], 2).mean(2)) if timed else None,
+        "single_readers": single,
+        "washout": _washout(study, readings),
+        "notes": notes,
+    }
+
+
+def _line(name: str, fact: dict[str, Any] | None, form: str = "{:.3f}") -> str:
+    if fact is None:
+        return f"| {name} | not timed | | |"
+    low, high = fact["ci95"]
+    return (
+        f"| {name} | {form.format(fact['first'])} | {form.format(fact['second'])} | "
+        f"{form.format(fact['difference'])} ({form.format(low)} to {form.format(high)}) |"
+    )
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """The analysis as Markdown."""
+    washout = result["washout"]
+    lines = [
+        "# Reader study",
+        "",
+        f"{NOTICE} The cases are synthetic.",
+        *result["notes"],
+        "",
+        f"{result['readers']} reader(s), {result['cases_with']} cases with and "
+        f"{result['cases_without']} without a finding; 95 % intervals from "
+        f"{result['draws']} resamplings of readers and cases.",
+        "",
+        "| | scan | scan + counterfactual | difference (95 % interval) |",
+        "|---|---|---|---|",
+        _line("ROC area", result["roc_area"]),
+        _line(f"sensitivity at specificity {result['specificity']:g}", result["sensitivity"]),
+        _line(f"marks within {TOLERANCE_MM:g} mm of the finding", result["marks_right"]),
+        _line("seconds a reading", result["seconds"], "{:.1f}"),
+        "",
+        "| reader | scan | scan + counterfactual | difference (DeLong 95 % interval) | p |",
+        "|---|---|---|---|---|",
+    ]
+    for reader, fact in result["single_readers"].items():
+        p = "" if fact["p"] is None else f"{fact['p']:.3f}"
+        lines.append(f"{_line(reader, fact)} {p} |")
+    lines += [
+        "",
+        f"Washout: {washout['pairs_too_close']} of {washout['pairs_with_times']} timed pairs of "
+        "readings lie closer than "
+        f"{washout['days_planned']:g} days ({washout['pairs']} pairs in all).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _save_curves(study: Study, readings: list[Reading], path: Path, scripted: bool) -> None:
+    """ROC curves: each reader thin, their mean (at equal false-positive rates) thick."""
+    from matplotlib.figure import Figure
+
+    keys = study.cases.keys()
+    present = np.array([bool(keys[c]["term"]) for c in study.cases.ids])
+    scores, grid = _arrange(study, readings, lambda r: r.confidence), np.linspace(0, 1, 201)
+    figure = Figure(figsize=(5.4, 5.4), layout="constrained")
+    axis = figure.subplots()
+    axis.plot([0, 1], [0, 1], color="#b0b8be", linewidth=0.8, linestyle="dotted")
+    for mode, (name, colour) in enumerate(zip(MODES, ("#5b6770", "#1f70db"))):
+        curves = [roc_curve(own[mode, present], own[mode, ~present]) for own in scores]
+        for false, true in curves:
+            axis.plot(false, true, color=colour, linewidth=0.7, alpha=0.45)
+        mean = np.mean([np.interp(grid, false, true) for false, true in curves], 0)
+        axis.plot(grid, mean, color=colour, linewidth=2.4, label=name)
+    axis.set(
+        xlabel="1 − specificity", ylabel="sensitivity", xlim=(0, 1), ylim=(0, 1.005), aspect="equal"
+    )
+    axis.legend(loc="lower right", frameon=False)
+    axis.set_title(
+        "Synthetic cases – research use only"
+        + ("; scripted reader, no person" if scripted else ""),
+        fontsize=10,
+    )
+    figure.savefig(path, dpi=120)
+
+
+def write_analysis(
+    study: Study,
+    out: Path,
+    *,
+    specificity: float = SPECIFICITY,
+    draws: int = 2000,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Analyse a study and write `analysis.json`, `analysis.md`, `roc.png` and all readings
+    (`readings.csv`); returns the analysis."""
+    result, readings = (
+        analyse(study, specificity=specificity, draws=draws, seed=seed),
+        _complete(study),
+    )
+    with whole_folder(out, overwrite, MARKER) as folder:
+        write_record(result, folder / MARKER, "analysis.schema.json")
+        write_text(in_words(result), folder / "analysis.md")
+        write_text(table_text(readings), folder / "readings.csv")
+        _save_curves(study, readings, folder / "roc.png", result["scripted"])
+    return result

@@ -1,0 +1,92 @@
+"""An order for cases, carried out: scans in, a folder of cases out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore.errors import UsageError
+from DGMVLCCore.readers.cases import MARKER, make_cases, write_cases
+from DGMVLCCore.readers.design import Wish, check_wish, plan_cases
+from DGMVLCCore.readers.source import load_clear_scan, sample_scan
+from DGMVLCCore.results.folders import check_output
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to make.
+
+    Args:
+        number, clear: cases with and without a finding. source: "simulated" or "generated". aid:
+            also a counterfactual beside each case.
+        scans: (scan, segmentation of what is to be avoided or None); the sample when empty.
+    """
+
+    wish: Wish
+    number: int
+    clear: int = 0
+    seed: int = 0
+    balanced: bool = False
+    source: str = "simulated"
+    aid: bool = False
+    scans: tuple[tuple[Path, Path | None], ...] = ()
+
+
+def build_cases(
+    order: Order,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    pipe: Any = None,
+    weights: Path | None = None,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Make the cases of an order; returns the record in `cases.json`.
+
+    Args:
+        pipe: a loaded `CounterfactualPipeline`; loaded when needed and None.
+
+    Raises:
+        DGMVLCError: every refusal, with its sentence; then nothing was written.
+    """
+    check_wish(order.wish)
+    if order.seed < 0:
+        raise UsageError(f"The seed must be 0 or more, not {order.seed}.")
+    check_output(out, overwrite, MARKER)
+    if progress:
+        progress("loading", 0.0)
+    scans = [load_clear_scan(path, avoid) for path, avoid in order.scans] or [sample_scan()]
+    offered = [place for scan in scans for place in scan.places]
+    specs = plan_cases(
+        order.wish,
+        order.number,
+        offered,
+        seed=order.seed,
+        balanced=order.balanced,
+        clear=order.clear,
+    )
+    aid = None
+    if order.aid or order.source == "generated":
+        from DGMVLCCore.devices import choose_device
+        from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+        from DGMVLCCore.readers.aid import aid_writer
+
+        pipe = pipe or CounterfactualPipeline.hole_filler(weights).to(choose_device(device))
+        aid = aid_writer(pipe) if order.aid else None
+    made = make_cases(
+        scans,
+        specs,
+        seed=order.seed,
+        pipe=pipe if order.source == "generated" else None,
+        progress=progress,
+    )
+    options = {
+        **asdict(order),
+        "scans": [[path.name, avoid.name if avoid else None] for path, avoid in order.scans],
+    }
+    return write_cases(made, out, seed=order.seed, asked_for=options, aid=aid, overwrite=overwrite)

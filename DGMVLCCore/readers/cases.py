@@ -1,0 +1,303 @@
+"""A folder of cases: scans that may hold a finding, and, kept apart, the answer key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
+from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
+from DGMVLCCore.imaging.io import load_volume, save_volume
+from DGMVLCCore.imaging.labels import LabelMap, load_labels
+from DGMVLCCore.imaging.lung_labels import anatomy_from_labels
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.readers.design import Spec
+from DGMVLCCore.readers.make import Made, generate_case, insert_case
+from DGMVLCCore.readers.records import NOTICE, head
+from DGMVLCCore.readers.source import ClearScan
+from DGMVLCCore.results.folders import whole_folder
+from DGMVLCCore.results.manifest import sha256_of
+from DGMVLCCore.results.records import check_schema, read_record, write_record
+from DGMVLCCore.results.segmentation import Segment, save_segmentation
+from DGMVLCCore.simulation.phrases import TERMS
+
+MARKER, KEYS = "cases.json", "keys/keys.json"
+LESION = "finding"
+LESION_COLOUR = (0.95, 0.70, 0.20)
+MAYBE = "a finding may have been put in; the answer key says where"
+Progress = Callable[[str, float], None]
+
+
+def make_cases(
+    scans: list[ClearScan],
+    specs: list[Spec],
+    *,
+    seed: int = 0,
+    pipe: Any = None,
+    progress: Progress | None = None,
+) -> Iterator[Made]:
+    """The cases of a plan, one after another; the same seed makes the same voxels.
+
+    Args:
+        pipe: a `CounterfactualPipeline`; its generator writes the findings. The simulation does
+            when None.
+
+    Raises:
+        UnsuitableInputError: a case has no clear place in any scan that offers one.
+    """
+    for number, spec in enumerate(specs):
+        rng = np.random.default_rng([seed, number])
+        fitting = [
+            scan
+            for scan in scans
+            if any(side == spec.side and spec.zone in (None, zone) for side, zone in scan.places)
+        ]
+        refused: UnsuitableInputError | None = None
+        for index in rng.permutation(len(fitting)):
+            try:
+                yield (
+                    generate_case(pipe, fitting[index], spec, rng)
+                    if pipe
+                    else insert_case(fitting[index], spec, rng)
+                )
+                break
+            except UnsuitableInputError as error:
+                refused = error
+        else:
+            raise refused or UnsuitableInputError(
+                f"No scan offers a place for a {spec.asked}; give another scan (--from)."
+            )
+        if progress:
+            progress("making", (number + 1) / len(specs))
+
+
+def _measures(made: Made) -> dict[str, Any]:
+    """Mean change in the finding (HU), and that over the spread of the lung around it."""
+    if not made.mask.any():
+        return {"mean_change_hu": None, "contrast_to_noise": None, "centre_mm": None}
+    change = made.after.array - made.before.array
+    around = made.anatomy.lungs & ~made.mask
+    mean = float(change[made.mask].mean())
+    index = np.argwhere(made.mask).mean(0)
+    centre = (made.before.affine @ np.append(index[::-1], 1.0))[:3]
+    return {
+        "mean_change_hu": round(mean, 1),
+        "contrast_to_noise": round(abs(mean) / max(float(made.before.array[around].std()), 1.0), 2),
+        "centre_mm": [round(float(c), 1) for c in centre],
+    }
+
+
+def key_sentence(spec: Spec) -> str:
+    """The answer of a case in words."""
+    if spec.term is None:
+        return "No finding was put into this scan."
+    name = ("spiculated " if spec.kind == "spiculated_nodule" else "") + spec.term
+    fluid = spec.term == "pleural effusion"
+    size = f"{spec.size_mm:g} mm {'deep' if fluid else 'across'}"
+    place = (
+        (f"on the {spec.side}" if fluid else f"in the {spec.side} lung")
+        if spec.side != "bilateral"
+        else f"{'on both sides' if fluid else 'in both lungs'}"
+    )
+    return f"{name[:1].upper()}{name[1:]}, {size}, {place}" + (
+        f", {spec.zone} zone." if spec.zone else "."
+    )
+
+
+def _write_case(made: Made, name: str, folder: Path) -> dict[str, Any]:
+    """The files of a case; returns its key."""
+    facts = {"DGMVLC_Synthetic": MAYBE, "DGMVLC_Notice": NOTICE, "DGMVLC_Unit": "HU"}
+    # Every case is written alike, so that neither header nor type tells which holds a finding.
+    save_volume(
+        made.after.with_array(made.after.array, stored_dtype="int16"),
+        folder / f"{name}.nrrd",
+        facts,
+    )
+    save_volume(
+        made.before.with_array(made.before.array, stored_dtype="int16"),
+        folder / "keys" / f"{name}-before.nrrd",
+        {"DGMVLC_Unit": "HU"},
+    )
+    change = made.after.array - made.before.array
+    save_volume(
+        made.after.with_array(change, stored_dtype="int16"),
+        folder / "keys" / f"{name}-difference.nrrd",
+        {**facts, "DGMVLC_Sign": "with - before"},
+    )
+    segments = [
+        Segment(made.labels == label, side, colour, 1, label)
+        for label, side, colour in (
+            (LEFT, "left lung", (0.3, 0.6, 0.9)),
+            (RIGHT, "right lung", (0.9, 0.4, 0.4)),
+        )
+        if (made.labels == label).any()
+    ]
+    if made.mask.any():
+        segments.insert(
+            0,
+            Segment(
+                made.mask,
+                LESION,
+                LESION_COLOUR,
+                0,
+                1,
+                {"DGMVLC.Synthetic": "yes", "DGMVLC.Notice": NOTICE},
+            ),
+        )
+    save_segmentation(segments, made.before, folder / "keys" / f"{name}.seg.nrrd")
+    spec = {key: value for key, value in vars(made.spec).items() if key != "asked"}
+    return {
+        "id": name,
+        "asked": made.spec.asked,
+        "truth": made.truth,
+        **spec,
+        **_measures(made),
+        "sentence": key_sentence(made.spec),
+        "facts": made.facts,
+        "made_from": made.source,
+        "before": f"{name}-before.nrrd",
+        "difference": f"{name}-difference.nrrd",
+        "segments": f"{name}.seg.nrrd",
+    }
+
+
+def write_cases(
+    made: Iterator[Made],
+    out: Path,
+    *,
+    seed: int,
+    asked_for: dict[str, Any],
+    aid: Callable[[Made, Path, str], dict[str, str]] | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Write a set: `cases.json` and the scans for the reader, the folder `keys` for the teacher.
+
+    Args:
+        asked_for: options of the set, recorded in the key. aid: writes a counterfactual beside a
+            case and returns its file names.
+
+    Returns:
+        the record in `cases.json`.
+
+    Raises:
+        OutputError: it is there already, or cannot be written; nothing half-written stays.
+    """
+    with whole_folder(out, overwrite, MARKER) as folder:
+        (folder / "keys").mkdir()
+        keys, listed = [], []
+        for number, case in enumerate(made, 1):
+            name = f"case-{number:03d}"
+            keys.append(_write_case(case, name, folder))
+            listed.append(
+                {
+                    "id": name,
+                    "file": f"{name}.nrrd",
+                    "sha256": sha256_of(folder / f"{name}.nrrd"),
+                    **(aid(case, folder, name) if aid else {}),
+                }
+            )
+        record = {**head("case keys", seed), "options": asked_for, "cases": keys}
+        write_record(record, folder / KEYS, "keys.schema.json")
+        public = {
+            **head("cases", seed),
+            "choices": list(TERMS),
+            "cases": listed,
+            "keys": {"file": KEYS, "sha256": sha256_of(folder / KEYS)},
+        }
+        public["seed"] = None  # with the seed the key could be made again
+        write_record(public, folder / MARKER, "cases.schema.json")
+    return public
+
+
+@dataclass(frozen=True, eq=False)
+class CaseSet:
+    """A folder of cases. `record` is `cases.json`; the key is read only when it is asked for."""
+
+    folder: Path
+    record: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path | str) -> CaseSet:
+        """Open a folder that `write_cases` wrote.
+
+        Raises:
+            UnreadableError: it is none, or a case file is missing.
+        """
+        folder = Path(folder)
+        record = read_record(folder / MARKER, "cases.schema.json")
+        if missing := [
+            case["file"] for case in record["cases"] if not (folder / case["file"]).is_file()
+        ]:
+            raise UnreadableError(
+                f"The folder of cases {folder} lacks {missing[0]}; make the cases again."
+            )
+        return cls(folder, record)
+
+    @property
+    def ids(self) -> list[str]:
+        """Names of the cases, in order."""
+        return [case["id"] for case in self.record["cases"]]
+
+    def case(self, name: str) -> dict[str, Any]:
+        """The public entry of a case; UsageError when there is no such case."""
+        found = next((case for case in self.record["cases"] if case["id"] == name), None)
+        if found is None:
+            raise UsageError(f"There is no case {name[:40]!r} in {self.folder}.")
+        return dict(found)
+
+    def path(self, name: str) -> Path:
+        """The scan of a case."""
+        return self.folder / str(self.case(name)["file"])
+
+    def volume(self, name: str) -> Volume:
+        """The scan of a case in HU."""
+        return load_volume(self.path(name), "CT")
+
+    def keys(self) -> dict[str, dict[str, Any]]:
+        """The answer key: case -> facts; read and checked once.
+
+        Raises:
+            UnreadableError: missing, or not the one the cases were made with.
+        """
+        return self._keys
+
+    @cached_property
+    def _keys(self) -> dict[str, dict[str, Any]]:
+        path = self.folder / self.record["keys"]["file"]
+        if not path.is_file():
+            raise UnreadableError(
+                f"The answer key {path} is missing; put the folder keys beside cases.json."
+            )
+        if sha256_of(path) != self.record["keys"]["sha256"]:
+            raise UnreadableError(
+                f"The answer key {path} was changed after the cases were made; restore it or "
+                "make the cases again."
+            )
+        record = json.loads(path.read_text(encoding="utf-8"))
+        check_schema(record, "keys.schema.json")
+        return {key["id"]: key for key in record["cases"]}
+
+    def key_path(self, name: str, what: str) -> Path:
+        """A file of the key: `before`, `difference` or `segments`."""
+        return self.folder / "keys" / str(self.keys()[name][what])
+
+    def mask(self, name: str) -> np.ndarray:
+        """Where the finding is, bool (D,H,W) on the case's grid; empty for a scan without one."""
+        volume = self.volume(name)
+        return load_labels(self.key_path(name, "segments"), volume).segments.get(
+            LESION, np.zeros(volume.shape, bool)
+        )
+
+    def anatomy(self, name: str) -> Anatomy:
+        """The lungs of a case as they were before the finding came in."""
+        volume = self.volume(name)
+        segments = load_labels(self.key_path(name, "segments"), volume).segments
+        return anatomy_from_labels(
+            LabelMap({side: mask for side, mask in segments.items() if side != LESION}), volume
+        )

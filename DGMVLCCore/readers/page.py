@@ -1,0 +1,283 @@
+"""A page about one result for the patient: three pictures and plain sentences, one HTML file to
+print."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
+from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.imaging.labels import load_labels
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.readers.records import NOTICE
+from DGMVLCCore.results.manifest import read_manifest, sha256_of
+from DGMVLCCore.results.records import write_text
+
+MARK = "synthetic – research use only"
+LUNG_WINDOW = (-1250.0, 250.0)
+SIDES = {"left": "the left lung", "right": "the right lung", "bilateral": "both lungs"}
+PLAIN = {
+    "nodule": "a solid spot in the lung",
+    "part-solid nodule": "a spot that is partly solid and partly hazy",
+    "ground-glass opacity": "a hazy area, as if breathed on glass",
+    "consolidation": "an area where the air spaces are filled",
+    "emphysema": "an area where fine lung tissue has been lost and more air is left",
+    "reticulation": "a fine net of thickened lines",
+    "honeycombing": "small rounded air spaces close together, like a honeycomb",
+    "pleural effusion": "fluid beside the lung",
+}
+# Black on white, for paper; what is printed needs no dark background.
+STYLE = """@page { size: A4; margin: 16mm }
+body { font: 12pt/1.5 "Helvetica Neue", Arial, sans-serif; color: #16202a; max-width: 190mm;
+margin: 8mm auto; padding: 0 6mm }
+h1 { font-size: 19pt; font-weight: 600; margin: 0 0 2mm }
+h2 { font-size: 12.5pt; margin: 6mm 0 1mm } p { margin: 0 0 2.5mm }
+.notice { border: 1px solid #8a6a14; background: #fdf6e3; padding: 2mm 3mm;
+border-radius: 1.5mm; font-size: 10.5pt }
+.pictures { display: grid; grid-template-columns: repeat(3, 1fr); gap: 3mm; margin: 5mm 0 }
+figure { margin: 0; break-inside: avoid }
+img { width: 100%; display: block; border: 1px solid #cfd6dc }
+figcaption { font-size: 9.5pt; margin-top: 1mm }
+footer { margin-top: 7mm; border-top: 1px solid #cfd6dc; padding-top: 2mm; font-size: 9pt;
+color: #4a5a66; overflow-wrap: anywhere }
+@media print { body { margin: 0; padding: 0 }
+* { print-color-adjust: exact; -webkit-print-color-adjust: exact } }"""
+
+
+def _load(folder: Path, manifest: dict[str, Any]) -> tuple[Volume, Volume, np.ndarray]:
+    """Original and counterfactual on the canonical grid, and the edit mask.
+
+    Raises:
+        UnreadableError: a file is missing, or is not the one that the record names.
+    """
+    files = {entry["role"]: entry for entry in manifest["files"]}
+    for role in ("original", "counterfactual", "edit-mask"):
+        if role not in files:
+            raise UnreadableError(
+                f"The result in {folder} has no {role}, so there is nothing to explain; choose a "
+                "result that changed something."
+            )
+        path = folder / files[role]["name"]
+        if not path.is_file() or sha256_of(path) != files[role]["sha256"]:
+            raise UnreadableError(
+                f"{path} is missing or was changed after the result was written; run the edit "
+                "again."
+            )
+    original = load_volume(folder / files["original"]["name"], "CT")
+    edited = load_volume(folder / files["counterfactual"]["name"], "CT")
+    mask = load_labels(folder / files["edit-mask"]["name"], original).union()
+    scan, turn = original.canonical()
+    return (
+        scan,
+        scan.with_array(np.ascontiguousarray(turn.apply(edited.array))),
+        np.ascontiguousarray(turn.apply(mask)),
+    )
+
+
+def _picture(
+    image: np.ndarray, mask: np.ndarray, spacing: tuple[float, float], mark: bool, **how: Any
+) -> str:
+    """One slice (H,W) as PNG in a data address; the mark is burned in."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context({"text.parse_math": False, "text.usetex": False}):
+        figure = Figure(
+            figsize=(4, 4 * image.shape[0] * spacing[0] / (image.shape[1] * spacing[1])),
+            facecolor="black",
+        )
+        axis = figure.add_axes((0, 0, 1, 1))
+        axis.imshow(image, aspect="auto", interpolation="hanning", **how)
+        axis.contour(mask, [0.5], colors="#f2b134", linewidths=1.0, linestyles="dashed")
+        axis.set_axis_off()
+        axis.text(0.02, 0.98, "R", transform=axis.transAxes, color="white", fontsize=11, va="top")
+        if mark:
+            axis.text(
+                0.02,
+                0.02,
+                MARK,
+                transform=axis.transAxes,
+                color="#f2b134",
+                fontsize=10,
+                bbox={"facecolor": "black", "alpha": 0.65, "lw": 0, "pad": 2},
+            )
+        data = io.BytesIO()
+        figure.savefig(
+            data,
+            format="png",
+            dpi=130,
+            metadata={"Description": f"DGM-VLC, {MARK}" if mark else "DGM-VLC, original"},
+        )
+    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode("ascii")
+
+
+def _body_box(hu: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of a slice that show the patient."""
+    rows, columns = (np.flatnonzero((hu > -500).mean(axis) > 0.06) for axis in (1, 0))
+    if len(rows) < 16 or len(columns) < 16:
+        return slice(None), slice(None)
+    return slice(max(int(rows[0]) - 6, 0), int(rows[-1]) + 7), slice(
+        max(int(columns[0]) - 6, 0), int(columns[-1]) + 7
+    )
+
+
+def _pictures(scan: Volume, edited: Volume, mask: np.ndarray) -> tuple[list[str], int, float]:
+    """The three pictures of the slice that changed most, its number from the feet, and the limit of
+    the difference's colours (HU)."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    from DGMVLCCore.report.figure import DIVERGING, key_slice
+
+    change = edited.array - scan.array
+    z = key_slice(change, mask)
+    box = _body_box(scan.array[z])
+    limit = max(100.0, float(np.ceil(np.abs(change[z]).max() / 100) * 100))
+    grey = {"cmap": "gray", "vmin": LUNG_WINDOW[0], "vmax": LUNG_WINDOW[1]}
+    colour = {
+        "cmap": LinearSegmentedColormap.from_list("difference", DIVERGING),
+        "vmin": -limit,
+        "vmax": limit,
+    }
+    made = [
+        _picture(image[box], mask[z][box], scan.spacing[1:], mark, **how)  # type: ignore[arg-type]
+        for image, mark, how in (
+            (scan.array[z], False, grey),
+            (edited.array[z], True, grey),
+            (change[z], True, colour),
+        )
+    ]
+    return made, z + 1, limit
+
+
+def plain_sentences(manifest: dict[str, Any]) -> list[str]:
+    """What the pictures show, for a lay reader; every number is one of the record's own."""
+    plan, numbers, place = manifest["plan"], manifest["measures"], manifest["location"]
+    term, where = plan["term"], SIDES.get(place.get("side") or "", "the chest")
+    zone = f"the {place['zone']} part of " if place.get("zone") else ""
+    finding = plan.get("finding") or {}
+    said = finding.get("presence") in ("present", "uncertain")
+    doctor = (
+        f"The report speaks of {_named(finding['term'])}: "
+        f"{PLAIN.get(finding['term'], 'a finding')}."
+        if said
+        else ""
+    )
+    shown = "how the same scan might look " + (
+        f"without {_named(term)}"
+        if plan["removes"]
+        else f"with {_named(term)} ({PLAIN.get(term, 'a finding')})"
+    )
+    change = float(numbers.get("mean_change_hu") or 0.0)
+    lighter = (
+        "darker, which means that it holds more air"
+        if change < 0
+        else "brighter, which means that it is denser"
+    )
+    size = (
+        f"a region of {numbers['volume_ml']:.1f} millilitres in {zone}{where}"
+        if numbers.get("volume_ml")
+        else f"a region in {zone}{where}"
+    )
+    outside = float(numbers.get("max_change_outside_hu") or 0.0)
+    rest = (
+        "Everything outside the dashed line is the original scan, unchanged."
+        if not outside
+        else "Small parts outside the dashed line differ as well."
+    )
+    failed = sum(not gate["passed"] for gate in manifest["gates"])
+    checks = (
+        f"{failed} of the {len(manifest['gates'])} automatic checks of this picture failed, so "
+        "it must be read with special care."
+        if failed
+        else ""
+    )
+    return [
+        s
+        for s in (
+            doctor,
+            f"The second picture was made by a computer. It shows {shown}. It is not a real scan "
+            "and not a forecast.",
+            f"The change is limited to {size}, inside the dashed line. There the second picture "
+            f"is on average {abs(change):.0f} Hounsfield units "
+            f"(the unit of CT brightness) {lighter}. {rest}",
+            checks,
+        )
+        if s
+    ]
+
+
+def _named(term: str) -> str:
+    """A finding with its article."""
+    without = ("consolidation", "emphysema", "reticulation", "honeycombing")
+    return term if term in without else f"{'an' if term[0] in 'aeiou' else 'a'} {term}"
+
+
+def write_page(result: Path, out: Path, *, overwrite: bool = False) -> Path:
+    """Write the page of a result folder (or of its `result.json`); one file that needs no other.
+
+    Raises:
+        UsageError: the name is no .html. OutputError: it is there already or cannot be written.
+            UnreadableError: no whole result.
+    """
+    result, out = Path(result), Path(out)
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(
+            f"The page is written as HTML, so its name must end in .html, not {out.name}."
+        )
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists already; choose another name or add --overwrite.")
+    folder = result if result.is_dir() else result.parent
+    manifest = read_manifest(folder / "result.json")
+    scan, edited, mask = _load(folder, manifest)
+    pictures, z, limit = _pictures(scan, edited, mask)
+    write_text(_html(manifest, pictures, z, limit), out)
+    return out
+
+
+def _html(manifest: dict[str, Any], pictures: list[str], z: int, limit: float) -> str:
+    target = html.escape(manifest["plan"]["target"].rstrip("."))
+    captions = [
+        "1. The original scan",
+        f"2. Made by a computer: “{target}”",
+        "3. Difference (2 − 1): blue is darker, red is brighter in 2; the colours reach from "
+        f"−{limit:.0f} to +{limit:.0f} Hounsfield units",
+    ]
+    alts = [
+        "one slice of the original CT scan",
+        "the same slice as changed by the computer",
+        "colour picture of the difference",
+    ]
+    figures = "".join(
+        f'<figure><img src="{src}" alt="{alt}"><figcaption>{caption}</figcaption></figure>'
+        for src, alt, caption in zip(pictures, alts, captions)
+    )
+    words = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in plain_sentences(manifest))
+    software, image = manifest["software"], manifest["inputs"].get("image", {})
+    origin = html.escape(
+        f"dgmvlc {software['version']}; scan {image.get('name', 'not named')}; weights "
+        f"{manifest['weights']['name']}; "
+        f"seed {manifest['settings']['seed']}"
+    )
+    report = (
+        f"<h2>The report, word for word</h2><p>{html.escape(manifest['report'])}</p>"
+        if manifest["report"].strip()
+        else ""
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        'content="width=device-width, initial-scale=1">'
+        f"<title>Your scan, explained</title><style>{STYLE}</style></head><body><h1>Your scan, "
+        "explained</h1>"
+        f'<p class="notice"><strong>{NOTICE}</strong> Picture 2 is synthetic. This page decides '
+        "nothing about your care; please talk with your doctor.</p>"
+        f'<div class="pictures">{figures}</div><p>Slice {z} counted from the feet, seen from '
+        "below: your right side (R) is on the left of each picture.</p>"
+        f"<h2>What you see</h2>{words}{report}<footer>{NOTICE} Voxels inside the dashed line of "
+        f"picture 2 are synthetic. {origin}</footer></body></html>\n"
+    )

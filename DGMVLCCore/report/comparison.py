@@ -1,0 +1,121 @@
+"""A comparison folder: a normal result folder for each hypothesis, one figure, and
+`comparison.json` that ties them together."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore.editing.result import NOTICE, CounterfactualResult
+from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.report.comparison_figure import save_comparison_figure
+from DGMVLCCore.report.edit import slug, write_result
+from DGMVLCCore.results.folders import whole_folder
+from DGMVLCCore.results.manifest import sha256_of
+from DGMVLCCore.results.records import check_schema, plain
+
+RECORD = "comparison.json"
+SCHEMA_VERSION = "1.0"
+SCHEMA = "comparison.schema.json"
+
+
+def _share_original(first: Path, other: Path) -> None:
+    """One original on the disc for all hypotheses, where the file system can; otherwise each keeps
+    its copy."""
+    linked = other.with_suffix(".link")
+    try:
+        os.link(first, linked)
+    except OSError:
+        return
+    linked.replace(other)
+
+
+def write_comparison(
+    results: list[CounterfactualResult],
+    record: dict[str, Any],
+    out: Path,
+    *,
+    anatomy: Anatomy,
+    facts: dict[str, Any],
+    overwrite: bool = False,
+) -> Path:
+    """Write a comparison folder.
+
+    Args:
+        results: one a hypothesis, in the record's order. record: `hypotheses`, `ranking`,
+            `between_hu`, `location`, `settings` of the schema.
+        facts: report, findings, inputs and weights, as `write_result` takes them.
+
+    Returns:
+        path of its `comparison.json`.
+
+    Raises:
+        OutputError: it exists, or cannot be written; nothing half-written stays.
+    """
+    from DGMVLCCore import __version__
+
+    with whole_folder(out, overwrite, RECORD) as folder:
+        names = [
+            f"{index}-{slug(row['name'])}" for index, row in enumerate(record["hypotheses"], 1)
+        ]
+        for name, result in zip(names, results):
+            write_result(result, folder / name, anatomy=anatomy, scene=False, **facts)
+            if name != names[0]:
+                _share_original(
+                    folder / names[0] / "original.nrrd", folder / name / "original.nrrd"
+                )
+        save_comparison_figure(results, record, folder / "figure.png")
+        rows = [
+            {
+                **row,
+                "rank": index,
+                "folder": name,
+                "result_sha256": sha256_of(folder / name / "result.json"),
+            }
+            for index, (row, name) in enumerate(zip(record["hypotheses"], names), 1)
+        ]
+        manifest = plain(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "kind": "comparison",
+                "software": {"name": "dgmvlc", "version": __version__},
+                "notice": NOTICE,
+                "synthetic": True,
+                "files": [
+                    {
+                        "name": "figure.png",
+                        "role": "figure",
+                        "sha256": sha256_of(folder / "figure.png"),
+                    }
+                ],
+                "results": names,
+                **record,
+                "hypotheses": rows,
+                "report": facts["report"],
+                "findings": [f.to_dict() for f in facts["findings"]],
+                "inputs": facts["inputs"],
+                "weights": facts["weights"],
+            }
+        )
+        check_schema(manifest, SCHEMA)
+        (folder / RECORD).write_text(
+            json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8"
+        )
+    return out / RECORD
+
+
+def read_comparison(path: Path) -> dict[str, Any]:
+    """A checked `comparison.json`.
+
+    Raises:
+        UnreadableError: it is missing, no JSON, or does not follow the schema.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UnreadableError(f"The comparison {path} could not be read ({error}).") from error
+    check_schema(manifest, SCHEMA)
+    return manifest

@@ -1,0 +1,87 @@
+"""Attention and uncertainty as DICOM Parametric Maps: the values themselves, in 32-bit floating
+point, with their unit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from DGMVLCCore.results.dicom_source import (
+    MAKER,
+    MODEL,
+    UTF8,
+    Source,
+    body_part,
+    contributors,
+    words,
+)
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+# (unit, quantity) as coded concepts (value, scheme, meaning).
+ATTENTION = (("1", "UCUM", "no units"), ("130404", "DCM", "Saliency"))
+UNCERTAINTY = (("[hnsf'U]", "UCUM", "Hounsfield unit"), ("113061", "DCM", "Standard Deviation"))
+
+
+def build_map(
+    values: np.ndarray,
+    source: Source,
+    meaning: tuple[tuple[str, str, str], tuple[str, str, str]],
+    *,
+    description: str,
+    number: int,
+    label: str,
+    synthetic: bool,
+    high: float | None = None,
+) -> Dataset:
+    """A Parametric Map of values (D,H,W) on the source's grid; slices without a value are left out
+    (one is kept when none has any).
+
+    Args:
+        meaning: unit and quantity. high: upper end of the display window; the largest value when
+            None.
+    """
+    import highdicom as hd
+    from pydicom.uid import generate_uid
+
+    from DGMVLCCore import __version__
+
+    rows = np.nonzero(values.any((1, 2)))[0]
+    rows = rows if len(rows) else np.array([0])
+    pixels, top = values[rows].astype(np.float32), float(high or values.max() or 1.0)
+    unit, quantity = (hd.sr.CodedConcept(*code) for code in meaning)
+    mapping = hd.pm.RealWorldValueMapping(
+        label[:16],
+        words(description),
+        unit,
+        (float(pixels.min()), float(pixels.max())),
+        slope=1.0,
+        intercept=0.0,
+        quantity_definition=quantity,
+    )
+    made: Any = hd.pm.ParametricMap(
+        [source.headers[row] for row in rows],
+        pixels,
+        series_instance_uid=generate_uid(),
+        series_number=number,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer=MAKER,
+        manufacturer_model_name=MODEL,
+        software_versions=__version__,
+        device_serial_number="0",
+        contains_recognizable_visual_features=False,
+        real_world_value_mappings=[mapping],
+        voi_lut_transformations=[hd.VOILUTTransformation(top / 2, top)],
+        content_label=label[:16],
+        content_description=words(description),
+        content_qualification="RESEARCH",
+        series_description=words(description),
+        contributing_equipment=contributors(source.headers[0], f"{description}."),
+    )
+    made.SpecificCharacterSet, made.BodyPartExamined = UTF8, body_part(source.headers[0])
+    if synthetic:
+        made.SyntheticData = "YES"
+    return made

@@ -1,0 +1,309 @@
+"""A result folder as DICOM objects that an archive takes: derived series, Parametric Maps and a
+Segmentation, with a record of what they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from DGMVLCCore.editing.result import NOTICE
+from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.imaging.io import load_volume, read_image
+from DGMVLCCore.imaging.labels import load_labels
+from DGMVLCCore.results.dicom_maps import ATTENTION, UNCERTAINTY, build_map
+from DGMVLCCore.results.dicom_segments import SERIES_NUMBER, build_segmentation, save_dataset
+from DGMVLCCore.results.dicom_series import Series, source_rescale, write_series
+from DGMVLCCore.results.dicom_source import (
+    Source,
+    need_highdicom,
+    source_of_folder,
+    source_of_volume,
+)
+from DGMVLCCore.results.folders import check_output, whole_folder
+from DGMVLCCore.results.manifest import checked_files, sha256_of
+from DGMVLCCore.results.records import check_schema
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from DGMVLCCore.imaging.volume import Volume
+
+SCHEMA_VERSION, RECORD = "1.0", "dicom.json"
+SCHEMA = "dicom.schema.json"
+NO_SOURCE = (
+    "No DICOM series was given, so the objects belong to a new study without a patient, with new "
+    "identifiers; the folder original holds the scan "
+    "as that study's CT series. Give the series that the result was made from to put the objects "
+    "beside it."
+)
+
+
+def _values(path: Path) -> np.ndarray:
+    """Voxels (D,H,W) of a map, which may be the same everywhere, unlike a scan's."""
+    return sitk.GetArrayFromImage(read_image(path)).astype(np.float32)
+
+
+class _Writer:
+    """Writes objects into a folder and keeps the record's lists."""
+
+    def __init__(self, folder: Path, source: Source) -> None:
+        self.folder, self.source = folder, source
+        self.objects: list[dict[str, Any]] = []
+        self.files: list[dict[str, str]] = []
+
+    def _listed(self, path: Path) -> None:
+        self.files.append(
+            {"name": path.relative_to(self.folder).as_posix(), "sha256": sha256_of(path)}
+        )
+
+    def series(
+        self,
+        name: str,
+        role: str,
+        hu: np.ndarray,
+        facts: Series,
+        rescale: tuple[float, float] | None,
+    ) -> None:
+        """A derived CT series in a folder of its own."""
+        written = list(write_series(self.source, hu, facts, self.folder / name, rescale))
+        for path, _ in written:
+            self._listed(path)
+        self.objects.append(
+            {
+                "name": name,
+                "role": role,
+                "kind": "CT series",
+                "instances": len(written),
+                **written[-1][1],
+            }
+        )
+
+    def single(self, name: str, role: str, kind: str, dataset: Dataset) -> None:
+        """One multi-frame object."""
+        path = self.folder / name
+        save_dataset(dataset, path)
+        self._listed(path)
+        self.objects.append(
+            {
+                "name": name,
+                "role": role,
+                "kind": kind,
+                "instances": 1,
+                "series_uid": str(dataset.SeriesInstanceUID),
+                "description": str(dataset.SeriesDescription),
+                "synthetic": dataset.get("SyntheticData") == "YES",
+            }
+        )
+
+
+def _source(original: Volume, folder: Path | None, series: int | None, description: str) -> Source:
+    """The slices that the objects refer to.
+
+    Raises:
+        UnsuitableInputError: the given series is another scan than the result's.
+    """
+    if folder is None:
+        return source_of_volume(original, description)
+    source = source_of_folder(folder, series)
+    if not source.same_scan(original):
+        raise UnsuitableInputError(
+            f"The series in {folder} is not the scan that the result was made from (voxels or "
+            "geometry differ); "
+            "give the folder of the very series."
+        )
+    return source
+
+
+def _write_volumes(
+    write: _Writer, original: Volume, folder: Path, manifest: dict[str, Any]
+) -> None:
+    """The counterfactual, the difference and, in a new study, the original as CT series."""
+    from pydicom.uid import generate_uid
+
+    plan, settings, steps = manifest["plan"], manifest["settings"], source_rescale(write.source)
+    said = f"{plan['mode']} inside an edit mask: “{plan['target']}” instead of “{plan['source']}”"
+    made = (
+        f"Synthetic: {said}; dgmvlc {manifest['software']['version']}, weights "
+        f"{manifest['weights']['sha256'][:12]}, seed {settings['seed']}. "
+        "Voxels outside the mask equal the source."
+    )
+    if not write.source.patient:
+        write.series(
+            "original",
+            "original",
+            original.array,
+            Series(
+                1,
+                "Original (converted, no patient)",
+                "Converted from an image file without DICOM header.",
+                (-500, 1500),
+                False,
+                keep_uids=True,
+            ),
+            steps,
+        )
+    edited = load_volume(folder / "counterfactual.nrrd", original.modality)
+    write.series(
+        "counterfactual",
+        "counterfactual",
+        edited.array,
+        Series(
+            SERIES_NUMBER + 1,
+            f"SYNTHETIC counterfactual: {plan['target']}",
+            made,
+            (-500, 1500),
+            True,
+            uid=generate_uid(),
+        ),
+        steps,
+    )
+    change = edited.array - original.array
+    limit = max(float(np.abs(change).max()), 100.0)
+    write.series(
+        "difference",
+        "difference",
+        change,
+        Series(
+            SERIES_NUMBER + 2,
+            "SYNTHETIC difference, counterfactual - original",
+            f"Counterfactual minus original, HU. {made}",
+            (0, 2 * limit),
+            True,
+            ("113062", "DCM", "Pixel by pixel subtraction"),
+            uid=generate_uid(),
+        ),
+        (steps[0], 0.0) if steps else None,
+    )
+
+
+def _write_maps(write: _Writer, folder: Path, manifest: dict[str, Any]) -> None:
+    """Uncertainty and attention as Parametric Maps, edit mask as Segmentation."""
+    write.single(
+        "uncertainty.dcm",
+        "uncertainty",
+        "Parametric Map",
+        build_map(
+            _values(folder / "uncertainty.nrrd"),
+            write.source,
+            UNCERTAINTY,
+            description="SYNTHETIC: standard deviation between samples, HU",
+            number=SERIES_NUMBER + 3,
+            label="UNCERTAINTY",
+            synthetic=True,
+        ),
+    )
+    maps = [entry for entry in manifest["files"] if entry["role"] == "attention"]
+    for index, entry in enumerate(maps):
+        write.single(
+            entry["name"].replace(".nrrd", ".dcm"),
+            "attention",
+            "Parametric Map",
+            build_map(
+                _values(folder / entry["name"]),
+                write.source,
+                ATTENTION,
+                number=SERIES_NUMBER + 10 + index,
+                label="ATTENTION",
+                description=f"Attention of the network to “{entry['finding']}”, 0 to 1",
+                synthetic=False,
+                high=1.0,
+            ),
+        )
+
+
+def _write_regions(write: _Writer, folder: Path, original: Volume, regions: Path | None) -> None:
+    """Edit mask and regions of the user's choice as Segmentations."""
+    mask = folder / "edit-mask.seg.nrrd"
+    if mask.exists():
+        segments = list(load_labels(mask, original).segments.items())
+        write.single(
+            "edit-mask.dcm",
+            "edit-mask",
+            "Segmentation",
+            build_segmentation(
+                segments,
+                write.source,
+                description="DGM-VLC edit mask",
+                kind="semiautomatic",
+                series_number=SERIES_NUMBER + 4,
+            ),
+        )
+    if regions:
+        segments = [
+            (name, part)
+            for name, part in load_labels(regions, original).segments.items()
+            if part.any()
+        ]
+        write.single(
+            "regions.dcm",
+            "regions",
+            "Segmentation",
+            build_segmentation(
+                segments,
+                write.source,
+                description="DGM-VLC regions",
+                kind="semiautomatic",
+                series_number=SERIES_NUMBER + 5,
+            ),
+        )
+
+
+def export_dicom(
+    result: str | Path,
+    out: str | Path,
+    *,
+    source: str | Path | None = None,
+    series: int | None = None,
+    regions: str | Path | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Write a result as DICOM objects; returns the record, which is also in the folder as
+    dicom.json.
+
+    Args:
+        result: result folder or its result.json. source: folder of the CT series that the result
+            was made from; a new study without a patient when None.
+        series: which of the folder's series, from 1. regions: segmentation on the scan's grid to
+            write as a second Segmentation.
+
+    Raises:
+        UnreadableError, UnsuitableInputError: result, series or regions do not serve. UsageError:
+            highdicom is not installed.
+        OutputError: the folder is there already or cannot be written; nothing half-written stays.
+    """
+    from DGMVLCCore import __version__
+
+    out = Path(out)
+    need_highdicom()
+    check_output(out, overwrite, RECORD)
+    folder, manifest = checked_files(Path(result))
+    original = load_volume(folder / "original.nrrd", "CT")
+    chosen = _source(
+        original, Path(source) if source else None, series, "Original (converted, no patient)"
+    )
+    with whole_folder(out, overwrite, RECORD) as made:
+        write = _Writer(made, chosen)
+        _write_volumes(write, original, folder, manifest)
+        _write_maps(write, folder, manifest)
+        _write_regions(write, folder, original, Path(regions) if regions else None)
+        record = {
+            "schema_version": SCHEMA_VERSION,
+            "software": {"name": "dgmvlc", "version": __version__},
+            "notice": NOTICE,
+            "synthetic": True,
+            "study_uid": str(chosen.headers[0].StudyInstanceUID),
+            "patient": chosen.patient,
+            "result_sha256": sha256_of(folder / "result.json"),
+            "objects": write.objects,
+            "files": write.files,
+            "notes": [] if chosen.patient else [NO_SOURCE],
+        }
+        check_schema(record, SCHEMA)
+        (made / RECORD).write_text(
+            json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8"
+        )
+    return record
