@@ -126,6 +126,8 @@ SCATTERED = tuple(
 )
 # Under the heading “Pleura” a bare word is enough.
 PLEURAL = re.compile(r"(?<!wall )(?<!septal )\b(thickening|plaques?|fluid|collections?)\b(?! in)")
+SURFACES = re.compile(r"\W*(?:the )?pleura(?:l (?:surfaces?|spaces?))?\b")
+TRACE = re.compile(r"\b(fluid)\b")
 UNDER_PLEURA = {"t": "pleural thickening", "p": "pleural thickening"}
 MASSLIKE = ("nodule", "part-solid nodule", "mass")
 KEEP_TERM = ("calcification", "fracture", "hernia", "aneurysm", "metastasis")
@@ -259,7 +261,9 @@ def _scattered(sentence: str, heading: str) -> list[Mention]:
     for trigger, pattern, term in SCATTERED:
         if trigger in sentence:
             out += [Mention(*m.span(1), term) for m in pattern.finditer(sentence)]
-    if heading.startswith("pleura"):
+    if heading.startswith("pericard") and (fluid := TRACE.search(sentence)):
+        out.append(Mention(*fluid.span(1), "pericardial effusion"))
+    if heading.startswith("pleura") or SURFACES.match(sentence):
         out += [
             Mention(*m.span(1), UNDER_PLEURA.get(m.group(1)[0], "pleural effusion"))
             for m in PLEURAL.finditer(sentence)

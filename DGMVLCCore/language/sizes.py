@@ -108,10 +108,13 @@ SPOKEN_SIZE = re.compile(
 )
 PART = r"(?:solid|inner|central|soft[- ]tissue)\s+(?:part|portion|component|core|element|nucleus)s?"
 COMPONENT_BEFORE = re.compile(
-    rf"\b(?:{PART}|solid)(?:\s+(?:of|is|was|now|measures?|measuring|about|approximately|up to|with|"
+    rf"\b{PART}(?:\s+(?:of|is|was|now|measures?|measuring|about|approximately|up to|with|"
     r"a|diameter|size))*\s*[:=,(]?\s*$",
     re.IGNORECASE,
 )
+SOLID = re.compile(r"(?<![-\w])solid\s*(?:of|is|:)?\s*$", re.IGNORECASE)
+MIXED = re.compile(r"part|sub-?solid|semi|mixed|ground|ggn", re.IGNORECASE)
+NOUN_AFTER = re.compile(r"\s*(?:\w+ )?(?:nodule|mass|lesion|opacit)", re.IGNORECASE)
 COMPONENT_AFTER = re.compile(rf"^\s*-?\s*(?:of (?:it|which) (?:is )?)?{PART}", re.IGNORECASE)
 LARGEST_MM = 400.0
 
@@ -185,7 +188,8 @@ def measurements(sentence: str) -> list[Measurement]:
             EARLIER.search(before) and not RANGE.search(before) and not NOW.search(before)
         ) or EARLIER_AFTER.match(after):
             value, earlier = 0.0, value
-        part = COMPONENT_AFTER.match(after) or COMPONENT_BEFORE.search(before)
+        bare = SOLID.search(before) and MIXED.search(sentence) and not NOUN_AFTER.match(after)
+        part = bare or COMPONENT_AFTER.match(after) or COMPONENT_BEFORE.search(before)
         if (
             not _is_length_of_something_else(before, after)
             and max(value, earlier or 0) <= LARGEST_MM

@@ -28,7 +28,7 @@ WISH = re.compile(
     r"|\b(?:risk|screening|surveillance|evaluation|signs? and symptoms|protocol|window|study|"
     r"examination|concern(?:ed)? clinically|clinical(?:ly)? (?:concern|suspicion|question)|"
     r"performed|referred|request(?:ed)?|indicated|ordered|optimi[sz]ed|sensitiv\w+|specific\w*|"
-    r"workup|work-up|query|likelihood|probability|definition|criteria|differentiat\w+|"
+    r"workup|work-up|query|likelihood|probability|definition|differentiat\w+|"
     r"indication|evaluat\w+|assess\w+|limited|suboptimal|non-?diagnostic|inadequate|adequate|"
     r"satisfactory)(?: (?:of|for))(?: an?| the)?(?:\s+[\w-]+){0,2})\s*$"
 )
@@ -91,7 +91,7 @@ NO_FINDINGS = re.compile(
 )
 GUIDELINE = re.compile(
     r"\b(?:fleischner|lung-?rads|guidelines?|british thoracic society|bts\b|acr\b|category \d|"
-    r"nice\b|consensus|by definition|is defined as|are defined as|criteria (?:for|of))"
+    r"nice\b|consensus|by definition|is defined as|are defined as)"
 )
 ADVICE = re.compile(
     r"\b(?:recommend\w*|advi[sc]e[ds]?|advis\w+|suggest (?:a |an )?(?:follow|repeat|further|"

@@ -58,6 +58,7 @@ HEADING_LINE = re.compile(r"\W*[a-z][\w /&-]{0,40}:")
 THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$")
 YES = re.compile(r":\s*(?:yes|y|present|positive)\b\s*[,;(]?(?=.)")
 ARROWS = re.compile(r"\([^()]*\b(?:arrow\w*|asterisks?|circles?)\b[^()]*\)", re.IGNORECASE)
+MIXED = {"part-solid", "subsolid", "semi-solid"}
 MIDLINE = (
     "lymphadenopathy",
     "pericardial effusion",
@@ -243,6 +244,8 @@ def _finding(
         organ=mention.organ,
         corrected=mention.corrected,
     )
+    if finding.term == "nodule" and presence != "absent" and MIXED & set(finding.descriptors):
+        finding = replace(finding, term="part-solid nodule")
     same_side = "ipsilateral" in reading.text[low:high] and context.findings
     if not finding.side and same_side:
         return replace(finding, side=context.findings[-1].side)
