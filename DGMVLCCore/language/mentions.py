@@ -285,6 +285,13 @@ def _not_a_finding(sentence: str, mention: Mention, vocabulary: Vocabulary) -> b
     return single == "mass" and re.match(r"\s+effect", after) is not None
 
 
+@lru_cache(maxsize=256)
+def _organ_heading(heading: str) -> str:
+    """A heading that names an organ; the label of a finding (“pericardial effusion: none”) names
+    none for what follows."""
+    return "" if _worded(heading, load_vocabulary()) else heading
+
+
 def mentions(sentence: str, heading: str = "") -> list[Mention]:
     """The findings a sentence names, in order, none within another; those of other organs are
     called so.
@@ -293,6 +300,7 @@ def mentions(sentence: str, heading: str = "") -> list[Mention]:
         sentence: in lower case. heading: what it stands under, lower case.
     """
     vocabulary = load_vocabulary()
+    heading = _organ_heading(heading)
     named = [*_worded(sentence, vocabulary), *_nodes(sentence), *_scattered(sentence, heading)]
     kept: list[Mention] = []
     for mention in sorted(named, key=lambda m: (m.start, -m.end)):
