@@ -25,6 +25,9 @@ VERDICT = re.compile(
     r"|(?P<maybe2>[(\[]\s?(?:\?|\+/-|\u00b1)\s?[)\]]|\+/-"
     r"|\?+(?!\s*\(?(?:yes|no|none|nil|y|n|absent|present|neg\w*|pos\w*|unlikely|possible|probable)\b)))"
 )
+SIGN = re.compile(
+    r"[:=|?(\[+\t\u2610-\u2612\u25a0\u25a1\u2713-\u2718\u274c\u00b1]|[-\u2013](?!\w)|\.{3}"
+)
 JOINED = re.compile(r"\s*(?:/|,|&|\band\b|\bor\b|\band/or\b)\s*")
 BOX = re.compile(
     r"(?P<off>\[\s*_*\s*\]|\(\s*_*\s*\)|[\u2610\u25a1\u2717\u2718\u274c]|\(\s?[-\u2013]\s?\)|\[\s?-\s?\]|\[n\]|\[no\])"
@@ -36,6 +39,8 @@ BOX = re.compile(
 def forms(row: Row, starts: dict[int, int]) -> set[int]:
     """Verdicts by sign, letter or box; gives the findings that a form leaves open."""
     left_open: set[int] = set()
+    if not SIGN.search(row.text):
+        return left_open
     for match in VERDICT.finditer(row.text):
         label = starts.get(match.start("label"))
         kind = (match.lastgroup or "").rstrip("2")

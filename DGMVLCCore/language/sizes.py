@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 NUMBER = r"\d+(?:[.,]\d+)?"
 UNIT = r"mms?|cms?|millimet(?:er|re)s?|centimet(?:er|re)s?"
@@ -169,7 +171,8 @@ def _digits(match: re.Match[str]) -> str:
     return f"{SPOKEN[match[1].lower()]}{after}".ljust(len(match.group()))
 
 
-def measurements(sentence: str) -> list[Measurement]:
+@lru_cache(maxsize=256)
+def measurements(sentence: str) -> tuple[Measurement, ...]:
     """Every length of a finding: the largest of AxB and of a range, the later of “from A to B”;
     distances and slice thicknesses are left out."""
     out: list[Measurement] = []
@@ -200,7 +203,8 @@ def measurements(sentence: str) -> list[Measurement]:
                     *match.span(), round(value, 1), earlier and round(earlier, 1), bool(part)
                 )
             )
-    return _now_and_before(sentence, sorted([*out, *_listed(sentence)], key=lambda m: m.start))
+    listed = sorted([*out, *_listed(sentence)], key=lambda m: m.start)
+    return tuple(_now_and_before(sentence, listed))
 
 
 def _listed(sentence: str) -> list[Measurement]:
@@ -264,7 +268,7 @@ def nearest(
 
 def assign_sizes(
     sentence: str,
-    measured: list[Measurement],
+    measured: Sequence[Measurement],
     spans: list[tuple[int, int]],
     clauses: list[tuple[int, int]],
 ) -> list[Size]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from DGMVLCCore.language.changes import alone, assign_changes
@@ -97,7 +98,7 @@ class _Reading:
     clauses: list[tuple[int, int]]
     where: list[Place | None]
     places: list[Place]
-    measured: list[Measurement]
+    measured: Sequence[Measurement]
 
 
 def _blanked(match: re.Match[str]) -> str:
