@@ -55,6 +55,12 @@ SCATTERED = tuple(
     (trigger, re.compile(pattern), term)
     for trigger, pattern, term in (
         (
+            "nodular",
+            r"\b(nodular)(?=\s*(?:and/or|and|or|nor|/|,)\s*(?:infiltrative|cystic|cavitary|mass-like|"
+            r"consolidative|reticular) (?:lesions?|formations?)\b)",
+            "nodule",
+        ),
+        (
             "fluid",
             r"\b(fluid)(?= (?:is |are )?(?:\w+ ){0,2}?(?:with)?in (?:the |both |each |either )?"
             r"(?:\w+ ){0,2}(?:pleural|thoracic|fissur\w+|costophrenic) ?(?:spaces?|cavit\w+|"
