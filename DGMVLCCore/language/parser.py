@@ -68,5 +68,6 @@ def parse_report(report: str) -> list[Finding]:
     check_english(plain.text)
     context = Context(plain)
     for sentence in sentences(plain.text):
-        joined(context.findings, read_sentence(sentence, context))
+        last = joined(context.findings, read_sentence(sentence, context))
+        context.last = context.last if last is None else last
     return contradicted(context.findings)

@@ -19,7 +19,7 @@ from DGMVLCCore.language.places import Place, places
 from DGMVLCCore.language.placing import assign_places
 from DGMVLCCore.language.presence import presences
 from DGMVLCCore.language.sentences import Sentence
-from DGMVLCCore.language.several import largest_place, pieces, sided
+from DGMVLCCore.language.several import LARGEST, largest_place, pieces, sided
 from DGMVLCCore.language.sizes import (
     Measurement,
     Size,
@@ -55,6 +55,7 @@ ATTRIBUTE = re.compile(
     r"largest)"
     r"\s*[:=]\s*(?P<value>.*)"
 )
+DENIED = re.compile(r"\b(?:no|not|without)\b")
 HEADING_LINE = re.compile(r"\W*[a-z][\w /&-]{0,40}:")
 THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$")
 YES = re.compile(r":\s*(?:yes|y|present|positive)\b\s*[,;(]?(?=.)")
@@ -76,11 +77,13 @@ class Context:
     """What the sentences before have said.
 
     Args:
-        plain: the text that is read. findings: so far. side, zone: of a heading on its own line.
+        plain: the text that is read. findings: so far. last: number of the one said last. side,
+            zone: of a heading on its own line.
     """
 
     plain: PlainText
     findings: list[Finding] = field(default_factory=list)
+    last: int = -1
     side: str | None = None
     zone: str | None = None
 
@@ -249,7 +252,7 @@ def _finding(
         finding = replace(finding, term="part-solid nodule")
     same_side = "ipsilateral" in reading.text[low:high] and context.findings
     if not finding.side and same_side:
-        return replace(finding, side=context.findings[-1].side)
+        return replace(finding, side=context.findings[context.last].side)
     if not finding.side and context.side and finding.term not in MIDLINE:
         return replace(finding, side=context.side, zone=finding.zone or context.zone)
     return finding
@@ -295,32 +298,36 @@ def _headed(low: str, context: Context) -> None:
 
 def _without_mention(low: str, sentence: Sentence, context: Context) -> list[Finding]:
     """“It measures 8 mm.”, “Location: RLL”, “A second, 6 mm, …”: what names nothing belongs to the
-    last finding."""
+    finding said last."""
     if not context.findings or whole_is_foreign(low):
         return []
-    last = context.findings[-1]
+    last = context.findings[context.last]
     place = next(iter(places(low, [])), None)
-    if place and A_ONE.search(low) and not re.search(r"\b(?:no|not|without)\b", low):
-        measured = [m for m in measurements(low) if m.mm and not m.component]
+    measured = [m for m in measurements(low) if m.mm and not m.component]
+    if place and A_ONE.search(low) and not DENIED.search(low):
         return [_another(replace(last, presence="present"), place, measured, sentence, context)]
     if last.presence == "absent":
         return []
-    measured = [m for m in measurements(low) if m.mm and not m.component]
-    if ANOTHER.match(low) and (place or measured):
+    fragment = place and measured and FRAGMENT.fullmatch(low, 0, place.start)
+    if (ANOTHER.match(low) and (place or measured)) or (fragment and last.size_mm):
         return [_another(last, place, measured, sentence, context)]
-    if place and measured and FRAGMENT.fullmatch(low, 0, place.start):
-        if last.size_mm:
-            return [_another(last, place, measured, sentence, context)]
-        if last.sentence.rstrip().endswith(":"):
-            context.findings[-1] = replace(
-                last, size_mm=measured[0].mm, side=place.side or last.side, zone=place.zone,
-                lobe=place.lobe,
-            )  # fmt: skip
-            return []
+    if place and fragment and last.sentence.rstrip().endswith(":"):
+        last = replace(last, size_mm=measured[0].mm, side=place.side or last.side)
+        context.findings[context.last] = replace(last, zone=place.zone, lobe=place.lobe)
+    else:
+        context.findings[context.last] = _completed(last, low, place, measured)
+    return []
+
+
+def _completed(
+    last: Finding, low: str, place: Place | None, measured: list[Measurement]
+) -> Finding:
+    """The finding said last with what a sentence of “it”, or a line “Location: RLL”, adds."""
     attribute = ATTRIBUTE.match(low)
-    if not attribute and not IT.search(low):
-        return []
-    largest = re.search(r"\b(?:largest|biggest|dominant)\b", low) is not None
+    other = "node" in low or load_vocabulary().elsewhere.search(low) is not None
+    if not attribute and (other or not IT.search(low)):
+        return last
+    largest = LARGEST.search(low) is not None
     if measured and last.size_mm is None and last.term in load_vocabulary().sized:
         earlier = next((m.earlier for m in measurements(low) if m.earlier), None)
         last = replace(last, size_mm=measured[0].mm, earlier_size_mm=earlier)
@@ -331,8 +338,7 @@ def _without_mention(low: str, sentence: Sentence, context: Context) -> list[Fin
         last = replace(last, count=int(number.group()) if number else last.count)
     if last.change is None and not attribute and (change := alone(low)):
         last = replace(last, change=change)
-    context.findings[-1] = last
-    return []
+    return last
 
 
 def _another(
