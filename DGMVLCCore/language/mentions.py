@@ -41,7 +41,7 @@ ENLARGED = (
 BIG_NODES = re.compile(
     rf"\b{ENLARGED}\s+(?:and\s+)?{STATION}*{NODE}\b"
     rf"|\b(?:lymph[\s-]*)?nodes?(?=\s+(?:(?:is|are|was|were|appears?)\s+)?(?:\w+\s+){{0,2}}?enlarged\b)"
-    rf"|\bno\s+{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{{0,60}}\bnot\s+(?:\w+\s+)?enlarged\b)"
+    rf"|\b(?:no|nil)\s+{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{{0,60}}\bnot\s+(?:\w+\s+)?enlarged\b)"
     rf"|\b(?:lymph[\s-]*)nodes?(?=\s+(?:in|of|with|"
     rf"at) (?:[\w-]+ ){{0,4}}pathologic\w*(?: \w+){{0,3}} "
     r"(?:size|dimension|appearance)s?)"
@@ -205,7 +205,7 @@ def _nodes(sentence: str) -> list[Mention]:
         return []
     nodes = []
     for m in BIG_NODES.finditer(sentence):
-        start = m.end() - len(re.sub(r"^no\s+", "", m.group()))
+        start = m.end() - len(re.sub(r"^(?:no|nil)\s+", "", m.group()))
         nodes.append(Mention(start, m.end(), "lymphadenopathy", _side(m.group())))
     named = list(NODES.finditer(sentence))
     for first, last, value in sizes(sentence) if named else ():

@@ -14,7 +14,7 @@ NOT_LUNG = (
 )
 LETTER = (
     r"[lr](?=\s(?:[a-z-]+\s){0,2}(?:lungs?|base|apex|hil|effusion|pleural|lobe|upper|lower|middle|"
-    r"side|hemithorax)|\s?>\s?[lr]\b|\s*[.,;)]?\s*$)"
+    r"side|hemithorax)|\s?>\s?[lr]\b|\s*[,;)]|\s*\.?\s*$)"
 )
 # Bronchopulmonary segments and the lobe they are part of; 4 and 5 are middle lobe or lingula.
 SEGMENT = (

@@ -66,7 +66,7 @@ def _labels_said_again(row: Row, verdicts: list[str | None]) -> list[str | None]
     """“Pneumothorax: no evidence of pneumothorax”: the label is what its value says."""
     out = list(verdicts)
     for at in range(len(row.items) - 1):
-        if row.codes[at] != "M" or row.codes[at + 1] != ":":
+        if row.codes[at] != "M" or row.codes[at + 1] not in ":?":
             continue
         label = row.index(at)
         again = [i for i in range(label + 1, len(out)) if row.terms[i] == row.terms[label]]

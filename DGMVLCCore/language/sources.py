@@ -87,7 +87,8 @@ NO_FINDINGS = re.compile(
     r"with contrast)\b"
     r"|(?:please )?(?:note|nb)\b[^.]*\b(?:not|cannot) (?:be )?(?:excluded on|detected on|sensitive)"
     r"|(?:prior|previous|remote|old)\b[^.]*\bin (?:19|20)\d\d|tnm\b|clinical data|smok\w+|"
-    r"ex-smoker|informed consent))"
+    r"ex-smoker|informed consent)"
+    r"|(?:is|are|was|were) (?:there|this|the|any)\b[^?]*\?\s*$)"
 )
 GUIDELINE = re.compile(
     r"\b(?:fleischner|lung-?rads|guidelines?|british thoracic society|bts\b|acr\b|category \d|"
