@@ -27,7 +27,7 @@ setup(
     package_data={
         "SlicerDGMVLCBrowser": ["static/*"],
         "DGMVLCCore.results": ["schema/*.json"],
-        "DGMVLCCore.resources": ["*.json", "*.md", "sample/*", "weights/*/*"],
+        "DGMVLCCore.resources": ["SHA256SUMS", "*.json", "*.md", "sample/*", "weights/*/*"],
     },
     include_package_data=False,
 )

@@ -33,6 +33,9 @@ __all__ = [*_HOME, "__version__"]
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(f"DGMVLCCore.{_HOME[name]}"), name)
+    if name == "export":  # bundles written by earlier versions look for their parts in there
+        importlib.import_module(".jobs.bundle_parts", __name__)
+        return importlib.import_module(".jobs", __name__)
     raise AttributeError(f"module DGMVLCCore has no attribute {name!r}")
 
 

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import errno
 
+LONGEST_QUOTE, LONGEST_SENTENCE = 80, 1500
 NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
+def quoted(text: object) -> str:
+    """Foreign text as a sentence may quote it: one line, at most 80 characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)[:1000]).split())
+    return f"“{line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 1] + '…'}”"
+
+
 class DGMVLCError(Exception):
-    """Base of every error this package raises on purpose; its text is one sentence for the user."""
+    """Base of every error this package raises on purpose; its text is one sentence for the user, on
+    one line, and no longer than a reader reads."""
 
     exit_code = 1
     advice = ""
+
+    def __init__(self, sentence: str = "") -> None:
+        line = "".join(c if c >= " " else " " for c in sentence)
+        if len(line) > LONGEST_SENTENCE:
+            line = f"{line[: LONGEST_SENTENCE - 400]} … {line[-396:]}"
+        super().__init__(line)
 
 
 class UsageError(DGMVLCError):

@@ -1,17 +1,45 @@
 """Files and folders that are there whole, as they were before, or not at all.
 
-What is new is written under a temporary name beside its place, brought to the disk, and renamed; an
-earlier folder steps aside and goes only when the new one stands.
+What is new is written under a temporary name beside its place, brought to the disk, and exchanged
+with what was there in one step where the system can; what killed runs left goes at the next one.
 """
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
+import re
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from DGMVLCCore.scratch import is_litter, owner
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+
+
+def temporary_name(path: Path, ending: str = "") -> Path:
+    """A hidden name beside `path` that says whose it is; what dead runs left there is removed."""
+    clean(path)
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.{owner()}.partial{ending}")
+
+
+def clean(path: Path) -> None:
+    """Remove temporary files and folders of `path` whose run was killed, and bring back the folder
+    that such a run had moved aside."""
+    left = re.compile(re.escape(f".{path.name}.") + r"[0-9a-f]{8}\.([0-9a-f-]+)\.partial.*")
+    with suppress(OSError):
+        for name in os.listdir(path.absolute().parent):
+            found = left.fullmatch(name)
+            litter = path.absolute().with_name(name)
+            if found and is_litter(litter, found[1]):
+                shutil.rmtree(litter) if litter.is_dir() else litter.unlink(missing_ok=True)
+    with suppress(OSError):
+        bring_back(path)
 
 
 @contextmanager
@@ -24,7 +52,7 @@ def whole_file(path: Path, ending: str = "") -> Iterator[Path]:
     Raises:
         OSError: it could not be brought to the disk or renamed; an older file stays.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial{ending}")
+    temporary = temporary_name(path, ending)
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -41,32 +69,64 @@ def _aside(out: Path) -> Path:
 
 
 def bring_back(out: Path) -> None:
-    """Put the earlier folder back where a run that was killed between two renames left none."""
+    """Put the earlier folder back where a run that was killed between two renames left none, and
+    remove it where it was killed after them."""
     aside = _aside(out)
     if aside.exists() and not out.exists():
         aside.rename(out)
+    elif aside.is_dir():
+        shutil.rmtree(aside, ignore_errors=True)
 
 
-def put_in_place(folder: Path, out: Path) -> None:
-    """Rename a finished folder; an earlier one steps aside first and goes when the new one stands.
-    Where that fails it comes back, after a crash at the next run.
+def _exchange(one: Path, two: Path) -> bool:
+    """Let two folders take each other's names in one step; False where the system cannot."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    names = os.fsencode(one), os.fsencode(two)
+    return bool(rename(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0)
+
+
+def put_in_place(folder: Path, out: Path, *, replace: bool = True) -> None:
+    """Give a finished folder its name. An earlier one is exchanged with it, or steps aside and goes
+    when the new one stands; where that fails it comes back, after a crash at the next run.
+
+    Args:
+        replace: False: what stands there, perhaps since a moment ago, stays.
 
     Raises:
-        OSError: it could not be renamed.
+        OSError: it could not be renamed; FileExistsError where nothing may be replaced.
     """
-    bring_back(out)
-    aside = _aside(out)
-    shutil.rmtree(aside, ignore_errors=True)  # `out` stands, so this one was done with
     for path in (folder, *folder.rglob("*")):
         _sync(path)
+    if not replace:
+        try:
+            os.rename(folder, out)  # fails on a folder that is not empty
+        except OSError as error:
+            if out.exists():
+                raise FileExistsError(
+                    errno.EEXIST, "something was written there meanwhile", str(out)
+                ) from error
+            raise
+    elif not (out.is_dir() and not out.is_symlink() and _exchange(folder.absolute(), out)):
+        _rename_both(folder, out)
+    _sync(out.absolute().parent)
+    if folder.exists():  # the earlier one, exchanged
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _rename_both(folder: Path, out: Path) -> None:
+    """The earlier folder aside, the new one into its place."""
+    bring_back(out)
     try:
         if out.exists():
-            out.rename(aside)
+            out.rename(_aside(out))
         folder.rename(out)
     finally:
         bring_back(out)
-    _sync(out.absolute().parent)
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

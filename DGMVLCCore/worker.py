@@ -15,12 +15,10 @@ import queue
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from DGMVLCCore import __version__
@@ -33,6 +31,7 @@ from DGMVLCCore.errors import (
     as_dgmvlc_error,
 )
 from DGMVLCCore.jobs.queued import Job, Pace
+from DGMVLCCore.scratch import make_scratch
 
 log = logging.getLogger(__name__)
 PROTOCOL = 1
@@ -62,7 +61,7 @@ class Worker:
         self._leaving = threading.Event()
         self._began = time.monotonic()
         self._pace, self._told = Pace(), 0.0
-        self._scratch = Path(tempfile.mkdtemp(prefix="dgmvlc-worker-"))
+        self._scratch = make_scratch("worker")
         self._previews = 0
 
     # Lines out
@@ -299,19 +298,19 @@ class Worker:
 
     def _region(self, job: Job) -> None:
         from DGMVLCCore.jobs.edit import Request
-        from DGMVLCCore.jobs.session import region_facts, request_from_json
+        from DGMVLCCore.jobs.requests import read_request
+        from DGMVLCCore.jobs.session import region_facts
 
-        request: Request = request_from_json(job.request)
+        request = read_request(job.request, Request)
         found = self._session.region(request, self._tell(job), job.stop.is_set)
         self._settle(job, "region", path=str(request.out), **region_facts(found))
 
     def _counterfactual(self, job: Job) -> None:
         from DGMVLCCore.jobs.edit import Request
-        from DGMVLCCore.jobs.session import request_from_json
+        from DGMVLCCore.jobs.requests import read_request
 
-        request: Request = request_from_json(
-            job.request, scene=False
-        )  # a viewer builds its own scene from the result
+        # a viewer builds its own scene from the result
+        request = read_request(job.request, Request, scene=False)
 
         def planned(slices: int) -> None:
             self._pace.plan(slices * request.noises * request.steps)

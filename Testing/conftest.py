@@ -120,13 +120,16 @@ def look_by_hand(session, identifier: str) -> None:
     emphysema that was not seen."""
     from DGMVLCCore.errors import DGMVLCError
     from DGMVLCCore.results.segmentation import Segment, save_segmentation
-    from DGMVLCCore.review.files import SCHEMA_VERSION, write_json
+    from DGMVLCCore.review.files import NOTICE, SCHEMA_VERSION, write_json
     from DGMVLCCore.review.worklist import load_study
 
     study, place, masks = session.study(identifier), session.folder / "studies" / identifier, []
     place.mkdir()
     base = {
         "schema_version": SCHEMA_VERSION,
+        "kind": "review of a study",
+        "notice": NOTICE,
+        "weights": {"name": "none", "sha256": ""},
         "study": identifier,
         "sha256": study.sha256,
         "series": None,
@@ -171,6 +174,10 @@ def look_by_hand(session, identifier: str) -> None:
             "regions": [review_region(1, "not mentioned"), review_region(2, "reported")],
             "report_check": [
                 {
+                    "term": "emphysema",
+                    "text": "emphysema",
+                    "span": [0, 9],
+                    "region": None,
                     "status": "not seen",
                     "sentence": "The report names emphysema; no region found fits it.",
                 }

@@ -7,7 +7,9 @@ import argparse
 import io
 import json
 import logging
+import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from DGMVLCCore import __version__
@@ -16,6 +18,7 @@ from DGMVLCCore.cli import (
     bundle,
     compare,
     discover,
+    doctor,
     edit,
     evaluate,
     look,
@@ -47,10 +50,14 @@ GROUPS = (
     benchmark,
     bundle,
     system,
+    doctor,
 )
 COMMANDS: dict[str, Command] = {
     name: run for group in GROUPS for name, run in group.COMMANDS.items()
 }
+
+
+BROKEN_PIPE = 141  # as a shell counts a command ended by SIGPIPE
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -114,7 +121,12 @@ def main(arguments: list[str] | None = None) -> int:
         level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s"
     )
     try:
-        _say(args, COMMANDS[args.command](args))
+        answer = COMMANDS[args.command](args)
+        code = int(answer.pop("exit_code", 0))  # of an answer that is no success
+        _say(args, answer)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _nobody_listens()
     except KeyboardInterrupt:
         return _fail(args, "Cancelled; nothing was written.", Cancelled.exit_code, "Cancelled")
     except Exception as error:
@@ -124,11 +136,19 @@ def main(arguments: list[str] | None = None) -> int:
             logging.getLogger(__name__).exception("unexpected error")
         return _fail(
             args,
-            f"Unexpected error ({type(error).__name__}: {error}); run again with -v and report it.",
+            f"Unexpected error ({type(error).__name__}: {str(error)[:300]}); run again with -v and "
+            "report it.",
             1,
             "Unexpected",
         )
-    return 0
+    return code
+
+
+def _nobody_listens() -> int:
+    """Whoever read the answer has closed it, as `| head` does: what was done is done."""
+    with suppress(OSError):  # else Python tells of the broken pipe once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE
 
 
 def _fail(args: argparse.Namespace, sentence: str, code: int, kind: str) -> int:

@@ -6,7 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.cli.shared import Add, Command, Progress, device_option, slice_range
+from DGMVLCCore.cli.shared import (
+    Add,
+    Command,
+    Progress,
+    device_option,
+    reading,
+    scan_options,
+    slice_range,
+)
 from DGMVLCCore.language.report_files import read_report
 
 
@@ -50,6 +58,7 @@ def add_commands(add: Add) -> None:
         metavar="SEG",
         help="lung segmentation; found in the scan when left out",
     )
+    scan_options(compare)
     compare.add_argument("--modality", help="CT, MR or XR when the file does not say")
     compare.add_argument(
         "--slices", type=slice_range, metavar="A:B", help="slices to edit, counted from the feet"
@@ -103,6 +112,7 @@ def run_compare(args: argparse.Namespace) -> dict[str, Any]:
         report_source=report.source if report else None,
         hypotheses=tuple(args.hypothesis),
         **same,
+        **reading(args),
     )
     progress = Progress(args.quiet or args.json)
     try:

@@ -15,6 +15,7 @@ from DGMVLCCore.cli.shared import (
     Add,
     Command,
     Progress,
+    chosen_series,
     device_option,
 )
 from DGMVLCCore.errors import UsageError
@@ -51,6 +52,14 @@ def add_commands(add: Add) -> None:
         help="ask about this attribute only (may be repeated); an outcome must be named",
     )
     discover.add_argument("--anatomy", type=Path, metavar="FOLDER", help=ANATOMY)
+    discover.add_argument(
+        "--series",
+        type=chosen_series,
+        action="append",
+        default=[],
+        metavar="PATIENT=N",
+        help="read series N of a patient's DICOM folder; may be repeated",
+    )
     discover.add_argument("--missing", choices=("stop", "skip"), default="stop", help=MISSING)
     discover.add_argument("--dry-run", action="store_true", help=DRY_RUN)
     discover.add_argument(
@@ -123,6 +132,7 @@ def run_discover(args: argparse.Namespace) -> dict[str, Any]:
         args.overwrite,
         args.device,
         options,
+        tuple(args.series),
     )
     progress = Progress(args.quiet or args.json)
     try:

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore._resources import resource
-from DGMVLCCore.cli.shared import Add, Command, Progress, device_option, slice_range
+from DGMVLCCore.cli.shared import (
+    Add,
+    Command,
+    Progress,
+    device_option,
+    reading,
+    scan_options,
+    slice_range,
+)
 from DGMVLCCore.errors import UsageError, WeightsError
 from DGMVLCCore.language.report_files import read_report
 
@@ -100,6 +108,7 @@ def add_commands(add: Add) -> None:
             "`train --task image`"
         ),
     )
+    scan_options(edit)
     _edit_options(edit)
 
 
@@ -181,6 +190,7 @@ def _run_fill(args: argparse.Namespace) -> dict[str, Any]:
                 mask=args.mask,
                 segment=args.segment,
                 modality=args.modality,
+                **reading(args),
             ),
             progress,
         )
@@ -245,6 +255,7 @@ def run_edit(args: argparse.Namespace) -> dict[str, Any]:
             anatomy=args.anatomy,
             clinical=clinical,
             modality=args.modality,
+            **reading(args),
         ),
     )
 

@@ -6,7 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.cli.shared import Add, Command, Progress, check_new_file, device_option
+from DGMVLCCore.cli.shared import (
+    Add,
+    Command,
+    Progress,
+    check_new_file,
+    device_option,
+    reading,
+    scan_options,
+)
 from DGMVLCCore.errors import UsageError
 
 AGREEMENT_NOTE = (
@@ -40,7 +48,9 @@ def add_commands(add: Add) -> None:
     seek.add_argument("-o", "--output", type=Path, help=".seg.nrrd file for the regions")
     seek.add_argument("--most", type=int, default=5, help="regions at most (default 5)")
     seek.add_argument("--overwrite", action="store_true", help="replace an earlier file")
+    scan_options(anatomy)
     for each in (explain, seek):
+        scan_options(each)
         each.add_argument(
             "--anatomy",
             type=Path,
@@ -60,7 +70,7 @@ def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
     check_new_file(args.output, args.overwrite)
-    volume = load_volume(args.image)
+    volume = load_volume(args.image, **reading(args))
     labels = segment_anatomy(volume).labels
     colours = {1: (0.9, 0.75, 0.6), 2: (0.3, 0.6, 0.9), 3: (0.9, 0.4, 0.4), 4: (0.5, 0.8, 0.5)}
     segments = [
@@ -81,10 +91,11 @@ def _look(args: argparse.Namespace) -> tuple[Any, Any, Any]:
     from DGMVLCCore.devices import choose_device
     from DGMVLCCore.editing.memory import ScanMemory
     from DGMVLCCore.imaging.profiles import require_ct
+    from DGMVLCCore.imaging.untilt import Reading
     from DGMVLCCore.models.alignment import AlignmentPipeline
 
     device, memory = choose_device(args.device), ScanMemory()
-    volume = require_ct(memory.volume(args.image, None), args.image.name)
+    volume = require_ct(memory.volume(args.image, None, Reading(**reading(args))), args.image.name)
     return (
         AlignmentPipeline.from_pretrained(args.weights).to(device),
         volume,

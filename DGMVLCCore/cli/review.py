@@ -8,22 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.cli.shared import Add, Command, Progress, device_option
+from DGMVLCCore.cli.shared import Add, Command, Progress, chosen_series, device_option
 from DGMVLCCore.errors import UsageError
 
 REVIEW_NOTE = (
     "Regions are what does not fit a clear lung of this patient; they point, they do not diagnose. "
     "Research use only."
 )
-
-
-def _series(text: str) -> tuple[str, int]:
-    study, _, number = text.rpartition("=")
-    if not study or not number.isdecimal():
-        raise argparse.ArgumentTypeError(
-            f"a series is chosen as STUDY=NUMBER, for example case-1=2, not {text!r}"
-        )
-    return study, int(number)
 
 
 def add_commands(add: Add) -> None:
@@ -60,7 +51,7 @@ def add_commands(add: Add) -> None:
     )
     review.add_argument(
         "--series",
-        type=_series,
+        type=chosen_series,
         action="append",
         default=[],
         metavar="STUDY=N",

@@ -96,6 +96,42 @@ def check_new_file(path: Path, overwrite: bool) -> None:
         raise OutputError(f"{path} exists already; choose another name or add --overwrite.")
 
 
+def chosen_series(text: str) -> tuple[str, int]:
+    """STUDY=NUMBER, as several scans' `--series` take it."""
+    study, _, number = text.rpartition("=")
+    if not study or not number.isdecimal() or len(number) > 6:
+        raise argparse.ArgumentTypeError(
+            f"a series is chosen as NAME=NUMBER, for example case-1=2, not {text[:80]!r}"
+        )
+    return study, int(number)
+
+
+def scan_options(parser: argparse.ArgumentParser) -> None:
+    """`--series`, `--untilt`, `--orientation`: how a scan is read."""
+    group = parser.add_argument_group("how the scan is read")
+    group.add_argument(
+        "--series",
+        type=int,
+        metavar="N",
+        help="which series of a DICOM folder, from 1; the only chest CT when left out",
+    )
+    group.add_argument(
+        "--untilt",
+        action="store_true",
+        help="resample a scan taken with a tilted gantry to a straight grid",
+    )
+    group.add_argument(
+        "--orientation",
+        metavar="LPS",
+        help="where x, y and z run to, for a file that does not say which side is left",
+    )
+
+
+def reading(args: argparse.Namespace) -> dict[str, Any]:
+    """The values of `scan_options`, as fields of a request or of `Reading`."""
+    return {name: getattr(args, name) for name in ("series", "untilt", "orientation")}
+
+
 def device_option(parser: argparse.ArgumentParser) -> None:
     """`--device`."""
     parser.add_argument(

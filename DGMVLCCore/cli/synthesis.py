@@ -6,7 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.cli.shared import Add, Command, Progress, device_option, slice_range
+from DGMVLCCore.cli.shared import (
+    Add,
+    Command,
+    Progress,
+    device_option,
+    reading,
+    scan_options,
+    slice_range,
+)
 from DGMVLCCore.errors import UsageError
 
 
@@ -62,6 +70,7 @@ def add_commands(add: Add) -> None:
         metavar="SEG",
         help="a mask of lungs (and body, airway) instead of a scan: the whole chest is generated",
     )
+    scan_options(lungs)
     lungs.add_argument(
         "--anatomy",
         type=Path,
@@ -164,6 +173,7 @@ def run_lungs(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc lungs`."""
     from DGMVLCCore.editing.memory import ScanMemory, file_facts
     from DGMVLCCore.imaging.profiles import require_ct
+    from DGMVLCCore.imaging.untilt import Reading
     from DGMVLCCore.results.folders import check_output
     from DGMVLCCore.synthesis import chest, from_mask, whole
 
@@ -172,7 +182,9 @@ def run_lungs(args: argparse.Namespace) -> dict[str, Any]:
         (volume, anatomy), facts = from_mask.load_mask(args.mask), file_facts(args.mask)
     else:
         memory = ScanMemory()
-        volume = require_ct(memory.volume(args.image, None), args.image.name)
+        volume = require_ct(
+            memory.volume(args.image, None, Reading(**reading(args))), args.image.name
+        )
         anatomy, facts = memory.anatomy(volume, args.anatomy), memory.facts
     (pipe, _), all_of_it = _pipes(args), args.whole or args.mask is not None
     slices = args.slices or (0, len(volume.canonical()[0].array))

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.cli.shared import Add, Command, Progress, device_option
+from DGMVLCCore.cli.shared import Add, Command, Progress, device_option, reading, scan_options
 from DGMVLCCore.errors import UsageError
 
 CASES_NOTE = (
@@ -37,6 +37,7 @@ def add_commands(add: Add) -> None:
             "clear scan to make cases from (may be repeated); default: the clear lung of the sample"
         ),
     )
+    scan_options(cases)
     cases.add_argument(
         "--avoid",
         type=Path,
@@ -136,6 +137,7 @@ def _is_number(text: str) -> bool:
 
 def run_cases(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc cases`."""
+    from DGMVLCCore.imaging.untilt import Reading
     from DGMVLCCore.readers.build import Order, build_cases
     from DGMVLCCore.readers.query import wish_in_words
 
@@ -153,6 +155,7 @@ def run_cases(args: argparse.Namespace) -> dict[str, Any]:
         args.source,
         args.counterfactual,
         tuple(zip(args.scans, args.avoid or [None] * len(args.scans))),
+        Reading(**reading(args)),
     )
     progress = Progress(args.quiet or args.json)
     try:

@@ -11,9 +11,10 @@ from typing import Any
 from DGMVLCCore.editing.result import AttentionMap
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
-from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.imaging.io import read_scan
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.lung_labels import anatomy_from_labels
+from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.report_files import ReportSource
 
@@ -72,15 +73,15 @@ class ScanMemory:
         self._key, self._volume, self._anatomy = None, None, None
         self._maps.clear()
 
-    def volume(self, path: Path, modality: str | None) -> Volume:
+    def volume(self, path: Path, modality: str | None, how: Reading = AS_IT_IS) -> Volume:
         """The scan, read when it is not the last one."""
         if not path.exists():
-            return load_volume(path, modality)  # which says what is wrong
+            return read_scan(path, modality, how)  # which says what is wrong
         self.facts = file_facts(path)
-        key = (self.facts["sha256"], path.is_dir(), path.suffix, modality)
+        key = (self.facts["sha256"], path.is_dir(), path.suffix, modality, how)
         if key != self._key or self._volume is None:
             self.forget()
-            self._volume, self._key = load_volume(path, modality), key
+            self._volume, self._key = read_scan(path, modality, how), key
         return self._volume
 
     def anatomy(self, volume: Volume, path: Path | None) -> Anatomy:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,14 @@ from torch import Tensor
 
 from DGMVLCCore._resources import resource
 from DGMVLCCore.editing import sampler
-from DGMVLCCore.editing.compose import compose, feather, residual
-from DGMVLCCore.editing.noise import slice_correlation, volume_noise
+from DGMVLCCore.editing.compose import residual
+from DGMVLCCore.editing.edit_through import edit_through
+from DGMVLCCore.editing.finish import Place, Progress, counted, described, finish
+from DGMVLCCore.editing.noise import volume_noise
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
-from DGMVLCCore.editing.see_through import STEPS, Answer, EditPredictor, RegionEditor
+from DGMVLCCore.editing.see_through import EditPredictor
 from DGMVLCCore.editing.tiles import TiledPredictor, WindowPlan, announce, joined, plan_for
-from DGMVLCCore.errors import Cancelled, UnsuitableInputError, WeightsError
+from DGMVLCCore.errors import UnsuitableInputError, WeightsError
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.encoder import LanguageEncoder
@@ -39,7 +40,6 @@ ONE_PASS = {
     "steps": 1,
     "guidance": 1.0,
 }  # what a one-pass network does, whatever was asked
-Progress = Callable[[str, float], None]
 
 
 class CounterfactualPipeline:
@@ -306,8 +306,8 @@ class CounterfactualPipeline:
         rows = (max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(mask)))
         region = cut_region(scan, anatomy, mask, rows, whole=tiles)
         if self.sees:
-            edited = self.see_through(
-                region, scan, anatomy, mask, plan, settings, callback, should_cancel
+            edited = edit_through(
+                self, region, scan, anatomy, mask, plan, settings, callback, should_cancel
             )
             deltas = edited.hu - region.hu
         else:
@@ -320,7 +320,8 @@ class CounterfactualPipeline:
             start = region.hu.clip(region.scale.low, None)
             deltas = np.stack([residual(each, start, region.scale) for each in samples])
         deltas = np.where(region.mask, deltas, 0).astype(np.float32)
-        return self._finish(volume, scan, turn, region, mask, deltas, plan, settings, draw, edited)
+        place = Place(volume, scan, turn, region, mask)
+        return finish(place, deltas, plan, settings, draw, edited)
 
     def sample(
         self,
@@ -339,12 +340,12 @@ class CounterfactualPipeline:
         differ by: the scan plus target minus source.
         """
         if self.sees:
-            answer = self.see_through(
-                region, scan, anatomy, mask, plan, settings, callback, should_cancel
+            answer = edit_through(
+                self, region, scan, anatomy, mask, plan, settings, callback, should_cancel
             )
             return to_units(answer.hu, region.scale)
         settings |= ONE_PASS if self.one_pass else {}
-        correlation = _described(settings, region, scan, anatomy, mask)
+        correlation = described(settings, region, scan, anatomy, mask)
         source, target, empty = self.text(plan.source), self.text(plan.target), self.text("")
         noises, steps, predict = int(settings["noises"]), int(settings["steps"]), self.predictor()
         out = np.repeat(to_units(region.hu, region.scale)[None], noises, axis=0)
@@ -362,7 +363,7 @@ class CounterfactualPipeline:
             image, cond = self.stack(region, rows)
             groups = (([(draw, row) for row in rows], image, cond) for draw in range(noises))
             chosen = TiledPredictor(predict, windows, capacity)
-        step_of = _counted(noises * len(rows) * steps, callback, should_cancel)
+        step_of = counted(noises * len(rows) * steps, callback, should_cancel)
         fields: dict[int, Tensor] = {}
         for group, image, cond in groups:
             fields = {
@@ -393,141 +394,3 @@ class CounterfactualPipeline:
             for index, (draw, row) in enumerate(group):
                 out[draw, row] = edited[index, 0].float().cpu().numpy()
         return out
-
-    def see_through(
-        self,
-        region: Region,
-        scan: Volume,
-        anatomy: Anatomy,
-        mask: np.ndarray,
-        plan: EditPlan,
-        settings: dict[str, Any],
-        callback: Progress | None = None,
-        should_cancel: Callable[[], bool] | None = None,
-    ) -> Answer:
-        """A region edited through its own voxels by an editor, once for each noise.
-
-        *Shift* adds what target and source sentence differ by, so equal texts cancel exactly.
-        """
-        correlation = _described(settings, region, scan, anatomy, mask)
-        noises, steps = int(settings["noises"]), min(int(settings["steps"]), STEPS)
-        settings |= {"steps": steps, "guidance": 1.0}
-        shape, seed = (len(scan.array), *region.hu.shape[1:]), int(settings["seed"]) * 1000
-        part = slice(*region.rows)
-        fields = [volume_noise(shape, correlation, seed + draw)[part] for draw in range(noises)]
-        rows, sentences = int(region.mask.any((1, 2)).sum()), [plan.target]
-        if plan.mode == "shift":
-            sentences.append(plan.source)
-        # Slices without an opaque part are done sooner than counted: progress then jumps forward.
-        total = len(sentences) * rows * (1 + noises * steps)
-        on_slices = _counted(total, callback, should_cancel)
-        answers = [
-            RegionEditor(
-                self.edit_predictor(),
-                region,
-                self.text(sentence),
-                capacity=self.capacity(region),
-                on_slice=lambda count: on_slices(count)(1, 1),
-            ).edit(fields, steps)
-            for sentence in sentences
-        ]
-        answer = answers[0]
-        if plan.mode == "shift":
-            answer = replace(answer, hu=region.hu + answer.hu - answers[1].hu)
-        settings["invented_share"] = round(float(answer.invented[region.mask].mean()), 4)
-        return answer
-
-    def _finish(
-        self,
-        volume: Volume,
-        scan: Volume,
-        turn: Any,
-        region: Region,
-        mask: np.ndarray,
-        deltas: np.ndarray,
-        plan: EditPlan,
-        settings: dict[str, Any],
-        draw: int | None = None,
-        edited: Answer | None = None,
-    ) -> CounterfactualResult:
-        """Compose the medoid of the changes (N,D,S,T) in HU (or the sample `draw`), the mean and
-        the spread at native resolution, on the scan's own grid."""
-        inside = region.mask
-        mean = deltas.mean(0)
-        settings["medoid"] = int(((deltas - mean)[:, inside] ** 2).sum(1).argmin())
-        chosen = settings["shown"] = settings["medoid"] if draw is None else draw
-        weights = feather(mask, scan.spacing)
-        settings["sample_change_hu"] = _mean_changes(region, list(deltas), weights, mask)
-        variance = deltas.var(0)
-        if edited is not None:  # what is seen through is uncertain where it is unsure to be asked
-            first = edited.first
-            asked = (first.target - region.hu) ** 2 * first.change * (1 - first.change)
-            variance = np.where(edited.invented, variance, asked * inside)
-
-        def on_scan(values: np.ndarray) -> np.ndarray:
-            return region.to_scan(values.astype(np.float32), scan.shape)
-
-        made = compose(scan, on_scan(deltas[chosen]), weights)
-        result = CounterfactualResult(
-            volume,
-            volume.with_array(turn.restore(made)),
-            turn.restore(compose(scan, on_scan(mean), weights)),
-            turn.restore(on_scan(np.sqrt(variance)) * weights),
-            turn.restore(mask),
-            plan,
-            [],
-            settings,
-        )
-        if edited is not None:
-            taken = np.maximum(edited.first.change, edited.invented)
-            result.change = turn.restore(np.clip(on_scan(taken), 0, 1) * mask)
-            result.invented = turn.restore((on_scan(edited.invented) > 0.5) & mask)
-        return result
-
-
-def _described(
-    settings: dict[str, Any], region: Region, scan: Volume, anatomy: Anatomy, mask: np.ndarray
-) -> float:
-    """Record how a region is worked on; returns the texture's correlation along z."""
-    rows = slice(*region.rows)
-    correlation = slice_correlation(scan.array[rows], (anatomy.lungs & ~mask)[rows])
-    settings |= {
-        "z_correlation": round(correlation, 3),
-        "spacing_mm": region.spacing,
-        "native": region.native,
-    }
-    return correlation
-
-
-def _counted(
-    total: int, callback: Progress | None, should_cancel: Callable[[], bool] | None
-) -> Callable[[int], sampler.Step]:
-    """For a number of slices, what a sampler calls after each step on them; `total` slice steps are
-    the whole edit."""
-    done = 0
-
-    def step_of(size: int) -> sampler.Step:
-        def on_step(step: int, of: int) -> None:
-            nonlocal done
-            if should_cancel and should_cancel():
-                raise Cancelled("Cancelled; nothing was changed.")
-            done += size
-            if callback:
-                callback("editing", done / total)
-
-        return on_step
-
-    return step_of
-
-
-def _mean_changes(
-    region: Region, deltas: list[np.ndarray], weights: np.ndarray, mask: np.ndarray
-) -> list[float]:
-    """Mean change over the edit mask of each sample (D,S,T), HU, as it would stand in the scan
-    before rounding."""
-    rows = slice(*region.rows)
-    inside, part = mask[rows], replace(region, rows=(0, len(mask[rows])))
-    return [
-        round(float((part.to_scan(delta, inside.shape) * weights[rows])[inside].mean()), 3)
-        for delta in deltas
-    ]

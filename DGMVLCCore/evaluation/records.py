@@ -49,7 +49,7 @@ class Records:
             entries = [json.loads(line) for line in whole]
             found = entries[0]["about"]
             rows = {(entry["stage"], entry["key"]): entry["row"] for entry in entries[1:]}
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
             raise UnreadableError(
                 f"{self.path} is not a readable list of rows; remove it and start again without "
                 "--resume."

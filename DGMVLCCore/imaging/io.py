@@ -6,18 +6,38 @@ Geometry is exact to double precision in NRRD and MetaImage; NIfTI stores it in 
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
-from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
-from DGMVLCCore.imaging import nifti
-from DGMVLCCore.imaging.checks import check_straight, check_voxels
+from DGMVLCCore.errors import (
+    DGMVLCError,
+    OutputError,
+    UnreadableError,
+    UnsuitableInputError,
+    UsageError,
+)
+from DGMVLCCore.imaging import metaimage, nifti, nrrd
+from DGMVLCCore.imaging.checks import (
+    check_file,
+    check_plausible,
+    check_sides,
+    check_straight,
+    check_voxels,
+)
+from DGMVLCCore.imaging.padding import outside_as_air
 from DGMVLCCore.imaging.profiles import settle_modality
 from DGMVLCCore.imaging.quiet import quiet
+from DGMVLCCore.imaging.stored import StoredImage
+from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading, oriented, untilted
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.whole import whole_file
+
+logger = logging.getLogger(__name__)
 
 SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (
@@ -26,105 +46,116 @@ WRITABLE = (
     ".nii.gz",
     ".mha",
 )  # one file each, so that one rename puts all of it in place
-READERS = ("NrrdImageIO", "NiftiImageIO", "MetaImageIO")
 LARGEST_EXACT = 2**24  # float32 holds every whole number up to here
 
 
-def check_file(path: Path) -> None:
-    """Refuse what is no readable, non-empty file.
-
-    Raises:
-        UnreadableError: with the reason.
-    """
-    if not path.exists():
-        raise UnreadableError(f"{path} does not exist; check the path.")
-    if not path.is_file():
-        raise UnreadableError(f"{path} is a folder, not an image file; give one of its files.")
-    try:
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except OSError as error:
-        raise UnreadableError(
-            f"{path} may not be read ({error.strerror}); check its permissions."
-        ) from error
-    if empty:
-        raise UnreadableError(f"{path} is empty; copy or export it again.")
-
-
-def read_image(path: Path) -> sitk.Image:
+def read_image(path: Path) -> StoredImage:
     """Read a NRRD, NIfTI or MetaImage file.
 
     Raises:
-        UnreadableError: missing, empty, truncated or not such an image. UnsuitableInputError:
-            sheared NIfTI.
+        UnreadableError: missing, empty, damaged or not such an image. UnsuitableInputError: too
+            large, or with two orientations that disagree.
     """
     check_file(path)
-    if nifti.is_nifti(path):
-        nifti.check_whole(path)
-    with quiet():
-        reader = sitk.ImageFileReader()
-        reader.SetFileName(str(path))
-        try:
-            kind = sitk.ImageFileReader.GetImageIOFromFileName(str(path))
-            if kind in READERS:
-                return reader.Execute()
-        except RuntimeError as error:
-            if "orthonormal" in str(error):
-                raise UnsuitableInputError(
-                    f"{path.name} lies on a sheared grid (gantry tilt); resample it to a "
-                    "straight grid first."
-                ) from error
-            raise UnreadableError(f"{path} is cut or damaged; copy or export it again.") from error
+    return _format(path).read(path)
+
+
+def stored_type(path: Path) -> np.dtype:
+    """Type of an image's voxels on disk; only its header is read. Errors as `read_image`."""
+    check_file(path)
+    return _format(path).kind(path)
+
+
+def free_fields(path: Path) -> dict[str, str]:
+    """The free fields of an image's header. Errors as `read_image`."""
+    check_file(path)
+    return _format(path).fields(path)
+
+
+@dataclass(frozen=True)
+class _Format:
+    """A file format: whole image, type of its voxels, free fields."""
+
+    read: Callable[[Path], StoredImage]
+    kind: Callable[[Path], np.dtype]
+    fields: Callable[[Path], dict[str, str]]
+
+
+FORMATS = {
+    (".nrrd", ".nhdr"): _Format(
+        nrrd.read_nrrd, nrrd.stored_type, lambda path: nrrd.read_header(path).pairs
+    ),
+    (".nii", ".nii.gz"): _Format(nifti.read_nifti, nifti.stored_type, lambda path: {}),
+    (".mha", ".mhd"): _Format(
+        metaimage.read_metaimage, metaimage.stored_type, lambda path: metaimage.read_header(path)[0]
+    ),
+}
+
+
+def _format(path: Path) -> _Format:
+    """The format of a file, by its name.
+
+    Raises:
+        UnreadableError: none that is read here.
+    """
+    for endings, kind in FORMATS.items():
+        if path.name.lower().endswith(endings):
+            return kind
     raise UnreadableError(
-        f"{path} is not an image this program reads; give {', '.join(SUFFIXES)}, a DICOM file or "
-        "a DICOM folder."
+        f"{path} is not an image this program reads; give {', '.join(SUFFIXES)}, a DICOM file, a "
+        "DICOM folder or a .zip of one."
     )
 
 
-def affine_of(image: sitk.Image) -> np.ndarray:
-    """Voxel index (x,y,z) -> LPS mm, (4,4)."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
-    matrix[:3, 3] = image.GetOrigin()
-    return matrix
-
-
-def one_value_3d(image: sitk.Image, name: str) -> sitk.Image:
-    """The image with 3 axes and one real number a voxel.
+def one_value_3d(image: StoredImage, name: str) -> np.ndarray:
+    """The image's voxels with 3 axes (D,H,W) and one real number each.
 
     Raises:
         UnsuitableInputError: colour, vector, complex, or more than 3 dimensions.
     """
-    if (values := image.GetNumberOfComponentsPerPixel()) != 1:
-        raise UnsuitableInputError(
-            f"{name} is a colour or vector image ({values} values a voxel); a scan with one "
-            "value a voxel is needed."
-        )
-    if "complex" in image.GetPixelIDTypeAsString():
+    if image.complex_values:
         raise UnsuitableInputError(f"{name} holds complex numbers; give the magnitude image.")
-    if image.GetDimension() == 2:
-        return sitk.JoinSeries(image)
-    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
-        return image[:, :, :, 0]
-    if image.GetDimension() != 3:
-        size = "x".join(str(n) for n in image.GetSize())
+    if image.components != 1:
         raise UnsuitableInputError(
-            f"{name} has {image.GetDimension()} dimensions ({size}); give a single 3D scan."
+            f"{name} is a colour or vector image ({image.components} values a voxel); a scan with "
+            "one value a voxel is needed."
         )
-    return image
+    return three_axes(image.array, name)
 
 
-def volume_from_image(image: sitk.Image, name: str, modality: str | None = None) -> Volume:
+def three_axes(array: np.ndarray, name: str) -> np.ndarray:
+    """Voxels with exactly 3 axes (D,H,W).
+
+    Raises:
+        UnsuitableInputError: they have more that count.
+    """
+    while array.ndim > 3 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim > 3:
+        size = "x".join(str(n) for n in array.shape[::-1])
+        raise UnsuitableInputError(
+            f"{name} has {array.ndim} dimensions ({size}); give a single 3D scan."
+        )
+    return array.reshape((1,) * (3 - array.ndim) + array.shape)
+
+
+def volume_from_image(
+    image: StoredImage, name: str, modality: str | None = None, how: Reading = AS_IT_IS
+) -> Volume:
     """A scalar image as a checked `Volume`.
 
     Raises:
-        UnsuitableInputError: colour, 4D, sheared, NaN, constant, or not of the modality it is said
-            to be.
+        UnsuitableInputError: colour, 4D, sheared, of unknown sides, NaN, constant, or not of the
+            modality it is said to be.
     """
-    image = one_value_3d(image, name)
-    affine = affine_of(image)
-    check_straight(affine, name)
-    pixels = sitk.GetArrayViewFromImage(image)
+    pixels = one_value_3d(image, name)
+    if how.orientation and image.sides_known:
+        raise UsageError(f"{name} says itself how its axes run, so --orientation is left out.")
+    affine = oriented(image.affine, how.orientation) if how.orientation else image.affine
+    check_sides(image.sides_known or bool(how.orientation), len(pixels), name)
+    check_plausible(affine, pixels.shape, name)
+    if not how.untilt:
+        check_straight(affine, name)
     if (
         np.issubdtype(pixels.dtype, np.integer)
         and max(abs(int(pixels.min())), abs(int(pixels.max()))) > LARGEST_EXACT
@@ -132,20 +163,33 @@ def volume_from_image(image: sitk.Image, name: str, modality: str | None = None)
         raise UnsuitableInputError(
             f"{name} holds whole numbers beyond 2^24, which are no HU; export it again."
         )
-    array = pixels.astype(np.float32)
+    with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, which is refused
+        array = pixels.astype(np.float32)
     check_voxels(array, name)
-    return Volume(
-        array, affine, settle_modality(array, name, modality), pixels.dtype.name, {"source": name}
-    )
+    facts = {"source": name, "notes": image.notes, "orientation": how.orientation}
+    known = settle_modality(array, name, modality)
+    volume = Volume(array, affine, known, pixels.dtype.name, facts)
+    volume = outside_as_air(volume)
+    return untilted(volume) if how.untilt else volume
 
 
-def load_volume(path: str | Path, modality: str | None = None, series: int | None = None) -> Volume:
+def load_volume(
+    path: str | Path,
+    modality: str | None = None,
+    series: int | None = None,
+    *,
+    untilt: bool = False,
+    orientation: str | None = None,
+) -> Volume:
     """Read a scan.
 
     Args:
-        path: NRRD, NIfTI or MetaImage file, a DICOM file, or a folder with one DICOM series.
+        path: NRRD, NIfTI or MetaImage file, a DICOM file, a DICOMDIR, a folder of DICOM series, or
+            a .zip of a folder or a file.
         modality: "CT", "MR" or "XR"; found in the file when None.
         series: which of a folder's DICOM series, counted from 1 as the refusal lists them.
+        untilt: resample a scan taken with a tilted gantry to a straight grid.
+        orientation: where the axes x, y and z of a file that does not say it run to, e.g. "LPS".
 
     Returns:
         float32 (D,H,W), HU for CT, with its LPS geometry; X-ray images have depth 1.
@@ -153,15 +197,44 @@ def load_volume(path: str | Path, modality: str | None = None, series: int | Non
     Raises:
         UnreadableError, UnsuitableInputError: with the reason. UsageError: no such series.
     """
+    return read_scan(path, modality, Reading(series, untilt, orientation))
+
+
+def read_scan(path: str | Path, modality: str | None = None, how: Reading = AS_IT_IS) -> Volume:
+    """`load_volume`, with how it is read in one record."""
     from DGMVLCCore.imaging import dicom
+    from DGMVLCCore.imaging.archives import unpacked
 
     path = Path(path)
+    if path.suffix.lower() == ".zip":
+        with unpacked(path) as inner:
+            return read_scan(inner, modality, how)
     if path.is_dir():
-        return dicom.load_series(path, modality, series)
-    check_file(path)
-    if not path.name.lower().endswith(SUFFIXES) and dicom.is_dicom(path):
-        return dicom.load_file(path, modality)
-    return volume_from_image(read_image(path), path.name, modality)
+        volume = dicom.load_series(path, modality, _as_dicom(how, path.name))
+    else:
+        check_file(path)
+        if not path.name.lower().endswith(SUFFIXES) and dicom.is_dicom(path):
+            volume = dicom.load_file(path, modality, _as_dicom(how, path.name))
+        elif how.series is not None:
+            raise UsageError(
+                f"{path.name} is one scan, so it has no series {how.series} to choose."
+            )
+        else:
+            volume = volume_from_image(read_image(path), path.name, modality, how)
+    for note in volume.metadata.get("notes", ()):
+        logger.warning("%s: %s", path.name, note)
+    return volume
+
+
+def _as_dicom(how: Reading, name: str) -> Reading:
+    """How a DICOM scan is read.
+
+    Raises:
+        UsageError: an orientation, which DICOM gives itself.
+    """
+    if how.orientation:
+        raise UsageError(f"{name} is DICOM and says itself how it lies; leave --orientation out.")
+    return how
 
 
 def _stored_type(array: np.ndarray, wanted: np.dtype) -> np.dtype:
@@ -221,8 +294,8 @@ def write_image(image: sitk.Image, path: Path) -> None:
             with quiet():
                 sitk.WriteImage(image, str(temporary), useCompression=True)
             if nifti.is_nifti(temporary):
-                nifti.check_whole(temporary)  # its writer says nothing when the disk is full
-    except (RuntimeError, OSError, UnreadableError) as error:
+                nifti.read_nifti(temporary)  # its writer says nothing when the disk is full
+    except (RuntimeError, OSError, DGMVLCError) as error:
         raise OutputError(
             f"{path} could not be written; check permission and free space of {path.parent}."
         ) from error

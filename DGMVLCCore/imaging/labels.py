@@ -3,19 +3,22 @@ grid."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
-from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.errors import UnsuitableInputError, UsageError, quoted
 from DGMVLCCore.imaging import nifti
-from DGMVLCCore.imaging.io import affine_of, read_image
+from DGMVLCCore.imaging.checks import check_sides
+from DGMVLCCore.imaging.io import read_image, three_axes
+from DGMVLCCore.imaging.stored import StoredImage, refused
+from DGMVLCCore.imaging.untilt import Tilt, oriented, untilted_labels
 from DGMVLCCore.imaging.volume import Volume
 
 TOLERANCE_VOXELS = 0.1
-MAX_LABEL, MAX_SEGMENTS = 65535, 1000
+MAX_LABEL, MAX_SEGMENTS, LONGEST_NAME = 65535, 1000, 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,45 +113,54 @@ def _place(layers: np.ndarray, affine: np.ndarray, reference: Volume, name: str)
     return out
 
 
-def _segment_table(image: sitk.Image) -> list[_Entry]:
-    """The segments a .seg.nrrd names, under distinct names."""
+def _segment_table(fields: dict[str, str], path: Path) -> list[_Entry]:
+    """The segments a .seg.nrrd names, under distinct names.
+
+    Raises:
+        UnreadableError: a layer or label that is no whole number. UnsuitableInputError: more
+            segments than a segmentation has.
+    """
 
     def fact(index: int, key: str, default: str) -> str:
-        full = f"Segment{index}_{key}"
-        return (image.GetMetaData(full) if image.HasMetaDataKey(full) else "") or default
+        return fields.get(f"Segment{index}_{key}", "") or default
+
+    def number(index: int, key: str, default: str) -> int:
+        text = fact(index, key, default)
+        if not re.fullmatch(r"\d{1,6}", text):
+            raise refused(path, f"gives Segment{index}_{key} as {quoted(text)}")
+        return int(text)
 
     table: list[_Entry] = []
+    times: dict[str, int] = {}
     index = 0
-    while any(image.HasMetaDataKey(f"Segment{index}_{key}") for key in ("ID", "Name")):
-        name = unique = fact(index, "Name", fact(index, "ID", f"segment {index + 1}"))
-        again = 2
-        while any(unique == entry.name for entry in table):
-            unique, again = f"{name} ({again})", again + 1
-        table.append(
-            _Entry(unique, int(fact(index, "Layer", "0")), int(fact(index, "LabelValue", "1")))
-        )
+    while any(f"Segment{index}_{key}" in fields for key in ("ID", "Name")):
+        if index >= MAX_SEGMENTS:
+            raise UnsuitableInputError(
+                f"{path.name} names more than {MAX_SEGMENTS} segments, too many for a "
+                "segmentation; keep those that are needed."
+            )
+        name = fact(index, "Name", fact(index, "ID", f"segment {index + 1}"))[:LONGEST_NAME]
+        unique = name
+        while unique in times:
+            times[name] += 1
+            unique = f"{name} ({times[name]})"
+        times[unique] = 1
+        table.append(_Entry(unique, number(index, "Layer", "0"), number(index, "LabelValue", "1")))
         index += 1
     return table
 
 
-def _label_layers(image: sitk.Image, name: str) -> np.ndarray:
+def _label_layers(image: StoredImage, name: str) -> np.ndarray:
     """Labels as uint16 (L,D,H,W).
 
     Raises:
         UnsuitableInputError: not 3D, or not whole numbers of labels.
     """
-    if image.GetDimension() == 2:
-        image = sitk.JoinSeries(image)
-    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
-        image = image[:, :, :, 0]
-    if image.GetDimension() != 3:
-        raise UnsuitableInputError(
-            f"{name} has {image.GetDimension()} dimensions; give a 3D segmentation."
-        )
-    array = sitk.GetArrayFromImage(image)
-    layers = np.moveaxis(array, -1, 0) if array.ndim == 4 else array[None]
+    parts = np.moveaxis(image.array, -1, 0) if image.components > 1 else image.array[None]
+    layers = np.stack([three_axes(part, name) for part in parts]) if parts.ndim != 4 else parts
     if (
-        np.iscomplexobj(layers)
+        image.complex_values
+        or not np.isfinite(layers).all()
         or not np.array_equal(layers, np.rint(layers))
         or layers.min() < 0
         or layers.max() > MAX_LABEL
@@ -180,6 +192,19 @@ def _plain_table(layers: np.ndarray, names: dict[int, str], name: str) -> list[_
     return table
 
 
+def _untilted(
+    layers: np.ndarray, affine: np.ndarray, reference: Volume
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels drawn on the tilted grid that the scan was resampled from, resampled with it; others
+    as they are."""
+    tilt = reference.metadata.get("tilt")
+    if not isinstance(tilt, Tilt) or layers.shape[1:] != tilt.shape:
+        return layers, affine
+    if not np.allclose(affine, tilt.affine, atol=1e-2):
+        return layers, affine
+    return untilted_labels(layers, tilt), reference.affine
+
+
 def load_labels(
     path: str | Path, reference: Volume, names: dict[int, str] | None = None
 ) -> LabelMap:
@@ -197,12 +222,17 @@ def load_labels(
     """
     path = Path(path)
     image = read_image(path)
-    layers = _label_layers(image, path.name)
+    layers, affine = _label_layers(image, path.name), image.affine
     if not layers.any():
         raise UnsuitableInputError(f"The segmentation {path.name} is empty; draw a region first.")
     known = names or (nifti.label_names(path) if nifti.is_nifti(path) else {})
-    table = _segment_table(image) or _plain_table(layers, known, path.name)
-    placed = _place(layers, affine_of(image), reference, path.name)
+    table = _segment_table(image.fields, path) or _plain_table(layers, known, path.name)
+    if not image.sides_known and (said := reference.metadata.get("orientation")):
+        affine = oriented(affine, said)  # as the scan's, which does not say it either
+    else:
+        check_sides(image.sides_known, layers.shape[1], path.name)
+    layers, affine = _untilted(layers, affine, reference)
+    placed = _place(layers, affine, reference, path.name)
     segments: dict[str, np.ndarray] = {}
     numbers: dict[int, str] = {}
     for entry in table:

@@ -4,10 +4,10 @@ ranked by the patient's own voxels."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +39,9 @@ from DGMVLCCore.results.folders import check_output
 from DGMVLCCore.results.manifest import measures
 from DGMVLCCore.review.hypotheses import Hypothesis, differential, resolve
 from DGMVLCCore.review.ranking import NOTE, Ranking, rank
+
+if TYPE_CHECKING:
+    from DGMVLCCore.jobs.session import Session
 
 NO_REGION = (
     "The region is missing; give it as a segmentation (--mask), or a report (-r) from whose "
@@ -312,3 +315,21 @@ def run_comparison(
     if progress:
         progress("writing", 1.0)
     return path
+
+
+def compare(
+    session: Session,
+    request: CompareRequest,
+    tell: Callable[[str, float], None],
+    should_cancel: Callable[[], bool],
+) -> dict[str, Any]:
+    """Hypotheses of one region, for a viewer, which builds its own scene; the answer is the path of
+    `comparison.json`."""
+    path = run_comparison(
+        replace(request, scene=False),
+        tell,
+        session.hole_filler(request.weights),
+        should_cancel=should_cancel,
+        memory=session.memory,
+    )
+    return {"record": str(path)}

@@ -23,7 +23,7 @@ from DGMVLCCore.cohort.patterns import (
 from DGMVLCCore.cohort.report import RECORD, write_discovery
 from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.memory import file_facts
-from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
+from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError, quoted
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.numbered import cohort_anatomy
@@ -58,6 +58,7 @@ class Request:
         anatomy: folder of masks named as the scans; those the cohort's folder holds when None;
             lungs are found where there is none.
         missing: "stop" or "skip" at scans and rows that do not pair.
+        series: (patient, number): which series of a patient's DICOM folder is read.
         skip_sweep: compare the real groups only. strict: refuse a cohort with any problem instead
             of leaving it out.
     """
@@ -75,6 +76,7 @@ class Request:
     overwrite: bool = False
     device: str | None = None
     options: Options = Options()
+    series: tuple[tuple[str, int], ...] = ()
 
 
 def _check(request: Request, schema: ClinicalSchema) -> tuple[str, ...]:
@@ -105,29 +107,33 @@ def _check(request: Request, schema: ClinicalSchema) -> tuple[str, ...]:
     return tuple(name for name in request.attributes if name in schema.outcomes)
 
 
-def read_patient(name: str, scan: Path, mask: Path | None) -> PatientScan:
+def read_patient(
+    name: str, scan: Path, mask: Path | None, series: int | None = None
+) -> PatientScan:
     """A patient's scan in the common frame, with the lungs of its mask, or found.
 
     Raises:
         UnreadableError, UnsuitableInputError: no chest CT, a mask on another grid or with unknown
             labels, or too little lung.
     """
-    volume = require_ct(load_volume(scan), scan.name)
+    volume = require_ct(load_volume(scan, series=series), scan.name)
     if mask is None:
         return patient_scan(name, volume)
     return masked_scan(name, volume, load_labels(mask, volume), cohort_anatomy)
 
 
 def load_cohort(
-    cohort: Cohort, layout: Layout, tell: Tell
+    cohort: Cohort, layout: Layout, tell: Tell, series: tuple[tuple[str, int], ...] = ()
 ) -> tuple[dict[str, PatientScan], list[str]]:
     """The cohort's scans in the common frame, and a sentence for each that could not be used."""
     wanted = {name: layout.scans[name] for name in cohort.attributes}
-    done = iter(range(1, len(wanted) + 1))
+    done, chosen = iter(range(1, len(wanted) + 1)), dict(series)
+    if unknown := sorted(set(chosen) - set(wanted)):
+        raise UsageError(f"The cohort has no patient {quoted(unknown[0])} to choose a series of.")
 
     def reading(name: str, path: Path) -> PatientScan:
         tell("loading", next(done) / len(wanted))
-        return read_patient(name, path, layout.masks.get(name))
+        return read_patient(name, path, layout.masks.get(name), chosen.get(name))
 
     return load_each(wanted, reading)
 
@@ -173,7 +179,7 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
     if request.strict:
         refuse_problems(problems)
     refuse_unpaired(layout.problems + cohort.unpaired, request.missing)
-    scans, unread = load_cohort(cohort, layout, tell)
+    scans, unread = load_cohort(cohort, layout, tell, request.series)
     if request.strict:
         refuse_problems(unread)
     if len(scans) < 2:

@@ -6,37 +6,32 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.agreement import agreement_of, refuse_opposed
-from DGMVLCCore.editing.asked import SEEN, Evidence, change_evidence
+from DGMVLCCore.editing.asked import Evidence
 from DGMVLCCore.editing.checks import (
     evidence_gate,
     named_gate,
-    place_gate,
     refuse_other_side,
-    size_gate,
-    tissue_gate,
     vessels_of,
 )
-from DGMVLCCore.editing.evidence import presence_evidence
 from DGMVLCCore.editing.find import Proposal, find
 from DGMVLCCore.editing.gates import quality_gates
 from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map
-from DGMVLCCore.editing.result import AttentionMap, EditPlan, Gate
+from DGMVLCCore.editing.result import AttentionMap, EditPlan
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.masks import lesion_region, share_near
 from DGMVLCCore.imaging.profiles import require_ct
+from DGMVLCCore.imaging.untilt import Reading
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.imaging.zones import Location, locate
+from DGMVLCCore.imaging.zones import locate
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
+from DGMVLCCore.jobs.region import MarkedRegion, check_presence, region_gates
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import (
@@ -48,7 +43,6 @@ from DGMVLCCore.language.prompts import (
 )
 from DGMVLCCore.language.report_files import ReportSource
 from DGMVLCCore.language.vocabulary import load_vocabulary
-from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.report.edit import write_result
 from DGMVLCCore.results.folders import check_output
 
@@ -77,6 +71,7 @@ class Request:
         slices: canonical slices [first, last), counted from the feet.
         clinical: sentence of clinical facts, recorded beside the report.
         native: keep the scan's own spacing in a region of any size, in overlapping tiles.
+        series, untilt, orientation: how the scan is read, as `Reading`.
         scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need
             it.
         report_source: the file the report was read from, for the record; None for typed text.
@@ -103,6 +98,14 @@ class Request:
     native: bool = False
     scene: bool = True
     report_source: ReportSource | None = None
+    series: int | None = None
+    untilt: bool = False
+    orientation: str | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """How the scan is read."""
+        return Reading(self.series, self.untilt, self.orientation)
 
 
 def choose_finding(findings: list[Finding], number: int | None) -> Finding:
@@ -169,19 +172,6 @@ def propose_region(
             "or give the region as a segmentation (--mask)."
         )
     return found[0]
-
-
-@dataclass(frozen=True, eq=False)
-class MarkedRegion:
-    """Where to edit, bool (D,H,W) on the scan's grid.
-
-    Args:
-        lesion: as it was marked or proposed. mask: with its margin. origin: where it came from.
-    """
-
-    lesion: np.ndarray
-    mask: np.ndarray
-    origin: str
 
 
 def edit_region(
@@ -254,45 +244,6 @@ def _to_read(finding: Finding, findings: list[Finding]) -> list[Finding]:
     return [finding, *others.values()]
 
 
-def _check_presence(
-    pipe: CounterfactualPipeline,
-    volume: Volume,
-    anatomy: Anatomy,
-    plan: EditPlan,
-    source: str,
-    request: Request,
-    tell: Progress,
-) -> dict[str, Any]:
-    """Abstain when the scan, in the slices to edit, does not show the finding that is to go."""
-    scan, turn = volume.canonical()
-    mask = turn.apply(plan.mask).copy()
-    if request.slices and mask[slice(*request.slices)].any():
-        mask[: request.slices[0]] = mask[request.slices[1] :] = False
-    own, seed = anatomy.reoriented(turn), request.seed
-    if pipe.sees:
-        denial = denial_prompt(plan.term)
-        asked = change_evidence(pipe, scan, own, mask, denial, seed=seed, callback=tell)
-        if plan.removes and asked.absent:
-            raise UnsuitableInputError(
-                f"The region does not look like “{plan.term}”: “{denial}” asks to change only "
-                f"{asked.value:.0%} of its most suspicious part (95 % interval {asked.low:.0%} to "
-                f"{asked.high:.0%}, {SEEN:.0%} needed); check the region or the finding."
-            )
-        return vars(asked)
-    rows = np.nonzero(mask.any((1, 2)))[0]
-    region = cut_region(scan, own, mask, (int(rows[0]), int(rows[-1]) + 1))
-    absent = absent_prompt(plan.term)
-    evidence = presence_evidence(pipe, region, source, absent, seed=seed, callback=tell)
-    if plan.removes and evidence.absent:
-        raise UnsuitableInputError(
-            f"The region does not look like “{plan.term}”: “{absent}” explains "
-            "its voxels better "
-            f"(error difference {evidence.value:+.2%}, 95 % interval {evidence.low:+.2%} to "
-            f"{evidence.high:+.2%}); check the region or the finding."
-        )
-    return vars(evidence)
-
-
 def _check_options(request: Request) -> None:
     if request.noises < 1 or request.steps < 1:
         raise UsageError(
@@ -316,7 +267,9 @@ def _sentences(request: Request, finding: Finding) -> tuple[str, str, str, bool]
 
 def load_scan(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
     """The scan and its anatomy, checked."""
-    volume = require_ct(memory.volume(request.image, request.modality), request.image.name)
+    volume = require_ct(
+        memory.volume(request.image, request.modality, request.reading), request.image.name
+    )
     if request.slices and not 0 <= request.slices[0] < request.slices[1] <= len(
         volume.canonical()[0].array
     ):
@@ -325,14 +278,6 @@ def load_scan(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
             f"0:{len(volume.canonical()[0].array)}."
         )
     return volume, memory.anatomy(volume, request.anatomy)
-
-
-def _region_gates(
-    finding: Finding, marked: MarkedRegion, location: Location, anatomy: Anatomy, volume: Volume
-) -> list[Gate]:
-    """Do report and region speak of the same thing?"""
-    gates = [place_gate(finding, location), size_gate(finding, location.diameter_mm)]
-    return [*filter(None, gates), tissue_gate(marked.lesion, anatomy, volume)]
 
 
 def run_counterfactual(
@@ -388,7 +333,7 @@ def run_counterfactual(
             not pipe.one_pass
         )  # a one-pass network says neither whether it sees the finding nor where
         evidence = (
-            _check_presence(pipe, volume, anatomy, plan, source, request, check)
+            check_presence(pipe, volume, anatomy, plan, request.slices, request.seed, check)
             if reads and finding.presence != "absent"
             else None
         )
@@ -414,7 +359,7 @@ def run_counterfactual(
             result.agreement = agreement_of(pipe.alignment, result, anatomy)
             refuse_opposed(result.agreement)
         result.gates = [
-            *_region_gates(finding, marked, location, anatomy, volume),
+            *region_gates(finding, marked, location, anatomy, volume),
             *([evidence_gate(Evidence(**evidence))] if evidence and pipe.sees else []),
             *quality_gates(result, anatomy),
             *filter(None, [vessels_of(result), named_gate(result)]),
@@ -425,8 +370,9 @@ def run_counterfactual(
         "clinical": request.clinical,
         "anatomy": anatomy.origin,
     }
-    if not reads:
-        result.settings["note"] = NOT_READ
+    remarks = [*([] if reads else [NOT_READ]), *volume.metadata.get("notes", ())]
+    if remarks:
+        result.settings["note"] = " ".join(remarks)
     tell("writing", 0.0)
     inputs = input_facts(memory.facts, request.mask, request.report_source)
     path = write_result(

@@ -14,7 +14,7 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import UnsuitableInputError, UsageError, WeightsError
 from DGMVLCCore.imaging.anatomy import BODY, Anatomy
-from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.imaging.io import read_scan
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.profiles import PLAIN
 from DGMVLCCore.imaging.volume import Volume
@@ -84,7 +84,7 @@ def run_fill(
     check_output(request.out, request.overwrite, RECORD)
     tell("loading", 0.0)
     device = choose_device(request.device)
-    volume = load_volume(request.image, request.modality)
+    volume = read_scan(request.image, request.modality, request.reading)
     if volume.modality not in PLAIN:
         raise WeightsError(
             f"{request.image.name} is {volume.modality}, but the weights are for another "

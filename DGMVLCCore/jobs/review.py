@@ -7,9 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.imaging.io import save_volume
-from DGMVLCCore.review.decisions import WORKLIST, ReviewSession
+from DGMVLCCore.jobs.requests import Name
+from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.files import WORKLIST
 from DGMVLCCore.review.listing import UNREADABLE, list_regions, list_studies
 from DGMVLCCore.review.review_report import export
 from DGMVLCCore.review.worklist import load_study
@@ -18,16 +22,46 @@ if TYPE_CHECKING:
     from DGMVLCCore.jobs.session import Session
 
 
-def _text(request: dict[str, Any], name: str) -> str:
-    value = request.get(name)
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise UsageError(f"The request's field {name} must be text that is not empty.")
-    return value
+class OpenReview(Struct, frozen=True):
+    """A folder to review and where its session is kept; study and series: to choose a series."""
+
+    folder: Path
+    session: Path
+    study: Name | None = None
+    series: int | None = None
+
+
+class OneStudy(Struct, frozen=True):
+    """A study of a session."""
+
+    session: Path
+    study: Name
+
+
+class ShowStudy(OneStudy, frozen=True):
+    """A study to show; out: where its scan is written (a new .nrrd)."""
+
+    out: Path | None = None
+
+
+class Decide(OneStudy, frozen=True):
+    """A decision on a region: verdict, comment or both."""
+
+    region: int | str | None = None
+    verdict: str | None = None
+    comment: str | None = None
+
+
+class ExportReview(Struct, frozen=True):
+    """A session to export, and where to."""
+
+    session: Path
+    out: Path
 
 
 def review_open(
     session: Session,
-    request: dict[str, Any],
+    request: OpenReview,
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
 ) -> dict[str, Any]:
@@ -38,8 +72,8 @@ def review_open(
         UsageError: the session belongs to another folder.
     """
     tell("reading the folder", 0.0)
-    folder, place = Path(_text(request, "folder")).absolute(), Path(_text(request, "session"))
-    series = {_text(request, "study"): int(request["series"])} if request.get("series") else None
+    folder, place = request.folder.absolute(), request.session
+    series = {str(request.study): request.series} if request.study and request.series else None
     if (place / WORKLIST).is_file():
         made = ReviewSession.open(place)
         if made.root != folder:
@@ -55,7 +89,7 @@ def review_open(
 
 def review_study(
     session: Session,
-    request: dict[str, Any],
+    request: OneStudy,
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
 ) -> dict[str, Any]:
@@ -68,16 +102,14 @@ def review_study(
     pipe = session.pipeline().alignment
     if pipe is None:
         raise UsageError("These weights come without a dual encoder, so no study can be reviewed.")
-    identifier = _text(request, "study")
-    done = analyse_study(
-        pipe, ReviewSession.open(Path(_text(request, "session"))), identifier, tell, should_cancel
-    )
+    identifier = request.study
+    done = analyse_study(pipe, ReviewSession.open(request.session), identifier, tell, should_cancel)
     return {"study": identifier, "problem": done["problem"]}
 
 
 def review_show(
     session: Session,
-    request: dict[str, Any],
+    request: ShowStudy,
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
 ) -> dict[str, Any]:
@@ -87,19 +119,18 @@ def review_show(
     Raises:
         UnreadableError, UnsuitableInputError: the scan cannot be read any more.
     """
-    made, identifier = ReviewSession.open(Path(_text(request, "session"))), _text(request, "study")
+    made, identifier = ReviewSession.open(request.session), request.study
     answer: dict[str, Any] = {**list_regions(made, identifier), **list_studies(made), "scan": None}
-    if request.get("out") and made.state(identifier) not in UNREADABLE:
+    if request.out and made.state(identifier) not in UNREADABLE:
         tell("reading the scan", 0.0)
-        out = Path(_text(request, "out"))
-        save_volume(load_study(made.study(identifier), made.root), out)
-        answer["scan"] = str(out)
+        save_volume(load_study(made.study(identifier), made.root), request.out)
+        answer["scan"] = str(request.out)
     return answer
 
 
 def review_decide(
     session: Session,
-    request: dict[str, Any],
+    request: Decide,
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
 ) -> dict[str, Any]:
@@ -110,45 +141,23 @@ def review_decide(
         UsageError: no such region or verdict. OutputError: it cannot be saved; nothing changes
             then.
     """
-    made, identifier = ReviewSession.open(Path(_text(request, "session"))), _text(request, "study")
-    said = {name: request[name] for name in ("verdict", "comment") if request.get(name) is not None}
-    if not said or not all(isinstance(value, str) for value in said.values()):
+    made, identifier = ReviewSession.open(request.session), request.study
+    if request.verdict is None and request.comment is None:
         raise UsageError("A decision needs the field verdict or comment, as text.")
-    made.decide(f"{identifier}/{request.get('region')}", **said)
+    made.decide(f"{identifier}/{request.region}", request.verdict, request.comment)
     return {**list_regions(made, identifier), **list_studies(made)}
 
 
 def review_export(
     session: Session,
-    request: dict[str, Any],
+    request: ExportReview,
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
 ) -> dict[str, Any]:
     """{"session", "out"} -> the exported files; an earlier export there is replaced."""
     tell("writing", 0.0)
     return export(
-        ReviewSession.open(Path(_text(request, "session"))),
-        Path(_text(request, "out")),
+        ReviewSession.open(request.session),
+        request.out,
         overwrite=True,
     )
-
-
-def compare(
-    session: Session,
-    request: dict[str, Any],
-    tell: Callable[[str, float], None],
-    should_cancel: Callable[[], bool],
-) -> dict[str, Any]:
-    """Hypotheses of one region; the answer is the path of `comparison.json`."""
-    from DGMVLCCore.jobs.compare import CompareRequest, run_comparison
-    from DGMVLCCore.jobs.session import read_request
-
-    wanted = read_request(request, CompareRequest, scene=False)
-    path = run_comparison(
-        wanted,
-        tell,
-        session.hole_filler(wanted.weights),
-        should_cancel=should_cancel,
-        memory=session.memory,
-    )
-    return {"record": str(path)}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from DGMVLCCore._resources import resource
 from DGMVLCCore.editing.memory import ScanMemory
@@ -23,95 +22,6 @@ from DGMVLCCore.results.segmentation import proposal_segments, save_segmentation
 
 log = logging.getLogger(__name__)
 Cancel = Callable[[], bool]
-R = TypeVar("R", bound=Request)
-
-
-def _is(kind: type, value: Any) -> bool:
-    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
-
-
-def _slices(value: Any) -> tuple[int, int]:
-    if (
-        not isinstance(value, list | tuple)
-        or len(value) != 2
-        or not all(_is(int, v) for v in value)
-    ):
-        raise ValueError
-    return value[0], value[1]
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-        raise ValueError
-    return tuple(value)
-
-
-def _exactly(kind: type) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        if not _is(kind, value):
-            raise ValueError
-        return value
-
-    return read
-
-
-def _path(value: Any) -> Path:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError
-    return Path(value)
-
-
-_READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "Path": (_path, "a path"),
-    "str": (_exactly(str), "text"),
-    "int": (_exactly(int), "a whole number"),
-    "bool": (_exactly(bool), "true or false"),
-    "tuple[int, int]": (_slices, "two whole numbers [first, last)"),
-    "tuple[str, ...]": (_words, "a list of texts"),
-}
-
-
-def request_from_json(fields: Any, **defaults: Any) -> Request:
-    """A counterfactual's request from its fields as JSON holds them; as `read_request`."""
-    return read_request(fields, Request, **defaults)
-
-
-def read_request(fields: Any, kind: type[R], **defaults: Any) -> R:
-    """A request of the class `kind` from its fields as JSON holds them: paths as text, slices as
-    [a, b] or null.
-
-    Raises:
-        UsageError: an unknown, missing or wrong field; the sentence names it.
-    """
-    if not isinstance(fields, dict):
-        raise UsageError("The request must be an object with the fields of a request.")
-    known = {field.name: field for field in dataclasses.fields(kind)}
-    if unknown := sorted(set(fields) - set(known)):
-        raise UsageError(
-            f"The request has the unknown field {unknown[0]}; known are: {', '.join(known)}."
-        )
-    values = dict(defaults)
-    for name, value in fields.items():
-        type_, _, optional = str(known[name].type).partition(" | ")
-        if value is None and optional == "None":
-            values[name] = None
-            continue
-        read, wanted = _READERS.get(type_, (lambda v: v, ""))
-        try:
-            values[name] = read(value)
-        except ValueError:
-            raise UsageError(
-                f"The request's field {name} must be {wanted}{' or null' if optional else ''}, "
-                f"not {value!r:.60}."
-            ) from None
-    needed = [
-        name
-        for name, field in known.items()
-        if field.default is dataclasses.MISSING and name not in values
-    ]
-    if needed:
-        raise UsageError(f"The request lacks the field {needed[0]}.")
-    return kind(**values)
 
 
 PIPELINES_KEPT = 2
@@ -131,7 +41,9 @@ class Session:
         if folder not in self._pipes:
             while len(self._pipes) >= PIPELINES_KEPT:
                 self._pipes.pop(next(iter(self._pipes)))
-            self._pipes[folder] = CounterfactualPipeline.from_pretrained(folder)
+            loaded = next(iter(self._pipes.values()), None)
+            shared = (loaded.encoder, loaded.alignment) if loaded else ()
+            self._pipes[folder] = CounterfactualPipeline.from_pretrained(folder, *shared)
         return self._pipes[folder]
 
     def hole_filler(self, weights: Path | None = None) -> CounterfactualPipeline:

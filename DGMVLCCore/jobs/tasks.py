@@ -8,25 +8,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from DGMVLCCore.errors import UsageError
+from DGMVLCCore.jobs.requests import read_request
 
 if TYPE_CHECKING:
     from DGMVLCCore.jobs.session import Session
 
 Tell = Callable[[str, float], None]
-Task = Callable[["Session", dict[str, Any], Tell, Callable[[], bool]], dict[str, Any]]
-# name of a task -> the room's module and its function; a room is imported when it is first asked
-# for
+Task = Callable[["Session", Any, Tell, Callable[[], bool]], dict[str, Any]]
+# name of a task -> its module, which is imported when it is first asked for, and its function,
+# whose argument `request` says what it takes
 TASKS: dict[str, tuple[str, str]] = {
+    "compare": ("DGMVLCCore.jobs.compare", "compare"),
     **{
-        name.replace("_", "-"): ("DGMVLCCore.jobs.review", name)
-        for name in (
-            "compare",
-            "review_open",
-            "review_study",
-            "review_show",
-            "review_decide",
-            "review_export",
-        )
+        f"review-{name}": ("DGMVLCCore.jobs.review", f"review_{name}")
+        for name in ("open", "study", "show", "decide", "export")
     },
     **{
         name.replace("_", "-"): ("DGMVLCCore.jobs.teach", name)
@@ -44,14 +39,13 @@ def run_task(
         request: the task's fields as JSON holds them. tell: gets (stage, share 0..1).
 
     Raises:
-        UsageError: no such task, or a request that is no object.
+        UsageError: no such task, or a request that does not fit it.
     """
     if name not in TASKS:
         raise UsageError(
             f"The task {name[:40]!r} is not known; known are: {', '.join(sorted(TASKS))}."
         )
-    if not isinstance(request, dict):
-        raise UsageError(f"The request of the task {name} must be an object.")
-    module, function = TASKS[name]
-    task: Task = getattr(import_module(module), function)
-    return task(session, request, tell, should_cancel)
+    module = import_module(TASKS[name][0])
+    task: Task = getattr(module, TASKS[name][1])
+    kind = getattr(module, task.__annotations__["request"])
+    return task(session, read_request(request, kind), tell, should_cancel)

@@ -8,8 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from DGMVLCCore.errors import Cancelled, UsageError
 from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.jobs.requests import Name, Point
 from DGMVLCCore.readers.build import Order, build_cases
 from DGMVLCCore.readers.cases import CaseSet
 from DGMVLCCore.readers.design import Wish
@@ -27,31 +30,51 @@ Tell = Callable[[str, float], None]
 Cancel = Callable[[], bool]
 
 
-def _text(request: dict[str, Any], name: str, default: str | None = None) -> str:
-    value = request.get(name, default)
-    if not isinstance(value, str) or (not value and default is None) or "\0" in value:
-        raise UsageError(f"The request's field {name} must be text.")
-    return value
+class StartQuiz(Struct, frozen=True):
+    """A folder of `cases` to go on with, or `out` and what cases to make into it."""
+
+    cases: str = ""
+    out: str = ""
+    query: str = ""
+    finding: str = ""
+    subtlety: str = ""
+    number: float = 5
+    clear: float = 0
+    seed: float = 0
+    image: str = ""
 
 
-def _point(request: dict[str, Any], name: str = "point") -> tuple[float, float, float] | None:
-    value = request.get(name)
-    if value is None:
-        return None
-    if (
-        not isinstance(value, list)
-        or len(value) != 3
-        or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
-    ):
-        raise UsageError(f"The request's field {name} must be three numbers (LPS, mm) or null.")
-    return float(value[0]), float(value[1]), float(value[2])
+class AnswerQuiz(Struct, frozen=True):
+    """An answer to the current case; attention: also read where the network looks."""
+
+    quiz: Path
+    case: Name
+    named: str = ""
+    point: Point | None = None
+    seconds: float | None = None
+    attention: bool = False
 
 
-def _number(request: dict[str, Any], name: str, default: float | None = None) -> float | None:
-    value = request.get(name, default)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise UsageError(f"The request's field {name} must be a number or null.")
-    return value
+class NextQuiz(Struct, frozen=True):
+    """A quiz that is under way."""
+
+    quiz: Path
+
+
+class NextReading(Struct, frozen=True):
+    """A reader of a study."""
+
+    study: Path
+    reader: Name
+
+
+class RecordReading(NextReading, frozen=True, kw_only=True):
+    """What a reader said of the case that was to be read next."""
+
+    case: Name
+    confidence: float | None = None
+    point: Point | None = None
+    seconds: float | None = None
 
 
 def _guard(tell: Tell, should_cancel: Cancel) -> Tell:
@@ -92,33 +115,32 @@ def _where(quiz: Quiz) -> dict[str, Any]:
     return {"next": following, "score": quiz.score(), "review": review}
 
 
-def _order(request: dict[str, Any]) -> Order:
-    query = _text(request, "query", "").strip()
-    number = int(_number(request, "number", 5) or 0)
+def _order(request: StartQuiz) -> Order:
+    query = request.query.strip()
+    number = int(request.number)
     if query:
         wish, said = parse_query(query)
         number = said or number
     else:
-        finding, subtlety = _text(request, "finding", ""), _text(request, "subtlety", "")
-        wish = Wish((finding,) if finding else (), subtleties=(subtlety,) if subtlety else ())
+        named, subtleties = filter(None, (request.finding,)), filter(None, (request.subtlety,))
+        wish = Wish(tuple(named), subtleties=tuple(subtleties))
     if not 1 <= number <= MOST_IN_VIEWER:
         raise UsageError(
             f"Ask for 1 to {MOST_IN_VIEWER} cases in the viewer, not {number}; dgmvlc cases "
             "makes more."
         )
-    image = _text(request, "image", "")
     return Order(
         wish,
         number,
-        int(_number(request, "clear", 0) or 0),
-        int(_number(request, "seed", 0) or 0),
+        int(request.clear),
+        int(request.seed),
         balanced=not wish.findings,
-        scans=((Path(image), None),) if image else (),
+        scans=((Path(request.image), None),) if request.image else (),
     )
 
 
 def start_quiz(
-    session: Session, request: dict[str, Any], tell: Tell, should_cancel: Cancel
+    session: Session, request: StartQuiz, tell: Tell, should_cancel: Cancel
 ) -> dict[str, Any]:
     """Make cases into `out`, or open the folder `cases`, and begin (or go on with) a quiz over
     them.
@@ -126,17 +148,15 @@ def start_quiz(
     Request: `cases` (folder; the quiz is kept in it and gone on with), or `out` with `query` or
     `finding`, `subtlety`, `number`, `clear`, `seed`, `image`.
     """
-    folder, understood = _text(request, "cases", ""), "the cases of the folder"
+    folder, understood = request.cases, "the cases of the folder"
     if not folder:
-        folder, order = _text(request, "out"), _order(request)
+        if not request.out:
+            raise UsageError("The request needs the field cases or out.")
+        folder, order = request.out, _order(request)
         build_cases(order, Path(folder), progress=_guard(tell, should_cancel))
         understood = wish_in_words(order.wish)
     path = Path(folder) / "quiz.json"
-    quiz = (
-        Quiz.resume(path)
-        if path.exists()
-        else Quiz.start(folder, path, seed=int(_number(request, "seed", 0) or 0))
-    )
+    quiz = Quiz.resume(path) if path.exists() else Quiz.start(folder, path, seed=int(request.seed))
     return {
         "quiz": str(path),
         "understood": understood,
@@ -146,16 +166,16 @@ def start_quiz(
 
 
 def answer_quiz(
-    session: Session, request: dict[str, Any], tell: Tell, should_cancel: Cancel
+    session: Session, request: AnswerQuiz, tell: Tell, should_cancel: Cancel
 ) -> dict[str, Any]:
     """Answer the current case (`quiz`, `case`, `named`, `point`, `seconds`) and reveal it;
     `attention`: also read where the network looks."""
-    quiz = Quiz.resume(Path(_text(request, "quiz")))
-    case = _text(request, "case")
+    quiz = Quiz.resume(request.quiz)
+    case = request.case
     if all(a["case"] != case for a in quiz.record["answers"]):  # a second press reveals again
-        quiz.answer(case, _text(request, "named"), _point(request), _number(request, "seconds"))
+        quiz.answer(case, request.named, request.point, request.seconds)
     told = {**quiz.reveal(case), "next": _next(quiz), "score": quiz.score(), "attention": None}
-    if request.get("attention") and told["key"]["term"]:
+    if request.attention and told["key"]["term"]:
         told["attention"] = _attention(
             session, quiz.cases, case, told["key"], _guard(tell, should_cancel)
         )
@@ -195,17 +215,17 @@ def _attention(session: Session, cases: CaseSet, case: str, key: dict[str, Any],
 
 
 def next_quiz(
-    session: Session, request: dict[str, Any], tell: Tell, should_cancel: Cancel
+    session: Session, request: NextQuiz, tell: Tell, should_cancel: Cancel
 ) -> dict[str, Any]:
     """The next case of `quiz`; at its end `next` is null and the review is there."""
-    return _where(Quiz.resume(Path(_text(request, "quiz"))))
+    return _where(Quiz.resume(request.quiz))
 
 
 def next_reading(
-    session: Session, request: dict[str, Any], tell: Tell, should_cancel: Cancel
+    session: Session, request: NextReading, tell: Tell, should_cancel: Cancel
 ) -> dict[str, Any]:
     """What `reader` of `study` reads next; null when all is read."""
-    study, reader = Study.read(Path(_text(request, "study"))), _text(request, "reader")
+    study, reader = Study.read(request.study), request.reader
     item = study.next_item(reader)
     answer: dict[str, Any] = {
         "left": len(study.of(reader)) - len(study.readings(reader)),
@@ -227,18 +247,18 @@ def next_reading(
 
 
 def record_reading(
-    session: Session, request: dict[str, Any], tell: Tell, should_cancel: Cancel
+    session: Session, request: RecordReading, tell: Tell, should_cancel: Cancel
 ) -> dict[str, Any]:
     """Save a reading (`study`, `reader`, `case`, `confidence`, `point`, `seconds`) of what was to
     be read next, and say what follows."""
-    study, reader = Study.read(Path(_text(request, "study"))), _text(request, "reader")
-    item, confidence = study.next_item(reader), _number(request, "confidence")
-    if item is None or item.case != _text(request, "case") or confidence is None:
+    study, reader = Study.read(request.study), request.reader
+    item, confidence = study.next_item(reader), request.confidence
+    if item is None or item.case != request.case or confidence is None:
         raise UsageError(
             f"The next reading of {reader} is {item.case if item else 'none'}; it needs a "
             "confidence."
         )
-    point = _point(request)
+    point = request.point
     if point is not None:
         from DGMVLCCore.readers.quiz import distance_mm
 
@@ -248,7 +268,7 @@ def record_reading(
         reader,
         [
             check_reading(
-                Reading(item, confidence, point, _number(request, "seconds"), datetime.now()),
+                Reading(item, confidence, point, request.seconds, datetime.now()),
                 item.case,
             )
         ],

@@ -55,6 +55,7 @@ ATTRIBUTE = re.compile(
     r"largest)"
     r"\s*[:=]\s*(?P<value>.*)"
 )
+PRONOUN = re.compile(r"\W*(?:it|this|these|they)\b")
 DENIED = re.compile(r"\b(?:no|not|without)\b")
 HEADING_LINE = re.compile(r"\W*[a-z][\w /&-]{0,40}:")
 THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$")
@@ -312,10 +313,13 @@ def _without_mention(low: str, sentence: Sentence, context: Context) -> list[Fin
     if (ANOTHER.match(low) and (place or measured)) or (fragment and last.size_mm):
         return [_another(last, place, measured, sentence, context)]
     if place and fragment and last.sentence.rstrip().endswith(":"):
-        last = replace(last, size_mm=measured[0].mm, side=place.side or last.side)
-        context.findings[context.last] = replace(last, zone=place.zone, lobe=place.lobe)
+        more = replace(last, size_mm=measured[0].mm, side=place.side or last.side)
+        more = replace(more, zone=place.zone, lobe=place.lobe)
     else:
-        context.findings[context.last] = _completed(last, low, place, measured)
+        more = _completed(last, low, place, measured)
+    if more is not last:
+        span = context.plain.span(sentence.start, sentence.end)
+        context.findings[context.last] = replace(more, again=(*more.again, span))
     return []
 
 
@@ -325,6 +329,7 @@ def _completed(
     """The finding said last with what a sentence of “it”, or a line “Location: RLL”, adds."""
     attribute = ATTRIBUTE.match(low)
     other = "node" in low or load_vocabulary().elsewhere.search(low) is not None
+    other = other and not PRONOUN.match(low)
     if not attribute and (other or not IT.search(low)):
         return last
     largest = LARGEST.search(low) is not None
@@ -364,6 +369,7 @@ def _another(
         count=None,
         change=None,
         descriptors=(),
+        again=(),
         span=own,
         text=context.plain.original[slice(*own)],
         sentence=context.plain.original[slice(*span)],

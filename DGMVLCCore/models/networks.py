@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.errors import WeightsError
-from DGMVLCCore.models.checks import load_network
+from DGMVLCCore.errors import WeightsError, quoted
+from DGMVLCCore.models.checks import CONFIG, check_weights, load_network, read_facts
 
 # class named in config.json -> (module of DGMVLCCore, what it is called to a user)
 NETWORKS: dict[str, tuple[str, str]] = {
@@ -22,10 +21,8 @@ NETWORKS: dict[str, tuple[str, str]] = {
 def modality_of(folder: Path) -> str:
     """The modality a weights folder names, "CT" where it names none; without loading anything."""
     try:
-        return str(
-            json.loads((folder / "config.json").read_text(encoding="utf-8")).get("modality", "CT")
-        )
-    except (OSError, ValueError, AttributeError):
+        return str(read_facts(folder / CONFIG).get("modality", "CT"))
+    except WeightsError:
         return "CT"  # load_generator says what is missing
 
 
@@ -36,13 +33,11 @@ def load_generator(folder: Path) -> tuple[Any, str]:
     Raises:
         WeightsError: missing, altered, of no known class, or of another architecture.
     """
-    try:
-        named = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("_class_name")
-    except (OSError, ValueError, AttributeError):
-        named = "Denoiser"  # load_network says what is missing
-    if named not in NETWORKS:
+    check_weights(folder)
+    named = read_facts(folder / CONFIG).get("_class_name")
+    if not isinstance(named, str) or named not in NETWORKS:
         raise WeightsError(
-            f"The weights in {folder} are of the class {named!r}, not one of "
+            f"The weights in {folder} are of the class {quoted(named)}, not one of "
             f"{', '.join(NETWORKS)}; give the folder of a generator."
         )
     module, name = NETWORKS[named]

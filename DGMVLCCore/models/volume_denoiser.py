@@ -3,6 +3,7 @@ stage."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from DGMVLCCore._resources import resource
-from DGMVLCCore.errors import WeightsError
+from DGMVLCCore.errors import WeightsError, quoted
 from DGMVLCCore.models.checks import check_weights, load_network
 from DGMVLCCore.models.denoiser import STAGES, Conditions, Denoiser
 
@@ -138,6 +139,13 @@ class VolumeDenoiser(Denoiser):
         for name, value in self.named_parameters():
             value.requires_grad_(name.startswith(ALONG_Z))
 
+    def stored_names(self) -> set[str]:
+        """The tensors of its own file: of a network on a base only the layers along z."""
+        names = set(self.state_dict())
+        if not self.config.base:  # type: ignore[attr-defined]
+            return names
+        return {name for name in names if name.startswith(ALONG_Z)}
+
     def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
         """Write configuration and weights; of a network on a base only the layers along z."""
         folder = Path(save_directory)
@@ -145,10 +153,9 @@ class VolumeDenoiser(Denoiser):
             super().save_pretrained(str(folder), *args, **kwargs)
             return
         self.save_config(str(folder))
+        kept = self.stored_names()
         weights = {
-            name: value.contiguous()
-            for name, value in self.state_dict().items()
-            if name.startswith(ALONG_Z)
+            name: value.contiguous() for name, value in self.state_dict().items() if name in kept
         }
         save_file(weights, folder / FILE, {"format": "pt"})
 
@@ -182,6 +189,11 @@ def base_folder(folder: Path, name: str, sha256: str) -> Path:
     Raises:
         WeightsError: nowhere, or others.
     """
+    if not re.fullmatch(r"[\w.-]{1,100}", str(name)) or str(name).startswith("."):
+        raise WeightsError(
+            f"The weights in {folder} stand on {quoted(name)}, which is no name of a folder beside "
+            "them; get them again."
+        )
     beside = folder.resolve().parent / name
     try:
         found = beside if beside.exists() else resource(f"weights/{name}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import UsageError
+from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading
 from DGMVLCCore.readers.cases import MARKER, make_cases, write_cases
 from DGMVLCCore.readers.design import Wish, check_wish, plan_cases
 from DGMVLCCore.readers.source import load_clear_scan, sample_scan
@@ -24,6 +25,7 @@ class Order:
         number, clear: cases with and without a finding. source: "simulated" or "generated". aid:
             also a counterfactual beside each case.
         scans: (scan, segmentation of what is to be avoided or None); the sample when empty.
+        reading: how each of them is read.
     """
 
     wish: Wish
@@ -34,6 +36,7 @@ class Order:
     source: str = "simulated"
     aid: bool = False
     scans: tuple[tuple[Path, Path | None], ...] = ()
+    reading: Reading = AS_IT_IS
 
 
 def build_cases(
@@ -60,7 +63,9 @@ def build_cases(
     check_output(out, overwrite, MARKER)
     if progress:
         progress("loading", 0.0)
-    scans = [load_clear_scan(path, avoid) for path, avoid in order.scans] or [sample_scan()]
+    scans = [load_clear_scan(path, avoid, order.reading) for path, avoid in order.scans] or [
+        sample_scan()
+    ]
     offered = [place for scan in scans for place in scan.places]
     specs = plan_cases(
         order.wish,

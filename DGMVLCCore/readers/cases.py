@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +22,7 @@ from DGMVLCCore.readers.records import NOTICE, head
 from DGMVLCCore.readers.source import ClearScan
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
-from DGMVLCCore.results.records import check_schema, read_record, write_record
+from DGMVLCCore.results.records import read_record, write_record
 from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.simulation.phrases import TERMS
 
@@ -279,8 +278,7 @@ class CaseSet:
                 f"The answer key {path} was changed after the cases were made; restore it or "
                 "make the cases again."
             )
-        record = json.loads(path.read_text(encoding="utf-8"))
-        check_schema(record, "keys.schema.json")
+        record = read_record(path, "keys.schema.json")
         return {key["id"]: key for key in record["cases"]}
 
     def key_path(self, name: str, what: str) -> Path:

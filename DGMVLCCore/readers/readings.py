@@ -8,8 +8,10 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.results.csv_table import csv_text, unguarded
 from DGMVLCCore.results.records import write_text
 
 PLANNED = ("reader", "session", "position", "case", "mode", "asked")
@@ -182,7 +184,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
             (
                 table.line_num,
                 {
-                    k: v or ""
+                    k: unguarded(v or "")
                     for k, v in row.items()
                     if isinstance(k, str) and not isinstance(v, list)
                 },
@@ -194,27 +196,24 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 
 def table_text(readings: list[Reading]) -> str:
-    """Readings as CSV; text that a spreadsheet would take for a formula gets an apostrophe."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for r in readings:
-        x, y, z = r.mark or ("", "", "")
-        comment = f"'{r.comment}" if r.comment[:1] in ("=", "+", "-", "@") else r.comment
-        writer.writerow(
-            {
-                **{name: getattr(r.item, name) for name in PLANNED},
-                "confidence": f"{r.confidence:g}",
-                "x_mm": x,
-                "y_mm": y,
-                "z_mm": z,
-                "seconds": "" if r.seconds is None else f"{r.seconds:.1f}",
-                "read_at": r.read_at.isoformat(timespec="seconds") if r.read_at else "",
-                "scripted": "yes" if r.scripted else "",
-                "comment": comment,
-            }
-        )
-    return text.getvalue()
+    """Readings as CSV."""
+    return csv_text(COLUMNS, map(_row, readings))
+
+
+def _row(reading: Reading) -> dict[str, Any]:
+    """A reading as its table holds it."""
+    x, y, z = reading.mark or ("", "", "")
+    return {
+        **{name: getattr(reading.item, name) for name in PLANNED},
+        "confidence": f"{reading.confidence:g}",
+        "x_mm": x,
+        "y_mm": y,
+        "z_mm": z,
+        "seconds": "" if reading.seconds is None else f"{reading.seconds:.1f}",
+        "read_at": reading.read_at.isoformat(timespec="seconds") if reading.read_at else "",
+        "scripted": "yes" if reading.scripted else "",
+        "comment": reading.comment,
+    }
 
 
 def write_readings(readings: list[Reading], path: Path) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy, segment_anatomy
-from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.imaging.io import read_scan
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.profiles import require_ct
+from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import MIN_THIRDS_MM, thirds_in_view, zone_edges
 from DGMVLCCore.readers.design import ZONES, Place
@@ -164,10 +165,10 @@ def clear_scan(
     return found
 
 
-def load_clear_scan(path: Path, avoid: Path | None = None) -> ClearScan:
+def load_clear_scan(path: Path, avoid: Path | None = None, how: Reading = AS_IT_IS) -> ClearScan:
     """Read a scan that is taken to be clear outside the segmentation `avoid`; refusals as
     `load_volume` and `clear_scan`."""
-    volume = require_ct(load_volume(path), Path(path).name)
+    volume = require_ct(read_scan(path, None, how), Path(path).name)
     known = load_labels(avoid, volume).union() if avoid else None
     return clear_scan(volume, Path(path).name, segment_anatomy(volume), known)
 

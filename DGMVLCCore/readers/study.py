@@ -3,8 +3,6 @@ counterbalanced random order with a washout between."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +15,7 @@ from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.readers.cases import CaseSet
 from DGMVLCCore.readers.readings import COLUMNS, Item, Reading, read_readings, write_readings
 from DGMVLCCore.readers.records import head
+from DGMVLCCore.results.csv_table import csv_text
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.records import read_record, write_record, write_text
 
@@ -150,12 +149,7 @@ def plan_study(
 
 def blank_table(items: Iterable[Item]) -> str:
     """A table to fill in elsewhere: one row a reading, in the order to read."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for item in items:
-        writer.writerow(vars(item))
-    return text.getvalue()
+    return csv_text(COLUMNS, map(vars, items))
 
 
 @dataclass(eq=False)

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.editing.result import NOTICE, CounterfactualResult
-from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.report.comparison_figure import save_comparison_figure
 from DGMVLCCore.report.edit import slug, write_result
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
-from DGMVLCCore.results.records import check_schema, plain
+from DGMVLCCore.results.records import check_schema, plain, read_record
 
 RECORD = "comparison.json"
 SCHEMA_VERSION = "1.0"
@@ -113,9 +112,4 @@ def read_comparison(path: Path) -> dict[str, Any]:
     Raises:
         UnreadableError: it is missing, no JSON, or does not follow the schema.
     """
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnreadableError(f"The comparison {path} could not be read ({error}).") from error
-    check_schema(manifest, SCHEMA)
-    return manifest
+    return read_record(path, SCHEMA)

@@ -233,14 +233,12 @@ def recompute(folder: Path, manifest: dict[str, Any], number: dict[str, Any]) ->
     Raises:
         UnreadableError: its source is not of a kind that is known, or is not there.
     """
-    from DGMVLCCore.imaging.io import affine_of, load_volume, read_image
+    from DGMVLCCore.imaging.io import load_volume, read_image
     from DGMVLCCore.imaging.labels import load_labels
 
     source = number["from"]
     if (value := _from_record(manifest, source)) is not None:
         return value
-    import SimpleITK as sitk
-
     scan = load_volume(folder / "original.nrrd", "CT")
     inside = np.ones(scan.shape, bool)
     if region := number["region"]:
@@ -248,7 +246,7 @@ def recompute(folder: Path, manifest: dict[str, Any], number: dict[str, Any]) ->
     if source == "volume":
         return float(
             inside.sum()
-            * abs(np.linalg.det(affine_of(read_image(folder / "original.nrrd"))[:3, :3]))
+            * abs(np.linalg.det(read_image(folder / "original.nrrd").affine[:3, :3]))
             / 1000
         )
     if source == "axial diameter":
@@ -263,7 +261,7 @@ def recompute(folder: Path, manifest: dict[str, Any], number: dict[str, Any]) ->
             f"The statement's number comes from “{source}”, which this version cannot compute; "
             "update the program."
         )
-    values = sitk.GetArrayFromImage(read_image(folder / found[2])).astype(np.float64)
+    values = read_image(folder / found[2]).array.astype(np.float64)
     pick = {
         "mean": lambda v: v[inside].mean(),
         "median": lambda v: np.median(v[inside]),

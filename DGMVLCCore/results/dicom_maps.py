@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from DGMVLCCore.results.dicom_clean import UTF8
 from DGMVLCCore.results.dicom_source import (
     MAKER,
     MODEL,
-    UTF8,
     Source,
     body_part,
     contributors,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import SimpleITK as sitk
 
 from DGMVLCCore.editing.result import NOTICE
 from DGMVLCCore.errors import UnsuitableInputError
@@ -44,7 +43,7 @@ NO_SOURCE = (
 
 def _values(path: Path) -> np.ndarray:
     """Voxels (D,H,W) of a map, which may be the same everywhere, unlike a scan's."""
-    return sitk.GetArrayFromImage(read_image(path)).astype(np.float32)
+    return read_image(path).array.astype(np.float32)
 
 
 class _Writer:
@@ -300,7 +299,7 @@ def export_dicom(
             "result_sha256": sha256_of(folder / "result.json"),
             "objects": write.objects,
             "files": write.files,
-            "notes": [] if chosen.patient else [NO_SOURCE],
+            "notes": list(chosen.notes) if chosen.patient else [NO_SOURCE],
         }
         check_schema(record, SCHEMA)
         (made / RECORD).write_text(

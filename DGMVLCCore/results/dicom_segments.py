@@ -9,10 +9,10 @@ import numpy as np
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError
 from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
+from DGMVLCCore.results.dicom_clean import UTF8
 from DGMVLCCore.results.dicom_source import (
     MAKER,
     MODEL,
-    UTF8,
     Source,
     contributors,
     need_highdicom,

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.results.dicom_clean import UTF8
 from DGMVLCCore.results.dicom_segments import save_dataset
 from DGMVLCCore.results.dicom_source import (
+    INHERITED,
     MAKER,
     MODEL,
     OPTIONAL,
     PLANE,
     REQUIRED,
-    UTF8,
     Source,
     body_part,
     contributors,
@@ -29,19 +30,6 @@ from DGMVLCCore.results.dicom_source import (
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-
-INHERITED = (
-    "PatientPosition",
-    "KVP",
-    "AcquisitionNumber",
-    "AcquisitionDate",
-    "AcquisitionTime",
-    "ConvolutionKernel",
-    "ContrastBolusAgent",
-    "LossyImageCompression",
-    "LossyImageCompressionRatio",
-    "LossyImageCompressionMethod",
-)
 
 
 @dataclass(frozen=True)

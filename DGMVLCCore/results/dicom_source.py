@@ -14,12 +14,12 @@ import numpy as np
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.results.dicom_clean import clean_header
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 MAKER, MODEL = "DGM-VLC", "dgmvlc"
-UTF8 = "ISO_IR 192"
 QUOTES = str.maketrans({"“": "'", "”": "'", "−": "-", "–": "-"})
 # What every object of a study repeats: patient, study and frame of reference (DICOM PS3.3 C.7.1.1,
 # C.7.2.1, C.7.2.2, C.7.4.1).
@@ -58,6 +58,21 @@ PLANE = (
 )
 
 
+# What a derived slice says as its source does.
+INHERITED = (
+    "PatientPosition",
+    "KVP",
+    "AcquisitionNumber",
+    "AcquisitionDate",
+    "AcquisitionTime",
+    "ConvolutionKernel",
+    "ContrastBolusAgent",
+    "LossyImageCompression",
+    "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod",
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """Slices that derived objects refer to.
@@ -65,12 +80,14 @@ class Source:
     Args:
         headers: a dataset (without pixels) for each slice (D), in the order of the scan's slices.
             volume: the scan, HU, on the same grid.
-        patient: False for a study made up here, which has no patient.
+        patient: False for a study made up here, which has no patient. notes: what of the source's
+            headers could not be repeated.
     """
 
     headers: list[Dataset]
     volume: Volume
     patient: bool
+    notes: tuple[str, ...] = ()
 
     def same_scan(self, original: Volume) -> bool:
         """True when the series holds exactly these voxels (D,H,W) on this grid."""
@@ -150,10 +167,32 @@ def source_of_folder(folder: Path, series: int | None = None) -> Source:
             "refer to them; "
             "export the original series."
         )
-    frame = headers[0].get("FrameOfReferenceUID") or generate_uid()
+    cleaned, notes = [], []
     for header in headers:
+        clean, left_out = clean_header(header, (*REQUIRED, *OPTIONAL, *PLANE, *INHERITED), folder)
+        cleaned.append(clean)
+        notes += left_out
+    _check_identity(cleaned, Path(folder).name)
+    frame = cleaned[0].get("FrameOfReferenceUID") or generate_uid()
+    for header in cleaned:
         header.FrameOfReferenceUID = frame
-    return Source([_complete(header) for header in headers], volume, True)
+    return Source(
+        [_complete(header) for header in cleaned], volume, True, tuple(dict.fromkeys(notes))
+    )
+
+
+def _check_identity(headers: list[Dataset], name: str) -> None:
+    """Refuse slices that no object can refer to.
+
+    Raises:
+        UnsuitableInputError: an identifier that DICOM does not allow.
+    """
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
+        if any(not header.get(keyword) for header in headers):
+            raise UnsuitableInputError(
+                f"The DICOM images of {name} give no {keyword} that DICOM allows, so nothing can "
+                "refer to them; export the original series."
+            )
 
 
 def source_of_volume(volume: Volume, description: str) -> Source:

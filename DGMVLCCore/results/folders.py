@@ -3,18 +3,55 @@ last, so that they are whole or not there."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from DGMVLCCore.errors import OutputError
-from DGMVLCCore.whole import bring_back, put_in_place
+from DGMVLCCore.errors import OutputError, UnreadableError
+from DGMVLCCore.plain_json import read_json
+from DGMVLCCore.results.records import check_schema
+from DGMVLCCore.whole import clean, put_in_place, temporary_name
 
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}  # file managers leave it anywhere
+
+
+# The records of folders and their schemas; None: it must list its files.
+SCHEMA_OF = {
+    "result.json": "result.schema.json",
+    "comparison.json": "comparison.schema.json",
+    "discovery.json": "discovery.schema.json",
+    "dicom.json": "dicom.schema.json",
+    "fill.json": "fill.schema.json",
+    "synthesis.json": "synthesis.schema.json",
+    "cases.json": "cases.schema.json",
+    "study.json": "study.schema.json",
+    "analysis.json": "analysis.schema.json",
+}
+# What kinds of folders hold whose record lists no files.
+UNLISTED = {
+    "cases.json": ("case-*", "keys/case-*", "keys/keys.json"),
+    "study.json": ("tables/*.csv", "readings/*.csv"),
+    "analysis.json": ("analysis.md", "readings.csv", "roc.png"),
+}
+
+
+def _written(out: Path, record: str) -> tuple[set[str], list[str]]:
+    """Names (from `out`) of the files that the run wrote which left `record`, and the folders of
+    results in it; nothing when the record is not one of this program's."""
+    try:
+        manifest = read_json(out / record)
+        if record in SCHEMA_OF:
+            check_schema(manifest, SCHEMA_OF[record])
+        if manifest["software"]["name"] != "dgmvlc":
+            return set(), []
+        names = {str(Path(entry["name"]).as_posix()) for entry in manifest.get("files", [])}
+        for pattern in UNLISTED.get(record, ()):
+            names |= {path.relative_to(out).as_posix() for path in out.glob(pattern)}
+        return {record, *names}, [str(name) for name in manifest.get("results", [])]
+    except (UnreadableError, OSError, KeyError, TypeError, IndexError, AttributeError):
+        return set(), []
 
 
 def _foreign(out: Path, record: str = "result.json") -> str | None:
@@ -27,24 +64,20 @@ def _foreign(out: Path, record: str = "result.json") -> str | None:
     """
     if not out.is_dir() or out.is_symlink():
         return out.name
-    names = sorted(p.name for p in out.iterdir() if p.name not in LITTER)
-    try:
-        manifest = json.loads((out / record).read_text(encoding="utf-8"))
-        ours = manifest["software"]["name"] == "dgmvlc"
-        if ours and "files" not in manifest:  # a kind of folder that keeps no list
-            return None
-        known = (
-            {Path(entry["name"]).parts[0] for entry in manifest["files"]} | {record}
-            if ours
-            else set()
-        )
-        folders = set(manifest.get("results", [])) if known else set()
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        known, folders = set(), set()
-    within = (
-        f"{name}/{found}" for name in names if name in folders and (found := _foreign(out / name))
-    )
-    return next((name for name in names if name not in known | folders), None) or next(within, None)
+    known, folders = _written(out, record)
+    for name in folders:
+        if name in (".", "..") or Path(name).name != name or not (out / name).is_dir():
+            return name
+        if found := _foreign(out / name):
+            return f"{name}/{found}"
+    patterns = UNLISTED.get(record, ())
+    parents = {str(PurePosixPath(name).parent) for name in (*known, *patterns)}
+    for path in sorted(out.rglob("*")):
+        name = path.relative_to(out).as_posix()
+        expected = name in (parents if path.is_dir() else known) or path.name in LITTER
+        if path.is_symlink() or not (expected or name.split("/")[0] in folders):
+            return name
+    return None
 
 
 def check_output(out: Path, overwrite: bool, record: str = "result.json") -> None:
@@ -57,7 +90,7 @@ def check_output(out: Path, overwrite: bool, record: str = "result.json") -> Non
         OutputError: something is there already that may not be replaced, or the parent folder is
             missing or read-only.
     """
-    bring_back(out)
+    clean(out)
     if out.exists() or out.is_symlink():
         if not overwrite:
             raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
@@ -78,21 +111,24 @@ def check_output(out: Path, overwrite: bool, record: str = "result.json") -> Non
 
 
 @contextmanager
-def replaced_folder(out: Path, advice: str = "check permission and free space") -> Iterator[Path]:
+def replaced_folder(
+    out: Path, advice: str = "check permission and free space", *, replace: bool = True
+) -> Iterator[Path]:
     """A folder under a temporary name that takes the place of `out` when nothing went wrong, and
     goes away otherwise.
 
     Args:
-        advice: what the sentence of a failure says to do.
+        advice: what the sentence of a failure says to do. replace: False: whatever stands there,
+            perhaps since a moment ago, stays, and this fails.
 
     Raises:
         OutputError: it cannot be written; nothing half-written stays.
     """
-    folder = out.absolute().with_name(f".{out.name}-{uuid.uuid4().hex[:8]}.partial")
+    folder = temporary_name(out.absolute())
     try:
         folder.mkdir()
         yield folder
-        put_in_place(folder, out)
+        put_in_place(folder, out, replace=replace)
     except OSError as error:
         raise OutputError(
             f"The result could not be written to {out} ({error.strerror or error}); {advice}."
@@ -109,5 +145,5 @@ def whole_folder(out: Path, overwrite: bool, record: str = "result.json") -> Ite
         OutputError: `out` exists, or it cannot be written; nothing half-written stays.
     """
     check_output(out, overwrite, record)
-    with replaced_folder(out) as folder:
+    with replaced_folder(out, replace=overwrite) as folder:
         yield folder

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import OutputError, UnreadableError
+from DGMVLCCore.plain_json import read_json
 from DGMVLCCore.whole import whole_file
 
 SCHEMAS = Path(__file__).parent / "schema"
@@ -53,13 +54,7 @@ def read_record(path: Path, name: str) -> dict[str, Any]:
     Raises:
         UnreadableError: missing, not JSON, or of another schema; the sentence says where.
     """
-    try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnreadableError(
-            f"{path} is not there or no readable JSON; choose the folder or file that the "
-            "program wrote."
-        ) from error
+    record = read_json(Path(path), "choose the folder or file that the program wrote")
     try:
         check_schema(record, name)
     except UnreadableError as error:

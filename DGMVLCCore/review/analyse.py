@@ -31,8 +31,8 @@ from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
 from DGMVLCCore.review.candidates import Candidate, find_candidates
 from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
-from DGMVLCCore.review.decisions import ANALYSIS, NOTICE, ReviewSession
-from DGMVLCCore.review.files import SCHEMA_VERSION, write_json
+from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.files import ANALYSIS, NOTICE, SCHEMA_VERSION, write_json
 from DGMVLCCore.review.listing import COLOURS
 from DGMVLCCore.review.pictures import save_picture
 from DGMVLCCore.review.worklist import Study, load_study

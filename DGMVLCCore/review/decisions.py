@@ -3,8 +3,8 @@ decisions, saved whole at every step."""
 
 from __future__ import annotations
 
+import logging
 import shutil
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +12,30 @@ from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
 from DGMVLCCore.language.report_files import ReportText, read_report
-from DGMVLCCore.review.files import SCHEMA_VERSION, read_json, write_json
+from DGMVLCCore.review.decision_log import SCHEMA, DecisionLog, now
+from DGMVLCCore.review.files import (
+    ANALYSIS,
+    ANALYSIS_SCHEMA,
+    DECISIONS,
+    DELETE_IT,
+    LOOK_AGAIN,
+    NOTICE,
+    PUT_BACK,
+    SCHEMA_VERSION,
+    WORKLIST,
+    WORKLIST_SCHEMA,
+    check_paths,
+    read_session_file,
+    with_report,
+    with_series_chosen,
+    write_json,
+)
 from DGMVLCCore.review.worklist import Study, choose_series, find_studies, hashed
 
-NOTICE = (
-    "Research use only; not a medical device. Regions are what does not fit a clear lung of this "
-    "patient; they are no diagnosis."
-)
+logger = logging.getLogger(__name__)
+
 VERDICTS = ("accepted", "rejected")
 LONGEST_COMMENT = 2000
-WORKLIST, DECISIONS, ANALYSIS = "worklist.json", "decisions.json", "review.json"
 
 
 class ReviewSession:
@@ -37,6 +51,7 @@ class ReviewSession:
         self.folder, self.root, self.studies = folder, root, studies
         self.states = states or {}
         self._read: dict[str, tuple[float, dict[str, Any]]] = {}
+        self.log = DecisionLog(folder)
 
     # beginning ------------------------------------------------------------------
 
@@ -65,8 +80,8 @@ class ReviewSession:
                 f"{folder} exists already and is not empty; continue that session with --resume, "
                 "or choose another folder."
             )
-        studies = _with_report(find_studies(root), report, root)
-        studies = _with_series_chosen(studies, series or {}, root)
+        studies = with_report(find_studies(root), report, root)
+        studies = with_series_chosen(studies, series or {}, root)
         session = cls(folder, root, studies)
         try:
             (folder / "studies").mkdir(parents=True)
@@ -77,8 +92,9 @@ class ReviewSession:
             ) from error
         try:
             session.save()
-            write_json(folder / DECISIONS, {"schema_version": SCHEMA_VERSION, "decisions": {}})
-        except OutputError:
+            session.log.begin({})
+            session._summarise()
+        except (OSError, OutputError):
             shutil.rmtree(folder, ignore_errors=True)  # it was empty or not there before
             raise
         return session
@@ -102,18 +118,19 @@ class ReviewSession:
                 f"{folder} is no review session (it has no {WORKLIST}); start one with dgmvlc "
                 "review FOLDER -o SESSION."
             )
-        fields = read_json(folder / WORKLIST)
+        fields = read_session_file(folder / WORKLIST, WORKLIST_SCHEMA, PUT_BACK)
         try:
             studies = [Study.from_dict(one) for one in fields["studies"]]
-            session = cls(folder, Path(fields["folder"]), studies, dict(fields.get("states", {})))
         except (KeyError, TypeError) as error:
-            raise UnreadableError(
-                f"{folder / WORKLIST} is damaged; start a new session in another folder."
-            ) from error
+            raise UnreadableError(f"{folder / WORKLIST} is damaged; {PUT_BACK}.") from error
+        if len({study.id for study in studies}) != len(studies):
+            raise UnreadableError(f"{folder / WORKLIST} names a study twice; {PUT_BACK}.")
+        session = cls(folder, Path(fields["folder"]), studies, dict(fields["states"]))
+        check_paths(folder, session.root, studies)
         if refresh:
             session.refresh()
         if series:
-            session.studies = _with_series_chosen(session.studies, series, session.root)
+            session.studies = with_series_chosen(session.studies, series, session.root)
             session.save()
         return session
 
@@ -126,7 +143,7 @@ class ReviewSession:
                 "kind": "review worklist",
                 "notice": NOTICE,
                 "folder": str(self.root),
-                "saved": _now(),
+                "saved": now(),
                 "states": self.states,
                 "studies": [study.to_dict() for study in self.studies],
             },
@@ -219,7 +236,10 @@ class ReviewSession:
             return None
         stamp = path.stat().st_mtime
         if identifier not in self._read or self._read[identifier][0] != stamp:
-            self._read[identifier] = (stamp, read_json(path))
+            self._read[identifier] = (
+                stamp,
+                read_session_file(path, ANALYSIS_SCHEMA, LOOK_AGAIN),
+            )
         return self._read[identifier][1]
 
     def current(self, identifier: str) -> bool:
@@ -260,8 +280,38 @@ class ReviewSession:
     # deciding -------------------------------------------------------------------
 
     def decisions(self) -> dict[str, dict[str, Any]]:
-        """Region id ("STUDY/NUMBER") -> {"verdict", "comment", "when", "sha256"}, as saved."""
-        return dict(read_json(self.folder / DECISIONS).get("decisions", {}))
+        """Region id ("STUDY/NUMBER") -> {"verdict", "comment", "when", "sha256", "by"}, as saved by
+        anybody."""
+        if self.log.place.is_dir():
+            return self.log.replay({})
+        return dict(self._summary()["decisions"])
+
+    def history(self) -> list[dict[str, Any]]:
+        """Every decision in order, with who made it and when."""
+        return self.log.history()
+
+    def _summary(self) -> dict[str, Any]:
+        """What `decisions.json` holds.
+
+        Raises:
+            UnreadableError: it is damaged.
+        """
+        if not (self.folder / DECISIONS).exists() and self.log.place.is_dir():
+            return {"decisions": {}}
+        return read_session_file(self.folder / DECISIONS, SCHEMA, DELETE_IT)
+
+    def _summarise(self) -> dict[str, dict[str, Any]]:
+        """Write what holds now as `decisions.json`, for whoever reads the session without this
+        program; returns it."""
+        with self.log.alone():
+            made = self.log.replay({})
+            try:
+                write_json(
+                    self.folder / DECISIONS, {"schema_version": SCHEMA_VERSION, "decisions": made}
+                )
+            except OutputError as error:  # the decisions themselves are saved
+                logger.warning("%s", error)
+        return made
 
     def valid(self, decision: dict[str, Any] | None, identifier: str) -> bool:
         """True for a verdict on the scan as it is analysed now."""
@@ -316,24 +366,21 @@ class ReviewSession:
             raise UsageError(
                 f"The comment has {len(comment)} characters, at most {LONGEST_COMMENT} are kept."
             )
-        done, all_of_them = self.analysis(study.id) or {}, self.decisions()
-        before = all_of_them.get(region_id, {})
-        if before and before.get("sha256") != done.get(
-            "sha256"
-        ):  # of an earlier version of the scan: kept beside the new one
-            all_of_them[f"{region_id}@{str(before.get('sha256'))[:8]}"] = before
-            before = {}
-        made = {
-            "verdict": before.get("verdict", "") if verdict is None else verdict,
-            "comment": before.get("comment", "") if comment is None else comment.strip(),
-            "when": _now(),
-            "sha256": done.get("sha256"),
-        }
-        write_json(
-            self.folder / DECISIONS,
-            {"schema_version": SCHEMA_VERSION, "decisions": {**all_of_them, region_id: made}},
+        done, earlier = self.analysis(study.id) or {}, self._summary()["decisions"]
+        said = {"verdict": verdict, "comment": comment.strip() if comment is not None else None}
+        try:
+            self.log.begin(earlier)
+        except OSError as error:
+            raise OutputError(
+                f"The decision could not be saved in {self.folder} ({error.strerror or error}); "
+                "check permission and free space."
+            ) from error
+        self.log.add(
+            region_id,
+            done.get("sha256"),
+            **{name: value for name, value in said.items() if value is not None},
         )
-        return made
+        return self._summarise()[region_id]
 
     def progress(self) -> dict[str, int]:
         """Counts of studies by state, and of regions decided and in all."""
@@ -347,41 +394,3 @@ class ReviewSession:
                     decided.get(f"{study.id}/{region['number']}"), study.id
                 )
         return counts
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
-
-
-def _with_report(studies: list[Study], report: Path | None, root: Path) -> list[Study]:
-    """The only study with a report given by hand.
-
-    Raises:
-        UsageError: there are several studies, so it is not known whose report it is.
-            UnreadableError: no such file.
-    """
-    if report is None:
-        return studies
-    if len(studies) != 1:
-        raise UsageError(
-            f"The folder holds {len(studies)} studies, so --report does not say whose report it "
-            "is; "
-            "put each report beside its scan."
-        )
-    if not Path(report).is_file():
-        raise UnreadableError(f"The report {report} does not exist; check the path.")
-    kept = tuple(note for note in studies[0].notes if "eport" not in note)
-    return [hashed(replace(studies[0], report=str(Path(report).absolute()), notes=kept), root)]
-
-
-def _with_series_chosen(studies: list[Study], series: dict[str, int], root: Path) -> list[Study]:
-    known = {study.id for study in studies}
-    if unknown := sorted(set(series) - known):
-        raise UsageError(
-            f"There is no study {unknown[0]!r} to choose a series of; there are "
-            f"{', '.join(sorted(known))}."
-        )
-    return [
-        choose_series(study, series[study.id], root) if study.id in series else study
-        for study in studies
-    ]

@@ -1,15 +1,29 @@
-"""Files of a review session: versioned JSON, read and written whole."""
+"""The files of a review session: where they lie, and that they are what they claim, whoever wrote
+them."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.errors import UnreadableError
-from DGMVLCCore.results.records import write_text
+from DGMVLCCore.errors import UnreadableError, UsageError, quoted
+from DGMVLCCore.plain_json import read_json
+from DGMVLCCore.results.records import check_schema, write_text
+from DGMVLCCore.review.worklist import Study, choose_series, hashed
 
 SCHEMA_VERSION = "1.0"
+NOTICE = (
+    "Research use only; not a medical device. Regions are what does not fit a clear lung of this "
+    "patient; they are no diagnosis."
+)
+WORKLIST, DECISIONS, ANALYSIS = "worklist.json", "decisions.json", "review.json"
+WORKLIST_SCHEMA, ANALYSIS_SCHEMA = "review-worklist.schema.json", "review-study.schema.json"
+REPORT_ENDINGS = (".txt", ".text", ".md", ".html", ".htm", ".rtf", ".hl7", ".xml", ".json")
+LOOK_AGAIN = "put back a copy, or remove it and look at the study again; decisions stay"
+PUT_BACK = "put back a copy, or start a session in another folder and copy the folder decided to it"
+DELETE_IT = "delete it: every decision is kept in the folder decided beside it"
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -22,25 +36,91 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     write_text(json.dumps(value, indent=1, ensure_ascii=False), path)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A file of a session.
+def read_session_file(path: Path, schema: str, repair: str) -> dict[str, Any]:
+    """A file of a session, which may be another's.
+
+    Args:
+        repair: what to do when it is damaged; it is never deleted or replaced here.
 
     Raises:
-        UnreadableError: missing, damaged, or of another version.
+        UnreadableError: missing, damaged, of another version, or against its schema.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnreadableError(
-            f"{path} is missing or damaged; it should be a file of a review session. Start a new "
-            "session in another folder."
-        ) from error
-    if (
-        not isinstance(value, dict)
-        or str(value.get("schema_version", "")).split(".")[0] != SCHEMA_VERSION.split(".")[0]
-    ):
+        value = read_json(path, repair)
+    except UnreadableError as error:
+        raise UnreadableError(f"A file of the session is missing or damaged: {error}") from error
+    version = str(value.get("schema_version", ""))
+    if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
         raise UnreadableError(
             f"{path} is no file of a review session of version {SCHEMA_VERSION}; open it with "
             "the program that wrote it."
         )
+    try:
+        check_schema(value, schema)
+    except UnreadableError as error:
+        raise UnreadableError(f"{path} is damaged: {str(error).rstrip('.')}; {repair}.") from error
     return value
+
+
+def check_paths(folder: Path, root: Path, studies: list[Study]) -> None:
+    """Refuse a worklist that leads out of its folder of studies.
+
+    Raises:
+        UnreadableError: a scan, a file or a report elsewhere.
+    """
+    root = Path(root).resolve()
+    for study in studies:
+        names = [study.name, study.path, *study.files, *(one.folder for one in study.series)]
+        report = study.report
+        if report is not None and not Path(report).is_absolute():
+            names.append(report)
+        elif report is not None and not report.lower().endswith(REPORT_ENDINGS):
+            raise UnreadableError(
+                f"{folder / WORKLIST} gives {quoted(report)} as a report, which is no "
+                f"text; {PUT_BACK}."
+            )
+        outside = [n for n in names if not (root / n).resolve().is_relative_to(root)]
+        if outside:
+            raise UnreadableError(
+                f"{folder / WORKLIST} names {quoted(outside[0])}, which lies outside the "
+                f"folder of studies {root}, so the session is not opened; {PUT_BACK}."
+            )
+
+
+def with_report(studies: list[Study], report: Path | None, root: Path) -> list[Study]:
+    """The only study with a report given by hand.
+
+    Raises:
+        UsageError: there are several studies, so it is not known whose report it is.
+            UnreadableError: no such file.
+    """
+    if report is None:
+        return studies
+    if len(studies) != 1:
+        raise UsageError(
+            f"The folder holds {len(studies)} studies, so --report does not say whose report it "
+            "is; "
+            "put each report beside its scan as a .txt file."
+        )
+    if not Path(report).is_file():
+        raise UnreadableError(f"The report {report} does not exist; check the path.")
+    kept = tuple(note for note in studies[0].notes if "eport" not in note)
+    return [hashed(replace(studies[0], report=str(Path(report).absolute()), notes=kept), root)]
+
+
+def with_series_chosen(studies: list[Study], series: dict[str, int], root: Path) -> list[Study]:
+    """The studies, reading the series chosen by id.
+
+    Raises:
+        UsageError: no such study or series.
+    """
+    known = {study.id for study in studies}
+    if unknown := sorted(set(series) - known):
+        raise UsageError(
+            f"There is no study {unknown[0]!r} to choose a series of; there are "
+            f"{', '.join(sorted(known))}."
+        )
+    return [
+        choose_series(study, series[study.id], root) if study.id in series else study
+        for study in studies
+    ]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from DGMVLCCore.review.decisions import NOTICE, ReviewSession
+from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.files import NOTICE
 from DGMVLCCore.review.listing import UNSEEN, list_studies, region_row
 from DGMVLCCore.review.worklist import Study
 

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import base64
-import csv
 import html
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
+from DGMVLCCore.results.csv_table import csv_text
 from DGMVLCCore.results.folders import replaced_folder
-from DGMVLCCore.review.decisions import NOTICE, ReviewSession
+from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.files import NOTICE
 from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.worklist import Study
 from DGMVLCCore.whole import bring_back
@@ -45,7 +45,6 @@ COLUMNS = (
     "series",
     "scan_sha256",
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a table program would take such a text for a formula
 STATUS = {
     "not mentioned": "seen, not reported",
     "denied": "seen, and the report says there is none",
@@ -69,11 +68,6 @@ font-size:.85rem;margin-right:.4rem}.tag-alert{background:#f7dfd2}
 .faint{color:#5d6c76;font-size:.87rem}
 blockquote{margin:.4rem 0;padding-left:.8rem;border-left:3px solid #c9d3da;
 white-space:pre-wrap}@media print{body{margin:0;max-width:none}}"""
-
-
-def _safe(text: str) -> str:
-    """Text that a table program does not run as a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def rows(session: ReviewSession) -> Iterator[dict[str, Any]]:
@@ -148,14 +142,7 @@ def _or_empty(value: Any) -> Any:
 
 def table(session: ReviewSession) -> str:
     """The session as CSV, comma-separated with a header row."""
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, COLUMNS, restval="")
-    writer.writeheader()
-    for row in rows(session):
-        writer.writerow(
-            {key: _safe(value) if isinstance(value, str) else value for key, value in row.items()}
-        )
-    return out.getvalue()
+    return csv_text(COLUMNS, rows(session))
 
 
 def change_words(region: dict[str, Any]) -> str:

@@ -19,7 +19,6 @@ from DGMVLCCore.review.series import SeriesFacts, best_series
 IMAGES = (".nrrd", ".nii", ".nii.gz", ".mha")
 OURS = ("result.json", "worklist.json")  # folders of results and sessions hold no studies
 MOST, DEEPEST = 500, 8
-EIGHT_BIT = ("8-bit unsigned integer", "8-bit signed integer")
 
 
 @dataclass(frozen=True)
@@ -114,26 +113,17 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
 def _scan_problem(path: Path) -> str | None:
     """Why an image file is no scan of a patient, None when it may be one; only the header is
     read."""
-    import SimpleITK as sitk
-
-    from DGMVLCCore.imaging.quiet import quiet
+    from DGMVLCCore.imaging.io import free_fields, stored_type
 
     if path.name.lower().endswith(".seg.nrrd"):
         return "a segmentation"
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        with quiet():
-            reader.ReadImageInformation()
-    except RuntimeError:
+        if "DGMVLC_Synthetic" in free_fields(path):
+            return "synthetic"
+        kind = stored_type(path)
+    except DGMVLCError:
         return None  # reading it says in a sentence what is wrong
-    if reader.HasMetaDataKey("DGMVLC_Synthetic"):
-        return "synthetic"
-    return (
-        "8-bit, so a segmentation or a picture"
-        if sitk.GetPixelIDValueAsString(reader.GetPixelID()) in EIGHT_BIT
-        else None
-    )
+    return "8-bit, so a segmentation or a picture" if kind.itemsize == 1 else None
 
 
 def _file_studies(root: Path, folder: Path, names: list[str]) -> list[Study]:

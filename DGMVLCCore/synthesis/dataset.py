@@ -86,7 +86,7 @@ class Manifest:
                     json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()
                 ]
                 same = all(row["settings"] == vars(settings) for row in self.rows)
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 raise OutputError(
                     f"{self.path} is no manifest of this program; choose another folder."
                 ) from error

@@ -11,7 +11,7 @@ from scipy import ndimage
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.imaging.io import affine_of, one_value_3d, read_image
+from DGMVLCCore.imaging.io import one_value_3d, read_image
 from DGMVLCCore.imaging.labels import LabelMap, load_labels
 from DGMVLCCore.imaging.numbered import cohort_anatomy
 from DGMVLCCore.imaging.volume import Volume
@@ -47,8 +47,8 @@ def load_mask(path: Path) -> tuple[Volume, Anatomy]:
         UnreadableError, UnsuitableInputError: no segmentation of one layer, or labels that are no
             lungs.
     """
-    image = one_value_3d(read_image(path), path.name)
-    grid = Volume(np.zeros(image.GetSize()[::-1], np.float32), affine_of(image))
+    image = read_image(path)
+    grid = Volume(np.zeros(one_value_3d(image, path.name).shape, np.float32), image.affine)
     labels = load_labels(path, grid)
     scan, turn = grid.canonical()
     parts = LabelMap(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from DGMVLCCore.imaging.zones import ZONES
 from DGMVLCCore.language.prompts import require_known
 from DGMVLCCore.language.tables import read_table
 from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
+from DGMVLCCore.plain_json import parse_json
 
 COLUMNS = ("scan", "finding", "size_mm", "side", "zone", "count")
 SIDES = ("left", "right")
@@ -51,11 +51,11 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     if path.suffix.lower() in (".jsonl", ".ndjson"):
         try:
             rows = [
-                json.loads(line)
+                parse_json(line, f"A line of {path}")
                 for line in path.read_text(encoding="utf-8").splitlines()
                 if line.strip()
             ]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, UnreadableError) as error:
             raise UnreadableError(f"The order {path} could not be read as JSON lines.") from error
     else:
         rows = list(read_table(path).rows)

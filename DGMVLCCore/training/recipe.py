@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.errors import UnreadableError, UsageError
+from DGMVLCCore.errors import UsageError, quoted
+from DGMVLCCore.plain_json import read_json
 
 # task -> (module of DGMVLCCore, trainer)
 TASKS: dict[str, tuple[str, str]] = {
@@ -109,19 +110,12 @@ def make_recipe(**fields: Any) -> Recipe:
 
 def load_recipe(path: Path, **overrides: object) -> Recipe:
     """A recipe from a JSON file, with fields replaced; unknown fields are refused."""
-    try:
-        fields = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise UnreadableError(
-            f"The recipe {path} is not a readable JSON file ({error})."
-        ) from error
-    if not isinstance(fields, dict):
-        raise UnreadableError(f"The recipe {path} is no JSON object of fields.")
+    fields = read_json(Path(path), "give a recipe")
     fields.update(overrides)
     known = set(Recipe.__dataclass_fields__)
     if unknown := set(fields) - known:
         raise UsageError(
-            f"The recipe has unknown fields {sorted(unknown)}; known are {sorted(known)}."
+            f"The recipe has unknown fields {quoted(sorted(unknown))}; known are {sorted(known)}."
         )
     if missing := {"shards", "out"} - set(fields):
         raise UsageError(f"The recipe lacks {sorted(missing)}; add them to {path} or as options.")

@@ -7,12 +7,13 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from DGMVLCCore.models.checks import file_hashes
 from DGMVLCCore.training.recipe import Recipe
 
 
 def write_record(weights: Path, recipe: Recipe, *, steps: int, seconds: float, device: str) -> None:
     """Write `training.json`: recipe without paths, steps, time, device, SHA-256 of the weights
-    file."""
+    file and of those that are read beside it."""
     facts = {
         name: value
         for name, value in asdict(recipe).items()
@@ -23,6 +24,7 @@ def write_record(weights: Path, recipe: Recipe, *, steps: int, seconds: float, d
     ).hexdigest()
     record = {
         "sha256": digest,
+        "files": file_hashes(weights),
         "steps": steps,
         "seconds": round(seconds),
         "device": device,

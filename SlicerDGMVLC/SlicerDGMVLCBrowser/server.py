@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,9 @@ def serve(
     from .app import Viewer
 
     access, workspace = Access(port, token), Workspace()
+    # Ended by the system or a service manager, the viewer goes as by Ctrl-C: its files with it.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         viewer = Viewer(access, workspace, command)
         viewer.ctrl.on_server_bind.add(_routes(viewer, access))

@@ -14,8 +14,14 @@ from .workspace import Workspace
 LARGEST_FILE = 2 << 30
 LARGEST_BATCH = 4 << 30
 MOST_FILES = 4000
+LONGEST_NAME = 180  # bytes; most file systems take 255
 BATCH = re.compile(r"[a-z0-9]{8,40}\Z")
 STRANGE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+
+
+def _short(name: str) -> str:
+    """The end of a name, in as many bytes as every file system takes."""
+    return name.encode("utf-8", "replace")[-LONGEST_NAME:].decode("utf-8", "ignore")
 
 
 class Transfers:
@@ -52,7 +58,7 @@ class Transfers:
             request.query.get("batch", ""),
             Path(request.query.get("name", "").replace("\\", "/")).name,
         )
-        name = STRANGE.sub("_", name)[-180:].lstrip(".")
+        name = _short(STRANGE.sub("_", name)).lstrip(".")
         if not BATCH.match(batch) or not name:
             return web.Response(status=400, text="The upload lacks its batch or its file name.")
         if self._counts.get(batch, 0) >= MOST_FILES:

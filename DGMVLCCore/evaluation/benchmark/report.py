@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from DGMVLCCore.evaluation.benchmark.variants import GAN_RATE
 from DGMVLCCore.evaluation.benchmark.verdict import SCORES
 from DGMVLCCore.evaluation.markdown import cell, table
 from DGMVLCCore.evaluation.pooled import REALISM_NOTE
+from DGMVLCCore.results.csv_table import csv_text
 from DGMVLCCore.training.recipe import Recipe
 
 LIMITS = (
@@ -129,42 +128,38 @@ def markdown(record: dict[str, Any], figure: str) -> str:
 def csv_table(record: dict[str, Any]) -> str:
     """benchmark.csv: a variant a row; of every score the value, the limits of its interval and
     n."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     plain = ("parameters", "flops", "passes", "loaded_mb", "peak_mb")
-    writer.writerow(
-        [
-            "variant",
-            "trained_here",
-            *plain,
-            "seconds_a_slice",
-            "training_steps",
-            "training_seconds",
-            "training_peak_mb",
-            *(f"{key}{end}" for key in SCORES for end in ("", "_low", "_high", "_n")),
-            "ranked",
-            "good_for",
-        ]
-    )
+    columns = [
+        "variant",
+        "trained_here",
+        *plain,
+        "seconds_a_slice",
+        "training_steps",
+        "training_seconds",
+        "training_peak_mb",
+        *(f"{key}{end}" for key in SCORES for end in ("", "_low", "_high", "_n")),
+        "ranked",
+        "good_for",
+    ]
+    rows = []
     for line in record["lines"]:
         figures = [line["scores"][key] for key in SCORES]
-        writer.writerow(
-            [
-                line["name"],
-                line["trained_here"],
-                *(line["costs"][key] for key in plain),
-                line["costs"]["seconds_a_slice"]["value"],
-                *(line["training"][key] for key in ("steps", "seconds", "train_peak_mb")),
-                *(
-                    value
-                    for found in figures
-                    for value in (found["value"], *(found.get("ci95") or (None, None)), found["n"])
-                ),
-                line["ranked"],
-                line["good_for"],
-            ]
-        )
-    return out.getvalue()
+        values = [
+            line["name"],
+            line["trained_here"],
+            *(line["costs"][key] for key in plain),
+            line["costs"]["seconds_a_slice"]["value"],
+            *(line["training"][key] for key in ("steps", "seconds", "train_peak_mb")),
+            *(
+                value
+                for found in figures
+                for value in (found["value"], *(found.get("ci95") or (None, None)), found["n"])
+            ),
+            line["ranked"],
+            line["good_for"],
+        ]
+        rows.append(dict(zip(columns, values)))
+    return csv_text(columns, rows)
 
 
 def draw(record: dict[str, Any], path: Path) -> None:

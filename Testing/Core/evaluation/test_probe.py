@@ -6,9 +6,9 @@ import torch
 from scipy import ndimage
 
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.evaluation.metrics import auc
 from DGMVLCCore.models.probe import SQUARE, WIDEST_MM, Probe, ProbeNet, flipped, parts, square
 from DGMVLCCore.models.units import to_units
+from DGMVLCCore.stats import roc_area
 from DGMVLCCore.training.loop import train
 from DGMVLCCore.training.probing import ProbeMaker
 from DGMVLCCore.training.recipe import Recipe
@@ -100,7 +100,7 @@ def test_it_learns_and_is_loaded_back(shards, tmp_path):
     batch = next(ProbeMaker(shards, 1.0).batches(32, 9))
     with torch.no_grad():
         logits = probe.model(torch.from_numpy(batch["square"])).numpy()
-    assert auc(logits[batch["label"] > 0], logits[batch["label"] == 0]) > 0.9
+    assert roc_area(logits[batch["label"] > 0], logits[batch["label"] == 0]) > 0.9
     assert len(probe.weights_sha256) == 64
 
 

@@ -160,11 +160,9 @@ def test_readings_from_a_table_are_kept_and_not_replaced(study):
     path = fill(study, "R1", half)
     assert study.take_in(path) == {"R1": 5}
     kept = study.readings("R1")
-    assert (
-        kept[0].confidence == 87.5
-        and kept[0].mark == (1, 2, 3)
-        and kept[0].comment.startswith("'=")
-    )
+    assert kept[0].confidence == 87.5 and kept[0].mark == (1, 2, 3) and kept[0].comment == "=cmd()"
+    saved = [file.read_text() for file in (study.folder / "readings").glob("*.csv")]
+    assert "'=cmd()" in "".join(saved)
     with pytest.raises(UnsuitableInputError, match="already"):
         study.take_in(path)
     with pytest.raises(UnsuitableInputError, match=r"11 of 16 readings are missing, the first"):

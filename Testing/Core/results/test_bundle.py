@@ -1,6 +1,7 @@
 """A MONAI bundle loads back through MONAI's own loader and edits as the pipeline does."""
 
 import json
+import pydoc
 from importlib import metadata
 
 import numpy as np
@@ -141,3 +142,17 @@ def test_it_is_written_whole_or_not_at_all(folder, weights, tmp_path, monkeypatc
     with pytest.raises(UsageError, match=r"pip install dgmvlc\[bundle\]"):
         bundle.export_bundle(tmp_path / "c", weights)
     assert not (tmp_path / "c").exists() and not list(tmp_path.glob(".*partial"))
+
+
+def test_a_bundle_of_an_earlier_version_finds_its_parts():
+    from monai.utils.module import instantiate
+
+    from DGMVLCCore.jobs.bundle_parts import Editor
+
+    before = "DGMVLCCore.export.bundle_parts"  # as an earlier inference.json says
+    with pytest.raises(RuntimeError, match="instantiate") as refused:
+        instantiate(
+            f"{before}.Editor", "default", inferer=None, dataset=[], output_dir="o", weights="w"
+        )
+    assert "dataset is empty" in str(refused.value.__cause__)
+    assert pydoc.locate(f"{before}.Editor") is Editor

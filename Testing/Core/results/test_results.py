@@ -177,6 +177,7 @@ def test_a_failed_rename_brings_the_earlier_result_back(write, tmp_path, monkeyp
             raise OSError(13, "Permission denied")
         return rename(self, target)
 
+    monkeypatch.setattr("DGMVLCCore.whole._exchange", lambda one, two: False)
     monkeypatch.setattr(type(out), "rename", refuse)
     with pytest.raises(OutputError, match="Permission denied"):
         write(out, overwrite=True)
@@ -213,6 +214,8 @@ def test_only_our_own_results_are_overwritten(write, tmp_path):
         "[]",
         "no json",
         json.dumps({"software": {"name": "other"}, "files": [{"name": "chapter.txt"}]}),
+        json.dumps({"software": {"name": "dgmvlc"}}),
+        json.dumps({"software": {"name": "dgmvlc"}, "files": [{"name": "chapter.txt"}]}),
     ):
         if manifest:
             (precious / "result.json").write_text(manifest)

@@ -88,7 +88,7 @@ def studies(tmp_path, phantom_with_nodule):
 @pytest.fixture
 def found():
     """Writes an analysis as `review.json` holds it, without looking at the scan."""
-    from DGMVLCCore.review.files import SCHEMA_VERSION, write_json
+    from DGMVLCCore.review.files import NOTICE, SCHEMA_VERSION, write_json
 
     def write(session, identifier, regions=2, **fields):
         place = session.folder / "studies" / identifier
@@ -128,6 +128,9 @@ def found():
             place / "review.json",
             {
                 "schema_version": SCHEMA_VERSION,
+                "kind": "review of a study",
+                "notice": NOTICE,
+                "weights": {"name": "none", "sha256": ""},
                 "study": identifier,
                 "sha256": session.study(identifier).sha256,
                 "regions": rows,

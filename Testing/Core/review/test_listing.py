@@ -13,6 +13,9 @@ def ask(name, **request):
     return run_task(name, None, request, lambda *_: None, lambda: False)  # type: ignore[arg-type]
 
 
+FACT = {"term": "emphysema", "text": "emphysema", "span": [0, 9], "region": None}
+
+
 @pytest.fixture
 def session(studies, tmp_path, found):
     made = ReviewSession.create(studies, tmp_path / "session")
@@ -21,10 +24,11 @@ def session(studies, tmp_path, found):
         "a-ct",
         report_check=[
             {
+                **FACT,
                 "status": "not seen",
                 "sentence": "The report names emphysema; no region found fits it.",
             },
-            {"status": "seen", "sentence": "The report's nodule is region 1."},
+            {**FACT, "status": "seen", "sentence": "The report's nodule is region 1."},
         ],
     )
     return made

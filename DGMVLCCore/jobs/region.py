@@ -1,0 +1,85 @@
+"""The region of an edit: where it was marked, whether the finding is there, and whether the report
+speaks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from DGMVLCCore.editing.asked import SEEN, change_evidence
+from DGMVLCCore.editing.checks import place_gate, size_gate, tissue_gate
+from DGMVLCCore.editing.evidence import presence_evidence
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.result import EditPlan, Gate
+from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.imaging.zones import Location
+from DGMVLCCore.language.findings import Finding
+from DGMVLCCore.language.prompts import absent_prompt, denial_prompt
+from DGMVLCCore.models.region import cut_region
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class MarkedRegion:
+    """Where to edit, bool (D,H,W) on the scan's grid.
+
+    Args:
+        lesion: as it was marked or proposed. mask: with its margin. origin: where it came from.
+    """
+
+    lesion: np.ndarray
+    mask: np.ndarray
+    origin: str
+
+
+def check_presence(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    plan: EditPlan,
+    slices: tuple[int, int] | None,
+    seed: int,
+    tell: Progress,
+) -> dict[str, Any]:
+    """Abstain when the scan, in the slices to edit, does not show the finding that is to go."""
+    scan, turn = volume.canonical()
+    mask = turn.apply(plan.mask).copy()
+    if slices and mask[slices[0] : slices[1]].any():
+        mask[: slices[0]] = mask[slices[1] :] = False
+    own = anatomy.reoriented(turn)
+    if pipe.sees:
+        denial = denial_prompt(plan.term)
+        asked = change_evidence(pipe, scan, own, mask, denial, seed=seed, callback=tell)
+        if plan.removes and asked.absent:
+            raise UnsuitableInputError(
+                f"The region does not look like “{plan.term}”: “{denial}” asks to change only "
+                f"{asked.value:.0%} of its most suspicious part (95 % interval {asked.low:.0%} to "
+                f"{asked.high:.0%}, {SEEN:.0%} needed); check the region or the finding."
+            )
+        return vars(asked)
+    rows = np.nonzero(mask.any((1, 2)))[0]
+    region = cut_region(scan, own, mask, (int(rows[0]), int(rows[-1]) + 1))
+    absent = absent_prompt(plan.term)
+    evidence = presence_evidence(pipe, region, plan.source, absent, seed=seed, callback=tell)
+    if plan.removes and evidence.absent:
+        raise UnsuitableInputError(
+            f"The region does not look like “{plan.term}”: “{absent}” explains "
+            "its voxels better "
+            f"(error difference {evidence.value:+.2%}, 95 % interval {evidence.low:+.2%} to "
+            f"{evidence.high:+.2%}); check the region or the finding."
+        )
+    return vars(evidence)
+
+
+def region_gates(
+    finding: Finding, marked: MarkedRegion, location: Location, anatomy: Anatomy, volume: Volume
+) -> list[Gate]:
+    """Do report and region speak of the same thing?"""
+    gates = [place_gate(finding, location), size_gate(finding, location.diameter_mm)]
+    return [*filter(None, gates), tissue_gate(marked.lesion, anatomy, volume)]

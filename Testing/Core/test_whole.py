@@ -1,0 +1,138 @@
+"""A writer that is killed leaves the old or the new, and no rest after the next start."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from DGMVLCCore.errors import OutputError
+from DGMVLCCore.results.folders import check_output, replaced_folder, whole_folder
+from DGMVLCCore.scratch import make_scratch, owner, scratch_folder, sweep
+from DGMVLCCore.whole import whole_file
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a POSIX matter")
+WRITE = """
+import sys
+from pathlib import Path
+from DGMVLCCore.results.folders import replaced_folder
+from DGMVLCCore.whole import whole_file
+out, what = Path(sys.argv[1]), sys.argv[2]
+print("ready", flush=True)
+number = 0
+while True:
+    number += 1
+    if what == "file":
+        with whole_file(out) as path:
+            path.write_text(f"{number}\\n" * 5000)
+    else:
+        with replaced_folder(out, replace=what == "replace") as folder:
+            for name in range(8):
+                (folder / str(name)).write_text(f"{number}\\n" * 500)
+        if what == "new":
+            import shutil
+            shutil.rmtree(out)
+"""
+
+
+def started(*arguments, code=WRITE):
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def is_whole(out):
+    files = [out] if out.is_file() else list(out.iterdir())
+    lines = {line for file in files for line in file.read_text().split()}
+    assert len(files) in (1, 8) and len(lines) == 1, lines
+    assert all(len(file.read_text().split()) in (500, 5000) for file in files)
+
+
+@POSIX
+@pytest.mark.parametrize("what", ["file", "replace"])
+@pytest.mark.parametrize("exchange", [True, False])
+def test_kill_at_a_random_moment_leaves_old_or_new_and_no_rest(tmp_path, what, exchange):
+    out, rng = tmp_path / "out", random.Random(f"{what} {exchange}")
+    without = "import DGMVLCCore.whole as w; w._exchange = lambda one, two: False\n"
+    for _ in range(8):
+        process = started(out, what, code=WRITE if exchange else without + WRITE)
+        time.sleep(0.05 + 0.15 * rng.random())
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if what == "file":
+            is_whole(out)
+            with whole_file(out) as path:
+                path.write_text("0\n" * 500)
+        else:
+            with pytest.raises(OutputError, match="exists already"):
+                check_output(out, False)
+            is_whole(out)
+        assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_of_two_runs_for_one_place_the_second_fails_and_the_first_stays(tmp_path):
+    out = tmp_path / "out"
+    with (
+        pytest.raises(OutputError, match="written there meanwhile"),
+        whole_folder(out, False) as second,
+    ):
+        (second / "result.json").write_text("second")
+        with whole_folder(out, False) as first:
+            (first / "result.json").write_text("first")
+    assert (out / "result.json").read_text() == "first"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_a_living_run_writes_is_left_alone(tmp_path):
+    out = tmp_path / "out"
+    with replaced_folder(out) as folder:
+        (folder / "a").write_text("1")
+        check_output(out, False)
+        assert (folder / "a").read_text() == "1"
+    old = tmp_path / f".out.00000000.{owner().split('-')[0]}-999999999-1.partial"
+    old.mkdir()
+    foreign = tmp_path / ".out.00000000.partial"
+    foreign.mkdir()
+    with pytest.raises(OutputError, match="exists already"):
+        check_output(out, False)
+    assert not old.exists() and foreign.exists()
+
+
+def test_patient_data_of_a_killed_run_goes_at_the_next_start(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code = (
+        "import os, sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
+        "from DGMVLCCore.scratch import make_scratch\n"
+        "(make_scratch('worker') / 'scan.nrrd').write_text('patient')\n"
+        "print('ready', flush=True); os.kill(os.getpid(), 9)"
+    )
+    started(tmp_path, code=code).communicate()
+    (left,) = tmp_path.iterdir()
+    assert left.stat().st_mode & 0o077 == 0
+    mine = make_scratch("worker")
+    assert [p.name for p in tmp_path.iterdir()] == [mine.name] and sweep() == []
+    with scratch_folder("zip") as folder:
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
+def test_a_record_alone_makes_no_folder_ours(tmp_path):
+    thesis = tmp_path / "thesis"
+    (thesis / "chapters").mkdir(parents=True)
+    (thesis / "chapters" / "one.txt").write_text("years of work")
+    for record in ("result.json", "cases.json", "study.json", "analysis.json", "dicom.json"):
+        (thesis / record).write_text(json.dumps({"software": {"name": "dgmvlc"}}))
+        with pytest.raises(OutputError, match="no result of this program"):
+            check_output(thesis, True, record)
+        (thesis / record).unlink()
+    assert Path(thesis / "chapters" / "one.txt").read_text() == "years of work"
