@@ -4,75 +4,98 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 
 from DGMVLCCore.language.row import LISTED, SINGULAR, STOPS, Row
 
 OF_IT = re.compile(r"[gw]*wp[wgZP]*t[wgZPH]*")
 
 
+@dataclass
+class _Reach:
+    """How a denial at item `at` stands: what it has listed, the last separator and word it may be
+    about (-1: none), and whether a verb has closed its list."""
+
+    row: Row
+    at: int
+    listed: list[int] = field(default_factory=list)
+    separator: int = -1
+    about: int = -1
+    closed: bool = False
+
+    @property
+    def cue(self) -> str:
+        item = self.row.items[self.at]
+        return self.row.text[item.start : item.end]
+
+
 def deny_behind(row: Row, at: int) -> None:
     """What a denial at item `at` reaches, to its right."""
-    listed: list[int] = []
-    separator = about = -1
-    verdict = False
-    cue = row.text[row.items[at].start : row.items[at].end]
     if row.between(at + 1, at + 2) in (")", ",", ";", "]"):
         return  # an answer: “nodule (no), effusion (yes)”
+    reach = _Reach(row, at)
     for k in range(at + 1, len(row.items)):
-        code = row.codes[k]
-        if code == "M":
-            if not listed and about >= 0:
-                _said_about(row, about, k)
-                return
-            if not listed and OF_IT.fullmatch(row.between(at + 1, k)):
-                row.free.add(row.index(k))  # “no wash-out of the nodule”
-                return
-            if listed and separator >= 0:
-                if row.begins_anew(separator, k, listed):
-                    return
-                if row.codes[separator] in ",c" and _own_verdict(row, separator, k):
-                    return
-            if listed and _within(row, listed, k, at):
-                row.free.add(row.index(k))
-                return
-            if not listed and _before_about(row, k):
-                row.free.add(row.index(k))
-                return
-            listed.append(row.index(k))
-            row.denied.add(row.index(k))
-            separator = -1
-        elif code in STOPS:
-            if code == "n" and cue in ("neither",) and not listed:
-                continue
+        if not _goes_on(reach, k):
             return
-        elif code == "H" and not listed:
-            about = k
-        elif code == "e" and about == k - 1:
-            about = -1
-        elif code == "d" and listed and separator >= 0:
-            return
-        elif code == ":":
-            if listed or about >= 0:
-                return
-        elif code in LISTED or code == "W":
-            if not listed and about >= 0 and code == "," and row.closed(k):
-                about = -1  # “no invasion, effusion or nodule”
-            if not listed and about >= 0 and code in ",W":
-                return
-            if about >= 0 and not listed and code in "oc/":
-                about = -1  # “neither growth nor cavitation”
-            if listed and code == "W" and cue.endswith(" of"):
-                return  # “resolution of the effusion with atelectasis”
-            if verdict and code != "o" and not row.closed(k):
-                return
-            if code == "," and not listed and "w" in row.between(at + 1, k):
-                if not row.closed(k):
-                    return
-            separator = k if separator < 0 or code != "," else separator
-        elif code == "K" and listed:
-            verdict = True
-        elif code == "U" and listed:
-            return
+
+
+def _goes_on(reach: _Reach, k: int) -> bool:
+    """Take item k into a denial's reach; False where the reach ends."""
+    code, listed = reach.row.codes[k], reach.listed
+    if code == "M":
+        return _takes(reach, k)
+    if code in STOPS:
+        return code == "n" and reach.cue == "neither" and not listed
+    if code in LISTED or code == "W":
+        return _lists(reach, k)
+    if code == ":":
+        return not listed and reach.about < 0
+    if code == "H" and not listed:
+        reach.about = k
+    elif code == "e" and reach.about == k - 1:
+        reach.about = -1
+    elif code == "K" and listed:
+        reach.closed = True
+    return not (listed and (code == "U" or (code == "d" and reach.separator >= 0)))
+
+
+def _takes(reach: _Reach, k: int) -> bool:
+    """Deny the finding at item k, or see that it is no part of what is denied."""
+    row, listed, separator = reach.row, reach.listed, reach.separator
+    if not listed and reach.about >= 0:
+        _said_about(row, reach.about, k)
+        return False
+    if listed and separator >= 0:
+        own = row.codes[separator] in ",c" and _own_verdict(row, separator, k)
+        if row.begins_anew(separator, k, listed) or own:
+            return False
+    of_it = not listed and OF_IT.fullmatch(row.between(reach.at + 1, k))  # “wash-out of the nodule”
+    if of_it or (_within(row, k) if listed else _before_about(row, k)):
+        row.free.add(row.index(k))
+        return False
+    listed.append(row.index(k))
+    row.denied.add(row.index(k))
+    reach.separator = -1
+    return True
+
+
+def _lists(reach: _Reach, k: int) -> bool:
+    """Pass a separator of the list; False where the list ends there."""
+    row, code, listed = reach.row, reach.row.codes[k], reach.listed
+    if not listed and reach.about >= 0:
+        if code in "oc/" or (code == "," and row.closed(k)):
+            reach.about = -1  # “no invasion, effusion or nodule”, “neither growth nor cavitation”
+        elif code in ",W":
+            return False
+    if listed and code == "W" and reach.cue.endswith(" of"):
+        return False  # “resolution of the effusion with atelectasis”
+    if reach.closed and code != "o" and not row.closed(k):
+        return False
+    apart = code == "," and not listed and "w" in row.between(reach.at + 1, k)
+    if apart and not row.closed(k):
+        return False
+    reach.separator = k if reach.separator < 0 or code != "," else reach.separator
+    return True
 
 
 def _said_about(row: Row, about: int, at: int) -> None:
@@ -96,7 +119,7 @@ def _before_about(row: Row, at: int) -> bool:
     )
 
 
-def _within(row: Row, listed: list[int], at: int, cue: int) -> bool:
+def _within(row: Row, at: int) -> bool:
     """True for “no calcification within the mass”: the mass is there."""
     last = max(k for k in range(at) if row.codes[k] == "M")
     chunk = row.between(last + 1, at)

@@ -27,7 +27,11 @@ def check_english(text: str) -> None:
     """
     words = [word.lower() for word in WORD.findall(text[:20000])]
     letters = "".join(words)
-    latin = sum(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in letters)
+    latin = (
+        len(letters)
+        if letters.isascii()
+        else sum(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in letters)
+    )
     if letters and latin < LEAST_LATIN * len(letters):
         raise UnsuitableInputError(
             "The report is not written in Latin letters; only English is read, so translate it "

@@ -18,11 +18,15 @@ VERDICT = re.compile(
     r"|(?P<maybe>\?|(?:possible|possibly|probable|probably|equivocal|suspected|indeterminate|"
     r"questionable|uncertain|maybe|borderline|likely|unclear|\+/-|\u00b1)(?!\w))"
     r"|(?P<open>(?:not (?:assessed|evaluated|evaluable|applicable|reported|assessable|included|"
-    r"imaged|scored)|n/a|unknown|unable to|cannot (?:be )?(?:assess|evaluat)\w*|not possible to assess|y\s?/\s?n|yes\s?/\s?no)(?!\w)))"
+    r"imaged|scored)|n/a|unknown|unable to|cannot (?:be )?(?:assess|evaluat)\w*|"
+    r"not possible to assess|y\s?/\s?n|yes\s?/\s?no)(?!\w)))"
     r"|(?P<off2>[(\[]\s?(?:[-\u2013]{1,2}|0|no|none|absent|neg(?:ative)?|n)\s?[)\]]|-\s?ve\b|[-\u2013](?=\s*(?:[.,;\n]|$))|[\u2717\u2718\u2610\u25a1])"
     r"|(?P<on2>[(\[]\s?(?:\+{1,3}|yes|y|present|pos(?:itive)?)\b\s?[,)\]]|[(\[]\+{1,3}[)\]]|\+\s?ve\b|\+{1,3}(?=\s|[.,;\n]|$)|[\u2713\u2714\u2611])"
     r"|(?P<maybe2>[(\[]\s?(?:\?|\+/-|\u00b1)\s?[)\]]|\+/-"
     r"|\?+(?!\s*\(?(?:yes|no|none|nil|y|n|absent|present|neg\w*|pos\w*|unlikely|possible|probable)\b)))"
+)
+SIGN = re.compile(
+    r"[:=|?(\[+\t\u2610-\u2612\u25a0\u25a1\u2713-\u2718\u274c\u00b1]|[-\u2013](?!\w)|\.{3}"
 )
 JOINED = re.compile(r"\s*(?:/|,|&|\band\b|\bor\b|\band/or\b)\s*")
 BOX = re.compile(
@@ -35,6 +39,8 @@ BOX = re.compile(
 def forms(row: Row, starts: dict[int, int]) -> set[int]:
     """Verdicts by sign, letter or box; gives the findings that a form leaves open."""
     left_open: set[int] = set()
+    if not SIGN.search(row.text):
+        return left_open
     for match in VERDICT.finditer(row.text):
         label = starts.get(match.start("label"))
         kind = (match.lastgroup or "").rstrip("2")

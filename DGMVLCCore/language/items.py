@@ -37,7 +37,10 @@ PLAIN = {
     "c": r"and|&|plus|as well as|together with|along with",
     "W": r"with",
 }
-SIGNS = r"[,;:()\[\]/=?|\n\t]|\.{3,}|(?<=\s)[-\u2013\u2014](?=\s)|(?<=[\ue000-\ue002])[-\u2013](?=[\ue000-\ue002])"
+SIGNS = (
+    r"[,;:()\[\]/=?|\n\t]|\.{3,}|(?<=\s)[-\u2013\u2014](?=\s)|"
+    r"(?<=[\ue000-\ue002])[-\u2013](?=[\ue000-\ue002])"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,9 @@ ENLARGED = (
 BIG_NODES = re.compile(
     rf"\b{ENLARGED}\s+(?:and\s+)?{STATION}*{NODE}\b"
     rf"|\b(?:lymph[\s-]*)?nodes?(?=\s+(?:(?:is|are|was|were|appears?)\s+)?(?:\w+\s+){{0,2}}?enlarged\b)"
-    rf"|\bno\s+{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{{0,60}}\bnot\s+(?:\w+\s+)?enlarged\b)"
-    rf"|\b(?:lymph[\s-]*)nodes?(?=\s+(?:in|of|with|at) (?:[\w-]+ ){{0,4}}pathologic\w*(?: \w+){{0,3}} "
+    rf"|\b(?:no|nil)\s+{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{{0,60}}\bnot\s+(?:\w+\s+)?enlarged\b)"
+    rf"|\b(?:lymph[\s-]*)nodes?(?=\s+(?:in|of|with|"
+    rf"at) (?:[\w-]+ ){{0,4}}pathologic\w*(?: \w+){{0,3}} "
     r"(?:size|dimension|appearance)s?)"
     r"|\b(?:no|mediastinal|hilar|axillary|bulky|significant)\s+lad\b"
 )
@@ -54,9 +55,16 @@ SCATTERED = tuple(
     (trigger, re.compile(pattern), term)
     for trigger, pattern, term in (
         (
+            "nodular",
+            r"\b(nodular)(?=\s*(?:and/or|and|or|nor|/|,)\s*(?:infiltrative|cystic|cavitary|mass-like|"
+            r"consolidative|reticular) (?:lesions?|formations?)\b)",
+            "nodule",
+        ),
+        (
             "fluid",
             r"\b(fluid)(?= (?:is |are )?(?:\w+ ){0,2}?(?:with)?in (?:the |both |each |either )?"
-            r"(?:\w+ ){0,2}(?:pleural|thoracic|fissur\w+|costophrenic) ?(?:spaces?|cavit\w+|recess\w*|"
+            r"(?:\w+ ){0,2}(?:pleural|thoracic|fissur\w+|costophrenic) ?(?:spaces?|cavit\w+|"
+            r"recess\w*|"
             r"sulc\w+|angles?)?)",
             "pleural effusion",
         ),
@@ -124,6 +132,8 @@ SCATTERED = tuple(
 )
 # Under the heading “Pleura” a bare word is enough.
 PLEURAL = re.compile(r"(?<!wall )(?<!septal )\b(thickening|plaques?|fluid|collections?)\b(?! in)")
+SURFACES = re.compile(r"\W*(?:the )?pleura(?:l (?:surfaces?|spaces?))?\b")
+TRACE = re.compile(r"\b(fluid)\b")
 UNDER_PLEURA = {"t": "pleural thickening", "p": "pleural thickening"}
 MASSLIKE = ("nodule", "part-solid nodule", "mass")
 KEEP_TERM = ("calcification", "fracture", "hernia", "aneurysm", "metastasis")
@@ -195,7 +205,7 @@ def _nodes(sentence: str) -> list[Mention]:
         return []
     nodes = []
     for m in BIG_NODES.finditer(sentence):
-        start = m.end() - len(re.sub(r"^no\s+", "", m.group()))
+        start = m.end() - len(re.sub(r"^(?:no|nil)\s+", "", m.group()))
         nodes.append(Mention(start, m.end(), "lymphadenopathy", _side(m.group())))
     named = list(NODES.finditer(sentence))
     for first, last, value in sizes(sentence) if named else ():
@@ -257,7 +267,9 @@ def _scattered(sentence: str, heading: str) -> list[Mention]:
     for trigger, pattern, term in SCATTERED:
         if trigger in sentence:
             out += [Mention(*m.span(1), term) for m in pattern.finditer(sentence)]
-    if heading.startswith("pleura"):
+    if heading.startswith("pericard") and (fluid := TRACE.search(sentence)):
+        out.append(Mention(*fluid.span(1), "pericardial effusion"))
+    if heading.startswith("pleura") or SURFACES.match(sentence):
         out += [
             Mention(*m.span(1), UNDER_PLEURA.get(m.group(1)[0], "pleural effusion"))
             for m in PLEURAL.finditer(sentence)
@@ -279,6 +291,13 @@ def _not_a_finding(sentence: str, mention: Mention, vocabulary: Vocabulary) -> b
     return single == "mass" and re.match(r"\s+effect", after) is not None
 
 
+@lru_cache(maxsize=256)
+def _organ_heading(heading: str) -> str:
+    """A heading that names an organ; the label of a finding (“pericardial effusion: none”) names
+    none for what follows."""
+    return "" if _worded(heading, load_vocabulary()) else heading
+
+
 def mentions(sentence: str, heading: str = "") -> list[Mention]:
     """The findings a sentence names, in order, none within another; those of other organs are
     called so.
@@ -287,6 +306,7 @@ def mentions(sentence: str, heading: str = "") -> list[Mention]:
         sentence: in lower case. heading: what it stands under, lower case.
     """
     vocabulary = load_vocabulary()
+    heading = _organ_heading(heading)
     named = [*_worded(sentence, vocabulary), *_nodes(sentence), *_scattered(sentence, heading)]
     kept: list[Mention] = []
     for mention in sorted(named, key=lambda m: (m.start, -m.end)):

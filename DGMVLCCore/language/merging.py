@@ -47,14 +47,19 @@ def merge(a: Finding, b: Finding) -> Finding:
     )
 
 
-def joined(findings: list[Finding], new: list[Finding]) -> None:
-    """Add new findings to a report's, in place."""
+def joined(findings: list[Finding], new: list[Finding]) -> int | None:
+    """Add new findings to a report's, in place; gives the number of the last one said, None when
+    none was."""
+    last = None
     for finding in new:
         earlier = next((i for i, known in enumerate(findings) if same(known, finding)), None)
         if earlier is None:
             findings.append(finding)
+            last = len(findings) - 1
         else:
             findings[earlier] = merge(findings[earlier], finding)
+            last = earlier
+    return last
 
 
 def contradicted(findings: list[Finding]) -> list[Finding]:

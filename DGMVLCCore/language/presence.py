@@ -17,7 +17,8 @@ from DGMVLCCore.language.row import Row
 from DGMVLCCore.language.verdicts import judge_before
 
 FORWARD_VERDICT = re.compile(
-    r"resolved|cleared|absent|ruled[ -]out|excluded|undetect\w+|(?:(?:is|are|was|were|could|can|has|have) )*not |none|nil|neg"
+    r"resolved|cleared|absent|ruled[ -]out|excluded|undetect\w+|(?:(?:is|are|was|were|could|can|"
+    r"has|have) )*not |none|nil|neg"
 )
 THEN = re.compile(
     r"\s*(?:in (?:19|20)\d\d|on (?:the |an? )?(?:prior|previous|earlier|last|initial|baseline|old)|"
@@ -37,7 +38,8 @@ def presences(
 
     Args:
         text: the sentence in lower case, findings, places and sizes masked. spans: ranges of the
-            findings. terms: their terms. words: their wordings. answer: what a list or table says of the whole sentence.
+            findings. terms: their terms. words: their wordings. answer: what a list or table says
+            of the whole sentence.
     """
     if not spans:
         return []
@@ -64,7 +66,7 @@ def _labels_said_again(row: Row, verdicts: list[str | None]) -> list[str | None]
     """“Pneumothorax: no evidence of pneumothorax”: the label is what its value says."""
     out = list(verdicts)
     for at in range(len(row.items) - 1):
-        if row.codes[at] != "M" or row.codes[at + 1] != ":":
+        if row.codes[at] != "M" or row.codes[at + 1] not in ":?":
             continue
         label = row.index(at)
         again = [i for i in range(label + 1, len(out)) if row.terms[i] == row.terms[label]]
@@ -80,10 +82,10 @@ def _judge(row: Row, at: int, code: str) -> None:
     forward = FORWARD_VERDICT.match(said) is not None
     if code == "X" and THEN.match(row.text, row.items[at].end):
         return  # “absent in 2019”
-    if code == "X" and forward and re.match(r"[wgP]{0,3}M", ahead):
-        if at == 0 or row.codes[at - 1] in ",ocW(":
-            deny_behind(row, at)
-            return
+    begins = at == 0 or row.codes[at - 1] in ",ocW("
+    if code == "X" and forward and begins and re.match(r"[wgP]{0,3}M", ahead):
+        deny_behind(row, at)
+        return
     if judge_before(row, at, code == "U"):
         return
     if code == "X" and forward:

@@ -14,7 +14,8 @@ SKIPPED = (
     r"|request))?|clinical (?:history|information|info|indications?|details|data|questions?|context"
     r"|background|notes?|diagnosis|presentation|concern)|clinical|(?:past |prior )?(?:medical |"
     r"surgical |family |social |smoking )?history|hx|pmh|background|techniques?|comparisons?"
-    r"(?: studies| exams?)?|compared (?:with|to)|(?:prior|previous|earlier) (?:stud(?:y|ies)|exams?|"
+    r"(?: studies| exams?)?|compared (?:with|to)|(?:prior|previous|earlier) (?:stud(?:y|ies)|"
+    r"exams?|"
     r"imaging|reports?|ct)|protocol|procedure|contrast|requests?(?: details)?|referral(?: reason)?|"
     r"(?:questions?|query)(?: of the referrer)?|recommendations?|(?:suggested )?follow-?up"
     r"(?: recommendations?)?|advice|plan|management|radiation dose|dose|ctdi(?:vol)?|dlp|"
@@ -23,7 +24,8 @@ SKIPPED = (
 )
 READ = (
     r"findings?|impressions?|conclusions?|opinion|summary|reports?|interpretation|results?|"
-    r"observations?|ct(?: (?:chest|thorax|today|findings))?|answers?|description|exam(?:ination)?(?!:?\s*(?:hr|md)?ct)|today|"
+    r"observations?|ct(?: (?:chest|thorax|today|findings))?|answers?|description|"
+    r"exam(?:ination)?(?!:?\s*(?:hr|md)?ct)|today|"
     r"lungs?(?: and airways|[ /]parenchyma| fields?)?|parenchyma|"
     r"airways?|trachea|pleurae?|pleural (?:spaces?|cavity|cavities)|mediastinum(?: and hila)?|hila|"
     r"nodes|lymph nodes|heart(?: and (?:vessels|pericardium))?|cardiac|pericardium|vessels|"
@@ -100,7 +102,8 @@ ANSWER = re.compile(
 SHORT_LINE = 45  # characters; a shorter line was not broken for want of room
 # “No evidence of:” and “Absent:” say it of every item that follows.
 LIST_HEAD = re.compile(
-    r"^\s*(?:(?P<absent>(?:there (?:is|are|was|were) )?(?:no|without|negative for)(?: (?:ct |definite "
+    r"^\s*(?:(?P<absent>(?:there (?:is|are|was|were) )?(?:no|without|negative for)(?: (?:ct |"
+    r"definite "
     r"|clear |radiological )?(?:evidence|signs?)(?: of| for)?)?|absent(?: findings)?|not (?:seen|"
     r"present|identified|detected)|(?:pertinent )?negatives?(?: findings)?|excluded|ruled out|"
     r"the following (?:are|were) (?:not (?:seen|present|identified|detected|found)|absent))"

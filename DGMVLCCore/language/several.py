@@ -11,7 +11,8 @@ from DGMVLCCore.language.sizes import Measurement
 
 # A size so introduced is that of one among many, not one of a list.
 OF_MANY = re.compile(
-    r"\b(?:largest|biggest|dominant|greatest|maximum|max\.?|up to|rang\w+|between|larger|smaller than|"
+    r"\b(?:largest|biggest|dominant|greatest|maximum|max\.?|up to|rang\w+|between|larger|"
+    r"smaller than|"
     r"less than|measuring from|prior|previous\w*|was|total)\b[^,;]{0,40}$"
 )
 LARGEST = re.compile(r"\b(?:largest|biggest|dominant|index|most prominent|largest one)\b")
@@ -23,7 +24,10 @@ DIRECTIONS = re.compile(
 
 
 # “Effusion: right none, left small”: an answer for each side.
-ONE_SIDE = r"(?P<side{0}>left|right|lt|rt|l|r)\s*(?:[:=-]\s*)?(?P<what{0}>[^,;.:()]{{1,40}}?)\s*(?P<end{0}>[,;/]|$|\.)"
+ONE_SIDE = (
+    r"(?P<side{0}>left|right|lt|rt|l|"
+    r"r)\s*(?:[:=-]\s*)?(?P<what{0}>[^,;.:()]{{1,40}}?)\s*(?P<end{0}>[,;/]|$|\.)"
+)
 SIDED = re.compile(rf"\s*(?::|=|-)\s*{ONE_SIDE.format(1)}\s*(?:and )?{ONE_SIDE.format(2)}\s*$")
 NONE = re.compile(r"(?:none|no|nil|absent|negative|neg|clear|normal|0|not (?:seen|present))\b")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 NUMBER = r"\d+(?:[.,]\d+)?"
 UNIT = r"mms?|cms?|millimet(?:er|re)s?|centimet(?:er|re)s?"
@@ -14,8 +16,10 @@ SIZE = re.compile(
     re.IGNORECASE,
 )
 EARLIER = re.compile(
-    r"(?:\b(?:previously(?! (?:seen|noted|described|identified|reported|known|demonstrated|visuali[sz]ed|"
-    r"mentioned|detected))|previous(?!ly)|prev\b\.?|formerly|prior|compared (?:to|with)|earlier|originally|"
+    r"(?:\b(?:previously(?! (?:seen|noted|described|identified|reported|known|demonstrated|"
+    r"visuali[sz]ed|"
+    r"mentioned|detected))|previous(?!ly)|prev\b\.?|formerly|prior|compared (?:to|with)|earlier|"
+    r"originally|"
     r"initially|before|last time|in (?:19|20)\d\d|baseline|old)[\s\w]{0,12}|"
     r"\b(?:versus|vs\.?)\s*|(?<!apart )(?<!aside )\bfrom\s*|(?:\(|,)\s*(?:it )?was\s*)"
     r"[\s(]*$",
@@ -100,15 +104,19 @@ SPOKEN = {
     )
 }
 SPOKEN_SIZE = re.compile(
-    rf"\b({'|'.join(SPOKEN)})(?: point (zero|{'|'.join(SPOKEN)}))?(?=[\s-](?:mm|cm|millimet|centimet))",
+    rf"\b({'|'.join(SPOKEN)})(?: point (zero|{'|'.join(SPOKEN)}))?(?=[\s-](?:mm|cm|millimet|"
+    rf"centimet))",
     re.IGNORECASE,
 )
 PART = r"(?:solid|inner|central|soft[- ]tissue)\s+(?:part|portion|component|core|element|nucleus)s?"
 COMPONENT_BEFORE = re.compile(
-    rf"\b(?:{PART}|solid)(?:\s+(?:of|is|was|now|measures?|measuring|about|approximately|up to|with|"
+    rf"\b{PART}(?:\s+(?:of|is|was|now|measures?|measuring|about|approximately|up to|with|"
     r"a|diameter|size))*\s*[:=,(]?\s*$",
     re.IGNORECASE,
 )
+SOLID = re.compile(r"(?<![-\w])solid\s*(?:of|is|:)?\s*$", re.IGNORECASE)
+MIXED = re.compile(r"part|sub-?solid|semi|mixed|ground|ggn", re.IGNORECASE)
+NOUN_AFTER = re.compile(r"\s*(?:\w+ )?(?:nodule|mass|lesion|opacit)", re.IGNORECASE)
 COMPONENT_AFTER = re.compile(rf"^\s*-?\s*(?:of (?:it|which) (?:is )?)?{PART}", re.IGNORECASE)
 LARGEST_MM = 400.0
 
@@ -163,7 +171,8 @@ def _digits(match: re.Match[str]) -> str:
     return f"{SPOKEN[match[1].lower()]}{after}".ljust(len(match.group()))
 
 
-def measurements(sentence: str) -> list[Measurement]:
+@lru_cache(maxsize=256)
+def measurements(sentence: str) -> tuple[Measurement, ...]:
     """Every length of a finding: the largest of AxB and of a range, the later of “from A to B”;
     distances and slice thicknesses are left out."""
     out: list[Measurement] = []
@@ -182,7 +191,8 @@ def measurements(sentence: str) -> list[Measurement]:
             EARLIER.search(before) and not RANGE.search(before) and not NOW.search(before)
         ) or EARLIER_AFTER.match(after):
             value, earlier = 0.0, value
-        part = COMPONENT_AFTER.match(after) or COMPONENT_BEFORE.search(before)
+        bare = SOLID.search(before) and MIXED.search(sentence) and not NOUN_AFTER.match(after)
+        part = bare or COMPONENT_AFTER.match(after) or COMPONENT_BEFORE.search(before)
         if (
             not _is_length_of_something_else(before, after)
             and max(value, earlier or 0) <= LARGEST_MM
@@ -193,7 +203,8 @@ def measurements(sentence: str) -> list[Measurement]:
                     *match.span(), round(value, 1), earlier and round(earlier, 1), bool(part)
                 )
             )
-    return _now_and_before(sentence, sorted([*out, *_listed(sentence)], key=lambda m: m.start))
+    listed = sorted([*out, *_listed(sentence)], key=lambda m: m.start)
+    return tuple(_now_and_before(sentence, listed))
 
 
 def _listed(sentence: str) -> list[Measurement]:
@@ -257,7 +268,7 @@ def nearest(
 
 def assign_sizes(
     sentence: str,
-    measured: list[Measurement],
+    measured: Sequence[Measurement],
     spans: list[tuple[int, int]],
     clauses: list[tuple[int, int]],
 ) -> list[Size]:

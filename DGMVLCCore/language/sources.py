@@ -28,58 +28,84 @@ WISH = re.compile(
     r"|\b(?:risk|screening|surveillance|evaluation|signs? and symptoms|protocol|window|study|"
     r"examination|concern(?:ed)? clinically|clinical(?:ly)? (?:concern|suspicion|question)|"
     r"performed|referred|request(?:ed)?|indicated|ordered|optimi[sz]ed|sensitiv\w+|specific\w*|"
-    r"workup|work-up|query|likelihood|probability|definition|criteria|differentiat\w+|"
+    r"workup|work-up|query|likelihood|probability|definition|differentiat\w+|"
     r"indication|evaluat\w+|assess\w+|limited|suboptimal|non-?diagnostic|inadequate|adequate|"
     r"satisfactory)(?: (?:of|for))(?: an?| the)?(?:\s+[\w-]+){0,2})\s*$"
 )
 ORDER = re.compile(
-    r"^\W*(?:please\s+)?(?:recommend(?:ed|ation)?s?|advise[ds]?|exclude|rule out|r/o|evaluat\w+ for|"
+    r"^\W*(?:please\s+)?(?:recommend(?:ed|ation)?s?|advise[ds]?|exclude|rule out|r/o|"
+    r"evaluat\w+ for|"
     r"assess\w* for|question of(?= .*\?$)|follow[- ]up (?:for|of|to|in|is))\b[^.;:]*$"
 )
-CT = r"(?:ct|cta|scan|stud(?:y|ies)|exam(?:ination)?s?|imaging|radiographs?|x-rays?|cxr|mri|pet(?:[/-]ct)?|films?|report|tomogram)"
+CT = (
+    r"(?:ct|cta|scan|stud(?:y|ies)|exam(?:ination)?s?|imaging|radiographs?|x-rays?|cxr|mri|"
+    r"pet(?:[/-]ct)?|films?|report|tomogram)"
+)
 EARLIER = r"(?:earlier|previous|prior|outside|old|initial|last|preceding|former|baseline)"
-SAID = r"(?:show(?:ed|ing)|reads?|describ(?:ed|es|ing)|reported|demonstrat(?:ed|ing)|revealed|noted|mentioned|mentions|stated|states|had shown|documented)"
+SAID = (
+    r"(?:show(?:ed|ing)|reads?|describ(?:ed|es|ing)|reported|demonstrat(?:ed|ing)|revealed|noted|"
+    r"mentioned|mentions|stated|states|had shown|documented)"
+)
 # Everything behind these words is of another day or another text.
 REPORTED = re.compile(
     rf"\b{EARLIER} (?:\w+ ){{0,3}}?{CT}\b[^.;]{{0,60}}?\b{SAID}\b"
-    rf"|\b(?:the|her|his|outside|an?) (?:\w+ )?{CT} (?:of|from|{SAID}) (?:last|the previous|the prior|yesterday|"
+    rf"|\b(?:the|her|his|outside|an?) (?:\w+ )?{CT} (?:of|from|{SAID}) (?:last|the previous|"
+    rf"the prior|yesterday|"
     rf"\w+ (?:days?|weeks?|months?|years?) (?:ago|earlier|before))[^.;]{{0,20}}\b{SAID}\b"
-    rf"|\b(?:the|her|his|outside) (?:\w+ )?{CT} (?:of|from|dated|on|in|performed (?:on|in)) [^.;]{{0,30}}?\b(?:19|20)\d\d\b[^.;]{{0,20}}?"
+    rf"|\b(?:the|her|his|outside) (?:\w+ )?{CT} (?:of|from|dated|on|in|performed (?:on|"
+    rf"in)) [^.;]{{0,30}}?\b(?:19|20)\d\d\b[^.;]{{0,20}}?"
     rf"\b{SAID}\b"
-    rf"|\b(?:on|in) (?:the |an? )?{EARLIER} (?:\w+ ){{0,2}}?{CT},? (?:there (?:was|were)|an?\b|multiple\b)"
+    rf"|\b(?:on|in) (?:the |an? )?{EARLIER} (?:\w+ ){{0,2}}?{CT},? (?:there (?:was|were)|an?\b|"
+    rf"multiple\b)"
     rf"|\b(?:copied|quoted) from|\b(?:earlier|previous|prior|outside|referr\w+) report\s*[:(]"
-    r"|\b(?:referr\w+|outside|clinical) (?:note|letter|physician|doctor)s? (?:\w+ )?(?:states?|says?|mentions?|"
+    r"|\b(?:referr\w+|outside|clinical) (?:note|letter|physician|doctor)s? (?:\w+ )?(?:states?|"
+    r"says?|mentions?|"
     r"asks?|reports?|queries)\b"
-    r"|\b(?:gp|referrer|clinician|doctor|physician|patient)s? (?:mentions?|reports?|asks?|suspects?|"
+    r"|\b(?:gp|referrer|clinician|doctor|physician|patient)s? (?:mentions?|reports?|asks?|"
+    r"suspects?|"
     r"notes?|quer(?:y|ies)|says?|wonders?)\b"
     r"|^\W*in (?:19|20)\d\d,? (?:there (?:was|were)|the patient (?:had|was)|an?\b)"
-    r"|^\W*(?:[\w-]+ ){0,3}(?:years?|months?|weeks?) ago,? (?:the patient |he |she )?(?:was |were |had |been |"
+    r"|^\W*(?:[\w-]+ ){0,3}(?:years?|months?|weeks?) ago,? (?:the patient |he |she )?(?:was |"
+    r"were |had |been |"
     r"underwent |treated|operated|diagnosed)"
 )
 # What the whole sentence is, when it begins so.
 NO_FINDINGS = re.compile(
-    r"^\W*(?:(?:the |his |her )?(?:mother|father|brother|sister|parents?|siblings?|uncle|aunt|family)\b"
-    r"|(?![^.]*\bnow (?:with|shows?|there|has)\b)(?:family history|(?:past |prior )?(?:medical |surgical )?history(?: of|:)|known history|h/o\b|hx\b|"
-    r"(?:the |this )?(?:patient|pt)\b[^.]{0,40}\b(?:history|treated|diagnosed|operated|known|presents?|referred|complain)(?![^.]*\bnow\b)"
-    r"|\d{1,3}[ -]?(?:years?[ -]old|y\.?o\.?|yo|m|f)\b(?=[^.]*\b(?:with|history|for|presents?|presenting|cough|pain|dyspn\w+|"
-    r"fever|known|rule|r/o|\?)\b)|(?:status post|s/p)\b(?![^.]*\b(?:with|now|and|no|without)\b)|clinically|clinical(?:ly)? (?:suspicion|suspected|question|concern)|"
-    r"(?:ct|cta|ctpa|hrct|mdct|computed tomography|cect|ncct|low[- ]dose)\b(?![^.]*(?:\bis\b|\bare\b|\bwas\b|negative|positive|\bthere\b|\bshow\w*|\bdemonstrat|\breveal|\bof the|"
-    r":|\bsee[ns]?\b|\bimage\b|\bno\b))[^.]{0,60}\b(?:protocol|for|technique|without contrast|with contrast)\b"
+    r"^\W*(?:(?:the |his |her )?(?:mother|father|brother|sister|parents?|siblings?|uncle|aunt|"
+    r"family)\b"
+    r"|(?![^.]*\bnow (?:with|shows?|there|has)\b)(?:family history|(?:past |prior )?(?:medical |"
+    r"surgical )?history(?: of|:)|known history|h/o\b|hx\b|"
+    r"(?:the |this )?(?:patient|pt)\b[^.]{0,40}\b(?:history|treated|diagnosed|operated|known|"
+    r"presents?|referred|complain)(?![^.]*\bnow\b)"
+    r"|\d{1,3}[ -]?(?:years?[ -]old|y\.?o\.?|yo|m|f)\b(?=[^.]*\b(?:with|history|for|presents?|"
+    r"presenting|cough|pain|dyspn\w+|"
+    r"fever|known|rule|r/o|\?)\b)|(?:status post|s/p)\b(?![^.]*\b(?:with|now|and|no|without)\b)|"
+    r"clinically|clinical(?:ly)? (?:suspicion|suspected|question|concern)|"
+    r"(?:ct|cta|ctpa|hrct|mdct|computed tomography|cect|ncct|low[- ]dose)\b(?![^.]*(?:\bis\b|"
+    r"\bare\b|\bwas\b|negative|positive|\bthere\b|\bshow\w*|\bdemonstrat|\breveal|\bof the|"
+    r":|\bsee[ns]?\b|\bimage\b|\bno\b))[^.]{0,60}\b(?:protocol|for|technique|without contrast|"
+    r"with contrast)\b"
     r"|(?:please )?(?:note|nb)\b[^.]*\b(?:not|cannot) (?:be )?(?:excluded on|detected on|sensitive)"
-    r"|(?:prior|previous|remote|old)\b[^.]*\bin (?:19|20)\d\d|tnm\b|clinical data|smok\w+|ex-smoker|informed consent))"
+    r"|(?:prior|previous|remote|old)\b[^.]*\bin (?:19|20)\d\d|tnm\b|clinical data|smok\w+|"
+    r"ex-smoker|informed consent)"
+    r"|(?:is|are|was|were) (?:there|this|the|any)\b[^?]*\?\s*$)"
 )
 GUIDELINE = re.compile(
     r"\b(?:fleischner|lung-?rads|guidelines?|british thoracic society|bts\b|acr\b|category \d|"
-    r"nice\b|consensus|by definition|is defined as|are defined as|criteria (?:for|of))"
+    r"nice\b|consensus|by definition|is defined as|are defined as)"
 )
 ADVICE = re.compile(
-    r"\b(?:recommend\w*|advi[sc]e[ds]?|advis\w+|suggest (?:a |an )?(?:follow|repeat|further|clinical|"
-    r"correlation|ct|pet|biopsy|short)|(?:is|are) (?:suggested|indicated|warranted)(?= *[.,;(]|$| (?:in|to|at|for|with))|"
+    r"\b(?:recommend\w*|advi[sc]e[ds]?|advis\w+|suggest (?:a |an )?(?:follow|repeat|further|"
+    r"clinical|"
+    r"correlation|ct|pet|biopsy|short)|(?:is|are) (?:suggested|indicated|warranted)(?= *[.,;(]|$|"
+    r" (?:in|to|at|for|with))|"
     r"should be (?:considered|performed|obtained|repeated|followed|biopsied)|"
     r"(?:may|can|could|might) be (?:considered|obtained|performed|helpful|useful)|"
     r"consider (?:a |an )?(?:further|repeat|follow|ct|pet|biopsy|bronchoscopy|mri|short|clinical)|"
-    r"(?:clinical )?correlat(?:e|ion) (?:with|clinically|is|for|recommended)|follow-?up (?:ct|imaging|scan|chest|"
-    r"is recommended|recommended|in \d|at \d|as)|repeat (?:ct|scan|imaging|chest)|needs? no (?:further )?follow|"
+    r"(?:clinical )?correlat(?:e|ion) (?:with|clinically|is|for|recommended)|follow-?up (?:ct|"
+    r"imaging|scan|chest|"
+    r"is recommended|recommended|in \d|at \d|as)|repeat (?:ct|scan|imaging|chest)|"
+    r"needs? no (?:further )?follow|"
     r"biopsy is|return if|routine follow)"
 )
 IF = re.compile(r"^\W*(?:if|should|in case of|in the event of|unless|when(?:ever)?)\b")
@@ -99,7 +125,8 @@ HAD = re.compile(r"\b(?:had|previous(?:ly)?|prior|treated|old)\b[^.;]{0,40}$")
 YEAR = re.compile(r"\W*(?:in|of) (?:19|20)\d\d\b")
 NOT_DONE = re.compile(r"\b(?:no|without|not)\b")
 ANSWERED = re.compile(
-    r"\s*:\s*(?:negative|positive|no|yes|none|absent|present)\b|\s*(?:is|was) (?:negative|positive)\b"
+    r"\s*:\s*(?:negative|positive|no|yes|none|absent|present)\b|\s*(?:is|was) (?:negative|"
+    r"positive)\b"
 )
 QUOTED = re.compile(r"\"[^\"]{3,}\"|(?<!\w)'[^']{12,}'(?!\w)")
 WORDS = re.compile(r"\w+")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from DGMVLCCore.language.changes import alone, assign_changes
@@ -14,10 +15,11 @@ from DGMVLCCore.language.forms import BOX
 from DGMVLCCore.language.items import FINDING, PLACE, SIZE, masked
 from DGMVLCCore.language.marks import chosen
 from DGMVLCCore.language.mentions import MASSLIKE, Mention, mentions
-from DGMVLCCore.language.places import Place, assign_places, places
+from DGMVLCCore.language.places import Place, places
+from DGMVLCCore.language.placing import assign_places
 from DGMVLCCore.language.presence import presences
 from DGMVLCCore.language.sentences import Sentence
-from DGMVLCCore.language.several import largest_place, pieces, sided
+from DGMVLCCore.language.several import LARGEST, largest_place, pieces, sided
 from DGMVLCCore.language.sizes import (
     Measurement,
     Size,
@@ -31,27 +33,35 @@ from DGMVLCCore.language.text import PlainText
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
 IT = re.compile(
-    r"^\W*(?:overall|total|whole|it|this|these|they|size|location|(?:maximum |maximal )?diameter|measur\w+|the "
-    r"(?:larger|lesion|former|latter|nodule|mass))\b|\b(?:largest|biggest|dominant|which measures?)\b"
+    r"^\W*(?:overall|total|whole|it|this|these|they|size|location|(?:maximum |maximal )?diameter|"
+    r"measur\w+|the "
+    r"(?:larger|lesion|former|latter|nodule|mass))\b|\b(?:largest|biggest|dominant|"
+    r"which measures?)\b"
 )
 # “A second, 6 mm, in the right lower lobe” is one more of what was named last.
 ANOTHER = re.compile(
-    r"^\W*(?:(?:there (?:is|are)|also|and)\s+)*(?:an? |the )?(?:(?:smaller|larger|similar|further) )*"
+    r"^\W*(?:(?:there (?:is|are)|also|and)\s+)*(?:an? |the )?(?:(?:smaller|larger|similar|"
+    r"further) )*"
     r"(?:second|third|fourth|fifth|another|other|further|additional|one(?= in\b))\b"
 )
 # “No effusion on the right; there is a small one on the left.”
 A_ONE = re.compile(r"\b(?:an?|another) (?:[\w-]+ ){0,2}one\b")
 FRAGMENT = re.compile(r"\W*(?:(?:and|in|the|at|on|one)\s+|\d+(?:[.,]\d+)?\s?[mc]m\s+)*")
 ATTRIBUTE = re.compile(
-    r"^\W*(?P<what>number|count|how many|locations?|sites?|position|lobes?|segments?|sides?|laterality|"
+    r"^\W*(?P<what>number|count|how many|locations?|sites?|position|lobes?|segments?|sides?|"
+    r"laterality|"
     r"distribution|size|"
-    r"(?:max(?:imum|imal|\.)? |largest |long axis |mean )?diameter|dimensions?|measurements?|largest)"
+    r"(?:max(?:imum|imal|\.)? |largest |long axis |mean )?diameter|dimensions?|measurements?|"
+    r"largest)"
     r"\s*[:=]\s*(?P<value>.*)"
 )
+PRONOUN = re.compile(r"\W*(?:it|this|these|they)\b")
+DENIED = re.compile(r"\b(?:no|not|without)\b")
 HEADING_LINE = re.compile(r"\W*[a-z][\w /&-]{0,40}:")
 THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$")
 YES = re.compile(r":\s*(?:yes|y|present|positive)\b\s*[,;(]?(?=.)")
 ARROWS = re.compile(r"\([^()]*\b(?:arrow\w*|asterisks?|circles?)\b[^()]*\)", re.IGNORECASE)
+MIXED = {"part-solid", "subsolid", "semi-solid"}
 MIDLINE = (
     "lymphadenopathy",
     "pericardial effusion",
@@ -68,11 +78,13 @@ class Context:
     """What the sentences before have said.
 
     Args:
-        plain: the text that is read. findings: so far. side, zone: of a heading on its own line.
+        plain: the text that is read. findings: so far. last: number of the one said last. side,
+            zone: of a heading on its own line.
     """
 
     plain: PlainText
     findings: list[Finding] = field(default_factory=list)
+    last: int = -1
     side: str | None = None
     zone: str | None = None
 
@@ -90,7 +102,7 @@ class _Reading:
     clauses: list[tuple[int, int]]
     where: list[Place | None]
     places: list[Place]
-    measured: list[Measurement]
+    measured: Sequence[Measurement]
 
 
 def _blanked(match: re.Match[str]) -> str:
@@ -237,9 +249,11 @@ def _finding(
         organ=mention.organ,
         corrected=mention.corrected,
     )
+    if finding.term == "nodule" and presence != "absent" and MIXED & set(finding.descriptors):
+        finding = replace(finding, term="part-solid nodule")
     same_side = "ipsilateral" in reading.text[low:high] and context.findings
     if not finding.side and same_side:
-        return replace(finding, side=context.findings[-1].side)
+        return replace(finding, side=context.findings[context.last].side)
     if not finding.side and context.side and finding.term not in MIDLINE:
         return replace(finding, side=context.side, zone=finding.zone or context.zone)
     return finding
@@ -285,32 +299,40 @@ def _headed(low: str, context: Context) -> None:
 
 def _without_mention(low: str, sentence: Sentence, context: Context) -> list[Finding]:
     """“It measures 8 mm.”, “Location: RLL”, “A second, 6 mm, …”: what names nothing belongs to the
-    last finding."""
+    finding said last."""
     if not context.findings or whole_is_foreign(low):
         return []
-    last = context.findings[-1]
+    last = context.findings[context.last]
     place = next(iter(places(low, [])), None)
-    if place and A_ONE.search(low) and not re.search(r"\b(?:no|not|without)\b", low):
-        measured = [m for m in measurements(low) if m.mm and not m.component]
+    measured = [m for m in measurements(low) if m.mm and not m.component]
+    if place and A_ONE.search(low) and not DENIED.search(low):
         return [_another(replace(last, presence="present"), place, measured, sentence, context)]
     if last.presence == "absent":
         return []
-    measured = [m for m in measurements(low) if m.mm and not m.component]
-    if ANOTHER.match(low) and (place or measured):
+    fragment = place and measured and FRAGMENT.fullmatch(low, 0, place.start)
+    if (ANOTHER.match(low) and (place or measured)) or (fragment and last.size_mm):
         return [_another(last, place, measured, sentence, context)]
-    if place and measured and FRAGMENT.fullmatch(low, 0, place.start):
-        if last.size_mm:
-            return [_another(last, place, measured, sentence, context)]
-        if last.sentence.rstrip().endswith(":"):
-            context.findings[-1] = replace(
-                last, size_mm=measured[0].mm, side=place.side or last.side, zone=place.zone,
-                lobe=place.lobe,
-            )  # fmt: skip
-            return []
+    if place and fragment and last.sentence.rstrip().endswith(":"):
+        more = replace(last, size_mm=measured[0].mm, side=place.side or last.side)
+        more = replace(more, zone=place.zone, lobe=place.lobe)
+    else:
+        more = _completed(last, low, place, measured)
+    if more is not last:
+        span = context.plain.span(sentence.start, sentence.end)
+        context.findings[context.last] = replace(more, again=(*more.again, span))
+    return []
+
+
+def _completed(
+    last: Finding, low: str, place: Place | None, measured: list[Measurement]
+) -> Finding:
+    """The finding said last with what a sentence of “it”, or a line “Location: RLL”, adds."""
     attribute = ATTRIBUTE.match(low)
-    if not attribute and not IT.search(low):
-        return []
-    largest = re.search(r"\b(?:largest|biggest|dominant)\b", low) is not None
+    other = "node" in low or load_vocabulary().elsewhere.search(low) is not None
+    other = other and not PRONOUN.match(low)
+    if not attribute and (other or not IT.search(low)):
+        return last
+    largest = LARGEST.search(low) is not None
     if measured and last.size_mm is None and last.term in load_vocabulary().sized:
         earlier = next((m.earlier for m in measurements(low) if m.earlier), None)
         last = replace(last, size_mm=measured[0].mm, earlier_size_mm=earlier)
@@ -321,8 +343,7 @@ def _without_mention(low: str, sentence: Sentence, context: Context) -> list[Fin
         last = replace(last, count=int(number.group()) if number else last.count)
     if last.change is None and not attribute and (change := alone(low)):
         last = replace(last, change=change)
-    context.findings[-1] = last
-    return []
+    return last
 
 
 def _another(
@@ -348,6 +369,7 @@ def _another(
         count=None,
         change=None,
         descriptors=(),
+        again=(),
         span=own,
         text=context.plain.original[slice(*own)],
         sentence=context.plain.original[slice(*span)],

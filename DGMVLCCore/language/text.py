@@ -66,6 +66,8 @@ CHARACTERS = {
     "\u2264": "<",
     "\u2265": ">",
 }
+LONGEST_RUN = 40  # characters of white space
+RUN = re.compile(rf"\s{{{LONGEST_RUN + 1},}}")
 SIMPLE = re.compile(r"[\x20-\x25\x27-\x3b\x3d-\x5b\x5d-\x7d\n\t]*")
 
 
@@ -140,7 +142,10 @@ def plain_text(original: str) -> PlainText:
         or re.search(r"[a-z]-[^\S\n]*\n", original, re.IGNORECASE)
     )
     if SIMPLE.fullmatch(original) and not marked:
-        return PlainText(original, original)
+        if not RUN.search(original):
+            return PlainText(original, original)
+        places = range(len(original))
+        return _without_runs(original, original, [*places], [i + 1 for i in places])
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -157,7 +162,22 @@ def plain_text(original: str) -> PlainText:
         add(_replacement(match), match.start(), match.end())
         at = match.end()
     _copy(original, at, len(original), rtf, add)
-    return PlainText("".join(pieces), original, starts, ends)
+    return _without_runs("".join(pieces), original, starts, ends)
+
+
+def _without_runs(text: str, original: str, starts: list[int], ends: list[int]) -> PlainText:
+    """Plain text whose runs of white space are no longer than columns need: the work on them would
+    grow with their square."""
+    kept: list[int] = []
+    at = 0
+    for run in RUN.finditer(text):
+        kept.extend(range(at, run.start() + LONGEST_RUN))
+        at = run.end()
+    if not at:
+        return PlainText(text, original, starts, ends)
+    kept.extend(range(at, len(text)))
+    shorter = "".join(text[i] for i in kept)
+    return PlainText(shorter, original, [starts[i] for i in kept], [ends[i] for i in kept])
 
 
 def _copy(original: str, first: int, last: int, rtf: bool, add: object) -> None:

@@ -7,6 +7,7 @@ import re
 from DGMVLCCore.language.row import LISTED, SINGULAR, STRONG, Row
 
 BACK_STOPS = frozenset("BEr;nXKU")  # what ends the reach of a verdict behind
+BEFORE = re.compile(r"\s*(?:previously|formerly|earlier|once)\b")
 STATE = re.compile(r"(?:enlarged|thickened|dilated|ectatic|thick|widened|collapsed|consolidated)$")
 BY_ORGAN = re.compile(
     r"nodes?$|glands?$|^heart|^cardiac|walls?$|^bronchi$|septa$|^pleura|silhouette$|^collapsed|^consolidated"
@@ -59,6 +60,8 @@ def _new_subject(row: Row, separator: int, at: int) -> bool:
     chunk = row.between(separator + 1, at)
     if "w" not in chunk or set(chunk) & set("PpZ"):
         return False
+    if BEFORE.match(row.text, row.items[separator].end):
+        return False  # “effusion, previously present, no longer seen”
     singular = SINGULAR.match(row.text, row.items[at].start) is not None
     if row.codes[separator] == "c":
         return singular or "t" in chunk
@@ -86,7 +89,6 @@ def _subject(row: Row, at: int) -> int | None:
 
 def _list_before(row: Row, subject: int, at: int, doubt: bool) -> None:
     """The other items of the list that a verdict is about."""
-    first = True
     joined = "c" if re.search(r"[oc/-]", row.between(subject + 1, at)) else ""
     verb = row.text[row.items[at].start : row.items[at].end]
     singular = SINGULAR.match(verb) is not None
@@ -111,7 +113,7 @@ def _list_before(row: Row, subject: int, at: int, doubt: bool) -> None:
                 return
             (row.doubted if doubt else row.denied).add(row.index(k))
             joined += re.sub(r"[^oc/-]", "", separators)
-            separators, first, chunk = "", False, ""
+            separators, chunk = "", ""
         elif code in LISTED:
             separators += code
         elif not separators:

@@ -64,10 +64,9 @@ def comparable(
     """What counts of a text's labels and of what was said.
 
     Labels that are optional or outside the vocabulary count for nothing, nor does what is said of
-    their words, of terms the labels never use,
-    or again of a finding's later wording (`coref_spans`). A term newer than the labels counts as the
-    one that stood for it. Labels that share wording, term and
-    presence (one for each lobe) become one.
+    their words, of terms the labels never use, or again of a finding's later wording
+    (`coref_spans`). A term newer than the labels counts as the one that stood for it. Findings that
+    share wording, term and presence (one for each lobe) become one.
     """
     true = _by_wording(
         f for f in labels if not f.get("outside_vocabulary") and not f.get("optional")

@@ -32,7 +32,7 @@ def _table(name: str = "sentences.txt") -> list[Any]:
 
 def _short(f: Finding) -> str:
     size = "-" if f.size_mm is None else format(f.size_mm, "g")
-    return f"{f.presence}|{f.term}|{f.side or '-'}|{f.zone or '-'}|{size}"
+    return "|".join([f.presence, f.term, f.side or "-", f.zone or "-", size])
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,10 @@ def test_new_facts_have_fields_of_their_own() -> None:
 
 
 def test_marks_are_resolved_and_spans_point_into_the_original() -> None:
-    text = "<p>No&nbsp;pleural ef\u00adfusion</p><li>con\ufb01rmed: 4&nbsp;mm nod\u200bule, consoli-\ndation</li>"
+    text = (
+        "<p>No&nbsp;pleural ef\u00adfusion</p>"
+        "<li>con\ufb01rmed: 4&nbsp;mm nod\u200bule, consoli-\ndation</li>"
+    )
     findings = parse_report(text)
     assert [(f.term, f.presence, f.size_mm) for f in findings] == [
         ("pleural effusion", "absent", None),
