@@ -44,6 +44,12 @@ NOW = re.compile(r"(?<=[.;\"] )(?:currently|today|now|the current)\b", re.IGNORE
 BRIEF = re.compile(
     r"advice|recommend|guideline|comparison|technique|protocol|follow", re.IGNORECASE
 )
+# Said of today's scan: it ends a history in running text where no heading of findings follows.
+STATES = re.compile(
+    r"(?<=[.;]\s)(?=(?:there (?:is|are)|no|the (?:lungs?|left|right|pleura|airways?)|both lungs|"
+    r"lungs? (?:is|are)|bilateral|multiple|several|scattered)\b(?! (?:known|prior|previous)\b))",
+    re.IGNORECASE,
+)
 BEGINS = re.compile(r"(?:^|[.;:!?\n]\s*)$")
 # A full stop inside a number or after an abbreviation ends no sentence; “? nodule” is a question
 # about what follows, “Nodule? No” is answered behind it.
@@ -172,6 +178,8 @@ def _skipped_until(text: str, heading: re.Match[str], following: int, last: int)
         stop = re.compile(r"(?<=[.;])\s+(?=[A-Z\d])").search(text, first, line)
         if stop:
             return stop.end()
+    if heading.start() > last and (stated := STATES.search(text, first, line)):
+        return stated.start()
     end = text.find("\n", first, following)
     while end >= 0:
         until = end + 1

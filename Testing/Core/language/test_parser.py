@@ -362,3 +362,23 @@ def test_any_text_gives_exact_spans_and_lawful_fields(text: str) -> None:
         assert f.zone in (None, "upper", "middle", "lower") and (
             f.size_mm is None or 0 < f.size_mm <= 400
         )
+
+
+@pytest.mark.parametrize(
+    ("report", "findings"),
+    [
+        (
+            "CT chest. History: prior nodule. There are two nodules: 12 mm in the RUL and 4 mm in "
+            "the LLL. No effusion.",
+            [("nodule", "present"), ("nodule", "present"), ("pleural effusion", "absent")],
+        ),
+        ("Indication: cough, pneumonia. Evaluate nodule.", []),
+        (
+            "Indication: nodule. The lungs are clear. Findings: consolidation on the left.",
+            [("consolidation", "present")],
+        ),
+        ("History: emphysema. No known nodules.", []),
+    ],
+)
+def test_a_history_in_running_text_ends_where_todays_scan_is_described(report, findings) -> None:
+    assert [(f.term, f.presence) for f in parse_report(report)] == findings
