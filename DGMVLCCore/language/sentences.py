@@ -44,6 +44,15 @@ NOW = re.compile(r"(?<=[.;\"] )(?:currently|today|now|the current)\b", re.IGNORE
 BRIEF = re.compile(
     r"advice|recommend|guideline|comparison|technique|protocol|follow", re.IGNORECASE
 )
+NEXT_SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z\d])")
+# Sentences that state findings though history stands before them on the line.
+STATED = re.compile(
+    r"(?<=[.;])\s+(?=(?:there (?:is|are|has been|have been)\b(?! (?:a |an? known )?history)|"
+    r"(?:the |both )?(?:lungs?|heart|airways?|pleurae?|mediastinum)\b|no (?:evidence|acute|focal|"
+    r"pleural|pericardial|pneumothorax|effusion|nodules?|consolidation|mass|masses|lymph|pulmonary|"
+    r"suspicious)\b|ct (?:shows|demonstrates|reveals)\b|(?:small|moderate|large|\d+ ?mm)\b))",
+    re.IGNORECASE,
+)
 BEGINS = re.compile(r"(?:^|[.;:!?\n]\s*)$")
 # A full stop inside a number or after an abbreviation ends no sentence; “? nodule” is a question
 # about what follows, “Nodule? No” is answered behind it.
@@ -168,8 +177,9 @@ def _skipped_until(text: str, heading: re.Match[str], following: int, last: int)
     begun = re.compile(r"[\s:]*").match(text, heading.end(), following)
     first = begun.end() if begun else heading.end()
     line = text.find("\n", first, following) if "\n" in text[first:following] else following
-    if heading.start() > last and BRIEF.search(heading.group()):
-        stop = re.compile(r"(?<=[.;])\s+(?=[A-Z\d])").search(text, first, line)
+    if heading.start() > last:
+        ends = BRIEF.search(heading.group()) is not None
+        stop = (NEXT_SENTENCE if ends else STATED).search(text, first, line)
         if stop:
             return stop.end()
     end = text.find("\n", first, following)
