@@ -44,10 +44,13 @@ NOW = re.compile(r"(?<=[.;\"] )(?:currently|today|now|the current)\b", re.IGNORE
 BRIEF = re.compile(
     r"advice|recommend|guideline|comparison|technique|protocol|follow", re.IGNORECASE
 )
-# Said of today's scan: it ends a history in running text where no heading of findings follows.
-STATES = re.compile(
-    r"(?<=[.;]\s)(?=(?:there (?:is|are)|no|the (?:lungs?|left|right|pleura|airways?)|both lungs|"
-    r"lungs? (?:is|are)|bilateral|multiple|several|scattered)\b(?! (?:known|prior|previous)\b))",
+NEXT_SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z\d])")
+# Sentences that state findings though history stands before them on the line.
+STATED = re.compile(
+    r"(?<=[.;])\s+(?=(?:there (?:is|are|has been|have been)\b(?! (?:a |an? known )?history)|"
+    r"(?:the |both )?(?:lungs?|heart|airways?|pleurae?|mediastinum)\b|no (?:evidence|acute|focal|"
+    r"pleural|pericardial|pneumothorax|effusion|nodules?|consolidation|mass|masses|lymph|pulmonary|"
+    r"suspicious)\b|ct (?:shows|demonstrates|reveals)\b|(?:small|moderate|large|\d+ ?mm)\b))",
     re.IGNORECASE,
 )
 BEGINS = re.compile(r"(?:^|[.;:!?\n]\s*)$")
@@ -174,12 +177,11 @@ def _skipped_until(text: str, heading: re.Match[str], following: int, last: int)
     begun = re.compile(r"[\s:]*").match(text, heading.end(), following)
     first = begun.end() if begun else heading.end()
     line = text.find("\n", first, following) if "\n" in text[first:following] else following
-    if heading.start() > last and BRIEF.search(heading.group()):
-        stop = re.compile(r"(?<=[.;])\s+(?=[A-Z\d])").search(text, first, line)
+    if heading.start() > last:
+        ends = BRIEF.search(heading.group()) is not None
+        stop = (NEXT_SENTENCE if ends else STATED).search(text, first, line)
         if stop:
             return stop.end()
-    if heading.start() > last and (stated := STATES.search(text, first, line)):
-        return stated.start()
     end = text.find("\n", first, following)
     while end >= 0:
         until = end + 1
