@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import platform
-import re
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +28,9 @@ def add_commands(add: Add) -> None:
 
 def _programs() -> str:
     """Versions; refuses a library that is older than this version needs."""
+    import importlib.metadata
+    import platform
+
     from packaging.requirements import Requirement
 
     try:
@@ -48,7 +46,7 @@ def _programs() -> str:
         except importlib.metadata.PackageNotFoundError:
             wrong.append(f"{wanted.name} is missing")
             continue
-        if not wanted.specifier.contains(re.sub(r"\+.*", "", there), prereleases=True):
+        if not wanted.specifier.contains(there.partition("+")[0], prereleases=True):
             wrong.append(f"{wanted.name} {there} instead of {wanted.specifier}")
     if wrong:
         raise UsageError(f"{', '.join(wrong)}; install dgmvlc again.")
@@ -85,6 +83,9 @@ def _memory() -> str:
 
 
 def _disk() -> str:
+    import shutil
+    import tempfile
+
     from DGMVLCCore.scratch import scratch_folder
 
     folder = Path(tempfile.gettempdir())

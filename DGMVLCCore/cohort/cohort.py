@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.cohort.layout import listed
 from DGMVLCCore.errors import DGMVLCError, UnsuitableInputError
 from DGMVLCCore.language.clinical import Value, table_texts
 from DGMVLCCore.language.schema import ClinicalSchema
+from DGMVLCCore.language.tables import listed
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.io import SUFFIXES
+from DGMVLCCore.language.tables import listed
 
 SCANS = ("img", "imgs", "image", "images", "imagestr", "scans", "ct", "volumes")
 MASKS = (
@@ -44,7 +45,6 @@ MASK_NAME = re.compile(
     r"(?:^|[_-])(?:mask|lungs?|lungmask|labels?|seg|segmentation|gt|airway)$", re.IGNORECASE
 )
 CHANNEL = re.compile(r"_0000$")  # nnU-Net's first channel
-SHOWN = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +60,6 @@ class Layout:
     masks: dict[str, Path]
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-def listed(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
-    return ", ".join(names[:SHOWN]) + (
-        f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    )
 
 
 def _stem(path: Path) -> str:

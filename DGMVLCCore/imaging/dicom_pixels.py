@@ -136,15 +136,17 @@ class Pixels:
             if item.frame is None:
                 return dataset, dataset.pixel_array
             self._last.clear()
-            self._last[item.path] = (dataset, dataset.pixel_array)
+            frames = self._child(item.path) if packed else dataset.pixel_array
+            self._last[item.path] = (dataset, frames)
         dataset, frames = self._last[item.path]
         return dataset, frames[item.frame] if frames.ndim == 3 else frames
 
     def _child(self, path: Path) -> np.ndarray:
-        """Unpacked pixels of a file."""
+        """Unpacked pixels of a file: rescaled of single images, stored values of frames."""
         if self._unpacked is None:
-            paths = [item.path for item in self._items]
-            self._unpacked = unpack_files(paths)
+            paths = list(dict.fromkeys(item.path for item in self._items))
+            framed = self._items[0].frame is not None
+            self._unpacked = unpack_files(paths, stored=framed)
         return self._unpacked[path]
 
 
@@ -164,12 +166,16 @@ def _padding(item: Slice) -> tuple[int, int] | None:
     return int(min(ends)), int(max(ends))
 
 
-def unpack_files(paths: list[Path]) -> dict[Path, np.ndarray]:
-    """Rescaled pixels of compressed files, read in a child process.
+def unpack_files(paths: list[Path], *, stored: bool = False) -> dict[Path, np.ndarray]:
+    """Pixels of compressed files, read in a child process.
+
+    Args:
+        stored: values as they are stored; rescaled ones otherwise.
 
     Raises:
         UnreadableError: a file that the child could not read, or that ended it.
     """
+    how = "stored" if stored else "rescaled"
     package = str(Path(__file__).resolve().parents[2])
     environment = {
         **os.environ,
@@ -178,7 +184,7 @@ def unpack_files(paths: list[Path]) -> dict[Path, np.ndarray]:
     with scratch_folder("dicom") as folder:
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "DGMVLCCore.imaging.unpack", str(folder)],
+                [sys.executable, "-m", "DGMVLCCore.imaging.unpack", str(folder), how],
                 input=json.dumps([str(path.absolute()) for path in paths]).encode(),
                 capture_output=True,
                 timeout=UNPACK_SECONDS,

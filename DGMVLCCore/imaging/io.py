@@ -149,6 +149,8 @@ def volume_from_image(
             modality it is said to be.
     """
     pixels = one_value_3d(image, name)
+    if how.orientation and image.sides_known:
+        raise UsageError(f"{name} says itself how its axes run, so --orientation is left out.")
     affine = oriented(image.affine, how.orientation) if how.orientation else image.affine
     check_sides(image.sides_known or bool(how.orientation), len(pixels), name)
     check_plausible(affine, pixels.shape, name)
@@ -164,7 +166,7 @@ def volume_from_image(
     with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, which is refused
         array = pixels.astype(np.float32)
     check_voxels(array, name)
-    facts = {"source": name, "notes": image.notes}
+    facts = {"source": name, "notes": image.notes, "orientation": how.orientation}
     known = settle_modality(array, name, modality)
     volume = Volume(array, affine, known, pixels.dtype.name, facts)
     volume = outside_as_air(volume)
@@ -208,11 +210,11 @@ def read_scan(path: str | Path, modality: str | None = None, how: Reading = AS_I
         with unpacked(path) as inner:
             return read_scan(inner, modality, how)
     if path.is_dir():
-        volume = dicom.load_series(path, modality, how)
+        volume = dicom.load_series(path, modality, _as_dicom(how, path.name))
     else:
         check_file(path)
         if not path.name.lower().endswith(SUFFIXES) and dicom.is_dicom(path):
-            volume = dicom.load_file(path, modality, how)
+            volume = dicom.load_file(path, modality, _as_dicom(how, path.name))
         elif how.series is not None:
             raise UsageError(
                 f"{path.name} is one scan, so it has no series {how.series} to choose."
@@ -222,6 +224,17 @@ def read_scan(path: str | Path, modality: str | None = None, how: Reading = AS_I
     for note in volume.metadata.get("notes", ()):
         logger.warning("%s: %s", path.name, note)
     return volume
+
+
+def _as_dicom(how: Reading, name: str) -> Reading:
+    """How a DICOM scan is read.
+
+    Raises:
+        UsageError: an orientation, which DICOM gives itself.
+    """
+    if how.orientation:
+        raise UsageError(f"{name} is DICOM and says itself how it lies; leave --orientation out.")
+    return how
 
 
 def _stored_type(array: np.ndarray, wanted: np.dtype) -> np.dtype:

@@ -14,7 +14,7 @@ from DGMVLCCore.imaging import nifti
 from DGMVLCCore.imaging.checks import check_sides
 from DGMVLCCore.imaging.io import read_image, three_axes
 from DGMVLCCore.imaging.stored import StoredImage, refused
-from DGMVLCCore.imaging.untilt import Tilt, untilted_labels
+from DGMVLCCore.imaging.untilt import Tilt, oriented, untilted_labels
 from DGMVLCCore.imaging.volume import Volume
 
 TOLERANCE_VOXELS = 0.1
@@ -227,7 +227,10 @@ def load_labels(
         raise UnsuitableInputError(f"The segmentation {path.name} is empty; draw a region first.")
     known = names or (nifti.label_names(path) if nifti.is_nifti(path) else {})
     table = _segment_table(image.fields, path) or _plain_table(layers, known, path.name)
-    check_sides(image.sides_known, layers.shape[1], path.name)
+    if not image.sides_known and (said := reference.metadata.get("orientation")):
+        affine = oriented(affine, said)  # as the scan's, which does not say it either
+    else:
+        check_sides(image.sides_known, layers.shape[1], path.name)
     layers, affine = _untilted(layers, affine, reference)
     placed = _place(layers, affine, reference, path.name)
     segments: dict[str, np.ndarray] = {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.schema import Attribute, ClinicalSchema, load_schema
-from DGMVLCCore.language.tables import Table, column_key, read_table
+from DGMVLCCore.language.tables import Table, column_key, listed, read_table
 
 NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 PERCENT = re.compile(r"%|\bper ?cent\b", re.IGNORECASE)
@@ -246,7 +246,7 @@ def _id_column(table: Table, schema: ClinicalSchema, named: str | None) -> str:
     wanted = (column_key(named),) if named else schema.ids
     if (found := next((c for c in table.columns if column_key(c) in wanted), None)) is not None:
         return found
-    has = ", ".join(table.columns[:12]) + (" …" if len(table.columns) > 12 else "")
+    has = listed(table.columns)
     if named:
         raise UnsuitableInputError(f"{table.name} has no column {named}; its columns are: {has}.")
     raise UnsuitableInputError(

@@ -25,6 +25,7 @@ class Finding:
         earlier_size_mm: size said of an earlier scan. component_mm: size of the solid part.
         organ: where it lies, None for lung, pleura and airway.
         corrected: the wording as it should be spelt, None when it is spelt right.
+        again: ranges of its later wordings, and of sentences that only say more of it.
     """
 
     term: str
@@ -44,6 +45,7 @@ class Finding:
     component_mm: float | None = None
     organ: str | None = None
     corrected: str | None = None
+    again: tuple[tuple[int, int], ...] = ()
 
     @property
     def taught(self) -> str:
@@ -71,6 +73,7 @@ class Finding:
             "component_mm": self.component_mm,
             "organ": self.organ,
             "corrected": self.corrected,
+            "again": [list(span) for span in self.again],
             "taught_as": self.taught,
             "codes": load_vocabulary().codes.get(self.term, {}),
         }

@@ -43,6 +43,7 @@ def merge(a: Finding, b: Finding) -> Finding:
         earlier_size_mm=a.earlier_size_mm or b.earlier_size_mm,
         component_mm=a.component_mm or b.component_mm,
         descriptors=tuple(dict.fromkeys((*a.descriptors, *b.descriptors))),
+        again=(*a.again, b.span, *b.again),
     )
 
 

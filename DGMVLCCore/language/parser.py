@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.english import check_english
@@ -68,5 +69,11 @@ def parse_report(report: str) -> list[Finding]:
     check_english(plain.text)
     context = Context(plain)
     for sentence in sentences(plain.text):
-        joined(context.findings, read_sentence(sentence, context))
+        before = context.findings[-1:]
+        new = read_sentence(sentence, context)
+        if not new and context.findings and context.findings[-1] is not before[0]:
+            last = context.findings[-1]  # “It measures 8 mm.”
+            span = plain.span(sentence.start, sentence.start + len(sentence.text))
+            context.findings[-1] = replace(last, again=(*last.again, span))
+        joined(context.findings, new)
     return contradicted(context.findings)

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ MOST_BESIDE = 16 << 20  # bytes of each of its other parts (styles, themes), whi
 STREAMED = re.compile(r"xl/(?:worksheets/|sharedStrings)")
 DELIMITERS = ",;\t|"
 SEPARATOR = re.compile(r'"?sep=(.)"?\s*(?:\r\n|\r|\n)', re.IGNORECASE)  # Excel's own first line
+SHOWN, LONGEST_NAME = 8, 40  # of columns, sheets and ids in a sentence
 SAMPLE = 50  # rows looked at to find the delimiter and the header
 
 
@@ -139,7 +140,7 @@ def _excel_cells(path: Path, sheet: str | None) -> _Cells:
         try:
             if sheet and sheet not in book.sheetnames:
                 raise UnsuitableInputError(
-                    f"{path.name} has no sheet “{sheet}”; it has: {', '.join(book.sheetnames)}."
+                    f"{path.name} has no sheet “{sheet}”; it has: {listed(book.sheetnames)}."
                 )
             page = book[sheet] if sheet else book.worksheets[0]
             page.reset_dimensions()  # some programs declare a sheet's size as A1
@@ -224,7 +225,7 @@ def _under_header(
     header = lines[0][1]
     if twice := sorted({name for name in header if name and header.count(name) > 1}):
         raise UnreadableError(
-            f"{path} names the column {', '.join(twice)} more than once; rename or remove one."
+            f"{path} names the column {listed(twice)} more than once; rename or remove one."
         )
     for number, row in lines[1:]:
         if _filled(row[len(header) :]):
@@ -237,6 +238,13 @@ def _under_header(
         for _, row in lines[1:]
     ]
     return [name for name in header if name], rows
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, none too long for a sentence, and how many more there are."""
+    shown = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in names]
+    more = len(names) - SHOWN
+    return ", ".join(shown[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def column_key(name: str) -> str:

@@ -22,16 +22,19 @@ def _understood(report: str, finding: Finding) -> tuple[int, int]:
 
 def unread(report: str, findings: Sequence[Finding]) -> list[tuple[int, int]]:
     """Ranges of the sentences and lines no finding was read from, headings left out."""
-    known = sorted(_understood(report, finding) for finding in findings)
+    again = {span for finding in findings for span in finding.again}
+    known = sorted(again | {_understood(report, finding) for finding in findings})
     ranges = []
-    start = 0
+    start = first = 0
     for end, following in [*((m.start(), m.end()) for m in BREAK.finditer(report)), (-1, -1)]:
         end = len(report) if end < 0 else end
         piece = report[start:end]
+        while first < len(known) and known[first][1] <= start:
+            first += 1
         if (
             any(c.isalnum() for c in piece)
             and not HEADING.fullmatch(piece)
-            and not any(first < end and start < last for first, last in known)
+            and not (first < len(known) and known[first][0] < end)
         ):
             lead = len(piece) - len(piece.lstrip())
             ranges.append((start + lead, start + len(piece.rstrip())))

@@ -88,12 +88,15 @@ def finding_rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
 def pieces(report: str, findings: Sequence[Finding]) -> list[Piece]:
     """The whole report in parts, in order; their texts joined are the report."""
     marks: list[tuple[int, int, Piece]] = []
-    numbered = sorted((f.span, n, f.presence) for n, f in enumerate(findings, 1))
+    numbered = sorted(
+        (span, n, f.presence) for n, f in enumerate(findings, 1) for span in (f.span, *f.again)
+    )
     for (start, end), number, presence in numbered:
         if marks and start < marks[-1][1]:  # several findings of one wording
             first, last, piece = marks[-1]
             same = piece.presence if piece.presence == presence else "uncertain"
-            marks[-1] = first, last, Piece(piece.text, (*piece.numbers, number), same)
+            numbers = tuple(dict.fromkeys((*piece.numbers, number)))
+            marks[-1] = first, last, Piece(piece.text, numbers, same)
         else:
             marks.append((start, end, Piece(report[start:end], (number,), presence)))
     marks += [(a, b, Piece(report[a:b], unread=True)) for a, b in unread(report, findings)]

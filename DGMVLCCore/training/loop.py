@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import logging
 import math
+import pickle
+import shutil
 import time
 from collections.abc import Iterator
 from importlib import import_module
@@ -20,6 +22,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
 from DGMVLCCore.errors import Cancelled, WeightsError
+from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.training.examples import Example, PhraseBank
 from DGMVLCCore.training.memory import batch_named, check_memory
 from DGMVLCCore.training.recipe import TASKS, Recipe, changed_fields
@@ -163,14 +166,18 @@ class Trainer:
             {name: value for name, value in model.config.items() if not name.startswith("_")}
         )
         averaged.load_state_dict(self.average.values)
-        averaged.half().save_pretrained(self.out / "weights")
-        write_record(
-            self.out / "weights",
-            self.recipe,
-            steps=self.step,
-            seconds=self.spent,
-            device=self.accelerator.device.type,
-        )
+        place = self.out / "weights"
+        with replaced_folder(place) as folder:
+            if place.is_dir():  # a card or a record of another kind beside the tensors stays
+                shutil.copytree(place, folder, dirs_exist_ok=True)
+            averaged.half().save_pretrained(folder)
+            write_record(
+                folder,
+                self.recipe,
+                steps=self.step,
+                seconds=self.spent,
+                device=self.accelerator.device.type,
+            )
 
     def resume(self) -> None:
         """Continue from the checkpoint when there is one.
@@ -185,7 +192,13 @@ class Trainer:
                 f"{self.checkpoint} belongs to another recipe ({'; '.join(changed)}); give the "
                 "same values, or choose another output folder."
             )
-        state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            raise WeightsError(
+                f"{self.checkpoint} is cut or damaged; remove it to begin anew, or choose another "
+                "output folder."
+            ) from error
         try:
             self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
         except RuntimeError as error:

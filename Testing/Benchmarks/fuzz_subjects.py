@@ -168,10 +168,13 @@ def _make_order(folder: Path) -> None:
     (folder / "order.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
-def _read_order(folder: Path) -> str:
-    from DGMVLCCore.language.tables import read_table
+def _read_table(name: str) -> Callable[[Path], str]:
+    def read(folder: Path) -> str:
+        from DGMVLCCore.language.tables import read_table
 
-    return repr(read_table(folder / "order.csv").rows)
+        return repr(read_table(folder / name).rows)
+
+    return read
 
 
 def _make_recipe(folder: Path) -> None:
@@ -185,15 +188,40 @@ def _read_recipe(folder: Path) -> str:
     return repr(load_recipe(folder / "recipe.json"))
 
 
-def _make_report(folder: Path) -> None:
-    shutil.copy(resource("sample/report.txt"), folder / "report.txt")
+WRAPPED = {
+    "report.txt": "{}",
+    "report.html": "<html><body><p>{}</p><p>No&nbsp;pleural effusion.</p></body></html>",
+    "report.rtf": "{{\\rtf1\\ansi {}\\par No\\~pleural effusion.\\par}}",
+    "report.hl7": "MSH|^~\\&|R|H|E|H|2024||ORU^R01|1|P|2.5\rOBX|1|TX|1||{}||||||F\r",
+}
 
 
-def _read_report(folder: Path) -> str:
-    from DGMVLCCore.language.parser import parse_report
+def _make_report(name: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        text = resource("sample/report.txt").read_text(encoding="utf-8")
+        (folder / name).write_text(WRAPPED[name].format(" ".join(text.split())), encoding="utf-8")
 
-    text = (folder / "report.txt").read_text(encoding="utf-8", errors="replace")
-    return repr(parse_report(text))
+    return make
+
+
+def _read_report(name: str) -> Callable[[Path], str]:
+    def read(folder: Path) -> str:
+        from DGMVLCCore.language.parser import parse_report
+        from DGMVLCCore.language.report_files import read_report
+
+        text = read_report(folder / name).text
+        return text + repr(parse_report(text))
+
+    return read
+
+
+def _make_sheet(folder: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for row in (["patient_id", "age", "sex"], ["P001", 61, "F"], ["P002", 74, "M"]):
+        book.active.append(row)  # type: ignore[union-attr]
+    book.save(folder / "order.xlsx")
 
 
 def _after(mark: bytes) -> Callable[[bytes], int]:
@@ -231,7 +259,8 @@ SUBJECTS = (
     _session("analysis", "studies/case-ct/review.json"),
     _session("decision", "decided/00000001-aaaaaaaa.json"),
     _session("decisions", "decisions.json"),
-    Subject("table", _make_order, _read_order, "order.csv"),
+    Subject("table", _make_order, _read_table("order.csv"), "order.csv"),
+    Subject("sheet", _make_sheet, _read_table("order.xlsx"), "order.xlsx"),
     Subject("recipe", _make_recipe, _read_recipe, "recipe.json"),
-    Subject("report", _make_report, _read_report, "report.txt"),
+    *(Subject(name, _make_report(name), _read_report(name), name) for name in WRAPPED),
 )  # fmt: skip

@@ -191,3 +191,17 @@ def test_a_port_that_cannot_be_used_is_one_sentence():
         said = port_problem(taken.getsockname()[1])
     assert said and "cannot be used" in said and "PORT=" in said and "\n" not in said
     assert "between 1 and 65535" in str(port_problem(0)) and "between" in str(port_problem(70000))
+
+
+@pytest.mark.parametrize(
+    "name", ["🫁" * 150 + ".nrrd", "x" * 5000, "\ud800" * 90, "a/../../b.nrrd"]
+)
+def test_an_uploads_name_fits_every_file_system(tmp_path, name):
+    from SlicerDGMVLCBrowser.transfers import Transfers
+
+    (tmp_path / "uploads").mkdir()
+    query = {"batch": "abcdefgh12", "name": name}
+    target = Transfers(SimpleNamespace(root=tmp_path))._target(SimpleNamespace(query=query))
+    target.write_bytes(b"x")
+    assert target.parent == tmp_path / "uploads" / "abcdefgh12"
+    assert len(target.name.encode()) <= 180 and target.suffix == Path(name).suffix

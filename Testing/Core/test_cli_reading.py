@@ -34,9 +34,11 @@ def test_every_command_that_reads_a_scan_can_choose_its_series(command, capsys):
 
 
 def test_a_series_is_chosen_by_its_number(tmp_path, phantom, capsys):
-    folder = tmp_path / "ct"
-    write_series(folder, phantom.array, 4.0 * np.arange(12), SeriesDescription="Lung")
-    write_series(folder, phantom.array, 4.0 * np.arange(12), name="t", SeriesDescription="Soft")
+    folder, wide = tmp_path / "ct", {"PixelSpacing": [2.5, 2.5]}
+    write_series(folder, phantom.array, 4.0 * np.arange(12), SeriesDescription="Lung", **wide)
+    write_series(
+        folder, phantom.array, 4.0 * np.arange(12), name="t", SeriesDescription="Soft", **wide
+    )
     out = tmp_path / "a.seg.nrrd"
     code, said = answer(capsys, "anatomy", "-i", folder, "-o", out)
     assert code == 4 and "--series NUMBER" in said["error"]["message"]

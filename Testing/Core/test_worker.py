@@ -291,6 +291,7 @@ def test_garbage_gets_an_error_and_does_no_harm(worker, scan):
         ({"noises": "3"}, "noises must be a whole number", "UsageError"),
         ({"slices": [1, 2, 3]}, "slices must be two whole numbers", "UsageError"),
         ({"image": None}, "image must be a path", "UsageError"),
+        ({"report_source": {"name": 1}}, "report_source must be a report file", "UsageError"),
         ({"seed": True}, "seed must be", "UsageError"),
         ({"image": "/no/such.nrrd"}, "does not exist", "UnreadableError"),
         ({"report_text": "Clear."}, "names no present finding", "UnsuitableInputError"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from SlicerDGMVLCLib import protocol
-from SlicerDGMVLCLib.events import Ended, Failed, Preview, Progress, Ready, Result
+from SlicerDGMVLCLib.events import Ended, Failed, Preview, Progress, Ready, Result, decodeEvent
 from SlicerDGMVLCLib.protocol import LineDecoder, WorkerClient, encodeMessage, workerCommand
 
 HELLO = {
@@ -255,3 +255,9 @@ def test_the_command_leaves_the_hosts_libraries_behind():
         and command.environment["OMP_WAIT_POLICY"] == "PASSIVE"
     )
     assert workerCommand("p", source="/src", environment=host).environment["PYTHONPATH"] == "/src"
+
+
+@pytest.mark.parametrize("value", [10**400, "9" * 400, None, [], True, "nan"])
+def test_numbers_of_a_worker_that_are_none_end_no_viewer(value):
+    assert decodeEvent({"type": "heartbeat", "uptime_s": 1, "busy": None, "rss_mb": value}) is None
+    assert decodeEvent({"type": "progress", "id": "a", "stage": "b", "share": value}) is None

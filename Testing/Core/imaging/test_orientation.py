@@ -119,6 +119,27 @@ def test_an_unknown_side_is_asked_for(tmp_path, scan, name):
         assert volume.affine[:3, :3] == pytest.approx(np.diag(signs * np.array(spacing)), abs=1e-4)
     with pytest.raises(UsageError, match="three letters"):
         load_volume(path, orientation="LRS")
+    # a mask that does not say it either lies as its scan does
+    volume = load_volume(path, orientation="LPS")
+    mask = path.with_name(f"mask-{name}")
+    bright = scan.array > 0
+    save_volume(scan.with_array(bright.astype(np.float32), stored_dtype="uint8"), mask)
+    with_sides = mask.read_bytes()
+    if name == "a.nii":
+        mask.write_bytes(with_sides[:252] + bytes(4) + with_sides[256:])
+    else:
+        line = b"space: left" if name == "a.nrrd" else b"TransformMatrix"
+        start = with_sides.find(line)
+        mask.write_bytes(with_sides[:start] + with_sides[with_sides.find(b"\n", start) + 1 :])
+    assert load_labels(mask, volume).union().sum() == bright.sum()
+    with pytest.raises(UnsuitableInputError, match="never guessed"):
+        load_labels(mask, scan)
+
+
+def test_an_orientation_is_not_taken_where_the_file_says_it(tmp_path, scan):
+    save_volume(scan, tmp_path / "a.nrrd")
+    with pytest.raises(UsageError, match="says itself"):
+        load_volume(tmp_path / "a.nrrd", orientation="RAS")
 
 
 def test_a_single_picture_needs_no_side(tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from DGMVLCCore.language.findings import Finding
+from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.report_files import ReportText, report_text
 from DGMVLCCore.language.unread import unread
 from DGMVLCCore.report.findings import finding_rows, pieces, report_lines, report_page
@@ -76,6 +77,22 @@ def test_words_are_marked_in_brackets_or_in_colour() -> None:
     assert plain.endswith("\n\nnote: A note.")
     coloured = "\n".join(report_lines(_report(), FINDINGS, [], colour=True))
     assert "No \x1b[32meffusion\x1b[0m" in coloured and "\x1b[2mHISTORY" in coloured
+
+
+def test_what_says_a_finding_again_or_says_more_of_it_is_marked_with_it() -> None:
+    text = (
+        "FINDINGS: Nodule in the right upper lobe. It measures 14 mm. No effusion. Trachea midline."
+        "\nIMPRESSION: 14 mm nodule, right upper lobe. <br>No&nbsp;effusion."
+    )
+    findings = parse_report(text)
+    assert [[text[a:b] for a, b in f.again] for f in findings] == [
+        ["It measures 14 mm.", "nodule"],
+        ["effusion"],
+    ]
+    assert [text[a:b] for a, b in unread(text, findings)] == ["Trachea midline."]
+    plain = "\n".join(report_lines(ReportText(text, _report().source), findings, []))
+    assert "[1+ It measures 14 mm.] No [2- effusion]." in plain
+    assert "14 mm [1+ nodule], right upper lobe. <br>No&nbsp;[2- effusion]." in plain
 
 
 def test_a_terminal_gets_no_control_characters_of_the_report() -> None:
