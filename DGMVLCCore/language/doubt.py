@@ -77,7 +77,7 @@ def either(row: Row) -> None:
             continue
         gap = row.between(left[-1] + 1, k) + row.between(k + 1, right[0])
         pair = {row.index(left[-1]), row.index(right[0])}
-        if re.fullmatch(r"[gwatPZ,]{0,4}", gap) and not pair & (row.denied | row.free):
+        if re.fullmatch(r"[gwatPZd,]{0,4}", gap) and not pair & (row.denied | row.free):
             row.doubted |= pair
 
 

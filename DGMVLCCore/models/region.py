@@ -71,6 +71,11 @@ class Region:
         enough = clear.size > LEAST_CLEAR_VOXELS
         return float(to_units(np.median(clear), self.scale)) if enough else float("nan")
 
+    def shown(self, row: int, hidden: np.ndarray) -> np.ndarray:
+        """What the network sees of a slice: float32 (S,T) HU, `hidden` (S,T) filled from around
+        it."""
+        return smooth_fill(self.hu[row], hidden, self.lungs[row], self.scale)
+
     def conditions(self, rows: list[int], hidden: np.ndarray | None = None) -> Conditions:
         """Image conditions of the given slices (text is left empty).
 
@@ -78,10 +83,10 @@ class Region:
             hidden: bool (D,S,T), what is filled from around it instead of shown, told to an editor
                 as such; the whole mask, untold, when None.
         """
-        hole, lungs = self.mask if hidden is None else hidden, self.lungs
+        hole = self.mask if hidden is None else hidden
         around = [neighbours(r, len(self.hu)) for r in rows]
         filled = {
-            k: to_units(smooth_fill(self.hu[k], hole[k], lungs[k], self.scale), self.scale)
+            k: to_units(self.shown(k, hole[k]), self.scale)
             for k in sorted({k for triple in around for k in triple})
         }
         context = np.stack([np.stack([filled[k] for k in triple]) for triple in around])

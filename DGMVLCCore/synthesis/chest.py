@@ -29,7 +29,7 @@ CHECKED = (LEFT, RIGHT, AIRWAY)
 class MaskRegion(Region):
     """A region of which the network sees the anatomy's labels alone: one HU value a class."""
 
-    def shown(self, row: int) -> np.ndarray:
+    def shown(self, row: int, hidden: np.ndarray) -> np.ndarray:
         """float32 (S,T) HU of a slice's classes."""
         return class_fill(self.labels[row])
 
