@@ -46,7 +46,7 @@ def forms(row: Row, starts: dict[int, int]) -> set[int]:
         kind = (match.lastgroup or "").rstrip("2")
         if label is None or not kind:
             continue
-        group = {label, *_label_list(row, label)}
+        group = {label, *label_list(row, label)}
         if kind == "open":
             left_open |= group
         _take(row, kind, group)
@@ -63,7 +63,7 @@ def _take(row: Row, kind: str, group: set[int]) -> None:
         row.doubted |= group
 
 
-def _label_list(row: Row, label: int) -> list[int]:
+def label_list(row: Row, label: int) -> list[int]:
     """The other findings of a label: “Nodules/masses: N”."""
     at = next(k for k, item in enumerate(row.items) if item.index == label)
     out = []

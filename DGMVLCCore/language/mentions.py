@@ -69,6 +69,18 @@ SCATTERED = tuple(
             "pleural effusion",
         ),
         (
+            "fluid",
+            r"\b(fluid)(?= (?:\w+ ){0,2}?(?:around|about|surrounding|in|within) (?:the )?(?:heart|"
+            r"pericardi\w+))",
+            "pericardial effusion",
+        ),
+        (
+            "thromb",
+            r"\b(thromb(?:us|i))(?= (?:\w+ ){0,3}?(?:in|within|of) [^.;,]{0,40}?(?:pulmonary|lobar|"
+            r"segmental) (?:arter|branch|trunk))",
+            "pulmonary embolism",
+        ),
+        (
             "enlarged",
             r"\b(heart(?:\s+size)?|cardiac (?:size|silhouette))(?=\s+(?:is|was|appears?|remains?|"
             r"not)?\s*(?:\w+\s+){0,2}?enlarged\b)",
@@ -159,7 +171,8 @@ OWN_PLACE = re.compile(r"pleura|pulmon|lung|hydrothora|chylo|interlob|fissur|par
 SIDE = re.compile(r"\b(left|right|lt|rt)\b(?!\s+(?:atri|ventric|main))")
 FLUID_PE = re.compile(
     r"\b(?:costophrenic|pleural|recess|sulc\w+|drain\w*|thoracentesis|loculated|layer\w*|"
-    r"hemithorax|cpa|dependent|parapneumonic|tapped|blunt\w*|free-flowing|pigtail)\b"
+    r"hemithorax|cpa|dependent|parapneumonic|tapped|blunt\w*|free-flowing|pigtail|"
+    r"echo-?free|anechoic|deep|(?:passive|compressive) atelectas\w+)\b"
 )
 VESSEL_PE = re.compile(
     r"\b(?:arter\w+|segmental|subsegmental|embol\w+|filling|saddle|thromb\w+|strain|ctpa|lobar|"

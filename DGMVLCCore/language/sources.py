@@ -57,6 +57,9 @@ REPORTED = re.compile(
     rf"\b{SAID}\b"
     rf"|\b(?:on|in) (?:the |an? )?{EARLIER} (?:\w+ ){{0,2}}?{CT},? (?:there (?:was|were)|an?\b|"
     rf"multiple\b)"
+    r"|\b(?:compar\w+)\b[^;]{0,80}?\b(?:when|at which (?:time|point)|on which|where|"
+    r"which (?:had )?(?:show\w*|"
+    r"demonstrat\w*)) (?:there|the|it|he|she|an?|multiple|several|bilateral|both)?\b"
     rf"|\b(?:copied|quoted) from|\b(?:earlier|previous|prior|outside|referr\w+) report\s*[:(]"
     r"|\b(?:referr\w+|outside|clinical) (?:note|letter|physician|doctor)s? (?:\w+ )?(?:states?|"
     r"says?|mentions?|"
@@ -111,6 +114,12 @@ ADVICE = re.compile(
 IF = re.compile(r"^\W*(?:if|should|in case of|in the event of|unless|when(?:ever)?)\b")
 COMPARED = re.compile(
     r"(?:smaller|larger|greater|less|more|bigger|<|>|\u2264|\u2265|up to|below|above|under|over)"
+)
+# “Small emboli may be missed” tells what a scan cannot show.
+MISSED = re.compile(
+    r"\s*(?:may|might|could|can|would) (?:\w+ly )?(?:be|have been|go|escape|"
+    r"remain) (?:\w+ly )?(?:missed|overlooked|"
+    r"undetected|unnoticed|unseen|undiagnosed|invisible|below|beyond|detection)\b"
 )
 DEFINITE = re.compile(
     r"\b(?:the|this|these|those|known|described|above|aforementioned|previously)\s+(?:[\w\ue000-\ue002,.-]+\s+){0,6}$"
@@ -178,7 +187,9 @@ def is_foreign(
         return True
     if WISH.search(before) and not OUTCOME.search(before) and not untreated:
         return True
-    if IF.match(sentence) and not definite:
+    if IF.match(sentence) and not (definite and placed):
+        return True
+    if MISSED.match(sentence, end):
         return True
     guideline = GUIDELINE.search(sentence)
     generic = not placed or (sentence[start:end].endswith("s") and "\ue001" not in masked)

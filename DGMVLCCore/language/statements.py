@@ -13,13 +13,21 @@ from DGMVLCCore.language.descriptors import descriptors
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.forms import BOX
 from DGMVLCCore.language.items import FINDING, PLACE, SIZE, masked
-from DGMVLCCore.language.marks import chosen
+from DGMVLCCore.language.marks import chosen, values
 from DGMVLCCore.language.mentions import MASSLIKE, Mention, mentions
 from DGMVLCCore.language.places import Place, places
 from DGMVLCCore.language.placing import assign_places
 from DGMVLCCore.language.presence import presences
 from DGMVLCCore.language.sentences import Sentence
-from DGMVLCCore.language.several import LARGEST, largest_place, pieces, sided
+from DGMVLCCore.language.several import (
+    LARGEST,
+    PLURAL,
+    group_counts,
+    largest_place,
+    lobes_apart,
+    pieces,
+    sided,
+)
 from DGMVLCCore.language.sizes import (
     Measurement,
     Size,
@@ -46,7 +54,9 @@ ANOTHER = re.compile(
 )
 # “No effusion on the right; there is a small one on the left.”
 A_ONE = re.compile(r"\b(?:an?|another) (?:[\w-]+ ){0,2}one\b")
-FRAGMENT = re.compile(r"\W*(?:(?:and|in|the|at|on|one)\s+|\d+(?:[.,]\d+)?\s?[mc]m\s+)*")
+FRAGMENT = re.compile(
+    r"\W*(?:\(?[a-h\d]\d?[.)]\s*)?(?:(?:and|in|the|at|on|one)\s+|\d+(?:[.,]\d+)?\s?[mc]m\s+)*"
+)
 ATTRIBUTE = re.compile(
     r"^\W*(?P<what>number|count|how many|locations?|sites?|position|lobes?|segments?|sides?|"
     r"laterality|"
@@ -55,6 +65,11 @@ ATTRIBUTE = re.compile(
     r"largest)"
     r"\s*[:=]\s*(?P<value>.*)"
 )
+LOBE = re.compile(r"upper|middle|lower|lingula")
+VERSUS = re.compile(r"\s*(?:vs\.?|versus|or|/)\s*(?:an?\s+)?")
+NUMBERED = re.compile(r"\W*[a-h\d]\d?[.)]\s*")
+# A single one of these may reach over two lobes; there are not two of it.
+LUMPS = frozenset((*MASSLIKE, "cyst", "cavity", "abscess", "bulla", "metastasis", "empyema"))
 PRONOUN = re.compile(r"\W*(?:it|this|these|they)\b")
 DENIED = re.compile(r"\b(?:no|not|without)\b")
 HEADING_LINE = re.compile(r"\W*[a-z][\w /&-]{0,40}:")
@@ -122,7 +137,7 @@ def _lower(text: str) -> str:
 
 def _taken_apart(sentence: Sentence) -> _Reading | None:
     """A sentence with its findings and all that is said of them; None when it names none."""
-    text = written(chosen(ARROWS.sub(_blanked, _lower(sentence.text))))
+    text = written(chosen(values(ARROWS.sub(_blanked, _lower(sentence.text)))))
     named = mentions(text, sentence.heading)
     if not named or whole_is_foreign(text):
         return None
@@ -164,6 +179,9 @@ def _taken_apart(sentence: Sentence) -> _Reading | None:
         text, where, spans, clauses, [p == "absent" for p in presence],
         [m.term in MIDLINE for m in named],
     )  # fmt: skip
+    for i, place in enumerate(own):  # “no effusion on either side” says no side of it
+        if place and presence[i] == "absent" and text.startswith("either", place.start):
+            own[i] = None
     return _Reading(text, sentence, named, spans, presence, clauses, own, where, measured)
 
 
@@ -200,6 +218,7 @@ def read_sentence(sentence: Sentence, context: Context) -> list[Finding]:
     spans = [reading.spans[i] for i in sized]
     clauses = [reading.clauses[i] for i in sized]
     lengths = dict(zip(sized, assign_sizes(reading.text, reading.measured, spans, clauses)))
+    _either_sized(reading, lengths)
     owner = [nearest(reading.text, (m.start, m.end), spans, clauses) for m in reading.measured]
     changes = assign_changes(
         reading.text, reading.spans, reading.clauses, reading.presence,
@@ -215,6 +234,20 @@ def read_sentence(sentence: Sentence, context: Context) -> list[Finding]:
             continue
         out += _split(reading, i, finding, measured)
     return _about_the_mass(context.findings, out)
+
+
+def _either_sized(reading: _Reading, lengths: dict[int, Size]) -> None:
+    """“Cavity versus cyst, 15 mm”: the size is that of both readings; changes `lengths`."""
+    for i in lengths:
+        if i + 1 not in lengths or {reading.presence[i], reading.presence[i + 1]} != {"uncertain"}:
+            continue
+        gap = reading.text[reading.spans[i][1] : reading.spans[i + 1][0]]
+        if not VERSUS.fullmatch(gap):
+            continue
+        if lengths[i].mm is None:
+            lengths[i] = lengths[i + 1]
+        elif lengths[i + 1].mm is None:
+            lengths[i + 1] = lengths[i]
 
 
 def _finding(
@@ -240,7 +273,7 @@ def _finding(
         context.plain.original[slice(*span)],
         context.plain.original[slice(*whole)],
         lobe=place.lobe if place else None,
-        count=count(reading.text, low if i else 0, mention.start, mention.end)
+        count=count(_lower(reading.original.text), low if i else 0, mention.start, mention.end)
         if presence != "absent"
         else None,
         change=change,
@@ -264,13 +297,21 @@ def _split(
 ) -> list[Finding]:
     """One finding for each size and place of mention i."""
     parts = pieces(reading.text, reading.spans[i], measured, reading.places, _bounds(reading, i))
-    if not parts or finding.presence == "absent":
+    if finding.presence == "absent":
         return [finding]
+    if not parts:
+        lump = finding.term in LUMPS and not PLURAL.search(finding.text.lower())
+        lobes = [] if measured or lump else lobes_apart(reading.text, reading.where[i])
+        counts = group_counts(reading.text, reading.spans[i][1], len(lobes))
+        return [
+            replace(finding, side=p.side, zone=p.zone, lobe=p.lobe, count=n)
+            for p, n in zip(lobes, counts)
+        ] or [finding]
     out = []
     for part in parts:
         place = part.place or reading.where[i]
         lone = replace(
-            finding, size_mm=part.size.mm, earlier_size_mm=part.size.earlier, count=None,
+            finding, size_mm=part.size.mm, earlier_size_mm=part.size.earlier, count=part.count,
             side=finding.side, zone=None, lobe=None,
         )  # fmt: skip
         if place:
@@ -333,6 +374,13 @@ def _completed(
     if not attribute and (other or not IT.search(low)):
         return last
     largest = LARGEST.search(low) is not None
+    if (
+        attribute
+        and attribute["what"].startswith("lobe")
+        and (lobe := LOBE.search(attribute["value"]))
+    ):
+        side = place.side if place and place.side else last.side
+        return replace(last, lobe=lobe.group(), side=side)
     if measured and last.size_mm is None and last.term in load_vocabulary().sized:
         earlier = next((m.earlier for m in measurements(low) if m.earlier), None)
         last = replace(last, size_mm=measured[0].mm, earlier_size_mm=earlier)
@@ -355,9 +403,11 @@ def _another(
 ) -> Finding:
     """One more of the last finding, with the size and place of its own sentence."""  # fmt: skip
     span = context.plain.span(sentence.start, sentence.end)
-    words = re.match(r"\W*(?:[\w-]+\s?){1,2}", sentence.text)
-    until = sentence.start + (len(words.group().rstrip()) if words else len(sentence.text))
-    own = context.plain.span(sentence.start, until)
+    number = NUMBERED.match(sentence.text)
+    begin = number.end() if number else 0
+    words = re.compile(r"\W*(?:[\w-]+\s?){1,2}").match(sentence.text, begin)
+    until = sentence.start + (len(words.group().rstrip()) + begin if words else len(sentence.text))
+    own = context.plain.span(sentence.start + begin, until)
     return replace(
         last,
         side=place.side if place else None,
