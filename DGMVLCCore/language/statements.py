@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from DGMVLCCore.language.changes import alone, assign_changes
+from DGMVLCCore.language.changes import assign_changes
 from DGMVLCCore.language.clauses import clause
+from DGMVLCCore.language.completing import Context, without_mention
 from DGMVLCCore.language.counts import count
 from DGMVLCCore.language.descriptors import descriptors
 from DGMVLCCore.language.findings import Finding
@@ -20,7 +21,6 @@ from DGMVLCCore.language.placing import assign_places
 from DGMVLCCore.language.presence import presences
 from DGMVLCCore.language.sentences import Sentence
 from DGMVLCCore.language.several import (
-    LARGEST,
     PLURAL,
     group_counts,
     largest_place,
@@ -37,41 +37,11 @@ from DGMVLCCore.language.sizes import (
     written,
 )
 from DGMVLCCore.language.sources import foreign_ranges, is_foreign, whole_is_foreign
-from DGMVLCCore.language.text import PlainText
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
-IT = re.compile(
-    r"^\W*(?:overall|total|whole|it|this|these|they|size|location|(?:maximum |maximal )?diameter|"
-    r"measur\w+|the "
-    r"(?:larger|lesion|former|latter|nodule|mass))\b|\b(?:largest|biggest|dominant|"
-    r"which measures?)\b"
-)
-# “A second, 6 mm, in the right lower lobe” is one more of what was named last.
-ANOTHER = re.compile(
-    r"^\W*(?:(?:there (?:is|are)|also|and)\s+)*(?:an? |the )?(?:(?:smaller|larger|similar|"
-    r"further) )*"
-    r"(?:second|third|fourth|fifth|another|other|further|additional|one(?= in\b))\b"
-)
-# “No effusion on the right; there is a small one on the left.”
-A_ONE = re.compile(r"\b(?:an?|another) (?:[\w-]+ ){0,2}one\b")
-FRAGMENT = re.compile(
-    r"\W*(?:\(?[a-h\d]\d?[.)]\s*)?(?:(?:and|in|the|at|on|one)\s+|\d+(?:[.,]\d+)?\s?[mc]m\s+)*"
-)
-ATTRIBUTE = re.compile(
-    r"^\W*(?P<what>number|count|how many|locations?|sites?|position|lobes?|segments?|sides?|"
-    r"laterality|"
-    r"distribution|size|"
-    r"(?:max(?:imum|imal|\.)? |largest |long axis |mean )?diameter|dimensions?|measurements?|"
-    r"largest)"
-    r"\s*[:=]\s*(?P<value>.*)"
-)
-LOBE = re.compile(r"upper|middle|lower|lingula")
 VERSUS = re.compile(r"\s*(?:vs\.?|versus|or|/)\s*(?:an?\s+)?")
-NUMBERED = re.compile(r"\W*[a-h\d]\d?[.)]\s*")
 # A single one of these may reach over two lobes; there are not two of it.
 LUMPS = frozenset((*MASSLIKE, "cyst", "cavity", "abscess", "bulla", "metastasis", "empyema"))
-PRONOUN = re.compile(r"\W*(?:it|this|these|they)\b")
-DENIED = re.compile(r"\b(?:no|not|without)\b")
 HEADING_LINE = re.compile(r"\W*[a-z][\w /&-]{0,40}:")
 THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$")
 YES = re.compile(r":\s*(?:yes|y|present|positive)\b\s*[,;(]?(?=.)")
@@ -86,22 +56,6 @@ MIDLINE = (
     "aneurysm",
     "pulmonary edema",
 )
-
-
-@dataclass
-class Context:
-    """What the sentences before have said.
-
-    Args:
-        plain: the text that is read. findings: so far. last: number of the one said last. side,
-            zone: of a heading on its own line.
-    """
-
-    plain: PlainText
-    findings: list[Finding] = field(default_factory=list)
-    last: int = -1
-    side: str | None = None
-    zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -209,7 +163,7 @@ def read_sentence(sentence: Sentence, context: Context) -> list[Finding]:
     _headed(low, context)
     reading = _taken_apart(sentence)
     if reading is None:
-        return _without_mention(low, sentence, context)
+        return without_mention(low, sentence, context)
     sized = [
         i
         for i, m in enumerate(reading.named)
@@ -336,94 +290,6 @@ def _headed(low: str, context: Context) -> None:
         return
     place = next(iter(places(low, [])), None) if low.rstrip().endswith(":") else None
     context.side, context.zone = (place.side, place.zone) if place else (None, None)
-
-
-def _without_mention(low: str, sentence: Sentence, context: Context) -> list[Finding]:
-    """“It measures 8 mm.”, “Location: RLL”, “A second, 6 mm, …”: what names nothing belongs to the
-    finding said last."""
-    if not context.findings or whole_is_foreign(low):
-        return []
-    last = context.findings[context.last]
-    place = next(iter(places(low, [])), None)
-    measured = [m for m in measurements(low) if m.mm and not m.component]
-    if place and A_ONE.search(low) and not DENIED.search(low):
-        return [_another(replace(last, presence="present"), place, measured, sentence, context)]
-    if last.presence == "absent":
-        return []
-    fragment = place and measured and FRAGMENT.fullmatch(low, 0, place.start)
-    if (ANOTHER.match(low) and (place or measured)) or (fragment and last.size_mm):
-        return [_another(last, place, measured, sentence, context)]
-    if place and fragment and last.sentence.rstrip().endswith(":"):
-        more = replace(last, size_mm=measured[0].mm, side=place.side or last.side)
-        more = replace(more, zone=place.zone, lobe=place.lobe)
-    else:
-        more = _completed(last, low, place, measured)
-    if more is not last:
-        span = context.plain.span(sentence.start, sentence.end)
-        context.findings[context.last] = replace(more, again=(*more.again, span))
-    return []
-
-
-def _completed(
-    last: Finding, low: str, place: Place | None, measured: list[Measurement]
-) -> Finding:
-    """The finding said last with what a sentence of “it”, or a line “Location: RLL”, adds."""
-    attribute = ATTRIBUTE.match(low)
-    other = "node" in low or load_vocabulary().elsewhere.search(low) is not None
-    other = other and not PRONOUN.match(low)
-    if not attribute and (other or not IT.search(low)):
-        return last
-    largest = LARGEST.search(low) is not None
-    if (
-        attribute
-        and attribute["what"].startswith("lobe")
-        and (lobe := LOBE.search(attribute["value"]))
-    ):
-        side = place.side if place and place.side else last.side
-        return replace(last, lobe=lobe.group(), side=side)
-    if measured and last.size_mm is None and last.term in load_vocabulary().sized:
-        earlier = next((m.earlier for m in measurements(low) if m.earlier), None)
-        last = replace(last, size_mm=measured[0].mm, earlier_size_mm=earlier)
-    if place and (largest or attribute) and (largest or not last.side):
-        last = replace(last, side=place.side or last.side, zone=place.zone, lobe=place.lobe)
-    if attribute and attribute["what"] in ("number", "count", "how many"):
-        number = re.match(r"\d{1,2}\b", attribute["value"])
-        last = replace(last, count=int(number.group()) if number else last.count)
-    if last.change is None and not attribute and (change := alone(low)):
-        last = replace(last, change=change)
-    return last
-
-
-def _another(
-    last: Finding,
-    place: Place | None,
-    measured: list[Measurement],
-    sentence: Sentence,
-    context: Context,
-) -> Finding:
-    """One more of the last finding, with the size and place of its own sentence."""  # fmt: skip
-    span = context.plain.span(sentence.start, sentence.end)
-    number = NUMBERED.match(sentence.text)
-    begin = number.end() if number else 0
-    words = re.compile(r"\W*(?:[\w-]+\s?){1,2}").match(sentence.text, begin)
-    until = sentence.start + (len(words.group().rstrip()) + begin if words else len(sentence.text))
-    own = context.plain.span(sentence.start + begin, until)
-    return replace(
-        last,
-        side=place.side if place else None,
-        zone=place.zone if place else None,
-        lobe=place.lobe if place else None,
-        size_mm=measured[0].mm if measured else None,
-        earlier_size_mm=None,
-        component_mm=None,
-        count=None,
-        change=None,
-        descriptors=(),
-        again=(),
-        span=own,
-        text=context.plain.original[slice(*own)],
-        sentence=context.plain.original[slice(*span)],
-    )
 
 
 def _about_the_mass(findings: list[Finding], new: list[Finding]) -> list[Finding]:
