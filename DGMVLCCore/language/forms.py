@@ -41,7 +41,11 @@ def forms(row: Row, starts: dict[int, int]) -> set[int]:
     left_open: set[int] = set()
     if not SIGN.search(row.text):
         return left_open
+    box = BOX.search(row.text)
+    boxes_lead = box is not None and bool(starts) and box.start() < min(starts)
     for match in VERDICT.finditer(row.text):
+        if boxes_lead and (match.lastgroup or "").endswith("2"):
+            continue  # “[N] effusion [Y] nodule”: the box behind is the next one's
         label = starts.get(match.start("label"))
         kind = (match.lastgroup or "").rstrip("2")
         if label is None or not kind:

@@ -39,6 +39,8 @@ FILLED_IN = re.compile(
     rf"|\{{\s*(?P<curly>{SHORT_ANSWER})\s*\}})",
     re.IGNORECASE,
 )
+# “N - effusion; Y - nodule”.
+LEADING = re.compile(r"^(n|y)\s*[-\u2013:=]\s*(?=[a-z])")
 REPLY = re.compile(
     rf"(?<=\?)\s*(?:[-\u2013\u2014:>]+|a\d?\s*[:.)])(?=\s*{SHORT_ANSWER}\b)", re.IGNORECASE
 )
@@ -53,6 +55,7 @@ def _as_value(match: re.Match[str]) -> str:
 def values(sentence: str) -> str:
     """The sentence with every sign that stands between a label and its value as a colon, no longer
     and no shorter: “Effusion => no”, “Effusion __N__”, “Effusion? - no”."""
+    sentence = LEADING.sub(lambda m: ("no" if m[1] == "n" else "").ljust(len(m.group())), sentence)
     sentence = REPLY.sub(lambda m: " " * len(m.group()), sentence)
     return FILLED_IN.sub(_as_value, ARROW.sub(_as_value, sentence))
 

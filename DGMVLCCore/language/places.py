@@ -32,7 +32,7 @@ SHORT = (
     r"(?<=\brt ))[uml]ls?)"
 )
 BOTH = (
-    r"(?P<both>bilateral(?:ly)?|bilat|b/l|both(?=\s+(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes?|"
+    r"(?P<both>bilat\w*|b/l|both(?=\s+(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes?|"
     r"zones|hemithora|pleural|effusions|pneumothoraces|[uml]ls\b))|throughout (?:the|both) lungs?|"
     r"(?:each|either) (?:lung|side|hemithorax|pleural space)(?! of)|"
     r"(?:two|2) lungs?|all (?:five |5 )?(?:lung )?lobes(?! of the (?:left|right)))"
@@ -234,6 +234,7 @@ def _continues(
     own_noun = (
         match["lobe"]
         or match["lingula"]
+        or match["segment"]
         or match["base"]
         or re.match(rf"(?:\s|\w)*?\b(?:{NOUN})\b", sentence[match.end() : following])
     )

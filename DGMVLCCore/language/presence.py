@@ -20,6 +20,7 @@ FORWARD_VERDICT = re.compile(
     r"resolved|cleared|absent|ruled[ -]out|excluded|undetect\w+|(?:(?:is|are|was|were|could|can|"
     r"has|have) )*not |none|nil|neg"
 )
+OF_THEM = re.compile(r"\W*(?:of|for)\b")
 NOTHING = re.compile(
     r"(?:no|without(?: any)?) (?:such(?: \w+)?|(?:\w+ )?(?:evidence|signs?|traces?|suspicion)"
     r"(?: (?:of (?:these|this|any|either|such)(?: \w+)?|thereof|for (?:it|this|these)))?|"
@@ -75,14 +76,16 @@ def presences(
 def _deny_label(row: Row, at: int) -> bool:
     """“Masses, cysts or cavities: no such lesion was found”: a denial that names nothing is of the
     list before the sign."""
+    # “Of effusion or nodules there is no trace” puts the list first.
+    fronted = row.codes[at - 1] == "B" and OF_THEM.match(row.text)
     if (
         at < 2
-        or row.codes[at - 1] not in ":-?,"
+        or not (row.codes[at - 1] in ":-?," or fronted)
         or not NOTHING.match(row.text, row.items[at].start)
     ):
         return False
     k = at - 2
-    while k > 0 and row.codes[k] in "PZ)(":
+    while k > 0 and row.codes[k] in "PZ)(p":
         k -= 1
     if row.codes[k] != "M":
         return False

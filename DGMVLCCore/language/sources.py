@@ -49,7 +49,7 @@ SAID = (
 # Everything behind these words is of another day or another text.
 REPORTED = re.compile(
     rf"\b{EARLIER} (?:\w+ ){{0,3}}?{CT}\b[^.;]{{0,60}}?\b{SAID}\b"
-    rf"|\b(?:the|her|his|outside|an?) (?:\w+ )?{CT} (?:of|from|{SAID}) (?:last|the previous|"
+    rf"|(?:^\W*|\b(?:the|her|his|outside|an?) )(?:\w+ )?{CT} (?:of|from|{SAID}) (?:last|the previous|"
     rf"the prior|yesterday|"
     rf"\w+ (?:days?|weeks?|months?|years?) (?:ago|earlier|before))[^.;]{{0,20}}\b{SAID}\b"
     rf"|\b(?:the|her|his|outside) (?:\w+ )?{CT} (?:of|from|dated|on|in|performed (?:on|"
@@ -74,7 +74,7 @@ REPORTED = re.compile(
 )
 # What the whole sentence is, when it begins so.
 NO_FINDINGS = re.compile(
-    r"^\W*(?:(?:the |his |her )?(?:mother|father|brother|sister|parents?|siblings?|uncle|aunt|"
+    r"^\W*(?:(?:the |his |her |(?:the )?patient's )?(?:mother|father|brother|sister|parents?|siblings?|uncle|aunt|"
     r"family)\b"
     r"|(?![^.]*\bnow (?:with|shows?|there|has)\b)(?:family history|(?:past |prior )?(?:medical |"
     r"surgical )?history(?: of|:)|known history|h/o\b|hx\b|"
@@ -111,7 +111,7 @@ ADVICE = re.compile(
     r"needs? no (?:further )?follow|"
     r"biopsy is|return if|routine follow)"
 )
-IF = re.compile(r"^\W*(?:if|should|in case of|in the event of|unless|when(?:ever)?)\b")
+IF = re.compile(r"^\W*(?:were an?\b(?=[^.]*\bto\b)|if|should|in case of|in the event of|unless|when(?:ever)?)\b")
 COMPARED = re.compile(
     r"(?:smaller|larger|greater|less|more|bigger|<|>|\u2264|\u2265|up to|below|above|under|over)"
 )
@@ -120,6 +120,7 @@ MISSED = re.compile(
     r"\s*(?:may|might|could|can|would) (?:\w+ly )?(?:be|have been|go|escape|"
     r"remain) (?:\w+ly )?(?:missed|overlooked|"
     r"undetected|unnoticed|unseen|undiagnosed|invisible|below|beyond|detection)\b"
+    r"|[^.;,]{0,40}\b(?:is|are) (?:an? )?(?:\w+ )?complications?\b"
 )
 DEFINITE = re.compile(
     r"\b(?:the|this|these|those|known|described|above|aforementioned|previously)\s+(?:[\w\ue000-\ue002,.-]+\s+){0,6}$"
@@ -196,6 +197,8 @@ def is_foreign(
     if guideline and (generic or COMPARED.search(sentence)) and not definite:
         return guideline.start() < start or COMPARED.search(sentence) is not None
     advice = ADVICE.search(sentence)
+    if advice and COMPARED.search(sentence) and generic:
+        return True
     if advice and not definite:
         behind = advice.start() < start and not re.search(r"[:;]", sentence[advice.end() : start])
         ahead = re.match(r"\W*(?:for|in|of|regarding|to|because of|given)\b", sentence) is not None
