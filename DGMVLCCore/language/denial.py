@@ -32,7 +32,11 @@ class _Reach:
 def deny_behind(row: Row, at: int) -> None:
     """What a denial at item `at` reaches, to its right."""
     if row.between(at + 1, at + 2) in ("", ")", ",", ";", "]"):
-        if at and row.codes[at - 1] == "M" and row.text[row.items[at].start :].startswith("no"):
+        if (
+            at
+            and row.codes[at - 1] == "M"
+            and row.text[row.items[at].start :].startswith(("no", "neither"))
+        ):
             row.denied.add(row.index(at - 1))  # “effusion no, nodule yes”
         return  # an answer: “nodule (no), effusion (yes)”
     reach = _Reach(row, at)

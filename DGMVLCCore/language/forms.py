@@ -11,7 +11,7 @@ from DGMVLCCore.language.row import Row
 VERDICT = re.compile(
     rf"(?P<label>{FINDING}+)(?:\s?\(s\)|\s?s\b|\s\d{{1,2}}\b(?=\s?:)|\s(?:present|seen|identified|found|visible)(?=\s?[?:]))?\s*"
     r"(?:(?:[:=|\t?]|\.{3,}|\s-(?=\s))[ \t]*"
-    r"(?:(?P<off>(?:no|n|none|neg|false|0|zero|-{1,3}|\u2013|\(-\)|\[-\]|n\.s\.?)(?=\s*(?:[.,;()/|\n\t]|$|\s\s))"
+    r"(?:(?P<off>(?:no|n(?!\s?/\s?a\b)|none|neg|false|0|zero|-{1,3}|\u2013|\(-\)|\[-\]|n\.s\.?)(?=\s*(?:[.,;()/|\n\t]|$|\s\s))"
     r"|no(?=\s+(?:evidence|sign)s?\s*(?:[.,;]|$))|\u2717|\u2718)"
     r"|(?P<on>(?:yes|y|pos|true|1|x|\+{1,3}|\(\+\)|\[\+\])(?=\s*(?:[.,;()|\n\t]|$|\s))"
     r"|\u2713|\u2714)"

@@ -13,13 +13,20 @@ from collections.abc import Sequence
 from DGMVLCCore.language.denial import deny_behind
 from DGMVLCCore.language.doubt import doubt_behind, either, remarked, versus
 from DGMVLCCore.language.forms import forms, label_list
+from DGMVLCCore.language.items import FINDING, PLACE, SIZE
 from DGMVLCCore.language.row import Row
 from DGMVLCCore.language.verdicts import judge_before
 
 FORWARD_VERDICT = re.compile(
-    r"resolved|cleared|absent|ruled[ -]out|excluded|undetect\w+|(?:(?:is|are|was|were|could|can|"
+    r"resolved|cleared|absent|gone|nowhere|missing|vanished|ruled[ -]out|excluded|undetect\w+|"
+    r"(?:(?:is|are|was|were|could|can|"
     r"has|have) )*not |none|nil|neg"
 )
+# “Pneumothorax no effusion yes left nodule no”: each answer is of the finding before it.
+RUN_ON = re.compile(
+    rf"\W*(?:{FINDING}+\s+(?:no|yes)\b\s*(?:[{PLACE}{SIZE}]+\s*)*){{2,}}\W*", re.IGNORECASE
+)
+ANSWER_END = re.compile(r"(?<=\bno)\s|(?<=\byes)\s")
 OF_THEM = re.compile(r"\W*(?:of|for)\b")
 NOTHING = re.compile(
     r"(?:no|without(?: any)?) (?:such(?: \w+)?|(?:\w+ )?(?:evidence|signs?|traces?|suspicion)"
@@ -52,6 +59,8 @@ def presences(
     """
     if not spans:
         return []
+    if RUN_ON.fullmatch(text):
+        text = ANSWER_END.sub(";", text)
     row = Row(text, spans, terms, words)
     starts = {first: i for i, (first, _) in enumerate(spans)}
     left_open = forms(row, starts)
@@ -116,6 +125,10 @@ def _judge(row: Row, at: int, code: str) -> None:
     begins = at == 0 or row.codes[at - 1] in ",ocW("
     if code == "X" and forward and begins and re.match(r"[wgP]{0,3}M", ahead):
         deny_behind(row, at)
+        return
+    inverted = code == "X" and forward and at == 0 and re.match(r"v[tgwPa]{0,3}M", ahead)
+    if inverted:
+        deny_behind(row, at)  # “not seen are nodules or effusion”, “gone is the effusion”
         return
     if judge_before(row, at, code == "U"):
         return

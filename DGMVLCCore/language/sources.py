@@ -49,7 +49,8 @@ SAID = (
 # Everything behind these words is of another day or another text.
 REPORTED = re.compile(
     rf"\b{EARLIER} (?:\w+ ){{0,3}}?{CT}\b[^.;]{{0,60}}?\b{SAID}\b"
-    rf"|(?:^\W*|\b(?:the|her|his|outside|an?) )(?:\w+ )?{CT} (?:of|from|{SAID}) (?:last|the previous|"
+    rf"|(?:^\W*|\b(?:the|her|his|outside|an?) )(?:\w+ )?{CT} (?:of|from|{SAID}) (?:last|"
+    rf"the previous|"
     rf"the prior|yesterday|"
     rf"\w+ (?:days?|weeks?|months?|years?) (?:ago|earlier|before))[^.;]{{0,20}}\b{SAID}\b"
     rf"|\b(?:the|her|his|outside) (?:\w+ )?{CT} (?:of|from|dated|on|in|performed (?:on|"
@@ -74,7 +75,8 @@ REPORTED = re.compile(
 )
 # What the whole sentence is, when it begins so.
 NO_FINDINGS = re.compile(
-    r"^\W*(?:(?:the |his |her |(?:the )?patient's )?(?:mother|father|brother|sister|parents?|siblings?|uncle|aunt|"
+    r"^\W*(?:(?:the |his |her |(?:the )?patient's )?(?:mother|father|brother|sister|parents?|"
+    r"siblings?|uncle|aunt|"
     r"family)\b"
     r"|(?![^.]*\bnow (?:with|shows?|there|has)\b)(?:family history|(?:past |prior )?(?:medical |"
     r"surgical )?history(?: of|:)|known history|h/o\b|hx\b|"
@@ -111,7 +113,9 @@ ADVICE = re.compile(
     r"needs? no (?:further )?follow|"
     r"biopsy is|return if|routine follow)"
 )
-IF = re.compile(r"^\W*(?:were an?\b(?=[^.]*\bto\b)|if|should|in case of|in the event of|unless|when(?:ever)?)\b")
+IF = re.compile(
+    r"^\W*(?:were an?\b(?=[^.]*\bto\b)|if|should|in case of|in the event of|unless|when(?:ever)?)\b"
+)
 COMPARED = re.compile(
     r"(?:smaller|larger|greater|less|more|bigger|<|>|\u2264|\u2265|up to|below|above|under|over)"
 )
