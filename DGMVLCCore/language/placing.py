@@ -89,9 +89,7 @@ TOUCHES = re.compile(
 
 def _close(sentence: str, place: Place, start: int) -> bool:
     """True when the place stands directly before a wording (“left lower lobe nodule”)."""
-    bracketed = (
-        sentence[place.end : start].lstrip().startswith(")") and "(" in sentence[: place.start]
-    )
+    bracketed = sentence[place.end : start].lstrip().startswith(")")  # “effusion (right), scar”
     return (
         place.end <= start
         and not bracketed

@@ -123,7 +123,9 @@ def _list_before(row: Row, subject: int, at: int, doubt: bool) -> None:
             alone = set(separators) <= {","} and not joined
             if alone and (singular or doubt or set(row.around(k)) & set("gPZa")):
                 return
-            if set(row.before(k)) & STRONG and "o" not in separators:
+            strong = set(row.before(k)) & STRONG
+            # “A nodule, a mass or a cyst was not seen” is one list.
+            if strong and "o" not in separators and not (strong == {"a"} and "o" in joined):
                 return
             if doubt and "o" not in separators and set(chunk) & set("gtP"):
                 return
