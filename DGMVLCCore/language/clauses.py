@@ -11,7 +11,7 @@ TURN = re.compile(
     r"(?:is|are|was|were)|(?:and|,)\s+(?=(?:an?|the|several|there)\b|(?:stable|unchanged|"
     r"persistent)\s+(?!from|since|compared|when|in\b|and\b|to\b|over\b)\w|"
     r"\d[\d.,x "
-    r"to-]{0,12}(?:mm|cm)\s+(?!is\b|are\b|was\b|present\b|seen\b|x\b|by\b|in\b|at\b|on\b|from\b)[a-z])|"
+    r"to-]{0,12}(?:mm|cm)\s+(?!is\b|are\b|was\b|cranio|trans|antero|axial|ap\b|cc\b|long\b|short\b|wide\b|high\b|deep\b|thick\b|present\b|seen\b|x\b|by\b|in\b|at\b|on\b|from\b)[a-z])|"
     r"which|yet|shows?|showing|demonstrat(?:es?|ing)|reveal(?:s|ing)|with "
     r"(?=(?:an?|residual|remaining|persistent|persisting|new|now)\b))|;"
 )

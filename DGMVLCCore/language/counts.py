@@ -34,9 +34,16 @@ BEFORE = re.compile(
     re.IGNORECASE,
 )
 AFTER = re.compile(
-    r"(?:\(s\))?\s*(?:[:=]\s*|\(\s*(?:n\s*=\s*)?|x\s?|×\s?|n\s*=\s*)(?P<number>[1-9]\d?)(?!\s*-?\s*(?:mm|cm|x\b|×|to\b|-|–|%|[.,/]\d|\w))",
+    r"(?:\(s\))?\s*(?:[:=]\s*(?:(?:y|yes|present|seen)\b\s*[,(]\s*)?|\(\s*(?:n\s*=\s*)?|x\s?|×\s?|n\s*=\s*)"
+    rf"(?P<number>[1-9]\d?|(?:{'|'.join(w for w in WORDS if w != 'single')})\b)(?!\s*-?\s*(?:mm|"
+    rf"cm|x\b|×|to\b|-|–|%|[.,/]\d|\w))",
     re.IGNORECASE,
 )
+
+
+def number(word: str) -> int | None:
+    """The number a word or digits say, None for “several”."""
+    return int(word) if word.isdigit() else WORDS.get(word.lower())
 
 
 def count(sentence: str, low: int, start: int, end: int) -> int | None:
@@ -45,7 +52,7 @@ def count(sentence: str, low: int, start: int, end: int) -> int | None:
     before = BEFORE.search(sentence[max(low, start - 90) : start])
     plural = re.search(r"(?:s|ae|ia|emphysema)$", sentence[start:end], re.IGNORECASE) is not None
     if before:
-        value = WORDS[before["word"].lower()] if before["word"] else int(before["number"])
+        value = number(before["word"] or before["number"]) or 0
         return value if plural or value == 1 else None
     after = AFTER.match(sentence, end)
-    return int(after["number"]) if after else None
+    return number(after["number"]) if after else None

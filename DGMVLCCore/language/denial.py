@@ -31,7 +31,13 @@ class _Reach:
 
 def deny_behind(row: Row, at: int) -> None:
     """What a denial at item `at` reaches, to its right."""
-    if row.between(at + 1, at + 2) in (")", ",", ";", "]"):
+    if row.between(at + 1, at + 2) in ("", ")", ",", ";", "]"):
+        if (
+            at
+            and row.codes[at - 1] == "M"
+            and row.text[row.items[at].start :].startswith(("no", "neither"))
+        ):
+            row.denied.add(row.index(at - 1))  # “effusion no, nodule yes”
         return  # an answer: “nodule (no), effusion (yes)”
     reach = _Reach(row, at)
     for k in range(at + 1, len(row.items)):
@@ -50,6 +56,8 @@ def _goes_on(reach: _Reach, k: int) -> bool:
         return _lists(reach, k)
     if code == ":":
         return not listed and reach.about < 0
+    if code == "w" and listed and reach.separator < 0 and _number(reach.row, k):
+        return False  # “no nodule 2 emphysema”
     if code == "H" and not listed:
         reach.about = k
     elif code == "e" and reach.about == k - 1:
@@ -57,6 +65,11 @@ def _goes_on(reach: _Reach, k: int) -> bool:
     elif code == "K" and listed:
         reach.closed = True
     return not (listed and (code == "U" or (code == "d" and reach.separator >= 0)))
+
+
+def _number(row: Row, k: int) -> bool:
+    """True for the number of a list's next item."""
+    return row.text[row.items[k].start : row.items[k].end].isdigit()
 
 
 def _takes(reach: _Reach, k: int) -> bool:

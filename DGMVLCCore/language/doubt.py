@@ -8,6 +8,30 @@ from DGMVLCCore.language.row import LISTED, STOPS, Row
 
 SEVERAL = re.compile(r"differential|ddx|includ|represent|reflect|consider|suggest|suspicio|concern")
 
+# “… but motion makes this uncertain”, “… though it may be an artefact”: a remark on what was said.
+REMARK = re.compile(
+    r"\b(?:mak\w+|leav\w+|render\w*) (?:this|it|that|these|them|the (?:finding|diagnosis|"
+    r"assessment)) "
+    r"(?:\w+ly )?(?:uncertain|doubtful|equivocal|questionable|unreliable|unclear|(?:hard|"
+    r"difficult) to confirm)"
+    r"|\b(?:but|though|although|however|yet),? (?:this|it|that|these|they|the (?:finding|"
+    r"appearance)) "
+    r"(?:is|are|remains?|may|could|might)(?: \w+ly)? (?:be )?(?:uncertain|doubtful|not certain|"
+    r"unconfirmed|equivocal|questionable|(?:an? )?(?:\w+ )?art[ei]fact\w*)\b"
+)
+
+
+def remarked(row: Row) -> None:
+    """Put in doubt what a remark behind it calls uncertain."""
+    for remark in REMARK.finditer(row.text):
+        low = row.text.rfind(";", 0, remark.start()) + 1
+        before = [
+            item.index
+            for item in row.items
+            if item.code == "M" and low <= item.start < remark.start()
+        ]
+        row.doubted |= set(before[-1:]) - row.denied
+
 
 def doubt_behind(row: Row, at: int) -> None:
     """What a doubt at item `at` reaches, to its right."""

@@ -11,7 +11,7 @@ from DGMVLCCore.language.row import Row
 VERDICT = re.compile(
     rf"(?P<label>{FINDING}+)(?:\s?\(s\)|\s?s\b|\s\d{{1,2}}\b(?=\s?:)|\s(?:present|seen|identified|found|visible)(?=\s?[?:]))?\s*"
     r"(?:(?:[:=|\t?]|\.{3,}|\s-(?=\s))[ \t]*"
-    r"(?:(?P<off>(?:no|n|none|neg|false|0|zero|-{1,3}|\u2013|\(-\)|\[-\]|n\.s\.?)(?=\s*(?:[.,;()/|\n\t]|$|\s\s))"
+    r"(?:(?P<off>(?:no|n(?!\s?/\s?a\b)|none|neg|false|0|zero|-{1,3}|\u2013|\(-\)|\[-\]|n\.s\.?)(?=\s*(?:[.,;()/|\n\t]|$|\s\s))"
     r"|no(?=\s+(?:evidence|sign)s?\s*(?:[.,;]|$))|\u2717|\u2718)"
     r"|(?P<on>(?:yes|y|pos|true|1|x|\+{1,3}|\(\+\)|\[\+\])(?=\s*(?:[.,;()|\n\t]|$|\s))"
     r"|\u2713|\u2714)"
@@ -41,12 +41,16 @@ def forms(row: Row, starts: dict[int, int]) -> set[int]:
     left_open: set[int] = set()
     if not SIGN.search(row.text):
         return left_open
+    box = BOX.search(row.text)
+    boxes_lead = box is not None and bool(starts) and box.start() < min(starts)
     for match in VERDICT.finditer(row.text):
+        if boxes_lead and (match.lastgroup or "").endswith("2"):
+            continue  # “[N] effusion [Y] nodule”: the box behind is the next one's
         label = starts.get(match.start("label"))
         kind = (match.lastgroup or "").rstrip("2")
         if label is None or not kind:
             continue
-        group = {label, *_label_list(row, label)}
+        group = {label, *label_list(row, label)}
         if kind == "open":
             left_open |= group
         _take(row, kind, group)
@@ -63,7 +67,7 @@ def _take(row: Row, kind: str, group: set[int]) -> None:
         row.doubted |= group
 
 
-def _label_list(row: Row, label: int) -> list[int]:
+def label_list(row: Row, label: int) -> list[int]:
     """The other findings of a label: “Nodules/masses: N”."""
     at = next(k for k, item in enumerate(row.items) if item.index == label)
     out = []

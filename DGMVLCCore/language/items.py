@@ -32,7 +32,9 @@ PLAIN = {
     "p": r"of|in|on|at|to|for|within|from|around|near|along|by|throughout|into|inside|behind|over|"
     r"under|between|through|about|regarding|involving|abutting|surrounding|affecting|"
     r"accompanying|underlying",
-    "s": r"versus|vs\.?|favou?red over|more likely than|less likely than|rather than less likely",
+    "s": r"versus|vs\.?|favou?red over|more likely than|less likely than|rather than less likely|"
+    r"(?:can ?not|could not|can't|couldn't|not) (?:be )?(?:\w+ly )?(?:distinguished|differentiated|"
+    r"separated|told) from",
     "o": r"or|nor|and/or",
     "c": r"and|&|plus|as well as|together with|along with",
     "W": r"with",

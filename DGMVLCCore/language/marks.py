@@ -30,6 +30,35 @@ HINT = re.compile(
     re.IGNORECASE,
 )
 
+# Signs between a label and its value that are no colon: “=>”, “->”; a size before one has grown.
+ARROW = re.compile(r"(?<=[^\W\d_]|\))(?<![mc]m)\s*(?:[=-]+>|\u2192|:=|:-|::)(?=\s*\w)")
+SHORT_ANSWER = r"(?:yes|no|none|nil|absent|present|neg(?:ative)?|pos(?:itive)?|y|n|x)"
+# An answer written into a form's line: “__N__”, “<yes>”, “{N}”.
+FILLED_IN = re.compile(
+    rf"\s*[:=]?\s?(?:_+\s*(?P<line>{SHORT_ANSWER})\s*_+|<\s*(?P<angle>{SHORT_ANSWER})\s*>"
+    rf"|\{{\s*(?P<curly>{SHORT_ANSWER})\s*\}})",
+    re.IGNORECASE,
+)
+# “N - effusion; Y - nodule”.
+LEADING = re.compile(r"^(n|y)\s*[-\u2013:=]\s*(?=[a-z])")
+REPLY = re.compile(
+    rf"(?<=\?)\s*(?:[-\u2013\u2014:>]+|a\d?\s*[:.)])(?=\s*{SHORT_ANSWER}\b)", re.IGNORECASE
+)
+
+
+def _as_value(match: re.Match[str]) -> str:
+    """A colon and the answer, as long as what was written."""
+    answer = next((word for word in match.groups() if word), "")
+    return f": {answer}".ljust(len(match.group()))
+
+
+def values(sentence: str) -> str:
+    """The sentence with every sign that stands between a label and its value as a colon, no longer
+    and no shorter: “Effusion => no”, “Effusion __N__”, “Effusion? - no”."""
+    sentence = LEADING.sub(lambda m: ("no" if m[1] == "n" else "").ljust(len(m.group())), sentence)
+    sentence = REPLY.sub(lambda m: " " * len(m.group()), sentence)
+    return FILLED_IN.sub(_as_value, ARROW.sub(_as_value, sentence))
+
 
 def column_answers(line: str) -> list[COLUMN_ANSWER]:
     """The answers that a table's header gives to its columns (“Finding | - | +”), empty for any

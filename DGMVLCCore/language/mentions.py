@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from DGMVLCCore.language.scattered import SCATTERED
 from DGMVLCCore.language.sizes import sizes
 from DGMVLCCore.language.spelling import continued, corrected
 from DGMVLCCore.language.vocabulary import WORD, Vocabulary, load_vocabulary
@@ -49,87 +50,6 @@ BIG_NODES = re.compile(
 )
 NODES = re.compile(rf"\b(?:{STATION}){{0,6}}{NODE}\b")
 LARGE_NODE_MM = 10.0
-# What is named with other words between, or by the place it is in: trigger, pattern, term. The
-# mention is group 1.
-SCATTERED = tuple(
-    (trigger, re.compile(pattern), term)
-    for trigger, pattern, term in (
-        (
-            "nodular",
-            r"\b(nodular)(?=\s*(?:and/or|and|or|nor|/|,)\s*(?:infiltrative|cystic|cavitary|mass-like|"
-            r"consolidative|reticular) (?:lesions?|formations?)\b)",
-            "nodule",
-        ),
-        (
-            "fluid",
-            r"\b(fluid)(?= (?:is |are )?(?:\w+ ){0,2}?(?:with)?in (?:the |both |each |either )?"
-            r"(?:\w+ ){0,2}(?:pleural|thoracic|fissur\w+|costophrenic) ?(?:spaces?|cavit\w+|"
-            r"recess\w*|"
-            r"sulc\w+|angles?)?)",
-            "pleural effusion",
-        ),
-        (
-            "enlarged",
-            r"\b(heart(?:\s+size)?|cardiac (?:size|silhouette))(?=\s+(?:is|was|appears?|remains?|"
-            r"not)?\s*(?:\w+\s+){0,2}?enlarged\b)",
-            "cardiomegaly",
-        ),
-        (
-            "thick",
-            r"\b(?:(?:bronchial|airways?|bronchiolar) )?(?<!cavity )((?:bronchial|airways?|"
-            r"bronchiolar) walls?|bronchi)(?=\s+(?:is|are|was|were|appears?)?\s*(?:not )?"
-            r"(?:\w+\s+){0,2}?thick(?:ened)?\b)",
-            "bronchial wall thickening",
-        ),
-        (
-            "thick",
-            r"\b((?:interlobular )?septa)(?=\s+(?:is|are|was|were|appears?)?\s*(?:not )?"
-            r"(?:\w+\s+){0,2}?thickened\b)",
-            "interlobular septal thickening",
-        ),
-        (
-            "thick",
-            r"\b(pleura(?:l surfaces?)?)(?=\s+(?:is|are|was|were|appears?)?\s*(?:not )?"
-            r"(?:\w+\s+){0,2}?thickened\b)",
-            "pleural thickening",
-        ),
-        (
-            "pleura",
-            r"\b(thickening)(?= (?:of|along|at|in) (?:the )?(?:[\w-]+ ){0,3}pleura\b)",
-            "pleural thickening",
-        ),
-        (
-            "bronchi",
-            r"\b(bronchi)(?=\s+(?:is|are|was|were|appears?)\s*(?:not )?(?:\w+\s+){0,2}?"
-            r"(?:dilated|ectatic|widened)\b)",
-            "bronchiectasis",
-        ),
-        (
-            "collapsed",
-            r"\b(collapsed)(?= (?:\w+ ){0,3}(?:lobes?|lungs?|segments?)\b)",
-            "atelectasis",
-        ),
-        (
-            "collapsed",
-            r"\b(?:lobes?|lungs?|segments?|[rl][uml]l|lingula) (?:is |are |was |remains |has |"
-            r"appears |\w+ly |almost |partially )*(collapsed)\b",
-            "atelectasis",
-        ),
-        (
-            "consolidated",
-            r"\b(?:lobes?|lungs?|segments?|[rl][uml]l|lingula|base) (?:is |are |was |remains |"
-            r"appears |\w+ly )*(consolidated)\b",
-            "consolidation",
-        ),
-        (
-            "pleura",
-            r"\bpleurae?\b[^.;,]{0,30}?\b(?:shows?|demonstrates?|with|has|have|without)\b[^.;]{0,20}?\b"
-            r"(thickening|plaques?)",
-            "pleural thickening",
-        ),
-        ("free", r"\b(free air)(?= in the (?:\w+ )?pleural)", "pneumothorax"),
-    )
-)
 # Under the heading “Pleura” a bare word is enough.
 PLEURAL = re.compile(r"(?<!wall )(?<!septal )\b(thickening|plaques?|fluid|collections?)\b(?! in)")
 SURFACES = re.compile(r"\W*(?:the )?pleura(?:l (?:surfaces?|spaces?))?\b")
@@ -159,7 +79,8 @@ OWN_PLACE = re.compile(r"pleura|pulmon|lung|hydrothora|chylo|interlob|fissur|par
 SIDE = re.compile(r"\b(left|right|lt|rt)\b(?!\s+(?:atri|ventric|main))")
 FLUID_PE = re.compile(
     r"\b(?:costophrenic|pleural|recess|sulc\w+|drain\w*|thoracentesis|loculated|layer\w*|"
-    r"hemithorax|cpa|dependent|parapneumonic|tapped|blunt\w*|free-flowing|pigtail)\b"
+    r"hemithorax|cpa|dependent|parapneumonic|tapped|blunt\w*|free-flowing|pigtail|"
+    r"echo-?free|anechoic|deep|(?:passive|compressive) atelectas\w+)\b"
 )
 VESSEL_PE = re.compile(
     r"\b(?:arter\w+|segmental|subsegmental|embol\w+|filling|saddle|thromb\w+|strain|ctpa|lobar|"

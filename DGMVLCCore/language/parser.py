@@ -7,11 +7,12 @@ import re
 import unicodedata
 
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.language.completing import Context
 from DGMVLCCore.language.english import check_english
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.merging import contradicted, joined
 from DGMVLCCore.language.sentences import sentences
-from DGMVLCCore.language.statements import Context, read_sentence
+from DGMVLCCore.language.statements import read_sentence
 from DGMVLCCore.language.text import plain_text
 
 NO_UNIT = re.compile(

@@ -32,9 +32,9 @@ SHORT = (
     r"(?<=\brt ))[uml]ls?)"
 )
 BOTH = (
-    r"(?P<both>bilateral(?:ly)?|bilat|b/l|both(?=\s+(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes?|"
+    r"(?P<both>bilat\w*|b/l|both(?=\s+(?:\w+\s+)?(?:lungs?|sides|bases|apices|lobes?|"
     r"zones|hemithora|pleural|effusions|pneumothoraces|[uml]ls\b))|throughout (?:the|both) lungs?|"
-    r"each lung|"
+    r"(?:each|either) (?:lung|side|hemithorax|pleural space)(?! of)|"
     r"(?:two|2) lungs?|all (?:five |5 )?(?:lung )?lobes(?! of the (?:left|right)))"
 )
 ZONE = (
@@ -69,6 +69,12 @@ GREATER = re.compile(
     r"than(?: the)?)\s*(?:on the\s+)?",
     re.IGNORECASE,
 )  # “left > right”
+# “Predominantly left but also right”.
+ALSO = re.compile(
+    r"\s*,?\s*(?:but|and)\s+(?:also|less so|(?:also )?to a (?:lesser|minor) (?:extent|"
+    r"degree))(?:\s+(?:on|in|at|of))?"
+    r"(?:\s+the)?\s*"
+)
 SMALL = re.compile(r"\b(?:small|moderate|large|trace|tiny|minimal|an?)\b", re.IGNORECASE)
 
 
@@ -165,13 +171,41 @@ def places(sentence: str, mentions: list[tuple[int, int]]) -> list[Place]:
     return [_place(group) for group in groups]
 
 
+def apart(sentence: str, place: Place) -> list[Place]:
+    """The places of one phrase, each with its side: “right upper and left lower lobe” are two."""
+    out: list[Place] = []
+    sides: list[str] = []
+    fresh = True  # sides since the last lobe
+    for atom in ATOMS.finditer(sentence, place.start):
+        if atom.start() >= place.end:
+            break
+        side, zone, lobe = _atom(atom)
+        if atom["both"] or atom["two"] or atom["same"] or atom["segment"]:
+            return [place]
+        if atom["side"]:
+            sides = [*sides, *side] if fresh else [*side]
+            fresh = True
+            continue
+        if not lobe:
+            return [place]
+        fresh = False
+        name = next(iter(lobe))
+        own = [*side] or sides or (["right"] if name == "middle" else [])
+        out += [Place(*atom.span(), s, next(iter(zone)), name) for s in own]
+        if not own:
+            return [place]
+    if not out:
+        return [Place(place.start, place.end, s, place.zone) for s in sides]
+    return out if not fresh or not sides else [place]
+
+
 def _continues(
     sentence: str, last: re.Match[str], match: re.Match[str], mentions: list[tuple[int, int]]
 ) -> bool:
     """True when a place word goes on with the phrase before it (“upper and lower lobe”), not with
     the next finding."""
     gap = sentence[last.end() : match.start()]
-    if GREATER.fullmatch(gap):
+    if GREATER.fullmatch(gap) or ALSO.fullmatch(gap):
         return True
     if last["segment"] and match["side"] and re.fullmatch(r"\s*(?:on|in|of) the\s*", gap):
         return True
@@ -200,6 +234,7 @@ def _continues(
     own_noun = (
         match["lobe"]
         or match["lingula"]
+        or match["segment"]
         or match["base"]
         or re.match(rf"(?:\s|\w)*?\b(?:{NOUN})\b", sentence[match.end() : following])
     )

@@ -20,7 +20,7 @@ JOINED = re.compile(
 BREAK = re.compile(
     r"[;:]|\b(?:with|and|or|of|in|at|which|is|are|was|were|there|showing|shows|demonstrates?|"
     r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+|suggest\w*|but|no|without|has|have|now|"
-    r"previously|compatible|consistent|suspicious|possibly|probably)\b|,",
+    r"previously|compatible|consistent|suspicious|possibly|probably|mimic\w*|simulat\w+|resembl\w+)\b|,",
     re.IGNORECASE,
 )
 PART_OF = re.compile(
@@ -40,9 +40,12 @@ ADJACENT = re.compile(
     re.IGNORECASE,
 )
 NEXT = re.compile(
-    rf"\s*(?:{NOUN})?\s*(?:\([^()]{{0,20}}\))?\s*(?:,|&|/|\+|\band\b|,\s*and\b)\s*(?:in\s+)?(?:the\s+)?",
+    rf"\s*(?:{NOUN})?\s*(?:\([^()]{{0,20}}\))?\s*(?:,|&|/|\+|,?\s*(?:and|plus|as well as)\b)"
+    r"\s*(?:also\s+)?(?:(?:in|at|of|on)\s+)?(?:the\s+)?",
     re.IGNORECASE,
 )  # “RUL (5 mm), RLL (8 mm)”
+# “In the lower lobes, both sides”, “in the lower lobe on the left”.
+OF_SIDE = re.compile(rf"\s*(?:{NOUN})?\s*,?\s*(?:(?:on|in|of|at)\s+)?(?:the\s+)?")
 # A size between two wordings, with its comma.
 MEASURED = re.compile(
     r",?\s*\(?(?:measur\w+\s+)?\d+(?:[.,]\d+)?(?:\s*(?:mm|cm)?\s*[x-]\s*\d+(?:[.,]\d+)?)*\s?(?:mm|cm)\b\)?"
@@ -86,8 +89,13 @@ TOUCHES = re.compile(
 
 def _close(sentence: str, place: Place, start: int) -> bool:
     """True when the place stands directly before a wording (“left lower lobe nodule”)."""
-    return place.end <= start and not BREAK.search(
-        PART_OF.sub(" ", re.sub(rf"^\s*(?:{NOUN})\b", "", sentence[place.end : start]))
+    bracketed = sentence[place.end : start].lstrip().startswith(")")  # “effusion (right), scar”
+    return (
+        place.end <= start
+        and not bracketed
+        and not BREAK.search(
+            PART_OF.sub(" ", re.sub(rf"^\s*(?:{NOUN})\b", "", sentence[place.end : start]))
+        )
     )
 
 
@@ -136,12 +144,17 @@ def _listed(sentence: str, late: list[Place]) -> Place | None:
     place = late[0]
     for other in late[1:]:
         gap = sentence[place.end : other.start]
+        if not place.side and other.side and not other.zone and OF_SIDE.fullmatch(gap):
+            place = replace(place, end=other.end, side=other.side)
+            continue
         if not (
             NEXT.fullmatch(gap) or re.fullmatch(r"[^.;:]{0,40}(?:\band\b|&)[^.;:,]{0,30}", gap)
         ) or VERB.search(sentence[place.end : other.start]):
             break
         if re.search(r"than|[<>]", sentence[other.start : other.end]):
             continue
+        if re.search(r"than|[<>]", gap):
+            break
         side = (
             place.side
             if place.side == other.side

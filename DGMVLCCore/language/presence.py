@@ -11,14 +11,30 @@ import re
 from collections.abc import Sequence
 
 from DGMVLCCore.language.denial import deny_behind
-from DGMVLCCore.language.doubt import doubt_behind, either, versus
-from DGMVLCCore.language.forms import forms
+from DGMVLCCore.language.doubt import doubt_behind, either, remarked, versus
+from DGMVLCCore.language.forms import forms, label_list
+from DGMVLCCore.language.items import FINDING, PLACE, SIZE
 from DGMVLCCore.language.row import Row
 from DGMVLCCore.language.verdicts import judge_before
 
 FORWARD_VERDICT = re.compile(
-    r"resolved|cleared|absent|ruled[ -]out|excluded|undetect\w+|(?:(?:is|are|was|were|could|can|"
+    r"resolved|cleared|absent|gone|nowhere|missing|vanished|ruled[ -]out|excluded|undetect\w+|"
+    r"(?:(?:is|are|was|were|could|can|"
     r"has|have) )*not |none|nil|neg"
+)
+# “Pneumothorax no effusion yes left nodule no”: each answer is of the finding before it.
+RUN_ON = re.compile(
+    rf"\W*(?:{FINDING}+\s+(?:no|yes)\b\s*(?:[{PLACE}{SIZE}]+\s*)*){{2,}}\W*", re.IGNORECASE
+)
+ANSWER_END = re.compile(r"(?<=\bno)\s|(?<=\byes)\s")
+OF_THEM = re.compile(r"\W*(?:of|for)\b")
+NOTHING = re.compile(
+    r"(?:no|without(?: any)?) (?:such(?: \w+)?|(?:\w+ )?(?:evidence|signs?|traces?|suspicion)"
+    r"(?: (?:of (?:these|this|any|either|such)(?: \w+)?|thereof|for (?:it|this|these)))?|"
+    r"(?:of )?(?:these|"
+    r"them))\s*(?:(?:is|are|was|were|has|have|been|could|can|be|seen|found|identified|detected|"
+    r"visible|present|noted|made out|shown|demonstrated|today|here|on this scan|at present)\s*)*"
+    r"(?:[.;,)]|$)"
 )
 THEN = re.compile(
     r"\s*(?:in (?:19|20)\d\d|on (?:the |an? )?(?:prior|previous|earlier|last|initial|baseline|old)|"
@@ -43,12 +59,15 @@ def presences(
     """
     if not spans:
         return []
+    if RUN_ON.fullmatch(text):
+        text = ANSWER_END.sub(";", text)
     row = Row(text, spans, terms, words)
     starts = {first: i for i, (first, _) in enumerate(spans)}
     left_open = forms(row, starts)
     for at, code in enumerate(row.codes):
         if code == "n":
-            deny_behind(row, at)
+            if not _deny_label(row, at):
+                deny_behind(row, at)
         elif code == "d":
             doubt_behind(row, at)
         elif code == "s" and row.codes[at + 1 : at + 2] != ["Z"]:
@@ -58,8 +77,29 @@ def presences(
         if code in "XU":
             _judge(row, at, code)
     either(row)
+    remarked(row)
     verdicts = [_verdict(i, row, answer, i in left_open) for i in range(len(spans))]
     return _labels_said_again(row, verdicts)
+
+
+def _deny_label(row: Row, at: int) -> bool:
+    """“Masses, cysts or cavities: no such lesion was found”: a denial that names nothing is of the
+    list before the sign."""
+    # “Of effusion or nodules there is no trace” puts the list first.
+    fronted = row.codes[at - 1] == "B" and OF_THEM.match(row.text)
+    if (
+        at < 2
+        or not (row.codes[at - 1] in ":-?," or fronted)
+        or not NOTHING.match(row.text, row.items[at].start)
+    ):
+        return False
+    k = at - 2
+    while k > 0 and row.codes[k] in "PZ)(p":
+        k -= 1
+    if row.codes[k] != "M":
+        return False
+    row.denied |= {row.index(k), *label_list(row, row.index(k))}
+    return True
 
 
 def _labels_said_again(row: Row, verdicts: list[str | None]) -> list[str | None]:
@@ -85,6 +125,10 @@ def _judge(row: Row, at: int, code: str) -> None:
     begins = at == 0 or row.codes[at - 1] in ",ocW("
     if code == "X" and forward and begins and re.match(r"[wgP]{0,3}M", ahead):
         deny_behind(row, at)
+        return
+    inverted = code == "X" and forward and at == 0 and re.match(r"v[tgwPa]{0,3}M", ahead)
+    if inverted:
+        deny_behind(row, at)  # “not seen are nodules or effusion”, “gone is the effusion”
         return
     if judge_before(row, at, code == "U"):
         return

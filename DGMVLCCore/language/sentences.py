@@ -20,11 +20,13 @@ SKIPPED = (
     r"(?:questions?|query)(?: of the referrer)?|recommendations?|(?:suggested )?follow-?up"
     r"(?: recommendations?)?|advice|plan|management|radiation dose|dose|ctdi(?:vol)?|dlp|"
     r"diagnosis at referral|symptoms?|complaints?|presenting complaint|medications?|allergies|"
-    r"guidelines?|disclaimer|lung-?rads definitions?|history and indication|indication and history"
+    r"guidelines?|disclaimer|limitations?|q\d*(?=\s*:[^?\n]*$)|lung-?rads definitions?|"
+    r"history and indication|indication and history"
 )
 READ = (
     r"findings?|impressions?|conclusions?|opinion|summary|reports?|interpretation|results?|"
-    r"observations?|ct(?: (?:chest|thorax|today|findings))?|answers?|description|"
+    r"observations?|a\d?(?=\s*:\s*(?!(?:yes|no|none|nil)\b)[A-Za-z])|ct(?: (?:chest|thorax|today|"
+    r"findings))?|answers?|description|"
     r"exam(?:ination)?(?!:?\s*(?:hr|md)?ct)|today|"
     r"lungs?(?: and airways|[ /]parenchyma| fields?)?|parenchyma|"
     r"airways?|trachea|pleurae?|pleural (?:spaces?|cavity|cavities)|mediastinum(?: and hila)?|hila|"
@@ -42,7 +44,7 @@ HEADING = re.compile(
 NOW = re.compile(r"(?<=[.;\"] )(?:currently|today|now|the current)\b", re.IGNORECASE)
 # Headings of one sentence, where no heading of findings follows.
 BRIEF = re.compile(
-    r"advice|recommend|guideline|comparison|technique|protocol|follow", re.IGNORECASE
+    r"advice|recommend|guideline|limitation|comparison|technique|protocol|follow", re.IGNORECASE
 )
 NEXT_SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z\d])")
 # Sentences that state findings though history stands before them on the line.
@@ -58,7 +60,8 @@ BEGINS = re.compile(r"(?:^|[.;:!?\n]\s*)$")
 # about what follows, “Nodule? No” is answered behind it.
 END = re.compile(
     r"(?<=[.!?;])\s+|(?<=[a-z]{3}[.;])(?=[A-Z][a-z])|(?<=[a-z\d]\));\s*"
-    r"|\s+(?=[\u2022\u25cf\u25aa\u25e6]|\u00b7\s)|\s{2,}(?=[A-Z(\[][\w /-]{2,30}[:\])])"
+    r"|\s+(?=[\u2022\u25cf\u25aa\u25e6]|\u00b7\s|o\s+[A-Z][a-z])|"
+    r"\s{2,}(?=[A-Z(\[][\w /-]{2,30}[:\])])"
     r"|\s+(?=[\u2610-\u2612\u25a1\u25a0\u2713\u2714\u2717\u2718])"
     r"|(?<=[\w.,])\s+(?=[\[(]\s?[xX*]?\s?[\])]\s+[A-Za-z])"
 )
@@ -69,9 +72,15 @@ NO_END = re.compile(
 )
 FOLLOWS = re.compile(r"(?:in|at|of|on|or|and|vs|versus|with)\b")  # “embolus? in the artery”
 ANSWERED = re.compile(
-    r"\s*\(?(?:yes|no|none|nil|absent|present|negative|positive|y|n|unlikely|possible|probable)\b",
+    r"\s*(?:[-\u2013\u2014:>]+\s*|a\d?\s*[:.)]\s*)?\(?"
+    r"(?:yes|no|none|nil|absent|present|negative|positive|y|n|unlikely|possible|probable)\b",
     re.IGNORECASE,
 )
+# “Effusions: Right: none. Left: small.” is one statement.
+SIDE_ANSWER = re.compile(
+    r"^[\w /-]{3,40}:\s*(?:right|left|r|l|rt|lt)\b\s*[:=-]?\s*[\w\s]{1,30}[.;,]$", re.IGNORECASE
+)
+OTHER_SIDE = re.compile(r"(?:and\s+)?(?:right|left|r|l|rt|lt)\s*[:=-]", re.IGNORECASE)
 BOXES = "[(\u2610\u2611\u2612\u25a1\u25a0\u2713\u2714\u2717\u2718"
 ALIGNED = re.compile(r"\S {3,}\S")  # columns
 CELL = re.compile(r"[\t|]|\s{2,}")
@@ -108,6 +117,7 @@ ANSWER = re.compile(
     r"\s*(?:yes|no|none|nil|absent|present|negative|positive|normal|not (?:seen|present))\b[^\w]*$",
     re.IGNORECASE,
 )
+REPLY_LINE = re.compile(r"\s*a\d?\s*[:.)]\s*(?:yes|no|none|nil)\b", re.IGNORECASE)
 SHORT_LINE = 45  # characters; a shorter line was not broken for want of room
 # “No evidence of:” and “Absent:” say it of every item that follows.
 LIST_HEAD = re.compile(
@@ -197,6 +207,8 @@ def _wrapped(text: str, end: int, following: int, low: int) -> bool:
     paragraph begins."""
     line = text[max(text.rfind("\n", low, end) + 1, low) : end]
     after = text[following : following + 60].split("\n", 1)[0]
+    if line.rstrip().endswith("?") and REPLY_LINE.match(after):
+        return True
     if not line.strip() or not after.strip() or line.rstrip()[-1] in ".!?;":
         return False
     if (
@@ -253,6 +265,8 @@ def _ends(text: str, low: int, end: int, following: int) -> bool:
     mark = text[following : following + 1]
     if mark and mark in BOXES and text[low : low + 8].lstrip()[:1] not in BOXES:
         return text[end - 1] in ".!?;"
+    if SIDE_ANSWER.search(text, low, end) and OTHER_SIDE.match(text, following):
+        return False
     if text[end - 1] == "?" and FOLLOWS.match(text, following):
         return False
     return not (text[end - 1] == "?" and ANSWERED.match(text, following))

@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from DGMVLCCore.language.places import Place
+from DGMVLCCore.language.counts import WORDS, number
+from DGMVLCCore.language.places import Place, apart
 from DGMVLCCore.language.sizes import Measurement
 
 # A size so introduced is that of one among many, not one of a list.
@@ -17,6 +18,10 @@ OF_MANY = re.compile(
 )
 LARGEST = re.compile(r"\b(?:largest|biggest|dominant|index|most prominent|largest one)\b")
 PLURAL = re.compile(r"(?:s|ae|ia|ses)$")
+# “2 in the left lung, up to 14 mm, and 3 in the right lung, up to 21 mm”: groups of one term.
+GROUP = re.compile(
+    rf"\b(?P<number>\d{{1,2}}|{'|'.join(WORDS)}|several|multiple|few) (?=in |on |at )"
+)
 DIRECTIONS = re.compile(
     r"\b(?:axial\w*|coronal\w*|sagittal\w*|cranio-?caudal\w*|transvers\w*|antero-?posterior|ap\b|cc\b|tr\b|"
     r"depth|width|length|long axis|short axis|height|wall|thick\w*)"
@@ -26,7 +31,7 @@ DIRECTIONS = re.compile(
 # “Effusion: right none, left small”: an answer for each side.
 ONE_SIDE = (
     r"(?P<side{0}>left|right|lt|rt|l|"
-    r"r)\s*(?:[:=-]\s*)?(?P<what{0}>[^,;.:()]{{1,40}}?)\s*(?P<end{0}>[,;/]|$|\.)"
+    r"r)\s*(?:[:=-]\s*)?(?P<what{0}>[^,;.:()]{{1,40}}?)\s*(?P<end{0}>[,;/.]|$)"
 )
 SIDED = re.compile(rf"\s*(?::|=|-)\s*{ONE_SIDE.format(1)}\s*(?:and )?{ONE_SIDE.format(2)}\s*$")
 NONE = re.compile(r"(?:none|no|nil|absent|negative|neg|clear|normal|0|not (?:seen|present))\b")
@@ -50,6 +55,23 @@ class Piece:
 
     size: Measurement
     place: Place | None
+    count: int | None = None
+
+
+def lobes_apart(sentence: str, place: Place | None) -> list[Place]:
+    """The lobes of a finding that is in several, each with its side; empty for one lobe, or the
+    same one of both lungs."""
+    if place is None or place.lobe:
+        return []
+    parts = apart(sentence, place)
+    lobes = {(p.side, p.lobe) for p in parts}
+    return parts if len(lobes) == len(parts) and len({p.lobe for p in parts}) > 1 else []
+
+
+def group_counts(sentence: str, start: int, parts: int) -> list[int | None]:
+    """How many each of so many places has: “three in the RUL and two in the LLL”."""
+    told = [number(m["number"]) for m in GROUP.finditer(sentence, start)]
+    return told if len(told) == parts else [None] * parts
 
 
 def largest_place(sentence: str, places: list[Place], last: int, until: int) -> Place | None:
@@ -77,9 +99,17 @@ def pieces(
             the sentence. bounds: from the wording before it to the next one.
     """  # fmt: skip
     whole = [m for m in measured if m.mm and not m.component]
+    near = [p for p in places if bounds[0] <= p.start and p.end <= bounds[1]]
+    groups = [m["number"] for m in GROUP.finditer(sentence, span[1], bounds[1])]
+    if len(whole) == len(groups) > 1 and len(near) == len(whole):
+        of_groups = [_place_of(m, whole, near, True) for m in whole]
+        return [Piece(m, p, number(n)) for m, p, n in zip(whole, of_groups, groups)]
     if len(whole) < 2 or any(OF_MANY.search(sentence[bounds[0] : m.start]) for m in whole[1:]):
         return []
-    near = [p for p in places if bounds[0] <= p.start and p.end <= bounds[1]]
+    if "respectively" in sentence and len(near) == 1:
+        near = apart(sentence, near[0])
+        if len(near) == len(whole):
+            return [Piece(m, p) for m, p in zip(whole, near)]
     ways = [[_place_of(m, whole, near, before) for m in whole] for before in (True, False)]
     full = [way for way in ways if all(way) and len({id(p) for p in way}) == len(way)]
     if full:

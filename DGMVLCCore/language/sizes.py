@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-NUMBER = r"\d+(?:[.,]\d+)?"
+NUMBER = r"(?:\d+(?:[.,]\d+)?|\.\d+)"
 UNIT = r"mms?|cms?|millimet(?:er|re)s?|centimet(?:er|re)s?"
 SIZE = re.compile(
     rf"(?<![\w.,])(?P<first>{NUMBER})(?:\s*(?P<u>{UNIT})?\s*(?P<join>-|–|to|x|×|\*|∗|by)\s*"
@@ -20,7 +20,8 @@ EARLIER = re.compile(
     r"visuali[sz]ed|"
     r"mentioned|detected))|previous(?!ly)|prev\b\.?|formerly|prior|compared (?:to|with)|earlier|"
     r"originally|"
-    r"initially|before|last time|in (?:19|20)\d\d|baseline|old)[\s\w]{0,12}|"
+    r"initially|before|last time|yesterday|last (?:week|month|year|scan|ct)|in (?:19|20)\d\d|"
+    r"baseline|old)[\s\w]{0,12}|"
     r"\b(?:versus|vs\.?)\s*|(?<!apart )(?<!aside )\bfrom\s*|(?:\(|,)\s*(?:it )?was\s*)"
     r"[\s(]*$",
     re.IGNORECASE,
@@ -39,6 +40,7 @@ NOT_BEFORE = re.compile(
     r"\b(?:(?:slice|section|reconstruction|collimation|interval|increment|wall|cut)s?"
     r"(?:[\s-]thickness(?:es)?)?|thickness|length|collimation"
     r"|(?:reconstructed|acquired|obtained|performed|imaged|scanned) (?:at|with|every|in|using)|"
+    r"(?:tubes?|drains?|catheters?|tips?|ett|lines?) (?:[\w-]+ ){0,2}at|"
     r"every|fov|field of view|pitch|within|less than|more than|at least|located|lies|lying|"
     r"distance|threshold|cut-?off|limit)"
     r"(?:\s+(?:of|is|was|at|approximately|about|a))*\s*[:=]?\s*$",
@@ -79,7 +81,7 @@ LISTED = re.compile(
 )
 NO_SIZE = re.compile(
     r"\b(?:between|series|ser?\.?|images?|im\.?|slices?|levels?|station|segments?|nodules?|ribs?|grade|zone|from|"
-    r"and|to|of)\s*$",
+    r"and|to|\d\s*of)\s*$",
     re.IGNORECASE,
 )
 # The solid part of a part-solid nodule.

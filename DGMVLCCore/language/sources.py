@@ -49,7 +49,8 @@ SAID = (
 # Everything behind these words is of another day or another text.
 REPORTED = re.compile(
     rf"\b{EARLIER} (?:\w+ ){{0,3}}?{CT}\b[^.;]{{0,60}}?\b{SAID}\b"
-    rf"|\b(?:the|her|his|outside|an?) (?:\w+ )?{CT} (?:of|from|{SAID}) (?:last|the previous|"
+    rf"|(?:^\W*|\b(?:the|her|his|outside|an?) )(?:\w+ )?{CT} (?:of|from|{SAID}) (?:last|"
+    rf"the previous|"
     rf"the prior|yesterday|"
     rf"\w+ (?:days?|weeks?|months?|years?) (?:ago|earlier|before))[^.;]{{0,20}}\b{SAID}\b"
     rf"|\b(?:the|her|his|outside) (?:\w+ )?{CT} (?:of|from|dated|on|in|performed (?:on|"
@@ -57,6 +58,9 @@ REPORTED = re.compile(
     rf"\b{SAID}\b"
     rf"|\b(?:on|in) (?:the |an? )?{EARLIER} (?:\w+ ){{0,2}}?{CT},? (?:there (?:was|were)|an?\b|"
     rf"multiple\b)"
+    r"|\b(?:compar\w+)\b[^;]{0,80}?\b(?:when|at which (?:time|point)|on which|where|"
+    r"which (?:had )?(?:show\w*|"
+    r"demonstrat\w*)) (?:there|the|it|he|she|an?|multiple|several|bilateral|both)?\b"
     rf"|\b(?:copied|quoted) from|\b(?:earlier|previous|prior|outside|referr\w+) report\s*[:(]"
     r"|\b(?:referr\w+|outside|clinical) (?:note|letter|physician|doctor)s? (?:\w+ )?(?:states?|"
     r"says?|mentions?|"
@@ -71,7 +75,8 @@ REPORTED = re.compile(
 )
 # What the whole sentence is, when it begins so.
 NO_FINDINGS = re.compile(
-    r"^\W*(?:(?:the |his |her )?(?:mother|father|brother|sister|parents?|siblings?|uncle|aunt|"
+    r"^\W*(?:(?:the |his |her |(?:the )?patient's )?(?:mother|father|brother|sister|parents?|"
+    r"siblings?|uncle|aunt|"
     r"family)\b"
     r"|(?![^.]*\bnow (?:with|shows?|there|has)\b)(?:family history|(?:past |prior )?(?:medical |"
     r"surgical )?history(?: of|:)|known history|h/o\b|hx\b|"
@@ -108,9 +113,18 @@ ADVICE = re.compile(
     r"needs? no (?:further )?follow|"
     r"biopsy is|return if|routine follow)"
 )
-IF = re.compile(r"^\W*(?:if|should|in case of|in the event of|unless|when(?:ever)?)\b")
+IF = re.compile(
+    r"^\W*(?:were an?\b(?=[^.]*\bto\b)|if|should|in case of|in the event of|unless|when(?:ever)?)\b"
+)
 COMPARED = re.compile(
     r"(?:smaller|larger|greater|less|more|bigger|<|>|\u2264|\u2265|up to|below|above|under|over)"
+)
+# “Small emboli may be missed” tells what a scan cannot show.
+MISSED = re.compile(
+    r"\s*(?:may|might|could|can|would) (?:\w+ly )?(?:be|have been|go|escape|"
+    r"remain) (?:\w+ly )?(?:missed|overlooked|"
+    r"undetected|unnoticed|unseen|undiagnosed|invisible|below|beyond|detection)\b"
+    r"|[^.;,]{0,40}\b(?:is|are) (?:an? )?(?:\w+ )?complications?\b"
 )
 DEFINITE = re.compile(
     r"\b(?:the|this|these|those|known|described|above|aforementioned|previously)\s+(?:[\w\ue000-\ue002,.-]+\s+){0,6}$"
@@ -178,13 +192,17 @@ def is_foreign(
         return True
     if WISH.search(before) and not OUTCOME.search(before) and not untreated:
         return True
-    if IF.match(sentence) and not definite:
+    if IF.match(sentence) and not (definite and placed):
+        return True
+    if MISSED.match(sentence, end):
         return True
     guideline = GUIDELINE.search(sentence)
     generic = not placed or (sentence[start:end].endswith("s") and "\ue001" not in masked)
     if guideline and (generic or COMPARED.search(sentence)) and not definite:
         return guideline.start() < start or COMPARED.search(sentence) is not None
     advice = ADVICE.search(sentence)
+    if advice and COMPARED.search(sentence) and generic:
+        return True
     if advice and not definite:
         behind = advice.start() < start and not re.search(r"[:;]", sentence[advice.end() : start])
         ahead = re.match(r"\W*(?:for|in|of|regarding|to|because of|given)\b", sentence) is not None

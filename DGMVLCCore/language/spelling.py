@@ -41,6 +41,9 @@ def corrected(word: str) -> str | None:
     near = process.extract(
         word, _targets(), scorer=OSA.distance, score_cutoff=wrong, limit=4, processor=None
     )
+    names = load_vocabulary().by_name
+    # A word cut short (“nodul”) before a letter changed, a wording before a part of one.
+    near.sort(key=lambda n: (n[1], not n[0].startswith(word), n[0] not in names))
     for meant, distance, _ in near:
         if meant[0] == word[0] or meant[:2] == word[1::-1]:
             if distance == 1 or len(meant) >= TWO_WRONG:

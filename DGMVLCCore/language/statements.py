@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from DGMVLCCore.language.changes import alone, assign_changes
+from DGMVLCCore.language.changes import assign_changes
 from DGMVLCCore.language.clauses import clause
+from DGMVLCCore.language.completing import Context, without_mention
 from DGMVLCCore.language.counts import count
 from DGMVLCCore.language.descriptors import descriptors
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.forms import BOX
 from DGMVLCCore.language.items import FINDING, PLACE, SIZE, masked
-from DGMVLCCore.language.marks import chosen
+from DGMVLCCore.language.marks import chosen, values
 from DGMVLCCore.language.mentions import MASSLIKE, Mention, mentions
 from DGMVLCCore.language.places import Place, places
 from DGMVLCCore.language.placing import assign_places
 from DGMVLCCore.language.presence import presences
 from DGMVLCCore.language.sentences import Sentence
-from DGMVLCCore.language.several import LARGEST, largest_place, pieces, sided
+from DGMVLCCore.language.several import (
+    PLURAL,
+    group_counts,
+    largest_place,
+    lobes_apart,
+    pieces,
+    sided,
+)
 from DGMVLCCore.language.sizes import (
     Measurement,
     Size,
@@ -29,34 +37,11 @@ from DGMVLCCore.language.sizes import (
     written,
 )
 from DGMVLCCore.language.sources import foreign_ranges, is_foreign, whole_is_foreign
-from DGMVLCCore.language.text import PlainText
 from DGMVLCCore.language.vocabulary import load_vocabulary
 
-IT = re.compile(
-    r"^\W*(?:overall|total|whole|it|this|these|they|size|location|(?:maximum |maximal )?diameter|"
-    r"measur\w+|the "
-    r"(?:larger|lesion|former|latter|nodule|mass))\b|\b(?:largest|biggest|dominant|"
-    r"which measures?)\b"
-)
-# “A second, 6 mm, in the right lower lobe” is one more of what was named last.
-ANOTHER = re.compile(
-    r"^\W*(?:(?:there (?:is|are)|also|and)\s+)*(?:an? |the )?(?:(?:smaller|larger|similar|"
-    r"further) )*"
-    r"(?:second|third|fourth|fifth|another|other|further|additional|one(?= in\b))\b"
-)
-# “No effusion on the right; there is a small one on the left.”
-A_ONE = re.compile(r"\b(?:an?|another) (?:[\w-]+ ){0,2}one\b")
-FRAGMENT = re.compile(r"\W*(?:(?:and|in|the|at|on|one)\s+|\d+(?:[.,]\d+)?\s?[mc]m\s+)*")
-ATTRIBUTE = re.compile(
-    r"^\W*(?P<what>number|count|how many|locations?|sites?|position|lobes?|segments?|sides?|"
-    r"laterality|"
-    r"distribution|size|"
-    r"(?:max(?:imum|imal|\.)? |largest |long axis |mean )?diameter|dimensions?|measurements?|"
-    r"largest)"
-    r"\s*[:=]\s*(?P<value>.*)"
-)
-PRONOUN = re.compile(r"\W*(?:it|this|these|they)\b")
-DENIED = re.compile(r"\b(?:no|not|without)\b")
+VERSUS = re.compile(r"\s*(?:vs\.?|versus|or|/)\s*(?:an?\s+)?")
+# A single one of these may reach over two lobes; there are not two of it.
+LUMPS = frozenset((*MASSLIKE, "cyst", "cavity", "abscess", "bulla", "metastasis", "empyema"))
 HEADING_LINE = re.compile(r"\W*[a-z][\w /&-]{0,40}:")
 THE_MASS = re.compile(r"\b(?:the|this|these|those)\s+$")
 YES = re.compile(r":\s*(?:yes|y|present|positive)\b\s*[,;(]?(?=.)")
@@ -71,22 +56,6 @@ MIDLINE = (
     "aneurysm",
     "pulmonary edema",
 )
-
-
-@dataclass
-class Context:
-    """What the sentences before have said.
-
-    Args:
-        plain: the text that is read. findings: so far. last: number of the one said last. side,
-            zone: of a heading on its own line.
-    """
-
-    plain: PlainText
-    findings: list[Finding] = field(default_factory=list)
-    last: int = -1
-    side: str | None = None
-    zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +91,7 @@ def _lower(text: str) -> str:
 
 def _taken_apart(sentence: Sentence) -> _Reading | None:
     """A sentence with its findings and all that is said of them; None when it names none."""
-    text = written(chosen(ARROWS.sub(_blanked, _lower(sentence.text))))
+    text = written(chosen(values(ARROWS.sub(_blanked, _lower(sentence.text)))))
     named = mentions(text, sentence.heading)
     if not named or whole_is_foreign(text):
         return None
@@ -164,6 +133,9 @@ def _taken_apart(sentence: Sentence) -> _Reading | None:
         text, where, spans, clauses, [p == "absent" for p in presence],
         [m.term in MIDLINE for m in named],
     )  # fmt: skip
+    for i, place in enumerate(own):  # “no effusion on either side” says no side of it
+        if place and presence[i] == "absent" and text.startswith("either", place.start):
+            own[i] = None
     return _Reading(text, sentence, named, spans, presence, clauses, own, where, measured)
 
 
@@ -191,7 +163,7 @@ def read_sentence(sentence: Sentence, context: Context) -> list[Finding]:
     _headed(low, context)
     reading = _taken_apart(sentence)
     if reading is None:
-        return _without_mention(low, sentence, context)
+        return without_mention(low, sentence, context)
     sized = [
         i
         for i, m in enumerate(reading.named)
@@ -200,6 +172,7 @@ def read_sentence(sentence: Sentence, context: Context) -> list[Finding]:
     spans = [reading.spans[i] for i in sized]
     clauses = [reading.clauses[i] for i in sized]
     lengths = dict(zip(sized, assign_sizes(reading.text, reading.measured, spans, clauses)))
+    _either_sized(reading, lengths)
     owner = [nearest(reading.text, (m.start, m.end), spans, clauses) for m in reading.measured]
     changes = assign_changes(
         reading.text, reading.spans, reading.clauses, reading.presence,
@@ -215,6 +188,20 @@ def read_sentence(sentence: Sentence, context: Context) -> list[Finding]:
             continue
         out += _split(reading, i, finding, measured)
     return _about_the_mass(context.findings, out)
+
+
+def _either_sized(reading: _Reading, lengths: dict[int, Size]) -> None:
+    """“Cavity versus cyst, 15 mm”: the size is that of both readings; changes `lengths`."""
+    for i in lengths:
+        if i + 1 not in lengths or {reading.presence[i], reading.presence[i + 1]} != {"uncertain"}:
+            continue
+        gap = reading.text[reading.spans[i][1] : reading.spans[i + 1][0]]
+        if not VERSUS.fullmatch(gap):
+            continue
+        if lengths[i].mm is None:
+            lengths[i] = lengths[i + 1]
+        elif lengths[i + 1].mm is None:
+            lengths[i + 1] = lengths[i]
 
 
 def _finding(
@@ -240,7 +227,7 @@ def _finding(
         context.plain.original[slice(*span)],
         context.plain.original[slice(*whole)],
         lobe=place.lobe if place else None,
-        count=count(reading.text, low if i else 0, mention.start, mention.end)
+        count=count(_lower(reading.original.text), low if i else 0, mention.start, mention.end)
         if presence != "absent"
         else None,
         change=change,
@@ -264,13 +251,21 @@ def _split(
 ) -> list[Finding]:
     """One finding for each size and place of mention i."""
     parts = pieces(reading.text, reading.spans[i], measured, reading.places, _bounds(reading, i))
-    if not parts or finding.presence == "absent":
+    if finding.presence == "absent":
         return [finding]
+    if not parts:
+        lump = finding.term in LUMPS and not PLURAL.search(finding.text.lower())
+        lobes = [] if measured or lump else lobes_apart(reading.text, reading.where[i])
+        counts = group_counts(reading.text, reading.spans[i][1], len(lobes))
+        return [
+            replace(finding, side=p.side, zone=p.zone, lobe=p.lobe, count=n)
+            for p, n in zip(lobes, counts)
+        ] or [finding]
     out = []
     for part in parts:
         place = part.place or reading.where[i]
         lone = replace(
-            finding, size_mm=part.size.mm, earlier_size_mm=part.size.earlier, count=None,
+            finding, size_mm=part.size.mm, earlier_size_mm=part.size.earlier, count=part.count,
             side=finding.side, zone=None, lobe=None,
         )  # fmt: skip
         if place:
@@ -295,85 +290,6 @@ def _headed(low: str, context: Context) -> None:
         return
     place = next(iter(places(low, [])), None) if low.rstrip().endswith(":") else None
     context.side, context.zone = (place.side, place.zone) if place else (None, None)
-
-
-def _without_mention(low: str, sentence: Sentence, context: Context) -> list[Finding]:
-    """“It measures 8 mm.”, “Location: RLL”, “A second, 6 mm, …”: what names nothing belongs to the
-    finding said last."""
-    if not context.findings or whole_is_foreign(low):
-        return []
-    last = context.findings[context.last]
-    place = next(iter(places(low, [])), None)
-    measured = [m for m in measurements(low) if m.mm and not m.component]
-    if place and A_ONE.search(low) and not DENIED.search(low):
-        return [_another(replace(last, presence="present"), place, measured, sentence, context)]
-    if last.presence == "absent":
-        return []
-    fragment = place and measured and FRAGMENT.fullmatch(low, 0, place.start)
-    if (ANOTHER.match(low) and (place or measured)) or (fragment and last.size_mm):
-        return [_another(last, place, measured, sentence, context)]
-    if place and fragment and last.sentence.rstrip().endswith(":"):
-        more = replace(last, size_mm=measured[0].mm, side=place.side or last.side)
-        more = replace(more, zone=place.zone, lobe=place.lobe)
-    else:
-        more = _completed(last, low, place, measured)
-    if more is not last:
-        span = context.plain.span(sentence.start, sentence.end)
-        context.findings[context.last] = replace(more, again=(*more.again, span))
-    return []
-
-
-def _completed(
-    last: Finding, low: str, place: Place | None, measured: list[Measurement]
-) -> Finding:
-    """The finding said last with what a sentence of “it”, or a line “Location: RLL”, adds."""
-    attribute = ATTRIBUTE.match(low)
-    other = "node" in low or load_vocabulary().elsewhere.search(low) is not None
-    other = other and not PRONOUN.match(low)
-    if not attribute and (other or not IT.search(low)):
-        return last
-    largest = LARGEST.search(low) is not None
-    if measured and last.size_mm is None and last.term in load_vocabulary().sized:
-        earlier = next((m.earlier for m in measurements(low) if m.earlier), None)
-        last = replace(last, size_mm=measured[0].mm, earlier_size_mm=earlier)
-    if place and (largest or attribute) and (largest or not last.side):
-        last = replace(last, side=place.side or last.side, zone=place.zone, lobe=place.lobe)
-    if attribute and attribute["what"] in ("number", "count", "how many"):
-        number = re.match(r"\d{1,2}\b", attribute["value"])
-        last = replace(last, count=int(number.group()) if number else last.count)
-    if last.change is None and not attribute and (change := alone(low)):
-        last = replace(last, change=change)
-    return last
-
-
-def _another(
-    last: Finding,
-    place: Place | None,
-    measured: list[Measurement],
-    sentence: Sentence,
-    context: Context,
-) -> Finding:
-    """One more of the last finding, with the size and place of its own sentence."""  # fmt: skip
-    span = context.plain.span(sentence.start, sentence.end)
-    words = re.match(r"\W*(?:[\w-]+\s?){1,2}", sentence.text)
-    until = sentence.start + (len(words.group().rstrip()) if words else len(sentence.text))
-    own = context.plain.span(sentence.start, until)
-    return replace(
-        last,
-        side=place.side if place else None,
-        zone=place.zone if place else None,
-        lobe=place.lobe if place else None,
-        size_mm=measured[0].mm if measured else None,
-        earlier_size_mm=None,
-        component_mm=None,
-        count=None,
-        change=None,
-        descriptors=(),
-        again=(),
-        span=own,
-        text=context.plain.original[slice(*own)],
-        sentence=context.plain.original[slice(*span)],
-    )
 
 
 def _about_the_mass(findings: list[Finding], new: list[Finding]) -> list[Finding]:

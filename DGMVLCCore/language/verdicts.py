@@ -8,6 +8,8 @@ from DGMVLCCore.language.row import LISTED, SINGULAR, STRONG, Row
 
 BACK_STOPS = frozenset("BEr;nXKU")  # what ends the reach of a verdict behind
 BEFORE = re.compile(r"\s*(?:previously|formerly|earlier|once)\b")
+WHICH = re.compile(r",\s*which\b")
+VERB = re.compile(r"(?:is|are|was|were|has|have|had|can|could)\b")
 STATE = re.compile(r"(?:enlarged|thickened|dilated|ectatic|thick|widened|collapsed|consolidated)$")
 BY_ORGAN = re.compile(
     r"nodes?$|glands?$|^heart|^cardiac|walls?$|^bronchi$|septa$|^pleura|silhouette$|^collapsed|^consolidated"
@@ -16,7 +18,7 @@ BY_ORGAN = re.compile(
 
 def judge_before(row: Row, at: int, doubt: bool) -> bool:
     """What a verdict at item `at` reaches, to its left; False when it reaches nothing."""
-    k = at - 1
+    k = _before_aside(row, at) - 1
     while k >= 0 and row.codes[k] != "M":
         if row.codes[k] in BACK_STOPS or (row.codes[k] in ",c" and _new_subject(row, k, at)):
             return False
@@ -32,6 +34,22 @@ def judge_before(row: Row, at: int, doubt: bool) -> bool:
         verdict.add(row.index(k))
     _list_before(row, subject, at, doubt)
     return True
+
+
+def _before_aside(row: Row, at: int) -> int:
+    """Where “, which was large on admission,” begins between a finding and its verdict; `at` where
+    nothing is put in between."""
+    if at == 0 or row.codes[at - 1] != "," or not VERB.match(row.text, row.items[at].start):
+        return at
+    inside = range(at - 2, 0, -1)
+    begin = next((k for k in inside if row.codes[k] in ",;M"), 0)
+    plain = begin > 0 and row.codes[begin] == "," and row.codes[begin - 1] in "MPZ"
+    which = next((k for k in inside if WHICH.match(row.text, row.items[k].start)), 0)
+    if which and not set(row.between(which, at)) & set("n;:X"):
+        # What stood in the finding is in doubt: “the consolidation, which held a cavity, cleared”.
+        row.doubted |= {row.index(k) for k in range(which, at) if row.codes[k] == "M"}
+        return which
+    return begin if plain and "n" not in row.between(begin, at) else at
 
 
 def _elsewhere(row: Row, at: int) -> bool:
@@ -105,7 +123,9 @@ def _list_before(row: Row, subject: int, at: int, doubt: bool) -> None:
             alone = set(separators) <= {","} and not joined
             if alone and (singular or doubt or set(row.around(k)) & set("gPZa")):
                 return
-            if set(row.before(k)) & STRONG and "o" not in separators:
+            strong = set(row.before(k)) & STRONG
+            # “A nodule, a mass or a cyst was not seen” is one list.
+            if strong and "o" not in separators and not (strong == {"a"} and "o" in joined):
                 return
             if doubt and "o" not in separators and set(chunk) & set("gtP"):
                 return

@@ -33,7 +33,7 @@ from parsing import (
 
 DATA = Path(__file__).resolve().parents[1] / "Data" / "language"
 SETS = ("sentences", "captions", "sentences_extra")
-KINDS = ("kinds-dev", "kinds-heldout")
+KINDS = ("kinds-dev", "kinds-opened", "kinds-heldout")
 SHARED = frozenset((DATA / "terms.txt").read_text(encoding="utf-8").split("\n")) - {
     ""
 }  # terms the labelling was asked to use
