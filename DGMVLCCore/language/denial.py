@@ -80,7 +80,7 @@ def _takes(reach: _Reach, k: int) -> bool:
         return False
     if listed and separator >= 0:
         own = row.codes[separator] in ",c" and _own_verdict(row, separator, k)
-        if row.begins_anew(separator, k, listed) or own:
+        if row.begins_anew(separator, k, listed) or own or _placed(reach, k):
             return False
     of_it = not listed and OF_IT.fullmatch(row.between(reach.at + 1, k))  # “wash-out of the nodule”
     if of_it or (_within(row, k) if listed else _before_about(row, k)):
@@ -90,6 +90,17 @@ def _takes(reach: _Reach, k: int) -> bool:
     row.denied.add(row.index(k))
     reach.separator = -1
     return True
+
+
+def _placed(reach: _Reach, k: int) -> bool:
+    """True for the last of “no A, no B, C at the left apex”: where each denied finding has its own
+    “no”, one without it that has a place or size of its own is there."""
+    row, before = reach.row, reach.row.between(0, reach.at)
+    repeated = "n" in before and re.search(r",[gw]*$", before) is not None
+    if not repeated or row.codes[reach.separator] != ",":
+        return False
+    own = re.match(r"[gwpt]{0,4}[PZ]", row.between(k + 1, len(row.codes)))
+    return own is not None or "Z" in row.between(reach.separator, k)
 
 
 def _lists(reach: _Reach, k: int) -> bool:

@@ -382,3 +382,17 @@ def test_any_text_gives_exact_spans_and_lawful_fields(text: str) -> None:
 )
 def test_a_history_in_running_text_ends_where_todays_scan_is_described(report, findings) -> None:
     assert [(f.term, f.presence) for f in parse_report(report)] == findings
+
+
+@pytest.mark.parametrize(
+    ("report", "presences"),
+    [
+        ("No cavity, no effusion, scarring at the left apex.", ["absent", "absent", "present"]),
+        ("No effusion, no pneumothorax, 5 mm nodule in the RUL.", ["absent", "absent", "present"]),
+        ("No nodule, no effusion, consolidation or cavity.", ["absent"] * 4),
+        ("No nodule, effusion, or consolidation in the left lower lobe.", ["absent"] * 3),
+        ("No nodule, no effusion or consolidation in the left lower lobe.", ["absent"] * 3),
+    ],
+)
+def test_a_placed_finding_behind_repeated_denials_is_there(report, presences) -> None:
+    assert [f.presence for f in parse_report(report)] == presences
