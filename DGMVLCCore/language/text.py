@@ -71,6 +71,13 @@ RUN = re.compile(rf"\s{{{LONGEST_RUN + 1},}}")
 SIMPLE = re.compile(r"[\x20-\x25\x27-\x3b\x3d-\x5b\x5d-\x7d\n\t]*")
 
 
+EMPTY = re.compile(r"[\u25cb\u25ef]")
+CHOICE = re.compile(
+    r"[\u25cb\u25ef\u25cf\u25c9](?=\s*(?:yes|no|none|present|absent|y|n)\b)", re.IGNORECASE
+)
+LINE = re.compile(r"[^\n]+")
+
+
 @dataclass(frozen=True, eq=False)
 class PlainText:
     """Text to be read and where it comes from.
@@ -162,7 +169,20 @@ def plain_text(original: str) -> PlainText:
         add(_replacement(match), match.start(), match.end())
         at = match.end()
     _copy(original, at, len(original), rtf, add)
-    return _without_runs("".join(pieces), original, starts, ends)
+    return _without_runs(_ticked("".join(pieces)), original, starts, ends)
+
+
+def _ticked(text: str) -> str:
+    """Circles before the choices of a line as boxes, one sign for one: “○ yes ● no”. Elsewhere a
+    circle is a bullet."""
+
+    def boxed(line: re.Match[str]) -> str:
+        said = line.group()
+        if len(CHOICE.findall(said)) < 2 or not EMPTY.search(said):
+            return said
+        return CHOICE.sub(lambda mark: "\u2610" if EMPTY.match(mark[0]) else "\u2611", said)
+
+    return LINE.sub(boxed, text) if EMPTY.search(text) else text
 
 
 def _without_runs(text: str, original: str, starts: list[int], ends: list[int]) -> PlainText:

@@ -396,3 +396,19 @@ def test_a_history_in_running_text_ends_where_todays_scan_is_described(report, f
 )
 def test_a_placed_finding_behind_repeated_denials_is_there(report, presences) -> None:
     assert [f.presence for f in parse_report(report)] == presences
+
+
+def test_circles_before_choices_are_ticks_and_elsewhere_bullets() -> None:
+    report = "Mass: ○ yes ● no\nNodule: ● yes ○ no RLL, 7 mm\nEffusion: ○ yes ● no"
+    findings = parse_report(report)
+    assert [(f.term, f.presence) for f in findings] == [
+        ("mass", "absent"),
+        ("nodule", "present"),
+        ("pleural effusion", "absent"),
+    ]
+    assert all(report[slice(*f.span)].lower() == f.text.lower() for f in findings)
+    bullets = parse_report("● Nodule in the right lung.\n● No effusion.")
+    assert [(f.term, f.presence) for f in bullets] == [
+        ("nodule", "present"),
+        ("pleural effusion", "absent"),
+    ]
