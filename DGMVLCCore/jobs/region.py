@@ -3,7 +3,6 @@ speaks of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from DGMVLCCore.editing.asked import SEEN, change_evidence
 from DGMVLCCore.editing.checks import place_gate, size_gate, tissue_gate
 from DGMVLCCore.editing.evidence import presence_evidence
-from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.result import EditPlan, Gate
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
@@ -21,8 +20,6 @@ from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import absent_prompt, denial_prompt
 from DGMVLCCore.models.region import cut_region
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,6 +36,13 @@ class ScanPatch:
     zone_edges: tuple[float, float]
     noise: NoiseModel
 
+    @property
+    def labels(self) -> np.ndarray:
+        """Anatomy labels uint8 (D,H,W): body, left and right lung; no airway."""
+        labels = np.where(self.lungs == 1, 2, np.where(self.lungs == 2, 3, 0)).astype(np.uint8)
+        labels[(labels == 0) & (self.hu > -400)] = 1
+        return labels
+
 
 def estimate_noise(
     hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float]

@@ -279,8 +279,7 @@ class EditPairMaker(ExampleMaker):
         rows = np.nonzero((edit & (change > 0.3)).sum((1, 2)) > 8)[0]
         if not len(rows):
             rows = np.nonzero(edit.sum((1, 2)) > 8)[0]
-        labels = np.where(patch.lungs == 1, 2, np.where(patch.lungs == 2, 3, 0)).astype(np.uint8)
-        labels[(labels == 0) & (patch.hu > -400)] = 1
+        labels = patch.labels
         known = np.ones(source.shape, bool)
         return Pair(
             source, target, edit, hidden, change, member, known, rows, text, labels, patch.spacing

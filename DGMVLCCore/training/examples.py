@@ -207,8 +207,7 @@ class ExampleMaker:
             rows = np.nonzero(lesion.mask.sum((1, 2)) > 8)[0]
             if len(rows) and clear(patch.hu[rows], lesion.mask[rows], patch.lungs[rows] > 0):
                 break
-        labels = np.where(patch.lungs == 1, 2, np.where(patch.lungs == 2, 3, 0)).astype(np.uint8)
-        labels[(labels == 0) & (patch.hu > -400)] = 1
+        labels = patch.labels
         return patch, lesion, rows, labels
 
     def simulated(self, rng: np.random.Generator) -> list[Example]:
