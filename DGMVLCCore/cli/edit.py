@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.cli.shared import (
     Add,
     Command,
@@ -18,6 +17,7 @@ from DGMVLCCore.cli.shared import (
     slice_range,
 )
 from DGMVLCCore.errors import UsageError, WeightsError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.language.report_files import read_report
 
 VOLUME_WEIGHTS = "weights/dgmvlc-ct-volume"

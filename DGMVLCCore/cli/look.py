@@ -88,8 +88,8 @@ def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
 
 def _look(args: argparse.Namespace) -> tuple[Any, Any, Any]:
     """Dual encoder, scan and anatomy of `explain` and `find`."""
-    from DGMVLCCore.devices import choose_device
     from DGMVLCCore.editing.memory import ScanMemory
+    from DGMVLCCore.ground.devices import choose_device
     from DGMVLCCore.imaging.profiles import require_ct
     from DGMVLCCore.imaging.untilt import Reading
     from DGMVLCCore.models.alignment import AlignmentPipeline

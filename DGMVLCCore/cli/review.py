@@ -110,7 +110,7 @@ def _counted(progress: Progress, number: int, of: int) -> Callable[[str, float],
 
 def _look(args: argparse.Namespace, session: Any) -> list[str]:
     """Look at every study that has no current analysis; what went wrong, a sentence each."""
-    from DGMVLCCore.devices import choose_device
+    from DGMVLCCore.ground.devices import choose_device
     from DGMVLCCore.models.alignment import AlignmentPipeline
     from DGMVLCCore.review.analyse import analyse_study
 

@@ -119,9 +119,9 @@ def _pipes(args: argparse.Namespace) -> tuple[Any, Any]:
     Raises:
         UsageError: steps or seed out of range. WeightsError: no one-pass network is shipped.
     """
-    from DGMVLCCore._resources import resource
-    from DGMVLCCore.devices import choose_device
     from DGMVLCCore.editing.pipeline import FAST_WEIGHTS, CounterfactualPipeline
+    from DGMVLCCore.ground.devices import choose_device
+    from DGMVLCCore.ground.resources import resource
 
     if args.steps < 1 or args.seed < 0:
         raise UsageError(

@@ -136,7 +136,7 @@ def run_prompts(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _attribute_pairs(args: argparse.Namespace) -> list[dict[str, Any]]:
-    from DGMVLCCore._resources import resource
+    from DGMVLCCore.ground.resources import resource
     from DGMVLCCore.language.clinical import read_row, row_text
     from DGMVLCCore.language.pairs import attribute_pairs
     from DGMVLCCore.language.schema import load_schema

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.agreement import agreement_of
 from DGMVLCCore.editing.find import Proposal
 from DGMVLCCore.editing.gates import organ_gate, rim_gate
@@ -19,6 +18,7 @@ from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan, Gate
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import locate

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.agreement import agreement_of, refuse_opposed
 from DGMVLCCore.editing.asked import Evidence
 from DGMVLCCore.editing.checks import (
@@ -23,6 +22,7 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map
 from DGMVLCCore.editing.result import AttentionMap, EditPlan
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.masks import lesion_region, share_near

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
+from DGMVLCCore.ground.whole import bring_back
 from DGMVLCCore.results.csv_table import csv_text
 from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import NOTICE
 from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.worklist import Study
-from DGMVLCCore.whole import bring_back
 
 COLUMNS = (
     "study",
