@@ -4,7 +4,7 @@ ranked by the patient's own voxels."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +24,13 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import locate
 from DGMVLCCore.jobs.edit import (
     Progress,
-    Request,
     choose_finding,
     edit_region,
     load_scan,
     propose_region,
 )
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
+from DGMVLCCore.jobs.requests import CompareRequest
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.models.region import Region, cut_region
@@ -48,19 +48,6 @@ NO_REGION = (
     "finding "
     "it can be proposed."
 )
-
-
-@dataclass(frozen=True)
-class CompareRequest(Request):
-    """What the user asks for: a `Request` whose target is a list.
-
-    Args:
-        hypotheses: names or free words, two to six; those of the finding's built-in list when
-            empty.
-        report_text: may be empty when hypotheses and mask are given.
-    """
-
-    hypotheses: tuple[str, ...] = ()
 
 
 def _asked(request: CompareRequest) -> tuple[list[Hypothesis], list[Finding], Finding | None]:
