@@ -175,10 +175,8 @@ def sweep_answers(
     """
     tell = tell or (lambda stage, share: None)
     encoder = encoder or LanguageEncoder()
-    sentences, parts = (
-        Sentences([c.attribute for c in contrasts], schema, encoder),
-        halves(list(scans), options.seed),
-    )
+    sentences = Sentences([c.attribute for c in contrasts], schema, encoder)
+    parts = halves(list(scans), options.seed)
     if min(map(len, parts)) < 3:
         raise UnsuitableInputError(
             "The sweep needs at least 6 patients, because each half is swept by a network "
@@ -193,37 +191,33 @@ def sweep_answers(
             weights = options.weights
             if ready is None:
                 write_shards(Path(folder), [scans[name] for name in taught], rows, sentences)
-                weights = teach(
-                    Path(folder),
-                    options.weights,
-                    minutes=options.minutes / 2,
-                    steps=options.steps,
-                    batch=options.batch,
-                    seed=2 * options.seed + turn,
-                )
-            pipe = CounterfactualPipeline.from_pretrained(weights, encoder, alignment).to(
-                options.device
-            )
+                weights = _teach(teach, Path(folder), options, turn)
+            loaded = CounterfactualPipeline.from_pretrained(weights, encoder, alignment)
+        pipe = loaded.to(options.device)
         tell("teaching", (turn + 1) / 2)
+        how = {"most": options.swept // 2, "seed": options.seed}
         for index, contrast in enumerate(contrasts):
-
-            def part(stage: str, share: float, done: int = turn * len(contrasts) + index) -> None:
-                tell(stage, (done + share) / (2 * len(contrasts)))
-
-            changes[contrast].append(
-                sweep(
-                    pipe,
-                    scans,
-                    rows,
-                    contrast,
-                    sentences,
-                    swept,
-                    most=options.swept // 2,
-                    seed=options.seed,
-                    tell=part,
-                )
-            )
+            part = _part(tell, turn * len(contrasts) + index, 2 * len(contrasts))
+            made = sweep(pipe, scans, rows, contrast, sentences, swept, **how, tell=part)
+            changes[contrast].append(made)
     return {contrast: summarise(both) for contrast, both in changes.items()}
+
+
+def _teach(teach: Callable[..., Path], shards: Path, options: Options, turn: int) -> Path:
+    """A copy of the weights that learned from one half of the patients."""
+    return teach(
+        shards,
+        options.weights,
+        minutes=options.minutes / 2,
+        steps=options.steps,
+        batch=options.batch,
+        seed=2 * options.seed + turn,
+    )
+
+
+def _part(tell: Tell, done: int, of: int) -> Tell:
+    """The progress of one of several equal parts."""
+    return lambda stage, share: tell(stage, (done + share) / of)
 
 
 def taught_before(

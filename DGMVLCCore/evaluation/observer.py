@@ -214,6 +214,35 @@ def reader_gain(
         UnsuitableInputError: a case without its partner, or one patient only and nothing to train
             on.
     """
+    _require_partners(rows, train)
+    patients = {row["patient"] for row in rows}
+    alone, both = (
+        observer_scores(rows, names, train) for names in (("scan",), ("scan", "difference"))
+    )
+    contrast = np.array([row["contrast_hu"] for row in rows])
+    present = [row["contrast_hu"] for row in rows if row["present"]]
+    rank = np.searchsorted(np.quantile(present, (1 / 3, 2 / 3)), contrast, side="left")
+    out: dict[str, Any] = {
+        "patients": len(patients),
+        "exploratory": len(patients) < EXPLORATORY,
+        "specificity": SPECIFICITY,
+    }
+    for index, name in enumerate((*THIRDS, "all")):
+        third = rank == index if name != "all" else np.ones(len(rows), bool)
+        kept = np.nonzero(third)[0]
+        if not len(kept):
+            continue
+        values = _compare(rows, alone, both, kept)
+        limits = _interval(rows, alone, both, third, draws, seed)
+        n = sum(bool(rows[int(i)]["present"]) for i in kept)
+        out[name] = {
+            key: {"value": value, "n": n, "ci95": limits.get(key)} for key, value in values.items()
+        }
+    return out
+
+
+def _require_partners(rows: Sequence[Row], train: Sequence[Row] | None) -> None:
+    """Refuse cases without their partner, and training on patients that are tested on."""
     cases: dict[str, set[bool]] = {}
     for row in rows:
         cases.setdefault(row["case"], set()).add(row["present"])
@@ -227,31 +256,3 @@ def reader_gain(
             "The observer would be trained on patients that it is then tested on; give other "
             "patients to train on."
         )
-    alone, both = (
-        observer_scores(rows, names, train) for names in (("scan",), ("scan", "difference"))
-    )
-    contrast = np.array([row["contrast_hu"] for row in rows])
-    rank = np.searchsorted(
-        np.quantile([row["contrast_hu"] for row in rows if row["present"]], (1 / 3, 2 / 3)),
-        contrast,
-        side="left",
-    )
-    out: dict[str, Any] = {
-        "patients": len(patients),
-        "exploratory": len(patients) < EXPLORATORY,
-        "specificity": SPECIFICITY,
-    }
-    for index, name in enumerate((*THIRDS, "all")):
-        third = rank == index if name != "all" else np.ones(len(rows), bool)
-        kept = np.nonzero(third)[0]
-        if not len(kept):
-            continue
-        values, limits = (
-            _compare(rows, alone, both, kept),
-            _interval(rows, alone, both, third, draws, seed),
-        )
-        n = sum(bool(rows[int(i)]["present"]) for i in kept)
-        out[name] = {
-            key: {"value": value, "n": n, "ci95": limits.get(key)} for key, value in values.items()
-        }
-    return out

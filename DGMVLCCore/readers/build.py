@@ -11,6 +11,7 @@ from DGMVLCCore.errors import UsageError
 from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading
 from DGMVLCCore.readers.cases import MARKER, make_cases, write_cases
 from DGMVLCCore.readers.design import Wish, check_wish, plan_cases
+from DGMVLCCore.readers.records import CasesRecord
 from DGMVLCCore.readers.source import load_clear_scan, sample_scan
 from DGMVLCCore.results.folders import check_output
 
@@ -48,7 +49,7 @@ def build_cases(
     pipe: Any = None,
     weights: Path | None = None,
     device: str | None = None,
-) -> dict[str, Any]:
+) -> CasesRecord:
     """Make the cases of an order; returns the record in `cases.json`.
 
     Args:

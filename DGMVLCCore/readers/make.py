@@ -13,6 +13,7 @@ from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.readers.design import SUBTLETIES, Spec
+from DGMVLCCore.readers.records import Truth
 from DGMVLCCore.readers.source import SIDES, ClearScan
 from DGMVLCCore.simulation.insert import insert_lesion
 from DGMVLCCore.simulation.patch import clear
@@ -44,7 +45,7 @@ class Made:
     after: Volume
     mask: np.ndarray
     labels: np.ndarray
-    truth: str
+    truth: Truth
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property

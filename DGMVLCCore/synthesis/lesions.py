@@ -17,7 +17,7 @@ from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.masks import dilate_mm
-from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.imaging.volume import Orientation, Volume
 from DGMVLCCore.imaging.zones import zone_edges, zone_region
 from DGMVLCCore.language.prompts import absent_prompt, said_plainly
 from DGMVLCCore.models.region import cut_region
@@ -170,37 +170,51 @@ def make_lesion(
             result.agreement = agreement_of(pipe.alignment, result, straight)
         result.gates = quality_gates(result, straight)
         evidence = _evidence(judge or pipe, result, straight, number % 1000)
-        failed = [gate.name for gate in result.gates if gate.name in NEEDED and not gate.passed] + [
-            "presence"
-        ] * (evidence.low <= 0)
-        failed += ["visible"] * (abs(float(result.difference[lesion].mean())) < VISIBLE_HU)
-        if not failed:
-            facts = {
-                "sentence": sentence,
-                "size_mm": round(size, 1),
-                "attempts": attempt,
-                "rejected": reasons,
-                "presence": {"value": evidence.value, "low": evidence.low, "high": evidence.high},
-                "gates": [asdict(gate) for gate in result.gates],
-                "mean_change_hu": float(result.difference[lesion].mean()),
-                "lesion_voxels": int(lesion.sum()),
-            }
-            return Made(
-                CounterfactualResult(
-                    volume,
-                    volume.with_array(turn.restore(result.counterfactual.array)),
-                    turn.restore(result.mean),
-                    turn.restore(result.uncertainty),
-                    turn.restore(result.mask),
-                    result.plan,
-                    result.gates,
-                    result.settings,
-                ),
-                turn.restore(lesion),
-                facts,
-            )
-        reasons.append(", ".join(failed))
+        if failed := _failed(result, lesion, evidence):
+            reasons.append(", ".join(failed))
+            continue
+        facts = {
+            "sentence": sentence,
+            "size_mm": round(size, 1),
+            "attempts": attempt,
+            "rejected": reasons,
+            **_measured(result, lesion, evidence),
+        }
+        return Made(_turned_back(result, volume, turn), turn.restore(lesion), facts)
     raise UnsuitableInputError(
         f"None of {TRIES} samples of {order.finding} was accepted (failed: "
         f"{'; '.join(reasons)}); order another size or place."
+    )
+
+
+def _failed(result: CounterfactualResult, lesion: np.ndarray, evidence: Any) -> list[str]:
+    """Names of the checks that a sample does not pass; lesion: bool (D,H,W)."""
+    failed = [gate.name for gate in result.gates if gate.name in NEEDED and not gate.passed]
+    unseen = ["presence"] if evidence.low <= 0 else []
+    faint = abs(float(result.difference[lesion].mean())) < VISIBLE_HU
+    return [*failed, *unseen, *(["visible"] if faint else [])]
+
+
+def _measured(result: CounterfactualResult, lesion: np.ndarray, evidence: Any) -> dict[str, Any]:
+    return {
+        "presence": {"value": evidence.value, "low": evidence.low, "high": evidence.high},
+        "gates": [asdict(gate) for gate in result.gates],
+        "mean_change_hu": float(result.difference[lesion].mean()),
+        "lesion_voxels": int(lesion.sum()),
+    }
+
+
+def _turned_back(
+    result: CounterfactualResult, volume: Volume, turn: Orientation
+) -> CounterfactualResult:
+    """A result of the canonical scan on the grid of the scan as it was read."""
+    return CounterfactualResult(
+        volume,
+        volume.with_array(turn.restore(result.counterfactual.array)),
+        turn.restore(result.mean),
+        turn.restore(result.uncertainty),
+        turn.restore(result.mask),
+        result.plan,
+        result.gates,
+        result.settings,
     )
