@@ -20,7 +20,14 @@ from DGMVLCCore.simulation.patch import ScanPatch
 from DGMVLCCore.simulation.phrases import TERMS, Phrase
 from DGMVLCCore.simulation.shapes import blot
 from DGMVLCCore.simulation.transplant import RealNodule, transplant
-from DGMVLCCore.training.examples import TRAIN_KINDS, Example, ExampleMaker, PhraseBank, clear
+from DGMVLCCore.training.examples import (
+    TRAIN_KINDS,
+    Example,
+    ExampleMaker,
+    PhraseBank,
+    TrainingScan,
+    clear,
+)
 from DGMVLCCore.training.masks import random_edit_mask
 
 # *Empty* is *remove* where nothing was put in: else a denial alone would tell of a lesion.
@@ -70,6 +77,11 @@ class Pair:
 def agrees(phrase: Phrase, lesion: Lesion) -> bool:
     """True when the place that a phrase names, if any, is the lesion's."""
     return phrase.side in (None, "bilateral", lesion.side) and phrase.zone in (None, lesion.zone)
+
+
+def infected(scan: TrainingScan) -> bool:
+    """True for a scan with slices that are labelled infected."""
+    return scan.infected is not None and bool((scan.infected == 1).any())
 
 
 class Sentences:
@@ -128,10 +140,14 @@ class EditPairMaker(ExampleMaker):
         super().__init__(shards, nodule_share)
         self.sentences = Sentences(self.bank)
         self.transplanted = transplanted if len(self.nodules["hu"]) else 0.0
+        # Between the marked slices of an infected patient lies haze that nobody marked.
+        kept = [i for i, scan in enumerate(self.scans) if not infected(scan)]
         self.places: list[tuple[int, int, int, int]] = []
         if (shards / LOOK_ALIKES).is_file():
             with np.load(shards / LOOK_ALIKES) as file:
-                self.places = [tuple(map(int, row)) for row in file["places"]]  # type: ignore[misc]
+                rows = file["places"].tolist()
+            self.places = [(kept.index(scan), *at) for scan, *at in rows if scan in kept]
+        self.scans = [self.scans[i] for i in kept]
 
     def lesion(
         self,
