@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from DGMVLCCore.errors import OutputError
-from DGMVLCCore.whole import put_in_place
+from DGMVLCCore.ground.whole import put_in_place
 
 REPORT = "report.json"
 

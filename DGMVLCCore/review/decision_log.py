@@ -118,7 +118,7 @@ class DecisionLog:
         Raises:
             UnreadableError: one is damaged.
         """
-        from DGMVLCCore.plain_json import read_json
+        from DGMVLCCore.ground.plain_json import read_json
 
         if not self.place.is_dir():
             return []
@@ -141,7 +141,7 @@ class DecisionLog:
         Args:
             earlier: decisions of a session without a log.
         """
-        from DGMVLCCore.plain_json import read_json
+        from DGMVLCCore.ground.plain_json import read_json
 
         if not self.place.is_dir():
             return dict(earlier)

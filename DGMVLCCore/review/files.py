@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import UnreadableError, UsageError, quoted
-from DGMVLCCore.plain_json import read_json
+from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.results.records import check_schema, write_text
 from DGMVLCCore.review.worklist import Study, choose_series, hashed
 

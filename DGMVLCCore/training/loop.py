@@ -22,12 +22,12 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
 from DGMVLCCore.errors import Cancelled, WeightsError
+from DGMVLCCore.ground.whole import whole_file
 from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.training.examples import Example, PhraseBank
 from DGMVLCCore.training.memory import batch_named, check_memory
 from DGMVLCCore.training.recipe import TASKS, Recipe, changed_fields
 from DGMVLCCore.training.record import write_record
-from DGMVLCCore.whole import whole_file
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import DGMVLCCore
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, WeightsError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.training.splits import load_splits
 
 ROOT = Path(__file__).resolve().parents[2]
