@@ -15,12 +15,19 @@ import numpy as np
 from scipy import ndimage
 
 from DGMVLCCore.models.units import anatomy_channels, neighbours, smooth_fill, to_units
-from DGMVLCCore.simulation.insert import Lesion, insert_lesion
+from DGMVLCCore.simulation.insert import PATCHY_HAZE, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import ScanPatch
 from DGMVLCCore.simulation.phrases import TERMS, Phrase
 from DGMVLCCore.simulation.shapes import blot
 from DGMVLCCore.simulation.transplant import RealNodule, transplant
-from DGMVLCCore.training.examples import TRAIN_KINDS, Example, ExampleMaker, PhraseBank, clear
+from DGMVLCCore.training.examples import (
+    TRAIN_KINDS,
+    Example,
+    ExampleMaker,
+    PhraseBank,
+    TrainingScan,
+    clear,
+)
 from DGMVLCCore.training.masks import random_edit_mask
 
 # *Empty* is *remove* where nothing was put in: else a denial alone would tell of a lesion.
@@ -32,9 +39,12 @@ ROLES = {
     "one of two": 0.14,
     "stay": 0.18,
 }
+DRAWN_KINDS = (*TRAIN_KINDS, PATCHY_HAZE, PATCHY_HAZE, PATCHY_HAZE)
 CONTRAST = (0.35, 1.1)  # real haze is often subtler than the simulation's own
 OPAQUE_HU = -450.0  # denser, and what lies behind cannot be seen
 EVERYTHING = "Clear lung."  # the sentence that denies every finding
+LOOK_ALIKES = "look-alikes.npz"  # of a shard folder, made by `training.look_alikes`
+LOOK_ALIKE_SHARE = 0.2  # of the patches, where such places are known
 PAIRS_A_PATCH = 2  # inserting lesions costs more than showing a slice
 SATURATION = 3.0  # a third of a lesion's membership already asks for the whole change
 IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
@@ -67,6 +77,11 @@ class Pair:
 def agrees(phrase: Phrase, lesion: Lesion) -> bool:
     """True when the place that a phrase names, if any, is the lesion's."""
     return phrase.side in (None, "bilateral", lesion.side) and phrase.zone in (None, lesion.zone)
+
+
+def infected(scan: TrainingScan) -> bool:
+    """True for a scan with slices that are labelled infected."""
+    return scan.infected is not None and bool((scan.infected == 1).any())
 
 
 class Sentences:
@@ -125,6 +140,14 @@ class EditPairMaker(ExampleMaker):
         super().__init__(shards, nodule_share)
         self.sentences = Sentences(self.bank)
         self.transplanted = transplanted if len(self.nodules["hu"]) else 0.0
+        # Between the marked slices of an infected patient lies haze that nobody marked.
+        kept = [i for i, scan in enumerate(self.scans) if not infected(scan)]
+        self.places: list[tuple[int, int, int, int]] = []
+        if (shards / LOOK_ALIKES).is_file():
+            with np.load(shards / LOOK_ALIKES) as file:
+                rows = file["places"].tolist()
+            self.places = [(kept.index(scan), *at) for scan, *at in rows if scan in kept]
+        self.scans = [self.scans[i] for i in kept]
 
     def lesion(
         self,
@@ -140,7 +163,7 @@ class EditPairMaker(ExampleMaker):
                     patch, self.real(int(rng.integers(len(self.nodules["hu"])))), rng, centre=centre
                 )
             else:
-                kind, contrast = str(rng.choice(TRAIN_KINDS)), float(rng.uniform(*CONTRAST))
+                kind, contrast = str(rng.choice(DRAWN_KINDS)), float(rng.uniform(*CONTRAST))
                 made = insert_lesion(patch, kind, rng, centre=centre, contrast=contrast)
             if made.term != without:
                 return made
@@ -166,6 +189,9 @@ class EditPairMaker(ExampleMaker):
 
     def pairs(self, rng: np.random.Generator, count: int) -> Iterator[Pair]:
         """`count` pairs of one patch and one draw of lesions."""
+        if self.places and rng.random() < LOOK_ALIKE_SHARE:
+            yield from self.spared(rng, count)
+            return
         patch = self.clear_patch(rng)
         first = self.lesion(patch, rng)
         rows = np.nonzero(first.mask.sum((1, 2)) > 8)[0]
@@ -177,6 +203,23 @@ class EditPairMaker(ExampleMaker):
             return
         for role in rng.choice(list(ROLES), count, p=list(ROLES.values())):
             yield getattr(self, str(role).replace(" ", "_"))(patch, first, rng)
+
+    def spared(self, rng: np.random.Generator, count: int) -> Iterator[Pair]:
+        """Clear places that an editor once took for a finding, and their denial -> untouched."""
+        scan, *at = self.places[rng.integers(len(self.places))]
+        patch, centre = self.patch_at(self.scans[scan], tuple(at), rng)  # type: ignore[arg-type]
+        if patch is None:
+            return
+        radius = float(np.exp(rng.uniform(np.log(3), np.log(20))))
+        place = blot(patch.hu.shape, centre, radius, patch.spacing, rng) > 0.5
+        place &= ndimage.binary_dilation(patch.lungs > 0, IN_PLANE, iterations=4)
+        if place[round(centre[0])].sum() < 9:
+            return
+        for _ in range(count):
+            edit = random_edit_mask(place, patch.lungs > 0, patch.spacing, rng)
+            text = self.sentences.denies_any(rng)
+            pair = self.pair(patch, patch.hu, patch.hu, edit, [], [], text, rng)
+            yield replace(pair, rows=np.array([round(centre[0])]))
 
     def remove(self, patch: ScanPatch, first: Lesion, rng: np.random.Generator) -> Pair:
         """With the lesion, its absence -> untouched."""
