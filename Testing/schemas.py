@@ -13,12 +13,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from DGMVLCCore.readers import records as readers
+from DGMVLCCore.report.fill import FillRecord
 from DGMVLCCore.results.records import SCHEMAS, Record, schema_of
 
 RECORDS: dict[str, tuple[type[Record], str]] = {
     "cases": (readers.CasesRecord, "DGM-VLC set of cases, as its reader sees it"),
     "keys": (readers.KeysRecord, "DGM-VLC answer key of a set of cases"),
     "quiz": (readers.QuizRecord, "DGM-VLC quiz"),
+    "fill": (FillRecord, "DGM-VLC filled region of an MR or X-ray picture"),
     "study": (readers.StudyRecord, "DGM-VLC reader study"),
 }
 

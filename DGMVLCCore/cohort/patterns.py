@@ -103,18 +103,12 @@ def group_answers(
         statistics: id -> (R,S) of `lung_statistics`, when already known.
     """
     statistics = statistics or {name: lung_statistics(scan) for name, scan in scans.items()}
-    covariates = tuple(dict.fromkeys(name for row in rows.values() for name in row))
-    covariates = tuple(
-        a.name for a in schema.attributes if a.name in covariates and a.kind != "text"
-    )
+    told = {name for row in rows.values() for name in row}
+    covariates = tuple(a.name for a in schema.attributes if a.name in told and a.kind != "text")
     found = Discovery([])
     for contrast in contrasts:
-        x = np.array(
-            [
-                contrast.place(_held(rows[who][contrast.attribute], contrast))
-                for who in contrast.patients
-            ]
-        )
+        held = [_held(rows[who][contrast.attribute], contrast) for who in contrast.patients]
+        x = np.array([contrast.place(value) for value in held])
         basis, found.adjusted[contrast.name] = nuisance(rows, contrast, schema, covariates)
         values = np.stack([statistics[who].ravel() for who in contrast.patients])
         tested = differences(values, x, basis, options.permutations, options.seed)
@@ -128,15 +122,19 @@ def group_answers(
             Answer(contrast, region, dict(zip(STATISTICS, tested[of * i : of * i + of])), {}, None)
             for i, region in enumerate(REGIONS)
         ]
-    q = {
-        name: false_discovery(np.array([a.groups[name].p for a in found.answers]))
-        for name in STATISTICS
-    }
-    found.answers = [
-        replace(a, q={name: float(q[name][i]) for name in STATISTICS})
-        for i, a in enumerate(found.answers)
-    ]
+    found.answers = _with_q(found.answers)
     return found
+
+
+def _with_q(answers: list[Answer]) -> list[Answer]:
+    """The answers with the false-discovery rate over all of them, each statistic by itself."""
+    q = {
+        name: false_discovery(np.array([a.groups[name].p for a in answers])) for name in STATISTICS
+    }
+    return [
+        replace(a, q={name: float(q[name][i]) for name in STATISTICS})
+        for i, a in enumerate(answers)
+    ]
 
 
 def _held(value: Value, contrast: Contrast) -> Value:

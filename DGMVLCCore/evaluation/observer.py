@@ -74,22 +74,18 @@ def reader_row(
         raise UnsuitableInputError(
             "The observer's mask holds no voxel of the lungs; give a mask inside them."
         )
-    area, templates = inside.sum((1, 2)), channels()
-    rows, beside = np.nonzero(area >= FULLEST * area.max())[0], lungs & ~mask
+    area, beside = inside.sum((1, 2)), lungs & ~mask
+    fullest = np.nonzero(area >= FULLEST * area.max())[0]
+    templates = channels()
     seen = []
-    for z in rows:
+    for z in fullest:
         # The chest wall is no part of the task; left in, its edge drowns every channel.
-        level = (
-            float(scan[z][beside[z]].mean())
-            if beside[z].any()
-            else float(scan[z][inside[z]].mean())
-        )
-        planes = [
+        level = float(scan[z][beside[z] if beside[z].any() else inside[z]].mean())
+        before, after = (
             square(np.where(lungs[z], hu[z], level), inside[z], spacing)[0] for hu in (scan, made)
-        ]
-        seen.append(
-            np.tensordot(templates, np.stack([planes[0], planes[1] - planes[0]]), ((1, 2), (1, 2)))
         )
+        planes = np.stack([before, after - before])
+        seen.append(np.tensordot(templates, planes, ((1, 2), (1, 2))))
     outputs = np.mean(seen, 0)
     return {
         "patient": patient,

@@ -127,27 +127,13 @@ def analyse(
     right = _marks_right(study, readings)
     marks = _arrange(study, readings, lambda r: right.get(r.item, 0.0))
     seconds = _arrange(study, readings, lambda r: math.nan if r.seconds is None else r.seconds)
-
-    def at_specificity(p: np.ndarray, n: np.ndarray) -> np.ndarray:
-        return sensitivity_at(p, n, specificity)
-
-    def both(values: np.ndarray, statistic: Any, count: int = draws) -> dict[str, Any]:
-        return paired(
-            statistic(values[:, :, present], values[:, :, ~present]).mean(0),
-            bootstrap(values, present, statistic, draws=count, seed=seed),
-        )
-
     timed = bool(np.isfinite(seconds).all())
     scripted = any(r.scripted for r in readings)
-    single = {
-        reader: delong(scores[i][:, present], scores[i][:, ~present])
-        for i, reader in enumerate(study.record.readers)
-    }
-    notes = [
-        *study.record.notes,
-        *([SCRIPTED] if scripted else []),
-        *([] if timed else ["Not every reading has a time, so times are not compared."]),
-    ]
+
+    def both(values: np.ndarray, statistic: Any, count: int = draws) -> dict[str, Any]:
+        measured = statistic(values[:, :, present], values[:, :, ~present]).mean(0)
+        return paired(measured, bootstrap(values, present, statistic, draws=count, seed=seed))
+
     return {
         **head("analysis", seed),
         "scripted": scripted,
@@ -158,12 +144,21 @@ def analyse(
         "draws": draws,
         "specificity": specificity,
         "roc_area": both(scores, roc_area),
-        "sensitivity": both(scores, at_specificity, min(draws, 1000)),
+        "sensitivity": both(
+            scores, lambda p, n: sensitivity_at(p, n, specificity), min(draws, 1000)
+        ),
         "marks_right": both(marks, lambda p, n: _mean(p)),
         "seconds": both(seconds, lambda p, n: np.concatenate([p, n], 2).mean(2)) if timed else None,
-        "single_readers": single,
+        "single_readers": {
+            reader: delong(scores[i][:, present], scores[i][:, ~present])
+            for i, reader in enumerate(study.record.readers)
+        },
         "washout": _washout(study, readings),
-        "notes": notes,
+        "notes": [
+            *study.record.notes,
+            *([SCRIPTED] if scripted else []),
+            *([] if timed else ["Not every reading has a time, so times are not compared."]),
+        ],
     }
 
 

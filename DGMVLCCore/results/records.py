@@ -29,6 +29,24 @@ class Software(Struct, frozen=True):
     version: str
 
 
+class FileFact(Struct, frozen=True, forbid_unknown_fields=True):
+    """A file or folder that a run read."""
+
+    name: str
+    sha256: str
+
+
+class FileEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file that a run wrote into the record's folder."""
+
+    name: FileName
+    role: str
+    sha256: Sha256
+    unit: str | None = None
+    sign: str | None = None
+    finding: str | None = None
+
+
 class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every typed record begins with; a subclass says `kind` and `seed`. Its JSON schema is
     made from it, so a field is declared once."""

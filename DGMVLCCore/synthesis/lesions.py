@@ -70,12 +70,7 @@ def draw_region(
     Raises:
         UnsuitableInputError: no clear lung of that size was found there.
     """
-    kind, lungs = (
-        _kind(order),
-        np.where(anatomy.labels == LEFT, 1, np.where(anatomy.labels == RIGHT, 2, 0)).astype(
-            np.uint8
-        ),
-    )
+    kind = _kind(order)
     allowed = zone_region(anatomy, scan, order.side, order.zone)
     places = np.argwhere(allowed)
     if not len(places):
@@ -84,22 +79,13 @@ def draw_region(
             f"The scan shows no lung in the {place} place that was ordered; leave side and zone "
             "open."
         )
-    noise, edges = estimate_noise(scan.array, anatomy.body, scan.spacing), zone_edges(anatomy.lungs)
+    patch_at = _patches(scan, anatomy)
     for _ in range(PLACES):
         size = order.size_mm or draw_size(kind, rng)
         z, y, x = (int(v) for v in places[rng.integers(len(places))])
-        reach = int(np.ceil(0.8 * size / scan.spacing[0])) + 2
-        part = slice(max(z - reach, 0), min(z + reach + 1, len(lungs)))
-        patch = ScanPatch(
-            scan.array[part],
-            lungs[part],
-            scan.spacing,
-            (edges[0] - part.start, edges[1] - part.start),
-            noise,
-        )
-        shape = insert_lesion(
-            patch, kind, rng, centre=(float(z - part.start), float(y), float(x)), size_mm=size
-        ).mask
+        part, patch = patch_at(z, int(np.ceil(0.8 * size / scan.spacing[0])) + 2)
+        centre = (float(z - part.start), float(y), float(x))
+        shape = insert_lesion(patch, kind, rng, centre=centre, size_mm=size).mask
         ball = np.pi / 6 * size**3 / float(np.prod(scan.spacing)) if kind in NODULES else 0.0
         whole = (
             shape.sum() >= max(MIN_VOXELS, WHOLE_SHARE * ball) and allowed[part][shape].mean() > 0.9
@@ -108,12 +94,25 @@ def draw_region(
             region = np.zeros(scan.shape, bool)
             region[part] = shape
             return region, float(size)
+    size_words = f" of {order.size_mm:g} mm" if order.size_mm else ""
     raise UnsuitableInputError(
-        "No clear lung for "
-        f"{order.finding}{f' of {order.size_mm:g} mm' if order.size_mm else ''} was found in "
-        f"{PLACES} places; "
+        f"No clear lung for {order.finding}{size_words} was found in {PLACES} places; "
         "order a smaller one, or leave side and zone open."
     )
+
+
+def _patches(scan: Volume, anatomy: Anatomy) -> Callable[[int, int], tuple[slice, ScanPatch]]:
+    """What gives the slices up to a reach from one, as the simulation takes them."""
+    sides = np.where(anatomy.labels == LEFT, 1, np.where(anatomy.labels == RIGHT, 2, 0))
+    lungs, edges = sides.astype(np.uint8), zone_edges(anatomy.lungs)
+    noise = estimate_noise(scan.array, anatomy.body, scan.spacing)
+
+    def patch_at(z: int, reach: int) -> tuple[slice, ScanPatch]:
+        part = slice(max(z - reach, 0), min(z + reach + 1, len(lungs)))
+        here = (edges[0] - part.start, edges[1] - part.start)
+        return part, ScanPatch(scan.array[part], lungs[part], scan.spacing, here, noise)
+
+    return patch_at
 
 
 def _evidence(
