@@ -21,6 +21,7 @@ from typing import Any
 
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.results.records import check_schema, write_text
+from DGMVLCCore.whole import temporary_name
 
 FOLDER, LOCK, BASE = "decided", ".decisions.lock", "00000000-base.json"
 SCHEMA, ENTRY_SCHEMA = "review-decisions.schema.json", "review-decision.schema.json"
@@ -79,7 +80,7 @@ class DecisionLog:
         """
         if self.place.is_dir():
             return
-        fresh = self.place.with_name(f".{FOLDER}-{uuid.uuid4().hex[:8]}.partial")
+        fresh = temporary_name(self.place)
         fresh.mkdir()
         try:
             if earlier:

@@ -206,9 +206,9 @@ def train_images(
                 f"{out} holds a run on other pictures or sentences than these; give the same, or "
                 "choose another output folder."
             )
-        shutil.rmtree(shards)
+        known = False
     out.mkdir(parents=True, exist_ok=True)
-    if not (shards / RECORD).exists():
+    if not known:
         write_shards(shards, pictures, said, modality, LanguageEncoder())
     usual = {
         "batch": 8,
