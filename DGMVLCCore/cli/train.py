@@ -6,7 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.cli.shared import ANATOMY, COHORT, DRY_RUN, MISSING, Add, Command, Progress
+from DGMVLCCore.cli.shared import (
+    ANATOMY,
+    COHORT,
+    DRY_RUN,
+    MISSING,
+    Add,
+    Command,
+    Progress,
+    chosen_series,
+)
 from DGMVLCCore.errors import UnreadableError, UsageError
 
 FIELDS = ("vision", "minutes", "steps", "batch", "depth", "workers", "start_from", "seed")
@@ -83,6 +92,17 @@ def add_commands(add: Add) -> None:
     cohort.add_argument("--anatomy", type=Path, metavar="FOLDER", help=ANATOMY)
     cohort.add_argument("--missing", choices=("stop", "skip"), default="stop", help=MISSING)
     cohort.add_argument("--dry-run", action="store_true", help=DRY_RUN)
+    cohort.add_argument(
+        "--series",
+        type=chosen_series,
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help=(
+            "read series N of the DICOM folder of this patient (of --task image: picture); may be "
+            "repeated"
+        ),
+    )
     image = train.add_argument_group(
         "--task image", "a demonstration: pictures of another modality, from the shipped weights"
     )
@@ -130,7 +150,13 @@ def _run_cohort(args: argparse.Namespace) -> dict[str, Any]:
             "its own shards and recipe."
         )
     request = CohortRequest(
-        args.cohort, args.table, args.schema, args.sheet, tuple(args.attribute), args.anatomy
+        args.cohort,
+        args.table,
+        args.schema,
+        args.sheet,
+        tuple(args.attribute),
+        args.anatomy,
+        tuple(args.series),
     )
     if args.dry_run:
         return describe(plan_cohort(request))
@@ -165,6 +191,7 @@ def _run_images(args: argparse.Namespace) -> dict[str, Any]:
         sheet=args.sheet,
         quiet=args.quiet or args.json,
         weights=Path(args.start_from) if args.start_from else None,
+        series=tuple(args.series),
         **_given(args, "minutes", "steps", "batch", "workers", "seed"),
     )
 
@@ -185,6 +212,8 @@ def run_train(args: argparse.Namespace) -> dict[str, Any]:
                     f"--task {args.task}."
                 )
             return run(args)
+    if args.series:
+        raise UsageError("--series is for a folder of --cohort or --images.")
     given = {"shards": args.shards, "out": args.output, **_given(args, "task", *FIELDS)}
     given = {name: value for name, value in given.items() if value is not None}
     if args.recipe is None and not {"shards", "out"} <= set(given):
