@@ -246,6 +246,17 @@ class Trainer:
         self.step += 1
         return {name: value.item() for name, value in terms.items()}
 
+    def begin(self) -> None:
+        """What an earlier start of the run left: its rests go, its checkpoint is taken up.
+
+        Raises:
+            WeightsError: a checkpoint of another recipe.
+        """
+        self.out.mkdir(parents=True, exist_ok=True)
+        clean(self.out / "weights")
+        self.resume()
+        self.recipe.save(self.out / "recipe.json")
+
     def run(self) -> Path:
         """Train until the recipe's end; returns the folder of the averaged weights.
 
@@ -253,10 +264,7 @@ class Trainer:
             WeightsError: a checkpoint of another recipe. DeviceError: too little memory; the
                 sentence names a batch that fits. Cancelled: interrupted.
         """
-        self.out.mkdir(parents=True, exist_ok=True)
-        clean(self.out / "weights")
-        self.resume()
-        self.recipe.save(self.out / "recipe.json")
+        self.begin()
         try:
             with batch_named(str(self.accelerator.device), self.recipe.batch):
                 self.steps()
