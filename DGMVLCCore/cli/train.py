@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from DGMVLCCore.cli.options import add_options, request_of
-from DGMVLCCore.cli.shared import COHORT, Add, CohortOptions, Command, progress_of
+from DGMVLCCore.cli.shared import COHORT, Add, CohortOptions, Command, chosen_series, progress_of
 from DGMVLCCore.errors import UnreadableError, UsageError
 from DGMVLCCore.ground.options import Option, Output
 
@@ -95,6 +95,15 @@ class TrainCohort(CohortOptions):
             "and text)",
         ),
     ] = None
+    series: Annotated[
+        tuple[tuple[str, int], ...],
+        Option(
+            "read series N of the DICOM folder of this patient (of --task image: picture); may be "
+            "repeated",
+            metavar="NAME=N",
+            parse=chosen_series,
+        ),
+    ] = ()
 
 
 def add_commands(add: Add) -> None:
@@ -172,6 +181,7 @@ def _run_images(args: argparse.Namespace) -> dict[str, Any]:
         sheet=args.sheet,
         quiet=args.quiet or args.json,
         weights=Path(args.start_from) if args.start_from else None,
+        series=tuple(args.series),
         **_given(args, "minutes", "steps", "batch", "workers", "seed"),
     )
 
@@ -192,6 +202,8 @@ def run_train(args: argparse.Namespace) -> dict[str, Any]:
                     f"--task {args.task}."
                 )
             return run(args)
+    if args.series:
+        raise UsageError("--series is for a folder of --cohort or --images.")
     given = {"shards": args.shards, "out": args.output, **_given(args, "task", *FIELDS)}
     given = {name: value for name, value in given.items() if value is not None}
     if args.recipe is None and not {"shards", "out"} <= set(given):
