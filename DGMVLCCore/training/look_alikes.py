@@ -13,7 +13,8 @@ from DGMVLCCore.editing.sampler import Text
 from DGMVLCCore.editing.see_through import EditPredictor, RegionEditor
 from DGMVLCCore.models.editor import Editor
 from DGMVLCCore.models.region import Region
-from DGMVLCCore.training.edit_pairs import EVERYTHING, LOOK_ALIKES
+from DGMVLCCore.training.edit_pairs import LOOK_ALIKES
+from DGMVLCCore.training.edit_phrases import EVERYTHING
 from DGMVLCCore.training.examples import PhraseBank, TrainingScan
 
 ASKED = 0.3  # a share of change that is too much where nothing is
