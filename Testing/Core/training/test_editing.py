@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.editor import Edit, Editor
 from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch
@@ -101,6 +102,11 @@ def test_clear_places_taken_for_findings_are_shown_as_they_are(shards, tmp_path)
         assert np.array_equal(pair.source, pair.target) and not pair.change.any()
         assert pair.text and not maker.bank.phrases[pair.text - 1].present
         assert pair.edit[pair.rows[0]].any()
+
+
+def test_look_alikes_are_found_by_editors_only(shards):
+    with pytest.raises(WeightsError, match="give an editor's weights"):
+        write_look_alikes(resource("weights/dgmvlc-ct"), shards)
 
 
 def test_a_slice_shows_the_source_and_hides_what_is_hidden(maker):
