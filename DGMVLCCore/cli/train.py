@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from DGMVLCCore.cli.options import add_options, request_of
-from DGMVLCCore.cli.shared import COHORT, Add, CohortOptions, Command, progress_of
+from DGMVLCCore.cli.shared import COHORT, Add, CohortOptions, Command, chosen_series, progress_of
 from DGMVLCCore.errors import UnreadableError, UsageError
 from DGMVLCCore.ground.options import Option, Output
 
@@ -22,6 +22,13 @@ class Data:
 
     input: Annotated[Path, Option(None, "-i --input")]
     output: Output
+    look_alikes: Annotated[
+        Path | None,
+        Option(
+            "note for the next training the clear places that these editor's weights change",
+            metavar="WEIGHTS",
+        ),
+    ] = None
 
 
 OF_A_COHORT = (
@@ -95,6 +102,15 @@ class TrainCohort(CohortOptions):
             "and text)",
         ),
     ] = None
+    series: Annotated[
+        tuple[tuple[str, int], ...],
+        Option(
+            "read series N of the DICOM folder of this patient (of --task image: picture); may be "
+            "repeated",
+            metavar="NAME=N",
+            parse=chosen_series,
+        ),
+    ] = ()
 
 
 def add_commands(add: Add) -> None:
@@ -112,14 +128,21 @@ def add_commands(add: Add) -> None:
 
 def run_data(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc data`."""
+    from DGMVLCCore.models.checks import check_weights
+    from DGMVLCCore.training.look_alikes import write_look_alikes
     from DGMVLCCore.training.shards import build_shards
 
+    if args.look_alikes:
+        check_weights(args.look_alikes)
     written = build_shards(args.input, args.output)
-    return {
+    answer: dict[str, Any] = {
         "shards": len(written),
         "megabytes": round(sum(p.stat().st_size for p in written) / 1e6, 1),
         "output": str(args.output),
     }
+    if args.look_alikes:
+        answer["look_alikes"] = write_look_alikes(args.look_alikes, args.output)
+    return answer
 
 
 def _given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -172,6 +195,7 @@ def _run_images(args: argparse.Namespace) -> dict[str, Any]:
         sheet=args.sheet,
         quiet=args.quiet or args.json,
         weights=Path(args.start_from) if args.start_from else None,
+        series=tuple(args.series),
         **_given(args, "minutes", "steps", "batch", "workers", "seed"),
     )
 
@@ -192,6 +216,8 @@ def run_train(args: argparse.Namespace) -> dict[str, Any]:
                     f"--task {args.task}."
                 )
             return run(args)
+    if args.series:
+        raise UsageError("--series is for a folder of --cohort or --images.")
     given = {"shards": args.shards, "out": args.output, **_given(args, "task", *FIELDS)}
     given = {name: value for name, value in given.items() if value is not None}
     if args.recipe is None and not {"shards", "out"} <= set(given):

@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
-from DGMVLCCore.ground.whole import bring_back
+from DGMVLCCore.ground.whole import clean
 from DGMVLCCore.report.pages import render
 from DGMVLCCore.results.csv_table import csv_text
-from DGMVLCCore.results.folders import replaced_folder
+from DGMVLCCore.results.folders import replaced_folder, unknown_in
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import NOTICE
 from DGMVLCCore.review.listing import UNSEEN
 from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.worklist import Study
 
+EXPORTED = (
+    *(f"review.{kind}" for kind in ("csv", "html", "pdf")),
+    *(f"accepted/*.seg.{kind}" for kind in ("nrrd", "dcm")),
+)
 COLUMNS = (
     "study",
     "region",
@@ -315,6 +319,14 @@ def _write_dicom(
     return []
 
 
+def _not_exported(out: Path) -> str | None:
+    """Name of something in `out` that no export wrote; None when there is nothing of the kind."""
+    if not (out / "review.csv").is_file() or out.is_symlink():
+        return out.name
+    known = {path.relative_to(out).as_posix() for each in EXPORTED for path in out.glob(each)}
+    return unknown_in(out, known, EXPORTED)
+
+
 def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dict[str, Any]:
     """Write `review.csv`, `review.html`, `review.pdf` and `accepted/` into a new folder, whole or
     not at all.
@@ -326,15 +338,15 @@ def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dic
         OutputError: it exists already, or cannot be written.
     """
     out = Path(out).absolute()
-    bring_back(out)
+    clean(out)
     if out.exists() and not overwrite:
         raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
-    if out.exists() and not ((out / "review.csv").is_file() and out.is_dir()):
+    if out.exists() and (strange := _not_exported(out)):
         raise OutputError(
-            f"{out} is no earlier export of a review, so it is not overwritten; choose another "
-            "folder."
+            f"{out} is no earlier export of a review (it holds {strange}), so it is not "
+            "overwritten; choose another folder."
         )
-    with replaced_folder(out) as folder:
+    with replaced_folder(out, replace=overwrite) as folder:
         (folder / "accepted").mkdir()
         (folder / "review.csv").write_text(table(session), encoding="utf-8", newline="")
         (folder / "review.html").write_text(page(session), encoding="utf-8")
