@@ -106,15 +106,16 @@ class Archive:
         files = [(path, facts_of_file(path)) for path in dicom_files(paths)]
         held = self._held({(facts.study, facts.series) for _, facts in files})
         sent = []
-        for number, (path, facts) in enumerate(files, 1):
-            already = facts.uid in held
-            if not already:
-                again(self.name, self._backend.tries, lambda: self._backend.store(path))  # noqa: B023
-            sent.append(_sent(path, facts, already))
-            if not already:
-                note_sent(self.name, _now(), sent[-1])
-            if progress:
-                progress("send", number / len(files))
+        try:
+            for number, (path, facts) in enumerate(files, 1):
+                sent.append(_sent(path, facts, facts.uid in held))
+                if not sent[-1].already:
+                    again(self.name, self._backend.tries, lambda: self._backend.store(path))  # noqa: B023
+                    note_sent(self.name, _now(), sent[-1])
+                if progress:
+                    progress("send", number / len(files))
+        finally:
+            self._backend.close()
         return SentRecord(self.name, _now(), tuple(sent))
 
     def _held(self, series: set[tuple[str, str]]) -> set[str]:

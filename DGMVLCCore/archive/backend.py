@@ -53,17 +53,25 @@ class Backend(Protocol):
     def store(self, path: Path) -> None:
         """Store one DICOM file."""
 
+    def close(self) -> None:
+        """End what `store` keeps open."""
 
-def again(name: str, tries: int, action: Callable[[], T]) -> T:
+
+def again(name: str, tries: int, action: Callable[[], T], done: Callable[[], int] = lambda: 0) -> T:
     """An action repeated with growing, jittered pauses while it is interrupted.
+
+    Args:
+        done: how much is done; tries are counted anew when it grew.
 
     Raises:
         ArchiveError: interrupted at every try.
     """
-    for number in range(1, tries + 1):
+    number, before = 0, done()
+    while True:
         try:
             return action()
         except Interrupted as error:
+            number, before = (1 if done() > before else number + 1), done()
             if number == tries:
                 raise ArchiveError(
                     f"The archive {name} {error}, {tries} times; run the command again later, it "
@@ -71,4 +79,3 @@ def again(name: str, tries: int, action: Callable[[], T]) -> T:
                 ) from None
             wait_s = min(FIRST_WAIT_S * 2 ** (number - 1), LONGEST_WAIT_S)
             time.sleep(wait_s * random.uniform(0.8, 1.2))
-    raise ArchiveError(f"The archive {name} was never asked.")

@@ -147,6 +147,7 @@ def _missing(
             wanted.archive,
             backend.tries,
             lambda: backend.fetch(wanted.study, wanted.series.uid, rest(), keep),
+            lambda: len(listed) - len(rest()),
         )
         if len(rest()) == before:
             raise ArchiveError(

@@ -226,3 +226,6 @@ class WebBackend:
                 f"The archive {self.name} does not take {path.name} (reason "
                 f"{int(failed.get('FailureReason', 0)):#06x}); nothing further was sent."
             )
+
+    def close(self) -> None:
+        """Connections are the session's."""
