@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from DGMVLCCore.cli.many import many_options, required, run_command_list
 from DGMVLCCore.cli.shared import (
     Add,
     Command,
@@ -25,9 +26,7 @@ def add_commands(add: Add) -> None:
         "one region under two to six hypotheses, drawn side by side and ranked by the patient's "
         "own voxels",
     )
-    compare.add_argument(
-        "-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder"
-    )
+    compare.add_argument("-i", "--image", type=Path, help="NRRD, NIfTI, MetaImage or DICOM folder")
     compare.add_argument("-o", "--output", type=Path, required=True)
     compare.add_argument(
         "-r",
@@ -80,6 +79,22 @@ def add_commands(add: Add) -> None:
         action="store_true",
         help="replace an earlier comparison in the output folder",
     )
+    many_options(compare)
+
+
+SAME = (
+    "finding",
+    "segment",
+    "anatomy",
+    "modality",
+    "slices",
+    "seed",
+    "noises",
+    "steps",
+    "device",
+    "weights",
+    "overwrite",
+)
 
 
 def run_compare(args: argparse.Namespace) -> dict[str, Any]:
@@ -87,32 +102,20 @@ def run_compare(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.jobs.compare import CompareRequest, run_comparison
     from DGMVLCCore.report.comparison import read_comparison
 
-    same = {
-        name: getattr(args, name)
-        for name in (
-            "image",
-            "finding",
-            "mask",
-            "segment",
-            "anatomy",
-            "modality",
-            "slices",
-            "seed",
-            "noises",
-            "steps",
-            "device",
-            "weights",
-            "overwrite",
-        )
-    }
+    same: dict[str, Any] = {name: getattr(args, name) for name in SAME}
+    same |= {"hypotheses": tuple(args.hypothesis), **reading(args)}
+    if args.list is not None:
+        from DGMVLCCore.jobs.uses import COMPARE
+
+        return run_command_list(args, COMPARE, CompareRequest, same)
     report = read_report(args.report) if args.report else None
     request = CompareRequest(
+        image=required(args),
+        mask=args.mask,
         out=args.output,
         report_text=report.text if report else "",
         report_source=report.source if report else None,
-        hypotheses=tuple(args.hypothesis),
         **same,
-        **reading(args),
     )
     progress = Progress(args.quiet or args.json)
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore._resources import resource
+from DGMVLCCore.cli.many import many_options, required, run_command_list
 from DGMVLCCore.cli.shared import (
     Add,
     Command,
@@ -60,9 +61,7 @@ def add_commands(add: Add) -> None:
     demo.add_argument("-o", "--output", type=Path, default=Path("demo-output"))
     _edit_options(demo)
     edit = add("counterfactual", "this patient's scan without a finding, or with another one")
-    edit.add_argument(
-        "-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder"
-    )
+    edit.add_argument("-i", "--image", type=Path, help="NRRD, NIfTI, MetaImage or DICOM folder")
     edit.add_argument(
         "-r",
         "--report",
@@ -110,26 +109,32 @@ def add_commands(add: Add) -> None:
     )
     scan_options(edit)
     _edit_options(edit)
+    many_options(edit)
+
+
+SAME = ("target", "mode", "slices", "seed", "noises", "steps", "device", "native", "overwrite")
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """Fields of a request that every command that edits takes."""
+    return {"weights": _weights(args), **{name: getattr(args, name) for name in SAME}}
 
 
 def _request(args: argparse.Namespace, **fields: Any) -> Any:
     from DGMVLCCore.jobs.edit import Request
 
-    same = {
-        name: getattr(args, name)
-        for name in (
-            "target",
-            "mode",
-            "slices",
-            "seed",
-            "noises",
-            "steps",
-            "device",
-            "native",
-            "overwrite",
-        )
-    }
-    return Request(out=args.output, weights=_weights(args), **same, **fields)
+    return Request(out=args.output, **_options(args), **fields)
+
+
+def _edit_list(args: argparse.Namespace) -> dict[str, Any]:
+    from DGMVLCCore.jobs.edit import Request
+    from DGMVLCCore.jobs.uses import COUNTERFACTUAL
+
+    if args.clinical or args.row:
+        raise UsageError("--clinical and --row are of one scan; a list has a column clinical.")
+    fields = ("finding", "segment", "anatomy", "modality")
+    defaults = _options(args) | {name: getattr(args, name) for name in fields} | reading(args)
+    return run_command_list(args, COUNTERFACTUAL, Request, defaults)
 
 
 def _weights(args: argparse.Namespace) -> Path | None:
@@ -224,6 +229,10 @@ def run_edit(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc counterfactual`."""
     from DGMVLCCore.imaging.profiles import ALIASES, PLAIN
     from DGMVLCCore.models.networks import modality_of
+
+    if args.list is not None:
+        return _edit_list(args)
+    required(args)
 
     said = (args.modality or "").upper()
     if ALIASES.get(said, said) in PLAIN or (args.weights and modality_of(args.weights) in PLAIN):

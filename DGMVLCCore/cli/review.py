@@ -4,12 +4,15 @@ the decisions."""
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from DGMVLCCore.cli.shared import Add, Command, Progress, chosen_series, device_option
+from DGMVLCCore.cli.many import ManyBar, many_options, on_ray, place_of
+from DGMVLCCore.cli.shared import Add, Command, chosen_series, device_option
 from DGMVLCCore.errors import UsageError
+
+if TYPE_CHECKING:
+    from DGMVLCCore.review.decisions import ReviewSession
 
 REVIEW_NOTE = (
     "Regions are what does not fit a clear lung of this patient; they point, they do not diagnose. "
@@ -65,7 +68,10 @@ def add_commands(add: Add) -> None:
     decide.add_argument("--reject", metavar="STUDY/N", help="reject a region")
     decide.add_argument("--undo", metavar="STUDY/N", help="take a verdict back")
     decide.add_argument(
-        "--on", metavar="STUDY/N", help="the region of --comment, when it is not decided"
+        "--on",
+        metavar="STUDY/N",
+        help="the region of --comment, when it is not decided; or ray[=ADDRESS]: look at the "
+        "studies on Ray",
     )
     review.add_argument(
         "--comment",
@@ -83,6 +89,7 @@ def add_commands(add: Add) -> None:
         "--weights", type=Path, help="folder of a dual encoder; default: the shipped one"
     )
     device_option(review)
+    many_options(review, own_on=False)
 
 
 def _decide(args: argparse.Namespace) -> dict[str, Any]:
@@ -103,37 +110,18 @@ def _decide(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _counted(progress: Progress, number: int, of: int) -> Callable[[str, float], None]:
-    """The progress bar of one study among several."""
-    return lambda stage, share: progress(f"{number}/{of} {stage}", share)
-
-
-def _look(args: argparse.Namespace, session: Any) -> list[str]:
+def _look(args: argparse.Namespace, session: ReviewSession) -> list[str]:
     """Look at every study that has no current analysis; what went wrong, a sentence each."""
-    from DGMVLCCore.devices import choose_device
-    from DGMVLCCore.models.alignment import AlignmentPipeline
-    from DGMVLCCore.review.analyse import analyse_study
+    from DGMVLCCore.jobs.uses import review_all, review_items
 
-    waiting = [
-        study
-        for study in session.studies
-        if session.state(study.id) in ("waiting", "changed", "new")
-    ]
-    if not waiting:
-        return []
-    pipe, problems = (
-        AlignmentPipeline.from_pretrained(args.weights).to(choose_device(args.device)),
-        [],
-    )
-    for number, study in enumerate(waiting, 1):
-        progress = Progress(args.quiet or args.json)
-        try:
-            done = analyse_study(pipe, session, study.id, _counted(progress, number, len(waiting)))
-        finally:
-            progress.close()
-        if done["problem"]:
-            problems.append(f"{study.id}: {done['problem']}")
-    return problems
+    place = place_of(args.on, args.workers)
+    items = review_items(session, args.weights, args.device)
+    bar = ManyBar(len(items), args.quiet or args.json)
+    try:
+        rows = review_all(session, items, place, bar)
+    finally:
+        bar.close()
+    return [f"{row.id}: {row.problem}" for row in rows if row.problem]
 
 
 def _summary(session: Any, problems: list[str]) -> dict[str, Any]:
@@ -178,7 +166,7 @@ def run_review(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc review`."""
     from DGMVLCCore.review.decisions import ReviewSession
 
-    if args.accept or args.reject or args.undo or args.on:
+    if args.accept or args.reject or args.undo or (args.on and not on_ray(args.on)):
         return _decide(args)
     if args.comment is not None:
         raise UsageError(
