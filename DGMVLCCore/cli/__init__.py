@@ -14,6 +14,7 @@ from typing import Any
 
 from DGMVLCCore import __version__
 from DGMVLCCore.cli import (
+    archive,
     benchmark,
     bundle,
     compare,
@@ -41,6 +42,7 @@ GROUPS = (
     words,
     look,
     results,
+    archive,
     discover,
     teach,
     study,

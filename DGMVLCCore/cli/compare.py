@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from DGMVLCCore.archive.address import local_report
 from DGMVLCCore.cli.shared import (
+    SCAN,
     Add,
     Command,
     Progress,
@@ -25,9 +27,7 @@ def add_commands(add: Add) -> None:
         "one region under two to six hypotheses, drawn side by side and ranked by the patient's "
         "own voxels",
     )
-    compare.add_argument(
-        "-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder"
-    )
+    compare.add_argument("-i", "--image", type=Path, required=True, help=SCAN)
     compare.add_argument("-o", "--output", type=Path, required=True)
     compare.add_argument(
         "-r",
@@ -105,7 +105,8 @@ def run_compare(args: argparse.Namespace) -> dict[str, Any]:
             "overwrite",
         )
     }
-    report = read_report(args.report) if args.report else None
+    report_file = local_report(args.image, args.report)
+    report = read_report(report_file) if report_file else None
     request = CompareRequest(
         out=args.output,
         report_text=report.text if report else "",
