@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from DGMVLCCore.errors import UsageError, quoted
+from DGMVLCCore.archive.reports import report_in
+from DGMVLCCore.errors import UnreadableError, UsageError, quoted
 
 SCHEME = "archive:"
 UID = re.compile(r"[0-9.]{1,64}")
@@ -63,6 +64,23 @@ def local(path: str | Path) -> Path:
         As `parse_address`, `open_archive` and `Archive.get`.
     """
     return _brought(parse_address(path)) if is_address(path) else Path(path)
+
+
+def local_report(image: Path, report: Path | None) -> Path | None:
+    """The file of a scan's report: the one that is given, which may be an address, too; else the
+    one that came along with a scan from an archive; None without any.
+
+    Raises:
+        UnreadableError: the archive has none where an address is given. Others as `local`.
+    """
+    if report is not None and not is_address(report):
+        return report
+    if report is None and not is_address(image):
+        return None
+    beside = report_in(local(report or image))
+    if report is not None and beside is None:
+        raise UnreadableError("The archive holds no report of that study; give it as a file.")
+    return beside
 
 
 @cache

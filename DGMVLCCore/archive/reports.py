@@ -15,6 +15,12 @@ PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 TEXTS = ("InterpretationText", "Impressions", "ResultsComments")
 
 
+def report_in(folder: Path) -> Path | None:
+    """The latest report that `write_reports` left in a folder, None without one."""
+    names = (f"report.{ending}" for ending in ("dcm", "pdf", "txt"))
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
 def is_report(sop_class: str) -> bool:
     """True for a storage class that holds reports."""
     return sop_class in (*STRUCTURED, PDF)

@@ -6,8 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from DGMVLCCore.archive.address import local_report
 from DGMVLCCore.cli.many import many_options, required, run_command_list
 from DGMVLCCore.cli.shared import (
+    SCAN,
     Add,
     Command,
     Progress,
@@ -26,7 +28,7 @@ def add_commands(add: Add) -> None:
         "one region under two to six hypotheses, drawn side by side and ranked by the patient's "
         "own voxels",
     )
-    compare.add_argument("-i", "--image", type=Path, help="NRRD, NIfTI, MetaImage or DICOM folder")
+    compare.add_argument("-i", "--image", type=Path, help=SCAN)
     compare.add_argument("-o", "--output", type=Path, required=True)
     compare.add_argument(
         "-r",
@@ -108,9 +110,11 @@ def run_compare(args: argparse.Namespace) -> dict[str, Any]:
         from DGMVLCCore.jobs.uses import COMPARE
 
         return run_command_list(args, COMPARE, CompareRequest, same)
-    report = read_report(args.report) if args.report else None
+    image = required(args)
+    report_file = local_report(image, args.report)
+    report = read_report(report_file) if report_file else None
     request = CompareRequest(
-        image=required(args),
+        image=image,
         mask=args.mask,
         out=args.output,
         report_text=report.text if report else "",

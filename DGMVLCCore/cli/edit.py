@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore._resources import resource
+from DGMVLCCore.archive.address import local_report
 from DGMVLCCore.cli.many import many_options, required, run_command_list
 from DGMVLCCore.cli.shared import (
+    SCAN,
     Add,
     Command,
     Progress,
@@ -61,7 +63,7 @@ def add_commands(add: Add) -> None:
     demo.add_argument("-o", "--output", type=Path, default=Path("demo-output"))
     _edit_options(demo)
     edit = add("counterfactual", "this patient's scan without a finding, or with another one")
-    edit.add_argument("-i", "--image", type=Path, help="NRRD, NIfTI, MetaImage or DICOM folder")
+    edit.add_argument("-i", "--image", type=Path, help=SCAN)
     edit.add_argument(
         "-r",
         "--report",
@@ -237,7 +239,8 @@ def run_edit(args: argparse.Namespace) -> dict[str, Any]:
     said = (args.modality or "").upper()
     if ALIASES.get(said, said) in PLAIN or (args.weights and modality_of(args.weights) in PLAIN):
         return _run_fill(args)
-    if args.report is None:
+    report_file = local_report(args.image, args.report)
+    if report_file is None:
         raise UsageError("Give the report of the scan with -r.")
     clinical = ""
     if bool(args.clinical) != bool(args.row):
@@ -250,7 +253,7 @@ def run_edit(args: argparse.Namespace) -> dict[str, Any]:
         clinical = row_text(
             read_row(args.clinical, args.row, schema, id_column=args.id_column), schema
         ).text
-    report = read_report(args.report)
+    report = read_report(report_file)
     return _run_edit(
         args,
         _request(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.cli.shared import (
+    SCAN,
     Add,
     Command,
     Progress,
@@ -27,21 +28,17 @@ AGREEMENT_NOTE = (
 def add_commands(add: Add) -> None:
     """Options of the commands that look."""
     anatomy = add("anatomy", "body, lungs and airway of a scan as a segmentation")
-    anatomy.add_argument("-i", "--image", type=Path, required=True)
+    anatomy.add_argument("-i", "--image", type=Path, required=True, help=SCAN)
     anatomy.add_argument("-o", "--output", type=Path, required=True, help=".seg.nrrd file")
     anatomy.add_argument("--overwrite", action="store_true", help="replace an earlier file")
     explain = add("explain", "which findings fit a region of a scan")
-    explain.add_argument(
-        "-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder"
-    )
+    explain.add_argument("-i", "--image", type=Path, required=True, help=SCAN)
     explain.add_argument(
         "--region", type=Path, required=True, metavar="SEG", help="segmentation of the region"
     )
     explain.add_argument("--segment", help="name of the segment in --region")
     seek = add("find", "which regions of a scan fit a sentence")
-    seek.add_argument(
-        "-i", "--image", type=Path, required=True, help="NRRD, NIfTI, MetaImage or DICOM folder"
-    )
+    seek.add_argument("-i", "--image", type=Path, required=True, help=SCAN)
     seek.add_argument(
         "text", help="a finding in words, e.g. “12 mm nodule in the right upper lobe”"
     )

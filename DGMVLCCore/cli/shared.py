@@ -24,6 +24,7 @@ ANATOMY = (
     "out, "
     "and lungs are found where there is none"
 )
+SCAN = "NRRD, NIfTI, MetaImage, DICOM folder, or archive:NAME/STUDY/SERIES"
 MISSING = "at scans without row, rows without scan and ids given twice: stop (default) or skip them"
 DRY_RUN = (
     "only list the scans, how each is paired with row and mask, and what is said of each patient"

@@ -155,7 +155,8 @@ def read_list(text: str, use: Use, kind: type, out: Path, defaults: dict[str, An
     Args:
         text: path of a CSV or Excel table whose columns are fields of the request (image, report,
             mask, target, …; paths from the table's own folder), or of a folder of studies with
-            their reports beside them; or archive:NAME?QUERY. kind: class of the request. out: gets a folder for each.
+            their reports beside them; or archive:NAME?QUERY. kind: class of the request.
+        out: gets a folder for each.
         defaults: fields of every request; a cell goes before them.
 
     Raises:

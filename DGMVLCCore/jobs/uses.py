@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from DGMVLCCore.archive.address import is_address, parse_address
+from DGMVLCCore.archive.reports import report_in
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.jobs.many import Item, OnRow, Pace, Place, Row, Use, run_many
 from DGMVLCCore.language.report_files import read_report
 from DGMVLCCore.plain_json import read_json
 from DGMVLCCore.report.summary import write_summary
-from DGMVLCCore.review.beside import report_beside
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.scratch import scratch_folder
 
@@ -46,10 +46,10 @@ def brought(request: Any) -> Iterator[Any]:
         archive = open_archive(address.archive)
         scan = archive.get(address.study, address.series, folder / "scan")
         if not request.report_text:
-            report, note = report_beside(scan, scan, {scan: 1})
+            report = report_in(scan)
             if report is None:
-                raise UnsuitableInputError(note or "The archive has no report of this study.")
-            said = read_report(scan / report)
+                raise UnsuitableInputError("The archive has no report of this study.")
+            said = read_report(report)
             request = replace(request, report_text=said.text, report_source=said.source)
         yield replace(request, image=scan)
 

@@ -63,7 +63,9 @@ def reviewed(folder: Path, place: Place, kill_at: int | None = None) -> dict[str
         "studies": len(items),
         "results": len(made),
         "double": sum(count - 1 for count in Counter(row.id for row in rows).values()),
-        "left over": sum(1 for path in (session.folder / "studies").iterdir() if path.name[0] == "."),
+        "left over": sum(
+            1 for path in (session.folder / "studies").iterdir() if path.name[0] == "."
+        ),
         "failures": sum(row.state == "failed" for row in rows),
         "killed": killed,
         "processes": len(wheres),
