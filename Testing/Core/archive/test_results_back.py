@@ -113,7 +113,9 @@ def segments(path, data, session, tmp_path):
 
 def numbers(path, data, session, tmp_path):
     """Every number of the analysis with its unit, the decision, and the notice."""
-    text = subprocess.run(["dsrdump", str(path)], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(
+        ["dsrdump", "+Pl", str(path)], capture_output=True, text=True, check=True
+    ).stdout
     for words in (
         'NUM:(,,"Diameter")="26.0" (mm',
         'NUM:(,,"Volume")="9.2" (mL',
