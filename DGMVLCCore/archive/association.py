@@ -78,23 +78,17 @@ def _check_tls(name: str, settings: DimseArchive, context: ssl.SSLContext) -> No
         ArchiveError: it does not. Interrupted: it cannot be reached.
     """
     try:
-        with (
-            socket.create_connection((settings.host, settings.port), CONNECT_S) as plain,
-            context.wrap_socket(plain, server_hostname=settings.host),
-        ):
+        plain = socket.create_connection((settings.host, settings.port), CONNECT_S)
+    except OSError:
+        raise Interrupted("could not be reached") from None
+    try:
+        with plain, context.wrap_socket(plain, server_hostname=settings.host):
             return
-    except ssl.SSLError:
+    except OSError:  # ssl.SSLError, or the other side hangs up
         raise ArchiveError(
             f"The archive {name} does not speak TLS with a certificate that can be verified; give "
             'the authority\'s certificate as ca, or, on a closed network, say "tls": false.'
         ) from None
-    except TimeoutError:
-        raise ArchiveError(
-            f"The archive {name} does not answer in TLS; correct the port, or, on a closed "
-            'network, say "tls": false.'
-        ) from None
-    except OSError:
-        raise Interrupted("could not be reached") from None
 
 
 def opened(

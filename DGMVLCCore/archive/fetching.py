@@ -200,7 +200,9 @@ def _reports(
     """
     reports: list[tuple[Facts, bytes]] = []
 
-    for series in (row for row in rows if row.modality in REPORT_MODALITIES):
+    for series in rows:
+        if series.modality not in REPORT_MODALITIES or series.maker == MAKER:
+            continue
 
         def keep(data: bytes, uid: str = series.uid) -> None:
             facts = _theirs(facts_of(data, "A report from the archive"), wanted, uid)
@@ -212,7 +214,11 @@ def _reports(
             if is_report(facts.sop_class) and facts.maker != MAKER:
                 reports.append((facts, data))
 
-        listed = [one for one in _listed(backend, wanted, series)]
+        listed = [
+            one
+            for one in _listed(backend, wanted, series)
+            if not one.sop_class or is_report(one.sop_class)
+        ]
         again(
             wanted.archive,
             backend.tries,
@@ -224,9 +230,9 @@ def _reports(
 
 def _arranged(wanted: Fetched, objects: Path, reports: list[bytes]) -> None:
     """Put everything in place: images numbered along their instance numbers, reports beside."""
-    whole = wanted.waiting / "whole"
+    whole = wanted.waiting / "whole" / wanted.folder.name  # its name stands in refusals of `check`
     shutil.rmtree(whole, ignore_errors=True)
-    whole.mkdir()
+    whole.mkdir(parents=True)
     paths = sorted(objects.glob("*.dcm"), key=lambda path: (_instance_number(path), path.name))
     for number, path in enumerate(paths, 1):
         try:

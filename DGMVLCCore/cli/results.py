@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from DGMVLCCore.cli.archive import send_option, sent_after
 from DGMVLCCore.cli.shared import Add, Command
 
 
@@ -19,7 +20,8 @@ def add_commands(add: Add) -> None:
         type=Path,
         metavar="FOLDER",
         help=(
-            "the DICOM series that the result was made from; a new study without a patient when "
+            "the DICOM series that the result was made from, a folder or "
+            "archive:NAME/STUDY/SERIES; a new study without a patient when "
             "left "
             "out"
         ),
@@ -36,6 +38,7 @@ def add_commands(add: Add) -> None:
         metavar="SEG",
         help="segmentation on the scan's grid to write as DICOM, too",
     )
+    send_option(dicom)
     dicom.add_argument(
         "--overwrite", action="store_true", help="replace an earlier export in the output folder"
     )
@@ -68,6 +71,7 @@ def run_dicom(args: argparse.Namespace) -> dict[str, Any]:
             for entry in record["objects"]
         ],
         "notes": record["notes"],
+        **sent_after(args, args.output),
     }
 
 

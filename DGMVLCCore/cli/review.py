@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from DGMVLCCore.cli.archive import send_option, sent_after
 from DGMVLCCore.cli.many import ManyBar, many_options, on_ray, place_of
 from DGMVLCCore.cli.shared import Add, Command, chosen_series, device_option
 from DGMVLCCore.errors import UsageError
@@ -84,6 +85,12 @@ def add_commands(add: Add) -> None:
         metavar="FOLDER",
         help="write review.csv, review.html, review.pdf and the accepted regions",
     )
+    review.add_argument(
+        "--dicom",
+        action="store_true",
+        help="export each DICOM study's lungs and regions, map, measurements and pages, too",
+    )
+    send_option(review)
     review.add_argument("--overwrite", action="store_true", help="replace an earlier export")
     review.add_argument(
         "--weights", type=Path, help="folder of a dual encoder; default: the shipped one"
@@ -175,7 +182,15 @@ def run_review(args: argparse.Namespace) -> dict[str, Any]:
     if args.export:
         from DGMVLCCore.review.review_report import export
 
-        return export(ReviewSession.open(args.output), args.export, overwrite=args.overwrite)
+        made = export(
+            ReviewSession.open(args.output),
+            args.export,
+            overwrite=args.overwrite,
+            dicom=args.dicom or bool(args.send),
+        )
+        return {**made, **sent_after(args, args.export / "dicom")}
+    if args.dicom or args.send:
+        raise UsageError("--dicom and --send belong to --export FOLDER.")
     if args.resume:
         if args.report:
             raise UsageError(

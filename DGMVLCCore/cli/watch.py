@@ -40,6 +40,11 @@ def add_commands(add: Add) -> None:
         "--once", action="store_true", help="take what is there now, whole or not, and end"
     )
     watch.add_argument(
+        "--send",
+        metavar="ARCHIVE",
+        help="send each study's results there, as DICOM; nothing is sent without it",
+    )
+    watch.add_argument(
         "--on", metavar="ray[=ADDRESS]", help="look at the studies on Ray; default: in this process"
     )
     watch.add_argument(
@@ -68,6 +73,7 @@ def run_watch_command(args: argparse.Namespace) -> dict[str, Any]:
         args.weights,
         args.device,
         place_of(args.on, args.workers),
+        args.send,
     )
 
     def tell(sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 FOLDER/watch.sqlite     what is known of each study
 FOLDER/DAY/studies/UID  the scan and its report, as the archive has them
+FOLDER/DAY/dicom/UID    what is sent of it, made once, so that its UIDs stay
 FOLDER/DAY/session      the review session (dgmvlc review -o FOLDER/DAY/session --accept ...)
 """
 
@@ -31,6 +32,7 @@ from DGMVLCCore.jobs.watch_state import (
     WatchState,
     alone,
 )
+from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import WORKLIST
 
@@ -45,7 +47,8 @@ class WatchRequest:
     Args:
         archive: its name. query: the filter. folder: of the watch, new or that of an earlier one.
         every_s: between two looks. settle_s: how long a study must not have grown before it is
-            taken. weights: folder of a dual encoder. place: where the looking runs.
+            taken. weights: folder of a dual encoder. place: where the looking runs. send: the archive that
+            gets the results; none when None.
     """
 
     archive: str
@@ -56,6 +59,7 @@ class WatchRequest:
     weights: Path | None = None
     device: str | None = None
     place: Place = Place()
+    send: str | None = None
 
 
 class Watch:
@@ -79,6 +83,8 @@ class Watch:
             away = error
         for day in sorted({study.day for study in self.state.studies(HERE)}):
             self._review(day, on_row)
+        if self.request.send:
+            self._send(self.request.send)
         if away is not None:
             raise away
 
@@ -121,6 +127,27 @@ class Watch:
         for study in self.state.studies(HERE):
             if study.day == day:
                 self._note(session, study)
+
+    def _send(self, name: str) -> None:
+        """Results of every reviewed study to the archive `name`; what it holds is not sent again.
+
+        Raises:
+            ArchiveError: it is away, or does not take them. Others as `write_study_dicom`.
+        """
+        from DGMVLCCore.review.review_dicom import write_study_dicom
+
+        for study in self.state.studies(REVIEWED):
+            if study.sent:
+                continue
+            place = self.request.folder / study.day / "dicom" / study.uid
+            place.parent.mkdir(exist_ok=True)
+            if not place.exists():
+                session = ReviewSession.open(self.request.folder / study.day / "session")
+                listed = next(s for s in session.studies if study.uid in Path(s.path).parts)
+                with replaced_folder(place) as folder:
+                    write_study_dicom(session, listed, folder)
+            open_archive(name).send([place])
+            self.state.note_sent(study.uid)
 
     def _note(self, session: ReviewSession, study: Watched) -> None:
         """What the session says of a study."""

@@ -73,16 +73,23 @@ class Orthanc:
             self.process.wait()
             self.process = None
 
-    def rest(self, path: str, data: bytes | None = None, method: str | None = None):
+    def rest(self, path: str, method: str | None = None):
         """Orthanc's own interface, to look from outside."""
+        return json.loads(self.bytes(path, method))
+
+    def file(self, identifier: str) -> bytes:
+        """An object as the archive stores it."""
+        return self.bytes(f"instances/{identifier}/file")
+
+    def bytes(self, path: str, method: str | None = None) -> bytes:
         manager = urllib.request.HTTPPasswordMgrWithPriorAuth()
         manager.add_password(None, self.url, USER, PASSWORD, is_authenticated=True)
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPBasicAuthHandler(manager)
         )
-        request = urllib.request.Request(f"{self.url}/{path}", data, method=method)
+        request = urllib.request.Request(f"{self.url}/{path}", method=method)
         with opener.open(request, timeout=10) as answer:
-            return json.loads(answer.read())
+            return answer.read()
 
     @property
     def url(self) -> str:
