@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,8 +19,7 @@ from DGMVLCCore.jobs.many import Item, Pace, Place, Row, run_item
 
 RETRIES = 3  # of a scan whose worker was lost
 CORES = 4  # an actor without a GPU, where there are so many
-# Ray sends usage figures and watches its own parent unless told
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}  # nothing leaves the machine
 
 
 class Looker:
@@ -39,8 +39,13 @@ class Looker:
         return run_item(self.session, item, lambda stage, share: None)
 
 
-def _ray() -> Any:
+def _ray(address: str) -> Any:
+    """Ray itself; of one that is started here, every call needs a token that only this run knows,
+    because Ray's own ports listen on all addresses (its tokens: since Ray 2.52)."""
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    if not address:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
         import ray
     except ImportError:
@@ -52,12 +57,10 @@ def _ray() -> Any:
 
 
 def _connect(ray: Any, address: str) -> bool:
-    """Join a cluster, or start one of this machine alone that only it can reach; True when it was
-    not there before."""
+    """Join a cluster, or start one of this machine alone; True when it was not there before."""
     if ray.is_initialized():
         return False
-    address = address or os.environ.get("RAY_ADDRESS", "")
-    alone: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    alone = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
         ray.init(
             **({"address": address} if address else alone),
@@ -104,8 +107,9 @@ def run_on_ray(
         UsageError: Ray is missing, cannot be reached, or its machines have another version.
         DeviceError: no worker could be started.
     """
-    ray = _ray()
-    begun = _connect(ray, place.ray or "")
+    address = place.ray or os.environ.get("RAY_ADDRESS", "")
+    ray = _ray(address)
+    begun = _connect(ray, address)
     actors: list[Any] = []
     try:
         actors = _actors(ray, place.workers)

@@ -47,7 +47,8 @@ class WatchRequest:
     Args:
         archive: its name. query: the filter. folder: of the watch, new or that of an earlier one.
         every_s: between two looks. settle_s: how long a study must not have grown before it is
-            taken. weights: folder of a dual encoder. place: where the looking runs. send: the archive that
+            taken.
+        weights: folder of a dual encoder. place: where the looking runs. send: the archive that
             gets the results; none when None.
     """
 
