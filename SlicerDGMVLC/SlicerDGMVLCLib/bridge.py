@@ -150,6 +150,8 @@ class Bridge:
         process = self._process
         if process is None:
             return 1
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(2)  # its pipe closes a moment before it ends
         process.kill()
         code = process.wait()
         if not self._greeted:  # it never came about: ssh or the program there has said why
