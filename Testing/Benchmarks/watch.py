@@ -50,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--moments", type=int, default=20)
+    parser.add_argument("--minutes", type=float, default=60, help="end before, if need be")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rng, kills = random.Random(args.seed), 0
@@ -76,13 +77,14 @@ def main() -> None:
             except ArchiveError:
                 return None
 
-        stored, span = 0, 3.0
-        while kills < args.moments:
-            sent = folder / f"sent-{kills}"
-            scan = chest((6, 56, 64), (4.0, 2.5, 2.5), nodule=True, seed=kills)
-            write_study(sent, scan.array, patient=f"P-{kills}")
+        stored, studies_stored, span = 0, 0, 3.0
+        end = time.monotonic() + 60 * args.minutes
+        while kills < args.moments and time.monotonic() < end:
+            sent = folder / f"sent-{studies_stored}"
+            scan = chest((8, 112, 128), nodule=True, seed=kills)
+            write_study(sent, scan.array, patient=f"P-{studies_stored}")
             server.storescu(*sorted(sent.iterdir()))
-            stored += len(scan.array)
+            stored, studies_stored = stored + len(scan.array), studies_stored + 1
             done = threading.Event()
 
             def strike(end: threading.Event = done, wait: float = rng.uniform(0, span)) -> None:
@@ -115,7 +117,7 @@ def main() -> None:
     result = {
         "moments": kills,
         "killed during": dict(during),
-        "studies stored": kills if answer is None else sum(answer["studies"].values()),
+        "studies stored": studies_stored,
         "states": (answer or {}).get("studies"),
         "studies brought": studies,
         "looked at twice": sum(count - 1 for count in seen.values()),
