@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -47,6 +48,8 @@ class Orthanc:
                     "DicomAlwaysAllowMove": True,
                     "DicomModalities": {"here": ["DGMVLC", "127.0.0.1", self.here]},
                     "UnknownSopClassAccepted": True,
+                    "SyncStorageArea": False,
+                    "HttpBindAddresses": ["127.0.0.1"],
                 }
             )
         )
@@ -101,6 +104,7 @@ class Orthanc:
             ["storescu", "127.0.0.1", str(self.dicom), "-aec", "ORTHANC", *map(str, files)],
             check=True,
             capture_output=True,
+            env={**os.environ, "TCP_NODELAY": "1"},  # dcmtk waits for acknowledgements otherwise
         )
 
     def empty(self) -> None:
