@@ -30,7 +30,7 @@ def _bar(viewer: Viewer) -> None:
         )
         html.Img(src="dgmvlc/favicon.svg", classes="logo", alt="")
         html.Span("DGM-VLC", classes="brand")
-        html.Span("{{ scan_name }}", classes="scan-name", title=("scan_facts",))
+        html.Span("{{ header }}", classes="scan-name", title=("scan_facts",))
         v3.VSpacer()
         with v3.VBtnToggle(
             v_model=("preset",),
@@ -55,23 +55,21 @@ def _bar(viewer: Viewer) -> None:
                 "Scan",
                 value="scan",
                 size="small",
-                click=viewer.stage.show_scan,
+                click=viewer.show_scan,
                 title="The scan alone, in three planes",
             )
             v3.VBtn(
                 "Compare",
                 value="columns",
                 size="small",
-                disabled=("!shown_run",),
-                click=(viewer.stage.show_run, "[shown_run, 'columns']"),
+                click=(viewer.show_run, "[shown_run || (runs[0] || {}).number, 'columns']"),
                 title="Original, counterfactual and difference",
             )
             v3.VBtn(
                 "+ coronal",
                 value="rows",
                 size="small",
-                disabled=("!shown_run",),
-                click=(viewer.stage.show_run, "[shown_run, 'rows']"),
+                click=(viewer.show_run, "[shown_run || (runs[0] || {}).number, 'rows']"),
                 title="With a coronal row",
             )
         v3.VBtn(

@@ -171,14 +171,12 @@ def _region(viewer: Viewer) -> None:
                 size="small",
                 variant="tonal",
                 loading=("region_busy",),
-                disabled=("running || !scan_name",),
+                disabled=("running || !!cannot_propose",),
+                title=("cannot_propose",),
                 click=viewer.propose_region,
                 classes="propose",
             )
-            html.Div(
-                "{{ region_note || 'Otherwise it is proposed when you press Run.' }}",
-                classes="faint mt-1",
-            )
+        html.Div("{{ region_note }}", v_show="region_note", classes="faint mt-1 region-note")
         with html.Div(v_show="region_from === 'file'", classes="mt-2"):
             html.Div(
                 "{{ region_path.split(/[\\\\/]/).pop() }}",

@@ -13,6 +13,32 @@ from pathlib import Path
 from typing import Any
 
 
+def title_of(path: Path, series: int | None) -> str:
+    """Whose scan it is, for the header: patient, study date and series of a DICOM folder or file,
+    else the names of folder and file."""
+    import pydicom
+
+    from DGMVLCCore.errors import DGMVLCError
+    from DGMVLCCore.imaging.dicom import series_headers
+
+    try:
+        header = (
+            series_headers(path, series)[0]
+            if path.is_dir()
+            else pydicom.dcmread(path, stop_before_pixels=True)
+        )
+    except (DGMVLCError, OSError, IndexError, ValueError, pydicom.errors.InvalidDicomError):
+        return path.name if path.is_dir() else f"{path.parent.name} / {path.name}"
+    date = str(header.get("StudyDate", ""))
+    words = (
+        str(header.get("PatientName", "")).replace("^", " ").strip()
+        or str(header.get("PatientID", "")),
+        f"{date[:4]}-{date[4:6]}-{date[6:8]}" if len(date) == 8 else "",
+        str(header.get("SeriesDescription", "")),
+    )
+    return " · ".join(filter(None, words)) or path.name
+
+
 def read(path: Path, out: Path, series: int | None = None) -> dict[str, Any]:
     """Convert `path` to an uncompressed NRRD that MRML loads at once; returns size (x,y,z), spacing
     (mm) and modality.
@@ -33,6 +59,7 @@ def read(path: Path, out: Path, series: int | None = None) -> dict[str, Any]:
         "size": list(volume.shape[::-1]),
         "spacing": [round(float(s), 3) for s in volume.spacing[::-1]],
         "modality": volume.modality,
+        "title": title_of(path, series),
     }
 
 

@@ -28,7 +28,7 @@ class Scan:
 
     Args:
         path: what the user chose; the worker reads it. node: vtkMRMLScalarVolumeNode. size: voxels
-            (x,y,z). spacing: mm (x,y,z).
+            (x,y,z). spacing: mm (x,y,z). title: patient or study, and series.
     """
 
     path: Path
@@ -36,6 +36,7 @@ class Scan:
     size: tuple[int, int, int]
     spacing: tuple[float, float, float]
     modality: str
+    title: str
 
     @property
     def facts(self) -> str:
@@ -118,4 +119,6 @@ async def open_scan(scene: Any, path: Path, out: Path, series: int | None = None
     if "error" in facts:
         raise ScanError(facts["error"])
     node = load_volume_node(scene, out, path.name)
-    return Scan(path, node, tuple(facts["size"]), tuple(facts["spacing"]), facts["modality"])
+    return Scan(
+        path, node, tuple(facts["size"]), tuple(facts["spacing"]), facts["modality"], facts["title"]
+    )

@@ -13,6 +13,7 @@ EMPTY_READOUT = {"place": "", "original": "", "counterfactual": "", "difference"
 START: dict[str, Any] = {
     "trame__title": "DGM-VLC viewer",
     # scan
+    "header": "",
     "scan_name": "",
     "scan_typed": "",
     "scan_facts": "",
@@ -37,6 +38,8 @@ START: dict[str, Any] = {
     "region_typed": "",
     "region_segment": "",
     "region_note": "",
+    "cannot_propose": "Open a scan first.",
+    "next_step": "",
     "region_busy": False,
     "what": "without",
     "target": "",
@@ -57,6 +60,7 @@ START: dict[str, Any] = {
     "message_kind": "error",
     "runs": [],
     "shown_run": "",
+    "columns": "columns",
     "explanation": [],
     "gates": [],
     "plan": "",
@@ -113,6 +117,8 @@ START: dict[str, Any] = {
     "review_progress": {},
     "review_comment": "",
     "review_exported": [],
+    "review_undo": "",
+    "review_report": [],
     # display
     "panel": True,
     "tab": "edit",
@@ -135,21 +141,3 @@ START: dict[str, Any] = {
     "show_mask": True,
     "opacity_mask": 0.9,
 }
-
-
-def why_not(state: Any) -> str:
-    """Why Run is not possible yet, in one sentence; empty when it is."""
-    chosen = next((row for row in state.findings if row["number"] == state.finding), None)
-    if not state.scan_name:
-        return "Open a scan first."
-    if chosen is None:
-        return "Paste a report and choose a finding."
-    if not chosen["taught"]:
-        return f"The weights were not taught “{chosen['term']}”; choose another finding."
-    if chosen["presence"] == "absent" and state.what == "without":
-        return "The report says this finding is absent; choose “instead” or another finding."
-    if state.what == "instead" and not (state.target or "").strip():
-        return "Say what to show instead."
-    if state.region_from == "file" and not (state.region_path or "").strip():
-        return "Choose the segmentation file of the region."
-    return ""
