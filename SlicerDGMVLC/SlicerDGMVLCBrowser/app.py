@@ -10,7 +10,7 @@ from typing import Any
 
 import trame_rca.module
 from SlicerDGMVLCLib.protocol import WorkerCommand
-from SlicerDGMVLCPresenters.case import FILE, PROPOSED
+from SlicerDGMVLCPresenters.case import DRAWN, FILE, PROPOSED
 from SlicerDGMVLCPresenters.case import Scan as CaseScan
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.page import page
@@ -18,6 +18,7 @@ from trame.app import TrameApp
 
 from . import choose
 from .access import Access
+from .drawing import SHAPES, STROKES, Drawing
 from .jobs import Jobs
 from .page import build_page
 from .review import Review
@@ -83,6 +84,7 @@ class Viewer(TrameApp):
             changed=self.refresh,
             say=self.say,
         )
+        self.drawing = Drawing(self)
         self.teach = Teach(self)
         self.review = Review(self)
         self._connect()
@@ -97,6 +99,8 @@ class Viewer(TrameApp):
             "uploaded": self.open_upload,
             "upload_failed": self._on_upload_failed,
             "review_key": self.review.key,
+            "draw": self.draw,
+            "fit": self.stage.fit,
         }
         for name, action in triggers.items():
             self.ctrl.trigger(name)(action)
@@ -140,6 +144,10 @@ class Viewer(TrameApp):
         if picture.layout != "quiz":
             self.teach.views.hide()
         self.stage.render(picture, self.teach.views.again)
+        region = self.desk.case.region
+        self.drawing.show(
+            picture.layout == "scan" and self.desk.tab != "review" and region.origin == DRAWN
+        )
         if self.desk.must_read() and self._typing is None:
             self._later(self.jobs.read_report())
 
@@ -219,6 +227,7 @@ class Viewer(TrameApp):
 
     def _take(self, scan: Scan, study: str, report: str, title: str) -> None:
         """A scan is there: the case before is closed."""
+        self.drawing.drop()
         self.stage.take_scan(scan)
         facts = CaseScan(str(scan.path), title or scan.title, scan.facts, scan.modality)
         self.jobs.leave(self.desk.opened(facts, study, report))
@@ -235,6 +244,7 @@ class Viewer(TrameApp):
 
     def close_scan(self, study: str = "") -> None:
         """Nothing is open any more; `study` is one of the worklist that cannot be read."""
+        self.drawing.drop()
         self.stage.close()
         self.jobs.leave(self.desk.closed(study))
         self.refresh()
@@ -268,7 +278,10 @@ class Viewer(TrameApp):
         state = self.state
         if not self.desk.opening and str(state.region_from) != self.desk.case.region.origin:
             self.jobs.forget_region()
-        if not self.desk.opening:
+        if str(state.region_from) == DRAWN and not self.desk.opening:
+            if self.desk.case.region.origin != DRAWN:
+                self.drawing.start()
+        elif not self.desk.opening:
             self.desk.choose_region(
                 str(state.region_from),
                 str(state.region_path or ""),
@@ -276,11 +289,22 @@ class Viewer(TrameApp):
             )
         self.refresh()
 
+    def draw(self, what: str) -> None:
+        """A drawing tool: one of the mouse is chosen, one of the whole region is applied."""
+        if what in (*STROKES, *SHAPES):
+            with self.state as state:
+                state.draw_tool = what
+            if self.drawing.region is None:
+                self.drawing.start()
+        elif self.drawing.active:
+            self.drawing.tool(what)
+
     async def propose_region(self) -> None:
         """Let the worker look for the finding's region and show it over the scan."""
         if self.stage.scan is None or self.desk.work.busy or self.desk.why_not_propose():
             return
         self.unsay()
+        self.drawing.drop()
         self.desk.choose_region(PROPOSED)
         self.desk.forget_proposal()
         await self.jobs.propose(self.jobs.request(self.stage.scan.path))
@@ -299,6 +323,8 @@ class Viewer(TrameApp):
             except choose.PathError as error:
                 self.say(str(error))
                 return
+        if region.origin == DRAWN and not self.drawing.save():
+            return
         self.unsay()
         await self.jobs.run(self.jobs.request(self.stage.scan.path))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from SlicerDGMVLCLib.comparison import CLEAR, splitWords
+from SlicerDGMVLCPresenters.case import DRAWN
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
@@ -39,6 +40,8 @@ class Comparing:
             viewer.jobs.cancel()
             return
         if viewer.stage.scan is None or desk.why_not_compare():
+            return
+        if desk.case.region.origin == DRAWN and not viewer.drawing.save():
             return
         viewer.unsay()
         request = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from SlicerDGMVLCPresenters.keys import KEYS
 from trame.ui.vuetify3 import VAppLayout
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
@@ -83,7 +84,40 @@ def _bar(viewer: Viewer) -> None:
             click="trigger('save').then((address) => address && utils.dgmvlc.download(address))",
             title="A .mrb file that 3D Slicer opens",
         )
+        v3.VBtn(
+            icon="mdi-fit-to-screen-outline",
+            size="small",
+            variant="text",
+            v_show="layout !== 'empty'",
+            click="trigger('fit')",
+            classes="fit",
+            title="Fit the views (F)",
+            raw_attrs=['aria-label="Fit the views"'],
+        )
+        v3.VBtn(
+            icon="mdi-help-circle-outline",
+            size="small",
+            variant="text",
+            click="help = true",
+            classes="mr-2",
+            title="Keys (?)",
+            raw_attrs=['aria-label="Keys"'],
+        )
         html.Span(NOTICE, classes="notice mr-4")
+
+
+def _help() -> None:
+    """The card of keys."""
+    with (
+        v3.VDialog(v_model=("help",), max_width=560),
+        v3.VCard(classes="help pa-5", title="Keys"),
+        html.Table(),
+    ):
+        for keys, what in KEYS:
+            with html.Tr():
+                with html.Td():
+                    html.Kbd(keys)
+                html.Td(what)
 
 
 def _message(viewer: Viewer) -> None:
@@ -159,6 +193,11 @@ def build_page(viewer: Viewer) -> VAppLayout:
         viewer.ui = layout
         layout.root.theme = "dgmvlc"
         _bar(viewer)
+        _help()
+        html.Div(
+            "The viewer needs a window of 800 pixels or more; make it wider. " + NOTICE + ".",
+            classes="small-screen",
+        )
         with v3.VNavigationDrawer(
             v_model=("panel",),
             width=368,

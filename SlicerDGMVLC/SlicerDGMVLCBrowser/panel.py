@@ -11,6 +11,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from .compare_tab import build_compare
+from .draw_tools import build_draw_tools
 from .review_tab import build_review
 from .teach_tab import build_teach
 
@@ -142,7 +143,7 @@ def _finding() -> None:
 
 
 def _region(viewer: Viewer) -> None:
-    with _step(4, "Region", v_show="finding"):
+    with _step(4, "Region", v_show="scan_name"):
         with v3.VBtnToggle(
             v_model=("region_from",),
             mandatory=True,
@@ -165,6 +166,13 @@ def _region(viewer: Viewer) -> None:
                 click="region_path = ''",
                 title="A segmentation (.seg.nrrd, .nrrd, NIfTI)",
             )
+            v3.VBtn(
+                "Draw",
+                value="drawn",
+                size="small",
+                classes="draw-region",
+                title="Draw it, or correct the one that is shown",
+            )
         with html.Div(v_show="region_from === 'proposed'", classes="mt-2"):
             v3.VBtn(
                 "Show the proposed region",
@@ -176,6 +184,7 @@ def _region(viewer: Viewer) -> None:
                 click=viewer.propose_region,
                 classes="propose",
             )
+        build_draw_tools()
         html.Div("{{ region_note }}", v_show="region_note", classes="faint mt-1 region-note")
         with html.Div(v_show="region_from === 'file'", classes="mt-2"):
             html.Div(

@@ -140,6 +140,11 @@ class Stage:
             self.views.make("scan")
             self._region.GetDisplayNode().SetViewNodeIDs(self.views.ids(SCAN))
 
+    @property
+    def outlined(self) -> Any | None:
+        """The segmentation that is outlined over the scan."""
+        return self._region
+
     def _forget_region(self) -> None:
         if self._region is not None:
             self.drop(self._region)
@@ -214,6 +219,10 @@ class Stage:
         run = self.runs.get(number)
         if run is not None:
             self.runs.remove(run)
+
+    def fit(self) -> None:
+        """Every view at its whole slice again, on the slice it shows."""
+        self.views.refit()
 
     def window(self) -> None:
         """Every CT in the chosen window."""

@@ -47,6 +47,16 @@ START: dict[str, Any] = {
     "qualities": QUALITIES,
     "device": "",
     "devices": [],
+    # drawing
+    "draw_tool": "paint",
+    "draw_radius": 5,
+    "draw_ball": False,
+    "draw_inside": False,
+    "draw_low": "-600",
+    "draw_high": "300",
+    "draw_mm": "2",
+    "draw_undo": False,
+    "draw_redo": False,
     # run
     "worker": "starting",
     "running": False,
@@ -120,6 +130,7 @@ START: dict[str, Any] = {
     "review_undo": "",
     "review_report": [],
     # display
+    "help": False,
     "panel": True,
     "tab": "edit",
     "layout": "empty",

@@ -37,6 +37,11 @@ class Region:
     note: str = ""
     why_not: str = ""
 
+    @property
+    def given(self) -> bool:
+        """Whether there is a region, so that none has to be proposed."""
+        return bool(self.path) or (self.origin == DRAWN and not self.why_not)
+
 
 @dataclass(frozen=True)
 class Result:

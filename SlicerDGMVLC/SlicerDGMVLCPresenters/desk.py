@@ -7,6 +7,7 @@ from typing import Any
 
 from . import words
 from .case import (
+    DRAWN,
     FILE,
     PROPOSED,
     Case,
@@ -277,9 +278,10 @@ class Desk:
         """Segmentation that is outlined over the scan: in the review the shown region's, else the
         region that would be edited."""
         row = self.review.row if self.tab == "review" and self.reviewing() else None
+        region = self.case.region
         if row is not None:
             return str(row["outline"])
-        return "" if self.tab == "review" else self.case.region.path
+        return "" if self.tab == "review" or region.origin == DRAWN else region.path
 
     def reviewing(self) -> bool:
         """Whether the open case is the study that the review lists."""

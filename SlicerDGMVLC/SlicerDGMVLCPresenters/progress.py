@@ -45,9 +45,9 @@ class Costs:
         """Seconds a stage is expected to take."""
         return self._seconds.get((kind, stage), FIRST_COST_S.get(stage, 8.0))
 
-    def known(self, kind: str) -> bool:
-        """Whether this kind of work was measured here before."""
-        return any(name == kind for name, _ in self._seconds)
+    def known(self, kind: str, stage: str) -> bool:
+        """Whether this stage was measured here before; writing is short and counts as known."""
+        return (kind, stage) in self._seconds or stage == "writing"
 
     def learn(self, kind: str, stage: str, seconds: float) -> None:
         """A stage was done in so many seconds."""
@@ -93,9 +93,10 @@ class Progress:
         remaining = own * (1 - min(share, 1.0)) + sum(
             self._costs.of(self.kind, other) for other in self._to_come()
         )
-        # the worker counts steps; what it does not know of (stages not begun) is added here
-        measured = share > SOON or self._costs.known(self.kind) or seconds_left is not None
-        self._left = max(remaining, seconds_left or 0.0) if measured else None
+        # a guess is no measurement: nothing is said before every long stage was seen once
+        known = share > SOON or self._costs.known(self.kind, stage)
+        known = known and all(self._costs.known(self.kind, other) for other in self._to_come())
+        self._left = max(remaining, seconds_left or 0.0) if known else seconds_left
         before = sum(self._costs.of(self.kind, other) for other in self._done)
         whole = before + spent + remaining
         self.share = max(self.share, min((before + spent) / whole if whole else 0.0, 0.99))

@@ -6,7 +6,7 @@ from typing import Any
 
 from SlicerDGMVLCLib.comparison import whyNotCompare
 
-from .case import DRAWN, FILE, Case
+from .case import FILE, Case
 
 OPEN_FIRST = "Open a scan first."
 NO_SIDE = "both sides"
@@ -37,8 +37,6 @@ def why_not_region(case: Case) -> str:
     region = case.region
     if region.origin == FILE and not region.path.strip():
         return "Choose the segmentation file of the region."
-    if region.origin == DRAWN and not region.path:
-        return "Draw the region first."
     return region.why_not
 
 
@@ -68,10 +66,10 @@ def why_not_compare(case: Case, known: tuple[str, ...], hypotheses: list[str]) -
         return "Open a scan first (tab Edit)."
     if not (hypotheses or row):
         return "Choose two hypotheses or more, or a finding of the report."
-    if row and not row["taught"] and not (hypotheses and case.region.path):
+    if row and not row["taught"] and not (hypotheses and case.region.given):
         return f"The weights were not taught “{row['term']}”; choose another finding (tab Edit)."
-    if not row and not case.region.path:
-        return "The region is missing: choose a segmentation or a finding (tab Edit)."
+    if not row and not case.region.given:
+        return "The region is missing: draw it, or choose a segmentation or a finding (tab Edit)."
     return whyNotCompare(hypotheses) if hypotheses else ""
 
 

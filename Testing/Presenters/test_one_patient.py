@@ -82,8 +82,8 @@ class Walk(RuleBasedStateMachine):
     @property
     def letter(self) -> str:
         """Whose scan is open."""
-        scan = self.desk.case.scan
-        return scan.path[2] if scan else ""
+        case = self.desk.case
+        return case.scan.path[2] if case.scan else case.study[-1:]
 
     def send(self, kind: str, name: str = "", letter: str | None = None) -> str:
         self.count += 1
@@ -157,7 +157,7 @@ class Walk(RuleBasedStateMachine):
     def write_report(self):
         self.desk.write_report(f"<{self.letter}> report {self.count}")
 
-    @precondition(lambda self: self.letter and not self.desk.opening)
+    @precondition(lambda self: self.desk.case.scan and not self.desk.opening)
     @rule(what=st.sampled_from(["report", "other report", "finding", FILE, PROPOSED]))
     def choose(self, what):
         if what in (FILE, PROPOSED):
