@@ -34,7 +34,8 @@ def _field(name: str, label: str, width: int) -> None:
 
 def build_draw_tools() -> None:
     """Tools of the mouse, of the whole region, undo and redo."""
-    with html.Div(v_show="region_from === 'drawn'", classes="mt-2 draw-tools"):
+    classes = ("['mt-2', 'draw-tools', draw_open && 'draw-open']",)
+    with html.Div(v_show="region_from === 'drawn'", classes=classes):
         with html.Div(classes="d-flex ga-1 align-center"):
             for name, icon, title in MOUSE:
                 v3.VBtn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ SHAPES = ("ellipse", "draw")
 COLOR = (0.95, 0.70, 0.20)
 SEGMENT = "Drawn"
 NOTHING_THERE = "Nothing is to be changed there."
+TELL_S = 0.1  # a stroke is seen and said ten times a second
 FIRST = 10.0  # priority of our observers: before the view's own
 
 
@@ -39,7 +41,7 @@ class Drawing:
         self.region: RegionDrawing | None = None
         self._node: Any | None = None
         self._points: list[Voxel] = []
-        self._plane = 0
+        self._plane, self._shown = 0, 0.0
         self._followed: set[str] = set()
 
     # life ---------------------------------------------------------------------------
@@ -107,6 +109,7 @@ class Drawing:
 
     def _told(self) -> None:
         """The voxels into the view, the words onto the page."""
+        self._shown = time.monotonic()
         region, node, scan = self.region, self._node, self.stage.scan
         if region is None or node is None or scan is None:
             return
@@ -129,7 +132,7 @@ class Drawing:
             chosen.path, chosen.note, chosen.why_not = "", region.words(), region.why_not()
         undo, redo = region.can
         with self.state as state:
-            state.draw_undo, state.draw_redo = undo, redo
+            state.draw_undo, state.draw_redo, state.draw_open = undo, redo, bool(self._points)
         self.viewer.refresh()
 
     # tools --------------------------------------------------------------------------
@@ -138,7 +141,7 @@ class Drawing:
         """A tool of the whole region: undo, redo, grow, shrink, threshold, largest, islands, fill,
         clear."""
         region, state = self.region, self.state
-        if region is None:
+        if region is None or self._points:
             return
         mm, low, high = _number(state.draw_mm, 2.0), *self._range()
         tools = {
@@ -215,7 +218,8 @@ class Drawing:
         self._points.append(self._voxel(name))
         if self.state.draw_tool in STROKES:
             self._brush(*self._points[-2:])
-            self._told()
+            if time.monotonic() - self._shown >= TELL_S:
+                self._told()
 
     def _brush(self, start: Voxel, stop: Voxel) -> None:
         if self.region is not None:

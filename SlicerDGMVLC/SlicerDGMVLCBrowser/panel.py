@@ -184,8 +184,8 @@ def _region(viewer: Viewer) -> None:
                 click=viewer.propose_region,
                 classes="propose",
             )
-        build_draw_tools()
         html.Div("{{ region_note }}", v_show="region_note", classes="faint mt-1 region-note")
+        build_draw_tools()
         with html.Div(v_show="region_from === 'file'", classes="mt-2"):
             html.Div(
                 "{{ region_path.split(/[\\\\/]/).pop() }}",

@@ -9,6 +9,7 @@ from typing import Any
 
 import slicer
 from SlicerDGMVLCLib.scene import ResultNodes, loadResult, readResult, removeRun
+from SlicerDGMVLCPresenters.words import conclusion
 
 from .views import COLUMNS, HYPOTHESES, ROWS, Views, quiet
 
@@ -59,7 +60,8 @@ class Run:
             lines = text.read_text(encoding="utf-8").splitlines()[:1] if text else []
         except OSError:
             lines = []
-        return [line for line in (*lines, *self.manifest.get("notes", [])) if line.strip()]
+        said = (conclusion(self.manifest), *lines, *self.manifest.get("notes", []))
+        return [line for line in said if line.strip()]
 
     @property
     def gates(self) -> list[dict[str, Any]]:

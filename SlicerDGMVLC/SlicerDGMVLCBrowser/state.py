@@ -57,6 +57,7 @@ START: dict[str, Any] = {
     "draw_mm": "2",
     "draw_undo": False,
     "draw_redo": False,
+    "draw_open": False,
     # run
     "worker": "starting",
     "running": False,

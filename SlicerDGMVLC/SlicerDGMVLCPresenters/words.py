@@ -94,3 +94,18 @@ def next_step(case: Case, known: tuple[str, ...]) -> str:
     if reason := why_not_run(case, known):
         return reason
     return "Look at the result, or change a choice and run again." if case.results else "Press Run."
+
+
+def conclusion(manifest: dict[str, Any]) -> str:
+    """A result in one sentence, as a colleague would say it: what was done, and whether it can be
+    trusted."""
+    plan, gates = manifest["plan"], manifest["gates"]
+    target = str(plan["target"]).strip().rstrip(".")
+    first = f"Here is the scan with “{target}” where the report has “{plan['term']}”"
+    failed = [str(gate["name"]) for gate in gates if not gate["passed"]]
+    if not gates:
+        return f"{first}; nothing had to be checked."
+    if not failed:
+        return f"{first}; all {len(gates)} checks passed."
+    count = f"{len(failed)} of {len(gates)} checks failed"
+    return f"{first}; do not rely on it: {count} ({', '.join(failed)})."

@@ -58,6 +58,7 @@ def test_a_region_is_drawn_corrected_and_edited(serve, tab, prepared):
     page.keyboard.press("e")
     drag(page, (0.62, 0.45), (0.63, 0.46))
     one.until(lambda: 0 < volume(page) < painted)
+    page.wait_for_selector(".draw-tools:not(.draw-open)")
     page.keyboard.press("Control+z")
     one.until(lambda: volume(page) == painted)
 
