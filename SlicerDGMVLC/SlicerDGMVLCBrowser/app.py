@@ -211,7 +211,7 @@ class Viewer(TrameApp):
             return False
         self.desk.begin_opening(title or study or path.name)
         with self.state as state:
-            state.files_open = False
+            state.files_open, state.series = False, []
         self.refresh()
         try:
             scan = await open_scan(
@@ -219,8 +219,11 @@ class Viewer(TrameApp):
             )
         except ScanError as error:
             self.desk.open_failed()
+            with self.state as state:
+                state.series, state.series_of = error.series, str(path)
             self.refresh()
-            self.say(str(error))
+            if not error.series:
+                self.say(str(error))
             return False
         self._take(scan, study, report, title)
         return True

@@ -287,6 +287,26 @@ def _run(viewer: Viewer) -> None:
         )
 
 
+def _series(viewer: Viewer) -> None:
+    """Which series of a folder that holds several."""
+    with (
+        v3.VDialog(
+            model_value=("series.length > 0",), update_modelValue="series = []", max_width=640
+        ),
+        v3.VCard(classes="files pa-4", title="Which series?"),
+        html.Div(classes="files-list"),
+        html.Button(
+            v_for="row in series",
+            key="row.number",
+            type="button",
+            classes="file series",
+            click=(viewer.open_path, "[series_of, row.number]"),
+        ),
+    ):
+        html.Span("{{ row.number }}", classes="step-number")
+        html.Span("{{ row.words }}", classes="flex-grow-1 text-left")
+
+
 def _files(viewer: Viewer) -> None:
     with v3.VDialog(v_model=("files_open",), max_width=640), v3.VCard(classes="files"):
         with html.Div(classes="files-head"):
@@ -366,3 +386,4 @@ def build_panel(viewer: Viewer) -> None:
         with html.Div(v_show=f"tab === '{name}'", classes="panel-tab"):
             build(viewer)
     _files(viewer)
+    _series(viewer)

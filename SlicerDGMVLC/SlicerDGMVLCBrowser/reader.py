@@ -63,6 +63,26 @@ def read(path: Path, out: Path, series: int | None = None) -> dict[str, Any]:
     }
 
 
+def series_to_choose(path: Path) -> list[dict[str, Any]]:
+    """The series of a folder that holds several ({number, words}), none otherwise."""
+    from DGMVLCCore.errors import DGMVLCError
+    from DGMVLCCore.imaging.dicom_series import series_of
+
+    try:
+        found = series_of(path) if path.is_dir() else []
+    except (DGMVLCError, OSError):
+        return []
+    return [
+        {
+            "number": one.number,
+            "words": f"{one.description or 'no description'} · {one.modality or 'no modality'} · "
+            f"{len(one.files)} images of {one.step_mm:.3g} mm",
+        }
+        for one in found
+        if len(found) > 1
+    ]
+
+
 def main(arguments: list[str]) -> int:
     """Read, and print what came of it; 0 when the scan was read."""
     from DGMVLCCore.errors import DGMVLCError
@@ -75,6 +95,9 @@ def main(arguments: list[str]) -> int:
         )
     except DGMVLCError as error:
         answer = {"error": str(error)}
+        if len(arguments) < 3 and (series := series_to_choose(Path(arguments[0]))):
+            answer = {"error": f"{Path(arguments[0]).name} holds {len(series)} series; choose one."}
+            answer["series"] = series
     except MemoryError:
         answer = {"error": f"{Path(arguments[0]).name} does not fit into memory; crop it first."}
     except (OSError, RuntimeError) as error:

@@ -19,7 +19,12 @@ PACKAGES = (
 
 
 class ScanError(Exception):
-    """A scan that cannot be opened; the text is one sentence for the user."""
+    """A scan that cannot be opened; the text is one sentence for the user. series: those of a
+    folder that holds several ({number, words})."""
+
+    def __init__(self, sentence: str, series: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(sentence)
+        self.series = series or []
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ async def open_scan(scene: Any, path: Path, out: Path, series: int | None = None
             "export it again."
         ) from error
     if "error" in facts:
-        raise ScanError(facts["error"])
+        raise ScanError(facts["error"], facts.get("series"))
     node = load_volume_node(scene, out, path.name)
     return Scan(
         path, node, tuple(facts["size"]), tuple(facts["spacing"]), facts["modality"], facts["title"]

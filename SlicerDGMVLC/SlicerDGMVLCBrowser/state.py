@@ -20,6 +20,8 @@ START: dict[str, Any] = {
     "scan_path": "",
     "scan_busy": False,
     "upload_share": 0.0,
+    "series": [],
+    "series_of": "",
     # file dialog
     "files_open": False,
     "files_for": "scan",

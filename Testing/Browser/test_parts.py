@@ -209,3 +209,31 @@ def test_an_uploads_name_fits_every_file_system(tmp_path, name):
     target.write_bytes(b"x")
     assert target.parent == tmp_path / "uploads" / "abcdefgh12"
     assert len(target.name.encode()) <= 180 and target.suffix == Path(name).suffix
+
+
+def test_several_series_of_a_folder_are_offered(tmp_path):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    for series, name in enumerate(("thin", "thick"), 1):
+        for index in range(4):
+            image = sitk.GetImageFromArray(np.full((1, 8, 8), 40, np.int16))
+            image.SetOrigin((0.0, 0.0, 5.0 * index))
+            for tag, value in (
+                ("0008|0060", "CT"),
+                ("0010|0010", "Doe^Jane"),
+                ("0008|103e", name),
+                ("0020|000d", "1.2.3"),
+                ("0020|000e", f"1.2.3.{series}"),
+                ("0020|0013", str(index + 1)),
+                ("0020|0032", f"0\\0\\{5 * index}"),
+                ("0020|0037", "1\\0\\0\\0\\1\\0"),
+            ):
+                image.SetMetaData(tag, value)
+            writer = sitk.ImageFileWriter()
+            writer.KeepOriginalImageUIDOn()
+            writer.SetFileName(str(folder / f"{name}-{index}.dcm"))
+            writer.Execute(image)
+    answer = read(folder, tmp_path / "o.nrrd")
+    assert [row["number"] for row in answer["series"]] == [1, 2], answer
+    assert all("4 images" in row["words"] for row in answer["series"])
+    assert {"thin", "thick"} == {row["words"].split(" ·")[0] for row in answer["series"]}
