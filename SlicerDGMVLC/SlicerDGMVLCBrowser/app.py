@@ -22,7 +22,7 @@ from .drawing import SHAPES, STROKES, Drawing
 from .jobs import Jobs
 from .page import build_page
 from .review import Review
-from .saving import save_scene
+from .saving import SETTINGS, save_scene
 from .scans import Scan, ScanError, open_scan
 from .stage import Stage
 from .state import START
@@ -33,11 +33,6 @@ from .workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
 TYPING_S = 0.5
-OVERLAYS = tuple(
-    f"{kind}_{what}"
-    for kind in ("show", "opacity")
-    for what in ("attention", "heat", "uncertainty", "mask")
-)
 
 
 def _ignore_closed_tabs(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -108,7 +103,7 @@ class Viewer(TrameApp):
             ("report",): self._on_report,
             ("preset",): lambda **_: self.stage.window(),
             ("slice",): self.stage.on_slider,
-            (*OVERLAYS, "map"): lambda **_: self.stage.runs.overlays(self.state),
+            SETTINGS[1:]: lambda **_: self.stage.runs.overlays(self.state),
             ("finding", "what", "target", "tab"): self._on_choice,
             ("region_from", "region_path", "region_segment"): self._on_region_choice,
         }

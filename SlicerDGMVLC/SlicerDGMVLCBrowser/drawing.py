@@ -24,7 +24,7 @@ STROKES = ("paint", "erase")
 SHAPES = ("ellipse", "draw")
 COLOR = (0.95, 0.70, 0.20)
 SEGMENT = "Drawn"
-NOTHING_THERE = "Nothing is to be changed there."
+NOTHING_THERE = "That changes no voxel of the region."
 TELL_S = 0.1  # a stroke is seen and said ten times a second
 FIRST = 10.0  # priority of our observers: before the view's own
 

@@ -75,6 +75,7 @@ def test_a_region_is_drawn_corrected_and_edited(serve, tab, prepared):
     page.click(".draw-fill")
     one.until(lambda: volume(page) > two)
     filled = volume(page)
+    page.fill(".draw-mm input", "5")
     page.click(".draw-grow")
     one.until(lambda: volume(page) > filled)
     page.click(".run-button:not([disabled])")
