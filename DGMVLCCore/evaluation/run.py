@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore._resources import resource
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.evaluation import assemble, extras
@@ -25,6 +23,8 @@ from DGMVLCCore.evaluation.records import STORE, Records
 from DGMVLCCore.evaluation.scoring import Judge
 from DGMVLCCore.evaluation.submission import Submission, export_cases
 from DGMVLCCore.evaluation.trial import run_case
+from DGMVLCCore.ground.devices import choose_device
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.probe import Probe
 from DGMVLCCore.results.manifest import sha256_of
 from DGMVLCCore.training.shards import build_shards

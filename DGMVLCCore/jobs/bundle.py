@@ -14,9 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.editing.result import NOTICE
 from DGMVLCCore.errors import UnreadableError, UsageError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of

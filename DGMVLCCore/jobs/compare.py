@@ -4,14 +4,13 @@ ranked by the patient's own voxels."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.agreement import agreement_of
 from DGMVLCCore.editing.find import Proposal
 from DGMVLCCore.editing.gates import organ_gate, rim_gate
@@ -19,18 +18,19 @@ from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan, Gate
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import locate
 from DGMVLCCore.jobs.edit import (
     Progress,
-    Request,
     choose_finding,
     edit_region,
     load_scan,
     propose_region,
 )
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
+from DGMVLCCore.jobs.requests import CompareRequest
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.models.region import Region, cut_region
@@ -48,19 +48,6 @@ NO_REGION = (
     "finding "
     "it can be proposed."
 )
-
-
-@dataclass(frozen=True)
-class CompareRequest(Request):
-    """What the user asks for: a `Request` whose target is a list.
-
-    Args:
-        hypotheses: names or free words, two to six; those of the finding's built-in list when
-            empty.
-        report_text: may be empty when hypotheses and mask are given.
-    """
-
-    hypotheses: tuple[str, ...] = ()
 
 
 def _asked(request: CompareRequest) -> tuple[list[Hypothesis], list[Finding], Finding | None]:

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.cohort.cohort import Cohort, load_each, match, refuse_problems, refuse_unpaired
 from DGMVLCCore.cohort.frame import PatientScan, masked_scan, patient_scan
 from DGMVLCCore.cohort.groups import Contrast, find_contrasts
@@ -21,9 +20,10 @@ from DGMVLCCore.cohort.patterns import (
     with_sweep,
 )
 from DGMVLCCore.cohort.report import RECORD, write_discovery
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.memory import file_facts
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError, quoted
+from DGMVLCCore.ground.devices import choose_device
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.numbered import cohort_anatomy

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.agreement import agreement_of, refuse_opposed
 from DGMVLCCore.editing.asked import Evidence
 from DGMVLCCore.editing.checks import (
@@ -23,15 +21,16 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map
 from DGMVLCCore.editing.result import AttentionMap, EditPlan
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.masks import lesion_region, share_near
 from DGMVLCCore.imaging.profiles import require_ct
-from DGMVLCCore.imaging.untilt import Reading
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import locate
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
 from DGMVLCCore.jobs.region import MarkedRegion, check_presence, region_gates
+from DGMVLCCore.jobs.requests import Request
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import (
@@ -41,7 +40,6 @@ from DGMVLCCore.language.prompts import (
     source_prompt,
     target_prompt,
 )
-from DGMVLCCore.language.report_files import ReportSource
 from DGMVLCCore.language.vocabulary import load_vocabulary
 from DGMVLCCore.report.edit import write_result
 from DGMVLCCore.results.folders import check_output
@@ -55,57 +53,6 @@ NOT_READ = (
 )
 Progress = Callable[[str, float], None]
 OnPlan = Callable[[CounterfactualPipeline, Volume, Anatomy, EditPlan], None]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asks for.
-
-    Args:
-        image: scan. report_text: chest CT prose. out: result folder.
-        finding: 1-based number in the parsed report; the first present one the weights know when
-            None.
-        mask: segmentation of the region; proposed from the finding's words when None. segment: name
-            of one of its segments.
-        target: free words; the finding's absence when None.
-        slices: canonical slices [first, last), counted from the feet.
-        clinical: sentence of clinical facts, recorded beside the report.
-        native: keep the scan's own spacing in a region of any size, in overlapping tiles.
-        series, untilt, orientation: how the scan is read, as `Reading`.
-        scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need
-            it.
-        report_source: the file the report was read from, for the record; None for typed text.
-    """
-
-    image: Path
-    report_text: str
-    out: Path
-    finding: int | None = None
-    mask: Path | None = None
-    segment: str | None = None
-    anatomy: Path | None = None
-    target: str | None = None
-    mode: str = "replace"
-    slices: tuple[int, int] | None = None
-    seed: int = 0
-    noises: int = 8
-    steps: int = 10
-    device: str | None = None
-    overwrite: bool = False
-    clinical: str = ""
-    modality: str | None = None
-    weights: Path | None = None
-    native: bool = False
-    scene: bool = True
-    report_source: ReportSource | None = None
-    series: int | None = None
-    untilt: bool = False
-    orientation: str | None = None
-
-    @property
-    def reading(self) -> Reading:
-        """How the scan is read."""
-        return Reading(self.series, self.untilt, self.orientation)
 
 
 def choose_finding(findings: list[Finding], number: int | None) -> Finding:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.memory import file_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import UnsuitableInputError, UsageError, WeightsError
+from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import BODY, Anatomy
 from DGMVLCCore.imaging.io import read_scan
 from DGMVLCCore.imaging.labels import load_region

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from DGMVLCCore.cohort.plan import CohortPlan, CohortRequest, plan_cohort
 from DGMVLCCore.cohort.teach import COHORT, write_shards
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
 from DGMVLCCore.jobs.discover import load_cohort
-from DGMVLCCore.results.folders import whole_folder
+from DGMVLCCore.results.folders import check_output, replaced_folder
 from DGMVLCCore.training.loop import train
 from DGMVLCCore.training.tuning import cohort_recipe
 
@@ -34,7 +33,9 @@ def _key(request: CohortRequest, plan: CohortPlan) -> str:
     ]
     words = [p.read_bytes().hex() if p else "" for p in (request.table, request.schema)]
     return hashlib.sha256(
-        json.dumps([words, plan.sentences.names, list(plan.cohort.attributes), files]).encode()
+        json.dumps(
+            [words, plan.sentences.names, list(plan.cohort.attributes), files, *request.series]
+        ).encode()
     ).hexdigest()
 
 
@@ -63,8 +64,9 @@ def cohort_shards(
                 f"{folder.parent} holds a run on other scans, rows or attributes than these; "
                 "give the same, or choose another output folder."
             )
-        shutil.rmtree(folder)
-    scans, unread = load_cohort(plan.cohort, plan.layout, tell)
+    else:
+        check_output(folder, False, COHORT)
+    scans, unread = load_cohort(plan.cohort, plan.layout, tell, request.series)
     refuse_unpaired(unread, missing)
     if len(scans) < 2:
         raise UnsuitableInputError(
@@ -73,7 +75,7 @@ def cohort_shards(
                 f"{unread[0] if unread else ''}"
             ).strip()
         )
-    with whole_folder(folder, False, COHORT) as written:
+    with replaced_folder(folder) as written:
         write_shards(written, list(scans.values()), plan.cohort.attributes, plan.sentences)
         facts = json.loads((written / COHORT).read_text(encoding="utf-8"))
         (written / COHORT).write_text(

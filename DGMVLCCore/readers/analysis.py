@@ -14,6 +14,7 @@ from DGMVLCCore.readers.quiz import TOLERANCE_MM, distance_mm
 from DGMVLCCore.readers.readings import Reading, table_text
 from DGMVLCCore.readers.records import NOTICE, head
 from DGMVLCCore.readers.study import MODES, Study
+from DGMVLCCore.report.drawing import chart, save
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.records import write_record, write_text
 from DGMVLCCore.stats import (
@@ -213,13 +214,10 @@ def in_words(result: dict[str, Any]) -> str:
 
 def _save_curves(study: Study, readings: list[Reading], path: Path, scripted: bool) -> None:
     """ROC curves: each reader thin, their mean (at equal false-positive rates) thick."""
-    from matplotlib.figure import Figure
-
     keys = study.cases.keys()
     present = np.array([bool(keys[c]["term"]) for c in study.cases.ids])
     scores, grid = _arrange(study, readings, lambda r: r.confidence), np.linspace(0, 1, 201)
-    figure = Figure(figsize=(5.4, 5.4), layout="constrained")
-    axis = figure.subplots()
+    figure, (axis,) = chart(1, (5.4, 5.4))
     axis.plot([0, 1], [0, 1], color="#b0b8be", linewidth=0.8, linestyle="dotted")
     for mode, (name, colour) in enumerate(zip(MODES, ("#5b6770", "#1f70db"))):
         curves = [roc_curve(own[mode, present], own[mode, ~present]) for own in scores]
@@ -236,7 +234,7 @@ def _save_curves(study: Study, readings: list[Reading], path: Path, scripted: bo
         + ("; scripted reader, no person" if scripted else ""),
         fontsize=10,
     )
-    figure.savefig(path, dpi=120)
+    save(lambda: figure, path, "reader study, synthetic cases", dpi=120)
 
 
 def write_analysis(

@@ -77,8 +77,8 @@ def build_cases(
     )
     aid = None
     if order.aid or order.source == "generated":
-        from DGMVLCCore.devices import choose_device
         from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+        from DGMVLCCore.ground.devices import choose_device
         from DGMVLCCore.readers.aid import aid_writer
 
         pipe = pipe or CounterfactualPipeline.hole_filler(weights).to(choose_device(device))

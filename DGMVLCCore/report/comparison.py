@@ -10,8 +10,8 @@ from typing import Any
 
 from DGMVLCCore.editing.result import NOTICE, CounterfactualResult
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.report.comparison_figure import save_comparison_figure
 from DGMVLCCore.report.edit import slug, write_result
+from DGMVLCCore.report.figure import save_comparison_figure
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
 from DGMVLCCore.results.records import check_schema, plain, read_record

@@ -11,19 +11,7 @@ import numpy as np
 from DGMVLCCore.editing.result import CounterfactualResult
 from DGMVLCCore.imaging.profiles import PROFILES
 from DGMVLCCore.report.edit import write_volumes
-from DGMVLCCore.report.figure import (
-    ACCENT,
-    DIVERGING,
-    INK,
-    MARK,
-    PAPER,
-    bar,
-    close_up,
-    edge,
-    key_slice,
-    panel,
-    ruler,
-)
+from DGMVLCCore.report.figure import save_fill_figure
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
 from DGMVLCCore.results.records import plain, write_record
@@ -53,68 +41,6 @@ def _measures(result: CounterfactualResult) -> dict[str, float]:
     }
 
 
-def _draw(result: CounterfactualResult, path: Path) -> None:
-    """Original, edited and difference: whole slice above, close-up below; marked synthetic."""
-    from matplotlib import rc_context
-    from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
-
-    scan, turn = result.original.canonical()
-    mask, change, edited = (
-        turn.apply(x) for x in (result.mask, result.difference, result.counterfactual.array)
-    )
-    z, (low, high) = key_slice(change, mask), PROFILES[scan.modality].window(scan.array)
-    limit, unit = max(float(np.abs(change[z]).max()), 1e-6), PROFILES[scan.modality].unit
-    diverging = LinearSegmentedColormap.from_list("difference", DIVERGING)
-    shown = (
-        (scan.array[z], "Original", {"cmap": "gray", "vmin": low, "vmax": high}),
-        (
-            edited[z],
-            f"Filled: “{result.plan.target.rstrip('.')}”",
-            {"cmap": "gray", "vmin": low, "vmax": high},
-        ),
-        (
-            change[z],
-            "Difference (filled − original)",
-            {"cmap": diverging, "vmin": -limit, "vmax": limit, "smooth": False},
-        ),
-    )
-    with rc_context({"text.parse_math": False, "text.usetex": False}):
-        figure = Figure(figsize=(13, 9), facecolor=PAPER, layout="constrained")
-        axes = figure.subplots(2, 3)
-        for row, window in zip(
-            axes, ((slice(None), slice(None)), close_up(mask[z], scan.spacing[1:]))
-        ):
-            for index, (axis, (image, title, how)) in enumerate(zip(row, shown)):
-                panel(axis, image[window], scan.spacing[1] / scan.spacing[2], title, **how)
-                if mask[z][window].any() and not mask[z][window].all():
-                    axis.contour(
-                        mask[z][window], [0.5], colors=ACCENT, linewidths=0.7, linestyles="dashed"
-                    )
-                if index:
-                    axis.text(
-                        0.02,
-                        0.02,
-                        MARK,
-                        transform=axis.transAxes,
-                        color=ACCENT,
-                        fontsize=9,
-                        path_effects=edge(),
-                    )
-            ruler(row[0], scan.array[z][window].shape, scan.spacing[2])
-        bar(figure, axes[1, 2], f"stored units ({unit})", diverging, -limit, limit)
-        figure.suptitle(
-            f"{scan.modality}, slice {z + 1} of {len(mask)}, demonstration", color=INK, fontsize=12
-        )
-        figure.savefig(
-            path,
-            format="png",
-            dpi=100,
-            facecolor=PAPER,
-            metadata={"Description": f"DGM-VLC demonstration, {MARK}"},
-        )
-
-
 def write_fill(
     result: CounterfactualResult,
     out: Path,
@@ -136,7 +62,7 @@ def write_fill(
     scan, plan = result.original, result.plan
     with whole_folder(out, overwrite, RECORD) as folder:
         entries = write_volumes(result, folder)
-        _draw(result, folder / "figure.png")
+        save_fill_figure(result, folder / "figure.png")
         entries.append({"name": "figure.png", "role": "figure"})
         notes = [LEFT_OUT] + ([result.settings["note"]] if "note" in result.settings else [])
         settings = {

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import OutputError, UnreadableError
-from DGMVLCCore.plain_json import read_json
-from DGMVLCCore.whole import whole_file
+from DGMVLCCore.ground.plain_json import read_json
+from DGMVLCCore.ground.whole import whole_file
 
 SCHEMAS = Path(__file__).parent / "schema"
 

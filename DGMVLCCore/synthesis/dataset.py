@@ -15,6 +15,7 @@ import numpy as np
 from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
+from DGMVLCCore.ground.whole import clean_folder
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.volume import Volume
@@ -80,6 +81,7 @@ class Manifest:
     def __init__(self, out: Path, settings: Settings) -> None:
         self.path = out / MANIFEST
         self.rows: list[dict[str, Any]] = []
+        clean_folder(out)
         if self.path.exists():
             try:
                 self.rows = [
@@ -109,8 +111,12 @@ class Manifest:
     def add(self, row: dict[str, Any]) -> None:
         """Write one more line; the file is replaced whole."""
         check_schema(row, ROW_SCHEMA)
-        self.path.parent.mkdir(exist_ok=True)
         self.rows.append(row)
+        self.save()
+
+    def save(self) -> None:
+        """Write the file, which says whose folder this is even before its first line."""
+        self.path.parent.mkdir(exist_ok=True)
         lines = (json.dumps(each, ensure_ascii=False) + "\n" for each in self.rows)
         write_text("".join(lines), self.path)
 
@@ -136,7 +142,6 @@ def _wanted(
 
 def _write_item(out: Path, name: str, made: Made, term: str) -> list[dict[str, str]]:
     """The item's folder, whole or not there."""
-    out.mkdir(exist_ok=True)
     with replaced_folder(out / name) as folder:  # a run may have broken before its line was written
         return save_synthetic(
             made.result.counterfactual, made.lesion, f"{term} (synthetic)", folder
@@ -212,6 +217,8 @@ def synthesize(
                 manifest.add({**row, "refused": str(error), "files": []})
                 counts["refused"] += 1
                 continue
+            if not manifest.path.exists():
+                manifest.save()
             files = _write_item(out, name, made, order.finding)
             manifest.add(
                 {

@@ -16,9 +16,9 @@ from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.page import page
 from trame.app import TrameApp
 
-from . import choose
+from . import choose, offers
 from .access import Access
-from .drawing import SHAPES, STROKES, Drawing
+from .drawing import Drawing
 from .jobs import Jobs
 from .page import build_page
 from .review import Review
@@ -94,7 +94,7 @@ class Viewer(TrameApp):
             "uploaded": self.open_upload,
             "upload_failed": self._on_upload_failed,
             "review_key": self.review.key,
-            "draw": self.draw,
+            "draw": self.drawing.choose,
             "fit": self.stage.fit,
         }
         for name, action in triggers.items():
@@ -148,8 +148,7 @@ class Viewer(TrameApp):
 
     def unsay(self) -> None:
         """Take the sentence on the page away."""
-        with self.state as state:
-            state.message, state.advice = "", ""
+        self.say("")
 
     def say(self, sentence: str, advice: str = "", kind: str = "error") -> None:
         """Show one sentence on the page, and what to do."""
@@ -160,7 +159,7 @@ class Viewer(TrameApp):
 
     async def open_sample(self) -> None:
         """Open the scan that comes with the program, with its report and its nodule."""
-        from DGMVLCCore._resources import resource
+        from DGMVLCCore.ground.resources import resource
 
         sample = resource("sample")
         report = (sample / "report.txt").read_text(encoding="utf-8").strip()
@@ -188,12 +187,14 @@ class Viewer(TrameApp):
         study: str = "",
         report: str = "",
         title: str = "",
+        **how: Any,
     ) -> bool:
         """Open a scan file or a DICOM folder (of several series, one) as the only case; says why
-        when it cannot.
+        when it cannot, and offers what would make it readable.
 
         Args:
-            study: its id in the review's worklist. report: its report. title: for the header.
+            study: its id in the review's worklist. report: its report. title: for the header. how:
+                "untilt", "orientation": how else it is read.
         """
         if reason := self.desk.why_not_open():
             self.say(reason, kind="info")
@@ -206,28 +207,32 @@ class Viewer(TrameApp):
             return False
         self.desk.begin_opening(title or study or path.name)
         with self.state as state:
-            state.files_open, state.series = False, []
+            state.files_open = False
+        offers.withdraw(self.state)
         self.refresh()
+        out = self.workspace.new("scans", "scan.nrrd")
         try:
-            scan = await open_scan(
-                self.stage.scene, path, self.workspace.new("scans", "scan.nrrd"), series
-            )
+            scan = await open_scan(self.stage.scene, path, out, series, **how)
         except ScanError as error:
             self.desk.open_failed()
-            with self.state as state:
-                state.series, state.series_of = error.series, str(path)
+            offers.offer(self.state, str(path), error.option, error.series)
             self.refresh()
-            if not error.series:
-                self.say(str(error))
+            self.say(str(error))
             return False
-        self._take(scan, study, report, title)
+        facts = CaseScan(
+            str(scan.path),
+            title or scan.title,
+            scan.facts,
+            scan.modality,
+            offers.as_fields(series, how),
+        )
+        self._take(scan, facts, study, report)
         return True
 
-    def _take(self, scan: Scan, study: str, report: str, title: str) -> None:
+    def _take(self, scan: Scan, facts: CaseScan, study: str, report: str) -> None:
         """A scan is there: the case before is closed."""
         self.drawing.drop()
         self.stage.take_scan(scan)
-        facts = CaseScan(str(scan.path), title or scan.title, scan.facts, scan.modality)
         self.jobs.leave(self.desk.opened(facts, study, report))
         with self.state as state:
             state.compare_chosen, state.compare_words, state.scan_typed = [], "", ""
@@ -246,6 +251,14 @@ class Viewer(TrameApp):
         self.stage.close()
         self.jobs.leave(self.desk.closed(study))
         self.refresh()
+
+    async def open_offered(self) -> None:
+        """Open the scan that was refused, read as the reader of the page chose."""
+        chosen = offers.chosen(self.state)
+        if chosen is None:
+            self.say(offers.WHICH[self.state.scan_offer], kind="info")
+        else:
+            await self.open_path(self.state.scan_offered, **chosen)
 
     # report, region, run -----------------------------------------------------
 
@@ -286,16 +299,6 @@ class Viewer(TrameApp):
                 str(state.region_segment or ""),
             )
         self.refresh()
-
-    def draw(self, what: str) -> None:
-        """A drawing tool: one of the mouse is chosen, one of the whole region is applied."""
-        if what in (*STROKES, *SHAPES):
-            with self.state as state:
-                state.draw_tool = what
-            if self.drawing.region is None:
-                self.drawing.start()
-        elif self.drawing.active:
-            self.drawing.tool(what)
 
     async def propose_region(self) -> None:
         """Let the worker look for the finding's region and show it over the scan."""

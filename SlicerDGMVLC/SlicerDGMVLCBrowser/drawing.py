@@ -137,6 +137,16 @@ class Drawing:
 
     # tools --------------------------------------------------------------------------
 
+    def choose(self, what: str) -> None:
+        """A tool of the mouse is chosen, or one of the whole region applied."""
+        if what in (*STROKES, *SHAPES):
+            with self.state as state:
+                state.draw_tool = what
+            if self.region is None:
+                self.start()
+        elif self.active:
+            self.tool(what)
+
     def tool(self, name: str) -> None:
         """A tool of the whole region: undo, redo, grow, shrink, threshold, largest, islands, fill,
         clear."""

@@ -155,6 +155,7 @@ class Jobs:
             "noises": noises,
             "steps": steps,
             "device": state.device or None,
+            **(case.scan.reading if case.scan else {}),
         }
         if case.region.path:
             request["mask"] = case.region.path

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
+from . import offers
 from .compare_tab import build_compare
 from .draw_tools import build_draw_tools
 from .review_tab import build_review
@@ -84,6 +85,7 @@ def _scan(viewer: Viewer) -> None:
                 disabled=("scan_busy || running",),
                 raw_attrs=['aria-label="Path of a scan"'],
             )
+        offers.build(viewer)
         v3.VProgressLinear(
             v_show="scan_busy || upload_share",
             indeterminate=("scan_busy",),
@@ -287,26 +289,6 @@ def _run(viewer: Viewer) -> None:
         )
 
 
-def _series(viewer: Viewer) -> None:
-    """Which series of a folder that holds several."""
-    with (
-        v3.VDialog(
-            model_value=("series.length > 0",), update_modelValue="series = []", max_width=640
-        ),
-        v3.VCard(classes="files pa-4", title="Which series?"),
-        html.Div(classes="files-list"),
-        html.Button(
-            v_for="row in series",
-            key="row.number",
-            type="button",
-            classes="file series",
-            click=(viewer.open_path, "[series_of, row.number]"),
-        ),
-    ):
-        html.Span("{{ row.number }}", classes="step-number")
-        html.Span("{{ row.words }}", classes="flex-grow-1 text-left")
-
-
 def _files(viewer: Viewer) -> None:
     with v3.VDialog(v_model=("files_open",), max_width=640), v3.VCard(classes="files"):
         with html.Div(classes="files-head"):
@@ -386,4 +368,3 @@ def build_panel(viewer: Viewer) -> None:
         with html.Div(v_show=f"tab === '{name}'", classes="panel-tab"):
             build(viewer)
     _files(viewer)
-    _series(viewer)

@@ -19,12 +19,18 @@ PACKAGES = (
 
 
 class ScanError(Exception):
-    """A scan that cannot be opened; the text is one sentence for the user. series: those of a
-    folder that holds several ({number, words})."""
+    """A scan that cannot be opened; the text is one sentence for the user.
 
-    def __init__(self, sentence: str, series: list[dict[str, Any]] | None = None) -> None:
+    Args:
+        option: "series", "untilt" or "orientation", where choosing it makes the scan readable.
+        series: those of a folder that holds several ({number, words}).
+    """
+
+    def __init__(
+        self, sentence: str, option: str = "", series: list[dict[str, Any]] | None = None
+    ) -> None:
         super().__init__(sentence)
-        self.series = series or []
+        self.option, self.series = option, series or []
 
 
 @dataclass(frozen=True)
@@ -99,16 +105,21 @@ def load_volume_node(scene: Any, path: Path, name: str) -> Any:
         ) from error
 
 
-async def open_scan(scene: Any, path: Path, out: Path, series: int | None = None) -> Scan:
+async def open_scan(
+    scene: Any, path: Path, out: Path, series: int | None = None, **how: Any
+) -> Scan:
     """Read `path` (file or DICOM folder), converting it to `out` (.nrrd), and load it; `series` of
-    a folder that holds several.
+    a folder that holds several, and `how` else it is read ("untilt", "orientation").
 
     Raises:
         ScanError: with the sentence to show; the scene is as it was.
     """
     try:
         code, answer, log = await run_child(
-            "SlicerDGMVLCBrowser.reader", str(path), str(out), *([str(series)] if series else [])
+            "SlicerDGMVLCBrowser.reader",
+            str(path),
+            str(out),
+            json.dumps({"series": series, **how}),
         )
         facts = json.loads(answer)
     except TimeoutError as error:
@@ -122,7 +133,7 @@ async def open_scan(scene: Any, path: Path, out: Path, series: int | None = None
             "export it again."
         ) from error
     if "error" in facts:
-        raise ScanError(facts["error"], facts.get("series"))
+        raise ScanError(facts["error"], facts.get("option", ""), facts.get("series"))
     node = load_volume_node(scene, out, path.name)
     return Scan(
         path, node, tuple(facts["size"]), tuple(facts["spacing"]), facts["modality"], facts["title"]

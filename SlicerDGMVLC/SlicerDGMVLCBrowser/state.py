@@ -18,10 +18,12 @@ START: dict[str, Any] = {
     "scan_typed": "",
     "scan_facts": "",
     "scan_path": "",
+    "scan_offer": "",
+    "scan_offered": "",
+    "scan_choice": "",
     "scan_busy": False,
     "upload_share": 0.0,
     "series": [],
-    "series_of": "",
     # file dialog
     "files_open": False,
     "files_for": "scan",

@@ -18,12 +18,13 @@ PROPOSED, FILE, DRAWN = "proposed", "file", "drawn"
 @dataclass(frozen=True)
 class Scan:
     """An opened scan. title: whose it is, as the header says it. facts: size and spacing in
-    words."""
+    words. reading: how else it is read ("series", "untilt", "orientation"), for every request."""
 
     path: str
     title: str
     facts: str
     modality: str = "CT"
+    reading: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
