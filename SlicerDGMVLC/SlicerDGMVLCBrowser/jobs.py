@@ -104,6 +104,7 @@ class Jobs:
         self._changed()
         client = await self.worker.ensure()
         if order.case not in (None, self.desk.case.number):
+            work.idle()
             return
         if taken := work.take_over(name, request):
             work.retarget(taken, answered)
