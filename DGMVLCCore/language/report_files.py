@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.language.formats.decoding import decode
+from DGMVLCCore.plain_json import read_limited
 
 LARGEST_BYTES = 32 << 20
 LONGEST_TEXT = 1_000_000  # characters
@@ -174,7 +175,7 @@ def read_report(path: Path | str) -> ReportText:
             raise UnsuitableInputError(
                 f"{path.name} is larger than {LARGEST_BYTES >> 20} MiB, too large for a report."
             )
-        data = path.read_bytes()
+        data = read_limited(path, LARGEST_BYTES)
     except OSError as error:
         raise UnreadableError(
             f"The report {path} could not be read ({error.strerror or error})."

@@ -12,6 +12,7 @@ from typing import Any
 from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.language.tables import column_key
+from DGMVLCCore.plain_json import read_limited
 
 KINDS = ("number", "category", "flag", "text")
 YES, NO = ("yes", "y", "true", "present"), ("no", "n", "false", "absent")
@@ -117,7 +118,7 @@ def load_schema(path: Path | str | None = None) -> ClinicalSchema:
     """
     where = Path(path) if path else resource("clinical_schema.json")
     try:
-        data = json.loads(where.read_text(encoding="utf-8-sig"))
+        data = json.loads(read_limited(where).decode("utf-8-sig"))
         codes = [float(c) for c in data.get("missing_codes", [])]
         attributes = tuple(_attribute(facts, codes) for facts in data["attributes"])
         keys = [key for a in attributes for key in a.columns]
