@@ -66,6 +66,8 @@ def test_kill_at_a_random_moment_leaves_old_or_new_and_no_rest(tmp_path, what, e
     without = "import DGMVLCCore.whole as w; w._exchange = lambda one, two: False\n"
     for _ in range(8):
         process = started(out, what, code=WRITE if exchange else without + WRITE)
+        while not out.exists():  # on a busy machine the first writing takes its time
+            time.sleep(0.01)
         time.sleep(0.05 + 0.15 * rng.random())
         process.send_signal(signal.SIGKILL)
         process.communicate()

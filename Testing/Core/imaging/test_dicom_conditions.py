@@ -316,5 +316,5 @@ def test_a_zip_with_a_scan_and_its_report_is_that_scan_and_several_are_named(tmp
         return tmp_path / "all.zip"
 
     assert np.array_equal(load_volume(packed("ct.nrrd", "report.txt")).array, phantom.array)
-    refused(packed("a/ct.nrrd", "b/ct2.nrrd"), "all.zip holds 2 scans (ct.nrrd, ct2.nrrd)")
+    refused(packed("a/ct.nrrd", "b/ct2.nrrd"), "all.zip holds 2 scans .ct.nrrd, ct2.nrrd.")
     refused(packed("inner.zip"), "all.zip holds another .zip")
