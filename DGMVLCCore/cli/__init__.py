@@ -33,7 +33,7 @@ from DGMVLCCore.cli import (
 )
 from DGMVLCCore.cli.shared import Command, Shown
 from DGMVLCCore.errors import Cancelled, as_dgmvlc_error
-from DGMVLCCore.scratch import sweep
+from DGMVLCCore.ground.scratch import sweep
 
 GROUPS = (
     edit,

@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 from DGMVLCCore.errors import OutputError
+from DGMVLCCore.ground.whole import put_in_place
 from DGMVLCCore.results.folders import foreign
-from DGMVLCCore.whole import put_in_place
 
 REPORT, EARLIER = "report.json", ".earlier"
 

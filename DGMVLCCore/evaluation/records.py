@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import UnreadableError, UsageError
+from DGMVLCCore.ground.whole import whole_file
 from DGMVLCCore.results.records import plain, write_text
-from DGMVLCCore.whole import whole_file
 
 ROWS = "rows.jsonl"
 STORE = "arrays"

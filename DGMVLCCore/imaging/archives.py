@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.ground.scratch import scratch_folder
 from DGMVLCCore.imaging.checks import check_file
-from DGMVLCCore.scratch import scratch_folder
 
 IMAGES = (".nrrd", ".nii", ".nii.gz", ".mha")
 WORDS = (".txt", ".md", ".json", ".pdf", ".html")  # what may lie beside a scan

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from DGMVLCCore.errors import OutputError
-from DGMVLCCore.whole import whole_file
+from DGMVLCCore.ground.whole import whole_file
 
 
 class StateCache:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.ground.plain_json import read_limited
 from DGMVLCCore.language.formats.decoding import decode
-from DGMVLCCore.plain_json import read_limited
 
 LARGEST_BYTES = 32 << 20
 LONGEST_TEXT = 1_000_000  # characters

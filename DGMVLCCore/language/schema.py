@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.ground.plain_json import read_limited
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.language.tables import column_key
-from DGMVLCCore.plain_json import read_limited
 
 KINDS = ("number", "category", "flag", "text")
 YES, NO = ("yes", "y", "true", "present"), ("no", "n", "false", "absent")

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UnsuitableInputError
+from DGMVLCCore.ground.plain_json import read_limited
 from DGMVLCCore.language.formats.decoding import decode
-from DGMVLCCore.plain_json import read_limited
 
 LARGEST_BYTES = 64 << 20
 MOST_ROWS = 100_000

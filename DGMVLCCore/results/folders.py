@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from DGMVLCCore.errors import OutputError, UnreadableError
-from DGMVLCCore.plain_json import read_json
+from DGMVLCCore.ground.plain_json import read_json
+from DGMVLCCore.ground.whole import clean, put_in_place, temporary_name
 from DGMVLCCore.results.records import check_schema
-from DGMVLCCore.whole import clean, put_in_place, temporary_name
 
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}  # file managers leave it anywhere
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.ground.whole import temporary_name
 from DGMVLCCore.results.records import check_schema, write_text
-from DGMVLCCore.whole import temporary_name
 
 FOLDER, LOCK, BASE = "decided", ".decisions.lock", "00000000-base.json"
 SCHEMA, ENTRY_SCHEMA = "review-decisions.schema.json", "review-decision.schema.json"
@@ -119,7 +119,7 @@ class DecisionLog:
         Raises:
             UnreadableError: one is damaged.
         """
-        from DGMVLCCore.plain_json import read_json
+        from DGMVLCCore.ground.plain_json import read_json
 
         if not self.place.is_dir():
             return []
@@ -142,7 +142,7 @@ class DecisionLog:
         Args:
             earlier: decisions of a session without a log.
         """
-        from DGMVLCCore.plain_json import read_json
+        from DGMVLCCore.ground.plain_json import read_json
 
         if not self.place.is_dir():
             return dict(earlier)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
+from DGMVLCCore.ground.whole import clean_folder
 from DGMVLCCore.language.report_files import ReportText, read_report
 from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.review.decision_log import SCHEMA, DecisionLog, now
@@ -33,7 +34,6 @@ from DGMVLCCore.review.files import (
     write_json,
 )
 from DGMVLCCore.review.worklist import Study, choose_series, find_studies, hashed
-from DGMVLCCore.whole import clean_folder
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from DGMVLCCore.errors import UnreadableError, UsageError, quoted
+from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.language.report_files import SUFFIXES
-from DGMVLCCore.plain_json import read_json
 from DGMVLCCore.results.records import check_schema, write_text
 from DGMVLCCore.review.worklist import Study, choose_series, hashed
 

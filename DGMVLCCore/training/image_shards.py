@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError, UsageError, quoted
+from DGMVLCCore.ground.plain_json import read_json
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.profiles import PLAIN
 from DGMVLCCore.imaging.resample import resize_in_plane
@@ -21,7 +22,6 @@ from DGMVLCCore.language.tables import column_key, read_table
 from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.models.region import FINEST_MM
 from DGMVLCCore.models.units import scale_of, to_units
-from DGMVLCCore.plain_json import read_json
 from DGMVLCCore.results.folders import check_output, replaced_folder
 from DGMVLCCore.simulation.phrases import Phrase
 from DGMVLCCore.training.recipe import Recipe

@@ -22,13 +22,13 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
 from DGMVLCCore.errors import Cancelled, WeightsError
+from DGMVLCCore.ground.whole import clean, whole_file
 from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.results.records import write_text
 from DGMVLCCore.training.examples import Example, PhraseBank
 from DGMVLCCore.training.memory import batch_named, check_memory
 from DGMVLCCore.training.recipe import TASKS, Recipe, changed_fields
 from DGMVLCCore.training.record import write_record
-from DGMVLCCore.whole import clean, whole_file
 
 log = logging.getLogger(__name__)
 

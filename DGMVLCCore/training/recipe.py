@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import UsageError, quoted
-from DGMVLCCore.plain_json import read_json
+from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.results.records import write_text
 
 # task -> (module of DGMVLCCore, trainer)

@@ -13,14 +13,14 @@ import numpy as np
 from scipy import ndimage
 
 from DGMVLCCore.errors import OutputError, UnreadableError
+from DGMVLCCore.ground.whole import clean
 from DGMVLCCore.imaging.anatomy import AIRWAY, BODY, split_lungs
 from DGMVLCCore.results.folders import LITTER, replaced_folder
 from DGMVLCCore.simulation.patch import estimate_noise
 from DGMVLCCore.training.splits import load_splits
-from DGMVLCCore.whole import clean
 
 log = logging.getLogger(__name__)
-SHARD = re.compile(r"(scan-(volumes|native)-.+|nodules|phrases)\.npz")
+SHARD = re.compile(r"(scan-(volumes|native)-.+|nodules|phrases|look-alikes)\.npz")
 
 
 def _label_slices(hu: np.ndarray, lung: np.ndarray) -> np.ndarray:

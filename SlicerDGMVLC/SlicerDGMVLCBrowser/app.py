@@ -142,7 +142,7 @@ class Viewer(TrameApp):
 
     async def open_sample(self) -> None:
         """Open the scan that comes with the program, with its report and its nodule."""
-        from DGMVLCCore._resources import resource
+        from DGMVLCCore.ground.resources import resource
 
         sample = resource("sample")
         if await self.open_path(str(sample / "ct.nrrd")):

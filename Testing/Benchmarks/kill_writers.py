@@ -184,8 +184,8 @@ def _create_session(root: Path, out: Path, version: int, overwrite: bool) -> Non
 
 
 def _begin_session(root: Path, out: Path) -> None:
+    from DGMVLCCore.ground.whole import clean
     from DGMVLCCore.review.decisions import ReviewSession
-    from DGMVLCCore.whole import clean
 
     ReviewSession.open(out, refresh=True) if out.exists() else clean(out)
 
@@ -313,7 +313,7 @@ def _read_readings(_: Any, out: Path) -> Version:
 
 
 def _begin_file(_: Any, out: Path) -> None:
-    from DGMVLCCore.whole import clean
+    from DGMVLCCore.ground.whole import clean
 
     clean(out)
 

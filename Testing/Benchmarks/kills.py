@@ -30,7 +30,7 @@ for place in (ROOT, ROOT / "SlicerDGMVLC"):
         sys.path.insert(0, str(place))
 
 from DGMVLCCore.errors import DGMVLCError  # noqa: E402
-from DGMVLCCore.scratch import sweep  # noqa: E402
+from DGMVLCCore.ground.scratch import sweep  # noqa: E402
 from Testing.Benchmarks.kill_writers import WRITERS, Writer  # noqa: E402
 
 CALLS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree", "os.link")

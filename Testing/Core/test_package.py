@@ -11,8 +11,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import DGMVLCCore
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, WeightsError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.training.splits import load_splits
 
 if sys.version_info >= (3, 11):

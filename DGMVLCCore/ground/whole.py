@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from DGMVLCCore.scratch import is_litter, owner
+from DGMVLCCore.ground.scratch import is_litter, owner
 
 NAME_BYTES = 150  # of a name that a temporary one repeats; most file systems take 255 in all
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
