@@ -1,4 +1,4 @@
-"""Hooks of mkdocs: the pages and pictures that stay where they belong in the repository (model cards,
+"""Hooks of mkdocs: pages and pictures that stay where they belong in the repository (model cards,
 benchmarks, screenshots) are part of the built documentation under their own paths."""
 
 from __future__ import annotations
