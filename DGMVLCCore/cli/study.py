@@ -93,10 +93,10 @@ def _plan(args: argparse.Namespace) -> dict[str, Any]:
     )
     return {
         "output": str(args.output),
-        "readers": ", ".join(record["readers"]),
-        "readings": len(record["items"]),
+        "readers": ", ".join(record.readers),
+        "readings": len(record.items),
         "tables": str(args.output / "tables"),
-        "notes": [*record["notes"], STUDY_NOTE],
+        "notes": [*record.notes, STUDY_NOTE],
     }
 
 
@@ -108,7 +108,7 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
         taken = study.take_in(args.readings)
         return {
             "taken": taken,
-            "left": sum(len(study.of(r)) - len(study.readings(r)) for r in study.record["readers"]),
+            "left": sum(len(study.of(r)) - len(study.readings(r)) for r in study.record.readers),
             "notes": [STUDY_NOTE],
         }
     if args.scripted:
@@ -119,9 +119,8 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
     if item is None:
         return {"reader": args.reader, "left": 0, "notes": ["All is read."]}
     entry = study.cases.case(item.case)
-    files = [entry["file"]] + (
-        [entry["counterfactual"], entry["difference"]] if item.mode != "scan" else []
-    )
+    aids = [entry.counterfactual, entry.difference] if item.mode != "scan" else []
+    files = [entry.file, *filter(None, aids)]
     left = len(study.of(args.reader)) - len(study.readings(args.reader))
     return {
         "reader": args.reader,

@@ -157,9 +157,9 @@ def run_cases(args: argparse.Namespace) -> dict[str, Any]:
         )
     return {
         "output": str(args.output),
-        "cases": len(record["cases"]),
+        "cases": len(record.cases),
         "understood": wish_in_words(wish),
-        "key": str(args.output / record["keys"]["file"]),
+        "key": str(args.output / record.keys.file),
         "notes": [CASES_NOTE],
     }
 

@@ -22,6 +22,13 @@ class Data:
 
     input: Annotated[Path, Option(None, "-i --input")]
     output: Output
+    look_alikes: Annotated[
+        Path | None,
+        Option(
+            "note for the next training the clear places that these editor's weights change",
+            metavar="WEIGHTS",
+        ),
+    ] = None
 
 
 OF_A_COHORT = (
@@ -121,14 +128,21 @@ def add_commands(add: Add) -> None:
 
 def run_data(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc data`."""
+    from DGMVLCCore.models.checks import check_weights
+    from DGMVLCCore.training.look_alikes import write_look_alikes
     from DGMVLCCore.training.shards import build_shards
 
+    if args.look_alikes:
+        check_weights(args.look_alikes)
     written = build_shards(args.input, args.output)
-    return {
+    answer: dict[str, Any] = {
         "shards": len(written),
         "megabytes": round(sum(p.stat().st_size for p in written) / 1e6, 1),
         "output": str(args.output),
     }
+    if args.look_alikes:
+        answer["look_alikes"] = write_look_alikes(args.look_alikes, args.output)
+    return answer
 
 
 def _given(args: argparse.Namespace, *names: str) -> dict[str, Any]:

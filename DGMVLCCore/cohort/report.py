@@ -37,6 +37,9 @@ BEFORE = (
 )
 
 
+OF_A_CONTRAST = ("name", "attribute", "low", "high", "number")
+
+
 def _round(value: Any, digits: int = 4) -> Any:
     """Numbers short, not finite ones as null; the rest as it is."""
     if isinstance(value, float):
@@ -77,16 +80,6 @@ def build_record(
     from DGMVLCCore import __version__
 
     contrasts = list(dict.fromkeys(a.contrast for a in found.answers))
-    answers = [
-        {
-            "contrast": a.contrast.name,
-            "region": a.region,
-            "groups": {name: _round({**asdict(d), "q": a.q[name]}) for name, d in a.groups.items()},
-            "sweep_hu": _round(asdict(a.swept)) if a.swept else None,
-            "pattern": a.pattern,
-        }
-        for a in found.answers
-    ]
     return {
         "schema_version": SCHEMA_VERSION,
         "software": {"name": "dgmvlc", "version": __version__},
@@ -96,11 +89,10 @@ def build_record(
         "files": files,
         "contrasts": [
             {
-                "name": c.name,
-                "attribute": c.attribute,
-                "low": c.low,
-                "high": c.high,
-                "number": c.number,
+                **{
+                    name: getattr(c, name)
+                    for name in ("name", "attribute", "low", "high", "number")
+                },
                 "patients": len(c.patients),
                 "adjusted_for": found.adjusted[c.name],
             }
@@ -110,8 +102,18 @@ def build_record(
             {"contrast": a.contrast.name, "region": a.region, "sentence": sentence(a)}
             for a in found.patterns
         ],
-        "answers": answers,
+        "answers": [_answer(a) for a in found.answers],
         **facts,
+    }
+
+
+def _answer(a: Answer) -> dict[str, Any]:
+    return {
+        "contrast": a.contrast.name,
+        "region": a.region,
+        "groups": {name: _round({**asdict(d), "q": a.q[name]}) for name, d in a.groups.items()},
+        "sweep_hu": _round(asdict(a.swept)) if a.swept else None,
+        "pattern": a.pattern,
     }
 
 

@@ -124,26 +124,16 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
         submission.require(name for name, _ in plan)
         answers = submission.fingerprint(name for name, _ in plan)
     pipe = CounterfactualPipeline.hole_filler(request.weights).to(choose_device(request.device))
-    probe = Probe.from_pretrained()
-    about = _about(request, pipe, probe, answers)
+    judge = Judge(Probe.from_pretrained(), inception)
+    about = _about(request, pipe, judge.probe, answers)
     if inception is not None:
         about["inception"] = inception.weights_sha256
-    bench = Bench(
-        request,
-        pipe,
-        Judge(probe, inception),
-        Records(work, about, request.resume),
-        work,
-        tell,
-        submission,
-    )
+    records = Records(work, about, request.resume)
+    bench = Bench(request, pipe, judge, records, work, tell, submission)
     run_stages(bench, plan)
-    assemble.write(work, about, bench.records, tell)
-    (work / "timings.json").write_text(
-        json.dumps(
-            {"seconds": {name: round(value, 1) for name, value in bench.seconds.items()}}, indent=1
-        )
-    )
+    assemble.write(work, about, records, tell)
+    seconds = {name: round(value, 1) for name, value in bench.seconds.items()}
+    (work / "timings.json").write_text(json.dumps({"seconds": seconds}, indent=1))
     for folder in (STORE, SHARDS):
         shutil.rmtree(work / folder, ignore_errors=True)
     close_output(work, request.out)

@@ -113,59 +113,45 @@ def _pictures(scan: Volume, edited: Volume, mask: np.ndarray) -> tuple[list[str]
 
 def plain_sentences(manifest: dict[str, Any]) -> list[str]:
     """What the pictures show, for a lay reader; every number is one of the record's own."""
-    plan, numbers, place = manifest["plan"], manifest["measures"], manifest["location"]
-    term, where = plan["term"], SIDES.get(place.get("side") or "", "the chest")
-    zone = f"the {place['zone']} part of " if place.get("zone") else ""
+    plan, numbers = manifest["plan"], manifest["measures"]
+    term = plan["term"]
     finding = plan.get("finding") or {}
-    said = finding.get("presence") in ("present", "uncertain")
-    doctor = (
-        f"The report speaks of {_named(finding['term'])}: "
-        f"{PLAIN.get(finding['term'], 'a finding')}."
-        if said
-        else ""
-    )
-    shown = "how the same scan might look " + (
-        f"without {_named(term)}"
-        if plan["removes"]
-        else f"with {_named(term)} ({PLAIN.get(term, 'a finding')})"
-    )
+    sentences = []
+    if finding.get("presence") in ("present", "uncertain"):
+        meaning = PLAIN.get(finding["term"], "a finding")
+        sentences.append(f"The report speaks of {_named(finding['term'])}: {meaning}.")
+    shown = f"with {_named(term)} ({PLAIN.get(term, 'a finding')})"
+    if plan["removes"]:
+        shown = f"without {_named(term)}"
     change = float(numbers.get("mean_change_hu") or 0.0)
-    lighter = (
-        "darker, which means that it holds more air"
-        if change < 0
-        else "brighter, which means that it is denser"
-    )
-    size = (
-        f"a region of {numbers['volume_ml']:.1f} millilitres in {zone}{where}"
-        if numbers.get("volume_ml")
-        else f"a region in {zone}{where}"
-    )
-    outside = float(numbers.get("max_change_outside_hu") or 0.0)
-    rest = (
-        "Everything outside the dashed line is the original scan, unchanged."
-        if not outside
-        else "Small parts outside the dashed line differ as well."
-    )
-    failed = sum(not gate["passed"] for gate in manifest["gates"])
-    checks = (
-        f"{failed} of the {len(manifest['gates'])} automatic checks of this picture failed, so "
-        "it must be read with special care."
-        if failed
-        else ""
-    )
-    return [
-        s
-        for s in (
-            doctor,
-            f"The second picture was made by a computer. It shows {shown}. It is not a real scan "
-            "and not a forecast.",
-            f"The change is limited to {size}, inside the dashed line. There the second picture "
-            f"is on average {abs(change):.0f} Hounsfield units "
-            f"(the unit of CT brightness) {lighter}. {rest}",
-            checks,
-        )
-        if s
+    way = "brighter, which means that it is denser"
+    if change < 0:
+        way = "darker, which means that it holds more air"
+    rest = "Everything outside the dashed line is the original scan, unchanged."
+    if float(numbers.get("max_change_outside_hu") or 0.0):
+        rest = "Small parts outside the dashed line differ as well."
+    sentences += [
+        f"The second picture was made by a computer. It shows how the same scan might look "
+        f"{shown}. It is not a real scan and not a forecast.",
+        f"The change is limited to {_where(manifest)}, inside the dashed line. There the second "
+        f"picture is on average {abs(change):.0f} Hounsfield units "
+        f"(the unit of CT brightness) {way}. {rest}",
     ]
+    failed = sum(not gate["passed"] for gate in manifest["gates"])
+    if failed:
+        sentences.append(
+            f"{failed} of the {len(manifest['gates'])} automatic checks of this picture failed, so "
+            "it must be read with special care."
+        )
+    return sentences
+
+
+def _where(manifest: dict[str, Any]) -> str:
+    """The region by size and place."""
+    volume, place = manifest["measures"].get("volume_ml"), manifest["location"]
+    size = f"a region of {volume:.1f} millilitres" if volume else "a region"
+    zone = f"the {place['zone']} part of " if place.get("zone") else ""
+    return f"{size} in {zone}{SIDES.get(place.get('side') or '', 'the chest')}"
 
 
 def _named(term: str) -> str:

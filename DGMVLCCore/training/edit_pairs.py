@@ -17,14 +17,13 @@ from scipy import ndimage
 from DGMVLCCore.models.units import anatomy_channels, neighbours, smooth_fill, to_units
 from DGMVLCCore.simulation.insert import PATCHY_HAZE, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import ScanPatch
-from DGMVLCCore.simulation.phrases import TERMS, Phrase
 from DGMVLCCore.simulation.shapes import blot
 from DGMVLCCore.simulation.transplant import RealNodule, transplant
+from DGMVLCCore.training.edit_phrases import EditPhrases
 from DGMVLCCore.training.examples import (
     TRAIN_KINDS,
     Example,
     ExampleMaker,
-    PhraseBank,
     TrainingScan,
     clear,
 )
@@ -42,7 +41,6 @@ ROLES = {
 DRAWN_KINDS = (*TRAIN_KINDS, PATCHY_HAZE, PATCHY_HAZE, PATCHY_HAZE)
 CONTRAST = (0.35, 1.1)  # real haze is often subtler than the simulation's own
 OPAQUE_HU = -450.0  # denser, and what lies behind cannot be seen
-EVERYTHING = "Clear lung."  # the sentence that denies every finding
 LOOK_ALIKES = "look-alikes.npz"  # of a shard folder, made by `training.look_alikes`
 LOOK_ALIKE_SHARE = 0.2  # of the patches, where such places are known
 PAIRS_A_PATCH = 2  # inserting lesions costs more than showing a slice
@@ -74,58 +72,9 @@ class Pair:
     spacing: tuple[float, float, float]
 
 
-def agrees(phrase: Phrase, lesion: Lesion) -> bool:
-    """True when the place that a phrase names, if any, is the lesion's."""
-    return phrase.side in (None, "bilateral", lesion.side) and phrase.zone in (None, lesion.zone)
-
-
 def infected(scan: TrainingScan) -> bool:
     """True for a scan with slices that are labelled infected."""
     return scan.infected is not None and bool((scan.infected == 1).any())
-
-
-class Sentences:
-    """Draws sentences of the bank by what they ask for."""
-
-    def __init__(self, bank: PhraseBank) -> None:
-        self.bank, self.phrases = bank, bank.phrases
-        self.everything = 1 + next(
-            (i for i, phrase in enumerate(self.phrases) if phrase.text == EVERYTHING), 0
-        )
-        denials: dict[tuple[str, bool], list[int]] = {}
-        for index, phrase in enumerate(self.phrases, 1):
-            if not phrase.present:
-                denials.setdefault((phrase.term, "clear" in phrase.text.lower()), []).append(index)
-        self.denials = denials
-
-    def states(self, lesion: Lesion, rng: np.random.Generator) -> int:
-        """A sentence that is true of a lesion."""
-        return self.bank.choose(lesion, True, rng)
-
-    def denies(
-        self, lesion: Lesion, rng: np.random.Generator, *, here: bool = True, alone: bool = False
-    ) -> int:
-        """A sentence that denies a lesion's finding at its place (elsewhere with `here` False); one
-        that says nothing of other findings with `alone`. 0 where the bank holds none."""
-        if here and not alone and rng.random() < 0.2:
-            return self.everything
-        wordings = [False] if alone or not here else [False, True]
-        options = [i for wording in wordings for i in self.denials.get((lesion.term, wording), [])]
-        for index in rng.permutation(options):
-            if agrees(self.phrases[index - 1], lesion) == here:
-                return int(index)
-        return 0
-
-    def denies_other(self, terms: set[str], rng: np.random.Generator) -> int:
-        """A sentence that denies a finding that is not among `terms`, and no other."""
-        others = [term for term in TERMS if term not in terms]
-        return int(rng.choice(self.denials[(str(rng.choice(others)), False)]))
-
-    def denies_any(self, rng: np.random.Generator) -> int:
-        """Any denial."""
-        if rng.random() < 0.2:
-            return self.everything
-        return int(rng.choice([i for rows in self.denials.values() for i in rows]))
 
 
 class EditPairMaker(ExampleMaker):
@@ -138,7 +87,7 @@ class EditPairMaker(ExampleMaker):
 
     def __init__(self, shards: Path, nodule_share: float, transplanted: float = 0.3) -> None:
         super().__init__(shards, nodule_share)
-        self.sentences = Sentences(self.bank)
+        self.sentences = EditPhrases(self.bank)
         self.transplanted = transplanted if len(self.nodules["hu"]) else 0.0
         # Between the marked slices of an infected patient lies haze that nobody marked.
         kept = [i for i, scan in enumerate(self.scans) if not infected(scan)]

@@ -11,9 +11,13 @@ from scipy import ndimage
 
 from DGMVLCCore.editing.sampler import Text
 from DGMVLCCore.editing.see_through import EditPredictor, RegionEditor
+from DGMVLCCore.errors import WeightsError
+from DGMVLCCore.ground.whole import whole_file
 from DGMVLCCore.models.editor import Editor
+from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.models.region import Region
-from DGMVLCCore.training.edit_pairs import EVERYTHING, LOOK_ALIKES
+from DGMVLCCore.training.edit_pairs import LOOK_ALIKES
+from DGMVLCCore.training.edit_phrases import EVERYTHING
 from DGMVLCCore.training.examples import PhraseBank, TrainingScan
 
 ASKED = 0.3  # a share of change that is too much where nothing is
@@ -59,13 +63,23 @@ def look_alikes(editor: EditPredictor, bank: PhraseBank, scan: TrainingScan) -> 
 
 
 def write_look_alikes(weights: Path, shards: Path) -> int:
-    """Find the places of every scan of a shard folder and keep them there; returns how many."""
-    model = Editor.from_pretrained(weights, torch_dtype=torch.float32).eval()
-    editor = EditPredictor(model, autocast=True)
+    """Find the places of every scan of a shard folder and keep them there; returns how many.
+
+    Raises:
+        WeightsError: the weights are not an editor's.
+    """
+    model, _ = load_generator(weights)
+    if not isinstance(model, Editor):
+        raise WeightsError(
+            f"Look-alikes are found by an editor, but {weights} holds a {type(model).__name__}; "
+            "give an editor's weights."
+        )
+    editor = EditPredictor(model.eval(), autocast=True)
     bank = PhraseBank(shards / "phrases.npz")
     rows = []
     for index, path in enumerate(sorted(shards.glob("scan-*.npz"))):
         places = sorted(look_alikes(editor, bank, TrainingScan.load(path)), reverse=True)
         rows += [(index, *at) for _, *at in places[:A_SCAN]]
-    np.savez(shards / LOOK_ALIKES, places=np.array(rows, np.int32).reshape(-1, 4))
+    with whole_file(shards / LOOK_ALIKES) as path, path.open("wb") as file:
+        np.savez(file, places=np.array(rows, np.int32).reshape(-1, 4))
     return len(rows)

@@ -20,7 +20,7 @@ from DGMVLCCore.simulation.patch import estimate_noise
 from DGMVLCCore.training.splits import load_splits
 
 log = logging.getLogger(__name__)
-SHARD = re.compile(r"(scan-(volumes|native)-.+|nodules|phrases)\.npz")
+SHARD = re.compile(r"(scan-(volumes|native)-.+|nodules|phrases|look-alikes)\.npz")
 
 
 def _label_slices(hu: np.ndarray, lung: np.ndarray) -> np.ndarray:
