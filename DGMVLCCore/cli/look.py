@@ -65,13 +65,14 @@ def add_commands(add: Add) -> None:
 
 def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc anatomy`."""
-    from DGMVLCCore.imaging.anatomy import NAMES, segment_anatomy
+    from DGMVLCCore.anatomy.find import find_anatomy
+    from DGMVLCCore.imaging.anatomy import NAMES
     from DGMVLCCore.imaging.io import load_volume
     from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
     check_new_file(args.output, args.overwrite)
     volume = load_volume(args.image, **reading(args))
-    labels = segment_anatomy(volume).labels
+    labels = find_anatomy(volume).labels
     colours = {1: (0.9, 0.75, 0.6), 2: (0.3, 0.6, 0.9), 3: (0.9, 0.4, 0.4), 4: (0.5, 0.8, 0.5)}
     segments = [
         Segment(labels == value, name, colours[value], 0, value)

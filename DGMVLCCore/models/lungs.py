@@ -56,7 +56,7 @@ class LungNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """
 
     @register_to_config
-    def __init__(self, widths: tuple[int, ...] = (48, 96, 128, 160)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (32, 80, 128, 192)) -> None:
         super().__init__()
         inputs = (6 * CELL**2, *widths[:-1])
         self.down = nn.ModuleList(_Block(i, o) for i, o in zip(inputs, widths))
