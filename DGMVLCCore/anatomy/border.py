@@ -49,8 +49,7 @@ def _plane(
     lung = _far(lung) * mm <= CLOSE_MM
     lung = (_far(~lung) * mm > CLOSE_MM) | aerated | hidden
     lung = (ndimage.binary_fill_holes(lung) & (outer <= REACH_MM)) & ~airway & body
-    rim = lung & (inner <= 1.5 * mm + REACH_MM) & ~ndimage.binary_erosion(lung)
-    return lung, rim & hidden
+    return lung, lung & hidden & ~ndimage.binary_erosion(lung)
 
 
 def find_border(hu: np.ndarray, shares: Shares, mm: float) -> Border:
@@ -63,7 +62,7 @@ def find_border(hu: np.ndarray, shares: Shares, mm: float) -> Border:
     net, airway, body = (
         (_resized(each, size) > 0.5).numpy() for each in (shares.lungs, shares.airway, shares.body)
     )
-    left = (_resized(shares.left, size) > _resized(shares.right, size)).numpy()
+    left = (_resized(shares.leftward().float(), size) > 0.5).numpy()
     near = ndimage.binary_dilation(airway, np.ones((1, 3, 3)), iterations=2)
     airway = near & (hu < TRACHEA_HU) & ~(net & ~airway)
     airway = ndimage.binary_dilation(airway, np.ones((1, 3, 3))) & (hu < WALL_HU)
@@ -90,7 +89,7 @@ def native_labels(hu: np.ndarray, shares: Shares, border: Border) -> np.ndarray:
     """Labels (D,H,W) uint8 at native spacing; within a pixel of the working grid around the border
     of lung and skin the scan's own HU decide."""
     size, out = hu.shape[1:], np.zeros(hu.shape, np.uint8)
-    side = torch.where(shares.left > shares.right, LEFT, RIGHT).to(torch.uint8)
+    side = torch.where(shares.leftward(), LEFT, RIGHT).to(torch.uint8)
     for z in range(len(hu)):
         plane = torch.from_numpy(np.ascontiguousarray(hu[z]))
         smooth = F.avg_pool2d(plane[None, None], 3, 1, 1, count_include_pad=False)[0, 0]

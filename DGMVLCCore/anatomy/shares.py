@@ -15,6 +15,7 @@ from DGMVLCCore.models.lungs import COARSEST, GRID_MM, STEP_MM, LungNet, lung_ch
 
 AT_ONCE = 16  # slices a forward pass
 MARGIN = 3  # pixels around the tissue
+NEAR = 2  # pixels a side is told from
 STRAY = 0.1  # of the larger lung: smaller parts apart from it are none
 
 
@@ -23,8 +24,8 @@ class Shares:
     """Shares 0..1, float32 (D,h,w), in-plane about 3.2 mm, for every slice of the scan.
 
     Args:
-        lungs: both lungs, without parts that lie apart. left: of left lung. airway, body: the
-            others; body holds all that is inside the skin.
+        lungs: both lungs, without parts that lie apart. left, right: of each. airway: trachea and
+            main bronchi. body: all that is inside the skin.
     """
 
     lungs: Tensor
@@ -32,6 +33,14 @@ class Shares:
     right: Tensor
     airway: Tensor
     body: Tensor
+
+    def leftward(self) -> Tensor:
+        """bool (D,h,w): nearer to what is left lung than to what is right lung, also beside
+        them."""
+        around = [
+            F.avg_pool2d(each[:, None], 2 * NEAR + 1, 1, NEAR) for each in (self.left, self.right)
+        ]
+        return (around[0] > around[1])[:, 0]
 
 
 def coarse_grid(hu: np.ndarray, spacing: tuple[float, float, float]) -> Tensor:

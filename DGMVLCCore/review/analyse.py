@@ -253,6 +253,7 @@ def _look_and_write(
         "index_to_lps": scan.affine.tolist(),
     }
     anatomy = find_anatomy(scan)
+    base["notes"] += anatomy.notes
     found, region, values = look(pipe, scan, anatomy, tell)
     findings, notes = read_findings(text)
     checked = cross_check(
