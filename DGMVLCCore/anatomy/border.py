@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from DGMVLCCore.anatomy.shares import Shares
-from DGMVLCCore.imaging.anatomy import AIR_HU, AIRWAY, BODY, LEFT, RIGHT, SKIN_HU
+from DGMVLCCore.imaging.anatomy import AIRWAY, BODY, LEFT, RIGHT, SKIN_HU
 
 WORK_MM = 1.6
+BORDER_HU = -300.0  # where experts draw the border (an LCTSC validation patient)
 REACH_MM = 6.0  # how far the network's border may be off
-SEEN_MM = 4.5  # tissue nearer to aerated lung than this is told by thresholds
+SEEN_MM = 4.0  # tissue nearer to aerated lung than this is told by thresholds
 CLOSE_MM = 5.0  # vessels at the border belong to the lung
 TRACHEA_HU, WALL_HU = -850.0, -500.0
 
@@ -42,7 +43,7 @@ def _plane(
 ) -> tuple[np.ndarray, np.ndarray]:
     """One slice: lungs, and the part of the border that is the network's alone."""
     outer, inner = _far(net) * mm, _far(~net) * mm
-    aerated = (hu < AIR_HU) & (outer <= REACH_MM) & ~airway & body
+    aerated = (hu < BORDER_HU) & (outer <= REACH_MM) & ~airway & body
     hidden = net & (_far(aerated) * mm > SEEN_MM)
     # Deep inside, the network is right about tissue; near its border air has the word.
     lung = aerated | (net & (inner > REACH_MM)) | hidden
@@ -102,7 +103,7 @@ def native_labels(hu: np.ndarray, shares: Shares, border: Border) -> np.ndarray:
         if border.lungs[z].any():
             share = _resized(torch.from_numpy(border.lungs[z : z + 1]).float(), size)[0]
             # Half-way between both: a voxel of the rim is lung when most of it is, by either.
-            nearly = share + (AIR_HU - smooth).clamp(-200, 200) / 1000
+            nearly = share + (BORDER_HU - smooth).clamp(-200, 200) / 1000
             lung = torch.where((share - 0.5).abs() < 0.45, nearly > 0.5, share > 0.5)
             sides = F.interpolate(side[z : z + 1, None].float(), size)[0, 0].to(torch.uint8)
             label[lung] = sides[lung]
