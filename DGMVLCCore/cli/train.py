@@ -33,6 +33,7 @@ def add_commands(add: Add) -> None:
             "cohort",
             "image",
             "dual",
+            "lungs",
             "probe",
             "anomaly",
         ),

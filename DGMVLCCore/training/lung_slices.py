@@ -13,7 +13,7 @@ from scipy import ndimage
 from DGMVLCCore.imaging.anatomy import AIRWAY, BODY, LEFT, RIGHT
 from DGMVLCCore.models.lungs import GRID_MM, STEP_MM, lung_channels
 from DGMVLCCore.simulation.gross import Slices, paint_some, smooth_noise
-from DGMVLCCore.training.examples import Example, TrainingScan, stacked
+from DGMVLCCore.training.examples import Example, TrainingScan, crop, stacked
 
 SIDE = 128  # pixels
 AIR_HU = -1000.0
@@ -37,12 +37,14 @@ def trachea_only(labels: np.ndarray) -> np.ndarray:
 
 
 def coarse(scan: TrainingScan) -> tuple[np.ndarray, np.ndarray]:
-    """HU and labels of a scan of 1.6 mm at the network's grid, (D,H/2,W/2)."""
-    d, h, w = scan.hu.shape
-    hu = scan.hu.reshape(d, h // 2, 2, w // 2, 2).mean((2, 4), dtype=np.float32)
-    labels = trachea_only(scan.labels)
+    """HU and labels of a scan of 1.6 mm at the network's grid, (D,128,128) around its middle."""
+    d, h, w = (n - n % 2 if axis else n for axis, n in enumerate(scan.hu.shape))
+    hu = scan.hu[:, :h, :w].reshape(d, h // 2, 2, w // 2, 2).mean((2, 4), dtype=np.float32)
+    labels = trachea_only(scan.labels)[:, :h, :w]
     shares = [(labels == label).reshape(d, h // 2, 2, w // 2, 2).mean((2, 4)) for label in range(5)]
-    return hu, np.argmax(shares, 0).astype(np.uint8)
+    corner = ((h // 2 - SIDE) // 2, (w // 2 - SIDE) // 2)
+    label = np.argmax(shares, 0).astype(np.uint8)
+    return crop(hu, corner, SIDE, -1024.0), crop(label, corner, SIDE, 0)
 
 
 def outside(

@@ -52,7 +52,7 @@ class Recipe:
             generator), "dual" (the vision and language encoders that share a space), "cohort" (the
             denoiser, from `start_from`, on clinical
             rows), "image" (the denoiser on pictures of another modality), "probe" (the held-out
-            judge) or "anomaly" (the autoencoder of the
+            judge), "lungs" (the network of lungs and airway) or "anomaly" (the autoencoder of the
             baseline map).
         minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that
             is given).
