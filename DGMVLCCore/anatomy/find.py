@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 UNSEEN = 0.1  # of a lung's border; above it is said
 HELD = 0.5  # of the air inside the chest that the network's lungs must hold
 INNER_AIR_HU = -600.0
+UNKNOWN = (
+    "The lungs were found by thresholds alone: their network does not know scans like this one."
+)
 
 
 @lru_cache(maxsize=1)
@@ -95,13 +98,12 @@ def find_anatomy(volume: Volume) -> Anatomy:
     scan, turn = volume.canonical()
     scan = scan.with_array(np.ascontiguousarray(scan.array, np.float32))
     try:
-        anatomy = _by_network(scan, _network())
-        reason = "the lungs' network does not know scans like this one"
+        anatomy, said = _by_network(scan, _network()), (UNKNOWN,)
     except WeightsError as error:
-        anatomy, reason = None, str(error).rstrip(".")
+        log.info("The lungs are found by thresholds alone: %s", error)
+        anatomy, said = None, ()
     if anatomy is None:
-        log.warning("The lungs are found by classical means: %s.", reason)
         found = segment_anatomy(scan)
-        said = f"The lungs were found by thresholds alone ({reason})."
-        anatomy = replace(found, notes=(said, *view_notes(found.labels, scan.array, scan.spacing)))
+        seen = view_notes(found.labels, scan.array, scan.spacing)
+        anatomy = replace(found, notes=(*said, *seen))
     return replace(anatomy, labels=turn.restore(anatomy.labels))
