@@ -13,7 +13,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from DGMVLCCore._resources import resource
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import load_network
 
 WEIGHTS = "weights/dgmvlc-lungs"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.io import read_scan
 from DGMVLCCore.imaging.labels import load_labels
