@@ -16,11 +16,13 @@ setup(
     packages=[
         *find_packages(include=["DGMVLCCore", "DGMVLCCore.*"]),
         "SlicerDGMVLCLib",
+        "SlicerDGMVLCPresenters",
         "SlicerDGMVLCBrowser",
         "DGMVLCCore.resources",
     ],
     package_dir={
         "SlicerDGMVLCLib": "SlicerDGMVLC/SlicerDGMVLCLib",
+        "SlicerDGMVLCPresenters": "SlicerDGMVLC/SlicerDGMVLCPresenters",
         "SlicerDGMVLCBrowser": "SlicerDGMVLC/SlicerDGMVLCBrowser",
         "DGMVLCCore.resources": "Resources",
     },

@@ -136,12 +136,15 @@ class RegionEditor:
         through = region.hu + first.change * (first.target - region.hu)
         invented = opaque_core(region.hu, region.mask, first.change)
         samples = np.repeat(through[None], len(noises), axis=0)
-        rows = np.nonzero(invented.any((1, 2)))[0]
-        for sample, noise in zip(samples, noises):
-            for group in self.groups(rows):
-                made = self.fill(group, invented, noise[group], steps)
-                sample[group] = np.where(invented[group], made, sample[group])
-                self.on_slice(len(group) * steps)
+        opaque = [int(row) for row in np.nonzero(invented.any((1, 2)))[0]]
+        # Samples of one slice share a batch, so that few slices keep a device as busy as many.
+        pairs = [(draw, row) for draw in range(len(noises)) for row in opaque]
+        for start in range(0, len(pairs), self.capacity):
+            draws, rows = map(list, zip(*pairs[start : start + self.capacity]))
+            noise = torch.stack([noises[draw][row] for draw, row in zip(draws, rows)])
+            made = self.fill(rows, invented, noise, steps)
+            samples[draws, rows] = np.where(invented[rows], made, samples[draws, rows])
+            self.on_slice(len(rows) * steps)
         return Answer(samples.astype(np.float32), invented, first)
 
     def fill(self, rows: list[int], invented: np.ndarray, noise: Tensor, steps: int) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,21 @@ def parse_json(text: str | bytes, what: str) -> Any:
         raise UnreadableError(f"{what} is no readable JSON ({quoted(error)}).") from error
 
 
+def read_limited(path: Path, largest: int = LARGEST_BYTES) -> bytes:
+    """The bytes of a file or pipe; a device, which may never end, is not read.
+
+    Raises:
+        OSError: it cannot be read, is a device, or holds more than `largest` bytes.
+    """
+    if stat.S_ISCHR(mode := path.stat().st_mode) or stat.S_ISBLK(mode):
+        raise OSError(errno.EINVAL, "it is a device, no file", str(path))
+    with path.open("rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise OSError(errno.EFBIG, f"it is larger than {largest >> 20} MiB", str(path))
+    return content
+
+
 def read_json(path: Path, advice: str = "copy or write it again") -> dict[str, Any]:
     """A JSON file that holds one object.
 
@@ -58,9 +75,7 @@ def read_json(path: Path, advice: str = "copy or write it again") -> dict[str, A
         UnreadableError: missing, no readable JSON, or no object; `advice` says what to do.
     """
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise UnreadableError(f"{path} is larger than {LARGEST_BYTES // 2**20} MB; {advice}.")
-        value = parse_json(path.read_bytes(), str(path))
+        value = parse_json(read_limited(path), str(path))
     except OSError as error:
         raise UnreadableError(
             f"{path} is missing or may not be read ({error.strerror or error}); {advice}."

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from DGMVLCCore.ground.scratch import is_litter, owner
 
+NAME_BYTES = 150  # of a name that a temporary one repeats; most file systems take 255 in all
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
 
@@ -28,7 +29,8 @@ LEFT = re.compile(r"\..+\.[0-9a-f]{8}\.([0-9a-f-]+)\.partial.*", re.DOTALL)
 def temporary_name(path: Path, ending: str = "") -> Path:
     """A hidden name beside `path` that says whose it is; what dead runs left there is removed."""
     clean(path)
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.{owner()}.partial{ending}")
+    name = os.fsencode(path.name)[:NAME_BYTES].decode("utf-8", "ignore")
+    return path.with_name(f".{name}.{uuid.uuid4().hex[:8]}.{owner()}.partial{ending}")
 
 
 def clean(path: Path) -> None:

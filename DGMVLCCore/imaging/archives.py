@@ -13,6 +13,8 @@ from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.ground.scratch import scratch_folder
 from DGMVLCCore.imaging.checks import check_file
 
+IMAGES = (".nrrd", ".nii", ".nii.gz", ".mha")
+WORDS = (".txt", ".md", ".json", ".pdf", ".html")  # what may lie beside a scan
 MOST_FILES, MOST_BYTES, DENSEST = 20_000, 8 * 2**30, 200
 
 
@@ -81,4 +83,24 @@ def unpacked(path: Path) -> Iterator[Path]:
         files = list(inner.iterdir()) if inner.is_dir() else []
         if not files:
             raise UnreadableError(f"{path} holds no files; give a .zip of a scan.")
+        files = _only_scan(files, path.name)
         yield files[0] if len(files) == 1 else inner
+
+
+def _only_scan(files: list[Path], name: str) -> list[Path]:
+    """The one scan of an archive of files that are no DICOM; all files of another archive.
+
+    Raises:
+        UnsuitableInputError: several scans, or another archive.
+    """
+    if files[0].suffix.lower() == ".zip":
+        raise UnsuitableInputError(f"{name} holds another .zip; unpack it and give the inner one.")
+    if not all(file.name.lower().endswith((*IMAGES, *WORDS)) for file in files):
+        return files
+    scans = sorted(file for file in files if file.name.lower().endswith(IMAGES))
+    if len(scans) > 1:
+        names = ", ".join(file.name.split("-", 1)[1] for file in scans[:4])
+        raise UnsuitableInputError(
+            f"{name} holds {len(scans)} scans ({names}); give one of them alone."
+        )
+    return scans or files

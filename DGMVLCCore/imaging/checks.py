@@ -104,7 +104,8 @@ def check_file(path: Path) -> None:
     if not path.exists():
         raise UnreadableError(f"{path} does not exist; check the path.")
     if not path.is_file():
-        raise UnreadableError(f"{path} is a folder, not an image file; give one of its files.")
+        what = "a folder" if path.is_dir() else "a device or a pipe"
+        raise UnreadableError(f"{path} is {what}, not an image file; give a file.")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)

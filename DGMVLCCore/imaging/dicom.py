@@ -189,6 +189,14 @@ def _stack(items: Slices, name: str, modality: str | None, how: Reading) -> Volu
     return untilted(volume) if how.untilt else volume
 
 
+# what all slices of a scan share, whatever their series says
+OF_ONE = {
+    "PatientID": "patients",
+    "StudyInstanceUID": "studies",
+    "FrameOfReferenceUID": "frames of reference, so their places cannot be compared",
+}
+
+
 def _check_alike(items: Slices, name: str) -> None:
     """Refuse slices whose place is unknown, or that do not share size, spacing and orientation."""
     lacking = [
@@ -213,6 +221,13 @@ def _check_alike(items: Slices, name: str) -> None:
                 f"{item.path.name} has another orientation, size or spacing than "
                 f"{first.path.name}; "
                 "a scout image or another reconstruction may be among the slices, remove it."
+            )
+    for keyword, words in OF_ONE.items():
+        said = [(value, item) for item in items if (value := tags.text(item.header, keyword))]
+        if other := next((item for value, item in said if value != said[0][0]), None):
+            raise UnsuitableInputError(
+                f"The series {name} mixes slices of several {words} ({said[0][1].path.name} and "
+                f"{other.path.name}); export one of them alone."
             )
     axes = np.eye(4)
     turn = _numbers(first, "ImageOrientationPatient").reshape(2, 3)

@@ -142,5 +142,5 @@ def region_facts(found: Proposed) -> dict[str, Any]:
         "score": score,
         "sentence": f"Proposed for “{found.finding.term}”: {location.volume_ml:.1f} ml, "
         f"{location.diameter_mm:.0f} mm, fit {score:.2f} of 1; an edit also takes "
-        f"{MARGIN_MM:.0f} mm of lung around it. Check it before you press Apply.",
+        f"{MARGIN_MM:.0f} mm of lung around it. Check it before the run.",
     }

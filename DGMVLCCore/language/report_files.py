@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.ground.plain_json import read_limited
 from DGMVLCCore.language.formats.decoding import decode
 
 LARGEST_BYTES = 32 << 20
@@ -174,7 +175,7 @@ def read_report(path: Path | str) -> ReportText:
             raise UnsuitableInputError(
                 f"{path.name} is larger than {LARGEST_BYTES >> 20} MiB, too large for a report."
             )
-        data = path.read_bytes()
+        data = read_limited(path, LARGEST_BYTES)
     except OSError as error:
         raise UnreadableError(
             f"The report {path} could not be read ({error.strerror or error})."

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.ground.plain_json import read_limited
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.language.tables import column_key
 
@@ -117,7 +118,7 @@ def load_schema(path: Path | str | None = None) -> ClinicalSchema:
     """
     where = Path(path) if path else resource("clinical_schema.json")
     try:
-        data = json.loads(where.read_text(encoding="utf-8-sig"))
+        data = json.loads(read_limited(where).decode("utf-8-sig"))
         codes = [float(c) for c in data.get("missing_codes", [])]
         attributes = tuple(_attribute(facts, codes) for facts in data["attributes"])
         keys = [key for a in attributes for key in a.columns]

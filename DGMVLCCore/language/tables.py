@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UnsuitableInputError
+from DGMVLCCore.ground.plain_json import read_limited
 from DGMVLCCore.language.formats.decoding import decode
 
 LARGEST_BYTES = 64 << 20
@@ -82,7 +83,7 @@ def _delimiter(text: str) -> str:
 
 def _csv_cells(path: Path) -> _Cells:
     try:
-        text, _, notes = decode(path.read_bytes(), str(path))
+        text, _, notes = decode(read_limited(path), str(path))
         if marked := SEPARATOR.match(text):
             text = text[marked.end() :]
         delimiter = marked.group(1) if marked else _delimiter(text)

@@ -24,6 +24,17 @@ RTF_WORDS = (
     r"deff?\d+|deflang\d+|viewkind\d|uc\d|(?:f|fs|cf|cb|highlight|lang|li|ri|fi|sa|sb|sl|b|i|"
     r"slmult|tx|kerning|itap|ltrch|rtlch|af|afs|expnd|expndtw)-?\d+|b|i)"
 )
+# A character that reading machines take for another where only one makes sense: “N0 effusion”,
+# “l4 mm”, “1O mm”.
+MISREAD = (
+    r"(?-i:(?<=\bN)0(?=[ \t]+[a-z])"
+    r"|\b[lIO](?=\d{1,2}(?:[.,]\d)?[ \t]?[mc]m\b)|(?<=[\d.,])[lIO](?=\d?[ \t]?[mc]m\b))"
+)
+MISREAD_AS = {"0": "o", "l": "1", "I": "1", "O": "0"}
+# Cyrillic and Greek letters that look like Latin ones; in a Latin word they are meant as those.
+LOOKALIKES = str.maketrans(
+    "АВЕЅІЈКМНОРСТХаеѕіјорсхуΑΒΕΖΗΙΚΜΝΟΡΤΥΧονι", "ABESIJKMHOPCTXaesijopcxyABEZHIKMNOPTYXovi"
+)
 MARKUP = re.compile(
     rf"(?P<break>(?:<|&lt;)/?(?:{BLOCK_TAGS})(?:\s[^<>]{{0,300}}?)?\s*/?(?:>|&gt;)"
     r"|\\\.(?:br|sp|ti|in|ce|sk|fi|nf)[+-]?\d*\\?|\\X0[AD]\\"
@@ -38,6 +49,7 @@ MARKUP = re.compile(
     r"|(?P<hl7>\\[TSFRE]\\)|(?P<byte>\\'[0-9a-f]{2})"
     r"|(?P<entity>&(?:amp;)*(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});)"
     r"|(?P<space>&nbsp\b)"
+    rf"|(?P<misread>{MISREAD})"
     r"|(?P<hyphen>(?<=[a-z])[-\u2010\u2011\u00ad][^\S\n]*\n[^\S\n]*(?=[a-z]))",
     re.IGNORECASE | re.DOTALL,
 )
@@ -117,6 +129,13 @@ def _character(character: str) -> str:
     return unicodedata.normalize("NFKC", character)
 
 
+def _as_meant(original: str, i: int) -> str:
+    """A character; the Latin one where one of another script stands beside a Latin letter."""
+    latin = original[i].translate(LOOKALIKES)
+    beside = original[max(0, i - 1) : i] + original[i + 1 : i + 2]
+    return latin if any(c.isascii() and c.isalpha() for c in beside) else original[i]
+
+
 def _replacement(match: re.Match[str]) -> str:
     """What stands in plain text for a mark."""
     kind = match.lastgroup
@@ -134,6 +153,8 @@ def _replacement(match: re.Match[str]) -> str:
         return HL7_CHARACTERS[said[1].lower()]
     if kind == "byte":
         return _character(bytes([int(said[2:], 16)]).decode("cp1252", "replace"))
+    if kind == "misread":
+        return MISREAD_AS[said]
     if kind == "hyphen":
         line = match.string[max(0, match.start() - 12) : match.start()]
         return "-" if KEPT_HYPHEN.search(line) else ""
@@ -146,7 +167,7 @@ def plain_text(original: str) -> PlainText:
         "~" in original
         or "full stop" in original
         or " new " in original
-        or re.search(r"[a-z]-[^\S\n]*\n", original, re.IGNORECASE)
+        or re.search(rf"[a-z]-[^\S\n]*\n|{MISREAD}", original, re.IGNORECASE)
     )
     if SIMPLE.fullmatch(original) and not marked:
         if not RUN.search(original):
@@ -207,6 +228,6 @@ def _copy(original: str, first: int, last: int, rtf: bool, add: object) -> None:
         if character.isascii() and (character.isprintable() or character in "\n\t"):
             said = "" if rtf and character in "{}" else character
         else:
-            said = _character(character)
+            said = _character(_as_meant(original, i))
         if said:
             add(said, i, i + 1)  # type: ignore[operator]

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.ground.plain_json import read_limited
 from DGMVLCCore.results.csv_table import csv_text, unguarded
 from DGMVLCCore.results.records import write_text
 
@@ -168,7 +169,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
                 f"{path.name} is larger than {LARGEST_BYTES // 1_000_000} MB, so it is no table "
                 "of readings."
             )
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_limited(path, LARGEST_BYTES).decode("utf-8-sig")
         lines = text.splitlines()
         table = csv.DictReader(
             io.StringIO(text),

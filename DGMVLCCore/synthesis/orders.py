@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
-from DGMVLCCore.ground.plain_json import parse_json
+from DGMVLCCore.ground.plain_json import parse_json, read_limited
 from DGMVLCCore.imaging.zones import ZONES
 from DGMVLCCore.language.prompts import require_known
 from DGMVLCCore.language.tables import read_table
@@ -52,7 +52,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
         try:
             rows = [
                 parse_json(line, f"A line of {path}")
-                for line in path.read_text(encoding="utf-8").splitlines()
+                for line in read_limited(path).decode("utf-8").splitlines()
                 if line.strip()
             ]
         except (OSError, ValueError, UnreadableError) as error:

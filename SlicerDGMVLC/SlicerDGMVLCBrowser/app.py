@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import trame_rca.module
 from SlicerDGMVLCLib.protocol import WorkerCommand
+from SlicerDGMVLCPresenters.case import DRAWN, FILE, PROPOSED
+from SlicerDGMVLCPresenters.case import Scan as CaseScan
+from SlicerDGMVLCPresenters.desk import Desk
+from SlicerDGMVLCPresenters.page import page
 from trame.app import TrameApp
 
 from . import choose, offers
 from .access import Access
+from .drawing import Drawing
 from .jobs import Jobs
 from .page import build_page
 from .review import Review
-from .saving import save_scene
-from .scans import ScanError, open_scan
+from .saving import SETTINGS, save_scene
+from .scans import Scan, ScanError, open_scan
 from .stage import Stage
-from .state import START, why_not
+from .state import START
 from .teach import Teach
 from .transfers import Transfers
 from .worker import WorkerSession
@@ -27,21 +33,6 @@ from .workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
 TYPING_S = 0.5
-OVERLAYS = tuple(
-    f"{kind}_{what}"
-    for kind in ("show", "opacity")
-    for what in ("attention", "heat", "uncertainty", "mask")
-)
-CHOICES = (
-    "finding",
-    "findings",
-    "what",
-    "target",
-    "region_from",
-    "region_path",
-    "scan_name",
-    "running",
-)
 
 
 def _ignore_closed_tabs(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -67,6 +58,7 @@ class Viewer(TrameApp):
         self.transfers = Transfers(workspace)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._typing: asyncio.Task[Any] | None = None
+        self.desk = Desk()
         self.server.enable_module(
             trame_rca.module
         )  # views are made after the start, its routes before
@@ -77,16 +69,17 @@ class Viewer(TrameApp):
                 "styles": ["dgmvlc/viewer.css"],
             }
         )
-        self.stage = Stage(self.server)
+        self.stage = Stage(self.server, self.say)
         self.jobs = Jobs(
+            self.desk,
             self.state,
             workspace,
             lambda tell: WorkerSession(tell, command),
             finished=self._on_result,
-            preview=self._on_preview,
-            region=self._on_region,
+            changed=self.refresh,
             say=self.say,
         )
+        self.drawing = Drawing(self)
         self.teach = Teach(self)
         self.review = Review(self)
         self._connect()
@@ -101,6 +94,8 @@ class Viewer(TrameApp):
             "uploaded": self.open_upload,
             "upload_failed": self._on_upload_failed,
             "review_key": self.review.key,
+            "draw": self.drawing.choose,
+            "fit": self.stage.fit,
         }
         for name, action in triggers.items():
             self.ctrl.trigger(name)(action)
@@ -108,9 +103,9 @@ class Viewer(TrameApp):
             ("report",): self._on_report,
             ("preset",): lambda **_: self.stage.window(),
             ("slice",): self.stage.on_slider,
-            (*OVERLAYS, "map"): lambda **_: self.stage.runs.overlays(self.state),
-            CHOICES: self._on_choice,
-            ("region_from", "finding"): self._on_other_region,
+            SETTINGS[1:]: lambda **_: self.stage.runs.overlays(self.state),
+            ("finding", "what", "target", "tab"): self._on_choice,
+            ("region_from", "region_path", "region_segment"): self._on_region_choice,
         }
         for names, action in changes.items():
             self.state.change(*names)(action)
@@ -133,6 +128,28 @@ class Viewer(TrameApp):
         task.add_done_callback(self._tasks.discard)
         return task
 
+    def refresh(self) -> None:
+        """Tell page and views what the desk says now."""
+        says = page(self.desk)
+        with self.state as state:
+            changed = {name: value for name, value in says.items() if state[name] != value}
+            if changed:
+                state.update(changed)
+        picture = self.desk.picture()
+        if picture.layout != "quiz":
+            self.teach.views.hide()
+        self.stage.render(picture, self.teach.views.again)
+        region = self.desk.case.region
+        self.drawing.show(
+            picture.layout == "scan" and self.desk.tab != "review" and region.origin == DRAWN
+        )
+        if self.desk.must_read() and self._typing is None:
+            self._later(self.jobs.read_report())
+
+    def unsay(self) -> None:
+        """Take the sentence on the page away."""
+        self.say("")
+
     def say(self, sentence: str, advice: str = "", kind: str = "error") -> None:
         """Show one sentence on the page, and what to do."""
         with self.state as state:
@@ -145,10 +162,10 @@ class Viewer(TrameApp):
         from DGMVLCCore.ground.resources import resource
 
         sample = resource("sample")
-        if await self.open_path(str(sample / "ct.nrrd")):
-            with self.state as state:
-                state.report = (sample / "report.txt").read_text(encoding="utf-8").strip()
-                state.region_from, state.region_path = "file", str(sample / "nodule.nrrd")
+        report = (sample / "report.txt").read_text(encoding="utf-8").strip()
+        if await self.open_path(str(sample / "ct.nrrd"), report=report, title="Sample"):
+            self.desk.choose_region(FILE, str(sample / "nodule.nrrd"))
+            self.refresh()
 
     async def open_upload(self, batch: str) -> None:
         """Open what was uploaded."""
@@ -156,66 +173,84 @@ class Viewer(TrameApp):
             state.upload_share = 0.0
         path = self.transfers.uploaded(str(batch))
         if path is not None:
-            await self.open_path(str(path))
+            await self.open_path(str(path), title=path.name if path.is_file() else "")
 
     def _on_upload_failed(self, sentence: str) -> None:
         with self.state as state:
             state.upload_share = 0.0
         self.say(str(sentence)[:300])
 
-    async def open_path(self, text: str, series: int | None = None, **how: Any) -> bool:
-        """Open a scan file or a DICOM folder (of several series, one); says why when it cannot, and
-        offers what would make it readable.
+    async def open_path(
+        self,
+        text: str,
+        series: int | None = None,
+        study: str = "",
+        report: str = "",
+        title: str = "",
+        **how: Any,
+    ) -> bool:
+        """Open a scan file or a DICOM folder (of several series, one) as the only case; says why
+        when it cannot, and offers what would make it readable.
 
         Args:
-            how: "untilt", "orientation": how else it is read.
+            study: its id in the review's worklist. report: its report. title: for the header. how:
+                "untilt", "orientation": how else it is read.
         """
-        if self.state.scan_busy or self.state.running or self.state.region_busy:
-            self.say(
-                "A scan is being opened or the worker is busy with this one; wait for it or "
-                "cancel the run.",
-                kind="info",
-            )
+        if reason := self.desk.why_not_open():
+            self.say(reason, kind="info")
             return False
-        with self.state as state:
-            state.scan_busy, state.message, state.advice, state.files_open = True, "", "", False
-            offers.withdraw(state)
+        self.unsay()
         try:
-            scan = await open_scan(
-                self.stage.scene,
-                choose.clean_path(str(text)),
-                self.workspace.new("scans", "scan.nrrd"),
-                series,
-                **how,
-            )
-        except (ScanError, choose.PathError) as error:
-            offers.offer(self.state, str(text), getattr(error, "option", ""))
+            path = choose.clean_path(str(text))
+        except choose.PathError as error:
             self.say(str(error))
             return False
-        finally:
-            with self.state as state:
-                state.scan_busy = False
-        self.stage.take_scan(scan)
+        self.desk.begin_opening(title or study or path.name)
         with self.state as state:
-            state.scan_reading = offers.as_fields(series, how)
-            state.scan_name, state.scan_facts, state.scan_path = (
-                scan.path.name,
-                scan.facts,
-                str(scan.path),
-            )
-            state.region_from, state.region_path, state.region_segment, state.region_note = (
-                "proposed",
-                "",
-                "",
-                "",
-            )
+            state.files_open = False
+        offers.withdraw(self.state)
+        self.refresh()
+        out = self.workspace.new("scans", "scan.nrrd")
+        try:
+            scan = await open_scan(self.stage.scene, path, out, series, **how)
+        except ScanError as error:
+            self.desk.open_failed()
+            offers.offer(self.state, str(path), error.option, error.series)
+            self.refresh()
+            self.say(str(error))
+            return False
+        facts = CaseScan(
+            str(scan.path),
+            title or scan.title,
+            scan.facts,
+            scan.modality,
+            offers.as_fields(series, how),
+        )
+        self._take(scan, facts, study, report)
+        return True
+
+    def _take(self, scan: Scan, facts: CaseScan, study: str, report: str) -> None:
+        """A scan is there: the case before is closed."""
+        self.drawing.drop()
+        self.stage.take_scan(scan)
+        self.jobs.leave(self.desk.opened(facts, study, report))
+        with self.state as state:
+            state.compare_chosen, state.compare_words, state.scan_typed = [], "", ""
+            state.region_typed = ""
+        self.refresh()
         if scan.modality != "CT":
             self.say(
                 f"{scan.path.name} is no CT ({scan.modality}); it can be looked at, but the "
                 "weights are for chest CT.",
                 kind="info",
             )
-        return True
+
+    def close_scan(self, study: str = "") -> None:
+        """Nothing is open any more; `study` is one of the worklist that cannot be read."""
+        self.drawing.drop()
+        self.stage.close()
+        self.jobs.leave(self.desk.closed(study))
+        self.refresh()
 
     async def open_offered(self) -> None:
         """Open the scan that was refused, read as the reader of the page chose."""
@@ -228,90 +263,117 @@ class Viewer(TrameApp):
     # report, region, run -----------------------------------------------------
 
     def _on_report(self, report: str, **_: Any) -> None:
+        if self.desk.opening or not self.desk.write_report(str(report or "")[:100_000]):
+            self.refresh()
+            return
         if self._typing is not None:
             self._typing.cancel()
 
         async def when_quiet() -> None:
             await asyncio.sleep(TYPING_S)
-            await self.jobs.read_report(str(report or "")[:100_000])
+            self._typing = None
+            await self.jobs.read_report()
 
         self._typing = self._later(when_quiet())
+        self.refresh()
 
     def _on_choice(self, **_: Any) -> None:
-        self.state.cannot_run = why_not(self.state)
+        state, desk = self.state, self.desk
+        desk.tab = str(state.tab)
+        if not desk.opening:
+            desk.choose_finding(int(state.finding or 0))
+            desk.case.what, desk.case.target = str(state.what), str(state.target or "")
+        self.refresh()
 
-    def _on_other_region(self, **_: Any) -> None:
-        """A proposed region belongs to its finding."""
-        if self.stage.has_region or self.state.region_busy:
-            self.stage.forget_region()
+    def _on_region_choice(self, **_: Any) -> None:
+        state = self.state
+        if not self.desk.opening and str(state.region_from) != self.desk.case.region.origin:
             self.jobs.forget_region()
+        if str(state.region_from) == DRAWN and not self.desk.opening:
+            if self.desk.case.region.origin != DRAWN:
+                self.drawing.start()
+        elif not self.desk.opening:
+            self.desk.choose_region(
+                str(state.region_from),
+                str(state.region_path or ""),
+                str(state.region_segment or ""),
+            )
+        self.refresh()
 
     async def propose_region(self) -> None:
         """Let the worker look for the finding's region and show it over the scan."""
-        if (
-            self.stage.scan is None
-            or self.state.running
-            or self.state.region_busy
-            or not self.state.finding
-        ):
+        if self.stage.scan is None or self.desk.work.busy or self.desk.why_not_propose():
             return
-        self.stage.forget_region()
-        self.state.region_path = ""
+        self.unsay()
+        self.drawing.drop()
+        self.desk.choose_region(PROPOSED)
+        self.desk.forget_proposal()
         await self.jobs.propose(self.jobs.request(self.stage.scan.path))
 
     async def run_or_cancel(self) -> None:
         """The one button: start the run, or stop it."""
-        if self.state.running:
+        if self.desk.work.busy:
             self.jobs.cancel()
             return
-        self._on_choice()
-        if self.stage.scan is None or self.state.cannot_run:
+        if self.stage.scan is None or self.desk.why_not_run():
             return
-        if self.state.region_from == "file":
+        region = self.desk.case.region
+        if region.origin == FILE:
             try:
-                choose.clean_path(self.state.region_path)
+                choose.clean_path(region.path)
             except choose.PathError as error:
                 self.say(str(error))
                 return
-        with self.state as state:
-            state.message, state.advice = "", ""
+        if region.origin == DRAWN and not self.drawing.save():
+            return
+        self.unsay()
         await self.jobs.run(self.jobs.request(self.stage.scan.path))
-
-    def _on_region(self, path: Path) -> None:
-        try:
-            self.stage.show_region(path)
-        except ScanError as error:
-            self.say(str(error))
-
-    def _on_preview(self, path: Path, index: int, _note: str) -> None:
-        try:
-            self.stage.show_preview(path, index)
-        except ScanError as error:
-            self.say(str(error))
 
     def _on_result(self, path: Path) -> None:
         try:
-            self.stage.add_run(path)
+            run = self.stage.load_run(self.desk.coming, path)
         except (OSError, ValueError) as error:
             self.say(str(error))
+            return
+        self.desk.add_result(run.title, str(path), time.strftime("%H:%M"), run.passed)
+
+    def show_scan(self) -> None:
+        """The scan alone."""
+        self.desk.show_scan()
+        self.refresh()
+
+    def show_run(self, number: int, layout: str = "") -> None:
+        """A result of the open case in the columns."""
+        self.desk.show_result(int(number or 0), str(layout))
+        self.refresh()
+
+    def remove_run(self, number: int) -> None:
+        """Take a result off the list and out of the scene."""
+        self.desk.remove_result(int(number))
+        self.refresh()
+        self.stage.remove_run(int(number))
 
     async def save(self) -> str:
         """Write the scene in a process of its own; returns the address to download it from, or an
         empty text."""
+        results = [Path(result.manifest) for result in self.desk.case.results]
         if self.state.saving:
             return ""
-        if not self.stage.runs.all:
+        if not results:
             self.say("There is no result to save yet; run an edit first.", kind="info")
             return ""
+        case, name = self.desk.case, Path(self.state.scan_path).name
+        shown = case.result(case.shown[0]) if case.shown else None
         with self.state as state:
             state.saving = True
         try:
             path = await save_scene(
-                self.stage.runs, self.state, self.workspace.new("scenes", "scene.mrb")
+                results,
+                Path(shown.manifest) if shown else results[-1],
+                self.state,
+                self.workspace.new("scenes", "scene.mrb"),
             )
-            return self.transfers.offer(
-                path, f"{self.state.scan_name.split('.')[0] or 'scan'} DGM-VLC.mrb"
-            )
+            return self.transfers.offer(path, f"{name.split('.')[0] or 'scan'} DGM-VLC.mrb")
         except ScanError as error:
             self.say(str(error))
             return ""
@@ -345,8 +407,10 @@ class Viewer(TrameApp):
     async def pick(self, path: str) -> None:
         """Use a file of the file dialog, or a folder as a DICOM series."""
         if self.state.files_for == "mask":
+            self.desk.choose_region(FILE, str(path))
             with self.state as state:
-                state.region_from, state.region_path, state.files_open = "file", str(path), False
+                state.files_open = False
+            self.refresh()
         else:
             await self.open_path(path)
 

@@ -3,74 +3,47 @@ intervals, the layer to look at."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from SlicerDGMVLCLib.comparison import CLEAR, splitWords, whyNotCompare
+from SlicerDGMVLCLib.comparison import CLEAR, splitWords
+from SlicerDGMVLCPresenters.case import DRAWN
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
-from .comparisons import Comparison, load_comparison, show_comparison
+from .comparisons import hypothesis_files, ranking_rows
 
 if TYPE_CHECKING:
     from .app import Viewer
-
-INPUTS = (
-    "compare_chosen",
-    "compare_words",
-    "scan_name",
-    "finding",
-    "findings",
-    "region_path",
-    "region_from",
-)
 
 
 class Comparing:
     """What the tab's controls do; scan, report, region and quality are those of the tab Edit."""
 
     def __init__(self, viewer: Viewer) -> None:
-        self.viewer, self.state = viewer, viewer.state
-        self._shown: Comparison | None = None
-        self.state.change(*INPUTS)(self._judge)
+        self.viewer, self.state, self.desk = viewer, viewer.state, viewer.desk
+        self.state.change("compare_chosen", "compare_words")(self._on_words)
         self.state.change("compare_layer")(lambda **_: self.show())
 
-    def words(self) -> list[str]:
+    def _on_words(self, **_: Any) -> None:
         """The chosen hypotheses, then the typed ones; none means those of the finding's own
         list."""
-        return [str(name) for name in self.state.compare_chosen or []] + splitWords(
-            str(self.state.compare_words or "")
-        )
-
-    def _why_not(self) -> str:
-        state = self.state
-        row = next((row for row in state.findings if row["number"] == state.finding), None)
-        if not state.scan_name:
-            return "Open a scan first (tab Edit)."
-        if not (self.words() or row):
-            return "Choose two hypotheses or more, or a finding of the report."
-        if row and not row["taught"] and not (self.words() and state.region_path):
-            return (
-                f"The weights were not taught “{row['term']}”; choose another finding (tab Edit)."
-            )
-        if not row and not state.region_path:
-            return "The region is missing: choose a segmentation or a finding (tab Edit)."
-        return whyNotCompare(self.words()) if self.words() else ""
-
-    def _judge(self, **_: Any) -> None:
-        self.state.compare_why = self._why_not()
+        chosen = [str(name) for name in self.state.compare_chosen or []]
+        self.desk.hypotheses = chosen + splitWords(str(self.state.compare_words or ""))
+        self.viewer.refresh()
 
     async def start_or_cancel(self) -> None:
         """The one button: compare, or stop."""
-        viewer, state = self.viewer, self.state
-        if state.running:
+        viewer, desk = self.viewer, self.desk
+        if desk.work.busy:
             viewer.jobs.cancel()
             return
-        self._judge()
-        if viewer.stage.scan is None or state.compare_why:
+        if viewer.stage.scan is None or desk.why_not_compare():
             return
-        with state:
-            state.message, state.advice = "", ""
+        if desk.case.region.origin == DRAWN and not viewer.drawing.save():
+            return
+        viewer.unsay()
         request = {
             name: value
             for name, value in viewer.jobs.request(viewer.stage.scan.path).items()
@@ -78,37 +51,37 @@ class Comparing:
         }
         out = viewer.workspace.new("results", "comparison")
         await viewer.jobs.task(
-            "compare", {**request, "hypotheses": self.words(), "out": str(out)}, self._answered
+            "compare", {**request, "hypotheses": desk.hypotheses, "out": str(out)}, self._answered
         )
 
     def _answered(self, answer: dict[str, Any]) -> None:
+        now = time.strftime("%H:%M")
         try:
-            self._shown = load_comparison(self.viewer.stage, Path(str(answer["record"])))
+            record, files = hypothesis_files(Path(str(answer["record"])))
+            ranking = record["ranking"]
+            made = self.desk.add_comparison(
+                ranking_rows(record),
+                ranking["sentence"],
+                ranking["note"],
+                [(title, str(path), now) for title, path in files],
+            )
         except (OSError, ValueError, KeyError) as error:
             self.viewer.say(f"The comparison cannot be shown: {error}")
             return
-        ranking = self._shown.record["ranking"]
-        with self.state as state:
-            state.compare_rows, state.compare_sentence, state.compare_note = (
-                self._shown.rows,
-                ranking["sentence"],
-                ranking["note"],
-            )
-        self.show()
+        try:
+            for result, (title, path) in zip(made, files):
+                self.viewer.stage.load_run(result.number, path, title)
+        except (OSError, ValueError) as error:
+            for result in made:
+                self.desk.remove_result(result.number)
+                self.viewer.stage.remove_run(result.number)
+            self.viewer.say(f"The comparison cannot be shown: {error}")
 
     def show(self) -> None:
         """The original and every hypothesis, in the chosen layer."""
-        if self._shown is None:
-            return
-        role = (
-            self.state.compare_layer
-            if self.state.compare_layer in ("counterfactual", "difference")
-            else "counterfactual"
-        )
-        if not show_comparison(self.viewer.stage, self._shown, role):
-            self._shown = None
-            with self.state as state:
-                state.compare_rows, state.compare_sentence, state.compare_note = [], "", ""
+        layer = self.state.compare_layer
+        self.desk.show_comparison(layer if layer in ("counterfactual", "difference") else "")
+        self.viewer.refresh()
 
 
 def _hypotheses() -> None:

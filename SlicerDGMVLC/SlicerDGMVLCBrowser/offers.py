@@ -14,22 +14,23 @@ if TYPE_CHECKING:
 ORIENTATIONS = ("LPS", "RAS", "LAS", "RPS", "LPI", "RAI", "LAI", "RPI")
 # what must be said -> the sentence when it was not
 WHICH = {
-    "series": "Type the number of the series, as the message lists them.",
+    "series": "Choose the series.",
     "orientation": "Choose where the axes x, y and z run to (L left, P back, S head).",
     "untilt": "",
 }
 
 
-def offer(state: Any, path: str, option: str) -> None:
+def offer(state: Any, path: str, option: str, series: list[dict[str, Any]]) -> None:
     """Offer to read a refused scan with `option`; nothing when it is none of them."""
     with state:
         state.scan_offer = option if option in WHICH else ""
-        state.scan_offered, state.scan_choice = path, ""
+        state.scan_offered, state.scan_choice, state.series = path, "", series
 
 
 def withdraw(state: Any) -> None:
     """Another scan is opened."""
-    state.scan_offer = ""
+    with state:
+        state.scan_offer, state.series = "", []
 
 
 def chosen(state: Any) -> dict[str, Any] | None:
@@ -64,9 +65,10 @@ def build(viewer: Viewer) -> None:
             hide_details=True,
             classes="offer-orientation",
         )
-        v3.VTextField(
+        v3.VSelect(
             v_show="scan_offer === 'series'",
             v_model=("scan_choice",),
+            items=("series.map((row) => ({title: row.words, value: String(row.number)}))",),
             label="Series",
             density="compact",
             hide_details=True,

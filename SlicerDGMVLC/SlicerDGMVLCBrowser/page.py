@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from SlicerDGMVLCPresenters.keys import KEYS
 from trame.ui.vuetify3 import VAppLayout
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
@@ -30,7 +31,7 @@ def _bar(viewer: Viewer) -> None:
         )
         html.Img(src="dgmvlc/favicon.svg", classes="logo", alt="")
         html.Span("DGM-VLC", classes="brand")
-        html.Span("{{ scan_name }}", classes="scan-name", title=("scan_facts",))
+        html.Span("{{ header }}", classes="scan-name", title=("scan_facts",))
         v3.VSpacer()
         with v3.VBtnToggle(
             v_model=("preset",),
@@ -55,23 +56,21 @@ def _bar(viewer: Viewer) -> None:
                 "Scan",
                 value="scan",
                 size="small",
-                click=viewer.stage.show_scan,
+                click=viewer.show_scan,
                 title="The scan alone, in three planes",
             )
             v3.VBtn(
                 "Compare",
                 value="columns",
                 size="small",
-                disabled=("!shown_run",),
-                click=(viewer.stage.show_run, "[shown_run, 'columns']"),
+                click=(viewer.show_run, "[shown_run || (runs[0] || {}).number, 'columns']"),
                 title="Original, counterfactual and difference",
             )
             v3.VBtn(
                 "+ coronal",
                 value="rows",
                 size="small",
-                disabled=("!shown_run",),
-                click=(viewer.stage.show_run, "[shown_run, 'rows']"),
+                click=(viewer.show_run, "[shown_run || (runs[0] || {}).number, 'rows']"),
                 title="With a coronal row",
             )
         v3.VBtn(
@@ -85,7 +84,40 @@ def _bar(viewer: Viewer) -> None:
             click="trigger('save').then((address) => address && utils.dgmvlc.download(address))",
             title="A .mrb file that 3D Slicer opens",
         )
+        v3.VBtn(
+            icon="mdi-fit-to-screen-outline",
+            size="small",
+            variant="text",
+            v_show="layout !== 'empty'",
+            click="trigger('fit')",
+            classes="fit",
+            title="Fit the views (F)",
+            raw_attrs=['aria-label="Fit the views"'],
+        )
+        v3.VBtn(
+            icon="mdi-help-circle-outline",
+            size="small",
+            variant="text",
+            click="help = true",
+            classes="mr-2",
+            title="Keys (?)",
+            raw_attrs=['aria-label="Keys"'],
+        )
         html.Span(NOTICE, classes="notice mr-4")
+
+
+def _help() -> None:
+    """The card of keys."""
+    with (
+        v3.VDialog(v_model=("help",), max_width=560),
+        v3.VCard(classes="help pa-5", title="Keys"),
+        html.Table(),
+    ):
+        for keys, what in KEYS:
+            with html.Tr():
+                with html.Td():
+                    html.Kbd(keys)
+                html.Td(what)
 
 
 def _message(viewer: Viewer) -> None:
@@ -161,6 +193,11 @@ def build_page(viewer: Viewer) -> VAppLayout:
         viewer.ui = layout
         layout.root.theme = "dgmvlc"
         _bar(viewer)
+        _help()
+        html.Div(
+            "The viewer needs a window of 800 pixels or more; make it wider. " + NOTICE + ".",
+            classes="small-screen",
+        )
         with v3.VNavigationDrawer(
             v_model=("panel",),
             width=368,

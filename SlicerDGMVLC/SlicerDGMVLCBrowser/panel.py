@@ -12,6 +12,7 @@ from trame.widgets import vuetify3 as v3
 
 from . import offers
 from .compare_tab import build_compare
+from .draw_tools import build_draw_tools
 from .review_tab import build_review
 from .teach_tab import build_teach
 
@@ -144,7 +145,7 @@ def _finding() -> None:
 
 
 def _region(viewer: Viewer) -> None:
-    with _step(4, "Region", v_show="finding"):
+    with _step(4, "Region", v_show="scan_name"):
         with v3.VBtnToggle(
             v_model=("region_from",),
             mandatory=True,
@@ -167,20 +168,26 @@ def _region(viewer: Viewer) -> None:
                 click="region_path = ''",
                 title="A segmentation (.seg.nrrd, .nrrd, NIfTI)",
             )
+            v3.VBtn(
+                "Draw",
+                value="drawn",
+                size="small",
+                classes="draw-region",
+                title="Draw it, or correct the one that is shown",
+            )
         with html.Div(v_show="region_from === 'proposed'", classes="mt-2"):
             v3.VBtn(
                 "Show the proposed region",
                 size="small",
                 variant="tonal",
                 loading=("region_busy",),
-                disabled=("running || !scan_name",),
+                disabled=("running || !!cannot_propose",),
+                title=("cannot_propose",),
                 click=viewer.propose_region,
                 classes="propose",
             )
-            html.Div(
-                "{{ region_note || 'Otherwise it is proposed when you press Run.' }}",
-                classes="faint mt-1",
-            )
+        html.Div("{{ region_note }}", v_show="region_note", classes="faint mt-1 region-note")
+        build_draw_tools()
         with html.Div(v_show="region_from === 'file'", classes="mt-2"):
             html.Div(
                 "{{ region_path.split(/[\\\\/]/).pop() }}",

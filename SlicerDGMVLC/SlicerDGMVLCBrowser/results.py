@@ -85,8 +85,8 @@ def _runs(viewer: Viewer) -> None:
             with html.Button(
                 type="button",
                 classes="run-name",
-                click=(viewer.stage.show_run, "[run.number]"),
-                title=("`${run.title} · ${run.scan}`",),
+                click=(viewer.show_run, "[run.number]"),
+                title=("run.title",),
             ):
                 html.Span("{{ run.when }}", classes="faint mr-2")
                 html.Span("{{ run.title }}")
@@ -101,7 +101,7 @@ def _runs(viewer: Viewer) -> None:
                 icon="mdi-delete-outline",
                 size="x-small",
                 variant="text",
-                click=(viewer.stage.remove_run, "[run.number]"),
+                click=(viewer.remove_run, "[run.number]"),
                 title="Remove this run",
                 raw_attrs=['aria-label="Remove this run"'],
             )

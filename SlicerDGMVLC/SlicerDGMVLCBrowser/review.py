@@ -6,30 +6,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from SlicerDGMVLCLib.reading import stepFrom
+from SlicerDGMVLCPresenters.case import FILE
+from SlicerDGMVLCPresenters.review import LONGEST_COMMENT
 
 from DGMVLCCore.errors import DGMVLCError
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.listing import UNREADABLE, WAITING, list_regions, list_studies
 
 from . import choose
-from .scans import ScanError
 
 if TYPE_CHECKING:
     from .app import Viewer
 
 
 class Review:
-    """The tab's actions.
+    """The tab's actions; what is listed and what a key acts on is the desk's.
 
     Args:
         viewer: whose scan, worker and page it uses.
     """
 
     def __init__(self, viewer: Viewer) -> None:
-        self.viewer, self.state = viewer, viewer.state
+        self.viewer, self.state, self.desk = viewer, viewer.state, viewer.desk
+        self.list = viewer.desk.review
         self.session: ReviewSession | None = None
-        self._shown = ""  # study whose scan stands in the views
 
     # worklist ---------------------------------------------------------------------
 
@@ -41,8 +41,9 @@ class Review:
         except choose.PathError as error:
             self.viewer.say(str(error))
             return
+        self.viewer.unsay()
         with self.state as state:
-            state.message, state.review_session = "", place
+            state.review_session = place
         await self.viewer.jobs.task(
             "review-open", {"folder": str(folder), "session": place}, self._opened
         )
@@ -53,41 +54,77 @@ class Review:
         except DGMVLCError as error:
             self.viewer.say(str(error))
             return
-        self._shown = ""
-        (
-            self.state.review_open,
-            self.state.review_study,
-            self.state.review_regions,
-            self.state.review_region,
-        ) = True, "", [], 0
-        self.state.review_exported = []
+        self.list.open(str(answer["session"]))
+        with self.state as state:
+            state.review_exported = []
         self._list()
 
     def _list(self) -> None:
-        """Tell the page the worklist and how far the reader is."""
+        """The worklist, how far the reader is, and the shown study's regions."""
         if self.session is None:
             return
         listed = list_studies(self.session)
-        with self.state as state:
-            state.review_studies, state.review_progress = listed["studies"], listed["progress"]
+        self.list.studies, self.list.counts = listed["studies"], listed["progress"]
+        if self.list.study:
+            try:
+                self.list.take(list_regions(self.session, self.list.study))
+            except DGMVLCError as error:
+                self.viewer.say(str(error))
+        self.viewer.refresh()
 
     async def look(self, identifier: str) -> None:
-        """Show a study; look at it first when that was not done for the scan as it is now."""
-        if self.session is None or self.state.running or self.state.scan_busy:
+        """Show a study: its scan at once, its regions as soon as it was looked at as it is now."""
+        session = self.session
+        if session is None:
             return
-        self._show_list(identifier)
-        if self.session.state(identifier) in WAITING:
+        if reason := self.desk.why_not_open():
+            self.viewer.say(reason, kind="info")
+            return
+        unreadable = session.state(identifier) in UNREADABLE
+        open_already = self.desk.case.study == identifier and self.desk.case.scan is not None
+        if unreadable or not (open_already or await self._open_scan(identifier)):
+            self.viewer.close_scan(identifier)
+        self.list.show(identifier)
+        self._list()
+        if unreadable:
+            return
+        if session.state(identifier) in WAITING:
             await self.viewer.jobs.task("review-study", self._looking(identifier), self._looked)
             return
-        await self._show_scan(identifier)
+        self._go(identifier)
+
+    async def _open_scan(self, identifier: str) -> bool:
+        if self.session is None:
+            return False
+        study = self.session.study(identifier)
+        number = (
+            study.series[study.chosen].number
+            if study.kind == "dicom" and study.chosen is not None
+            else None
+        )
+        try:
+            report = self.session.report(study)
+        except DGMVLCError as error:
+            report = None
+            self.viewer.say(str(error))
+        text = report.text if report else ""
+        path = str(self.session.root / study.path)
+        return await self.viewer.open_path(path, number, identifier, text, identifier)
+
+    def _go(self, identifier: str) -> None:
+        """Its first undecided region, and the next study looked at meanwhile."""
+        if self.list.study != identifier:
+            return
+        self.choose(self.list.region or self.list.undecided)
+        self.viewer._later(self._look_ahead())
 
     def _looking(self, identifier: str) -> dict[str, Any]:
         return {"session": str(self.session.folder) if self.session else "", "study": identifier}
 
     async def _look_ahead(self) -> None:
         """Have the study after the shown one looked at while the reader is busy with this one."""
-        rows = self.state.review_studies
-        here = next((at for at, row in enumerate(rows) if row["id"] == self.state.review_study), -1)
+        rows = self.list.studies
+        here = next((at for at, row in enumerate(rows) if row["id"] == self.list.study), -1)
         ahead = next((row["id"] for row in rows[here + 1 :] if row["waiting"]), "")
         if ahead:
             await self.viewer.jobs.ahead(
@@ -96,15 +133,13 @@ class Review:
 
     def _looked(self, answer: dict[str, Any]) -> None:
         self._reload()
-        if self.session is not None and self.state.review_study == answer["study"]:
-            self._show_list(answer["study"])
-            self.viewer._later(self._show_scan(answer["study"]))
+        self._go(str(answer["study"]))
 
     async def choose_series(self, number: int) -> None:
         """Read another series of the shown study."""
-        if self.session is None or not self.state.review_study or self.state.running:
+        if self.session is None or not self.list.study or self.desk.work.busy:
             return
-        identifier = self.state.review_study
+        identifier = self.list.study
         request = {
             "folder": str(self.session.root),
             "session": str(self.session.folder),
@@ -114,6 +149,7 @@ class Review:
 
         def chosen(answer: dict[str, Any]) -> None:
             self._opened(answer)
+            self.desk.case.study = ""  # its scan is another one now
             self.viewer._later(self.look(identifier))
 
         await self.viewer.jobs.task("review-open", request, chosen)
@@ -125,97 +161,63 @@ class Review:
                 self.session = ReviewSession.open(self.session.folder)
             except DGMVLCError as error:
                 self.viewer.say(str(error))
-        self._list()
-
-    # one study --------------------------------------------------------------------
-
-    def _show_list(self, identifier: str) -> None:
-        if self.session is None:
-            return
-        try:
-            listed = list_regions(self.session, identifier)
-        except DGMVLCError as error:
-            self.viewer.say(str(error))
-            return
-        with self.state as state:
-            another = state.review_study != identifier
-            state.review_study, state.review_regions = identifier, listed["regions"]
-            state.review_unseen, state.review_notes = listed["unseen"], listed["notes"]
-            state.review_series, state.review_chosen = listed["series"], listed["chosen"]
-            if another:
-                state.review_region = 0
-        self._list()
-
-    async def _show_scan(self, identifier: str) -> None:
-        """The study's scan in the views, at its first region."""
-        if self.session is None or self.session.state(identifier) in UNREADABLE:
-            return
-        study = self.session.study(identifier)
-        if self._shown != identifier:
-            number = (
-                study.series[study.chosen].number
-                if study.kind == "dicom" and study.chosen is not None
-                else None
-            )
-            if not await self.viewer.open_path(str(self.session.root / study.path), number):
                 return
-            self._shown = identifier
-        if self.state.review_regions:
-            self.choose(self.state.review_region or self.state.review_regions[0]["number"])
-        self.viewer._later(self._look_ahead())
+            self._list()
 
     def choose(self, number: int) -> None:
         """Outline a region in the views and go there."""
-        row = next((row for row in self.state.review_regions if row["number"] == number), None)
-        if row is None or self.session is None:
-            return
-        with self.state as state:
-            state.review_region, state.review_comment = number, row["comment"]
-        if self._shown != self.state.review_study or self.viewer.stage.scan is None:
-            return
-        try:
-            self.viewer.stage.show_region(Path(row["outline"]))
-        except ScanError as error:
-            self.viewer.say(str(error))
+        if self.list.choose(int(number)) is not None and self.desk.reviewing():
+            self.desk.show_scan()
+        self.viewer.refresh()
 
     # decisions ----------------------------------------------------------------------
 
     def decide(self, verdict: str | None, comment: str | None = None) -> bool:
         """Save a verdict or a comment on the shown region."""
-        if self.session is None or not self.state.review_region:
+        act = self.list.remember() if self.desk.reviewing() else None
+        if act is None:
+            return False
+        if not self._write(act.study, act.region, verdict, comment):
+            self.list.undo()
+            return False
+        return True
+
+    def _write(self, study: str, region: int, verdict: str | None, comment: str | None) -> bool:
+        if self.session is None:
             return False
         try:
-            self.session.decide(
-                f"{self.state.review_study}/{self.state.review_region}", verdict, comment
-            )
+            self.session.decide(f"{study}/{region}", verdict, comment)
         except DGMVLCError as error:
             self.viewer.say(str(error))
             return False
-        self._show_list(self.state.review_study)
+        self._list()
         return True
 
     def save_comment(self, text: str) -> None:
         """Keep what stands in the comment field; the field itself says it, because the page's state
         follows a fast typist late."""
-        row = next(
-            (row for row in self.state.review_regions if row["number"] == self.state.review_region),
-            None,
-        )
-        typed = str(text or "")[:2000]
+        row, typed = self.list.row, str(text or "")[:LONGEST_COMMENT]
         if row is not None and typed.strip() != row["comment"]:
             self.decide(None, typed)
 
-    async def verdict(self, verdict: str) -> None:
-        """Accept or reject, and go on to the next region that is not decided."""
-        if self.decide(verdict) and verdict:
-            await self.step(1)
+    def verdict(self, verdict: str) -> None:
+        """Accept or reject the shown region; it stays, so that a comment is on it, too."""
+        self.decide(verdict)
+
+    async def undo(self) -> None:
+        """Take the last act back, wherever it was, and show that region."""
+        act = self.list.undo()
+        if act is None:
+            self.viewer.say("Nothing was decided in this session yet.", kind="info")
+            return
+        if self._write(act.study, act.region, act.verdict, act.comment):
+            if act.study != self.list.study or not self.desk.reviewing():
+                await self.look(act.study)
+            self.choose(act.region)
 
     async def step(self, by: int) -> None:
         """The next or the previous region; past the last one, the next study."""
-        state = self.state
-        number, study = stepFrom(
-            state.review_regions, state.review_region, state.review_studies, state.review_study, by
-        )
+        number, study = self.list.step(by)
         if number:
             self.choose(number)
         elif study:
@@ -224,20 +226,35 @@ class Review:
     async def key(self, action: str) -> None:
         """A key of the legend."""
         actions: dict[str, Callable[[], Any]] = {
-            "accept": lambda: self.verdict("accepted"),
-            "reject": lambda: self.verdict("rejected"),
-            "undo": lambda: self.verdict(""),
+            "undo": self.undo,
             "next": lambda: self.step(1),
             "previous": lambda: self.step(-1),
         }
-        if self.session is not None and action in actions:
+        if self.session is None:
+            return
+        if action in ("accept", "reject"):
+            self.verdict(f"{action}ed")
+        elif action == "edit":
+            self.edit()
+        elif action in actions:
             await actions[action]()
+
+    def edit(self) -> None:
+        """The shown region as the region to edit, in the tab Edit."""
+        row = self.list.row
+        if row is None or not self.desk.reviewing():
+            return
+        self.desk.tab = "edit"
+        self.desk.choose_region(FILE, str(row["outline"]))
+        with self.state as state:
+            state.tab = "edit"
+        self.viewer.refresh()
 
     # export -------------------------------------------------------------------------
 
     async def export(self) -> None:
         """Table, page and accepted regions beside the session's other files."""
-        if self.session is None or self.state.running:
+        if self.session is None:
             return
         await self.viewer.jobs.task(
             "review-export",
@@ -246,12 +263,13 @@ class Review:
         )
 
     def _exported(self, answer: dict[str, Any]) -> None:
-        self.state.review_exported = [
-            self._link(answer["html"], "Report (HTML)"),
-            self._link(answer["pdf"], "Report (PDF)"),
-            self._link(answer["csv"], "Table (CSV)"),
-            *(self._link(path, Path(path).name) for path in answer["accepted"]),
-        ]
+        with self.state as state:
+            state.review_exported = [
+                self._link(answer["html"], "Report (HTML)"),
+                self._link(answer["pdf"], "Report (PDF)"),
+                self._link(answer["csv"], "Table (CSV)"),
+                *(self._link(path, Path(path).name) for path in answer["accepted"]),
+            ]
         if answer["notes"]:
             self.viewer.say(" ".join(answer["notes"]), kind="info")
 

@@ -158,6 +158,9 @@ def _regions(viewer: Viewer) -> None:
                     size="x-small",
                     title=("row.comment",),
                 )
+        with html.Div(v_show="review_study && report", classes="mt-2"):
+            html.Div("Report", classes="card-title")
+            html.Div("{{ report }}", classes="review-report")
         with html.Div(v_show="review_unseen.length", classes="mt-2"):
             html.Div("Reported, not seen", classes="card-title")
             html.Div(
@@ -185,6 +188,15 @@ def _decide(viewer: Viewer) -> None:
                 variant="tonal",
                 click=(viewer.review.verdict, "['rejected']"),
                 classes="review-reject flex-grow-1",
+            )
+            v3.VBtn(
+                "Undo",
+                size="small",
+                variant="tonal",
+                click=viewer.review.undo,
+                disabled=("!review_undo",),
+                title=("review_undo && 'Take back: ' + review_undo",),
+                classes="review-undo flex-grow-1",
             )
             v3.VBtn(
                 "Next",

@@ -3,13 +3,13 @@ checks."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import slicer
 from SlicerDGMVLCLib.scene import ResultNodes, loadResult, readResult, removeRun
+from SlicerDGMVLCPresenters.words import conclusion
 
 from .views import COLUMNS, HYPOTHESES, ROWS, Views, quiet
 
@@ -30,7 +30,6 @@ class Run:
     path: Path
     manifest: dict[str, Any]
     nodes: ResultNodes
-    arrived: str
     name: str = ""
 
     @property
@@ -42,9 +41,9 @@ class Run:
         )
 
     @property
-    def scan_name(self) -> str:
-        """Name of the scan that was edited."""
-        return str(self.manifest["inputs"].get("image", {}).get("name", ""))
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(gate["passed"] for gate in self.gates)
 
     @property
     def explanation(self) -> list[str]:
@@ -61,7 +60,8 @@ class Run:
             lines = text.read_text(encoding="utf-8").splitlines()[:1] if text else []
         except OSError:
             lines = []
-        return [line for line in (*lines, *self.manifest.get("notes", [])) if line.strip()]
+        said = (conclusion(self.manifest), *lines, *self.manifest.get("notes", []))
+        return [line for line in said if line.strip()]
 
     @property
     def gates(self) -> list[dict[str, Any]]:
@@ -92,19 +92,12 @@ class Runs:
         self.shown: Run | None = None
         self.beside: list[Run] = []  # shown side by side
 
-    def add(self, path: Path, name: str = "") -> Run:
-        """Load a result; raises ValueError with a sentence when it cannot be read, and the scene is
-        as it was."""
+    def add(self, number: int, path: Path, name: str = "") -> Run:
+        """Load a result as run `number`; raises ValueError with a sentence when it cannot be read,
+        and the scene is as it was."""
         manifest = readResult(path)
         nodes = loadResult(self.scene, path)
-        run = Run(
-            self.all[-1].number + 1 if self.all else 1,
-            path,
-            manifest,
-            nodes,
-            time.strftime("%H:%M"),
-            name,
-        )
+        run = Run(number, path, manifest, nodes, name)
         self.all.append(run)
         return run
 
@@ -160,6 +153,11 @@ class Runs:
                     )
                     display.SetVisibility(segments == "edit-mask")
         self.views.fit((*COLUMNS[:1], *names), runs[0].centre)
+
+    def hide(self) -> None:
+        """No run is shown."""
+        self.shown, self.beside = None, []
+        self._hide_others([])
 
     def _hide_others(self, runs: list[Run]) -> None:
         """Segments of runs that are not shown."""

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .runs import Runs
 from .scans import ScanError, run_child
 
 SETTINGS = (
@@ -20,18 +19,19 @@ SETTINGS = (
 )
 
 
-async def save_scene(runs: Runs, state: Any, path: Path) -> Path:
-    """Write every run, with the page's display settings, into the scene file `path`; returns it.
+async def save_scene(results: list[Path], shown: Path, state: Any, path: Path) -> Path:
+    """Write one case's results (`result.json` each), with the page's display settings, into the
+    scene file `path`; returns it.
+
+    Args:
+        shown: the one that is seen when the scene is opened.
 
     Raises:
         ScanError: it could not be written.
     """
-    shown = runs.shown or runs.all[-1]
-    order = [run for run in runs.all if run is not shown] + [
-        shown
-    ]  # the last one loaded is the one that is seen
+    order = [*(one for one in results if one != shown), shown]  # the last one loaded is seen
     recipe = {
-        "results": [str(run.path) for run in order],
+        "results": [str(result) for result in order],
         "settings": {name: state[name] for name in SETTINGS},
     }
     notes = path.with_suffix(".json")

@@ -23,11 +23,14 @@ class ScanError(Exception):
 
     Args:
         option: "series", "untilt" or "orientation", where choosing it makes the scan readable.
+        series: those of a folder that holds several ({number, words}).
     """
 
-    def __init__(self, sentence: str, option: str = "") -> None:
+    def __init__(
+        self, sentence: str, option: str = "", series: list[dict[str, Any]] | None = None
+    ) -> None:
         super().__init__(sentence)
-        self.option = option
+        self.option, self.series = option, series or []
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Scan:
 
     Args:
         path: what the user chose; the worker reads it. node: vtkMRMLScalarVolumeNode. size: voxels
-            (x,y,z). spacing: mm (x,y,z).
+            (x,y,z). spacing: mm (x,y,z). title: patient or study, and series.
     """
 
     path: Path
@@ -44,6 +47,7 @@ class Scan:
     size: tuple[int, int, int]
     spacing: tuple[float, float, float]
     modality: str
+    title: str
 
     @property
     def facts(self) -> str:
@@ -129,6 +133,8 @@ async def open_scan(
             "export it again."
         ) from error
     if "error" in facts:
-        raise ScanError(facts["error"], facts.get("option", ""))
+        raise ScanError(facts["error"], facts.get("option", ""), facts.get("series"))
     node = load_volume_node(scene, out, path.name)
-    return Scan(path, node, tuple(facts["size"]), tuple(facts["spacing"]), facts["modality"])
+    return Scan(
+        path, node, tuple(facts["size"]), tuple(facts["spacing"]), facts["modality"], facts["title"]
+    )

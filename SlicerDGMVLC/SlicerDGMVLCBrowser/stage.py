@@ -4,43 +4,50 @@ about them."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from SlicerDGMVLCLib.cases import loadOutline, middle
 from SlicerDGMVLCLib.nodes import WINDOWS
+from SlicerDGMVLCPresenters.desk import Picture
 
 from .readout import Point, in_words, under_cursor
 from .runs import ROLES, Run, Runs
 from .scans import Scan, ScanError, load_volume_node
 from .state import EMPTY_READOUT
-from .views import COLUMNS, GROUPS, SCAN, Views, start_scene
+from .views import COLUMNS, GROUPS, HYPOTHESES, SCAN, Views, compare_layout, start_scene
 
 CORNERS = {
     "Original": "Original",
     "Counterfactual": "Counterfactual · synthetic, research use only",
     "Difference": "Difference · counterfactual − original, HU",
 }
-AXES = {"ScanAxial": 2, "ScanCoronal": 1, "ScanSagittal": 0}
+SIDE = {
+    "counterfactual": "synthetic, research use only",
+    "difference": "difference, HU · synthetic, research use only",
+}
 PAUSE_S = 0.03  # linked views move together, the page is told once
 
 
 class Stage:
-    """The scene and its views.
+    """The scene and its views, which show the desk's picture and nothing else.
 
     Args:
-        server: trame server; its state is told what is shown.
+        server: trame server; its state is told what is shown. problem: gets a sentence when a file
+            cannot be shown.
     """
 
-    def __init__(self, server: Any) -> None:
-        self.state = server.state
+    def __init__(self, server: Any, problem: Callable[[str], None] = lambda sentence: None) -> None:
+        self.state, self._problem = server.state, problem
         self.app = start_scene()
         self.scene = self.app.scene
         self.views = Views(self.app, server, self._on_moved, self._on_cursor)
         self.runs = Runs(self.views)
         self.scan: Scan | None = None
         self.case: list[Any] = []  # CT volumes of a tab of its own, the one under the cursor first
+        self.picture = Picture()
         self._preview: Any | None = None
         self._region: Any | None = None
         self._hovered = "ScanAxial"
@@ -49,59 +56,115 @@ class Stage:
     # what is shown ------------------------------------------------------------
 
     def take_scan(self, scan: Scan) -> None:
-        """Show a new scan alone; the one before leaves the scene."""
-        old, self.scan = self.scan, scan
-        self.forget_region()
-        self.window()
-        with self.state as state:
-            state.readout = EMPTY_READOUT
-        self.show_scan()
+        """A new scan; everything of the one before leaves the scene."""
+        self.close()
+        self.scan = scan
+
+    def close(self) -> None:
+        """Everything of the open scan leaves the scene."""
+        old, self.scan = self.scan, None
+        self._blank()
+        for run in list(self.runs.all):
+            self.runs.remove(run)
         if old is not None:
             self.drop(old.node)
-
-    def show_scan(self) -> None:
-        """The scan alone, in three planes."""
-        self.runs.shown, self.runs.beside, self.case = None, [], []
-        self._drop_preview()
         with self.state as state:
-            state.shown_run = ""
-        self.layout("scan" if self.scan else "empty")
-        if self.scan is not None:
-            for name in SCAN:
-                self.views.show(name, self.scan.node)
-            self.views.fit(SCAN, middle(self._region) if self._region else None)
+            state.readout, state.plan, state.explanation, state.gates = EMPTY_READOUT, "", [], []
+            state.maps, state.map = [], ""
 
-    def show_region(self, path: Path) -> None:
-        """Outline a proposed region over the scan and go there; raises ScanError when the file
-        cannot be read."""
-        self.forget_region()
+    def _blank(self) -> None:
+        """Nothing stands in the views."""
+        self._clear()
+        self.picture = Picture()
+        self.layout("empty")
+
+    def _clear(self) -> None:
+        """Take everything out of the views; the layout stays."""
+        self._forget_region()
+        self._drop_preview()
+        self.runs.hide()
+        self.case = []
+        for name in self.views.made:
+            self.views.show(name, None)
+
+    def render(self, picture: Picture, quiz: Callable[[], None] = lambda: None) -> None:
+        """Bring the views to the picture; `quiz` shows a quiz's case again."""
+        if picture == self.picture:
+            return
+        before, self.picture = self.picture, picture
+        if picture.layout == "empty":
+            self._blank()
+        elif picture.layout == "quiz":
+            self._clear()
+            quiz()
+        elif picture.layout == "scan":
+            self._show_scan(picture, before)
+        elif picture.layout == "pair" and picture.preview:
+            self._show_preview(*picture.preview)
+        elif picture.layout == "side":
+            self._show_side_by_side(picture)
+        else:
+            self._show_run(picture.results[0], picture.layout)
+
+    def _show_scan(self, picture: Picture, before: Picture) -> None:
+        """The scan in three planes, with the outline of a region."""
+        self._drop_preview()
+        self.runs.hide()
+        self.case = []
+        self._outline(picture.outline, before.outline)
+        if before.layout != "scan" or before.case != picture.case:
+            self.window()
+            self.layout("scan")
+            for name in SCAN:
+                self.views.show(name, self.scan.node if self.scan else None)
+            self.views.fit(SCAN, middle(self._region) if self._region else None)
+        elif self._region is not None and picture.outline != before.outline:
+            self.views.fit(SCAN, middle(self._region))
+
+    def _outline(self, path: str, before: str) -> None:
+        if path == before and (self._region is not None or not path):
+            self._only_over_scan()
+            return
+        self._forget_region()
+        if not path:
+            return
         try:
-            self._region = loadOutline(self.scene, path, "Proposed region")
-        except ValueError as error:
-            raise ScanError("The proposed region could not be shown; propose it again.") from error
-        self.show_scan()
-        self._region.GetDisplayNode().SetViewNodeIDs(self.views.ids(SCAN))
+            self._region = loadOutline(self.scene, Path(path), "Region")
+        except ValueError:
+            self._problem(f"The region {Path(path).name} cannot be outlined; check the file.")
+            return
+        self._only_over_scan()
+
+    def _only_over_scan(self) -> None:
+        if self._region is not None:
+            self.views.make("scan")
+            self._region.GetDisplayNode().SetViewNodeIDs(self.views.ids(SCAN))
 
     @property
-    def has_region(self) -> bool:
-        """Whether a proposed region is shown."""
-        return self._region is not None
+    def outlined(self) -> Any | None:
+        """The segmentation that is outlined over the scan."""
+        return self._region
 
-    def forget_region(self) -> None:
-        """Take a proposed region away."""
+    def _forget_region(self) -> None:
         if self._region is not None:
             self.drop(self._region)
             self._region = None
 
-    def show_preview(self, path: Path, index: int) -> None:
-        """The scan beside the preview of one slice; raises ScanError when it cannot be read."""
+    def _show_preview(self, path: str, index: int) -> None:
+        """The scan beside the preview of one slice."""
         if self.scan is None:
             return
-        node = load_volume_node(self.scene, path, "Preview (synthetic – research use only)")
+        try:
+            node = load_volume_node(
+                self.scene, Path(path), "Preview (synthetic – research use only)"
+            )
+        except ScanError as error:
+            self._problem(str(error))
+            return
         self._drop_preview()
         self._preview = node
         self.window()
-        self.runs.shown, self.runs.beside = None, []
+        self.runs.hide()
         self.layout(
             "pair",
             {"Counterfactual": f"Preview of slice {index + 1} · synthetic, research use only"},
@@ -111,33 +174,23 @@ class Stage:
         self.views.fit(COLUMNS[:1], middle(node))
         self.views.align("Counterfactual", "Original")
 
-    def add_run(self, path: Path) -> Run:
-        """Load a result and show it; raises ValueError or OSError when it cannot be read, and the
-        scene is as it was."""
-        run = self.runs.add(path)
-        self._drop_preview()
-        self.window()
-        self.show_run(run.number)
-        return run
+    def load_run(self, number: int, path: Path, name: str = "") -> Run:
+        """Load a result; raises ValueError or OSError when it cannot be read, and the scene is as
+        it was."""
+        return self.runs.add(number, path, name)
 
-    def show_run(self, number: int, layout: str = "") -> None:
-        """Show a run in the columns; `layout` is `columns` or `rows`, as it is when empty."""
-        run = self.runs.get(int(number))
+    def _show_run(self, number: int, layout: str) -> None:
+        """A run in the columns."""
+        run = self.runs.get(number)
         if run is None:
             return
+        self._drop_preview()
+        self.window()
         self.case = []
-        layout = layout or (
-            self.views.layout if self.views.layout in ("columns", "rows") else "columns"
-        )
         self.runs.show(run, layout)
         nodes = run.nodes
         with self.state as state:
-            state.shown_run, state.plan, state.explanation, state.gates = (
-                run.number,
-                run.title,
-                run.explanation,
-                run.gates,
-            )
+            state.plan, state.explanation, state.gates = run.title, run.explanation, run.gates
             state.maps, state.map = list(nodes.attention), next(iter(nodes.attention), "")
             state.has = {
                 "attention": "attention-segments" in nodes.byRole,
@@ -145,40 +198,31 @@ class Stage:
                 "uncertainty": "uncertainty" in nodes.byRole,
                 "mask": "edit-mask" in nodes.byRole,
             }
-        self._list_runs()
         self.layout(layout)
         self.runs.overlays(self.state)
 
-    def show_side_by_side(
-        self,
-        runs: list[Run],
-        names: tuple[str, ...],
-        role: str,
-        layout: str,
-        titles: dict[str, str],
-    ) -> None:
-        """Several runs of one scan beside its original, a view each; `titles` are those of the
-        views `names`."""
+    def _show_side_by_side(self, picture: Picture) -> None:
+        """Several runs of one scan beside its original, a view each."""
+        runs = [run for run in map(self.runs.get, picture.results) if run is not None]
+        if not runs:
+            return
         self._drop_preview()
-        self.runs.show_beside(runs, names, role, layout)
+        names = HYPOTHESES[: len(runs)]
+        titles = {name: f"{run.title} · {SIDE[picture.role]}" for name, run in zip(names, runs)}
+        layout = compare_layout(len(runs))
+        self.runs.show_beside(runs, names, picture.role, layout)
         self.window()
-        with self.state as state:
-            state.shown_run = ""
-        self._list_runs()
         self.layout(layout, titles)
 
     def remove_run(self, number: int) -> None:
-        """Take a run off the list and out of the scene."""
-        run = self.runs.get(int(number))
-        if run is None:
-            return
-        shown = self.runs.shown is run or run in self.runs.beside
-        self.runs.remove(run)
-        self._list_runs()
-        if shown and self.runs.all:
-            self.show_run(self.runs.all[-1].number)
-        elif shown:
-            self.show_scan()
+        """Take a run out of the scene."""
+        run = self.runs.get(number)
+        if run is not None:
+            self.runs.remove(run)
+
+    def fit(self) -> None:
+        """Every view at its whole slice again, on the slice it shows."""
+        self.views.refit()
 
     def window(self) -> None:
         """Every CT in the chosen window."""
@@ -203,19 +247,6 @@ class Stage:
             }
         for name in self.views.visible:
             self._on_moved(name)
-
-    def _list_runs(self) -> None:
-        with self.state as state:
-            state.runs = [
-                {
-                    "number": run.number,
-                    "title": run.title,
-                    "when": run.arrived,
-                    "scan": run.scan_name,
-                    "ok": all(gate["passed"] for gate in run.gates),
-                }
-                for run in reversed(self.runs.all)
-            ]
 
     def drop(self, node: Any) -> None:
         """Take a node and what belongs to it out of the scene."""

@@ -13,16 +13,17 @@ EMPTY_READOUT = {"place": "", "original": "", "counterfactual": "", "difference"
 START: dict[str, Any] = {
     "trame__title": "DGM-VLC viewer",
     # scan
+    "header": "",
     "scan_name": "",
     "scan_typed": "",
     "scan_facts": "",
     "scan_path": "",
-    "scan_reading": {},
     "scan_offer": "",
     "scan_offered": "",
     "scan_choice": "",
     "scan_busy": False,
     "upload_share": 0.0,
+    "series": [],
     # file dialog
     "files_open": False,
     "files_for": "scan",
@@ -41,6 +42,8 @@ START: dict[str, Any] = {
     "region_typed": "",
     "region_segment": "",
     "region_note": "",
+    "cannot_propose": "Open a scan first.",
+    "next_step": "",
     "region_busy": False,
     "what": "without",
     "target": "",
@@ -48,6 +51,17 @@ START: dict[str, Any] = {
     "qualities": QUALITIES,
     "device": "",
     "devices": [],
+    # drawing
+    "draw_tool": "paint",
+    "draw_radius": 5,
+    "draw_ball": False,
+    "draw_inside": False,
+    "draw_low": "-600",
+    "draw_high": "300",
+    "draw_mm": "2",
+    "draw_undo": False,
+    "draw_redo": False,
+    "draw_open": False,
     # run
     "worker": "starting",
     "running": False,
@@ -61,6 +75,7 @@ START: dict[str, Any] = {
     "message_kind": "error",
     "runs": [],
     "shown_run": "",
+    "columns": "columns",
     "explanation": [],
     "gates": [],
     "plan": "",
@@ -117,7 +132,10 @@ START: dict[str, Any] = {
     "review_progress": {},
     "review_comment": "",
     "review_exported": [],
+    "review_undo": "",
+    "review_report": [],
     # display
+    "help": False,
     "panel": True,
     "tab": "edit",
     "layout": "empty",
@@ -139,21 +157,3 @@ START: dict[str, Any] = {
     "show_mask": True,
     "opacity_mask": 0.9,
 }
-
-
-def why_not(state: Any) -> str:
-    """Why Run is not possible yet, in one sentence; empty when it is."""
-    chosen = next((row for row in state.findings if row["number"] == state.finding), None)
-    if not state.scan_name:
-        return "Open a scan first."
-    if chosen is None:
-        return "Paste a report and choose a finding."
-    if not chosen["taught"]:
-        return f"The weights were not taught “{chosen['term']}”; choose another finding."
-    if chosen["presence"] == "absent" and state.what == "without":
-        return "The report says this finding is absent; choose “instead” or another finding."
-    if state.what == "instead" and not (state.target or "").strip():
-        return "Say what to show instead."
-    if state.region_from == "file" and not (state.region_path or "").strip():
-        return "Choose the segmentation file of the region."
-    return ""

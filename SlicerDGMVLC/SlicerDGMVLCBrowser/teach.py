@@ -104,10 +104,11 @@ class Teach:
 
     def _show(self, case: dict[str, Any]) -> None:
         try:
-            self.views.show_case(Path(case["path"]), f"Case {case['number']}")
+            self.views.load_case(Path(case["path"]), f"Case {case['number']}")
         except ValueError as error:
             self.viewer.say(str(error))
             return
+        self.viewer.desk.show_quiz(f"Case {case['number']} of a quiz")
         self._fresh()
         self.state.teach_case, self.state.teach_done = case, False
 
@@ -133,9 +134,11 @@ class Teach:
         )
         state.teach_has_heat = bool(answer["attention"])
         try:
-            self.views.show_key(answer)
+            self.views.load_key(answer)
         except ValueError as error:
             self.viewer.say(str(error))
+            return
+        self.viewer.desk.show_quiz(f"Case {state.teach_case['number']} of a quiz, answered")
 
     async def next(self) -> None:
         """The next case, or the score."""
@@ -154,6 +157,8 @@ class Teach:
 
     def end(self) -> None:
         """Back to the choice; the scan that was open comes back."""
+        self.viewer.desk.show_quiz("")
+        self.viewer.refresh()
         self.views.clear()
         self._mark = None
         self.state.update(
@@ -183,10 +188,11 @@ class Teach:
             state.teach_study_note = "All is read. Thank you."
             return
         try:
-            self.views.show_case(Path(item["path"]), "Scan", item["aid"])
+            self.views.load_case(Path(item["path"]), "Scan", item["aid"])
         except ValueError as error:
             self.viewer.say(str(error))
             return
+        self.viewer.desk.show_quiz(f"Reading {item['case']}")
         self._fresh()
         state.teach_item, state.teach_study_on, state.teach_study_note = (
             item,

@@ -3,6 +3,7 @@ attention."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,55 +32,61 @@ class TeachViews:
         self._nodes: list[Any] = []
         self._case: Any | None = None
         self._mark: Any | None = None
+        self._again: Callable[[], None] = lambda: None
 
     def clear(self) -> None:
-        """Take everything away and show the scan that was open."""
-        self._drop()
-        self.stage.show_scan()
-
-    def _drop(self) -> None:
-        for name in (*SCAN, *COLUMNS):
-            self.stage.views.show(name, None)
+        """Take everything away."""
         for node in reversed(self._nodes):
             self.stage.drop(node)
-        self._nodes, self._case, self._mark, self.stage.case = [], None, None, []
+        self._nodes, self._case, self._mark, self._again = [], None, None, lambda: None
 
     def _keep(self, node: Any) -> Any:
         self._nodes.append(node)
         return node
 
-    def show_case(self, path: Path, title: str, aid: dict[str, str] | None = None) -> None:
+    def hide(self) -> None:
+        """Another tab is shown: no mark or outline of this one may lie over it."""
+        self._set_visible(False)
+
+    def again(self) -> None:
+        """Show the case as it stands."""
+        self._set_visible(True)
+        self._again()
+
+    def _set_visible(self, visible: bool) -> None:
+        for node in self._nodes:
+            if node.IsA("vtkMRMLMarkupsNode") or node.IsA("vtkMRMLSegmentationNode"):
+                node.GetDisplayNode().SetVisibility(visible)
+
+    def load_case(self, path: Path, title: str, aid: dict[str, str] | None = None) -> None:
         """A case in three planes; beside the counterfactual and the difference when a reader gets
         them.
 
         Raises:
             ValueError: a file cannot be read.
         """
-        stage = self.stage
-        self._drop()
-        stage.runs.shown = None
-        self._case = self._keep(loadScan(self.scene, path, title))
-        stage.case = [self._case]
-        with stage.state as state:
-            state.shown_run = ""
+        self.clear()
+        self._case = case = self._keep(loadScan(self.scene, path, title))
         if aid is None:
-            stage.window()
-            stage.layout(
-                "scan", {"ScanAxial": f"{title} · may hold a synthetic finding, research use only"}
-            )
-            for name in SCAN:
-                stage.views.show(name, self._case)
-            stage.views.fit(SCAN)
+            self._again = lambda: self._planes(title)
             return
         made = (
             self._keep(loadScan(self.scene, aid["counterfactual"], "Counterfactual")),
             self._keep(loadDifference(self.scene, aid["difference"])),
         )
-        self._columns(
-            (self._case, *made),
-            (title, f"Counterfactual · {MARK}", "Difference · counterfactual − scan, HU"),
-            middle(self._case),
+        titles = (title, f"Counterfactual · {MARK}", "Difference · counterfactual − scan, HU")
+        self._again = lambda: self._columns((case, *made), titles, middle(case))
+
+    def _planes(self, title: str) -> None:
+        stage = self.stage
+        stage.case = [self._case]
+        stage.window()
+        stage.layout(
+            "scan", {"ScanAxial": f"{title} · may hold a synthetic finding, research use only"}
         )
+        for name in SCAN:
+            stage.views.show(name, self._case)
+        stage.views.fit(SCAN)
 
     def _columns(
         self, volumes: tuple[Any, Any, Any], titles: tuple[str, str, str], at: Point
@@ -91,7 +98,7 @@ class TeachViews:
             self.stage.views.show(name, volume)
         self.stage.views.fit(COLUMNS, at)
 
-    def show_key(self, answer: dict[str, Any]) -> None:
+    def load_key(self, answer: dict[str, Any]) -> None:
         """The case beside the scan before the finding came in, and their difference; outline and
         attention over the case.
 
@@ -101,15 +108,16 @@ class TeachViews:
         key = loadKey(self.scene, answer)
         for node in key.all:
             self._keep(node)
-        self._columns(
-            (self._case, key.before, key.difference),
-            keyTitles(answer),
-            keyCentre(answer, self._case),
-        )
-        if key.outline is not None:
-            key.outline.GetDisplayNode().SetViewNodeIDs(self.stage.views.ids(COLUMNS))
-        if key.attention is not None:
-            self.stage.views.show(COLUMNS[0], self._case, key.attention, HEAT_OPACITY)
+        volumes = (self._case, key.before, key.difference)
+
+        def show() -> None:
+            self._columns(volumes, keyTitles(answer), keyCentre(answer, self._case))
+            if key.outline is not None:
+                key.outline.GetDisplayNode().SetViewNodeIDs(self.stage.views.ids(COLUMNS))
+            if key.attention is not None:
+                self.stage.views.show(COLUMNS[0], self._case, key.attention, HEAT_OPACITY)
+
+        self._again = show
 
     def show_mark(self, ras: Point) -> None:
         """A point where the reader clicked; it moves with the next click."""

@@ -198,6 +198,11 @@ class Views:
                 )  # MRML is still at work on the new size
         self._moved(name)
 
+    def refit(self) -> None:
+        """Fit the visible views, on the slices they show."""
+        for name in self.visible:
+            self._refit(name)
+
     def _refit(self, name: str) -> None:
         """Fit a resized view again, on the slice it shows."""
         view = self.view(name)

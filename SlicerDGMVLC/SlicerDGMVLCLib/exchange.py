@@ -17,6 +17,7 @@ from typing import Any
 import slicer
 import vtk
 import vtk.util.numpy_support
+from vtk.util.numpy_support import vtk_to_numpy
 
 SMALLEST = 16  # voxels along two axes; anything smaller shows no chest
 SHEAR = 0.0087  # cosine of 89.5 degrees
@@ -204,6 +205,17 @@ def _sameVoxels(image: Any, volume: Any) -> bool:
         abs(seen.GetElement(row, 3) - round(seen.GetElement(row, 3))) < TOLERANCE
         for row in range(3)
     )
+
+
+def segmentsOn(segmentation: Any, volume: Any) -> Any:
+    """All segments of a segmentation on a scan's grid, bool (D,H,W); None when they are empty."""
+    dimensions, mask = volume.GetImageData().GetDimensions()[::-1], None
+    segments = segmentation.GetSegmentation()
+    for index in range(segments.GetNumberOfSegments()):
+        image = _onGrid(_labelmap(segmentation, segments.GetNthSegmentID(index)), volume)
+        part = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(dimensions) > 0
+        mask = part if mask is None else mask | part
+    return mask if mask is not None and mask.any() else None
 
 
 def exportSegment(segmentation: Any, segmentId: str, volume: Any, path: str | Path) -> str:

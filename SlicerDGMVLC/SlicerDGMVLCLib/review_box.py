@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import qt
+from SlicerDGMVLCPresenters.review import Act
 
 from .reading import REVIEW_KEYS, stepFrom
 from .review_list import ReviewList
@@ -40,6 +41,7 @@ class ReviewBox:
         self._shown = ""  # study whose scan is in the views
         self._deciding = 0  # decisions on their way to the worker
         self._all = self._locked = False
+        self._acts: list[Act] = []
         self._list = ReviewList(ui, self._onStudy, self.choose)
         self._keys: list[Any] = []
         self._connect(openFolder)
@@ -50,7 +52,7 @@ class ReviewBox:
         actions: dict[str, Callable[[], Any]] = {
             "accept": lambda: self.verdict("accepted"),
             "reject": lambda: self.verdict("rejected"),
-            "undo": lambda: self.verdict(""),
+            "undo": self.undo,
             "comment": lambda: ui.reviewComment.setFocus(),
             "next": lambda: self.step(1),
             "previous": lambda: self.step(-1),
@@ -94,6 +96,8 @@ class ReviewBox:
 
         def opened(answer: dict[str, Any]) -> None:
             self._view.clear()
+            if answer["session"] != self._session:
+                self._acts = []
             self._session, self._shown, self._exported, self._all = answer["session"], "", "", False
             self._list.leave()
             self._list.take(answer)
@@ -172,11 +176,29 @@ class ReviewBox:
         self._enable()
 
     def verdict(self, verdict: str) -> None:
-        """Save a verdict on the shown region ("" takes it back); after one, go on to the next
-        region."""
+        """Save a verdict on the shown region; it stays, so that a comment is on it, too."""
         self._saveComment()
-        if self._decide(verdict=verdict) and verdict:
-            self.step(1)
+        self._decide(verdict=verdict)
+
+    def undo(self) -> None:
+        """Take the last decision back, wherever it was, and show that region."""
+        self._saveComment()
+        if not self._acts or self._locked:
+            return
+        act = self._acts.pop()
+        self._deciding += 1
+        request = {
+            "session": self._session,
+            "study": act.study,
+            "region": act.region,
+            "verdict": act.verdict,
+            "comment": act.comment,
+        }
+        self._ask("review-decide", request, "saving", self._decided)
+        if act.study != self._list.study:
+            self._onStudy(act.study)
+        else:
+            self.choose(act.region)
 
     def step(self, by: int) -> None:
         """The next or the previous region; past the last one, the next study."""
@@ -199,6 +221,9 @@ class ReviewBox:
         if not self._list.region or self._locked:
             return False
         self._deciding += 1
+        if row := self._list.row():
+            act = Act(self._list.study, self._list.region, row["verdict"], row["comment"])
+            self._acts.append(act)
         request = {
             "session": self._session,
             "study": self._list.study,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+from SlicerDGMVLCPresenters.progress import time_left
+
 from .events import (
     Accepted,
     Answer,
@@ -44,15 +46,6 @@ class Listener(Protocol):
     def onAnswer(self, answer: dict[str, Any], job: Job) -> None: ...
     def onProblem(self, message: str, advice: str) -> None: ...
     def onStateChanged(self) -> None: ...
-
-
-def timeLeft(seconds: float | None) -> str:
-    """Seconds in a reader's words; "" when unknown."""
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"about {max(1, round(seconds))} s left"
-    return f"about {round(seconds / 60)} min left"
 
 
 class Session:
@@ -204,7 +197,7 @@ class Session:
                 (
                     f"{which}{title}",
                     STAGES.get(event.stage, event.stage),
-                    timeLeft(event.secondsLeft),
+                    time_left(event.secondsLeft),
                 ),
             )
         )

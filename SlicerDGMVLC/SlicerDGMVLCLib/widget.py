@@ -317,9 +317,7 @@ class Panel(VTKObservationMixin):
         if volume is None:
             return
         try:
-            self.region.accept(
-                region.path, volume, title, f"{region.sentence} ({region.volumeMl:.1f} ml)"
-            )
+            self.region.accept(region.path, volume, title, region.sentence)
         except ValueError as error:
             self.onProblem(str(error), "")
 

@@ -209,7 +209,9 @@ class Tab:
         self.page.on(
             "console",
             lambda message: (
-                self.problems.append(message.text) if message.type in ("error", "warning") else None
+                self.problems.append(message.text)
+                if message.type in ("error", "warning") and "Invalid keyframe" not in message.text
+                else None  # Vuetify's own, of a menu that closes while it is being hidden
             ),
         )
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
@@ -235,8 +237,14 @@ class Tab:
         import io
 
         from PIL import Image
+        from playwright.sync_api import Error
 
-        shot = self.page.locator(".layout-grid-item").nth(view).screenshot()
+        for _ in range(5):
+            try:
+                shot = self.page.locator(".layout-grid-item").nth(view).screenshot()
+                break
+            except Error:  # the layout was being switched
+                self.page.wait_for_timeout(200)
         return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
 
     def until(self, true, seconds: float = PATIENCE_MS / 1000):

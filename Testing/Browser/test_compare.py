@@ -60,6 +60,5 @@ def test_three_hypotheses(serve, tab, prepared):
     for left in (2, 1, 0):
         page.click("[aria-label='Remove this run'] >> nth=0")
         one.until(lambda left=left: page.locator(".run-row").count() == left)
-    page.click(".layer-counterfactual")
     one.until(lambda: not page.locator(".hypothesis-row").count())
     assert one.problems == []

@@ -21,10 +21,11 @@ if importlib.util.find_spec("trame_slicer") is None:
 
 from SlicerDGMVLCBrowser.access import Access
 from SlicerDGMVLCBrowser.choose import SCANS, PathError, clean_path, list_folder
-from SlicerDGMVLCBrowser.jobs import finding_row, left_in_words
 from SlicerDGMVLCBrowser.server import port_problem
-from SlicerDGMVLCBrowser.state import START, why_not
 from SlicerDGMVLCBrowser.workspace import Workspace, remove_leftovers
+from SlicerDGMVLCPresenters.case import Case, Scan, finding_row
+from SlicerDGMVLCPresenters.progress import time_left
+from SlicerDGMVLCPresenters.words import why_not_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -127,7 +128,7 @@ def test_the_reader_says_what_is_wrong_with_a_file(tmp_path):
 
 
 def test_the_button_says_why_it_waits():
-    state = SimpleNamespace(**START)
+    case, known = Case(), ("nodule",)
     finding = {
         "term": "nodule",
         "presence": "present",
@@ -138,21 +139,22 @@ def test_the_button_says_why_it_waits():
         "text": "nodule",
         "sentence": "s",
     }
-    assert "Open a scan" in why_not(state)
-    state.scan_name = "ct.nrrd"
-    assert "Paste a report" in why_not(state)
-    state.findings = [
-        finding_row(1, finding, ["nodule"]),
-        finding_row(2, finding | {"term": "fracture"}, ["nodule"]),
-        finding_row(3, finding | {"presence": "absent"}, ["nodule"]),
+    assert "Open a scan" in why_not_run(case, known)
+    case.scan = Scan("/ct.nrrd", "ct", "", "CT")
+    assert "Paste a report" in why_not_run(case, known)
+    case.raw_findings = [
+        finding,
+        finding | {"term": "fracture"},
+        finding | {"presence": "absent"},
     ]
-    assert (state.findings[0]["phrase"], state.findings[0]["place"], state.findings[0]["size"]) == (
+    first = finding_row(1, finding, known)
+    assert (first["phrase"], first["place"], first["size"]) == (
         "solid nodule",
         "left",
         "26 mm",
     )
     said = [
-        finding_row(1, finding | facts, [])
+        finding_row(1, finding | facts, ())
         for facts in (
             {"lobe": "upper", "zone": "upper", "count": 5},
             {"lobe": "lingula", "zone": "middle", "earlier_size_mm": 9.0},
@@ -167,18 +169,20 @@ def test_the_button_says_why_it_waits():
         ("liver", ""),
     ]
     for number, said in ((1, ""), (2, "not taught"), (3, "absent")):
-        state.finding = number
-        assert said in why_not(state) and bool(said) == bool(why_not(state))
-    state.finding, state.what = 3, "instead"
-    assert "what to show" in why_not(state)
-    state.target, state.region_from = "ground-glass opacity", "file"
-    assert "segmentation file" in why_not(state)
-    state.region_path = "/nodule.seg.nrrd"
-    assert why_not(state) == ""
+        case.finding = number
+        assert said in why_not_run(case, known) and bool(said) == bool(why_not_run(case, known))
+    case.finding, case.what = 3, "instead"
+    assert "what to show" in why_not_run(case, known)
+    case.target, case.region.origin = "ground-glass opacity", "file"
+    assert "segmentation file" in why_not_run(case, known)
+    case.region.path = "/nodule.seg.nrrd"
+    assert why_not_run(case, known) == ""
+    case.scan = Scan("/mr.nrrd", "mr", "", "MR")
+    assert "no CT" in why_not_run(case, known)
     assert (
-        left_in_words(None) == ""
-        and left_in_words(12.4) == "about 12 s left"
-        and left_in_words(150) == "about 2 min left"
+        time_left(None) == ""
+        and time_left(12.4) == "about 12 s left"
+        and time_left(150) == "about 2 min left"
     )
 
 
@@ -205,3 +209,31 @@ def test_an_uploads_name_fits_every_file_system(tmp_path, name):
     target.write_bytes(b"x")
     assert target.parent == tmp_path / "uploads" / "abcdefgh12"
     assert len(target.name.encode()) <= 180 and target.suffix == Path(name).suffix
+
+
+def test_several_series_of_a_folder_are_offered(tmp_path):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    for series, name in enumerate(("thin", "thick"), 1):
+        for index in range(4):
+            image = sitk.GetImageFromArray(np.full((1, 8, 8), 40, np.int16))
+            image.SetOrigin((0.0, 0.0, 5.0 * index))
+            for tag, value in (
+                ("0008|0060", "CT"),
+                ("0010|0010", "Doe^Jane"),
+                ("0008|103e", name),
+                ("0020|000d", "1.2.3"),
+                ("0020|000e", f"1.2.3.{series}"),
+                ("0020|0013", str(index + 1)),
+                ("0020|0032", f"0\\0\\{5 * index}"),
+                ("0020|0037", "1\\0\\0\\0\\1\\0"),
+            ):
+                image.SetMetaData(tag, value)
+            writer = sitk.ImageFileWriter()
+            writer.KeepOriginalImageUIDOn()
+            writer.SetFileName(str(folder / f"{name}-{index}.dcm"))
+            writer.Execute(image)
+    answer = read(folder, tmp_path / "o.nrrd")
+    assert [row["number"] for row in answer["series"]] == [1, 2], answer
+    assert all("4 images" in row["words"] for row in answer["series"])
+    assert {"thin", "thick"} == {row["words"].split(" ·")[0] for row in answer["series"]}

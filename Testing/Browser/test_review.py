@@ -105,9 +105,21 @@ def test_a_review_by_keyboard(serve, tab, prepared, reviewed):
     one.until(lambda: saved(folder).get("case/1") == "accepted")
     made = json.loads((folder / "decisions.json").read_text())["decisions"]["case/1"]
     assert made["comment"] == "a r n: compare with 2019"
+    assert "review-chosen" in (page.get_attribute(".review-region >> nth=0", "class") or ""), (
+        "the decided region stays, so that a comment would be on it"
+    )
+    page.keyboard.press("n")
     one.until(
         lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=1", "class") or "")
     )
+    page.keyboard.press("u")
+    one.until(lambda: saved(folder).get("case/1") == "")
+    one.until(
+        lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=0", "class") or "")
+    )
+    page.keyboard.press("a")
+    one.until(lambda: saved(folder).get("case/1") == "accepted")
+    page.keyboard.press("n")
     page.keyboard.press("r")
     one.until(
         lambda: (

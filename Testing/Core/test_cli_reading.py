@@ -24,7 +24,7 @@ def answer(capsys, *arguments):
     return code, json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "discover", "review", "dicom"])
+@pytest.mark.parametrize("command", [*COMMANDS, "discover", "review", "dicom", "train"])
 def test_every_command_that_reads_a_scan_can_choose_its_series(command, capsys):
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])

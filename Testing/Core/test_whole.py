@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from DGMVLCCore.errors import OutputError
+from DGMVLCCore.errors import OutputError, UsageError, as_dgmvlc_error
 from DGMVLCCore.ground.scratch import make_scratch, owner, scratch_folder, sweep
 from DGMVLCCore.ground.whole import whole_file
 from DGMVLCCore.results.folders import check_output, replaced_folder, whole_folder
@@ -138,3 +138,13 @@ def test_a_record_alone_makes_no_folder_ours(tmp_path):
             check_output(thesis, True, record)
         (thesis / record).unlink()
     assert Path(thesis / "chapters" / "one.txt").read_text() == "years of work"
+
+
+def test_a_long_name_is_written_and_one_too_long_is_one_sentence(tmp_path):
+    long = tmp_path / ("ä" * 120 + ".txt")  # 244 bytes
+    with whole_file(long) as path:
+        path.write_text("1")
+    assert [p.name for p in tmp_path.iterdir()] == [long.name]
+    with pytest.raises(OSError) as caught:
+        (tmp_path / ("n" * 300)).stat()
+    assert isinstance(as_dgmvlc_error(caught.value), UsageError)

@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "SlicerDGMVLC"
 LIBRARY = MODULE / "SlicerDGMVLCLib"
+PRESENTERS = MODULE / "SlicerDGMVLCPresenters"
 PANEL = [MODULE / "SlicerDGMVLC.py", *sorted(LIBRARY.glob("*.py"))]
 UI = ET.parse(MODULE / "Resources" / "UI" / "SlicerDGMVLC.ui").getroot()
 CONTROLS = {
@@ -29,7 +30,15 @@ CONTROLS = {
     "qMRMLNodeComboBox",
     "ctkPathLineEdit",
 }
-ALLOWED = {"slicer", "qt", "ctk", "vtk", "numpy", "SlicerDGMVLCLib"} | set(sys.stdlib_module_names)
+ALLOWED = {
+    "slicer",
+    "qt",
+    "ctk",
+    "vtk",
+    "numpy",
+    "SlicerDGMVLCLib",
+    "SlicerDGMVLCPresenters",
+} | set(sys.stdlib_module_names)
 
 
 def listed():
@@ -44,7 +53,7 @@ def listed():
 def test_cmake_lists_every_file_and_no_other():
     files = {
         path.relative_to(MODULE).as_posix()
-        for folder in ("SlicerDGMVLCLib", "Resources")
+        for folder in ("SlicerDGMVLCLib", "SlicerDGMVLCPresenters", "Resources")
         for path in (MODULE / folder).rglob("*")
         if path.is_file()
         and path.suffix in (".py", ".ui", ".png", ".svg")

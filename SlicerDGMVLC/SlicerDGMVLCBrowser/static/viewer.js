@@ -12,7 +12,7 @@
   }, true);
 
   // In the Review tab: one key, one step; never while somebody types, and never with a modifier.
-  const REVIEW = { a: "accept", r: "reject", u: "undo", n: "next", j: "next", p: "previous", k: "previous" };
+  const REVIEW = { a: "accept", r: "reject", u: "undo", n: "next", j: "next", p: "previous", k: "previous", e: "edit" };
   window.addEventListener("keydown", (event) => {
     const key = event.key.toLowerCase();
     const comment = document.querySelector(".review-comment textarea:not(.v-textarea__sizer)");
@@ -25,6 +25,18 @@
       event.preventDefault();
       window.trame.trigger("review_key", [REVIEW[key]]);
     }
+  });
+
+  // In the Edit tab, while a region is drawn: tools as in Slicer's Segment Editor.
+  const DRAW = { p: "paint", e: "erase", d: "draw", o: "ellipse" };
+  window.addEventListener("keydown", (event) => {
+    const state = window.trame?.state;
+    if (state?.get("tab") !== "edit" || state.get("region_from") !== "drawn" || typing(event.target) || event.altKey || event.metaKey) return;
+    const key = event.key.toLowerCase();
+    const tool = event.ctrlKey ? { z: event.shiftKey ? "redo" : "undo", y: "redo" }[key] : DRAW[key];
+    if (!tool) return;
+    event.preventDefault();
+    window.trame.trigger("draw", [tool]);
   });
 
   async function upload(files) {
@@ -48,6 +60,73 @@
     return window.trame.trigger("uploaded", [batch]);
   }
 
+  // Files, folders and archives dropped anywhere; without this the browser would leave the page.
+  const listed = (entry) => new Promise((done) => {
+    if (entry.isFile) return entry.file((file) => done([file]), () => done([]));
+    const reader = entry.createReader();
+    const all = [];
+    const more = () => reader.readEntries(async (entries) => {
+      if (!entries.length) return done((await Promise.all(all.map(listed))).flat());
+      all.push(...entries);
+      more();
+    }, () => done([]));
+    more();
+  });
+  window.addEventListener("dragover", (event) => event.preventDefault());
+  window.addEventListener("drop", async (event) => {
+    event.preventDefault();
+    const entries = Array.from(event.dataTransfer?.items || [], (item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    const files = entries.length ? (await Promise.all(entries.map(listed))).flat() : Array.from(event.dataTransfer?.files || []);
+    if (window.trame?.state?.get("scan_busy") || window.trame?.state?.get("running")) return;
+    upload(files);
+  });
+
+  // A page that lost its server says so, keeps what was typed, and connects again.
+  const KEPT = "dgmvlc-typed";
+  const keep = () => {
+    const state = window.trame?.state;
+    if (state) sessionStorage.setItem(KEPT, JSON.stringify({ report: state.get("report"), target: state.get("target") }));
+  };
+  let lost = false;
+  async function alive() {
+    try {
+      const answer = await fetch("index.html", { method: "HEAD", cache: "no-store" });
+      return answer.ok || answer.status === 403;
+    } catch {
+      return false;
+    }
+  }
+  async function watch() {
+    if (await alive()) {
+      if (lost) return location.reload();
+      keep();
+    } else {
+      lost = true;
+      const banner = document.getElementById("lost-server") || document.body.appendChild(document.createElement("div"));
+      banner.id = "lost-server";
+      banner.setAttribute("role", "alert");
+      banner.textContent = "The viewer's server does not answer. What you typed is kept; start the server again, and this page connects by itself.";
+    }
+    setTimeout(watch, lost ? 2000 : 5000);
+  }
+  setTimeout(watch, 5000);
+  function restore() {
+    const typed = JSON.parse(sessionStorage.getItem(KEPT) || "{}");
+    const state = window.trame?.state;
+    if (state && typed.report && !state.get("report") && !state.get("scan_name")) state.set("report", typed.report);
+  }
+
+  // Presets, fit and the card of keys, in every tab.
+  const PRESETS = { 1: "lung", 2: "mediastinum", 3: "bone" };
+  window.addEventListener("keydown", (event) => {
+    const state = window.trame?.state;
+    if (!state || typing(event.target) || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (PRESETS[event.key]) state.set("preset", PRESETS[event.key]);
+    else if (event.key === "?") state.set("help", !state.get("help"));
+    else if (event.key.toLowerCase() === "f") window.trame.trigger("fit");
+    else if (event.key === "Escape") state.set("help", false);
+  });
+
   function download(address) {
     const link = document.createElement("a");
     link.href = address;
@@ -59,6 +138,7 @@
 
   const install = () => {
     if (!window.trame?.utils) return setTimeout(install, 50);
+    setTimeout(restore, 1500);
     window.trame.utils.dgmvlc = { upload, download, pick: (id) => document.getElementById(id)?.click() };
   };
   install();

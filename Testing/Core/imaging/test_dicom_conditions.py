@@ -17,7 +17,7 @@ from pydicom.uid import (
 
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.dicom import series_of
-from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.profiles import air_padding
 from Testing.Core.imaging.test_dicom import STEPS, change, item, refused, write_series
 
@@ -288,3 +288,33 @@ def test_a_packed_file_that_is_damaged_ends_a_child_only(tmp_path, hu):
         data["PixelData"].VR = "OB"
         data.save_as(path)
     refused(tmp_path, "no readable pixels", UnreadableError)
+
+
+@pytest.mark.parametrize(
+    "tag, words",
+    [
+        ({"PatientID": "B"}, "several patients"),
+        ({"StudyInstanceUID": "1.2.3"}, "several studies"),
+        ({"FrameOfReferenceUID": "1.2.3"}, "several frames of reference"),
+    ],
+)
+def test_a_series_of_two_patients_is_no_scan(tmp_path, hu, tag, words):
+    """A copying error gives slices of another patient the same series."""
+    one = {"PatientID": "A", "StudyInstanceUID": "1.2.9", "FrameOfReferenceUID": "1.2"}
+    write_series(tmp_path, hu, **one)
+    change(sorted(tmp_path.iterdir())[3], **tag)
+    refused(tmp_path, words)
+
+
+def test_a_zip_with_a_scan_and_its_report_is_that_scan_and_several_are_named(tmp_path, phantom):
+    save_volume(phantom, tmp_path / "ct.nrrd")
+
+    def packed(*names):
+        with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+            for name in names:
+                archive.write(tmp_path / "ct.nrrd", name)
+        return tmp_path / "all.zip"
+
+    assert np.array_equal(load_volume(packed("ct.nrrd", "report.txt")).array, phantom.array)
+    refused(packed("a/ct.nrrd", "b/ct2.nrrd"), "all.zip holds 2 scans .ct.nrrd, ct2.nrrd.")
+    refused(packed("inner.zip"), "all.zip holds another .zip")

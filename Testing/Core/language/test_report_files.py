@@ -329,3 +329,29 @@ def test_a_missing_library_is_named(
     data = pdf(LINES) if library == "pypdf" else RTF.encode()
     with pytest.raises(UnsuitableInputError, match=rf"needs {library}.*dgmvlc\[reports\]"):
         report_text(data, name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "N\u043e pleural effusi\u043en. A 14 mm n\u03bfdule in the right upper lobe.",
+        "N0 pleural effusion. A l4 mm nodule in the right upper lobe.",
+        "No pleural effusion. A I4 mm nodule in the right upper lobe.",
+    ],
+)
+def test_letters_that_look_like_others_turn_no_denial_and_no_size(text: str) -> None:
+    said = {(f.term, f.presence, f.size_mm) for f in parse_report(text)}
+    assert said == {("pleural effusion", "absent", None), ("nodule", "present", 14.0)}
+
+
+def test_stages_and_words_of_other_scripts_stay_what_they_are() -> None:
+    from DGMVLCCore.language.text import plain_text
+
+    for text in ("pT1 N0 M0.", "cN0, M0", "\u043d\u043e \u044d\u0442\u043e", "Il 5 mm"):
+        assert plain_text(text).text == text
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a device of POSIX systems")
+def test_a_device_that_never_ends_is_no_report() -> None:
+    with pytest.raises(UnreadableError, match="it is a device, no file"):
+        read_report("/dev/zero")

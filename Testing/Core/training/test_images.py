@@ -168,3 +168,29 @@ def test_pictures_and_sentences_are_checked(pictures, small, run, tmp_path):
         train_images(pictures, "MR", tmp_path / "none", weights=tmp_path)
     with pytest.raises(UnreadableError, match="no shards of pictures"):
         ImageMaker(tmp_path)
+
+
+def test_the_series_of_a_folder_is_chosen_by_name_and_number(small, tmp_path):
+    from Testing.Core.imaging.test_dicom import write_series
+
+    folder = tmp_path / "in" / "a"
+    folder.mkdir(parents=True)
+    for number, level in enumerate((300, 700)):
+        array = np.full((4, 64, 64), level) + 50 * np.arange(64)
+        write_series(tmp_path / str(number), array.astype(np.float32), Modality="MR")
+        for path in (tmp_path / str(number)).iterdir():
+            path.rename(folder / f"{number}-{path.name}")
+
+    def run(*series):
+        return train_images(
+            tmp_path / "in", "MR", tmp_path / "run", weights=small, steps=1, batch=1,
+            workers=0, series=series, quiet=True,
+        )  # fmt: skip
+
+    with pytest.raises(UnsuitableInputError, match="2 series"):
+        run()
+    with pytest.raises(UsageError, match="no picture “b”"):
+        run(("b", 1))
+    run(("a", 2))
+    with pytest.raises(UnsuitableInputError, match="other pictures"):
+        run(("a", 1))

@@ -103,6 +103,8 @@ def test_decisions_by_keyboard_are_saved_at_once_and_found_again(desk, reviewed)
     open_study(desk, "case")
     desk.ui.reviewComment.setText("compare with 2019")
     press(desk, "A")
+    assert row(desk, desk.ui.reviewRegions)[0] == "1", "the decided region stays"
+    press(desk, "N")
     assert row(desk, desk.ui.reviewRegions)[0] == "2", "the next region is there before the answer"
     press(desk, "R")  # while the first decision may still be on its way
     desk.until(
@@ -113,6 +115,8 @@ def test_decisions_by_keyboard_are_saved_at_once_and_found_again(desk, reviewed)
         json.loads((reviewed / "decisions.json").read_text())["decisions"]["case/1"]["comment"]
         == "compare with 2019"
     )
+    desk.finished()
+    press(desk, "N")
     desk.until(
         lambda: (
             desk.ui.reviewRegions.rowCount == 2 and row(desk, desk.ui.reviewStudies)[0] == "later"
@@ -120,10 +124,11 @@ def test_decisions_by_keyboard_are_saved_at_once_and_found_again(desk, reviewed)
         "the next study",
     )
     desk.finished()
-    open_study(desk, "case")
     press(desk, "U")
-    desk.until(lambda: decisions(reviewed)["case/1"] == "", "the verdict taken back")
+    desk.until(lambda: decisions(reviewed)["case/2"] == "", "the last decision taken back")
     desk.finished()
+    assert row(desk, desk.ui.reviewStudies)[0] == "case", "and its study shown"
+    assert decisions(reviewed)["case/1"] == "accepted"
     desk.ui.reviewOpen.click()
     desk.finished()
     assert "1 of 4 regions decided" in desk.ui.reviewProgress.text

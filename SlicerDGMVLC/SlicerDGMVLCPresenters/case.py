@@ -1,0 +1,162 @@
+"""One patient's work as one object: scan, report, findings, region, results, review decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from SlicerDGMVLCLib.reading import findingPlace, findingSize
+
+CERTAINTY = {"present": "present", "absent": "said to be absent", "uncertain": "uncertain"}
+NOTHING_READ = (
+    "No finding was read; the report is expected in English and to name one, such as “a 12 mm "
+    "nodule in the left upper lobe”."
+)
+PROPOSED, FILE, DRAWN = "proposed", "file", "drawn"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """An opened scan. title: whose it is, as the header says it. facts: size and spacing in
+    words. reading: how else it is read ("series", "untilt", "orientation"), for every request."""
+
+    path: str
+    title: str
+    facts: str
+    modality: str = "CT"
+    reading: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Region:
+    """Where to edit. origin: `proposed`, `file` or `drawn`. path: its segmentation, "" while there
+    is none. note: a sentence on it. why_not: what is wrong with it."""
+
+    origin: str = PROPOSED
+    path: str = ""
+    segment: str = ""
+    note: str = ""
+    why_not: str = ""
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a region, so that none has to be proposed."""
+        return bool(self.path) or (self.origin == DRAWN and not self.why_not)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished edit of the case. manifest: its `result.json`. hypothesis: it belongs to a
+    comparison."""
+
+    number: int
+    title: str
+    manifest: str
+    when: str
+    passed: bool
+    hypothesis: bool = False
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """As the list of runs shows it."""
+        return {
+            "number": self.number,
+            "title": self.title,
+            "when": self.when,
+            "ok": self.passed,
+        }
+
+
+@dataclass
+class Comparison:
+    """Hypotheses of a region, the best fitting first. results: their numbers in the case."""
+
+    rows: list[dict[str, Any]]
+    sentence: str
+    note: str
+    results: tuple[int, ...]
+
+
+@dataclass
+class Case:
+    """Everything that belongs to one patient's scan; nothing of it outlives the next scan.
+
+    Args:
+        number: counts the cases of this session; 0 before the first scan. study: its id in the
+            review's worklist, "" when it was opened elsewhere.
+        shown: numbers of the results that stand in the views; empty for the scan alone.
+    """
+
+    number: int = 0
+    scan: Scan | None = None
+    study: str = ""
+    report: str = ""
+    report_note: str = ""
+    raw_findings: list[dict[str, Any]] = field(default_factory=list)
+    finding: int = 0
+    what: str = "without"
+    target: str = ""
+    region: Region = field(default_factory=Region)
+    preview: tuple[str, int] | None = None
+    results: list[Result] = field(default_factory=list)
+    shown: tuple[int, ...] = ()
+    comparison: Comparison | None = None
+    decided: list[str] = field(default_factory=list)
+
+    def result(self, number: int) -> Result | None:
+        """The result of this number."""
+        return next((result for result in self.results if result.number == number), None)
+
+    def row(self, known: tuple[str, ...]) -> dict[str, Any] | None:
+        """The chosen finding as the list shows it."""
+        rows = finding_rows(self.raw_findings, known)
+        return next((row for row in rows if row["number"] == self.finding), None)
+
+
+def finding_row(number: int, finding: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
+    """A finding as a list shows it; `known` are the terms of the weights, none while they are not
+    known yet."""
+    return {
+        "number": number,
+        "term": finding["term"],
+        "phrase": " ".join((*finding["descriptors"], finding["text"])),
+        "sentence": finding["sentence"],
+        "place": findingPlace(finding),
+        "size": findingSize(finding),
+        "certainty": CERTAINTY.get(finding["presence"], finding["presence"]),
+        "presence": finding["presence"],
+        "side": finding.get("side") or "",
+        "taught": not known or finding.get("taught_as", finding["term"]) in known,
+    }
+
+
+def finding_rows(findings: list[dict[str, Any]], known: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The parsed findings as rows, numbered from 1."""
+    return [finding_row(number, finding, known) for number, finding in enumerate(findings, 1)]
+
+
+def first_usable(rows: list[dict[str, Any]]) -> int:
+    """Number of the first finding that can be edited, 0 for none."""
+    return next((row["number"] for row in rows if row["taught"] and row["presence"] != "absent"), 0)
+
+
+def findings_note(rows: list[dict[str, Any]], known: tuple[str, ...]) -> str:
+    """Why none of a report's findings can be edited as it stands; "" when one can."""
+    if not rows:
+        return NOTHING_READ
+    if first_usable(rows):
+        return ""
+    if denied := [row["term"] for row in rows if row["taught"]]:
+        return (
+            f"The report only denies {_listed(denied)}; choose one to show it instead, or another "
+            "report."
+        )
+    return (
+        f"The weights were not taught {_listed([row['term'] for row in rows])}; they know "
+        f"{', '.join(known)}."
+    )
+
+
+def _listed(terms: list[str]) -> str:
+    once = list(dict.fromkeys(terms))
+    return once[0] if len(once) == 1 else f"{', '.join(once[:-1])} and {once[-1]}"

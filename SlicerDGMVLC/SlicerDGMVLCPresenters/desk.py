@@ -1,0 +1,330 @@
+"""The viewer's desk: one patient's case at a time, what stands in the views, what may be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import words
+from .case import (
+    DRAWN,
+    FILE,
+    PROPOSED,
+    Case,
+    Comparison,
+    Region,
+    Result,
+    Scan,
+    finding_rows,
+    findings_note,
+    first_usable,
+)
+from .review import Worklist
+from .work import AHEAD, REGION, REPORT, RUN, TASK, Order, Work
+
+SCAN_LAYOUT, COLUMNS, ROWS = "scan", "columns", "rows"
+TEACH = "teach"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What stands in the views.
+
+    Args:
+        case: number of the case it is of, 0 for none. layout: `empty`, `scan`, `pair` (with the
+            preview), `columns`, `rows`, `side` (hypotheses) or `quiz`.
+        outline: segmentation over the scan. results: numbers, in the order of the views. role: of
+            the hypotheses.
+    """
+
+    case: int = 0
+    layout: str = "empty"
+    scan: str = ""
+    outline: str = ""
+    preview: tuple[str, int] | None = None
+    results: tuple[int, ...] = ()
+    role: str = "counterfactual"
+
+
+class Desk:
+    """The session: the open case, the work under way, the tabs."""
+
+    def __init__(self) -> None:
+        self.case, self.work, self.review = Case(), Work(), Worklist()
+        self.tab, self.opening, self.layout, self.role = "edit", "", COLUMNS, "counterfactual"
+        self.known: tuple[str, ...] = ()
+        self.quiz, self._quizzes = "", 0  # title of what a quiz or a reading shows
+        self.hypotheses: list[str] = []
+        self._cases = self._results = 0
+
+    # scan -----------------------------------------------------------------------
+
+    def why_not_open(self) -> str:
+        """Why another scan cannot be opened now."""
+        return words.why_not_open(self.work.busy, self.opening)
+
+    def begin_opening(self, title: str) -> None:
+        """A scan is being read: nothing of the open case is shown meanwhile."""
+        self.opening = title
+
+    def open_failed(self) -> None:
+        """It could not be read: the open case is as it was."""
+        self.opening = ""
+
+    def opened(self, scan: Scan, study: str = "", report: str = "") -> list[str]:
+        """A scan is there: the case before is closed; returns the ids of the work to cancel.
+
+        A report that was typed before there was any scan belongs to this one.
+        """
+        waiting = self.case.report if self.case.scan is None else ""
+        return self._begin(scan, study, report or waiting)
+
+    def closed(self, study: str = "") -> list[str]:
+        """No scan is open any more; `study` is one of the worklist that cannot be read."""
+        return self._begin(None, study, "")
+
+    def _begin(self, scan: Scan | None, study: str, report: str) -> list[str]:
+        cancel = self.work.leave(self.case.number)
+        self._cases += 1
+        self.case = Case(self._cases, scan, study, report)
+        self.unread()
+        self.opening, self.layout, self.role, self.hypotheses = "", COLUMNS, "counterfactual", []
+        if study != self.review.study:
+            self.review.leave()
+        return cancel
+
+    # report and finding ------------------------------------------------------------
+
+    def write_report(self, text: str) -> bool:
+        """The report as it is typed; True when it has to be read anew."""
+        if text == self.case.report:
+            return False
+        self.case.report = text
+        self.unread()
+        return bool(text.strip())
+
+    def unread(self) -> None:
+        """The findings are those of an earlier text."""
+        self.case.raw_findings, self.case.finding = [], 0
+        self.case.report_note = "Reading …" if self.case.report.strip() else ""
+        self.forget_proposal()
+
+    def must_read(self) -> bool:
+        """Whether the report still has to be given to the worker."""
+        case = self.case
+        reading = REPORT in self.work.kinds()
+        return bool(case.report.strip()) and case.report_note == "Reading …" and not reading
+
+    def take_findings(self, id: str, findings: list[dict[str, Any]]) -> None:
+        """The parsed report, unless another text or case stands there by now."""
+        order = self.work.done(id)
+        if order is None or order.case != self.case.number:
+            return
+        self.case.raw_findings = findings
+        self.judge_findings()
+
+    def judge_findings(self) -> None:
+        """Choose a finding and say what is wrong with the list; again when the weights are
+        known."""
+        if REPORT in self.work.kinds() or not self.case.report.strip():
+            return
+        rows = finding_rows(self.case.raw_findings, self.known)
+        self.case.report_note = findings_note(rows, self.known)
+        if not any(row["number"] == self.case.finding for row in rows):
+            self.case.finding = first_usable(rows)
+
+    def choose_finding(self, number: int) -> None:
+        """Another finding; a region proposed for the one before goes."""
+        if number != self.case.finding:
+            self.case.finding = number
+            self.forget_proposal()
+
+    # region ---------------------------------------------------------------------
+
+    def choose_region(self, origin: str, path: str = "", segment: str = "") -> None:
+        """Where the region comes from; what the other origin had goes with it."""
+        region = self.case.region
+        if origin != region.origin:
+            self.case.region = Region(origin, path, segment)
+            self.case.preview = None
+        elif (path, segment) != (region.path, region.segment) and origin == FILE:
+            self.case.region = Region(origin, path, segment)
+
+    def forget_proposal(self) -> None:
+        """A region that was proposed goes; one the user brought stays."""
+        if self.case.region.origin == PROPOSED:
+            self.case.region = Region()
+
+    def take_region(self, id: str, path: str, note: str) -> bool:
+        """A proposed region; True when it is still wanted."""
+        order = self.work.done(id)
+        if order is None or order.case != self.case.number:
+            return False
+        self.case.region = Region(PROPOSED, path, note=note)
+        self.show_scan()
+        return True
+
+    # runs -----------------------------------------------------------------------
+
+    def take_preview(self, id: str, path: str, index: int) -> bool:
+        """One slice of the result to come; True when its case is open."""
+        order = self.work.order(id)
+        if order is None or order.case != self.case.number or self.work.cancelling:
+            return False
+        self.case.preview, self.case.shown = (path, index), ()
+        return True
+
+    def wants(self, id: str) -> bool:
+        """Whether an answer is for the open case."""
+        order = self.work.order(id)
+        return order is not None and order.case in (None, self.case.number)
+
+    @property
+    def coming(self) -> int:
+        """Number that the next result gets."""
+        return self._results + 1
+
+    def add_result(self, title: str, manifest: str, when: str, passed: bool) -> Result:
+        """A finished edit of the open case, shown at once."""
+        result = self._number(title, manifest, when, passed)
+        self.case.preview = None
+        self.case.results.append(result)
+        self.show_result(result.number)
+        return result
+
+    def add_comparison(
+        self, rows: list[dict[str, Any]], sentence: str, note: str, made: list[tuple[str, str, str]]
+    ) -> list[Result]:
+        """Finished hypotheses, best first: (title, manifest, time of day) each."""
+        results = [
+            replace(self._number(title, manifest, when, True), hypothesis=True)
+            for title, manifest, when in made
+        ]
+        self.case.results += results
+        numbers = tuple(result.number for result in results)
+        self.case.comparison = Comparison(rows, sentence, note, numbers)
+        self.show_comparison()
+        return results
+
+    def _number(self, title: str, manifest: str, when: str, passed: bool) -> Result:
+        self._results += 1
+        return Result(self._results, title, manifest, when, passed)
+
+    def show_result(self, number: int, layout: str = "") -> None:
+        """A result of the open case in the columns."""
+        if self.case.result(number) is None:
+            return
+        self.case.shown, self.case.preview = (number,), None
+        self.layout = layout or self.layout
+
+    def show_scan(self) -> None:
+        """The scan alone."""
+        self.case.shown, self.case.preview = (), None
+
+    def show_comparison(self, role: str = "") -> None:
+        """The hypotheses that are still there, side by side."""
+        comparison = self.case.comparison
+        if comparison is None:
+            return
+        self.role = role or self.role
+        left = tuple(n for n in comparison.results if self.case.result(n))
+        if left:
+            self.case.shown, self.case.preview = left, None
+        else:
+            self.case.comparison = None
+
+    def remove_result(self, number: int) -> None:
+        """Take a result off the list; its folder stays."""
+        gone = self.case.result(number)
+        if gone is None:
+            return
+        self.case.results.remove(gone)
+        if number in self.case.shown:
+            left = self.case.results
+            self.case.shown = (left[-1].number,) if left else ()
+        if self.case.comparison and not any(
+            self.case.result(n) for n in self.case.comparison.results
+        ):
+            self.case.comparison = None
+
+    def show_quiz(self, title: str) -> None:
+        """A case of a quiz or of a reading, or its answer, in the tab Teach; "" for none."""
+        self.quiz = title
+        self._quizzes += 1
+
+    # what is seen -----------------------------------------------------------------
+
+    def picture(self) -> Picture:
+        """What stands in the views: of the open case alone, or of the quiz in its own tab."""
+        case = self.case
+        if self.opening:
+            return Picture()
+        if self.tab == TEACH and self.quiz:
+            return Picture(layout="quiz", scan=self.quiz, results=(self._quizzes,))
+        if case.scan is None:
+            return Picture()
+        whole = Picture(case.number, SCAN_LAYOUT, case.scan.path)
+        beside = len(case.shown) > 1 or self.tab == "compare"
+        made = case.comparison.results if case.comparison else ()
+        if case.shown and beside and set(case.shown) <= set(made):
+            return replace(whole, layout="side", results=case.shown, role=self.role)
+        if case.shown:
+            return replace(whole, layout=self.layout, results=case.shown)
+        if case.preview:
+            return replace(whole, layout="pair", preview=case.preview)
+        return replace(whole, outline=self.outline())
+
+    def outline(self) -> str:
+        """Segmentation that is outlined over the scan: in the review the shown region's, else the
+        region that would be edited."""
+        row = self.review.row if self.tab == "review" and self.reviewing() else None
+        region = self.case.region
+        if row is not None:
+            return str(row["outline"])
+        return "" if self.tab == "review" or region.origin == DRAWN else region.path
+
+    def reviewing(self) -> bool:
+        """Whether the open case is the study that the review lists."""
+        return bool(self.case.study) and self.case.study == self.review.study
+
+    def header(self) -> str:
+        """Whose scan is shown."""
+        if self.opening:
+            return f"Opening {self.opening} …"
+        if self.tab == TEACH and self.quiz:
+            return self.quiz
+        return self.case.scan.title if self.case.scan else ""
+
+    def why_not_run(self) -> str:
+        """Why Run is not possible."""
+        if self.opening:
+            return f"{self.opening} is being opened."
+        return words.why_not_run(self.case, self.known)
+
+    def why_not_compare(self) -> str:
+        """Why hypotheses cannot be compared."""
+        if self.opening:
+            return f"{self.opening} is being opened."
+        return words.why_not_compare(self.case, self.known, self.hypotheses)
+
+    def why_not_propose(self) -> str:
+        """Why no region can be proposed."""
+        if self.opening:
+            return f"{self.opening} is being opened."
+        return words.why_not_propose(self.case, self.known)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The report's findings as the list shows them."""
+        return [] if self.opening else finding_rows(self.case.raw_findings, self.known)
+
+    # worker ---------------------------------------------------------------------
+
+    def order(
+        self, kind: str, name: str = "", request: dict[str, Any] | None = None, **more: Any
+    ) -> Order:
+        """An order for the open case; a quiz and a worklist are nobody's."""
+        patient = kind in (REPORT, REGION, RUN) or (kind == TASK and name == "compare")
+        return Order(kind, self.case.number if patient else None, name, request or {}, **more)
+
+
+__all__ = ["AHEAD", "Desk", "Picture"]

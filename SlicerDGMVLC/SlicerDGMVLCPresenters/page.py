@@ -1,0 +1,94 @@
+"""The page as plain values, by the names that a skin binds its controls to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import words
+from .desk import COLUMNS, Desk
+from .work import REGION
+
+NO_REVIEW = {"studies": 0, "regions": 0, "decided": 0}
+
+
+def page(desk: Desk) -> dict[str, Any]:
+    """Everything the page says and allows now."""
+    return {**_scan(desk), **_edit(desk), **_run(desk), **_compare(desk), **_review(desk)}
+
+
+def _scan(desk: Desk) -> dict[str, Any]:
+    scan = None if desk.opening else desk.case.scan
+    return {
+        "header": desk.header(),
+        "scan_name": scan.title if scan else "",
+        "scan_facts": scan.facts if scan else "",
+        "scan_path": scan.path if scan else "",
+        "scan_busy": bool(desk.opening),
+    }
+
+
+def _edit(desk: Desk) -> dict[str, Any]:
+    case = desk.case
+    hidden = bool(desk.opening)
+    note = words.region_note(case, desk.known)
+    return {
+        "report": "" if hidden else case.report,
+        "report_note": "" if hidden else case.report_note,
+        "findings": desk.rows(),
+        "finding": 0 if hidden else case.finding,
+        "region_from": case.region.origin,
+        "region_path": "" if hidden else case.region.path,
+        "region_segment": "" if hidden else case.region.segment,
+        "region_note": "" if hidden else note,
+        "region_busy": desk.work.busy == REGION,
+        "what": case.what,
+        "target": "" if hidden else case.target,
+        "next_step": "" if hidden else words.next_step(case, desk.known),
+        "cannot_propose": desk.why_not_propose(),
+    }
+
+
+def _run(desk: Desk) -> dict[str, Any]:
+    progress, cancelling = desk.work.progress, desk.work.cancelling
+    case = desk.case
+    single = case.shown[0] if len(case.shown) == 1 and not desk.opening else 0
+    return {
+        "running": bool(desk.work.busy),
+        "cancelling": cancelling,
+        "stage": "Stopping" if cancelling else progress.words if progress else "",
+        "share": progress.share if progress else 0.0,
+        "time_left": progress.left if progress and not cancelling else "",
+        "cannot_run": desk.why_not_run(),
+        "runs": [] if desk.opening else [result.row for result in reversed(case.results)],
+        "shown_run": single or "",
+        "columns": desk.layout or COLUMNS,
+    }
+
+
+def _compare(desk: Desk) -> dict[str, Any]:
+    comparison = None if desk.opening else desk.case.comparison
+    return {
+        "compare_why": desk.why_not_compare(),
+        "compare_rows": comparison.rows if comparison else [],
+        "compare_sentence": comparison.sentence if comparison else "",
+        "compare_note": comparison.note if comparison else "",
+    }
+
+
+def _review(desk: Desk) -> dict[str, Any]:
+    review = desk.review
+    here = desk.reviewing() and not desk.opening
+    return {
+        "review_open": bool(review.session),
+        "review_studies": review.studies,
+        "review_progress": review.counts or NO_REVIEW,
+        "review_study": review.study,
+        "review_regions": review.regions if here else [],
+        "review_region": review.region if here else 0,
+        "review_unseen": review.unseen if here else [],
+        "review_notes": review.notes,
+        "review_series": review.series,
+        "review_chosen": review.chosen,
+        "review_comment": (review.row or {}).get("comment", "") if here else "",
+        "review_undo": review.undo_words(),
+    }

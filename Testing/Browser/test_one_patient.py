@@ -1,0 +1,78 @@
+"""Another scan in a real Chromium: nothing of the patient before is left; a lost server keeps what
+was typed; files are dropped; keys."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+
+import pytest
+
+from .conftest import REPORT
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("trame_slicer") is None,
+    reason="trame-slicer is not installed: pip install 'dgmvlc[view]'",
+)
+TEXT = ".report textarea:not(.v-textarea__sizer)"
+
+
+def test_another_scan_closes_the_one_before(serve, tab, prepared, tmp_path):
+    other = tmp_path / "second patient" / "ct.nrrd"
+    other.parent.mkdir()
+    other.write_bytes(prepared[0].read_bytes())
+    served = serve("--fake", str(prepared[1]))
+    one = tab(served)
+    page = one.page
+    one.open_scan(prepared[0])
+    page.fill(TEXT, REPORT)
+    page.click(".run-button:not([disabled])")
+    page.wait_for_selector(".run-shown")
+    assert "checks passed" in page.inner_text(".explanation >> nth=0"), "the conclusion comes first"
+    page.keyboard.press("?")
+    page.wait_for_selector(".help >> visible=true")
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")
+    page.wait_for_selector(".preset-mediastinum.v-btn--active")
+    page.fill(".scan-path input", str(other))
+    page.press(".scan-path input", "Enter")
+    one.until(lambda: "second patient" in page.inner_text(".scan-name"))
+    one.until(lambda: page.locator(".run-row").count() == 0)
+    assert page.input_value(TEXT) == "" and page.locator(".finding").count() == 0
+    assert page.locator(".run-button").is_disabled() and page.locator(".save").is_hidden()
+    page.click(".tab-teach")
+    page.click(".tab-review")
+    page.click(".tab-edit")
+    one.until(lambda: "Axial" in page.inner_text(".stage"))
+    assert "Counterfactual" not in page.inner_text(".stage") and one.problems == []
+
+
+def test_a_lost_server_keeps_what_was_typed(serve, tab, prepared):
+    served = serve("--fake", str(prepared[1]))
+    one = tab(served)
+    page = one.page
+    page.fill(TEXT, REPORT)
+    page.wait_for_function("() => (sessionStorage.getItem('dgmvlc-typed') || '').includes('26 mm')")
+    os.kill(served.process.pid, signal.SIGKILL)
+    page.wait_for_selector("#lost-server")
+    serve("--fake", str(prepared[1]), port=served.port)
+    page.wait_for_selector("#lost-server", state="detached")
+    one.until(lambda: page.input_value(TEXT) == REPORT)
+    one.until(lambda: page.locator(".finding").count() == 2)
+
+
+def test_a_dropped_file_is_opened_and_the_page_stays(serve, tab, prepared):
+    one = tab(serve("--fake", str(prepared[1])))
+    page = one.page
+    page.evaluate(
+        """async (bytes) => {
+          const data = new DataTransfer();
+          data.items.add(new File([new Uint8Array(bytes)], "dropped.nrrd"));
+          document.querySelector(".stage").dispatchEvent(
+            new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+        }""",
+        list(prepared[0].read_bytes()),
+    )
+    one.until(lambda: "dropped.nrrd" in page.inner_text(".scan-name"))
+    assert page.url.startswith("http") and one.problems == []
