@@ -297,6 +297,8 @@ class Bridge:
                 self._ask(request)
         elif kind in ("file-data", "file-end"):
             self._arriving(kind, message)
+        elif kind == "file-put":
+            pass  # it arrived whole
         elif kind == "file-failed":
             sys.stderr.write(f"{message['message']}\n")
         elif kind == "heartbeat":

@@ -76,7 +76,7 @@ class Viewer:
         while data := stream.read(65536):
             take(data)
 
-    def wait(self, kinds, id=None, patience=180.0):
+    def wait(self, kinds, id=None, patience=400.0):
         end = time.monotonic() + patience
         while time.monotonic() < end:
             for event in list(self.events):
