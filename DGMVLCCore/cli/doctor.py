@@ -130,8 +130,8 @@ def _encoder() -> str:
 
 def _network() -> str:
     return (
-        "not needed: nothing is downloaded when this program runs; only archives that the user named "
-        "are asked, and nothing is sent without --send"
+        "not needed: nothing is downloaded when this program runs; only archives that the user "
+        "named are asked, and nothing is sent without --send"
     )
 
 
