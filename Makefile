@@ -5,14 +5,21 @@ PORT ?= 8080
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: demo view test wheel clean
+LOCKS := requirements.lock requirements-cpu.lock requirements-torch.lock
+LOCKED := $(PIP) --require-hashes --no-deps -r
 
-.venv/installed: pyproject.toml setup.py constraints.txt
+.PHONY: demo view test wheel lock clean
+
+.venv/installed: pyproject.toml setup.py $(LOCKS)
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	@echo "installing (once; a few minutes) ..."
-# torch first and by its exact version, so that no other package's range pulls a larger build
-	$(PIP) -c constraints.txt "$$(grep '^torch==' constraints.txt)"
-	$(PIP) -c constraints.txt -e ".[scene,view,dev]"
+# The locks are complete: nothing is resolved, and a file whose hash is not in them is refused.
+	$(LOCKED) requirements.lock
+# torch's CPU build where pip is told of one (--find-links, or an index of CPU builds), else the
+# default build with all it needs
+	$(LOCKED) requirements-cpu.lock 2>/dev/null || $(LOCKED) requirements-torch.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip check
 	touch $@
 
 demo: .venv/installed
@@ -32,8 +39,12 @@ wheel: .venv/installed
 	rm -rf SlicerDGMVLC/Resources/Wheel build/wheel
 	mkdir -p build/wheel
 	cp -r DGMVLCCore Resources SlicerDGMVLC pyproject.toml setup.py README.md LICENSE build/wheel/
-	$(BIN)/python -m pip wheel --quiet --no-deps -w SlicerDGMVLC/Resources/Wheel build/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w SlicerDGMVLC/Resources/Wheel build/wheel
 	rm -rf build/wheel
+
+# after a change of pyproject.toml or constraints.txt
+lock: .venv/installed
+	$(BIN)/python Testing/lock.py
 
 clean:
 	rm -rf .venv demo-output build dist *.egg-info SlicerDGMVLC/Resources/Wheel

@@ -26,6 +26,7 @@ setup(
     },
     package_data={
         "SlicerDGMVLCBrowser": ["static/*"],
+        "DGMVLCCore.report": ["templates/*.html"],
         "DGMVLCCore.results": ["schema/*.json"],
         "DGMVLCCore.resources": ["SHA256SUMS", "*.json", "*.md", "sample/*", "weights/*/*"],
     },

@@ -49,10 +49,19 @@ class ArchiveError(UnreadableError):
 
 
 class UnsuitableInputError(DGMVLCError):
-    """The input can be read but nothing honest can be made of it."""
+    """The input can be read but nothing honest can be made of it.
+
+    Args:
+        option: field of `imaging.untilt.Reading` with which it can be read all the same; a viewer
+            offers it.
+    """
 
     exit_code = 4
     advice = "Choose another finding, region or scan."
+
+    def __init__(self, sentence: str = "", option: str = "") -> None:
+        super().__init__(sentence)
+        self.option = option
 
 
 class DeviceError(DGMVLCError):

@@ -30,8 +30,8 @@ from DGMVLCCore.errors import (
     UsageError,
     as_dgmvlc_error,
 )
+from DGMVLCCore.ground.scratch import make_scratch
 from DGMVLCCore.jobs.queued import Job, Pace
-from DGMVLCCore.scratch import make_scratch
 
 log = logging.getLogger(__name__)
 PROTOCOL = 1
@@ -229,7 +229,7 @@ class Worker:
             self._settle(job, error=error)
 
     def _hello(self) -> None:
-        from DGMVLCCore.devices import available_devices
+        from DGMVLCCore.ground.devices import available_devices
         from DGMVLCCore.jobs.shipped import weights_facts
 
         facts: dict[str, Any] = {

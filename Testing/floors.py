@@ -56,7 +56,8 @@ def arrows() -> tuple[set[tuple[str, str]], set[str]]:
         rooms.add(room)
         targets = {name.split(".")[1] for name in _imported(ast.parse(path.read_text("utf-8")))}
         found |= {(room, other) for other in targets if other != room}
-    return {pair for pair in found if pair[0] != "__init__"}, rooms - {"__init__"}
+    rooms.discard("__init__")
+    return {(room, other) for room, other in found if {room, other} <= rooms}, rooms
 
 
 def draw() -> str:

@@ -86,7 +86,7 @@ def local_report(image: Path, report: Path | None) -> Path | None:
 @cache
 def _brought(address: Address) -> Path:
     from DGMVLCCore.archive.archive import open_archive
-    from DGMVLCCore.scratch import make_scratch
+    from DGMVLCCore.ground.scratch import make_scratch
 
     archive = open_archive(address.archive)
     folder = make_scratch("archive") / (address.series or address.study)

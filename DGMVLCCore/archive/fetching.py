@@ -19,7 +19,7 @@ from DGMVLCCore.errors import (
     UnsuitableInputError,
     quoted,
 )
-from DGMVLCCore.whole import put_in_place, whole_file
+from DGMVLCCore.ground.whole import put_in_place, whole_file
 
 SCOUT = 3  # images; a series of no more is no scan where a larger one is there
 

@@ -34,6 +34,7 @@ from DGMVLCCore.cli import (
 )
 from DGMVLCCore.cli.shared import Command, Shown
 from DGMVLCCore.errors import Cancelled, as_dgmvlc_error
+from DGMVLCCore.ground.scratch import sweep
 
 GROUPS = (
     edit,
@@ -122,6 +123,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(
         level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s"
     )
+    with suppress(OSError):  # what killed runs left in the temporary folder is patients' data
+        sweep()
     try:
         code = _run(args)
         sys.stdout.flush()

@@ -128,13 +128,6 @@ def send_results(args: argparse.Namespace, name: str, paths: list[Path]) -> dict
     }
 
 
-def send_option(parser: argparse.ArgumentParser) -> None:
-    """`--send NAME` of commands that make DICOM objects."""
-    parser.add_argument(
-        "--send", metavar="NAME", help="send the DICOM objects to this archive when all are written"
-    )
-
-
 def sent_after(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """What `--send` sent of a folder; nothing without it."""
     return send_results(args, args.send, [folder]) if args.send else {}

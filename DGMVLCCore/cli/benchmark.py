@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from DGMVLCCore.cli.shared import Add, Command, Progress
+from DGMVLCCore.cli.options import add_options, request_of
+from DGMVLCCore.cli.shared import Add, Command, progress_of
 from DGMVLCCore.errors import Cancelled, UsageError
+from DGMVLCCore.ground.options import Option, Seed
 
 TRAINED = ".trained"
 
@@ -18,94 +21,75 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def widths(text: str) -> tuple[int, int, int]:
-    """Three channel counts with commas."""
+    """Three channel counts with commas.
+
+    Raises:
+        ValueError: they are none.
+    """
     try:
         first, second, third = (int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(
+        raise ValueError(
             f"widths are three numbers A,B,C, for example 64,112,176, not {text!r}"
         ) from None
     if min(first, second, third) < 16 or any(width % 16 for width in (first, second, third)):
-        raise argparse.ArgumentTypeError(f"widths are multiples of 16, not {text!r}")
+        raise ValueError(f"widths are multiples of 16, not {text!r}")
     return first, second, third
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """Options of `benchmark`."""
+
+    data: Annotated[
+        Path | None,
+        Option(
+            "data folder of the frozen split; without it only the sample scan is scored",
+            metavar="FOLDER",
+        ),
+    ] = None
+    output: Annotated[
+        Path, Option("new folder for benchmark.json, .md, .csv and .png", "-o --output")
+    ]
+    minutes: Annotated[float, Option("training of each variant, on one thread (default 30)")] = 30.0
+    steps: Annotated[int, Option("training steps of each variant in place of minutes")] = 0
+    variants: Annotated[
+        tuple[str, ...] | None,
+        Option("only these; default: all that this version can make", metavar="A,B,…", parse=names),
+    ] = None
+    part: Annotated[Literal["val", "test"], Option("which held-out patients (default val)")] = "val"
+    widths: Annotated[tuple[int, int, int], Option(metavar="A,B,C", parse=widths)] = (64, 112, 176)
+    batch: Annotated[int, Option("slices a training step (default 16)")] = 16
+    only: Annotated[
+        Literal["", "train", "score"], Option("only train, or only score what was trained")
+    ] = ""
+    trained: Annotated[
+        Path | None,
+        Option(
+            "folder that keeps the trained runs (default: OUTPUT.trained); broken runs go on there",
+            metavar="DIR",
+        ),
+    ] = None
+    shards: Annotated[
+        Path | None,
+        Option(
+            "training shards made by `dgmvlc data`; made from --data when left out",
+            metavar="FOLDER",
+        ),
+    ] = None
+    seeds: Annotated[int, Option("lesions of each kind in each patient (default 1)")] = 1
+    repeats: Annotated[int, Option("timed edits of each variant (default 5)")] = 5
+    seed: Seed = 0
+    resume: Annotated[bool, Option("go on with interrupted scoring (training always goes on)")] = (
+        False
+    )
+    overwrite: Annotated[bool, Option("replace an earlier benchmark")] = False
 
 
 def add_commands(add: Add) -> None:
     """Options of `dgmvlc benchmark`."""
-    bench = add(
-        "benchmark",
-        "denoiser, GAN and 3D denoiser at equal training, with either fusion unit: quality, "
-        "time, memory",
-    )
-    bench.add_argument(
-        "--data",
-        type=Path,
-        metavar="FOLDER",
-        help="data folder of the frozen split; without it only the sample scan is scored",
-    )
-    bench.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        help="new folder for benchmark.json, .md, .csv and .png",
-    )
-    bench.add_argument(
-        "--minutes",
-        type=float,
-        default=30.0,
-        help="training of each variant, on one thread (default 30)",
-    )
-    bench.add_argument(
-        "--steps", type=int, default=0, help="training steps of each variant in place of minutes"
-    )
-    bench.add_argument(
-        "--variants",
-        type=names,
-        metavar="A,B,…",
-        help="only these; default: all that this version can make",
-    )
-    bench.add_argument(
-        "--part",
-        choices=("val", "test"),
-        default="val",
-        help="which held-out patients (default val)",
-    )
-    bench.add_argument("--widths", type=widths, default=(64, 112, 176), metavar="A,B,C")
-    bench.add_argument("--batch", type=int, default=16, help="slices a training step (default 16)")
-    bench.add_argument(
-        "--only",
-        choices=("train", "score"),
-        default="",
-        help="only train, or only score what was trained",
-    )
-    bench.add_argument(
-        "--trained",
-        type=Path,
-        metavar="DIR",
-        help=(
-            "folder that keeps the trained runs (default: OUTPUT.trained); broken runs go on there"
-        ),
-    )
-    bench.add_argument(
-        "--shards",
-        type=Path,
-        metavar="FOLDER",
-        help="training shards made by `dgmvlc data`; made from --data when left out",
-    )
-    bench.add_argument(
-        "--seeds", type=int, default=1, help="lesions of each kind in each patient (default 1)"
-    )
-    bench.add_argument(
-        "--repeats", type=int, default=5, help="timed edits of each variant (default 5)"
-    )
-    bench.add_argument("--seed", type=int, default=0)
-    bench.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on with interrupted scoring (training always goes on)",
-    )
-    bench.add_argument("--overwrite", action="store_true", help="replace an earlier benchmark")
+    bench = "denoiser, GAN and 3D denoiser at equal training, with either fusion unit: quality, "
+    add_options(add("benchmark", f"{bench}time, memory"), Benchmark)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -133,31 +117,15 @@ def run_benchmark_command(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.evaluation.benchmark.training import Budget
 
     trained = args.trained or args.output.absolute().with_name(args.output.name + TRAINED)
-    budget = Budget(args.minutes, args.steps, args.widths, args.batch, args.seed)
-    request = Request(
-        args.output,
-        trained,
-        budget,
-        args.data,
-        args.shards,
-        args.variants,
-        args.only,
-        args.part,
-        seeds=args.seeds,
-        seed=args.seed,
-        repeats=args.repeats,
-        resume=args.resume,
-        overwrite=args.overwrite,
-    )
-    progress = Progress(args.quiet or args.json)
+    budget = request_of(args, Budget)
+    request = request_of(args, Request, out=args.output, trained=trained, budget=budget)
     try:
-        record = run_benchmark(request, progress)
+        with progress_of(args) as progress:
+            record = run_benchmark(request, progress)
     except KeyboardInterrupt as error:
         raise Cancelled(
             f"Cancelled; trained runs are kept in {trained}, and --resume goes on with the scoring."
         ) from error
-    finally:
-        progress.close()
     if args.only == "train":
         return record
     lines = [f"{line['title']}: {line['good_for']}" for line in record["lines"]]

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from DGMVLCCore.cli.options import add_options
 from DGMVLCCore.cli.shared import Add, Command
+from DGMVLCCore.ground.options import NewFolder, Option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """Options of `bundle`."""
+
+    output: NewFolder
+    weights: Annotated[
+        Path | None, Option("folder of a generator; default: the shipped one", metavar="FOLDER")
+    ] = None
+    overwrite: Annotated[bool, Option("replace an earlier bundle")] = False
 
 
 def add_commands(add: Add) -> None:
     """Options of `dgmvlc bundle`."""
-    bundle = add("bundle", "weights as a MONAI bundle: configs, weights, licence, model card")
-    bundle.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
-    bundle.add_argument(
-        "--weights",
-        type=Path,
-        metavar="FOLDER",
-        help="folder of a generator; default: the shipped one",
+    add_options(
+        add("bundle", "weights as a MONAI bundle: configs, weights, licence, model card"), Bundle
     )
-    bundle.add_argument("--overwrite", action="store_true", help="replace an earlier bundle")
 
 
 def run_bundle(args: argparse.Namespace) -> dict[str, Any]:

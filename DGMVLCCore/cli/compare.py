@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from DGMVLCCore.archive.address import local_report
-from DGMVLCCore.cli.shared import (
-    SCAN,
-    Add,
-    Command,
-    Progress,
-    device_option,
-    reading,
-    scan_options,
-    slice_range,
-)
+from DGMVLCCore.cli.options import add_options, request_of
+from DGMVLCCore.cli.shared import Add, Command, progress_of
+from DGMVLCCore.ground.options import Option
+from DGMVLCCore.jobs.requests import CompareRequest
 from DGMVLCCore.language.report_files import read_report
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """What is given besides the request."""
+
+    report: Annotated[
+        Path | None,
+        Option(
+            "text file with the report; its finding gives the hypotheses when none are named",
+            "-r --report",
+        ),
+    ] = None
+
+
+HELPS = {
+    "mask": "segmentation of the region; proposed from the report when left out",
+    "noises": "samples behind each hypothesis' uncertainty map (default 4)",
+    "overwrite": "replace an earlier comparison in the output folder",
+}
 
 
 def add_commands(add: Add) -> None:
@@ -27,99 +42,26 @@ def add_commands(add: Add) -> None:
         "one region under two to six hypotheses, drawn side by side and ranked by the patient's "
         "own voxels",
     )
-    compare.add_argument("-i", "--image", type=Path, required=True, help=SCAN)
-    compare.add_argument("-o", "--output", type=Path, required=True)
-    compare.add_argument(
-        "-r",
-        "--report",
-        type=Path,
-        help="text file with the report; its finding gives the hypotheses when none are named",
-    )
-    compare.add_argument(
-        "--finding", type=int, metavar="N", help="number of the finding in the report, from 1"
-    )
-    compare.add_argument(
-        "--hypothesis",
-        action="append",
-        default=[],
-        metavar="WORDS",
-        help="a finding, or “no finding”; two to six times, each another one",
-    )
-    compare.add_argument(
-        "--mask",
-        type=Path,
-        metavar="SEG",
-        help="segmentation of the region; proposed from the report when left out",
-    )
-    compare.add_argument("--segment", help="name of the segment in --mask")
-    compare.add_argument(
-        "--anatomy",
-        type=Path,
-        metavar="SEG",
-        help="lung segmentation; found in the scan when left out",
-    )
-    scan_options(compare)
-    compare.add_argument("--modality", help="CT, MR or XR when the file does not say")
-    compare.add_argument(
-        "--slices", type=slice_range, metavar="A:B", help="slices to edit, counted from the feet"
-    )
-    compare.add_argument("--seed", type=int, default=0)
-    compare.add_argument(
-        "--noises",
-        type=int,
-        default=4,
-        help="samples behind each hypothesis' uncertainty map (default 4)",
-    )
-    compare.add_argument("--steps", type=int, default=10, help="integration steps (default 10)")
-    device_option(compare)
-    compare.add_argument(
-        "--weights", type=Path, help="weights folder; default: the shipped weights"
-    )
-    compare.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace an earlier comparison in the output folder",
-    )
+    add_options(compare, CompareOptions)
+    add_options(compare, CompareRequest, without=("target", "mode", "native"), helps=HELPS)
+    compare.set_defaults(noises=4)
 
 
 def run_compare(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc compare`."""
-    from DGMVLCCore.jobs.compare import CompareRequest, run_comparison
+    from DGMVLCCore.jobs.compare import run_comparison
     from DGMVLCCore.report.comparison import read_comparison
 
-    same = {
-        name: getattr(args, name)
-        for name in (
-            "image",
-            "finding",
-            "mask",
-            "segment",
-            "anatomy",
-            "modality",
-            "slices",
-            "seed",
-            "noises",
-            "steps",
-            "device",
-            "weights",
-            "overwrite",
-        )
-    }
     report_file = local_report(args.image, args.report)
     report = read_report(report_file) if report_file else None
-    request = CompareRequest(
-        out=args.output,
+    request = request_of(
+        args,
+        CompareRequest,
         report_text=report.text if report else "",
         report_source=report.source if report else None,
-        hypotheses=tuple(args.hypothesis),
-        **same,
-        **reading(args),
     )
-    progress = Progress(args.quiet or args.json)
-    try:
+    with progress_of(args) as progress:
         path = run_comparison(request, progress)
-    finally:
-        progress.close()
     record = read_comparison(path)
     shown = ("rank", "name", "excess", "low", "high", "agreement", "apart", "mean_change_hu")
     ranking = [

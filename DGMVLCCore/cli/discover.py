@@ -4,90 +4,59 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from DGMVLCCore.cli.shared import (
-    ANATOMY,
-    COHORT,
-    DRY_RUN,
-    MISSING,
-    Add,
-    Command,
-    Progress,
-    chosen_series,
-    device_option,
-)
+from DGMVLCCore.cli.options import add_options, request_of
+from DGMVLCCore.cli.shared import COHORT, Add, CohortOptions, Command, chosen_series, progress_of
 from DGMVLCCore.errors import UsageError
+from DGMVLCCore.ground.options import Device, Option, Seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discover(CohortOptions):
+    """Options of `discover`."""
+
+    folder: Annotated[Path, Option(COHORT, "-i --input", "FOLDER")]
+    table: Annotated[Path, Option("CSV or Excel (.xlsx) with an id column")]
+    out: Annotated[
+        Path | None,
+        Option("folder for discovery.json, report.html and the maps", "-o --output"),
+    ] = None
+    series: Annotated[
+        tuple[tuple[str, int], ...],
+        Option(
+            "read series N of a patient's DICOM folder; may be repeated",
+            metavar="PATIENT=N",
+            parse=chosen_series,
+        ),
+    ] = ()
+    minutes: Annotated[float, Option("fine-tuning of the generator on the cohort (default 10)")] = (
+        10.0
+    )
+    swept: Annotated[int, Option("patients swept for each question (default 24)", "--patients")] = (
+        24
+    )
+    permutations: Annotated[int, Option()] = 4999
+    seed: Seed = 0
+    skip_sweep: Annotated[
+        bool, Option("compare the real groups only; no pattern is reported then")
+    ] = False
+    strict: Annotated[
+        bool, Option("refuse a cohort with any problem instead of leaving it out")
+    ] = False
+    weights: Annotated[Path | None, Option("weights to begin with; default: the shipped ones")] = (
+        None
+    )
+    overwrite: Annotated[bool, Option("replace an earlier discovery")] = False
+    device: Device = None
 
 
 def add_commands(add: Add) -> None:
     """Options of `discover`."""
-    discover = add(
-        "discover",
-        "how attributes of a clinical table show in a cohort's lungs, in real groups and by the "
-        "model",
-    )
-    discover.add_argument("-i", "--input", type=Path, required=True, metavar="FOLDER", help=COHORT)
-    discover.add_argument(
-        "--table", type=Path, required=True, help="CSV or Excel (.xlsx) with an id column"
-    )
-    discover.add_argument(
-        "-o", "--output", type=Path, help="folder for discovery.json, report.html and the maps"
-    )
-    discover.add_argument(
-        "--schema",
-        type=Path,
-        metavar="FILE",
-        help="JSON file that says what the columns mean; default: the shipped one",
-    )
-    discover.add_argument(
-        "--sheet", metavar="NAME", help="sheet of an Excel file; the first when left out"
-    )
-    discover.add_argument(
-        "--attribute",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="ask about this attribute only (may be repeated); an outcome must be named",
-    )
-    discover.add_argument("--anatomy", type=Path, metavar="FOLDER", help=ANATOMY)
-    discover.add_argument(
-        "--series",
-        type=chosen_series,
-        action="append",
-        default=[],
-        metavar="PATIENT=N",
-        help="read series N of a patient's DICOM folder; may be repeated",
-    )
-    discover.add_argument("--missing", choices=("stop", "skip"), default="stop", help=MISSING)
-    discover.add_argument("--dry-run", action="store_true", help=DRY_RUN)
-    discover.add_argument(
-        "--minutes",
-        type=float,
-        default=10.0,
-        help="fine-tuning of the generator on the cohort (default 10)",
-    )
-    discover.add_argument(
-        "--patients", type=int, default=24, help="patients swept for each question (default 24)"
-    )
-    discover.add_argument("--permutations", type=int, default=4999)
-    discover.add_argument("--seed", type=int, default=0)
-    discover.add_argument(
-        "--skip-sweep",
-        action="store_true",
-        help="compare the real groups only; no pattern is reported then",
-    )
-    discover.add_argument(
-        "--strict",
-        action="store_true",
-        help="refuse a cohort with any problem instead of leaving it out",
-    )
-    discover.add_argument(
-        "--weights", type=Path, help="weights to begin with; default: the shipped ones"
-    )
-    discover.add_argument("--overwrite", action="store_true", help="replace an earlier discovery")
-    device_option(discover)
+    text = "how attributes of a clinical table show in a cohort's lungs, in real groups and by the"
+    add_options(add("discover", f"{text} model"), Discover)
 
 
 def run_discover(args: argparse.Namespace) -> dict[str, Any]:
@@ -97,48 +66,13 @@ def run_discover(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.jobs.discover import Request, run_discovery
 
     if args.dry_run:
-        return describe(
-            plan_cohort(
-                CohortRequest(
-                    args.input,
-                    args.table,
-                    args.schema,
-                    args.sheet,
-                    tuple(args.attribute),
-                    args.anatomy,
-                )
-            )
-        )
-    if args.output is None:
+        return describe(plan_cohort(request_of(args, CohortRequest)))
+    if args.out is None:
         raise UsageError("Give the folder to write with -o, or only look with --dry-run.")
-    options = Options(
-        permutations=args.permutations,
-        seed=args.seed,
-        minutes=args.minutes,
-        swept=args.patients,
-        weights=args.weights,
-    )
-    request = Request(
-        args.input,
-        args.table,
-        args.output,
-        args.schema,
-        args.sheet,
-        tuple(args.attribute),
-        args.anatomy,
-        args.missing,
-        args.skip_sweep,
-        args.strict,
-        args.overwrite,
-        args.device,
-        options,
-        tuple(args.series),
-    )
-    progress = Progress(args.quiet or args.json)
-    try:
+    options = request_of(args, Options, device="cpu")
+    request = request_of(args, Request, options=options)
+    with progress_of(args) as progress:
         path = run_discovery(request, progress)
-    finally:
-        progress.close()
     record = json.loads(path.read_text(encoding="utf-8"))
     return {
         "patients": record["cohort"]["patients"],

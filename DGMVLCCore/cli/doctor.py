@@ -66,7 +66,7 @@ def _extras() -> str:
 
 
 def _device() -> str:
-    from DGMVLCCore.devices import available_devices, choose_device
+    from DGMVLCCore.ground.devices import available_devices, choose_device
 
     return f"{choose_device()} is used; there are {', '.join(available_devices())}"
 
@@ -88,7 +88,7 @@ def _disk() -> str:
     import shutil
     import tempfile
 
-    from DGMVLCCore.scratch import scratch_folder
+    from DGMVLCCore.ground.scratch import scratch_folder
 
     folder = Path(tempfile.gettempdir())
     free = shutil.disk_usage(folder).free / 2**30
@@ -105,7 +105,7 @@ def _disk() -> str:
 
 
 def _carried() -> str:
-    from DGMVLCCore._resources import checksums, resource
+    from DGMVLCCore.ground.resources import checksums, resource
 
     root = resource("splits.json").parent
     names = list(checksums(root))
@@ -115,7 +115,7 @@ def _carried() -> str:
 
 
 def _weights() -> str:
-    from DGMVLCCore._resources import resource
+    from DGMVLCCore.ground.resources import resource
     from DGMVLCCore.models.checks import check_weights
 
     folders = sorted(path for path in resource("weights").iterdir() if path.is_dir())

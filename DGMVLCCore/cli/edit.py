@@ -4,132 +4,87 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.archive.address import local_report
-from DGMVLCCore.cli.shared import (
-    SCAN,
-    Add,
-    Command,
-    Progress,
-    device_option,
-    reading,
-    scan_options,
-    slice_range,
-)
+from DGMVLCCore.cli.options import add_options, request_of
+from DGMVLCCore.cli.shared import Add, Command, progress_of
 from DGMVLCCore.errors import UsageError, WeightsError
+from DGMVLCCore.ground.options import IdColumn, Option, RowId, Schema, Table
+from DGMVLCCore.ground.resources import resource
+from DGMVLCCore.jobs.requests import Request
 from DGMVLCCore.language.report_files import read_report
 
 VOLUME_WEIGHTS = "weights/dgmvlc-ct-volume"
 
 
-def _edit_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--target",
-        help="what to show instead, e.g. “ground-glass opacity”; default: without the finding",
+@dataclass(frozen=True)
+class EditOptions:
+    """What is asked of the network, besides the request."""
+
+    smooth_z: Annotated[bool, Option("use the network that sees neighbouring slices together")] = (
+        False
     )
-    parser.add_argument("--mode", choices=("replace", "shift"), default="replace")
-    parser.add_argument(
-        "--slices", type=slice_range, metavar="A:B", help="slices to edit, counted from the feet"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--noises", type=int, default=8, help="samples behind the uncertainty map (default 8)"
-    )
-    parser.add_argument("--steps", type=int, default=10, help="integration steps (default 10)")
-    device_option(parser)
-    parser.add_argument("--weights", type=Path, help="weights folder; default: the shipped weights")
-    parser.add_argument(
-        "--smooth-z",
-        action="store_true",
-        help="use the network that sees neighbouring slices together",
-    )
-    parser.add_argument(
-        "--native",
-        action="store_true",
-        help="keep the scan's own spacing in a large region, in overlapping tiles (slower)",
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace an earlier result in the output folder"
-    )
+
+
+@dataclass(frozen=True)
+class PatientOptions:
+    """What is known of the patient, besides the request."""
+
+    report: Annotated[
+        Path | None,
+        Option(
+            "text file with the report (of MR and X-ray: one sentence, or nothing)", "-r --report"
+        ),
+    ] = None
+    clinical: Table = None
+    row: RowId = None
+    schema: Schema = None
+    id_column: IdColumn = None
+
+
+PATIENT_HELPS = {
+    "schema": "JSON file that says what the columns of --clinical mean",
+    "id_column": (
+        "column of --clinical that names the patients; default: the one the schema knows"
+    ),
+}
+SCAN_HELPS = {
+    "mask": "segmentation of the region; proposed when left out",
+    "modality": (
+        "CT, MR or XR when the file does not say; MR and XR need --mask and --weights made by "
+        "`train --task image`"
+    ),
+}
+OF_A_SCAN = (
+    "image",
+    "finding",
+    "mask",
+    "segment",
+    "anatomy",
+    "modality",
+    "series",
+    "untilt",
+    "orientation",
+)
 
 
 def add_commands(add: Add) -> None:
     """Options of the commands that edit."""
     demo = add("demo", "edit the sample scan that comes with the program")
-    demo.add_argument("-o", "--output", type=Path, default=Path("demo-output"))
-    _edit_options(demo)
+    add_options(demo, Request, without=(*OF_A_SCAN, "out"))
+    demo.add_argument("-o", "--output", dest="out", type=Path, default=Path("demo-output"))
+    add_options(demo, EditOptions)
     edit = add("counterfactual", "this patient's scan without a finding, or with another one")
-    edit.add_argument("-i", "--image", type=Path, required=True, help=SCAN)
-    edit.add_argument(
-        "-r",
-        "--report",
-        type=Path,
-        help="text file with the report (of MR and X-ray: one sentence, or nothing)",
-    )
-    edit.add_argument("-o", "--output", type=Path, required=True)
-    edit.add_argument(
-        "--finding", type=int, metavar="N", help="number of the finding in the report, from 1"
-    )
-    edit.add_argument(
-        "--mask",
-        type=Path,
-        metavar="SEG",
-        help="segmentation of the region; proposed when left out",
-    )
-    edit.add_argument("--segment", help="name of the segment in --mask")
-    edit.add_argument(
-        "--anatomy",
-        type=Path,
-        metavar="SEG",
-        help="lung segmentation; found in the scan when left out",
-    )
-    edit.add_argument(
-        "--clinical", type=Path, metavar="TABLE", help="CSV or Excel table of clinical data"
-    )
-    edit.add_argument("--row", metavar="ID", help="row of --clinical, by its id column")
-    edit.add_argument(
-        "--schema",
-        type=Path,
-        metavar="FILE",
-        help="JSON file that says what the columns of --clinical mean",
-    )
-    edit.add_argument(
-        "--id-column",
-        metavar="NAME",
-        help="column of --clinical that names the patients; default: the one the schema knows",
-    )
-    edit.add_argument(
-        "--modality",
-        help=(
-            "CT, MR or XR when the file does not say; MR and XR need --mask and --weights made by "
-            "`train --task image`"
-        ),
-    )
-    scan_options(edit)
-    _edit_options(edit)
+    add_options(edit, Request, helps=SCAN_HELPS)
+    add_options(edit, PatientOptions, helps=PATIENT_HELPS)
+    add_options(edit, EditOptions)
 
 
-def _request(args: argparse.Namespace, **fields: Any) -> Any:
-    from DGMVLCCore.jobs.edit import Request
-
-    same = {
-        name: getattr(args, name)
-        for name in (
-            "target",
-            "mode",
-            "slices",
-            "seed",
-            "noises",
-            "steps",
-            "device",
-            "native",
-            "overwrite",
-        )
-    }
-    return Request(out=args.output, weights=_weights(args), **same, **fields)
+def _request(args: argparse.Namespace, **fields: Any) -> Request:
+    return request_of(args, Request, **{"clinical": "", "weights": _weights(args), **fields})
 
 
 def _weights(args: argparse.Namespace) -> Path | None:
@@ -156,11 +111,8 @@ def _weights(args: argparse.Namespace) -> Path | None:
 def _run_edit(args: argparse.Namespace, request: Any) -> dict[str, Any]:
     from DGMVLCCore.jobs.edit import run_counterfactual
 
-    progress = Progress(args.quiet or args.json)
-    try:
+    with progress_of(args) as progress:
         path = run_counterfactual(request, progress)
-    finally:
-        progress.close()
     manifest = json.loads(path.read_text(encoding="utf-8"))
     folder = path.parent
     scene = folder / "scene.mrb"
@@ -180,22 +132,9 @@ def _run_fill(args: argparse.Namespace) -> dict[str, Any]:
     """A region of an MR or X-ray picture."""
     from DGMVLCCore.jobs.fill import run_fill
 
-    progress = Progress(args.quiet or args.json)
-    try:
-        path = run_fill(
-            _request(
-                args,
-                image=args.image,
-                report_text=read_report(args.report).text if args.report else "",
-                mask=args.mask,
-                segment=args.segment,
-                modality=args.modality,
-                **reading(args),
-            ),
-            progress,
-        )
-    finally:
-        progress.close()
+    said = read_report(args.report).text if args.report else ""
+    with progress_of(args) as progress:
+        path = run_fill(_request(args, report_text=said), progress)
     record = json.loads(path.read_text(encoding="utf-8"))
     return {
         "result": str(path),
@@ -243,22 +182,10 @@ def run_edit(args: argparse.Namespace) -> dict[str, Any]:
             read_row(args.clinical, args.row, schema, id_column=args.id_column), schema
         ).text
     report = read_report(report_file)
-    return _run_edit(
-        args,
-        _request(
-            args,
-            image=args.image,
-            report_text=report.text,
-            report_source=report.source,
-            finding=args.finding,
-            mask=args.mask,
-            segment=args.segment,
-            anatomy=args.anatomy,
-            clinical=clinical,
-            modality=args.modality,
-            **reading(args),
-        ),
+    request = _request(
+        args, report_text=report.text, report_source=report.source, clinical=clinical
     )
+    return _run_edit(args, request)
 
 
 COMMANDS: dict[str, Command] = {"demo": run_demo, "counterfactual": run_edit}

@@ -4,84 +4,75 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from DGMVLCCore.cli.shared import Add, Command, Progress, device_option
+from DGMVLCCore.cli.options import add_options, request_of
+from DGMVLCCore.cli.shared import Add, Command, progress_of
 from DGMVLCCore.errors import Cancelled, UsageError
+from DGMVLCCore.ground.options import Device, Option, Seed
 
 EXPORT = "--export-cases"
 
 
-def add_commands(add: Add) -> None:
-    """Options of `dgmvlc evaluate`."""
-    evaluate = add(
-        "evaluate",
-        "how good the counterfactuals are, on lesions whose truth is known and on real ones",
-    )
-    evaluate.add_argument(
-        "--profile",
-        choices=("quick", "full"),
-        required=True,
-        help=(
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Options of `evaluate`."""
+
+    profile: Annotated[
+        Literal["quick", "full"],
+        Option(
             "quick: minutes, on the sample scan, shows that the machinery works; full: held-out "
             "patients of a data folder"
         ),
-    )
-    evaluate.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        help="new folder for report.json, report.md, rows.jsonl and figures",
-    )
-    evaluate.add_argument(
-        "--data",
-        type=Path,
-        metavar="FOLDER",
-        help="data folder of the frozen split (needed by the full profile)",
-    )
-    evaluate.add_argument(
-        "--part",
-        choices=("test", "val"),
-        help="which held-out patients (default test); tune on val only",
-    )
-    evaluate.add_argument(
-        "--weights",
-        type=Path,
-        metavar="FOLDER",
-        help="folder of a denoiser; default: the shipped one",
-    )
-    evaluate.add_argument(
-        "--submission",
-        type=Path,
-        metavar="DIR",
-        help=(
-            "score these counterfactuals (one volume a case, by "
-            "the case's name) in the model's place"
+    ]
+    output: Annotated[
+        Path, Option("new folder for report.json, report.md, rows.jsonl and figures", "-o --output")
+    ]
+    data: Annotated[
+        Path | None,
+        Option("data folder of the frozen split (needed by the full profile)", metavar="FOLDER"),
+    ] = None
+    part: Annotated[
+        Literal["test", "val"] | None,
+        Option("which held-out patients (default test); tune on val only"),
+    ] = None
+    weights: Annotated[
+        Path | None, Option("folder of a denoiser; default: the shipped one", metavar="FOLDER")
+    ] = None
+    submission: Annotated[
+        Path | None,
+        Option(
+            "score these counterfactuals (one volume a case, by the case's name) in the model's "
+            "place",
+            metavar="DIR",
         ),
-    )
-    evaluate.add_argument(
-        "--inception",
-        type=Path,
-        metavar="FILE",
-        help=(
+    ] = None
+    inception: Annotated[
+        Path | None,
+        Option(
             "ImageNet weights of torchvision's Inception v3 as .safetensors, for the usual FID "
-            "beside that of own features"
+            "beside that of own features",
+            metavar="FILE",
         ),
+    ] = None
+    export_cases: Annotated[bool, Option("only write the cases, for others to answer", EXPORT)] = (
+        False
     )
-    evaluate.add_argument(
-        EXPORT, action="store_true", help="only write the cases, for others to answer"
-    )
-    evaluate.add_argument(
-        "--with-truth",
-        action="store_true",
-        help=f"with {EXPORT}: also write the scans without the lesion",
-    )
-    evaluate.add_argument("--seed", type=int, default=0)
-    evaluate.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    evaluate.add_argument("--overwrite", action="store_true", help="replace an earlier report")
-    device_option(evaluate)
+    with_truth: Annotated[
+        bool, Option(f"with {EXPORT}: also write the scans without the lesion")
+    ] = False
+    seed: Seed = 0
+    resume: Annotated[bool, Option("go on with an interrupted run")] = False
+    overwrite: Annotated[bool, Option("replace an earlier report")] = False
+    device: Device = None
+
+
+def add_commands(add: Add) -> None:
+    """Options of `dgmvlc evaluate`."""
+    text = "how good the counterfactuals are, on lesions whose truth is known and on real ones"
+    add_options(add("evaluate", text), Evaluate)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -108,31 +99,23 @@ def run_evaluate(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.evaluation.profile import find_profile
     from DGMVLCCore.evaluation.run import Request, export, run_evaluation
 
-    request = Request(
-        args.output,
-        find_profile(args.profile),
-        args.data,
-        args.weights,
-        args.submission,
-        args.part or "test",
-        args.seed,
-        args.device,
-        args.resume,
-        args.overwrite,
-        args.inception,
+    request = request_of(
+        args,
+        Request,
+        out=args.output,
+        profile=find_profile(args.profile),
+        part=args.part or "test",
     )
     if args.export_cases:
         return export(request, with_truth=args.with_truth)
-    progress = Progress(args.quiet or args.json)
     try:
-        path = run_evaluation(request, progress)
+        with progress_of(args) as progress:
+            path = run_evaluation(request, progress)
     except KeyboardInterrupt as error:
         raise Cancelled(
             f"Cancelled; the rows made so far lie in {working_folder(args.output)}, and --resume "
             "goes on with them."
         ) from error
-    finally:
-        progress.close()
     report = json.loads(path.read_text(encoding="utf-8"))
     notes = [note for note in (report["profile"]["note"], report["notice"]) if note]
     figures = {key: found["value"] for key, found in report["headline"].items()}

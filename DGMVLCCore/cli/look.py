@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from DGMVLCCore.cli.shared import (
-    SCAN,
-    Add,
-    Command,
-    Progress,
-    check_new_file,
-    device_option,
-    reading,
-    scan_options,
-)
+from DGMVLCCore.cli.options import add_options
+from DGMVLCCore.cli.shared import Add, Command, check_new_file, progress_of, reading
 from DGMVLCCore.errors import UsageError
+from DGMVLCCore.ground.options import Device, Image, Lungs, Option, ScanOptions
 
 AGREEMENT_NOTE = (
     "Agreement says how well words fit the picture, learned from few patients; it is no "
@@ -25,39 +19,52 @@ AGREEMENT_NOTE = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Anatomy(ScanOptions):
+    """Options of `anatomy`."""
+
+    image: Annotated[Path, Option(None, "-i --image")]
+    output: Annotated[Path, Option(".seg.nrrd file", "-o --output")]
+    overwrite: Annotated[bool, Option("replace an earlier file")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look(ScanOptions):
+    """Options of `explain` and `find`."""
+
+    image: Image
+    anatomy: Lungs = None
+    device: Device = None
+    weights: Annotated[
+        Path | None, Option("folder of a dual encoder; default: the shipped one")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explain(Look):
+    """Options of `explain`."""
+
+    region: Annotated[Path, Option("segmentation of the region", metavar="SEG")]
+    segment: Annotated[str | None, Option("name of the segment in --region")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Find(Look):
+    """Options of `find`."""
+
+    text: Annotated[
+        str, Option("a finding in words, e.g. “12 mm nodule in the right upper lobe”", "text")
+    ]
+    output: Annotated[Path | None, Option(".seg.nrrd file for the regions", "-o --output")] = None
+    most: Annotated[int, Option("regions at most (default 5)")] = 5
+    overwrite: Annotated[bool, Option("replace an earlier file")] = False
+
+
 def add_commands(add: Add) -> None:
     """Options of the commands that look."""
-    anatomy = add("anatomy", "body, lungs and airway of a scan as a segmentation")
-    anatomy.add_argument("-i", "--image", type=Path, required=True, help=SCAN)
-    anatomy.add_argument("-o", "--output", type=Path, required=True, help=".seg.nrrd file")
-    anatomy.add_argument("--overwrite", action="store_true", help="replace an earlier file")
-    explain = add("explain", "which findings fit a region of a scan")
-    explain.add_argument("-i", "--image", type=Path, required=True, help=SCAN)
-    explain.add_argument(
-        "--region", type=Path, required=True, metavar="SEG", help="segmentation of the region"
-    )
-    explain.add_argument("--segment", help="name of the segment in --region")
-    seek = add("find", "which regions of a scan fit a sentence")
-    seek.add_argument("-i", "--image", type=Path, required=True, help=SCAN)
-    seek.add_argument(
-        "text", help="a finding in words, e.g. “12 mm nodule in the right upper lobe”"
-    )
-    seek.add_argument("-o", "--output", type=Path, help=".seg.nrrd file for the regions")
-    seek.add_argument("--most", type=int, default=5, help="regions at most (default 5)")
-    seek.add_argument("--overwrite", action="store_true", help="replace an earlier file")
-    scan_options(anatomy)
-    for each in (explain, seek):
-        scan_options(each)
-        each.add_argument(
-            "--anatomy",
-            type=Path,
-            metavar="SEG",
-            help="lung segmentation; found in the scan when left out",
-        )
-        device_option(each)
-        each.add_argument(
-            "--weights", type=Path, help="folder of a dual encoder; default: the shipped one"
-        )
+    add_options(add("anatomy", "body, lungs and airway of a scan as a segmentation"), Anatomy)
+    add_options(add("explain", "which findings fit a region of a scan"), Explain)
+    add_options(add("find", "which regions of a scan fit a sentence"), Find)
 
 
 def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
@@ -85,8 +92,8 @@ def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
 
 def _look(args: argparse.Namespace) -> tuple[Any, Any, Any]:
     """Dual encoder, scan and anatomy of `explain` and `find`."""
-    from DGMVLCCore.devices import choose_device
     from DGMVLCCore.editing.memory import ScanMemory
+    from DGMVLCCore.ground.devices import choose_device
     from DGMVLCCore.imaging.profiles import require_ct
     from DGMVLCCore.imaging.untilt import Reading
     from DGMVLCCore.models.alignment import AlignmentPipeline
@@ -124,11 +131,8 @@ def run_find(args: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(f"--most must be 1 or more, not {args.most}.")
     finding = wanted_finding(args.text)
     pipe, volume, anatomy = _look(args)
-    progress = Progress(args.quiet or args.json)
-    try:
+    with progress_of(args) as progress:
         found = find(pipe, volume, anatomy, finding, most=args.most, callback=progress)
-    finally:
-        progress.close()
     if args.output and found:
         save_segmentation(
             proposal_segments(finding.term, [(p.mask, p.score) for p in found]), volume, args.output

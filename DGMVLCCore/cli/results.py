@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from DGMVLCCore.cli.archive import send_option, sent_after
+from DGMVLCCore.cli.archive import sent_after
+from DGMVLCCore.cli.options import add_options
 from DGMVLCCore.cli.shared import Add, Command
+from DGMVLCCore.ground.options import NewFolder, Option, Send
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Options of `check`."""
+
+    result: Annotated[Path, Option("result folder", "RESULT")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dicom(Result):
+    """Options of `dicom`."""
+
+    output: NewFolder
+    source: Annotated[
+        Path | None,
+        Option(
+            "the DICOM series that the result was made from; a new study without a patient when "
+            "left out",
+            metavar="FOLDER",
+        ),
+    ] = None
+    series: Annotated[
+        int | None,
+        Option("which series of --source, from 1, when it holds several", metavar="N"),
+    ] = None
+    regions: Annotated[
+        Path | None,
+        Option("segmentation on the scan's grid to write as DICOM, too", metavar="SEG"),
+    ] = None
+    send: Send = None
+    overwrite: Annotated[bool, Option("replace an earlier export in the output folder")] = False
 
 
 def add_commands(add: Add) -> None:
     """Options of the commands on results."""
-    dicom = add("dicom", "a result as DICOM: derived CT series, Parametric Maps and Segmentation")
-    dicom.add_argument("result", type=Path, metavar="RESULT", help="result folder")
-    dicom.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
-    dicom.add_argument(
-        "--source",
-        type=Path,
-        metavar="FOLDER",
-        help=(
-            "the DICOM series that the result was made from, a folder or "
-            "archive:NAME/STUDY/SERIES; a new study without a patient when "
-            "left "
-            "out"
-        ),
-    )
-    dicom.add_argument(
-        "--series",
-        type=int,
-        metavar="N",
-        help="which series of --source, from 1, when it holds several",
-    )
-    dicom.add_argument(
-        "--regions",
-        type=Path,
-        metavar="SEG",
-        help="segmentation on the scan's grid to write as DICOM, too",
-    )
-    send_option(dicom)
-    dicom.add_argument(
-        "--overwrite", action="store_true", help="replace an earlier export in the output folder"
-    )
-    check = add(
-        "check",
-        "whether a result's files are unchanged, and every number of its statements once more "
-        "from them",
-    )
-    check.add_argument("result", type=Path, metavar="RESULT", help="result folder")
+    dicom = "a result as DICOM: derived CT series, Parametric Maps and Segmentation"
+    add_options(add("dicom", dicom), Dicom)
+    check = "whether a result's files are unchanged, and every number of its statements once more"
+    add_options(add("check", f"{check} from them"), Result)
 
 
 def run_dicom(args: argparse.Namespace) -> dict[str, Any]:

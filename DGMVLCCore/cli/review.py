@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from DGMVLCCore.cli.archive import send_option, sent_after
-from DGMVLCCore.cli.shared import Add, Command, Progress, chosen_series, device_option
+from DGMVLCCore.cli.archive import sent_after
+from DGMVLCCore.cli.options import add_options
+from DGMVLCCore.cli.shared import Add, Command, chosen_series, progress_of
 from DGMVLCCore.errors import UsageError
+from DGMVLCCore.ground.options import Device, Option, Send
 
 REVIEW_NOTE = (
     "Regions are what does not fit a clear lung of this patient; they point, they do not diagnose. "
@@ -18,78 +21,75 @@ REVIEW_NOTE = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """Options of `review`."""
+
+    folder: Annotated[
+        Path | None,
+        Option(
+            "folder of studies: scans or DICOM folders, each with its report beside it (text, "
+            "RTF, HTML, PDF, Word, HL7, FHIR)",
+            "folder",
+            nargs="?",
+        ),
+    ] = None
+    output: Annotated[
+        Path, Option("session folder: worklist, regions, decisions", "-o --output", "SESSION")
+    ]
+    report: Annotated[
+        Path | None, Option("report of the only study in the folder", "-r --report", "FILE")
+    ] = None
+    resume: Annotated[
+        bool,
+        Option("go on with the session: look at new and changed studies, keep the decisions"),
+    ] = False
+    series: Annotated[
+        tuple[tuple[str, int], ...],
+        Option("read series N of a study; may be repeated", metavar="STUDY=N", parse=chosen_series),
+    ] = ()
+    list: Annotated[bool, Option("only make the worklist, look at no scan yet")] = False
+    accept: Annotated[str | None, Option("accept a region", metavar="STUDY/N", either="decide")] = (
+        None
+    )
+    reject: Annotated[str | None, Option("reject a region", metavar="STUDY/N", either="decide")] = (
+        None
+    )
+    undo: Annotated[
+        str | None, Option("take a verdict back", metavar="STUDY/N", either="decide")
+    ] = None
+    on: Annotated[
+        str | None,
+        Option(
+            "the region of --comment, when it is not decided", metavar="STUDY/N", either="decide"
+        ),
+    ] = None
+    comment: Annotated[
+        str | None,
+        Option("comment on the region of --accept, --reject, --undo or --on", metavar="TEXT"),
+    ] = None
+    export: Annotated[
+        Path | None,
+        Option(
+            "write review.csv, review.html, review.pdf and the accepted regions", metavar="FOLDER"
+        ),
+    ] = None
+    dicom: Annotated[
+        bool,
+        Option("export each DICOM study's lungs and regions, map, measurements and pages, too"),
+    ] = False
+    send: Send = None
+    overwrite: Annotated[bool, Option("replace an earlier export")] = False
+    weights: Annotated[
+        Path | None, Option("folder of a dual encoder; default: the shipped one")
+    ] = None
+    device: Device = None
+
+
 def add_commands(add: Add) -> None:
     """Options of `dgmvlc review`."""
-    review = add(
-        "review",
-        "point at regions of studies that their reports do not mention, and keep a reader's "
-        "decisions",
-    )
-    review.add_argument(
-        "folder",
-        type=Path,
-        nargs="?",
-        help=(
-            "folder of studies: scans or DICOM folders, each "
-            "with its report beside it (text, RTF, HTML, PDF, Word, HL7, FHIR)"
-        ),
-    )
-    review.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="SESSION",
-        help="session folder: worklist, regions, decisions",
-    )
-    review.add_argument(
-        "-r", "--report", type=Path, metavar="FILE", help="report of the only study in the folder"
-    )
-    review.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on with the session: look at new and changed studies, keep the decisions",
-    )
-    review.add_argument(
-        "--series",
-        type=chosen_series,
-        action="append",
-        default=[],
-        metavar="STUDY=N",
-        help="read series N of a study; may be repeated",
-    )
-    review.add_argument(
-        "--list", action="store_true", help="only make the worklist, look at no scan yet"
-    )
-    decide = review.add_mutually_exclusive_group()
-    decide.add_argument("--accept", metavar="STUDY/N", help="accept a region")
-    decide.add_argument("--reject", metavar="STUDY/N", help="reject a region")
-    decide.add_argument("--undo", metavar="STUDY/N", help="take a verdict back")
-    decide.add_argument(
-        "--on", metavar="STUDY/N", help="the region of --comment, when it is not decided"
-    )
-    review.add_argument(
-        "--comment",
-        metavar="TEXT",
-        help="comment on the region of --accept, --reject, --undo or --on",
-    )
-    review.add_argument(
-        "--export",
-        type=Path,
-        metavar="FOLDER",
-        help="write review.csv, review.html, review.pdf and the accepted regions",
-    )
-    review.add_argument(
-        "--dicom",
-        action="store_true",
-        help="export each DICOM study's lungs and regions, map, measurements and pages, too",
-    )
-    send_option(review)
-    review.add_argument("--overwrite", action="store_true", help="replace an earlier export")
-    review.add_argument(
-        "--weights", type=Path, help="folder of a dual encoder; default: the shipped one"
-    )
-    device_option(review)
+    text = "point at regions of studies that their reports do not mention, and keep a reader's"
+    add_options(add("review", f"{text} decisions"), Review)
 
 
 def _decide(args: argparse.Namespace) -> dict[str, Any]:
@@ -110,14 +110,16 @@ def _decide(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _counted(progress: Progress, number: int, of: int) -> Callable[[str, float], None]:
+def _counted(
+    progress: Callable[[str, float], None], number: int, of: int
+) -> Callable[[str, float], None]:
     """The progress bar of one study among several."""
     return lambda stage, share: progress(f"{number}/{of} {stage}", share)
 
 
 def _look(args: argparse.Namespace, session: Any) -> list[str]:
     """Look at every study that has no current analysis; what went wrong, a sentence each."""
-    from DGMVLCCore.devices import choose_device
+    from DGMVLCCore.ground.devices import choose_device
     from DGMVLCCore.models.alignment import AlignmentPipeline
     from DGMVLCCore.review.analyse import analyse_study
 
@@ -133,11 +135,8 @@ def _look(args: argparse.Namespace, session: Any) -> list[str]:
         [],
     )
     for number, study in enumerate(waiting, 1):
-        progress = Progress(args.quiet or args.json)
-        try:
+        with progress_of(args) as progress:
             done = analyse_study(pipe, session, study.id, _counted(progress, number, len(waiting)))
-        finally:
-            progress.close()
         if done["problem"]:
             problems.append(f"{study.id}: {done['problem']}")
     return problems

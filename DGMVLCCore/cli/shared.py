@@ -6,11 +6,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from DGMVLCCore.errors import OutputError, UsageError
+from DGMVLCCore.ground.options import Option, Schema, Sheet
 
 Add = Callable[[str, str], argparse.ArgumentParser]
 Command = Callable[[argparse.Namespace], dict[str, Any]]
@@ -19,16 +22,44 @@ COHORT = (
     "lungs, masks, labels), or ID.nii.gz with "
     "ID_mask.nii.gz beside it, or a DICOM folder for each patient, named by the id"
 )
-ANATOMY = (
-    "masks named as the scans, of lungs, airway or body; those in the cohort's folder when left "
-    "out, "
-    "and lungs are found where there is none"
-)
-SCAN = "NRRD, NIfTI, MetaImage, DICOM folder, or archive:NAME/STUDY/SERIES"
-MISSING = "at scans without row, rows without scan and ids given twice: stop (default) or skip them"
-DRY_RUN = (
-    "only list the scans, how each is paired with row and mask, and what is said of each patient"
-)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CohortOptions:
+    """A cohort with its table, as `cohort.plan.CohortRequest`, and how it is taken."""
+
+    schema: Schema = None
+    sheet: Sheet = None
+    attributes: Annotated[
+        tuple[str, ...],
+        Option(
+            "ask about this attribute only (may be repeated); an outcome must be named",
+            "--attribute",
+            "NAME",
+        ),
+    ] = ()
+    anatomy: Annotated[
+        Path | None,
+        Option(
+            "masks named as the scans, of lungs, airway or body; those in the cohort's folder when "
+            "left out, and lungs are found where there is none",
+            metavar="FOLDER",
+        ),
+    ] = None
+    missing: Annotated[
+        Literal["stop", "skip"],
+        Option(
+            "at scans without row, rows without scan and ids given twice: stop (default) or skip "
+            "them"
+        ),
+    ] = "stop"
+    dry_run: Annotated[
+        bool,
+        Option(
+            "only list the scans, how each is paired with row and mask, and what is said of each "
+            "patient"
+        ),
+    ] = False
 
 
 class Shown(dict[str, Any]):
@@ -77,14 +108,14 @@ class Progress:
             self.bar = None
 
 
-def slice_range(text: str) -> tuple[int, int]:
+@contextmanager
+def progress_of(args: argparse.Namespace) -> Iterator[Progress]:
+    """The progress bar of a command; ended when its work ends, well or not."""
+    progress = Progress(args.quiet or args.json)
     try:
-        low, high = (int(part) for part in text.split(":"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"slices are A:B, for example 10:24, not {text!r}"
-        ) from None
-    return low, high
+        yield progress
+    finally:
+        progress.close()
 
 
 def check_new_file(path: Path, overwrite: bool) -> None:
@@ -98,43 +129,19 @@ def check_new_file(path: Path, overwrite: bool) -> None:
 
 
 def chosen_series(text: str) -> tuple[str, int]:
-    """STUDY=NUMBER, as several scans' `--series` take it."""
+    """STUDY=NUMBER, as several scans' `--series` take it.
+
+    Raises:
+        ValueError: it is none.
+    """
     study, _, number = text.rpartition("=")
     if not study or not number.isdecimal() or len(number) > 6:
-        raise argparse.ArgumentTypeError(
+        raise ValueError(
             f"a series is chosen as NAME=NUMBER, for example case-1=2, not {text[:80]!r}"
         )
     return study, int(number)
 
 
-def scan_options(parser: argparse.ArgumentParser) -> None:
-    """`--series`, `--untilt`, `--orientation`: how a scan is read."""
-    group = parser.add_argument_group("how the scan is read")
-    group.add_argument(
-        "--series",
-        type=int,
-        metavar="N",
-        help="which series of a DICOM folder, from 1; the only chest CT when left out",
-    )
-    group.add_argument(
-        "--untilt",
-        action="store_true",
-        help="resample a scan taken with a tilted gantry to a straight grid",
-    )
-    group.add_argument(
-        "--orientation",
-        metavar="LPS",
-        help="where x, y and z run to, for a file that does not say which side is left",
-    )
-
-
 def reading(args: argparse.Namespace) -> dict[str, Any]:
-    """The values of `scan_options`, as fields of a request or of `Reading`."""
+    """The values of `ScanOptions`, as fields of a request or of `Reading`."""
     return {name: getattr(args, name) for name in ("series", "untilt", "orientation")}
-
-
-def device_option(parser: argparse.ArgumentParser) -> None:
-    """`--device`."""
-    parser.add_argument(
-        "-d", "--device", help="cpu, gpu, cuda:N or mps; default: the first GPU, else the CPU"
-    )

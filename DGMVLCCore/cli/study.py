@@ -3,84 +3,81 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from DGMVLCCore.cli.options import add_options
 from DGMVLCCore.cli.shared import Add, Command
 from DGMVLCCore.errors import UsageError
+from DGMVLCCore.ground.options import Option, Output, Seed
 
 STUDY_NOTE = "The cases are synthetic. Research use only; not a medical device."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Options of `study plan`."""
+
+    cases: Annotated[Path, Option("folder of `dgmvlc cases --counterfactual --clear N`", "cases")]
+    output: Output
+    readers: Annotated[
+        tuple[str, ...],
+        Option("their number, or their codes (not names of people)", metavar="R", nargs="+"),
+    ]
+    washout_days: Annotated[
+        float, Option("least time between the two readings of a case (default 28)")
+    ] = 28.0
+    seed: Seed = 0
+    overwrite: Annotated[bool, Option("replace an earlier plan with its readings")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Options of `study run`."""
+
+    study: Annotated[Path, Option(None, "study")]
+    readings: Annotated[
+        Path | None,
+        Option("a table of the plan, filled in elsewhere", metavar="CSV", either="how!"),
+    ] = None
+    reader: Annotated[str | None, Option("say what this reader reads next", either="how!")] = None
+    scripted: Annotated[
+        bool,
+        Option("let a simulated observer read everything; shows the machinery only", either="how!"),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analyse:
+    """Options of `study analyse`."""
+
+    study: Annotated[Path, Option(None, "study")]
+    output: Annotated[Path | None, Option("folder; default: STUDY/analysis", "-o --output")] = None
+    specificity: Annotated[float, Option("at which sensitivities are compared (default 0.8)")] = 0.8
+    draws: Annotated[int, Option("resamplings behind the intervals (default 2000)")] = 2000
+    seed: Seed = 0
+    overwrite: Annotated[bool, Option("replace an earlier analysis")] = False
+
+
+STEPS = {
+    "plan": ("a blinded, counterbalanced order over a folder of cases", Plan),
+    "run": ("take in readings, or say what a reader reads next", Run),
+    "analyse": ("ROC area, sensitivity, marks and time, with paired intervals", Analyse),
+}
 
 
 def add_commands(add: Add) -> None:
     """Options of the three steps."""
     study = add("study", "a reader study: scan alone against scan with the counterfactual")
     steps = study.add_subparsers(dest="step", required=True, metavar="STEP")
-
-    def step(name: str, text: str) -> argparse.ArgumentParser:
-        made = steps.add_parser(name, help=text, description=text)
-        for option in (
-            "-q",
-            "-v",
-            "--json",
-        ):  # as for every command; what stands before the step holds as well
-            long = {"-q": "--quiet", "-v": "--verbose"}.get(option)
-            made.add_argument(
-                *filter(None, (option, long)),
-                action="store_true",
-                default=argparse.SUPPRESS,
-                help=argparse.SUPPRESS,
-            )
-        return made
-
-    plan = step("plan", "a blinded, counterbalanced order over a folder of cases")
-    plan.add_argument(
-        "cases", type=Path, help="folder of `dgmvlc cases --counterfactual --clear N`"
-    )
-    plan.add_argument("-o", "--output", type=Path, required=True)
-    plan.add_argument(
-        "--readers",
-        nargs="+",
-        required=True,
-        metavar="R",
-        help="their number, or their codes (not names of people)",
-    )
-    plan.add_argument(
-        "--washout-days",
-        type=float,
-        default=28.0,
-        help="least time between the two readings of a case (default 28)",
-    )
-    plan.add_argument("--seed", type=int, default=0)
-    plan.add_argument(
-        "--overwrite", action="store_true", help="replace an earlier plan with its readings"
-    )
-    run = step("run", "take in readings, or say what a reader reads next")
-    run.add_argument("study", type=Path)
-    how = run.add_mutually_exclusive_group(required=True)
-    how.add_argument(
-        "--readings", type=Path, metavar="CSV", help="a table of the plan, filled in elsewhere"
-    )
-    how.add_argument("--reader", help="say what this reader reads next")
-    how.add_argument(
-        "--scripted",
-        action="store_true",
-        help="let a simulated observer read everything; shows the machinery only",
-    )
-    analyse = step("analyse", "ROC area, sensitivity, marks and time, with paired intervals")
-    analyse.add_argument("study", type=Path)
-    analyse.add_argument("-o", "--output", type=Path, help="folder; default: STUDY/analysis")
-    analyse.add_argument(
-        "--specificity",
-        type=float,
-        default=0.8,
-        help="at which sensitivities are compared (default 0.8)",
-    )
-    analyse.add_argument(
-        "--draws", type=int, default=2000, help="resamplings behind the intervals (default 2000)"
-    )
-    analyse.add_argument("--seed", type=int, default=0)
-    analyse.add_argument("--overwrite", action="store_true", help="replace an earlier analysis")
+    # as for every command; what stands before the step holds as well
+    hidden = {"action": "store_true", "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+    for name, (text, kind) in STEPS.items():
+        step = steps.add_parser(name, help=text, description=text)
+        for flags in (("-q", "--quiet"), ("-v", "--verbose"), ("--json",)):
+            step.add_argument(*flags, **hidden)  # type: ignore[arg-type]
+        add_options(step, kind)
 
 
 def _plan(args: argparse.Namespace) -> dict[str, Any]:
@@ -96,10 +93,10 @@ def _plan(args: argparse.Namespace) -> dict[str, Any]:
     )
     return {
         "output": str(args.output),
-        "readers": ", ".join(record["readers"]),
-        "readings": len(record["items"]),
+        "readers": ", ".join(record.readers),
+        "readings": len(record.items),
         "tables": str(args.output / "tables"),
-        "notes": [*record["notes"], STUDY_NOTE],
+        "notes": [*record.notes, STUDY_NOTE],
     }
 
 
@@ -111,7 +108,7 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
         taken = study.take_in(args.readings)
         return {
             "taken": taken,
-            "left": sum(len(study.of(r)) - len(study.readings(r)) for r in study.record["readers"]),
+            "left": sum(len(study.of(r)) - len(study.readings(r)) for r in study.record.readers),
             "notes": [STUDY_NOTE],
         }
     if args.scripted:
@@ -122,9 +119,8 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
     if item is None:
         return {"reader": args.reader, "left": 0, "notes": ["All is read."]}
     entry = study.cases.case(item.case)
-    files = [entry["file"]] + (
-        [entry["counterfactual"], entry["difference"]] if item.mode != "scan" else []
-    )
+    aids = [entry.counterfactual, entry.difference] if item.mode != "scan" else []
+    files = [entry.file, *filter(None, aids)]
     left = len(study.of(args.reader)) - len(study.readings(args.reader))
     return {
         "reader": args.reader,

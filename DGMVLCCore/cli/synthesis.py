@@ -3,114 +3,125 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from DGMVLCCore.cli.shared import (
-    Add,
-    Command,
-    Progress,
-    device_option,
-    reading,
-    scan_options,
-    slice_range,
-)
+from DGMVLCCore.cli.options import add_options
+from DGMVLCCore.cli.shared import Add, Command, progress_of, reading
 from DGMVLCCore.errors import UsageError
+from DGMVLCCore.ground.options import (
+    Device,
+    Lungs,
+    NewFolder,
+    Option,
+    ScanOptions,
+    Seed,
+    Slices,
+    Steps,
+    Weights,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """Options of both."""
+
+    output: NewFolder
+    seed: Seed = 0
+    steps: Steps = 10
+    fast: Annotated[
+        bool,
+        Option(
+            "made in one pass by the adversarial network; lesions are still checked by the denoiser"
+        ),
+    ] = False
+    weights: Weights = None
+    device: Device = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesize(Making):
+    """Options of `synthesize`."""
+
+    orders: Annotated[
+        Path | None,
+        Option(
+            "CSV, Excel or JSON lines: scan, finding, size_mm, side, zone, count", metavar="TABLE"
+        ),
+    ] = None
+    classes: Annotated[
+        Path | None,
+        Option(
+            "table of real cases (scan, finding; no finding = clear) to balance instead",
+            metavar="TABLE",
+        ),
+    ] = None
+    balance: Annotated[
+        int | None,
+        Option("cases of each finding of --classes, real and synthetic together", metavar="N"),
+    ] = None
+    training: Annotated[
+        Path | None, Option("training shards to look for copies in", metavar="SHARDS")
+    ] = None
+    held_out: Annotated[
+        Path | None,
+        Option("shards of other patients, the measure for --training", metavar="SHARDS"),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeLungs(Making, ScanOptions):
+    """Options of `lungs`."""
+
+    image: Annotated[
+        Path | None,
+        Option(
+            "scan that gives chest wall and geometry, or with --whole the mask alone",
+            "-i --image",
+            either="given!",
+        ),
+    ] = None
+    mask: Annotated[
+        Path | None,
+        Option(
+            "a mask of lungs (and body, airway) instead of a scan: the whole chest is generated",
+            metavar="SEG",
+            either="given!",
+        ),
+    ] = None
+    anatomy: Lungs = None
+    slices: Slices = None
+    whole: Annotated[
+        bool,
+        Option(
+            "generate body, lungs and airway from the mask alone; no voxel of the scan is shown"
+        ),
+    ] = False
+    text: Annotated[
+        str,
+        Option(
+            "a finding in words, “clear lung”, or for weights of a cohort clauses of a row: "
+            "“61-year-old, never smoker”",
+            "text",
+        ),
+    ]
+
+
+LESIONS = (
+    "a data set of generated lesions in real scans, with a manifest; a broken run is continued"
+)
+LUNGS = (
+    "mask and sentence to CT slices: both lungs generated inside a scan's chest wall, or the whole "
+    "chest"
+)
 
 
 def add_commands(add: Add) -> None:
     """Options of the commands that make synthetic scans."""
-    lesions = add(
-        "synthesize",
-        "a data set of generated lesions in real scans, with a manifest; a broken run is continued",
-    )
-    lesions.add_argument(
-        "--orders",
-        type=Path,
-        metavar="TABLE",
-        help="CSV, Excel or JSON lines: scan, finding, size_mm, side, zone, count",
-    )
-    lesions.add_argument(
-        "--classes",
-        type=Path,
-        metavar="TABLE",
-        help="table of real cases (scan, finding; no finding = clear) to balance instead",
-    )
-    lesions.add_argument(
-        "--balance",
-        type=int,
-        metavar="N",
-        help="cases of each finding of --classes, real and synthetic together",
-    )
-    lesions.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
-    lesions.add_argument(
-        "--training", type=Path, metavar="SHARDS", help="training shards to look for copies in"
-    )
-    lesions.add_argument(
-        "--held-out",
-        type=Path,
-        metavar="SHARDS",
-        help="shards of other patients, the measure for --training",
-    )
-    lungs = add(
-        "lungs",
-        "mask and sentence to CT slices: both lungs generated inside a scan's chest wall, or the "
-        "whole chest",
-    )
-    given = lungs.add_mutually_exclusive_group(required=True)
-    given.add_argument(
-        "-i",
-        "--image",
-        type=Path,
-        help="scan that gives chest wall and geometry, or with --whole the mask alone",
-    )
-    given.add_argument(
-        "--mask",
-        type=Path,
-        metavar="SEG",
-        help="a mask of lungs (and body, airway) instead of a scan: the whole chest is generated",
-    )
-    scan_options(lungs)
-    lungs.add_argument(
-        "--anatomy",
-        type=Path,
-        metavar="SEG",
-        help="lung segmentation; found in the scan when left out",
-    )
-    lungs.add_argument(
-        "--slices",
-        type=slice_range,
-        metavar="A:B",
-        help="slices to make, counted from the feet; default: all of the scan",
-    )
-    lungs.add_argument(
-        "--whole",
-        action="store_true",
-        help="generate body, lungs and airway from the mask alone; no voxel of the scan is shown",
-    )
-    lungs.add_argument(
-        "text",
-        help=(
-            "a finding in words, “clear lung”, or for weights of a cohort clauses of a row: "
-            "“61-year-old, never smoker”"
-        ),
-    )
-    lungs.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
-    for each in (lesions, lungs):
-        each.add_argument("--seed", type=int, default=0)
-        each.add_argument("--steps", type=int, default=10, help="integration steps (default 10)")
-        each.add_argument(
-            "--fast",
-            action="store_true",
-            help=(
-                "made in one pass by the adversarial network; lesions are still checked by the "
-                "denoiser"
-            ),
-        )
-        each.add_argument(
-            "--weights", type=Path, help="weights folder; default: the shipped weights"
-        )
-        device_option(each)
+    add_options(add("synthesize", LESIONS), Synthesize)
+    slices = "slices to make, counted from the feet; default: all of the scan"
+    add_options(add("lungs", LUNGS), MakeLungs, helps={"slices": slices})
 
 
 def _pipes(args: argparse.Namespace) -> tuple[Any, Any]:
@@ -119,9 +130,9 @@ def _pipes(args: argparse.Namespace) -> tuple[Any, Any]:
     Raises:
         UsageError: steps or seed out of range. WeightsError: no one-pass network is shipped.
     """
-    from DGMVLCCore._resources import resource
-    from DGMVLCCore.devices import choose_device
     from DGMVLCCore.editing.pipeline import FAST_WEIGHTS, CounterfactualPipeline
+    from DGMVLCCore.ground.devices import choose_device
+    from DGMVLCCore.ground.resources import resource
 
     if args.steps < 1 or args.seed < 0:
         raise UsageError(
@@ -151,8 +162,7 @@ def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
     orders = read_orders(table) if args.orders else balance(table, args.balance)
     pipe, judge = _pipes(args)
     judge.require_times("check of what was made")
-    progress = Progress(args.quiet or args.json)
-    try:
+    with progress_of(args) as progress:
         counts = synthesize(
             orders,
             table.absolute().parent,
@@ -163,8 +173,6 @@ def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
             judge=judge,
             progress=progress,
         )
-    finally:
-        progress.close()
     near = compare(args.output, args.training, args.held_out) if args.training else None
     return {"output": str(args.output), **counts, "memorisation": near, "notes": [NOTICE]}
 
@@ -191,13 +199,10 @@ def run_lungs(args: argparse.Namespace) -> dict[str, Any]:
     make, notice = (
         (chest.make_chest, chest.NOTICE) if all_of_it else (whole.make_lungs, whole.NOTICE)
     )
-    progress = Progress(args.quiet or args.json)
-    try:
+    with progress_of(args) as progress:
         made = make(
             pipe, volume, anatomy, args.text, slices, args.seed, steps=args.steps, callback=progress
         )
-    finally:
-        progress.close()
     agreement = chest.agreement_record(made[0], volume, anatomy, slices) if all_of_it else None
     record = whole.write_lungs(
         made,

@@ -29,9 +29,9 @@ def run_info(args: argparse.Namespace) -> dict[str, Any]:
     import importlib.metadata
     import platform
 
-    from DGMVLCCore._resources import resource
-    from DGMVLCCore.devices import available_devices
     from DGMVLCCore.editing.pipeline import WEIGHTS
+    from DGMVLCCore.ground.devices import available_devices
+    from DGMVLCCore.ground.resources import resource
     from DGMVLCCore.language.vocabulary import load_vocabulary
     from DGMVLCCore.models.checks import check_weights
 

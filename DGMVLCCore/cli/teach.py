@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from DGMVLCCore.cli.shared import Add, Command, Progress, device_option, reading, scan_options
+from DGMVLCCore.cli.options import add_options
+from DGMVLCCore.cli.shared import Add, Command, progress_of, reading
 from DGMVLCCore.errors import UsageError
+from DGMVLCCore.ground.options import Device, Option, ScanOptions, Seed
 
 CASES_NOTE = (
     "Findings were put into these scans; they are "
@@ -16,89 +19,75 @@ CASES_NOTE = (
 NUMBER = 8
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cases(ScanOptions):
+    """Options of `cases`."""
+
+    output: Annotated[
+        Path, Option("folder for cases.json, the scans and the folder keys", "-o --output")
+    ]
+    scans: Annotated[
+        tuple[Path, ...],
+        Option(
+            "clear scan to make cases from (may be repeated); default: the clear lung of the "
+            "sample",
+            "--from",
+            "CT",
+        ),
+    ] = ()
+    avoid: Annotated[
+        tuple[Path, ...],
+        Option("disease that no case may show, one for each --from", metavar="SEG"),
+    ] = ()
+    finding: Annotated[
+        tuple[str, ...],
+        Option("e.g. nodule (may be repeated); default: all that are taught", metavar="TERM"),
+    ] = ()
+    size: Annotated[tuple[str, ...], Option("small, medium, large, or a number of mm")] = ()
+    subtlety: Annotated[tuple[str, ...], Option("obvious, typical, subtle")] = ()
+    side: Annotated[str | None, Option("left, right, bilateral")] = None
+    zone: Annotated[str | None, Option("upper, middle, lower")] = None
+    query: Annotated[
+        str | None,
+        Option("all of this in words, e.g. “reticulation in both lower zones”", metavar="TEXT"),
+    ] = None
+    balanced: Annotated[bool, Option("finding, size, subtlety and place equally often")] = False
+    number: Annotated[
+        int | None, Option(f"cases with a finding (default {NUMBER})", metavar="N")
+    ] = None
+    clear: Annotated[int, Option("cases without a finding (default 0)", metavar="N")] = 0
+    seed: Seed = 0
+    source: Annotated[
+        Literal["simulated", "generated"], Option("what writes the finding (default simulated)")
+    ] = "simulated"
+    counterfactual: Annotated[
+        bool,
+        Option("also write, blind to the key, the counterfactual to read beside each case"),
+    ] = False
+    weights: Annotated[
+        Path | None,
+        Option(
+            "weights folder for --source generated and --counterfactual; default: the shipped "
+            "weights"
+        ),
+    ] = None
+    overwrite: Annotated[bool, Option("replace an earlier set")] = False
+    device: Device = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Options of `page`."""
+
+    result: Annotated[Path, Option("folder of a counterfactual, or its result.json", "result")]
+    output: Annotated[Path, Option(".html file", "-o --output")]
+    overwrite: Annotated[bool, Option("replace an earlier page")] = False
+
+
 def add_commands(add: Add) -> None:
     """Options of the commands for teaching."""
-    cases = add("cases", "scans with a finding put into clear lung, and an answer key")
-    cases.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        help="folder for cases.json, the scans and the folder keys",
-    )
-    cases.add_argument(
-        "--from",
-        dest="scans",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="CT",
-        help=(
-            "clear scan to make cases from (may be repeated); default: the clear lung of the sample"
-        ),
-    )
-    scan_options(cases)
-    cases.add_argument(
-        "--avoid",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="SEG",
-        help="disease that no case may show, one for each --from",
-    )
-    cases.add_argument(
-        "--finding",
-        action="append",
-        default=[],
-        metavar="TERM",
-        help="e.g. nodule (may be repeated); default: all that are taught",
-    )
-    cases.add_argument(
-        "--size", action="append", default=[], help="small, medium, large, or a number of mm"
-    )
-    cases.add_argument("--subtlety", action="append", default=[], help="obvious, typical, subtle")
-    cases.add_argument("--side", help="left, right, bilateral")
-    cases.add_argument("--zone", help="upper, middle, lower")
-    cases.add_argument(
-        "--query",
-        metavar="TEXT",
-        help="all of this in words, e.g. “reticulation in both lower zones”",
-    )
-    cases.add_argument(
-        "--balanced", action="store_true", help="finding, size, subtlety and place equally often"
-    )
-    cases.add_argument(
-        "--number", type=int, metavar="N", help=f"cases with a finding (default {NUMBER})"
-    )
-    cases.add_argument(
-        "--clear", type=int, default=0, metavar="N", help="cases without a finding (default 0)"
-    )
-    cases.add_argument("--seed", type=int, default=0)
-    cases.add_argument(
-        "--source",
-        choices=("simulated", "generated"),
-        default="simulated",
-        help="what writes the finding (default simulated)",
-    )
-    cases.add_argument(
-        "--counterfactual",
-        action="store_true",
-        help="also write, blind to the key, the counterfactual to read beside each case",
-    )
-    cases.add_argument(
-        "--weights",
-        type=Path,
-        help=(
-            "weights folder for --source generated and "
-            "--counterfactual; default: the shipped weights"
-        ),
-    )
-    cases.add_argument("--overwrite", action="store_true", help="replace an earlier set")
-    device_option(cases)
-    page = add("page", "a page that explains a result to a patient, to print")
-    page.add_argument("result", type=Path, help="folder of a counterfactual, or its result.json")
-    page.add_argument("-o", "--output", type=Path, required=True, help=".html file")
-    page.add_argument("--overwrite", action="store_true", help="replace an earlier page")
+    add_options(add("cases", "scans with a finding put into clear lung, and an answer key"), Cases)
+    add_options(add("page", "a page that explains a result to a patient, to print"), Page)
 
 
 def _wish(args: argparse.Namespace) -> tuple[Any, int]:
@@ -157,8 +146,7 @@ def run_cases(args: argparse.Namespace) -> dict[str, Any]:
         tuple(zip(args.scans, args.avoid or [None] * len(args.scans))),
         Reading(**reading(args)),
     )
-    progress = Progress(args.quiet or args.json)
-    try:
+    with progress_of(args) as progress:
         record = build_cases(
             order,
             args.output,
@@ -167,13 +155,11 @@ def run_cases(args: argparse.Namespace) -> dict[str, Any]:
             weights=args.weights,
             device=args.device,
         )
-    finally:
-        progress.close()
     return {
         "output": str(args.output),
-        "cases": len(record["cases"]),
+        "cases": len(record.cases),
         "understood": wish_in_words(wish),
-        "key": str(args.output / record["keys"]["file"]),
+        "key": str(args.output / record.keys.file),
         "notes": [CASES_NOTE],
     }
 

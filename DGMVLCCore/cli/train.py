@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from DGMVLCCore.cli.shared import ANATOMY, COHORT, DRY_RUN, MISSING, Add, Command, Progress
+from DGMVLCCore.cli.options import add_options, request_of
+from DGMVLCCore.cli.shared import COHORT, Add, CohortOptions, Command, chosen_series, progress_of
 from DGMVLCCore.errors import UnreadableError, UsageError
+from DGMVLCCore.ground.options import Option, Output
 
+LEARN = "learn this attribute only (repeatable); an outcome must be named"
 FIELDS = ("vision", "minutes", "steps", "batch", "depth", "workers", "start_from", "seed")
 
 
-def add_commands(add: Add) -> None:
-    """Options of the commands that train."""
-    data = add("data", "training shards from a data folder")
-    data.add_argument("-i", "--input", type=Path, required=True)
-    data.add_argument("-o", "--output", type=Path, required=True)
-    train = add(
-        "train",
-        "train or resume the editor, the denoiser (of slices, of slabs, on a cohort, on pictures "
-        "of another modality), the one-pass generator, "
-        "the dual encoder, the probe or the anomaly baseline",
-    )
-    train.add_argument(
-        "--task",
-        choices=(
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """Options of `data`."""
+
+    input: Annotated[Path, Option(None, "-i --input")]
+    output: Output
+    look_alikes: Annotated[
+        Path | None,
+        Option(
+            "note for the next training the clear places that these editor's weights change",
+            metavar="WEIGHTS",
+        ),
+    ] = None
+
+
+OF_A_COHORT = (
+    "--task cohort",
+    "a cohort's clinical rows, from the shipped weights; shards are made too, in the output folder",
+)
+OF_PICTURES = (
+    "--task image",
+    "a demonstration: pictures of another modality, from the shipped weights",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Options of `train`; what is left out has the recipe's value."""
+
+    task: Annotated[
+        Literal[
             "editor",
             "denoiser",
             "volume",
@@ -35,79 +56,93 @@ def add_commands(add: Add) -> None:
             "dual",
             "probe",
             "anomaly",
+        ]
+        | None,
+        Option(),
+    ] = None
+    recipe: Annotated[Path | None, Option("JSON file with recipe fields")] = None
+    shards: Annotated[str | None, Option("folder made by `dgmvlc data`")] = None
+    output: Annotated[
+        str | None, Option("folder for checkpoint, log and weights", "-o --output")
+    ] = None
+    minutes: Annotated[float | None, Option()] = None
+    steps: Annotated[int | None, Option()] = None
+    batch: Annotated[int | None, Option()] = None
+    depth: Annotated[int | None, Option("slices of a slab (task volume; default 8)")] = None
+    workers: Annotated[int | None, Option()] = None
+    seed: Annotated[int | None, Option()] = None
+    start_from: Annotated[str | None, Option("weights folder to begin with")] = None
+    vision: Annotated[
+        str | None,
+        Option("folder of a dual encoder whose scan embedding conditions the denoiser"),
+    ] = None
+    images: Annotated[
+        Path | None,
+        Option(
+            "a picture or DICOM folder for each patient, perhaps with ID.txt (one sentence) "
+            "beside it",
+            metavar="FOLDER",
+            group=OF_PICTURES,
         ),
-    )
-    train.add_argument("--recipe", type=Path, help="JSON file with recipe fields")
-    train.add_argument("--shards", help="folder made by `dgmvlc data`")
-    train.add_argument("-o", "--output", help="folder for checkpoint, log and weights")
-    train.add_argument("--minutes", type=float)
-    train.add_argument("--steps", type=int)
-    train.add_argument("--batch", type=int)
-    train.add_argument("--depth", type=int, help="slices of a slab (task volume; default 8)")
-    train.add_argument("--workers", type=int)
-    train.add_argument("--seed", type=int)
-    train.add_argument("--start-from", help="weights folder to begin with")
-    train.add_argument(
-        "--vision", help="folder of a dual encoder whose scan embedding conditions the denoiser"
-    )
-    cohort = train.add_argument_group(
-        "--task cohort",
-        "a cohort's clinical rows, from the shipped weights; shards are made too, in the output "
-        "folder",
-    )
-    cohort.add_argument("--cohort", type=Path, metavar="FOLDER", help=COHORT)
-    cohort.add_argument(
-        "--table",
-        type=Path,
-        help=(
-            "CSV or Excel (.xlsx) with an id column and clinical columns (of --task image: id and "
-            "text)"
+    ] = None
+    modality: Annotated[
+        Literal["MR", "XR"] | None, Option("what the pictures are", group=OF_PICTURES)
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainCohort(CohortOptions):
+    """Options of `train --task cohort`."""
+
+    cohort: Annotated[Path | None, Option(COHORT, metavar="FOLDER")] = None
+    table: Annotated[
+        Path | None,
+        Option(
+            "CSV or Excel (.xlsx) with an id column and clinical columns (of --task image: id "
+            "and text)",
         ),
-    )
-    cohort.add_argument(
-        "--schema",
-        type=Path,
-        metavar="FILE",
-        help="JSON file that says what the columns mean; default: the shipped one",
-    )
-    cohort.add_argument(
-        "--sheet", metavar="NAME", help="sheet of an Excel file; the first when left out"
-    )
-    cohort.add_argument(
-        "--attribute",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="learn this attribute only (repeatable); an outcome must be named",
-    )
-    cohort.add_argument("--anatomy", type=Path, metavar="FOLDER", help=ANATOMY)
-    cohort.add_argument("--missing", choices=("stop", "skip"), default="stop", help=MISSING)
-    cohort.add_argument("--dry-run", action="store_true", help=DRY_RUN)
-    image = train.add_argument_group(
-        "--task image", "a demonstration: pictures of another modality, from the shipped weights"
-    )
-    image.add_argument(
-        "--images",
-        type=Path,
-        metavar="FOLDER",
-        help=(
-            "a picture or DICOM folder for each patient, "
-            "perhaps with ID.txt (one sentence) beside it"
+    ] = None
+    series: Annotated[
+        tuple[tuple[str, int], ...],
+        Option(
+            "read series N of the DICOM folder of this patient (of --task image: picture); may be "
+            "repeated",
+            metavar="NAME=N",
+            parse=chosen_series,
         ),
+    ] = ()
+
+
+def add_commands(add: Add) -> None:
+    """Options of the commands that train."""
+    add_options(add("data", "training shards from a data folder"), Data)
+    train = add(
+        "train",
+        "train or resume the editor, the denoiser (of slices, of slabs, on a cohort, on pictures "
+        "of another modality), the one-pass generator, "
+        "the dual encoder, the probe or the anomaly baseline",
     )
-    image.add_argument("--modality", choices=("MR", "XR"), help="what the pictures are")
+    add_options(train, TrainCohort, helps={"attributes": LEARN}, group=OF_A_COHORT)
+    add_options(train, Train)
 
 
 def run_data(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc data`."""
+    from DGMVLCCore.models.checks import check_weights
+    from DGMVLCCore.training.look_alikes import write_look_alikes
     from DGMVLCCore.training.shards import build_shards
 
+    if args.look_alikes:
+        check_weights(args.look_alikes)
     written = build_shards(args.input, args.output)
-    return {
+    answer: dict[str, Any] = {
         "shards": len(written),
         "megabytes": round(sum(p.stat().st_size for p in written) / 1e6, 1),
         "output": str(args.output),
     }
+    if args.look_alikes:
+        answer["look_alikes"] = write_look_alikes(args.look_alikes, args.output)
+    return answer
 
 
 def _given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -129,13 +164,10 @@ def _run_cohort(args: argparse.Namespace) -> dict[str, Any]:
             "Training on a cohort needs --cohort, --table and --output (or --dry-run), and makes "
             "its own shards and recipe."
         )
-    request = CohortRequest(
-        args.cohort, args.table, args.schema, args.sheet, tuple(args.attribute), args.anatomy
-    )
+    request = request_of(args, CohortRequest, folder=args.cohort)
     if args.dry_run:
         return describe(plan_cohort(request))
-    progress = Progress(args.quiet or args.json)
-    try:
+    with progress_of(args) as progress:
         return train_cohort(
             request,
             Path(args.output),
@@ -145,8 +177,6 @@ def _run_cohort(args: argparse.Namespace) -> dict[str, Any]:
             quiet=args.quiet or args.json,
             **_given(args, "minutes", "steps", "batch", "workers", "seed"),
         )
-    finally:
-        progress.close()
 
 
 def _run_images(args: argparse.Namespace) -> dict[str, Any]:
@@ -165,6 +195,7 @@ def _run_images(args: argparse.Namespace) -> dict[str, Any]:
         sheet=args.sheet,
         quiet=args.quiet or args.json,
         weights=Path(args.start_from) if args.start_from else None,
+        series=tuple(args.series),
         **_given(args, "minutes", "steps", "batch", "workers", "seed"),
     )
 
@@ -185,6 +216,8 @@ def run_train(args: argparse.Namespace) -> dict[str, Any]:
                     f"--task {args.task}."
                 )
             return run(args)
+    if args.series:
+        raise UsageError("--series is for a folder of --cohort or --images.")
     given = {"shards": args.shards, "out": args.output, **_given(args, "task", *FIELDS)}
     given = {name: value for name, value in given.items() if value is not None}
     if args.recipe is None and not {"shards", "out"} <= set(given):

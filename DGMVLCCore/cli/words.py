@@ -4,74 +4,85 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from DGMVLCCore.cli.options import add_options
 from DGMVLCCore.cli.shared import Add, Command, Shown, in_colour
 from DGMVLCCore.errors import OutputError, UsageError, WeightsError
+from DGMVLCCore.ground.options import (
+    FindingNumber,
+    IdColumn,
+    Option,
+    RowId,
+    Schema,
+    Sheet,
+    Table,
+    Weights,
+)
 from DGMVLCCore.language.report_files import read_report
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadReport:
+    """Options of `report`."""
+
+    input: Annotated[
+        Path,
+        Option(
+            "text, RTF, HTML, PDF with text, Word (.docx), HL7 (ORU), FHIR or DICOM report",
+            "-i --input",
+        ),
+    ]
+    output: Annotated[
+        Path | None, Option("also write an HTML page of it", "-o --output", "PAGE")
+    ] = None
+    overwrite: Annotated[bool, Option("replace an earlier page")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClinicalTable:
+    """How a clinical table is read."""
+
+    schema: Schema = None
+    id_column: IdColumn = None
+    sheet: Sheet = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clinical(ClinicalTable):
+    """Options of `clinical`."""
+
+    input: Annotated[Path, Option("CSV or Excel (.xlsx)", "-i --input", "TABLE")]
+    row: Annotated[
+        str | None, Option("one row, by its id column; all rows when left out", metavar="ID")
+    ] = None
+    outcome: Annotated[
+        tuple[str, ...],
+        Option("an outcome to say all the same (may be repeated)", metavar="NAME"),
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompts(ClinicalTable):
+    """Options of `prompts`."""
+
+    report: Annotated[Path, Option(None, "-r --report")]
+    finding: FindingNumber = None
+    target: Annotated[str | None, Option("free words, e.g. “ground-glass opacity”")] = None
+    clinical: Table = None
+    row: RowId = None
+    weights: Weights = None
 
 
 def add_commands(add: Add) -> None:
     """Options of the commands that read text."""
-    report = add("report", "what a report says: findings, certainty, side, size")
-    report.add_argument(
-        "-i",
-        "--input",
-        type=Path,
-        required=True,
-        help="text, RTF, HTML, PDF with text, Word (.docx), HL7 (ORU), FHIR or DICOM report",
-    )
-    report.add_argument(
-        "-o", "--output", type=Path, metavar="PAGE", help="also write an HTML page of it"
-    )
-    report.add_argument("--overwrite", action="store_true", help="replace an earlier page")
-    clinical = add("clinical", "rows of a clinical table as text")
-    clinical.add_argument(
-        "-i", "--input", type=Path, required=True, metavar="TABLE", help="CSV or Excel (.xlsx)"
-    )
-    clinical.add_argument(
-        "--row", metavar="ID", help="one row, by its id column; all rows when left out"
-    )
+    add_options(add("report", "what a report says: findings, certainty, side, size"), ReadReport)
+    add_options(add("clinical", "rows of a clinical table as text"), Clinical)
     prompts = add("prompts", "what can be asked of a report's findings, and what not and why")
-    prompts.add_argument("-r", "--report", type=Path, required=True)
-    prompts.add_argument(
-        "--finding",
-        type=int,
-        metavar="N",
-        help="number of the finding in the report, from 1; all when left out",
-    )
-    prompts.add_argument("--target", help="free words, e.g. “ground-glass opacity”")
-    prompts.add_argument(
-        "--clinical", type=Path, metavar="TABLE", help="CSV or Excel table of clinical data"
-    )
-    prompts.add_argument("--row", metavar="ID", help="row of --clinical, by its id column")
-    prompts.add_argument(
-        "--weights", type=Path, help="weights folder; default: the shipped weights"
-    )
-    for command in (clinical, prompts):
-        command.add_argument(
-            "--schema",
-            type=Path,
-            metavar="FILE",
-            help="JSON file that says what the columns mean; default: the shipped one",
-        )
-        command.add_argument(
-            "--id-column",
-            metavar="NAME",
-            help="column that names the patients; default: the one the schema knows",
-        )
-        command.add_argument(
-            "--sheet", metavar="NAME", help="sheet of an Excel file; the first when left out"
-        )
-    clinical.add_argument(
-        "--outcome",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="an outcome to say all the same (may be repeated)",
-    )
+    number = "number of the finding in the report, from 1; all when left out"
+    add_options(prompts, Prompts, helps={"finding": number})
 
 
 def run_report(args: argparse.Namespace) -> Shown:
@@ -136,7 +147,7 @@ def run_prompts(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _attribute_pairs(args: argparse.Namespace) -> list[dict[str, Any]]:
-    from DGMVLCCore._resources import resource
+    from DGMVLCCore.ground.resources import resource
     from DGMVLCCore.language.clinical import read_row, row_text
     from DGMVLCCore.language.pairs import attribute_pairs
     from DGMVLCCore.language.schema import load_schema

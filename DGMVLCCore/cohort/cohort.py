@@ -3,7 +3,7 @@ listed, never dropped in silence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,24 +63,8 @@ def match(
         UnreadableError, UnsuitableInputError: the table cannot be read, or fewer than two patients
             have both a scan and a row.
     """
-    said = table_texts(table, None, schema, outcomes, sheet)
-    rows = {row["id"]: row for row in said["rows"]}
-    refused = [f"{entry['id'] or 'no id'} ({entry['reason']})" for entry in said["refused"]]
-    known = set(rows) | {entry["id"] for entry in said["refused"]}
-    notes = list(said["notes"])
-    unpaired = [
-        f"{len(names)} {words}: {listed(names)}."
-        for names, words in (
-            (refused, "row id(s) are not unique and were left out"),
-            (sorted(set(scans) - known), "scan(s) have no row in the table"),
-            ([name for name in rows if name not in scans], "row(s) have no scan"),
-        )
-        if names
-    ]
-    if said["unknown_columns"]:
-        notes.append(
-            f"Columns the schema does not know are ignored: {listed(said['unknown_columns'])}."
-        )
+    told = table_texts(table, None, schema, outcomes, sheet)
+    rows = {row["id"]: row for row in told["rows"]}
     both = [name for name in scans if name in rows]
     if len(both) < 2:
         raise UnsuitableInputError(
@@ -88,12 +72,38 @@ def match(
             f"{len(scans)} scan(s) and "
             f"{len(rows)} row(s) match by id. Name each scan by its row's id."
         )
-    return Cohort(
-        {name: rows[name]["attributes"] for name in both},
-        unpaired + _cells([rows[name] for name in both]),
-        notes,
-        unpaired,
+    notes, unknown = list(told["notes"]), told["unknown_columns"]
+    if unknown:
+        notes.append(f"Columns the schema does not know are ignored: {listed(unknown)}.")
+    unpaired = _unpaired(scans, list(rows), told["refused"])
+    cells = _cells([rows[name] for name in both])
+    attributes = {name: rows[name]["attributes"] for name in both}
+    return Cohort(attributes, unpaired + cells, notes, unpaired)
+
+
+def _unpaired(scans: dict[str, Path], rows: list[str], refused: list[dict[str, Any]]) -> list[str]:
+    """Scans without a row, rows without a scan and rows that were refused, a sentence each."""
+    known = {*rows, *(entry["id"] for entry in refused)}
+    sorts = (
+        (
+            [f"{entry['id'] or 'no id'} ({entry['reason']})" for entry in refused],
+            "row id(s) are not unique and were left out",
+        ),
+        (sorted(set(scans) - known), "scan(s) have no row in the table"),
+        ([name for name in rows if name not in scans], "row(s) have no scan"),
     )
+    return [f"{len(names)} {words}: {listed(names)}." for names, words in sorts if names]
+
+
+def require_several(scans: Collection[str], unread: list[str]) -> None:
+    """Refuse a cohort of which fewer than two scans could be read.
+
+    Raises:
+        UnsuitableInputError: with the first reason why not.
+    """
+    if len(scans) < 2:
+        why = f"Only {len(scans)} scan(s) of the cohort could be used. {''.join(unread[:1])}"
+        raise UnsuitableInputError(why.strip())
 
 
 def refuse_unpaired(unpaired: list[str], choice: str) -> None:

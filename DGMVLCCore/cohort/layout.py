@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,14 +143,25 @@ def find_cohort(folder: Path, masks: Path | None = None) -> Layout:
         )
     times = Counter(name for name, _ in found)
     scans = {name: path for name, path in found if times[name] == 1}
-    beside = {
-        MASK_NAME.sub("", _stem(p)): p for p in sorted(root.iterdir()) if _image(p) and _is_mask(p)
-    }
     given = {
-        **beside,
+        **_masks_beside(root),
         **{name: mask for name, _, mask in entries if mask},
         **(_masks_in(masks) if masks else {}),
     }
+    masks_of = {name: path for name, path in given.items() if name in scans}
+    return Layout(scans, masks_of, *_remarks(times, list(scans), given))
+
+
+def _masks_beside(root: Path) -> dict[str, Path]:
+    """Masks that lie among the scans, named as they are."""
+    files = [p for p in sorted(root.iterdir()) if _image(p) and _is_mask(p)]
+    return {MASK_NAME.sub("", _stem(path)): path for path in files}
+
+
+def _remarks(
+    times: Counter[str], scans: list[str], given: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """Problems and notes; `times`: how many scans an id names, `given`: ids of the masks."""
     problems, notes = [], []
     if twice := sorted(name for name, n in times.items() if n > 1):
         problems.append(
@@ -162,6 +174,4 @@ def find_cohort(folder: Path, masks: Path | None = None) -> Layout:
             f"{len(without)} scan(s) have no mask; their lungs are found in the scan: "
             f"{listed(without)}."
         )
-    return Layout(
-        scans, {name: path for name, path in given.items() if name in scans}, problems, notes
-    )
+    return problems, notes

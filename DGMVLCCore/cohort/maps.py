@@ -9,9 +9,19 @@ import numpy as np
 
 from DGMVLCCore.cohort.frame import REGIONS, PatientScan, region_labels
 from DGMVLCCore.cohort.patterns import Answer
-from DGMVLCCore.errors import OutputError
 from DGMVLCCore.imaging.zones import ZONES, zone_edges
-from DGMVLCCore.report.figure import ACCENT, DIVERGING, INK, MARK, PAPER
+from DGMVLCCore.report.drawing import (
+    ACCENT,
+    INK,
+    MARK,
+    PAPER,
+    Scale,
+    bar,
+    bare,
+    save,
+    sheet,
+    signed,
+)
 
 STEP_HU = 5.0
 NOT_TESTED = "#3a3f44"
@@ -56,78 +66,49 @@ def _columns(answers: list[Answer]) -> list[tuple[str, np.ndarray, bool]]:
     return columns
 
 
-def _panel(
-    axis: Any,
-    plane: np.ndarray,
-    values: np.ndarray,
-    spacing: tuple[float, float],
-    colours: dict[str, Any],
-) -> None:
+def _panel(axis: Any, plane: np.ndarray, values: np.ndarray, aspect: float, scale: Scale) -> None:
     from matplotlib.colors import ListedColormap
 
-    aspect = spacing[0] / spacing[1]
     axis.set_facecolor(PAPER)
-    axis.imshow(
-        np.ma.masked_where(plane == 0, np.ones(plane.shape)),
-        cmap=ListedColormap([NOT_TESTED]),
-        aspect=aspect,
-        interpolation="nearest",
-    )
-    axis.imshow(_coloured(plane, values), aspect=aspect, interpolation="nearest", **colours)
+    how = {"aspect": aspect, "interpolation": "nearest"}
+    lung = np.ma.masked_where(plane == 0, np.ones(plane.shape))
+    axis.imshow(lung, cmap=ListedColormap([NOT_TESTED]), **how)
+    colours = {"cmap": scale.colours, "vmin": scale.low, "vmax": scale.high}
+    axis.imshow(_coloured(plane, values), **how, **colours)
     axis.contour(plane > 0, [0.5], colors=INK, linewidths=0.9)
-    for edge in axis.spines.values():
-        edge.set_visible(False)
-    axis.set_xticks([])
-    axis.set_yticks([])
+    axis.text(0.01, 0.98, "R", transform=axis.transAxes, color=INK, fontsize=9, va="top")
+    bare(axis)
+
+
+def _cropped(plane: np.ndarray) -> np.ndarray:
+    """A plane of region numbers without its empty margin."""
+    used = np.argwhere(plane)
+    low, high = np.maximum(used.min(0) - 3, 0), used.max(0) + 4
+    return plane[low[0] : high[0], low[1] : high[1]]
 
 
 def draw_map(answers: list[Answer], scan: PatientScan) -> Any:
     """The figure of one contrast: rows are the zones, columns the real groups, the sweep and where
     both agree; one symmetric scale in HU."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import LinearSegmentedColormap, Normalize
-    from matplotlib.figure import Figure
-
     by_region = sorted(answers, key=lambda a: REGIONS.index(a.region))
-    columns, planes = _columns(by_region), _planes(scan)
+    columns, aspect = _columns(by_region), scan.spacing[1] / scan.spacing[2]
     largest = max(
         (float(np.nanmax(np.abs(v))) for _, v, _ in columns if np.isfinite(v).any()), default=0.0
     )
-    limit = max(STEP_HU * np.ceil(largest / STEP_HU), STEP_HU)
-    colours = {
-        "cmap": LinearSegmentedColormap.from_list("difference", DIVERGING),
-        "vmin": -limit,
-        "vmax": limit,
-    }
-    figure = Figure(figsize=(3.6 * len(columns) + 0.8, 9.0), facecolor=PAPER, layout="constrained")
-    axes = figure.subplots(3, len(columns), squeeze=False)
-    for (zone, plane), row in zip(planes, axes):
-        used = np.argwhere(plane)
-        low, high = np.maximum(used.min(0) - 3, 0), used.max(0) + 4
+    scale = signed(max(STEP_HU * np.ceil(largest / STEP_HU), STEP_HU))
+    size = (3.6 * len(columns) + 0.8, 9.0)
+    figure, axes = sheet(3, len(columns), size, by_region[0].contrast.name)
+    for (zone, plane), row in zip(_planes(scan), axes):
         for (title, values, synthetic), axis in zip(columns, row):
-            _panel(
-                axis, plane[low[0] : high[0], low[1] : high[1]], values, scan.spacing[1:], colours
-            )  # type: ignore[arg-type]
-            axis.text(0.01, 0.98, "R", transform=axis.transAxes, color=INK, fontsize=9, va="top")
+            _panel(axis, _cropped(plane), values, aspect, scale)
             if synthetic:
-                axis.text(
-                    0.5, 0.0, MARK, transform=axis.transAxes, color=ACCENT, fontsize=8, ha="center"
-                )
+                word = {"color": ACCENT, "fontsize": 8, "ha": "center"}
+                axis.text(0.5, 0.0, MARK, transform=axis.transAxes, **word)
             if zone == "upper":
                 axis.set_title(title, color=INK, fontsize=11)
         row[0].set_ylabel(f"{zone} zone", color=INK, fontsize=10)
-    bar = figure.colorbar(
-        ScalarMappable(Normalize(-limit, limit), colours["cmap"]),
-        ax=axes,
-        orientation="horizontal",
-        fraction=0.03,
-        pad=0.02,
-    )
-    bar.set_label(
-        "difference of the mean, HU (grey: not tested, or no agreement)", color=INK, fontsize=9
-    )
-    bar.ax.tick_params(colors=INK, labelsize=8)
-    figure.suptitle(by_region[0].contrast.name, color=INK, fontsize=13)
+    label = "difference of the mean, HU (grey: not tested, or no agreement)"
+    bar(figure, axes, label, scale)
     return figure
 
 
@@ -137,20 +118,4 @@ def save_map(answers: list[Answer], scan: PatientScan, path: Path) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    from matplotlib import rc_context
-
-    with rc_context(
-        {"text.parse_math": False, "text.usetex": False}
-    ):  # values of a table are no formulas
-        try:
-            draw_map(answers, scan).savefig(
-                path,
-                format="png",
-                dpi=100,
-                facecolor=PAPER,
-                metadata={"Description": f"DGM-VLC effect map, {MARK}"},
-            )
-        except OSError as error:
-            raise OutputError(
-                f"{path} could not be written; check permission and free space."
-            ) from error
+    save(lambda: draw_map(answers, scan), path, f"effect map, {MARK}")

@@ -103,18 +103,12 @@ def group_answers(
         statistics: id -> (R,S) of `lung_statistics`, when already known.
     """
     statistics = statistics or {name: lung_statistics(scan) for name, scan in scans.items()}
-    covariates = tuple(dict.fromkeys(name for row in rows.values() for name in row))
-    covariates = tuple(
-        a.name for a in schema.attributes if a.name in covariates and a.kind != "text"
-    )
+    told = {name for row in rows.values() for name in row}
+    covariates = tuple(a.name for a in schema.attributes if a.name in told and a.kind != "text")
     found = Discovery([])
     for contrast in contrasts:
-        x = np.array(
-            [
-                contrast.place(_held(rows[who][contrast.attribute], contrast))
-                for who in contrast.patients
-            ]
-        )
+        held = [_held(rows[who][contrast.attribute], contrast) for who in contrast.patients]
+        x = np.array([contrast.place(value) for value in held])
         basis, found.adjusted[contrast.name] = nuisance(rows, contrast, schema, covariates)
         values = np.stack([statistics[who].ravel() for who in contrast.patients])
         tested = differences(values, x, basis, options.permutations, options.seed)
@@ -128,15 +122,19 @@ def group_answers(
             Answer(contrast, region, dict(zip(STATISTICS, tested[of * i : of * i + of])), {}, None)
             for i, region in enumerate(REGIONS)
         ]
-    q = {
-        name: false_discovery(np.array([a.groups[name].p for a in found.answers]))
-        for name in STATISTICS
-    }
-    found.answers = [
-        replace(a, q={name: float(q[name][i]) for name in STATISTICS})
-        for i, a in enumerate(found.answers)
-    ]
+    found.answers = _with_q(found.answers)
     return found
+
+
+def _with_q(answers: list[Answer]) -> list[Answer]:
+    """The answers with the false-discovery rate over all of them, each statistic by itself."""
+    q = {
+        name: false_discovery(np.array([a.groups[name].p for a in answers])) for name in STATISTICS
+    }
+    return [
+        replace(a, q={name: float(q[name][i]) for name in STATISTICS})
+        for i, a in enumerate(answers)
+    ]
 
 
 def _held(value: Value, contrast: Contrast) -> Value:
@@ -175,10 +173,8 @@ def sweep_answers(
     """
     tell = tell or (lambda stage, share: None)
     encoder = encoder or LanguageEncoder()
-    sentences, parts = (
-        Sentences([c.attribute for c in contrasts], schema, encoder),
-        halves(list(scans), options.seed),
-    )
+    sentences = Sentences([c.attribute for c in contrasts], schema, encoder)
+    parts = halves(list(scans), options.seed)
     if min(map(len, parts)) < 3:
         raise UnsuitableInputError(
             "The sweep needs at least 6 patients, because each half is swept by a network "
@@ -193,37 +189,33 @@ def sweep_answers(
             weights = options.weights
             if ready is None:
                 write_shards(Path(folder), [scans[name] for name in taught], rows, sentences)
-                weights = teach(
-                    Path(folder),
-                    options.weights,
-                    minutes=options.minutes / 2,
-                    steps=options.steps,
-                    batch=options.batch,
-                    seed=2 * options.seed + turn,
-                )
-            pipe = CounterfactualPipeline.from_pretrained(weights, encoder, alignment).to(
-                options.device
-            )
+                weights = _teach(teach, Path(folder), options, turn)
+            loaded = CounterfactualPipeline.from_pretrained(weights, encoder, alignment)
+        pipe = loaded.to(options.device)
         tell("teaching", (turn + 1) / 2)
+        how = {"most": options.swept // 2, "seed": options.seed}
         for index, contrast in enumerate(contrasts):
-
-            def part(stage: str, share: float, done: int = turn * len(contrasts) + index) -> None:
-                tell(stage, (done + share) / (2 * len(contrasts)))
-
-            changes[contrast].append(
-                sweep(
-                    pipe,
-                    scans,
-                    rows,
-                    contrast,
-                    sentences,
-                    swept,
-                    most=options.swept // 2,
-                    seed=options.seed,
-                    tell=part,
-                )
-            )
+            part = _part(tell, turn * len(contrasts) + index, 2 * len(contrasts))
+            made = sweep(pipe, scans, rows, contrast, sentences, swept, **how, tell=part)
+            changes[contrast].append(made)
     return {contrast: summarise(both) for contrast, both in changes.items()}
+
+
+def _teach(teach: Callable[..., Path], shards: Path, options: Options, turn: int) -> Path:
+    """A copy of the weights that learned from one half of the patients."""
+    return teach(
+        shards,
+        options.weights,
+        minutes=options.minutes / 2,
+        steps=options.steps,
+        batch=options.batch,
+        seed=2 * options.seed + turn,
+    )
+
+
+def _part(tell: Tell, done: int, of: int) -> Tell:
+    """The progress of one of several equal parts."""
+    return lambda stage, share: tell(stage, (done + share) / of)
 
 
 def taught_before(

@@ -19,7 +19,8 @@ from DGMVLCCore.language.schema import Attribute, ClinicalSchema, load_schema
 @dataclass(frozen=True)
 class CohortRequest:
     """A cohort as the user names it: its folder and table, and perhaps the schema, the sheet, the
-    attributes (outcomes only when named) and the masks."""
+    attributes (outcomes only when named), the masks, and (patient, number) of the series of DICOM
+    folders."""
 
     folder: Path
     table: Path
@@ -27,6 +28,7 @@ class CohortRequest:
     sheet: str | None = None
     attributes: tuple[str, ...] = ()
     anatomy: Path | None = None
+    series: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

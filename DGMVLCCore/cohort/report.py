@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from DGMVLCCore.cohort.frame import PatientScan
 from DGMVLCCore.cohort.maps import reference_scan, save_map
 from DGMVLCCore.cohort.patterns import Answer, Discovery
 from DGMVLCCore.report.edit import slug
+from DGMVLCCore.report.pages import render
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
 from DGMVLCCore.results.records import write_record
@@ -19,13 +19,6 @@ from DGMVLCCore.results.records import write_record
 SCHEMA_VERSION, RECORD = "1.0", "discovery.json"
 NOTICE = "Research use only; not a medical device. Sweeps are computed from synthetic voxels."
 SCHEMA = "discovery.schema.json"
-STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 "
-    "1em;color:#1a1c1e}table{border-collapse:collapse;font-size:13px}"
-    "td,th{padding:.2em .7em;border-bottom:1px solid "
-    "#ddd;text-align:right}td:first-child,th:first-child{text-align:left}"
-    "tr.pattern{background:#fff3d6;font-weight:600}.mark{color:#8a5a00}img{max-width:100%}"
-)
 READ = (
     "Groups: difference between real patients from the first to the second value, adjusted for "
     "the named attributes (linear regression), with 95 "
@@ -36,11 +29,15 @@ READ = (
     "is at most {fdr:g} and the sweep's interval lies on the same side of zero. Differences "
     "between groups are associations, not causes."
 )
+SKIPPED = "The sweep was skipped, so no pattern is reported; the tables show the real groups alone"
 HALVES = "each half of the cohort is swept by a network that was taught on the other half only"
 BEFORE = (
     "both halves of the cohort are swept by one network that knew the attributes before (see the "
     "notes)"
 )
+
+
+OF_A_CONTRAST = ("name", "attribute", "low", "high", "number")
 
 
 def _round(value: Any, digits: int = 4) -> Any:
@@ -83,16 +80,6 @@ def build_record(
     from DGMVLCCore import __version__
 
     contrasts = list(dict.fromkeys(a.contrast for a in found.answers))
-    answers = [
-        {
-            "contrast": a.contrast.name,
-            "region": a.region,
-            "groups": {name: _round({**asdict(d), "q": a.q[name]}) for name, d in a.groups.items()},
-            "sweep_hu": _round(asdict(a.swept)) if a.swept else None,
-            "pattern": a.pattern,
-        }
-        for a in found.answers
-    ]
     return {
         "schema_version": SCHEMA_VERSION,
         "software": {"name": "dgmvlc", "version": __version__},
@@ -102,11 +89,10 @@ def build_record(
         "files": files,
         "contrasts": [
             {
-                "name": c.name,
-                "attribute": c.attribute,
-                "low": c.low,
-                "high": c.high,
-                "number": c.number,
+                **{
+                    name: getattr(c, name)
+                    for name in ("name", "attribute", "low", "high", "number")
+                },
                 "patients": len(c.patients),
                 "adjusted_for": found.adjusted[c.name],
             }
@@ -116,85 +102,29 @@ def build_record(
             {"contrast": a.contrast.name, "region": a.region, "sentence": sentence(a)}
             for a in found.patterns
         ],
-        "answers": answers,
+        "answers": [_answer(a) for a in found.answers],
         **facts,
     }
 
 
-def _row(answer: dict[str, Any]) -> str:
-    def interval(part: dict[str, Any] | None) -> str:
-        if part is None or part["effect"] is None or part["low"] is None:
-            return "–"
-        return f"{part['effect']:+.1f} ({part['low']:+.1f} to {part['high']:+.1f})"
-
-    group, swept = answer["groups"]["mean_hu"], answer["sweep_hu"]
-    chances = ["–" if group[name] is None else f"{group[name]:.4f}" for name in ("p", "q")]
-    cells = [
-        answer["region"],
-        group["n"],
-        interval(group),
-        *chances,
-        interval(swept),
-        "yes" if answer["pattern"] else "",
-    ]
-    return (
-        f"<tr{' class=pattern' if answer['pattern'] else ''}>"
-        + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells)
-        + "</tr>"
-    )
-
-
-def _listed(title: str, lines: list[str]) -> str:
-    return (
-        f"<h2>{title}</h2><ul>"
-        + "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-        + "</ul>"
-        if lines
-        else ""
-    )
+def _answer(a: Answer) -> dict[str, Any]:
+    return {
+        "contrast": a.contrast.name,
+        "region": a.region,
+        "groups": {name: _round({**asdict(d), "q": a.q[name]}) for name, d in a.groups.items()},
+        "sweep_hu": _round(asdict(a.swept)) if a.swept else None,
+        "pattern": a.pattern,
+    }
 
 
 def page(record: dict[str, Any], maps: dict[str, str]) -> str:
     """The report as one HTML page; all words of tables are escaped. `maps`: contrast -> name of its
     picture."""
-    cohort, sweep = record["cohort"], record["method"]["sweep"]
+    sweep, fdr = record["method"]["sweep"], record["method"]["fdr"]
     how = BEFORE if (sweep or {}).get("taught_before") else HALVES
-    said = [pattern["sentence"] for pattern in record["patterns"]]
-    verdict = (
-        f"{len(said)} pattern(s)"
-        if sweep
-        else (
-            "The sweep was skipped, so no pattern is reported; "
-            "the tables show the real groups alone"
-        )
-    )
-    parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Pattern "
-        f"discovery</title><style>{STYLE}</style><h1>Pattern discovery</h1>",
-        f"<p class=mark>{html.escape(record['notice'])}</p><p>{cohort['patients']} patients, "
-        f"{len(record['contrasts'])} question(s), "
-        f"{record['method']['permutations']} permutations. {verdict}.</p>",
-        _listed("Patterns", said),
-        f"<p>{html.escape(READ.format(fdr=record['method']['fdr'], how=how))}</p>",
-    ]
-    for contrast in record["contrasts"]:
-        rows = "".join(_row(a) for a in record["answers"] if a["contrast"] == contrast["name"])
-        parts.append(
-            f"<h2>{html.escape(contrast['name'])}</h2><p>{contrast['patients']} patients; "
-            "adjusted for "
-            f"{html.escape(', '.join(contrast['adjusted_for']) or 'nothing')}.</p><img "
-            f"src='{html.escape(maps[contrast['name']])}' alt='effect map'>"
-            "<table><tr><th>Region<th>n<th>Groups, HU<th>p<th>q<th>Sweep, "
-            f"HU<th>Pattern</tr>{rows}</table>"
-        )
-    return "\n".join(
-        [
-            *parts,
-            _listed("Left out", record["problems"]),
-            _listed("Notes", record["notes"]),
-            "</html>",
-        ]
-    )
+    verdict = f"{len(record['patterns'])} pattern(s)" if sweep else SKIPPED
+    reading = READ.format(fdr=fdr, how=how)
+    return render("discovery", record=record, maps=maps, verdict=verdict, reading=reading)
 
 
 def write_discovery(

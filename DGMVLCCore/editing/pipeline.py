@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.editing import sampler
 from DGMVLCCore.editing.compose import residual
 from DGMVLCCore.editing.edit_through import edit_through
@@ -20,6 +19,7 @@ from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
 from DGMVLCCore.editing.see_through import EditPredictor
 from DGMVLCCore.editing.tiles import TiledPredictor, WindowPlan, announce, joined, plan_for
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.encoder import LanguageEncoder

@@ -14,7 +14,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from DGMVLCCore._resources import resource
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.checks import load_network

@@ -20,6 +20,7 @@ from DGMVLCCore.results.records import check_schema, plain
 SCHEMA_VERSION = "1.0"
 SCHEMA = "evaluation.schema.json"
 REAL_SHOWN = 4
+POOLED = ("frd", "kid", "fid", "fid_inception")  # scored over all cases
 
 
 def write(work: Path, about: Row, records: Records, tell: Callable[[str, float], None]) -> None:
@@ -43,51 +44,49 @@ def build_report(about: Row, records: Records, pooled: dict[str, Any]) -> dict[s
     rows = records.of("case")
     table = summary.method_table(rows)
     for name, entry in table.items():
-        entry |= {
-            score: pooled[score].get(name)
-            for score in ("frd", "kid", "fid", "fid_inception")
-            if pooled[score]
-        }
-    clean = safety_rows(records)
-    found = headline(rows, table, pooled, clean)
+        scores = [score for score in POOLED if pooled[score]]
+        entry |= {score: pooled[score].get(name) for score in scores}
+    found = headline(rows, table, pooled, safety_rows(records))
     patients = sorted({row["patient"] for row in rows})
-    tables = {
-        "methods": table,
-        "pairs": _pairs(rows, found),
-        "by_kind": summary.broken_down(rows, lambda row: row["kind"]),
-        "by_size": summary.broken_down(rows, summary.size_group, lambda row: row["size_mm"]),
-        "by_contrast": summary.broken_down(
-            rows, summary.contrast_groups(rows), lambda row: row["contrast_hu"]
-        ),
-        "taught_kinds": summary.method_table([row for row in rows if not row["held_out_kind"]]),
-        "held_out_kind": summary.method_table([row for row in rows if row["held_out_kind"]]),
-        "realism_note": REALISM_NOTE,
-        "own": summary.own_table(rows) if any(row["own"] for row in rows) else {},
-        "calibration": summary.calibration_table(rows),
-        "localisation": summary.localisation_table(rows),
-        "randomised": randomised_table(records),
-        "safety": safety_table(records),
-        "reader": pooled["reader"],
-        "real": _real(records, pooled),
-        "ablations": ablation_table(records),
-    }
-    counts = {
+    report = {
+        "schema_version": SCHEMA_VERSION,
+        "notice": NOTICE,
+        **about,
         "cases": len(rows),
         "patients": len(patients),
         "patient_names": patients,
         "exploratory": len(patients) < FEWEST_PATIENTS,
+        "headline": found,
+        "targets": targets(found),
+        "tables": {
+            "methods": table,
+            "pairs": _pairs(rows, found),
+            **_tables_of_cases(rows),
+            "randomised": randomised_table(records),
+            "safety": safety_table(records),
+            "reader": pooled["reader"],
+            "real": _real(records, pooled),
+            "ablations": ablation_table(records),
+        },
     }
-    return plain(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "notice": NOTICE,
-            **about,
-            **counts,
-            "headline": found,
-            "targets": targets(found),
-            "tables": tables,
-        }
-    )
+    return plain(report)
+
+
+def _tables_of_cases(rows: list[Row]) -> dict[str, Any]:
+    """What the rows of cases with known truth give by themselves."""
+    contrasts = summary.contrast_groups(rows)
+    held_out = [row for row in rows if row["held_out_kind"]]
+    return {
+        "by_kind": summary.broken_down(rows, lambda row: row["kind"]),
+        "by_size": summary.broken_down(rows, summary.size_group, lambda row: row["size_mm"]),
+        "by_contrast": summary.broken_down(rows, contrasts, lambda row: row["contrast_hu"]),
+        "taught_kinds": summary.method_table([row for row in rows if not row["held_out_kind"]]),
+        "held_out_kind": summary.method_table(held_out),
+        "realism_note": REALISM_NOTE,
+        "own": summary.own_table(rows) if any(row["own"] for row in rows) else {},
+        "calibration": summary.calibration_table(rows),
+        "localisation": summary.localisation_table(rows),
+    }
 
 
 def _pairs(rows: list[Row], found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
@@ -84,35 +84,53 @@ def place_lesion(
         UnsuitableInputError: no clear place was found.
     """
     rng = np.random.default_rng([seed, KINDS.index(kind)])
-    dz, dy, dx = map(float, scan.spacing)
     for _ in range(TRIES):
         z = int(rng.choice(np.nonzero(~scan.unclear)[0]))
         low = int(np.clip(z - slab // 2, 0, max(len(scan.hu) - slab, 0)))
-        part = slice(low, low + slab)
-        hu, labels = scan.hu[part].astype(np.float32), scan.labels[part]
-        if scan.unclear[part].any() or not np.isin(labels[len(labels) // 2], (2, 3)).any():
-            continue
-        lungs = np.where(labels == 2, 1, np.where(labels == 3, 2, 0)).astype(np.uint8)
-        if free is not None:
-            lungs *= free[part]
-        edges = (scan.zone_edges[0] - low, scan.zone_edges[1] - low)
-        lesion = insert_lesion(ScanPatch(hu, lungs, (dz, dy, dx), edges, scan.noise), kind, rng)
-        if lesion.mask.sum((1, 2)).max() >= 20 and clear(hu, lesion.mask, lungs > 0):
+        if lesion := _lesion_in(scan, slice(low, low + slab), kind, rng, free):
             break
     else:
         raise UnsuitableInputError(
             f"No clear lung for a {kind.replace('_', ' ')} was found in {patient} in {TRIES} "
             "tries; take another seed."
         )
+    part = slice(low, low + slab)
+    hu, anatomy = scan.hu[part].astype(np.float32), Anatomy(scan.labels[part], origin="shard")
     moved = affine.copy()
     moved[:3, 3] = (affine @ np.array([0, 0, low, 1.0]))[:3]
-    anatomy = Anatomy(labels, origin="shard")
     with_lesion = np.rint(lesion.hu)
     # A lesion's soft edge may reach beyond the lung's outline; whatever it changed is part of the
     # hole, so that the truth is the scan outside it.
-    mask = lesion_region(lesion.mask, anatomy, (dz, dy, dx), MARGIN_MM) | (with_lesion != hu)
+    region = lesion_region(lesion.mask, anatomy, _spacing(scan), MARGIN_MM)
+    mask = region | (with_lesion != hu)
     true = Volume(hu, moved)
     return Case(name, patient, true, true.with_array(with_lesion), anatomy, lesion, mask)
+
+
+def _spacing(scan: TrainingScan) -> tuple[float, float, float]:
+    dz, dy, dx = map(float, scan.spacing)
+    return dz, dy, dx
+
+
+def _lesion_in(
+    scan: TrainingScan,
+    part: slice,
+    kind: str,
+    rng: np.random.Generator,
+    free: np.ndarray | None,
+) -> Lesion | None:
+    """A lesion in a slab of a scan; None when the lung there is not clear."""
+    hu, labels = scan.hu[part].astype(np.float32), scan.labels[part]
+    if scan.unclear[part].any() or not np.isin(labels[len(labels) // 2], (2, 3)).any():
+        return None
+    lungs = np.where(labels == 2, 1, np.where(labels == 3, 2, 0)).astype(np.uint8)
+    if free is not None:
+        lungs *= free[part]
+    edges = (scan.zone_edges[0] - part.start, scan.zone_edges[1] - part.start)
+    patch = ScanPatch(hu, lungs, _spacing(scan), edges, scan.noise)
+    lesion = insert_lesion(patch, kind, rng)
+    large = lesion.mask.sum((1, 2)).max() >= 20
+    return lesion if large and clear(hu, lesion.mask, lungs > 0) else None
 
 
 def make_case(path: Path, kind: str, seed: int, slab: int = SLAB) -> Case:

@@ -3,6 +3,8 @@ they are held against."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import ge, le, lt
 from typing import Any
 
 from DGMVLCCore.evaluation.records import Row
@@ -105,75 +107,60 @@ def headline(
     }
 
 
+# what is aimed at, the figure, how it is to lie, and to what limit or other figure
+AIMS: tuple[tuple[str, str, Callable[[float, float], bool], float | str], ...] = (
+    ("composition exactly 0 HU", "composition_max_hu", le, 0),
+    ("identity exactly 0 HU", "identity_max_hu", le, 0),
+    (
+        "single seed: MAE below every ranked generative baseline",
+        "mae_hu_single",
+        lt,
+        "mae_hu_best_generative",
+    ),
+    (
+        "mean over seeds: MAE no worse than the best classical fill",
+        "mae_hu",
+        le,
+        "mae_hu_best_classical",
+    ),
+    (
+        "single seed: texture better than every ranked baseline",
+        "texture_error",
+        lt,
+        "texture_error_best_baseline",
+    ),
+    ("single seed: FRD better than every ranked baseline", "frd", lt, "frd_best_baseline"),
+    (
+        "rim within the range of untouched scans in 95 % of cases",
+        "rim_within_range",
+        ge,
+        0.95,
+    ),
+    ("probe flip rate at least 0.9", "flip_rate", ge, 0.9),
+    ("clean regions: probe false positives at most 5 %", "clean_probe_fp", le, 0.05),
+    ("clean regions: median change at most 10 HU", "clean_median_dhu", le, 10),
+    (
+        "pointing game at least 0.85 for lesions of two or more cells",
+        "pointing_game",
+        ge,
+        0.85,
+    ),
+    ("signed CNR at least 1", "attention_cnr", ge, 1),
+    (
+        "reader proxy: AUC of the subtlest third rises by at least 0.05",
+        "reader_auc_gain_subtle",
+        ge,
+        0.05,
+    ),
+)
+
+
 def targets(found: dict[str, Figure]) -> list[dict[str, Any]]:
     """The aims, and whether each is met; None where a figure is missing."""
-
-    def value(key: str) -> float | None:
-        return found[key]["value"]
-
-    def check(aim: str, key: str, met: bool | None) -> dict[str, Any]:
-        return {"aim": aim, "key": key, "value": value(key), "met": met}
-
-    def below(key: str, limit: float | None, equal: bool = True) -> bool | None:
-        known = value(key)
-        return (
-            None
-            if known is None or limit is None
-            else bool(known <= limit if equal else known < limit)
-        )
-
-    def above(key: str, limit: float) -> bool | None:
-        known = value(key)
-        return None if known is None else bool(known >= limit)
-
-    return [
-        check("composition exactly 0 HU", "composition_max_hu", below("composition_max_hu", 0)),
-        check("identity exactly 0 HU", "identity_max_hu", below("identity_max_hu", 0)),
-        check(
-            "single seed: MAE below every ranked generative baseline",
-            "mae_hu_single",
-            below("mae_hu_single", value("mae_hu_best_generative"), False),
-        ),
-        check(
-            "mean over seeds: MAE no worse than the best classical fill",
-            "mae_hu",
-            below("mae_hu", value("mae_hu_best_classical")),
-        ),
-        check(
-            "single seed: texture better than every ranked baseline",
-            "texture_error",
-            below("texture_error", value("texture_error_best_baseline"), False),
-        ),
-        check(
-            "single seed: FRD better than every ranked baseline",
-            "frd",
-            below("frd", value("frd_best_baseline"), False),
-        ),
-        check(
-            "rim within the range of untouched scans in 95 % of cases",
-            "rim_within_range",
-            above("rim_within_range", 0.95),
-        ),
-        check("probe flip rate at least 0.9", "flip_rate", above("flip_rate", 0.9)),
-        check(
-            "clean regions: probe false positives at most 5 %",
-            "clean_probe_fp",
-            below("clean_probe_fp", 0.05),
-        ),
-        check(
-            "clean regions: median change at most 10 HU",
-            "clean_median_dhu",
-            below("clean_median_dhu", 10),
-        ),
-        check(
-            "pointing game at least 0.85 for lesions of two or more cells",
-            "pointing_game",
-            above("pointing_game", 0.85),
-        ),
-        check("signed CNR at least 1", "attention_cnr", above("attention_cnr", 1)),
-        check(
-            "reader proxy: AUC of the subtlest third rises by at least 0.05",
-            "reader_auc_gain_subtle",
-            above("reader_auc_gain_subtle", 0.05),
-        ),
-    ]
+    rows = []
+    for aim, key, lies, limit in AIMS:
+        value = found[key]["value"]
+        held = found[limit]["value"] if isinstance(limit, str) else limit
+        met = None if value is None or held is None else bool(lies(value, held))
+        rows.append({"aim": aim, "key": key, "value": value, "met": met})
+    return rows

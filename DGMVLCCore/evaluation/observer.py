@@ -74,22 +74,18 @@ def reader_row(
         raise UnsuitableInputError(
             "The observer's mask holds no voxel of the lungs; give a mask inside them."
         )
-    area, templates = inside.sum((1, 2)), channels()
-    rows, beside = np.nonzero(area >= FULLEST * area.max())[0], lungs & ~mask
+    area, beside = inside.sum((1, 2)), lungs & ~mask
+    fullest = np.nonzero(area >= FULLEST * area.max())[0]
+    templates = channels()
     seen = []
-    for z in rows:
+    for z in fullest:
         # The chest wall is no part of the task; left in, its edge drowns every channel.
-        level = (
-            float(scan[z][beside[z]].mean())
-            if beside[z].any()
-            else float(scan[z][inside[z]].mean())
-        )
-        planes = [
+        level = float(scan[z][beside[z] if beside[z].any() else inside[z]].mean())
+        before, after = (
             square(np.where(lungs[z], hu[z], level), inside[z], spacing)[0] for hu in (scan, made)
-        ]
-        seen.append(
-            np.tensordot(templates, np.stack([planes[0], planes[1] - planes[0]]), ((1, 2), (1, 2)))
         )
+        planes = np.stack([before, after - before])
+        seen.append(np.tensordot(templates, planes, ((1, 2), (1, 2))))
     outputs = np.mean(seen, 0)
     return {
         "patient": patient,
@@ -214,6 +210,35 @@ def reader_gain(
         UnsuitableInputError: a case without its partner, or one patient only and nothing to train
             on.
     """
+    _require_partners(rows, train)
+    patients = {row["patient"] for row in rows}
+    alone, both = (
+        observer_scores(rows, names, train) for names in (("scan",), ("scan", "difference"))
+    )
+    contrast = np.array([row["contrast_hu"] for row in rows])
+    present = [row["contrast_hu"] for row in rows if row["present"]]
+    rank = np.searchsorted(np.quantile(present, (1 / 3, 2 / 3)), contrast, side="left")
+    out: dict[str, Any] = {
+        "patients": len(patients),
+        "exploratory": len(patients) < EXPLORATORY,
+        "specificity": SPECIFICITY,
+    }
+    for index, name in enumerate((*THIRDS, "all")):
+        third = rank == index if name != "all" else np.ones(len(rows), bool)
+        kept = np.nonzero(third)[0]
+        if not len(kept):
+            continue
+        values = _compare(rows, alone, both, kept)
+        limits = _interval(rows, alone, both, third, draws, seed)
+        n = sum(bool(rows[int(i)]["present"]) for i in kept)
+        out[name] = {
+            key: {"value": value, "n": n, "ci95": limits.get(key)} for key, value in values.items()
+        }
+    return out
+
+
+def _require_partners(rows: Sequence[Row], train: Sequence[Row] | None) -> None:
+    """Refuse cases without their partner, and training on patients that are tested on."""
     cases: dict[str, set[bool]] = {}
     for row in rows:
         cases.setdefault(row["case"], set()).add(row["present"])
@@ -227,31 +252,3 @@ def reader_gain(
             "The observer would be trained on patients that it is then tested on; give other "
             "patients to train on."
         )
-    alone, both = (
-        observer_scores(rows, names, train) for names in (("scan",), ("scan", "difference"))
-    )
-    contrast = np.array([row["contrast_hu"] for row in rows])
-    rank = np.searchsorted(
-        np.quantile([row["contrast_hu"] for row in rows if row["present"]], (1 / 3, 2 / 3)),
-        contrast,
-        side="left",
-    )
-    out: dict[str, Any] = {
-        "patients": len(patients),
-        "exploratory": len(patients) < EXPLORATORY,
-        "specificity": SPECIFICITY,
-    }
-    for index, name in enumerate((*THIRDS, "all")):
-        third = rank == index if name != "all" else np.ones(len(rows), bool)
-        kept = np.nonzero(third)[0]
-        if not len(kept):
-            continue
-        values, limits = (
-            _compare(rows, alone, both, kept),
-            _interval(rows, alone, both, third, draws, seed),
-        )
-        n = sum(bool(rows[int(i)]["present"]) for i in kept)
-        out[name] = {
-            key: {"value": value, "n": n, "ci95": limits.get(key)} for key, value in values.items()
-        }
-    return out

@@ -3,34 +3,20 @@ renamed last."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
 
 from DGMVLCCore.errors import OutputError
-from DGMVLCCore.whole import put_in_place
+from DGMVLCCore.ground.whole import put_in_place
+from DGMVLCCore.results.folders import foreign
 
-REPORT = "report.json"
+REPORT, EARLIER = "report.json", ".earlier"
 
 
 def working_folder(out: Path) -> Path:
     """`NAME.partial` beside the output."""
     return out.absolute().with_name(f"{out.name}.partial")
-
-
-def _ours(folder: Path, name: str) -> bool:
-    """True for a folder that holds this program's `name`, or is empty."""
-    if not folder.is_dir() or folder.is_symlink():
-        return False
-    try:
-        return (
-            not any(folder.iterdir())
-            or json.loads((folder / name).read_text(encoding="utf-8"))["software"]["name"]
-            == "dgmvlc"
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def open_output(out: Path, *, resume: bool, overwrite: bool, name: str = REPORT) -> Path:
@@ -44,13 +30,16 @@ def open_output(out: Path, *, resume: bool, overwrite: bool, name: str = REPORT)
         OutputError: something is there that may not be replaced, or the place cannot be written to.
     """
     out, work = out.absolute(), working_folder(out)
+    (out / EARLIER).unlink(missing_ok=True)
+    if (work / EARLIER).exists():  # a run was killed after it had put its folder in place
+        shutil.rmtree(work)
     if out.exists() or out.is_symlink():
         if not overwrite:
             raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
-        if not _ours(out, name):
+        if strange := foreign(out, name):
             raise OutputError(
-                f"{out} was not written by this command, so it is not overwritten; move it away "
-                "or choose another folder."
+                f"{out} holds {strange}, which was not written by this command, so it is not "
+                "overwritten; move it away or choose another folder."
             )
     if not out.parent.is_dir():
         raise OutputError(f"The folder {out.parent} does not exist; create it first.")
@@ -77,6 +66,8 @@ def close_output(work: Path, out: Path) -> None:
         OutputError: it cannot be done; the working folder stays.
     """
     try:
+        if out.is_dir():
+            (out / EARLIER).touch()  # what has it is no interrupted run
         put_in_place(work, out.absolute())
     except OSError as error:
         raise OutputError(

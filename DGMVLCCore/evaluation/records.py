@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.errors import UnreadableError, UsageError
-from DGMVLCCore.results.records import plain
-from DGMVLCCore.whole import whole_file
+from DGMVLCCore.ground.whole import whole_file
+from DGMVLCCore.results.records import plain, write_text
 
 ROWS = "rows.jsonl"
 STORE = "arrays"
@@ -35,7 +35,7 @@ class Records:
         if resume and self.path.exists():
             self._read(about)
         else:
-            self.path.write_text(json.dumps({"about": about}) + "\n", encoding="utf-8")
+            write_text(json.dumps({"about": about}) + "\n", self.path)
 
     def _read(self, about: Row) -> None:
         """Rows of the interrupted run; a last line that was cut off is dropped.
@@ -63,7 +63,7 @@ class Records:
                 "options and weights, or start without --resume."
             )
         self.rows = rows
-        self.path.write_text("\n".join(whole) + "\n", encoding="utf-8")
+        write_text("\n".join(whole) + "\n", self.path)
 
     @classmethod
     def reading(cls, folder: Path) -> Records:

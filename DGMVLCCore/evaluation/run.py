@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore._resources import resource
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.evaluation import assemble, extras
@@ -25,6 +23,8 @@ from DGMVLCCore.evaluation.records import STORE, Records
 from DGMVLCCore.evaluation.scoring import Judge
 from DGMVLCCore.evaluation.submission import Submission, export_cases
 from DGMVLCCore.evaluation.trial import run_case
+from DGMVLCCore.ground.devices import choose_device
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.probe import Probe
 from DGMVLCCore.results.manifest import sha256_of
 from DGMVLCCore.training.shards import build_shards
@@ -124,26 +124,16 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
         submission.require(name for name, _ in plan)
         answers = submission.fingerprint(name for name, _ in plan)
     pipe = CounterfactualPipeline.hole_filler(request.weights).to(choose_device(request.device))
-    probe = Probe.from_pretrained()
-    about = _about(request, pipe, probe, answers)
+    judge = Judge(Probe.from_pretrained(), inception)
+    about = _about(request, pipe, judge.probe, answers)
     if inception is not None:
         about["inception"] = inception.weights_sha256
-    bench = Bench(
-        request,
-        pipe,
-        Judge(probe, inception),
-        Records(work, about, request.resume),
-        work,
-        tell,
-        submission,
-    )
+    records = Records(work, about, request.resume)
+    bench = Bench(request, pipe, judge, records, work, tell, submission)
     run_stages(bench, plan)
-    assemble.write(work, about, bench.records, tell)
-    (work / "timings.json").write_text(
-        json.dumps(
-            {"seconds": {name: round(value, 1) for name, value in bench.seconds.items()}}, indent=1
-        )
-    )
+    assemble.write(work, about, records, tell)
+    seconds = {name: round(value, 1) for name, value in bench.seconds.items()}
+    (work / "timings.json").write_text(json.dumps({"seconds": seconds}, indent=1))
     for folder in (STORE, SHARDS):
         shutil.rmtree(work / folder, ignore_errors=True)
     close_output(work, request.out)

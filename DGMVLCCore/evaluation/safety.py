@@ -103,19 +103,14 @@ def clean_region_row(
         probe_before, probe_after: the probe's logits, with `score`.
     """
     true, mask, lungs = case.true.array, case.mask, case.anatomy.lungs
-    made = {
-        mode: pipe(
-            case.true,
-            removal(case, mode),
-            anatomy=case.anatomy,
-            noises=noises,
-            steps=steps,
-            seed=seed,
-        ).counterfactual.array
-        for mode in ("shift", "replace")
-    }
-    vessels, lost = lost_vessels(true, made["replace"], mask, lungs)
-    elsewhere = misplaced(case, seed)
+
+    def made(mode: str) -> np.ndarray:
+        plan, anatomy = removal(case, mode), case.anatomy
+        result = pipe(case.true, plan, anatomy=anatomy, noises=noises, steps=steps, seed=seed)
+        return result.counterfactual.array
+
+    shift, replaced = made("shift"), made("replace")
+    vessels, lost = lost_vessels(true, replaced, mask, lungs)
     row: dict[str, Any] = {
         "case": case.name,
         "patient": case.patient,
@@ -123,23 +118,30 @@ def clean_region_row(
         "term": case.lesion.term,
         "mask_voxels": int(mask.sum()),
         "noises": noises,
-        "shift_changed": float((np.abs(made["shift"] - true)[mask] > CHANGED_HU).mean()),
-        "replace_median_dhu": float(np.median((made["replace"] - true)[mask])),
+        "shift_changed": float((np.abs(shift - true)[mask] > CHANGED_HU).mean()),
+        "replace_median_dhu": float(np.median((replaced - true)[mask])),
         "vessel_voxels": vessels,
         "lost_vessel_voxels": lost,
-        "abstains_absent": abstains(pipe, case.true, case, mask, seed),
-        "abstains_misplaced": None
-        if elsewhere is None
-        else abstains(pipe, case.scan, case, elsewhere, seed),
-        "abstains_present": abstains(pipe, case.scan, case, mask, seed),
+        **_abstentions(pipe, case, seed),
         "refuses_untaught": refuses_untaught(),
     }
     if score is not None:
-        row |= {
-            "probe_before": score(true, mask, lungs, case.true.spacing),
-            "probe_after": score(made["replace"], mask, lungs, case.true.spacing),
-        }
+        row["probe_before"], row["probe_after"] = (
+            score(array, mask, lungs, case.true.spacing) for array in (true, replaced)
+        )
     return row
+
+
+def _abstentions(pipe: CounterfactualPipeline, case: Case, seed: int) -> dict[str, bool | None]:
+    """Does it abstain where nothing is, where the finding is elsewhere, and where it is?"""
+    elsewhere = misplaced(case, seed)
+    return {
+        "abstains_absent": abstains(pipe, case.true, case, case.mask, seed),
+        "abstains_misplaced": None
+        if elsewhere is None
+        else abstains(pipe, case.scan, case, elsewhere, seed),
+        "abstains_present": abstains(pipe, case.scan, case, case.mask, seed),
+    }
 
 
 def clean_region_rows(

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.ground.scratch import scratch_folder
 from DGMVLCCore.imaging.checks import check_file
-from DGMVLCCore.scratch import scratch_folder
 
 MOST_FILES, MOST_BYTES, DENSEST = 20_000, 8 * 2**30, 200
 

@@ -53,7 +53,8 @@ def check_straight(affine: np.ndarray, name: str) -> None:
     tilt = shear_degrees(affine)
     if tilt > SHEAR_DEGREES:
         raise UnsuitableInputError(
-            f"{name} lies on a sheared grid, tilted by {tilt:.1f}° (gantry tilt); {UNTILT}."
+            f"{name} lies on a sheared grid, tilted by {tilt:.1f}° (gantry tilt); {UNTILT}.",
+            "untilt",
         )
 
 
@@ -89,7 +90,8 @@ def check_sides(known: bool, depth: int, name: str) -> None:
         raise UnsuitableInputError(
             f"{name} does not say which side of it is the patient's left, and a side is never "
             "guessed; export it again from DICOM, or say how its axes run: --orientation LPS (x to "
-            "the patient's left, y to the back, z to the head), RAS, LAS …"
+            "the patient's left, y to the back, z to the head), RAS, LAS …",
+            "orientation",
         )
 
 

@@ -302,7 +302,8 @@ def _line(
     tilt = float(np.degrees(np.arccos(np.clip(step @ normal / np.linalg.norm(step), -1, 1))))
     if tilt > TILT_DEGREES and not tilted:
         raise UnsuitableInputError(
-            f"The series {name} was taken with the gantry tilted by {tilt:.1f}°; {UNTILT}."
+            f"The series {name} was taken with the gantry tilted by {tilt:.1f}°; {UNTILT}.",
+            "untilt",
         )
     return start, step
 

@@ -21,11 +21,11 @@ from pydicom.uid import (
 )
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.ground.scratch import scratch_folder
 from DGMVLCCore.imaging import dicom_tags as tags
 from DGMVLCCore.imaging.dicom_files import Slice, Slices, read
 from DGMVLCCore.imaging.dicom_tags import DAMAGE
 from DGMVLCCore.imaging.padding import pad_plane
-from DGMVLCCore.scratch import scratch_folder
 
 UNPACK_SECONDS = 600
 PLAIN = (

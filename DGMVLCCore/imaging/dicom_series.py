@@ -181,5 +181,6 @@ def choose(items: Slices, folder: Path, number: int | None) -> Slices:
         return candidates[0]
     raise UnsuitableInputError(
         f"The folder {folder} holds {len(series)} series ({_listed(series)}); put the one you "
-        "mean into a folder of its own, or choose it with --series NUMBER."
+        "mean into a folder of its own, or choose it with --series NUMBER.",
+        "series",
     )

@@ -21,6 +21,7 @@ from DGMVLCCore.errors import (
     UnsuitableInputError,
     UsageError,
 )
+from DGMVLCCore.ground.whole import whole_file
 from DGMVLCCore.imaging import metaimage, nifti, nrrd
 from DGMVLCCore.imaging.checks import (
     check_file,
@@ -35,7 +36,6 @@ from DGMVLCCore.imaging.quiet import quiet
 from DGMVLCCore.imaging.stored import StoredImage
 from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading, oriented, untilted
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.whole import whole_file
 
 logger = logging.getLogger(__name__)
 

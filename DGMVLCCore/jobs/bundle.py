@@ -14,9 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.editing.result import NOTICE
 from DGMVLCCore.errors import UnreadableError, UsageError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
@@ -108,71 +108,63 @@ def metadata_of(weights: Path) -> dict[str, Any]:
     """
     from DGMVLCCore import __version__
 
+    return {
+        "schema": SCHEMA_URL,
+        "software": {"name": "dgmvlc", "version": __version__},
+        "version": __version__,
+        "changelog": {__version__: "exported"},
+        **_versions(),
+        "required_packages_version": {"dgmvlc": __version__},
+        **ABOUT,
+        "weights_sha256": check_weights(weights),
+        "network_data_format": {
+            "inputs": {"image": _channel("hounsfield", "noisy slice")},
+            "outputs": {"pred": _channel("image", "clean slice")},
+        },
+    }
+
+
+ABOUT = {
+    "name": "DGM-VLC counterfactual chest CT",
+    "synthetic": True,
+    "notice": NOTICE,
+    "task": "Counterfactual editing of chest CT inside a region, from a scan, a report and a mask",
+    "description": (
+        "A mask- and text-conditioned U-Net that fills a hole of a CT slice by a rectified flow."
+    ),
+    "authors": "DGM-VLC authors",
+    "copyright": "Apache-2.0",
+    "intended_use": "Research use only; not a medical device.",
+    "data_type": "nrrd",
+    "image_classes": "CT in HU",
+    "label_classes": "edit region, 1 inside",
+    "pred_classes": "CT in HU, synthetic inside the region",
+    "references": ["arXiv:2410.13823"],
+}
+
+
+def _versions() -> dict[str, str]:
+    packages = {"monai_version": "monai", "pytorch_version": "torch", "numpy_version": "numpy"}
     try:
-        versions = {
-            name: metadata.version(package)
-            for name, package in (
-                ("monai_version", "monai"),
-                ("pytorch_version", "torch"),
-                ("numpy_version", "numpy"),
-            )
-        }
+        return {name: metadata.version(package) for name, package in packages.items()}
     except metadata.PackageNotFoundError as error:
         raise UsageError(
             "A MONAI bundle needs MONAI; install it with: pip install dgmvlc[bundle]."
         ) from error
-    slices = {
+
+
+def _channel(kind: str, words: str) -> dict[str, Any]:
+    """A slice as the bundle's schema describes what goes in or comes out."""
+    return {
         "type": "image",
         "modality": "CT",
         "spatial_shape": ["16*n", "16*n"],
         "dtype": "float32",
         "value_range": [-1100, 400],
         "is_patch_data": True,
-    }
-    return {
-        "schema": SCHEMA_URL,
-        "software": {"name": "dgmvlc", "version": __version__},
-        "version": __version__,
-        "changelog": {__version__: "exported"},
-        **versions,
-        "required_packages_version": {"dgmvlc": __version__},
-        "name": "DGM-VLC counterfactual chest CT",
-        "synthetic": True,
-        "notice": NOTICE,
-        "task": (
-            "Counterfactual editing of chest CT inside a region, from a scan, a report and a mask"
-        ),
-        "description": (
-            "A mask- and text-conditioned U-Net that fills a "
-            "hole of a CT slice by a rectified flow."
-        ),
-        "authors": "DGM-VLC authors",
-        "copyright": "Apache-2.0",
-        "intended_use": "Research use only; not a medical device.",
-        "data_type": "nrrd",
-        "image_classes": "CT in HU",
-        "label_classes": "edit region, 1 inside",
-        "pred_classes": "CT in HU, synthetic inside the region",
-        "references": ["arXiv:2410.13823"],
-        "weights_sha256": check_weights(weights),
-        "network_data_format": {
-            "inputs": {
-                "image": {
-                    **slices,
-                    "format": "hounsfield",
-                    "num_channels": 1,
-                    "channel_def": {"0": "noisy slice"},
-                }
-            },
-            "outputs": {
-                "pred": {
-                    **slices,
-                    "format": "image",
-                    "num_channels": 1,
-                    "channel_def": {"0": "clean slice"},
-                }
-            },
-        },
+        "format": kind,
+        "num_channels": 1,
+        "channel_def": {"0": words},
     }
 
 

@@ -4,14 +4,13 @@ ranked by the patient's own voxels."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.agreement import agreement_of
 from DGMVLCCore.editing.find import Proposal
 from DGMVLCCore.editing.gates import organ_gate, rim_gate
@@ -19,23 +18,24 @@ from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan, Gate
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import locate
 from DGMVLCCore.jobs.edit import (
     Progress,
-    Request,
+    check_options,
     choose_finding,
     edit_region,
     load_scan,
     propose_region,
 )
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
+from DGMVLCCore.jobs.requests import CompareRequest
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.report.comparison import RECORD, write_comparison
-from DGMVLCCore.results.folders import check_output
 from DGMVLCCore.results.manifest import measures
 from DGMVLCCore.review.hypotheses import Hypothesis, differential, resolve
 from DGMVLCCore.review.ranking import NOTE, Ranking, rank
@@ -48,19 +48,6 @@ NO_REGION = (
     "finding "
     "it can be proposed."
 )
-
-
-@dataclass(frozen=True)
-class CompareRequest(Request):
-    """What the user asks for: a `Request` whose target is a list.
-
-    Args:
-        hypotheses: names or free words, two to six; those of the finding's built-in list when
-            empty.
-        report_text: may be empty when hypotheses and mask are given.
-    """
-
-    hypotheses: tuple[str, ...] = ()
 
 
 def _asked(request: CompareRequest) -> tuple[list[Hypothesis], list[Finding], Finding | None]:
@@ -83,14 +70,6 @@ def _asked(request: CompareRequest) -> tuple[list[Hypothesis], list[Finding], Fi
     if finding is None and request.mask is None:
         raise UsageError(NO_REGION)
     return asked, findings, finding
-
-
-def _check(request: CompareRequest) -> None:
-    if request.noises < 1 or request.steps < 1:
-        raise UsageError(
-            f"Noises and steps must be 1 or more, not {request.noises} and {request.steps}."
-        )
-    check_output(request.out, request.overwrite, RECORD)
 
 
 def _cut(
@@ -239,21 +218,6 @@ def _record(
     }
 
 
-def _proposal(
-    pipe: CounterfactualPipeline,
-    volume: Volume,
-    anatomy: Anatomy,
-    finding: Finding | None,
-    findings: list[Finding],
-    request: CompareRequest,
-    tell: Progress,
-) -> Proposal:
-    """A region for the report's finding."""
-    if finding is None:
-        raise UsageError(NO_REGION)
-    return propose_region(pipe, volume, anatomy, finding, request.slices, tell, findings)
-
-
 def run_comparison(
     request: CompareRequest,
     progress: Progress | None = None,
@@ -269,46 +233,37 @@ def run_comparison(
         DGMVLCError: every refusal, with its sentence; then nothing was written.
     """
     tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
-    _check(request)
+    check_options(request, RECORD)
     asked, findings, finding = _asked(request)
     tell("loading", 0.0)
     device = choose_device(request.device)
     volume, anatomy = load_scan(request, memory)
     pipe = (pipe or CounterfactualPipeline.hole_filler(request.weights)).to(device)
-    loaded = pipe
+    scan = (pipe, volume, anatomy)
+
+    def propose() -> Proposal:
+        if finding is None:
+            raise UsageError(NO_REGION)
+        return propose_region(*scan, finding, request.slices, tell, findings)
+
     with memory_named(device):
-        region = edit_region(
-            request,
-            volume,
-            anatomy,
-            lambda: _proposal(loaded, volume, anatomy, finding, findings, request, tell),
-        )
-        mask, origin = region.mask, region.origin
-        ranking = rank(
-            pipe,
-            _cut(volume, anatomy, mask, request.slices),
-            asked,
-            _logits(pipe, volume, anatomy, mask, asked),
-            seed=request.seed,
-            callback=tell,
-        )
-        results = _draw(pipe, volume, anatomy, mask, ranking, request, finding, tell, should_cancel)
+        region = edit_region(request, volume, anatomy, propose)
+        seen = _cut(volume, anatomy, region.mask, request.slices)
+        logits = _logits(*scan, region.mask, asked)
+        ranking = rank(pipe, seen, asked, logits, seed=request.seed, callback=tell)
+        results = _draw(*scan, region.mask, ranking, request, finding, tell, should_cancel)
+    known = {"evidence": None, "clinical": request.clinical, "anatomy": anatomy.origin}
     for result in results:
-        result.settings |= {
-            "region": origin,
-            "evidence": None,
-            "clinical": request.clinical,
-            "anatomy": anatomy.origin,
-        }
+        result.settings |= {"region": region.origin, **known}
     tell("writing", 0.0)
-    inputs = input_facts(memory.facts, request.mask, request.report_source)
-    facts: dict[str, Any] = {
+    record = _record(ranking, results, request)
+    record["location"] = vars(locate(region.mask, anatomy, volume))
+    facts = {
         "report": request.report_text,
         "findings": findings,
-        "inputs": inputs,
+        "inputs": input_facts(memory.facts, request.mask, request.report_source),
         "weights": {"name": pipe.weights, "sha256": pipe.weights_sha256},
     }
-    record = _record(ranking, results, request) | {"location": vars(locate(mask, anatomy, volume))}
     path = write_comparison(
         results, record, request.out, anatomy=anatomy, facts=facts, overwrite=request.overwrite
     )

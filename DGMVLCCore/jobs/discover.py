@@ -4,12 +4,18 @@ report and maps."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore._resources import resource
-from DGMVLCCore.cohort.cohort import Cohort, load_each, match, refuse_problems, refuse_unpaired
+from DGMVLCCore.cohort.cohort import (
+    Cohort,
+    load_each,
+    match,
+    refuse_problems,
+    refuse_unpaired,
+    require_several,
+)
 from DGMVLCCore.cohort.frame import PatientScan, masked_scan, patient_scan
 from DGMVLCCore.cohort.groups import Contrast, find_contrasts
 from DGMVLCCore.cohort.layout import Layout, find_cohort
@@ -21,9 +27,10 @@ from DGMVLCCore.cohort.patterns import (
     with_sweep,
 )
 from DGMVLCCore.cohort.report import RECORD, write_discovery
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.memory import file_facts
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError, quoted
+from DGMVLCCore.ground.devices import choose_device
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.numbered import cohort_anatomy
@@ -44,6 +51,9 @@ NO_PATTERN = (
     "that "
     "the weights have not seen."
 )
+
+
+TOLD = ("permutations", "seed", "fdr", "device")  # of the options, in the record
 
 
 @dataclass(frozen=True)
@@ -175,6 +185,43 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
     options = replace(request.options, device=choose_device(request.device))
     layout = find_cohort(request.folder, request.anatomy)
     cohort = match(layout.scans, request.table, schema, request.sheet, outcomes)
+    scans, problems = _load(request, cohort, layout, tell)
+    contrasts, skipped = _questions(request, cohort, scans, schema)
+    rows = {name: cohort.attributes[name] for name in scans}
+    tell("comparing", 0.0)
+    found = group_answers(scans, rows, contrasts, schema, options)
+    seen = None
+    if not request.skip_sweep:
+        seen = taught_before(options.weights, contrasts, scans)
+        swept = sweep_answers(scans, rows, contrasts, schema, options, fine_tune, tell=tell)
+        found = with_sweep(found, swept, options.fdr, seen)
+    tell("writing", 0.0)
+    weights = options.weights or resource("weights/dgmvlc-ct")
+    sweep, before = _sweep_facts(request, options, seen, len(scans))
+    not_asked = [f"Not asked: {reason}" for reason in skipped + found.untold]
+    facts = {
+        "cohort": {
+            "patients": len(scans),
+            "scans_found": len(layout.scans),
+            "rows_matched": len(cohort.attributes),
+        },
+        "method": {**{name: getattr(options, name) for name in TOLD}, "sweep": sweep},
+        "inputs": {
+            "table": file_facts(request.table),
+            "scans": [file_facts(layout.scans[name]) for name in scans],
+        },
+        "weights": {"name": weights.name, "sha256": check_weights(weights)} if sweep else None,
+        "problems": problems,
+        "notes": [*before, *layout.notes, *cohort.notes, *not_asked],
+    }
+    return write_discovery(found, list(scans.values()), request.out, facts, request.overwrite)
+
+
+def _load(
+    request: Request, cohort: Cohort, layout: Layout, tell: Tell
+) -> tuple[dict[str, PatientScan], list[str]]:
+    """The cohort's scans, and what went wrong with it, a sentence each; refused where the request
+    says so."""
     problems = layout.problems + cohort.problems
     if request.strict:
         refuse_problems(problems)
@@ -182,86 +229,24 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
     scans, unread = load_cohort(cohort, layout, tell, request.series)
     if request.strict:
         refuse_problems(unread)
-    if len(scans) < 2:
-        raise UnsuitableInputError(
-            (
-                f"Only {len(scans)} scan(s) of the cohort could be used. "
-                f"{unread[0] if unread else ''}"
-            ).strip()
-        )
-    contrasts, skipped = _questions(request, cohort, scans, schema)
-    rows = {name: cohort.attributes[name] for name in scans}
-    tell("comparing", 0.0)
-    found = group_answers(scans, rows, contrasts, schema, options)
-    seen = None if request.skip_sweep else taught_before(options.weights, contrasts, scans)
-    if not request.skip_sweep:
-        found = with_sweep(
-            found,
-            sweep_answers(scans, rows, contrasts, schema, options, fine_tune, tell=tell),
-            options.fdr,
-            seen,
-        )
-    tell("writing", 0.0)
-    facts = _facts(
-        request, options, cohort, layout, scans, problems + unread, skipped + found.untold, seen
-    )
-    return write_discovery(found, list(scans.values()), request.out, facts, request.overwrite)
+    require_several(scans, unread)
+    return scans, problems + unread
 
 
-def _facts(
-    request: Request,
-    options: Options,
-    cohort: Cohort,
-    layout: Layout,
-    scans: dict[str, PatientScan],
-    problems: list[str],
-    skipped: list[str],
-    seen: int | None,
-) -> dict[str, Any]:
-    """Where the answers come from; `seen`: patients the weights had learned from, None when the
+def _sweep_facts(
+    request: Request, options: Options, seen: int | None, patients: int
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """How was swept, and notes on it; `seen`: patients the weights had learned from, None when the
     halves taught each other."""
-    weights = options.weights or resource("weights/dgmvlc-ct")
-    swept = (
-        None
-        if request.skip_sweep
-        else {
-            "minutes": options.minutes,
-            "steps": options.steps,
-            "batch": options.batch,
-            "patients_a_contrast": options.swept,
-        }
-    )
-    before = []
-    if seen is not None and swept is not None:
-        swept = {**swept, "taught_before": True, "patients_seen": seen}
-        before = [BEFORE.format(seen, len(scans)) + (NO_PATTERN if seen else "")]
-    inputs = {
-        "table": file_facts(request.table),
-        "scans": [file_facts(layout.scans[name]) for name in scans],
+    if request.skip_sweep:
+        return None, []
+    swept = {
+        "minutes": options.minutes,
+        "steps": options.steps,
+        "batch": options.batch,
+        "patients_a_contrast": options.swept,
     }
-    return {
-        "cohort": {
-            "patients": len(scans),
-            "scans_found": len(layout.scans),
-            "rows_matched": len(cohort.attributes),
-        },
-        "method": {
-            **{
-                k: v
-                for k, v in asdict(options).items()
-                if k in ("permutations", "seed", "fdr", "device")
-            },
-            "sweep": swept,
-        },
-        "inputs": inputs,
-        "weights": None
-        if request.skip_sweep
-        else {"name": weights.name, "sha256": check_weights(weights)},
-        "problems": problems,
-        "notes": [
-            *before,
-            *layout.notes,
-            *cohort.notes,
-            *[f"Not asked: {reason}" for reason in skipped],
-        ],
-    }
+    if seen is None:
+        return swept, []
+    note = BEFORE.format(seen, patients) + (NO_PATTERN if seen else "")
+    return {**swept, "taught_before": True, "patients_seen": seen}, [note]

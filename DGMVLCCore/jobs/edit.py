@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.agreement import agreement_of, refuse_opposed
 from DGMVLCCore.editing.asked import Evidence
 from DGMVLCCore.editing.checks import (
@@ -21,17 +21,18 @@ from DGMVLCCore.editing.gates import quality_gates
 from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map
-from DGMVLCCore.editing.result import AttentionMap, EditPlan
+from DGMVLCCore.editing.result import AttentionMap, CounterfactualResult, EditPlan
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.masks import lesion_region, share_near
 from DGMVLCCore.imaging.profiles import require_ct
-from DGMVLCCore.imaging.untilt import Reading
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import locate
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
 from DGMVLCCore.jobs.region import MarkedRegion, check_presence, region_gates
+from DGMVLCCore.jobs.requests import Request
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import (
@@ -41,7 +42,6 @@ from DGMVLCCore.language.prompts import (
     source_prompt,
     target_prompt,
 )
-from DGMVLCCore.language.report_files import ReportSource
 from DGMVLCCore.language.vocabulary import load_vocabulary
 from DGMVLCCore.report.edit import write_result
 from DGMVLCCore.results.folders import check_output
@@ -55,57 +55,6 @@ NOT_READ = (
 )
 Progress = Callable[[str, float], None]
 OnPlan = Callable[[CounterfactualPipeline, Volume, Anatomy, EditPlan], None]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asks for.
-
-    Args:
-        image: scan. report_text: chest CT prose. out: result folder.
-        finding: 1-based number in the parsed report; the first present one the weights know when
-            None.
-        mask: segmentation of the region; proposed from the finding's words when None. segment: name
-            of one of its segments.
-        target: free words; the finding's absence when None.
-        slices: canonical slices [first, last), counted from the feet.
-        clinical: sentence of clinical facts, recorded beside the report.
-        native: keep the scan's own spacing in a region of any size, in overlapping tiles.
-        series, untilt, orientation: how the scan is read, as `Reading`.
-        scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need
-            it.
-        report_source: the file the report was read from, for the record; None for typed text.
-    """
-
-    image: Path
-    report_text: str
-    out: Path
-    finding: int | None = None
-    mask: Path | None = None
-    segment: str | None = None
-    anatomy: Path | None = None
-    target: str | None = None
-    mode: str = "replace"
-    slices: tuple[int, int] | None = None
-    seed: int = 0
-    noises: int = 8
-    steps: int = 10
-    device: str | None = None
-    overwrite: bool = False
-    clinical: str = ""
-    modality: str | None = None
-    weights: Path | None = None
-    native: bool = False
-    scene: bool = True
-    report_source: ReportSource | None = None
-    series: int | None = None
-    untilt: bool = False
-    orientation: str | None = None
-
-    @property
-    def reading(self) -> Reading:
-        """How the scan is read."""
-        return Reading(self.series, self.untilt, self.orientation)
 
 
 def choose_finding(findings: list[Finding], number: int | None) -> Finding:
@@ -232,52 +181,193 @@ def _reader(
     return read
 
 
-def _to_read(finding: Finding, findings: list[Finding]) -> list[Finding]:
-    """The edited finding, then one of every other term of the report that is there and that the
-    weights know."""
-    known = load_vocabulary().known
-    others = {
-        f.taught: f
-        for f in findings
-        if f.presence != "absent" and f.taught in known and f.taught != finding.taught
-    }
-    return [finding, *others.values()]
+def check_options(request: Request, record: str = "result.json") -> None:
+    """Refuse at once what could not be made or written.
 
-
-def _check_options(request: Request) -> None:
+    Raises:
+        UsageError: noises, steps or mode out of range. OutputError: `out` holds something else than
+            an earlier result with this record, or one and `overwrite` is not set.
+    """
     if request.noises < 1 or request.steps < 1:
         raise UsageError(
             f"Noises and steps must be 1 or more, not {request.noises} and {request.steps}."
         )
     if request.mode not in ("replace", "shift"):
         raise UsageError(f"The mode must be replace or shift, not {request.mode}.")
-    check_output(request.out, request.overwrite)
+    check_output(request.out, request.overwrite, record)
 
 
-def _sentences(request: Request, finding: Finding) -> tuple[str, str, str, bool]:
-    """Source and target sentence, the target's term, and whether it removes the finding."""
+@dataclass(frozen=True)
+class Asked:
+    """What the report and the request ask for: the finding to edit among all findings, and the
+    edit in sentences."""
+
+    findings: list[Finding]
+    finding: Finding
+    source: str
+    target: str
+    term: str  # of the target
+    removes: bool
+
+    @property
+    def to_read(self) -> list[Finding]:
+        """The edited finding, then one of every other term of the report that is there and that
+        the weights know."""
+        known = load_vocabulary().known
+        others = {
+            f.taught: f
+            for f in self.findings
+            if f.presence != "absent" and f.taught in known and f.taught != self.finding.taught
+        }
+        return [self.finding, *others.values()]
+
+
+def asked_of(request: Request) -> Asked:
+    """What a request asks for.
+
+    Raises:
+        UsageError, UnsuitableInputError: there is nothing to edit.
+    """
+    findings = parse_report(request.report_text)
+    finding = choose_finding(findings, request.finding)
     if finding.presence == "absent" and request.target is None:
         raise UnsuitableInputError(
             f"The report says “{finding.term}” is absent, so there is nothing to take away; name "
             "what to show with --target."
         )
     source = absent_prompt(finding.term) if finding.presence == "absent" else source_prompt(finding)
-    return (source, *target_prompt(finding.term, request.target))
+    return Asked(findings, finding, source, *target_prompt(finding.term, request.target))
+
+
+def require_slices(request: Request, volume: Volume) -> None:
+    """Refuse slices that the scan does not have.
+
+    Raises:
+        UsageError: they are not within it.
+    """
+    depth = len(volume.canonical()[0].array)
+    if request.slices and not 0 <= request.slices[0] < request.slices[1] <= depth:
+        raise UsageError(
+            f"The slices {request.slices[0]}:{request.slices[1]} are not within 0:{depth}."
+        )
 
 
 def load_scan(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
     """The scan and its anatomy, checked."""
-    volume = require_ct(
-        memory.volume(request.image, request.modality, request.reading), request.image.name
-    )
-    if request.slices and not 0 <= request.slices[0] < request.slices[1] <= len(
-        volume.canonical()[0].array
-    ):
-        raise UsageError(
-            f"The slices {request.slices[0]}:{request.slices[1]} are not within "
-            f"0:{len(volume.canonical()[0].array)}."
-        )
+    scan = memory.volume(request.image, request.modality, request.reading)
+    volume = require_ct(scan, request.image.name)
+    require_slices(request, volume)
     return volume, memory.anatomy(volume, request.anatomy)
+
+
+@dataclass
+class _Edit:
+    """One edit under way: what is asked, of which scan, by which network."""
+
+    request: Request
+    asked: Asked
+    pipe: CounterfactualPipeline
+    volume: Volume
+    anatomy: Anatomy
+    memory: ScanMemory
+
+    @property
+    def reads(self) -> bool:
+        """A one-pass network says neither whether it sees the finding nor where."""
+        return not self.pipe.one_pass
+
+    def mark(self, tell: Progress) -> MarkedRegion:
+        """The region, as given or proposed, on the side that the report names."""
+        asked, scan = self.asked, (self.pipe, self.volume, self.anatomy)
+        marked = edit_region(
+            self.request,
+            self.volume,
+            self.anatomy,
+            lambda: propose_region(*scan, asked.finding, self.request.slices, tell, asked.findings),
+        )
+        refuse_other_side(asked.finding, locate(marked.lesion, self.anatomy, self.volume))
+        return marked
+
+    def plan(self, marked: MarkedRegion) -> EditPlan:
+        """The edit in the region."""
+        asked = self.asked
+        finding = asked.finding.to_dict()
+        edit = (asked.source, asked.target, asked.term, asked.removes, self.request.mode, finding)
+        return EditPlan(marked.mask, *edit)
+
+    def evidence(self, plan: EditPlan, tell: Progress) -> dict[str, Any] | None:
+        """Does the network see the finding that the report states? None where nobody asks."""
+        if not self.reads or self.asked.finding.presence == "absent":
+            return None
+        slices, seed = self.request.slices, self.request.seed
+        return check_presence(self.pipe, self.volume, self.anatomy, plan, slices, seed, tell)
+
+    def attention(self, tells: list[Progress]) -> dict[str, AttentionMap]:
+        """The map of each finding to read, with a progress for each."""
+        read = _reader(self.pipe, self.volume, self.anatomy, self.request, self.memory)
+        wanted = self.asked.to_read if self.reads else []
+        return {finding.taught: read(finding, tell) for finding, tell in zip(wanted, tells)}
+
+    def make(self, plan: EditPlan, tell: Progress) -> CounterfactualResult:
+        """The counterfactual."""
+        request = self.request
+        return self.pipe(
+            self.volume,
+            plan,
+            anatomy=self.anatomy,
+            noises=request.noises,
+            steps=request.steps,
+            seed=request.seed,
+            slices=request.slices,
+            tiles=request.native,
+            callback=tell,
+        )
+
+    def check(
+        self, result: CounterfactualResult, marked: MarkedRegion, evidence: dict[str, Any] | None
+    ) -> None:
+        """Agreement, gates and what is to be known of the run, into the result.
+
+        Raises:
+            UnsuitableInputError: words and picture are opposed.
+        """
+        asked, anatomy, volume = self.asked, self.anatomy, self.volume
+        if result.mask.any() and asked.source != asked.target:
+            if self.pipe.alignment is not None:
+                result.agreement = agreement_of(self.pipe.alignment, result, anatomy)
+                refuse_opposed(result.agreement)
+            location = locate(marked.lesion, anatomy, volume)
+            seen = [evidence_gate(Evidence(**evidence))] if evidence and self.pipe.sees else []
+            result.gates = [
+                *region_gates(asked.finding, marked, location, anatomy, volume),
+                *seen,
+                *quality_gates(result, anatomy),
+                *filter(None, [vessels_of(result), named_gate(result)]),
+            ]
+        result.settings |= {
+            "region": marked.origin,
+            "evidence": evidence,
+            "clinical": self.request.clinical,
+            "anatomy": anatomy.origin,
+        }
+        remarks = [*([] if self.reads else [NOT_READ]), *volume.metadata.get("notes", ())]
+        if remarks:
+            result.settings["note"] = " ".join(remarks)
+
+    def write(self, result: CounterfactualResult) -> Path:
+        """The result's folder; returns the path of `result.json`."""
+        request = self.request
+        return write_result(
+            result,
+            request.out,
+            anatomy=self.anatomy,
+            report=request.report_text,
+            findings=self.asked.findings,
+            inputs=input_facts(self.memory.facts, request.mask, request.report_source),
+            weights={"name": self.pipe.weights, "sha256": self.pipe.weights_sha256},
+            overwrite=request.overwrite,
+            scene=request.scene,
+        )
 
 
 def run_counterfactual(
@@ -302,90 +392,26 @@ def run_counterfactual(
         DGMVLCError: every refusal, with its sentence; then nothing was written.
     """
     tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
-    _check_options(request)
-    findings = parse_report(request.report_text)
-    finding = choose_finding(findings, request.finding)
-    source, target, target_term, removes = _sentences(request, finding)
+    check_options(request)
+    asked = asked_of(request)
     tell("loading", 0.0)
     device = choose_device(request.device)
     volume, anatomy = load_scan(request, memory)
     pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
-    wanted, read = _to_read(finding, findings), _reader(pipe, volume, anatomy, request, memory)
-    parts = len(wanted) + 1
+    edit = _Edit(request, asked, pipe, volume, anatomy, memory)
+    parts = [part_of(tell, i, n) for n in (len(asked.to_read) + 1,) for i in range(n)]
     with memory_named(device):
-        marked = edit_region(
-            request,
-            volume,
-            anatomy,
-            lambda: propose_region(
-                pipe, volume, anatomy, finding, request.slices, part_of(tell, 0, parts), findings
-            ),
-        )
-        location = locate(marked.lesion, anatomy, volume)
-        refuse_other_side(finding, location)
-        plan = EditPlan(
-            marked.mask, source, target, target_term, removes, request.mode, finding.to_dict()
-        )
+        marked = edit.mark(parts[0])
+        plan = edit.plan(marked)
         if on_plan:
             on_plan(pipe, volume, anatomy, plan)
-        check = part_of(tell, 0 if request.mask else 1, parts)
-        reads = (
-            not pipe.one_pass
-        )  # a one-pass network says neither whether it sees the finding nor where
-        evidence = (
-            check_presence(pipe, volume, anatomy, plan, request.slices, request.seed, check)
-            if reads and finding.presence != "absent"
-            else None
-        )
-        attention = (
-            {f.taught: read(f, part_of(tell, i + 1, parts)) for i, f in enumerate(wanted)}
-            if reads
-            else {}
-        )
-        result = pipe(
-            volume,
-            plan,
-            anatomy=anatomy,
-            noises=request.noises,
-            steps=request.steps,
-            seed=request.seed,
-            slices=request.slices,
-            tiles=request.native,
-            callback=tell,
-        )
+        evidence = edit.evidence(plan, parts[0 if request.mask else 1])
+        attention = edit.attention(parts[1:])
+        result = edit.make(plan, tell)
     result.attention = attention
-    if result.mask.any() and source != target:
-        if pipe.alignment is not None:
-            result.agreement = agreement_of(pipe.alignment, result, anatomy)
-            refuse_opposed(result.agreement)
-        result.gates = [
-            *region_gates(finding, marked, location, anatomy, volume),
-            *([evidence_gate(Evidence(**evidence))] if evidence and pipe.sees else []),
-            *quality_gates(result, anatomy),
-            *filter(None, [vessels_of(result), named_gate(result)]),
-        ]
-    result.settings |= {
-        "region": marked.origin,
-        "evidence": evidence,
-        "clinical": request.clinical,
-        "anatomy": anatomy.origin,
-    }
-    remarks = [*([] if reads else [NOT_READ]), *volume.metadata.get("notes", ())]
-    if remarks:
-        result.settings["note"] = " ".join(remarks)
+    edit.check(result, marked, evidence)
     tell("writing", 0.0)
-    inputs = input_facts(memory.facts, request.mask, request.report_source)
-    path = write_result(
-        result,
-        request.out,
-        anatomy=anatomy,
-        report=request.report_text,
-        findings=findings,
-        inputs=inputs,
-        weights={"name": pipe.weights, "sha256": pipe.weights_sha256},
-        overwrite=request.overwrite,
-        scene=request.scene,
-    )
+    path = edit.write(result)
     if progress:
         progress("writing", 1.0)  # no longer through the guard: what is written stays
     return path

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.memory import file_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import UnsuitableInputError, UsageError, WeightsError
+from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import BODY, Anatomy
 from DGMVLCCore.imaging.io import read_scan
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.imaging.profiles import PLAIN
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.jobs.edit import Request
+from DGMVLCCore.jobs.edit import check_options, require_slices
 from DGMVLCCore.jobs.progress import guarded, memory_named
+from DGMVLCCore.jobs.requests import Request
 from DGMVLCCore.language.encoder import MAX_TOKENS
 from DGMVLCCore.report.fill import RECORD, write_fill
-from DGMVLCCore.results.folders import check_output
 
 Progress = Callable[[str, float], None]
 
@@ -58,6 +58,23 @@ def _plan(request: Request, volume: Volume, pipe: CounterfactualPipeline) -> Edi
     )
 
 
+def _scan(request: Request) -> Volume:
+    """The picture, checked.
+
+    Raises:
+        WeightsError: it is a CT. UsageError: the slices are not within it.
+    """
+    volume = read_scan(request.image, request.modality, request.reading)
+    if volume.modality not in PLAIN:
+        raise WeightsError(
+            f"{request.image.name} is {volume.modality}, but the weights are for another "
+            "modality; say which the picture is (--modality), "
+            "or give weights for CT."
+        )
+    require_slices(request, volume)
+    return volume
+
+
 def run_fill(
     request: Request,
     progress: Progress | None = None,
@@ -76,31 +93,12 @@ def run_fill(
             every refusal, with its sentence; nothing was written.
     """
     tell = guarded(progress, should_cancel)
-    if request.noises < 1 or request.steps < 1 or request.mode not in ("replace", "shift"):
-        raise UsageError(
-            "Noises and steps must be 1 or more and the mode replace or shift, not "
-            f"{request.noises}, {request.steps} and {request.mode}."
-        )
-    check_output(request.out, request.overwrite, RECORD)
+    check_options(request, RECORD)
     tell("loading", 0.0)
-    device = choose_device(request.device)
-    volume = read_scan(request.image, request.modality, request.reading)
-    if volume.modality not in PLAIN:
-        raise WeightsError(
-            f"{request.image.name} is {volume.modality}, but the weights are for another "
-            "modality; say which the picture is (--modality), "
-            "or give weights for CT."
-        )
+    device, volume = choose_device(request.device), _scan(request)
     pipe = (
         pipe or CounterfactualPipeline.from_pretrained(request.weights, modality=volume.modality)
     ).to(device)
-    if request.slices and not 0 <= request.slices[0] < request.slices[1] <= len(
-        volume.canonical()[0].array
-    ):
-        raise UsageError(
-            f"The slices {request.slices[0]}:{request.slices[1]} are not within "
-            f"0:{len(volume.canonical()[0].array)}."
-        )
     plan = _plan(request, volume, pipe)
     with memory_named(device):
         result = pipe(
@@ -114,15 +112,11 @@ def run_fill(
             callback=tell,
         )
     tell("writing", 0.0)
-    inputs = (
-        {"image": file_facts(request.image), "mask": file_facts(request.mask)}
-        if request.mask
-        else {}
-    )
+    read = {"image": request.image, "mask": request.mask}
     path = write_fill(
         result,
         request.out,
-        inputs=inputs,
+        inputs={role: file_facts(file) for role, file in read.items() if file and request.mask},
         weights={"name": pipe.weights, "sha256": pipe.weights_sha256},
         overwrite=request.overwrite,
     )

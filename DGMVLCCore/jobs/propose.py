@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from DGMVLCCore.devices import choose_device
 from DGMVLCCore.editing.find import Proposal
 from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
+from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.jobs.edit import Request, choose_finding, load_scan, propose_region

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import HOLE_FILLER, WEIGHTS, CounterfactualPipeline
 from DGMVLCCore.editing.preview import Preview, preview_slice, rows_to_edit
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import Cancelled, OutputError, UsageError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.jobs.edit import MARGIN_MM, Request, run_counterfactual

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.editing.pipeline import WEIGHTS
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import check_weights
 
 

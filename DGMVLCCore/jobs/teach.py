@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from DGMVLCCore.errors import Cancelled, UsageError
 from DGMVLCCore.imaging.io import save_volume
@@ -92,8 +92,8 @@ def _next(quiz: Quiz) -> dict[str, Any] | None:
         {
             "case": name,
             "path": str(quiz.cases.path(name)),
-            "number": len(quiz.record["answers"]) + 1,
-            "of": len(quiz.record["order"]),
+            "number": len(quiz.record.answers) + 1,
+            "of": len(quiz.record.order),
         }
         if name
         else None
@@ -106,9 +106,9 @@ def _where(quiz: Quiz) -> dict[str, Any]:
     told = [] if following else quiz.review()
     review = [
         {
-            "case": r["key"]["id"],
-            "words": r["words"],
-            "right": r["answer"]["found"] and r["answer"]["right_name"],
+            "case": r.key.id,
+            "words": r.words,
+            "right": r.answer.found and r.answer.right_name,
         }
         for r in told
     ]
@@ -160,7 +160,7 @@ def start_quiz(
     return {
         "quiz": str(path),
         "understood": understood,
-        "choices": [*quiz.cases.record["choices"], NOTHING],
+        "choices": [*quiz.cases.record.choices, NOTHING],
         **_where(quiz),
     }
 
@@ -172,9 +172,14 @@ def answer_quiz(
     `attention`: also read where the network looks."""
     quiz = Quiz.resume(request.quiz)
     case = request.case
-    if all(a["case"] != case for a in quiz.record["answers"]):  # a second press reveals again
+    if all(a.case != case for a in quiz.record.answers):  # a second press reveals again
         quiz.answer(case, request.named, request.point, request.seconds)
-    told = {**quiz.reveal(case), "next": _next(quiz), "score": quiz.score(), "attention": None}
+    told = {
+        **to_builtins(quiz.reveal(case)),
+        "next": _next(quiz),
+        "score": quiz.score(),
+        "attention": None,
+    }
     if request.attention and told["key"]["term"]:
         told["attention"] = _attention(
             session, quiz.cases, case, told["key"], _guard(tell, should_cancel)
@@ -236,7 +241,7 @@ def next_reading(
         entry = study.cases.case(item.case)
         aid = (
             {
-                what: str(study.cases.folder / entry[what])
+                what: str(study.cases.folder / getattr(entry, what))
                 for what in ("counterfactual", "difference")
             }
             if item.mode == AIDED

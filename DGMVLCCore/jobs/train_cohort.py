@@ -5,17 +5,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.cohort.cohort import refuse_unpaired
+from DGMVLCCore.cohort.cohort import refuse_unpaired, require_several
 from DGMVLCCore.cohort.plan import CohortPlan, CohortRequest, plan_cohort
 from DGMVLCCore.cohort.teach import COHORT, write_shards
-from DGMVLCCore.errors import UnsuitableInputError, WeightsError
+from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.jobs.discover import load_cohort
-from DGMVLCCore.results.folders import whole_folder
+from DGMVLCCore.results.folders import check_output, replaced_folder
 from DGMVLCCore.training.loop import train
 from DGMVLCCore.training.tuning import cohort_recipe
 
@@ -34,7 +33,9 @@ def _key(request: CohortRequest, plan: CohortPlan) -> str:
     ]
     words = [p.read_bytes().hex() if p else "" for p in (request.table, request.schema)]
     return hashlib.sha256(
-        json.dumps([words, plan.sentences.names, list(plan.cohort.attributes), files]).encode()
+        json.dumps(
+            [words, plan.sentences.names, list(plan.cohort.attributes), files, *request.series]
+        ).encode()
     ).hexdigest()
 
 
@@ -63,17 +64,12 @@ def cohort_shards(
                 f"{folder.parent} holds a run on other scans, rows or attributes than these; "
                 "give the same, or choose another output folder."
             )
-        shutil.rmtree(folder)
-    scans, unread = load_cohort(plan.cohort, plan.layout, tell)
+    else:
+        check_output(folder, False, COHORT)
+    scans, unread = load_cohort(plan.cohort, plan.layout, tell, request.series)
     refuse_unpaired(unread, missing)
-    if len(scans) < 2:
-        raise UnsuitableInputError(
-            (
-                f"Only {len(scans)} scan(s) of the cohort could be used. "
-                f"{unread[0] if unread else ''}"
-            ).strip()
-        )
-    with whole_folder(folder, False, COHORT) as written:
+    require_several(scans, unread)
+    with replaced_folder(folder) as written:
         write_shards(written, list(scans.values()), plan.cohort.attributes, plan.sentences)
         facts = json.loads((written / COHORT).read_text(encoding="utf-8"))
         (written / COHORT).write_text(
@@ -106,26 +102,19 @@ def train_cohort(
     Raises:
         DGMVLCError: every refusal, with its sentence.
     """
-    plan = plan_cohort(request)
-    recipe = cohort_recipe(
-        out / "shards", out, weights, **{"checkpoint_every": CHECKPOINT_EVERY, **fields}
-    )
+    plan, shards = plan_cohort(request), out / "shards"
+    how = {"checkpoint_every": CHECKPOINT_EVERY, **fields}
+    recipe = cohort_recipe(shards, out, weights, **how)
     refuse_unpaired(plan.unpaired, missing)
     out.mkdir(parents=True, exist_ok=True)
-    unread = cohort_shards(
-        request, plan, out / "shards", missing, tell or (lambda stage, share: None)
-    )
+    unread = cohort_shards(request, plan, shards, missing, tell or (lambda stage, share: None))
     trained = train(recipe, quiet=quiet)
     facts = json.loads((trained / COHORT).read_text(encoding="utf-8"))
-    notes = [
-        *plan.notes,
-        f"{out / 'shards'} holds the patients' scans; delete it when the run needs not go on.",
-    ]
-    problems = list(dict.fromkeys([*plan.layout.problems, *plan.cohort.problems, *unread]))
+    kept = f"{shards} holds the patients' scans; delete it when the run needs not go on."
     return {
         "weights": str(trained),
         "patients": len(facts["scans"]),
         "attributes": ", ".join(facts["attributes"]),
-        "problems": problems,
-        "notes": notes,
+        "problems": list(dict.fromkeys([*plan.layout.problems, *plan.cohort.problems, *unread])),
+        "notes": [*plan.notes, kept],
     }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
 from DGMVLCCore.errors import OutputError
+from DGMVLCCore.ground.whole import whole_file
 
 
 class StateCache:
@@ -79,15 +79,12 @@ class StateCache:
         from safetensors.numpy import save_file
 
         path = self._path(text)
-        part = path.with_suffix(f".{os.getpid()}.partial")
         try:
-            save_file(
-                {"states": np.ascontiguousarray(states)},
-                part,
-                {"text": text, "words": json.dumps(words)},
-            )
-            part.replace(path)
+            with whole_file(path) as part:
+                save_file(
+                    {"states": np.ascontiguousarray(states)},
+                    part,
+                    {"text": text, "words": json.dumps(words)},
+                )
         except OSError as error:
             raise OutputError(f"{path} could not be written: {error.strerror}.") from error
-        finally:
-            part.unlink(missing_ok=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.language.tables import column_key
 
 KINDS = ("number", "category", "flag", "text")

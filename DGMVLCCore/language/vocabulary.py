@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from DGMVLCCore._resources import resource
+from DGMVLCCore.ground.resources import resource
 
 WORD = re.compile(r"[^\W\d_]+|\d+")
 

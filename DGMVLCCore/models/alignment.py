@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import height, thirds_in_view, zone_edges

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import DeviceError, UnreadableError, WeightsError, quoted
-from DGMVLCCore.plain_json import read_json
+from DGMVLCCore.ground.plain_json import read_json
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.resample import crop, resize_in_plane
 from DGMVLCCore.models.checks import load_network
 from DGMVLCCore.models.units import to_units

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import WeightsError, quoted
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import check_weights, load_network
 from DGMVLCCore.models.denoiser import STAGES, Conditions, Denoiser
 

@@ -14,6 +14,7 @@ from DGMVLCCore.readers.quiz import TOLERANCE_MM, distance_mm
 from DGMVLCCore.readers.readings import Reading, table_text
 from DGMVLCCore.readers.records import NOTICE, head
 from DGMVLCCore.readers.study import MODES, Study
+from DGMVLCCore.report.drawing import chart, save
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.records import write_record, write_text
 from DGMVLCCore.stats import (
@@ -40,7 +41,7 @@ def _complete(study: Study) -> list[Reading]:
     Raises:
         UnsuitableInputError: some are missing.
     """
-    readings = [r for reader in study.record["readers"] for r in study.readings(reader)]
+    readings = [r for reader in study.record.readers for r in study.readings(reader)]
     have = {r.item for r in readings}
     if missing := [i for i in study.items if i not in have]:
         first = missing[0]
@@ -55,7 +56,7 @@ def _complete(study: Study) -> list[Reading]:
 def _arrange(study: Study, readings: list[Reading], value: Any) -> np.ndarray:
     """(R,2,N): `value(reading)` of readers, conditions and cases in the order of the study."""
     readers, cases = (
-        {r: i for i, r in enumerate(study.record["readers"])},
+        {r: i for i, r in enumerate(study.record.readers)},
         {c: i for i, c in enumerate(study.cases.ids)},
     )
     out = np.full((len(readers), 2, len(cases)), np.nan)
@@ -68,7 +69,7 @@ def _marks_right(study: Study, readings: list[Reading]) -> dict[Any, float]:
     """Reading -> 1.0 when its mark lies within the tolerance of the finding, else 0.0."""
     keys, right = study.cases.keys(), {}
     for case in study.cases.ids:
-        if keys[case]["term"]:
+        if keys[case].term:
             mask, volume = study.cases.mask(case), study.cases.volume(case)
             for r in (r for r in readings if r.item.case == case):
                 right[r.item] = float(
@@ -92,10 +93,10 @@ def _washout(study: Study, readings: list[Reading]) -> dict[str, Any]:
         )
     known = [g for g in gaps if math.isfinite(g)]
     return {
-        "days_planned": study.record["washout_days"],
+        "days_planned": study.record.washout_days,
         "pairs": len(gaps),
         "pairs_with_times": len(known),
-        "pairs_too_close": sum(g < study.record["washout_days"] for g in known),
+        "pairs_too_close": sum(g < study.record.washout_days for g in known),
         "shortest_days": round(min(known), 2) if known else None,
     }
 
@@ -121,32 +122,18 @@ def analyse(
             f"{specificity:g} and {draws}."
         )
     readings, keys = _complete(study), study.cases.keys()
-    present = np.array([bool(keys[c]["term"]) for c in study.cases.ids])
+    present = np.array([bool(keys[c].term) for c in study.cases.ids])
     scores = _arrange(study, readings, lambda r: r.confidence)
     right = _marks_right(study, readings)
     marks = _arrange(study, readings, lambda r: right.get(r.item, 0.0))
     seconds = _arrange(study, readings, lambda r: math.nan if r.seconds is None else r.seconds)
-
-    def at_specificity(p: np.ndarray, n: np.ndarray) -> np.ndarray:
-        return sensitivity_at(p, n, specificity)
-
-    def both(values: np.ndarray, statistic: Any, count: int = draws) -> dict[str, Any]:
-        return paired(
-            statistic(values[:, :, present], values[:, :, ~present]).mean(0),
-            bootstrap(values, present, statistic, draws=count, seed=seed),
-        )
-
     timed = bool(np.isfinite(seconds).all())
     scripted = any(r.scripted for r in readings)
-    single = {
-        reader: delong(scores[i][:, present], scores[i][:, ~present])
-        for i, reader in enumerate(study.record["readers"])
-    }
-    notes = [
-        *study.record["notes"],
-        *([SCRIPTED] if scripted else []),
-        *([] if timed else ["Not every reading has a time, so times are not compared."]),
-    ]
+
+    def both(values: np.ndarray, statistic: Any, count: int = draws) -> dict[str, Any]:
+        measured = statistic(values[:, :, present], values[:, :, ~present]).mean(0)
+        return paired(measured, bootstrap(values, present, statistic, draws=count, seed=seed))
+
     return {
         **head("analysis", seed),
         "scripted": scripted,
@@ -157,12 +144,21 @@ def analyse(
         "draws": draws,
         "specificity": specificity,
         "roc_area": both(scores, roc_area),
-        "sensitivity": both(scores, at_specificity, min(draws, 1000)),
+        "sensitivity": both(
+            scores, lambda p, n: sensitivity_at(p, n, specificity), min(draws, 1000)
+        ),
         "marks_right": both(marks, lambda p, n: _mean(p)),
         "seconds": both(seconds, lambda p, n: np.concatenate([p, n], 2).mean(2)) if timed else None,
-        "single_readers": single,
+        "single_readers": {
+            reader: delong(scores[i][:, present], scores[i][:, ~present])
+            for i, reader in enumerate(study.record.readers)
+        },
         "washout": _washout(study, readings),
-        "notes": notes,
+        "notes": [
+            *study.record.notes,
+            *([SCRIPTED] if scripted else []),
+            *([] if timed else ["Not every reading has a time, so times are not compared."]),
+        ],
     }
 
 
@@ -213,13 +209,10 @@ def in_words(result: dict[str, Any]) -> str:
 
 def _save_curves(study: Study, readings: list[Reading], path: Path, scripted: bool) -> None:
     """ROC curves: each reader thin, their mean (at equal false-positive rates) thick."""
-    from matplotlib.figure import Figure
-
     keys = study.cases.keys()
-    present = np.array([bool(keys[c]["term"]) for c in study.cases.ids])
+    present = np.array([bool(keys[c].term) for c in study.cases.ids])
     scores, grid = _arrange(study, readings, lambda r: r.confidence), np.linspace(0, 1, 201)
-    figure = Figure(figsize=(5.4, 5.4), layout="constrained")
-    axis = figure.subplots()
+    figure, (axis,) = chart(1, (5.4, 5.4))
     axis.plot([0, 1], [0, 1], color="#b0b8be", linewidth=0.8, linestyle="dotted")
     for mode, (name, colour) in enumerate(zip(MODES, ("#5b6770", "#1f70db"))):
         curves = [roc_curve(own[mode, present], own[mode, ~present]) for own in scores]
@@ -236,7 +229,7 @@ def _save_curves(study: Study, readings: list[Reading], path: Path, scripted: bo
         + ("; scripted reader, no person" if scripted else ""),
         fontsize=10,
     )
-    figure.savefig(path, dpi=120)
+    save(lambda: figure, path, "reader study, synthetic cases", dpi=120)
 
 
 def write_analysis(

@@ -11,6 +11,7 @@ from DGMVLCCore.errors import UsageError
 from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading
 from DGMVLCCore.readers.cases import MARKER, make_cases, write_cases
 from DGMVLCCore.readers.design import Wish, check_wish, plan_cases
+from DGMVLCCore.readers.records import CasesRecord
 from DGMVLCCore.readers.source import load_clear_scan, sample_scan
 from DGMVLCCore.results.folders import check_output
 
@@ -48,7 +49,7 @@ def build_cases(
     pipe: Any = None,
     weights: Path | None = None,
     device: str | None = None,
-) -> dict[str, Any]:
+) -> CasesRecord:
     """Make the cases of an order; returns the record in `cases.json`.
 
     Args:
@@ -66,32 +67,29 @@ def build_cases(
     scans = [load_clear_scan(path, avoid, order.reading) for path, avoid in order.scans] or [
         sample_scan()
     ]
-    offered = [place for scan in scans for place in scan.places]
     specs = plan_cases(
         order.wish,
         order.number,
-        offered,
+        [place for scan in scans for place in scan.places],
         seed=order.seed,
         balanced=order.balanced,
         clear=order.clear,
     )
     aid = None
     if order.aid or order.source == "generated":
-        from DGMVLCCore.devices import choose_device
-        from DGMVLCCore.editing.pipeline import CounterfactualPipeline
         from DGMVLCCore.readers.aid import aid_writer
 
-        pipe = pipe or CounterfactualPipeline.hole_filler(weights).to(choose_device(device))
+        pipe = pipe or _pipeline(weights, device)
         aid = aid_writer(pipe) if order.aid else None
-    made = make_cases(
-        scans,
-        specs,
-        seed=order.seed,
-        pipe=pipe if order.source == "generated" else None,
-        progress=progress,
-    )
-    options = {
-        **asdict(order),
-        "scans": [[path.name, avoid.name if avoid else None] for path, avoid in order.scans],
-    }
+    writer = pipe if order.source == "generated" else None
+    made = make_cases(scans, specs, seed=order.seed, pipe=writer, progress=progress)
+    names = [[path.name, avoid.name if avoid else None] for path, avoid in order.scans]
+    options = {**asdict(order), "scans": names}
     return write_cases(made, out, seed=order.seed, asked_for=options, aid=aid, overwrite=overwrite)
+
+
+def _pipeline(weights: Path | None, device: str | None) -> Any:
+    from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+    from DGMVLCCore.ground.devices import choose_device
+
+    return CounterfactualPipeline.hole_filler(weights).to(choose_device(device))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,15 +18,25 @@ from DGMVLCCore.imaging.lung_labels import anatomy_from_labels
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.readers.design import Spec
 from DGMVLCCore.readers.make import Made, generate_case, insert_case
-from DGMVLCCore.readers.records import NOTICE, head
+from DGMVLCCore.readers.records import (
+    KEYS,
+    NOTICE,
+    CaseFile,
+    CaseKey,
+    CasesRecord,
+    KeyFile,
+    KeysRecord,
+    Millimetres,
+    head,
+)
 from DGMVLCCore.readers.source import ClearScan
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
-from DGMVLCCore.results.records import read_record, write_record
+from DGMVLCCore.results.records import read_typed, write_typed
 from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.simulation.phrases import TERMS
 
-MARKER, KEYS = "cases.json", "keys/keys.json"
+MARKER = "cases.json"
 LESION = "finding"
 LESION_COLOUR = (0.95, 0.70, 0.20)
 MAYBE = "a finding may have been put in; the answer key says where"
@@ -76,20 +86,17 @@ def make_cases(
             progress("making", (number + 1) / len(specs))
 
 
-def _measures(made: Made) -> dict[str, Any]:
-    """Mean change in the finding (HU), and that over the spread of the lung around it."""
+def _measures(made: Made) -> tuple[float, float, Millimetres] | tuple[None, None, None]:
+    """Mean change in the finding (HU), that over the spread of the lung around it, and its centre
+    (LPS, mm)."""
     if not made.mask.any():
-        return {"mean_change_hu": None, "contrast_to_noise": None, "centre_mm": None}
+        return None, None, None
     change = made.after.array - made.before.array
     around = made.anatomy.lungs & ~made.mask
-    mean = float(change[made.mask].mean())
+    mean, spread = float(change[made.mask].mean()), float(made.before.array[around].std())
     index = np.argwhere(made.mask).mean(0)
-    centre = (made.before.affine @ np.append(index[::-1], 1.0))[:3]
-    return {
-        "mean_change_hu": round(mean, 1),
-        "contrast_to_noise": round(abs(mean) / max(float(made.before.array[around].std()), 1.0), 2),
-        "centre_mm": [round(float(c), 1) for c in centre],
-    }
+    x, y, z = ((made.before.affine @ np.append(index[::-1], 1.0))[:3]).round(1).tolist()
+    return round(mean, 1), round(abs(mean) / max(spread, 1.0), 2), (x, y, z)
 
 
 def key_sentence(spec: Spec) -> str:
@@ -109,27 +116,25 @@ def key_sentence(spec: Spec) -> str:
     )
 
 
-def _write_case(made: Made, name: str, folder: Path) -> dict[str, Any]:
-    """The files of a case; returns its key."""
+def _write_scans(made: Made, name: str, folder: Path) -> None:
+    """The scan with its finding for the reader; the one before and their difference for the key."""
     facts = {"DGMVLC_Synthetic": MAYBE, "DGMVLC_Notice": NOTICE, "DGMVLC_Unit": "HU"}
+    before, after = made.before.array, made.after.array
+    sign = {**facts, "DGMVLC_Sign": "with - before"}
     # Every case is written alike, so that neither header nor type tells which holds a finding.
-    save_volume(
-        made.after.with_array(made.after.array, stored_dtype="int16"),
-        folder / f"{name}.nrrd",
-        facts,
-    )
-    save_volume(
-        made.before.with_array(made.before.array, stored_dtype="int16"),
-        folder / "keys" / f"{name}-before.nrrd",
-        {"DGMVLC_Unit": "HU"},
-    )
-    change = made.after.array - made.before.array
-    save_volume(
-        made.after.with_array(change, stored_dtype="int16"),
-        folder / "keys" / f"{name}-difference.nrrd",
-        {**facts, "DGMVLC_Sign": "with - before"},
-    )
-    segments = [
+    for array, path, words in (
+        (after, f"{name}.nrrd", facts),
+        (before, f"keys/{name}-before.nrrd", {"DGMVLC_Unit": "HU"}),
+        (after - before, f"keys/{name}-difference.nrrd", sign),
+    ):
+        save_volume(made.after.with_array(array, stored_dtype="int16"), folder / path, words)
+
+
+def _segments(made: Made) -> list[Segment]:
+    """The finding, where there is one, and the lungs."""
+    tags = {"DGMVLC.Synthetic": "yes", "DGMVLC.Notice": NOTICE}
+    finding = Segment(made.mask, LESION, LESION_COLOUR, 0, 1, tags)
+    lungs = [
         Segment(made.labels == label, side, colour, 1, label)
         for label, side, colour in (
             (LEFT, "left lung", (0.3, 0.6, 0.9)),
@@ -137,33 +142,28 @@ def _write_case(made: Made, name: str, folder: Path) -> dict[str, Any]:
         )
         if (made.labels == label).any()
     ]
-    if made.mask.any():
-        segments.insert(
-            0,
-            Segment(
-                made.mask,
-                LESION,
-                LESION_COLOUR,
-                0,
-                1,
-                {"DGMVLC.Synthetic": "yes", "DGMVLC.Notice": NOTICE},
-            ),
-        )
-    save_segmentation(segments, made.before, folder / "keys" / f"{name}.seg.nrrd")
-    spec = {key: value for key, value in vars(made.spec).items() if key != "asked"}
-    return {
-        "id": name,
-        "asked": made.spec.asked,
-        "truth": made.truth,
-        **spec,
-        **_measures(made),
-        "sentence": key_sentence(made.spec),
-        "facts": made.facts,
-        "made_from": made.source,
-        "before": f"{name}-before.nrrd",
-        "difference": f"{name}-difference.nrrd",
-        "segments": f"{name}.seg.nrrd",
-    }
+    return [finding, *lungs] if made.mask.any() else lungs
+
+
+def _write_case(made: Made, name: str, folder: Path) -> CaseKey:
+    """The files of a case; returns its key."""
+    _write_scans(made, name, folder)
+    save_segmentation(_segments(made), made.before, folder / "keys" / f"{name}.seg.nrrd")
+    change, contrast, centre = _measures(made)
+    return CaseKey(
+        **vars(made.spec),
+        id=name,
+        truth=made.truth,
+        mean_change_hu=change,
+        contrast_to_noise=contrast,
+        centre_mm=centre,
+        sentence=key_sentence(made.spec),
+        facts=made.facts,
+        made_from=made.source,
+        before=f"{name}-before.nrrd",
+        difference=f"{name}-difference.nrrd",
+        segments=f"{name}.seg.nrrd",
+    )
 
 
 def write_cases(
@@ -174,7 +174,7 @@ def write_cases(
     asked_for: dict[str, Any],
     aid: Callable[[Made, Path, str], dict[str, str]] | None = None,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> CasesRecord:
     """Write a set: `cases.json` and the scans for the reader, the folder `keys` for the teacher.
 
     Args:
@@ -193,24 +193,13 @@ def write_cases(
         for number, case in enumerate(made, 1):
             name = f"case-{number:03d}"
             keys.append(_write_case(case, name, folder))
-            listed.append(
-                {
-                    "id": name,
-                    "file": f"{name}.nrrd",
-                    "sha256": sha256_of(folder / f"{name}.nrrd"),
-                    **(aid(case, folder, name) if aid else {}),
-                }
-            )
-        record = {**head("case keys", seed), "options": asked_for, "cases": keys}
-        write_record(record, folder / KEYS, "keys.schema.json")
-        public = {
-            **head("cases", seed),
-            "choices": list(TERMS),
-            "cases": listed,
-            "keys": {"file": KEYS, "sha256": sha256_of(folder / KEYS)},
-        }
-        public["seed"] = None  # with the seed the key could be made again
-        write_record(public, folder / MARKER, "cases.schema.json")
+            beside, file = aid(case, folder, name) if aid else {}, f"{name}.nrrd"
+            listed.append(CaseFile(name, file, sha256_of(folder / file), **beside))
+        record = KeysRecord(**head("case keys", seed), options=asked_for, cases=keys)
+        write_typed(record, folder / KEYS)
+        key = KeyFile(KEYS, sha256_of(folder / KEYS))
+        public = CasesRecord(**head("cases", None), choices=list(TERMS), cases=listed, keys=key)
+        write_typed(public, folder / MARKER)
     return public
 
 
@@ -219,7 +208,7 @@ class CaseSet:
     """A folder of cases. `record` is `cases.json`; the key is read only when it is asked for."""
 
     folder: Path
-    record: dict[str, Any]
+    record: CasesRecord
 
     @classmethod
     def read(cls, folder: Path | str) -> CaseSet:
@@ -229,10 +218,8 @@ class CaseSet:
             UnreadableError: it is none, or a case file is missing.
         """
         folder = Path(folder)
-        record = read_record(folder / MARKER, "cases.schema.json")
-        if missing := [
-            case["file"] for case in record["cases"] if not (folder / case["file"]).is_file()
-        ]:
+        record = read_typed(folder / MARKER, CasesRecord)
+        if missing := [case.file for case in record.cases if not (folder / case.file).is_file()]:
             raise UnreadableError(
                 f"The folder of cases {folder} lacks {missing[0]}; make the cases again."
             )
@@ -241,24 +228,24 @@ class CaseSet:
     @property
     def ids(self) -> list[str]:
         """Names of the cases, in order."""
-        return [case["id"] for case in self.record["cases"]]
+        return [case.id for case in self.record.cases]
 
-    def case(self, name: str) -> dict[str, Any]:
+    def case(self, name: str) -> CaseFile:
         """The public entry of a case; UsageError when there is no such case."""
-        found = next((case for case in self.record["cases"] if case["id"] == name), None)
+        found = next((case for case in self.record.cases if case.id == name), None)
         if found is None:
             raise UsageError(f"There is no case {name[:40]!r} in {self.folder}.")
-        return dict(found)
+        return found
 
     def path(self, name: str) -> Path:
         """The scan of a case."""
-        return self.folder / str(self.case(name)["file"])
+        return self.folder / self.case(name).file
 
     def volume(self, name: str) -> Volume:
         """The scan of a case in HU."""
         return load_volume(self.path(name), "CT")
 
-    def keys(self) -> dict[str, dict[str, Any]]:
+    def keys(self) -> dict[str, CaseKey]:
         """The answer key: case -> facts; read and checked once.
 
         Raises:
@@ -267,23 +254,22 @@ class CaseSet:
         return self._keys
 
     @cached_property
-    def _keys(self) -> dict[str, dict[str, Any]]:
-        path = self.folder / self.record["keys"]["file"]
+    def _keys(self) -> dict[str, CaseKey]:
+        path = self.folder / self.record.keys.file
         if not path.is_file():
             raise UnreadableError(
                 f"The answer key {path} is missing; put the folder keys beside cases.json."
             )
-        if sha256_of(path) != self.record["keys"]["sha256"]:
+        if sha256_of(path) != self.record.keys.sha256:
             raise UnreadableError(
                 f"The answer key {path} was changed after the cases were made; restore it or "
                 "make the cases again."
             )
-        record = read_record(path, "keys.schema.json")
-        return {key["id"]: key for key in record["cases"]}
+        return {key.id: key for key in read_typed(path, KeysRecord).cases}
 
-    def key_path(self, name: str, what: str) -> Path:
+    def key_path(self, name: str, what: Literal["before", "difference", "segments"]) -> Path:
         """A file of the key: `before`, `difference` or `segments`."""
-        return self.folder / "keys" / str(self.keys()[name][what])
+        return self.folder / "keys" / str(getattr(self.keys()[name], what))
 
     def mask(self, name: str) -> np.ndarray:
         """Where the finding is, bool (D,H,W) on the case's grid; empty for a scan without one."""

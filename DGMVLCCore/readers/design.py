@@ -204,10 +204,8 @@ def plan_cases(
     rng = np.random.default_rng(seed)
     terms = wish.findings or tuple(term for term in TERMS if not (wish.zone and term == NO_ZONE))
     places = allowed_places(wish, offered)
-    columns: list[list[Any]] = [
-        column(levels, number, balanced, rng)
-        for levels in (terms, wish.sizes or SIZES, wish.subtleties or tuple(SUBTLETIES))
-    ]
+    levels = (terms, wish.sizes or SIZES, wish.subtleties or tuple(SUBTLETIES))
+    columns: list[list[Any]] = [column(each, number, balanced, rng) for each in levels]
     sides: list[Place] = [(side, None) for side in dict.fromkeys(side for side, _ in places)]
     fluid = sum(term == NO_ZONE for term in columns[0])
     turns = {
@@ -218,10 +216,11 @@ def plan_cases(
         _spec(term, size, subtlety, next(turns[term == NO_ZONE]), wish, rng)
         for term, size, subtlety in zip(*columns)
     ]
-    for asked, (side, zone) in zip(
-        column(terms, clear, balanced, rng), column(places, clear, balanced, rng)
-    ):
-        made.append(Spec(asked, None, None, None, None, None, side, zone))
+    asked, elsewhere = column(terms, clear, balanced, rng), column(places, clear, balanced, rng)
+    made += [
+        Spec(term, None, None, None, None, None, side, zone)
+        for term, (side, zone) in zip(asked, elsewhere)
+    ]
     return [made[int(i)] for i in rng.permutation(len(made))]
 
 

@@ -3,7 +3,7 @@ a sentence (asked for)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.readers.design import SUBTLETIES, Spec
+from DGMVLCCore.readers.records import Truth
 from DGMVLCCore.readers.source import SIDES, ClearScan
 from DGMVLCCore.simulation.insert import insert_lesion
 from DGMVLCCore.simulation.patch import clear
@@ -21,6 +22,7 @@ from DGMVLCCore.simulation.shapes import wall_distance
 TRIES, GENERATOR_TRIES = 40, 3
 MIN_VOXELS = 5  # of the lesion, in the slice that shows most of it
 MARGIN_MM = 6.0
+NEEDED = ("direction", "words and image")  # checks that a written finding must pass
 SUBPLEURAL = ("reticulation", "honeycombing", "effusion")
 
 
@@ -44,7 +46,7 @@ class Made:
     after: Volume
     mask: np.ndarray
     labels: np.ndarray
-    truth: str
+    truth: Truth
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -139,50 +141,42 @@ def generate_case(
     Raises:
         UnsuitableInputError: no clear place, or the change ran against the words in every draw.
     """
-    from DGMVLCCore.editing.agreement import agreement_of
-    from DGMVLCCore.editing.gates import quality_gates
-    from DGMVLCCore.editing.result import EditPlan
-    from DGMVLCCore.language.prompts import absent_prompt, said_plainly
-
     refused = ""
     for _ in range(GENERATOR_TRIES):
         drawn = insert_case(scan, spec, rng)
         if spec.term is None:
             return drawn
-        sentence = said_plainly(
-            spec.term, ("spiculated",) if spec.kind == "spiculated_nodule" else ()
-        )
-        region = lesion_region(drawn.mask, drawn.anatomy, drawn.before.spacing, MARGIN_MM)
-        plan = EditPlan(region, absent_prompt(spec.term), sentence, spec.term, removes=False)
-        result = pipe(
-            drawn.before, plan, anatomy=drawn.anatomy, noises=noises, seed=int(rng.integers(2**31))
-        )
-        result.agreement = agreement_of(pipe.alignment, result, drawn.anatomy)
-        gates = quality_gates(result, drawn.anatomy)
-        failed = [
-            gate.sentence
-            for gate in gates
-            if gate.name in ("direction", "words and image") and not gate.passed
-        ]
+        seed = int(rng.integers(2**31))
+        written, failed = _written(pipe, drawn, spec.term, noises, seed)
         if not failed:
-            facts = {
-                "sentence": sentence,
-                "checks": {gate.name: gate.passed for gate in gates},
-                "agreement": round(result.agreement.target[1], 3),
-            }
-            return Made(
-                spec,
-                scan.name,
-                drawn.before,
-                result.counterfactual,
-                region,
-                drawn.labels,
-                "asked",
-                facts,
-            )
+            return written
         refused = failed[0]
     raise UnsuitableInputError(
         f"The generator wrote no {spec.term} into {scan.name} in {GENERATOR_TRIES} places "
         f"({refused}); ask for another finding or "
         "take the simulated cases."
     )
+
+
+def _written(pipe: Any, drawn: Made, term: str, noises: int, seed: int) -> tuple[Made, list[str]]:
+    """A drawn case with its finding written by the generator, and why it cannot be taken."""
+    from DGMVLCCore.editing.agreement import agreement_of
+    from DGMVLCCore.editing.gates import quality_gates
+    from DGMVLCCore.editing.result import EditPlan
+    from DGMVLCCore.language.prompts import absent_prompt, said_plainly
+
+    spiculated = ("spiculated",) if drawn.spec.kind == "spiculated_nodule" else ()
+    sentence = said_plainly(term, spiculated)
+    region = lesion_region(drawn.mask, drawn.anatomy, drawn.before.spacing, MARGIN_MM)
+    plan = EditPlan(region, absent_prompt(term), sentence, term, removes=False)
+    result = pipe(drawn.before, plan, anatomy=drawn.anatomy, noises=noises, seed=seed)
+    result.agreement = agreement_of(pipe.alignment, result, drawn.anatomy)
+    gates = quality_gates(result, drawn.anatomy)
+    failed = [gate.sentence for gate in gates if gate.name in NEEDED and not gate.passed]
+    facts = {
+        "sentence": sentence,
+        "checks": {gate.name: gate.passed for gate in gates},
+        "agreement": round(result.agreement.target[1], 3),
+    }
+    made = replace(drawn, after=result.counterfactual, mask=region, truth="asked", facts=facts)
+    return made, failed

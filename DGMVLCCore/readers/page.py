@@ -4,8 +4,8 @@ print."""
 from __future__ import annotations
 
 import base64
-import html
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.readers.records import NOTICE
+from DGMVLCCore.report.drawing import MARK, Layer, hu_limit, key_slice, panel, save, signed
+from DGMVLCCore.report.pages import render
 from DGMVLCCore.results.manifest import read_manifest, sha256_of
 from DGMVLCCore.results.records import write_text
 
-MARK = "synthetic – research use only"
-LUNG_WINDOW = (-1250.0, 250.0)
 SIDES = {"left": "the left lung", "right": "the right lung", "bilateral": "both lungs"}
 PLAIN = {
     "nodule": "a solid spot in the lung",
@@ -32,22 +32,11 @@ PLAIN = {
     "honeycombing": "small rounded air spaces close together, like a honeycomb",
     "pleural effusion": "fluid beside the lung",
 }
-# Black on white, for paper; what is printed needs no dark background.
-STYLE = """@page { size: A4; margin: 16mm }
-body { font: 12pt/1.5 "Helvetica Neue", Arial, sans-serif; color: #16202a; max-width: 190mm;
-margin: 8mm auto; padding: 0 6mm }
-h1 { font-size: 19pt; font-weight: 600; margin: 0 0 2mm }
-h2 { font-size: 12.5pt; margin: 6mm 0 1mm } p { margin: 0 0 2.5mm }
-.notice { border: 1px solid #8a6a14; background: #fdf6e3; padding: 2mm 3mm;
-border-radius: 1.5mm; font-size: 10.5pt }
-.pictures { display: grid; grid-template-columns: repeat(3, 1fr); gap: 3mm; margin: 5mm 0 }
-figure { margin: 0; break-inside: avoid }
-img { width: 100%; display: block; border: 1px solid #cfd6dc }
-figcaption { font-size: 9.5pt; margin-top: 1mm }
-footer { margin-top: 7mm; border-top: 1px solid #cfd6dc; padding-top: 2mm; font-size: 9pt;
-color: #4a5a66; overflow-wrap: anywhere }
-@media print { body { margin: 0; padding: 0 }
-* { print-color-adjust: exact; -webkit-print-color-adjust: exact } }"""
+ALTS = (
+    "one slice of the original CT scan",
+    "the same slice as changed by the computer",
+    "colour picture of the difference",
+)
 
 
 def _load(folder: Path, manifest: dict[str, Any]) -> tuple[Volume, Volume, np.ndarray]:
@@ -80,40 +69,20 @@ def _load(folder: Path, manifest: dict[str, Any]) -> tuple[Volume, Volume, np.nd
     )
 
 
-def _picture(
-    image: np.ndarray, mask: np.ndarray, spacing: tuple[float, float], mark: bool, **how: Any
-) -> str:
-    """One slice (H,W) as PNG in a data address; the mark is burned in."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
+def _picture(layer: Layer, spacing: Sequence[float]) -> str:
+    """One slice (H,W) as PNG in a data address, without a margin."""
+    rows, columns = layer.image.shape
 
-    with rc_context({"text.parse_math": False, "text.usetex": False}):
-        figure = Figure(
-            figsize=(4, 4 * image.shape[0] * spacing[0] / (image.shape[1] * spacing[1])),
-            facecolor="black",
-        )
-        axis = figure.add_axes((0, 0, 1, 1))
-        axis.imshow(image, aspect="auto", interpolation="hanning", **how)
-        axis.contour(mask, [0.5], colors="#f2b134", linewidths=1.0, linestyles="dashed")
-        axis.set_axis_off()
-        axis.text(0.02, 0.98, "R", transform=axis.transAxes, color="white", fontsize=11, va="top")
-        if mark:
-            axis.text(
-                0.02,
-                0.02,
-                MARK,
-                transform=axis.transAxes,
-                color="#f2b134",
-                fontsize=10,
-                bbox={"facecolor": "black", "alpha": 0.65, "lw": 0, "pad": 2},
-            )
-        data = io.BytesIO()
-        figure.savefig(
-            data,
-            format="png",
-            dpi=130,
-            metadata={"Description": f"DGM-VLC, {MARK}" if mark else "DGM-VLC, original"},
-        )
+    def draw() -> Any:
+        from matplotlib.figure import Figure
+
+        size = (4, 4 * rows * spacing[0] / (columns * spacing[1]))
+        figure = Figure(figsize=size, facecolor="black")
+        panel(figure.add_axes((0, 0, 1, 1)), layer, spacing, size=13)
+        return figure
+
+    data = io.BytesIO()
+    save(draw, data, layer.mark or "original", dpi=130)
     return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode("ascii")
 
 
@@ -130,86 +99,59 @@ def _body_box(hu: np.ndarray) -> tuple[slice, slice]:
 def _pictures(scan: Volume, edited: Volume, mask: np.ndarray) -> tuple[list[str], int, float]:
     """The three pictures of the slice that changed most, its number from the feet, and the limit of
     the difference's colours (HU)."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    from DGMVLCCore.report.figure import DIVERGING, key_slice
-
     change = edited.array - scan.array
     z = key_slice(change, mask)
     box = _body_box(scan.array[z])
-    limit = max(100.0, float(np.ceil(np.abs(change[z]).max() / 100) * 100))
-    grey = {"cmap": "gray", "vmin": LUNG_WINDOW[0], "vmax": LUNG_WINDOW[1]}
-    colour = {
-        "cmap": LinearSegmentedColormap.from_list("difference", DIVERGING),
-        "vmin": -limit,
-        "vmax": limit,
-    }
-    made = [
-        _picture(image[box], mask[z][box], scan.spacing[1:], mark, **how)  # type: ignore[arg-type]
-        for image, mark, how in (
-            (scan.array[z], False, grey),
-            (edited.array[z], True, grey),
-            (change[z], True, colour),
-        )
-    ]
-    return made, z + 1, limit
+    limit = hu_limit(change[z])
+    layers = (
+        Layer(scan.array[z][box], mask=mask[z][box]),
+        Layer(edited.array[z][box], mark=MARK, mask=mask[z][box]),
+        Layer(change[z][box], scale=signed(limit), mark=MARK, mask=mask[z][box]),
+    )
+    return [_picture(layer, scan.spacing[1:]) for layer in layers], z + 1, limit
 
 
 def plain_sentences(manifest: dict[str, Any]) -> list[str]:
     """What the pictures show, for a lay reader; every number is one of the record's own."""
-    plan, numbers, place = manifest["plan"], manifest["measures"], manifest["location"]
-    term, where = plan["term"], SIDES.get(place.get("side") or "", "the chest")
-    zone = f"the {place['zone']} part of " if place.get("zone") else ""
+    plan, numbers = manifest["plan"], manifest["measures"]
+    term = plan["term"]
     finding = plan.get("finding") or {}
-    said = finding.get("presence") in ("present", "uncertain")
-    doctor = (
-        f"The report speaks of {_named(finding['term'])}: "
-        f"{PLAIN.get(finding['term'], 'a finding')}."
-        if said
-        else ""
-    )
-    shown = "how the same scan might look " + (
-        f"without {_named(term)}"
-        if plan["removes"]
-        else f"with {_named(term)} ({PLAIN.get(term, 'a finding')})"
-    )
+    sentences = []
+    if finding.get("presence") in ("present", "uncertain"):
+        meaning = PLAIN.get(finding["term"], "a finding")
+        sentences.append(f"The report speaks of {_named(finding['term'])}: {meaning}.")
+    shown = f"with {_named(term)} ({PLAIN.get(term, 'a finding')})"
+    if plan["removes"]:
+        shown = f"without {_named(term)}"
     change = float(numbers.get("mean_change_hu") or 0.0)
-    lighter = (
-        "darker, which means that it holds more air"
-        if change < 0
-        else "brighter, which means that it is denser"
-    )
-    size = (
-        f"a region of {numbers['volume_ml']:.1f} millilitres in {zone}{where}"
-        if numbers.get("volume_ml")
-        else f"a region in {zone}{where}"
-    )
-    outside = float(numbers.get("max_change_outside_hu") or 0.0)
-    rest = (
-        "Everything outside the dashed line is the original scan, unchanged."
-        if not outside
-        else "Small parts outside the dashed line differ as well."
-    )
-    failed = sum(not gate["passed"] for gate in manifest["gates"])
-    checks = (
-        f"{failed} of the {len(manifest['gates'])} automatic checks of this picture failed, so "
-        "it must be read with special care."
-        if failed
-        else ""
-    )
-    return [
-        s
-        for s in (
-            doctor,
-            f"The second picture was made by a computer. It shows {shown}. It is not a real scan "
-            "and not a forecast.",
-            f"The change is limited to {size}, inside the dashed line. There the second picture "
-            f"is on average {abs(change):.0f} Hounsfield units "
-            f"(the unit of CT brightness) {lighter}. {rest}",
-            checks,
-        )
-        if s
+    way = "brighter, which means that it is denser"
+    if change < 0:
+        way = "darker, which means that it holds more air"
+    rest = "Everything outside the dashed line is the original scan, unchanged."
+    if float(numbers.get("max_change_outside_hu") or 0.0):
+        rest = "Small parts outside the dashed line differ as well."
+    sentences += [
+        f"The second picture was made by a computer. It shows how the same scan might look "
+        f"{shown}. It is not a real scan and not a forecast.",
+        f"The change is limited to {_where(manifest)}, inside the dashed line. There the second "
+        f"picture is on average {abs(change):.0f} Hounsfield units "
+        f"(the unit of CT brightness) {way}. {rest}",
     ]
+    failed = sum(not gate["passed"] for gate in manifest["gates"])
+    if failed:
+        sentences.append(
+            f"{failed} of the {len(manifest['gates'])} automatic checks of this picture failed, so "
+            "it must be read with special care."
+        )
+    return sentences
+
+
+def _where(manifest: dict[str, Any]) -> str:
+    """The region by size and place."""
+    volume, place = manifest["measures"].get("volume_ml"), manifest["location"]
+    size = f"a region of {volume:.1f} millilitres" if volume else "a region"
+    zone = f"the {place['zone']} part of " if place.get("zone") else ""
+    return f"{size} in {zone}{SIDES.get(place.get('side') or '', 'the chest')}"
 
 
 def _named(term: str) -> str:
@@ -241,43 +183,27 @@ def write_page(result: Path, out: Path, *, overwrite: bool = False) -> Path:
 
 
 def _html(manifest: dict[str, Any], pictures: list[str], z: int, limit: float) -> str:
-    target = html.escape(manifest["plan"]["target"].rstrip("."))
-    captions = [
+    target = manifest["plan"]["target"].rstrip(".")
+    captions = (
         "1. The original scan",
         f"2. Made by a computer: “{target}”",
         "3. Difference (2 − 1): blue is darker, red is brighter in 2; the colours reach from "
         f"−{limit:.0f} to +{limit:.0f} Hounsfield units",
-    ]
-    alts = [
-        "one slice of the original CT scan",
-        "the same slice as changed by the computer",
-        "colour picture of the difference",
-    ]
-    figures = "".join(
-        f'<figure><img src="{src}" alt="{alt}"><figcaption>{caption}</figcaption></figure>'
-        for src, alt, caption in zip(pictures, alts, captions)
     )
-    words = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in plain_sentences(manifest))
     software, image = manifest["software"], manifest["inputs"].get("image", {})
-    origin = html.escape(
+    origin = (
         f"dgmvlc {software['version']}; scan {image.get('name', 'not named')}; weights "
-        f"{manifest['weights']['name']}; "
-        f"seed {manifest['settings']['seed']}"
+        f"{manifest['weights']['name']}; seed {manifest['settings']['seed']}"
     )
-    report = (
-        f"<h2>The report, word for word</h2><p>{html.escape(manifest['report'])}</p>"
-        if manifest["report"].strip()
-        else ""
-    )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
-        'content="width=device-width, initial-scale=1">'
-        f"<title>Your scan, explained</title><style>{STYLE}</style></head><body><h1>Your scan, "
-        "explained</h1>"
-        f'<p class="notice"><strong>{NOTICE}</strong> Picture 2 is synthetic. This page decides '
-        "nothing about your care; please talk with your doctor.</p>"
-        f'<div class="pictures">{figures}</div><p>Slice {z} counted from the feet, seen from '
-        "below: your right side (R) is on the left of each picture.</p>"
-        f"<h2>What you see</h2>{words}{report}<footer>{NOTICE} Voxels inside the dashed line of "
-        f"picture 2 are synthetic. {origin}</footer></body></html>\n"
+    return render(
+        "patient",
+        notice=NOTICE,
+        pictures=[
+            {"address": address, "alt": alt, "caption": caption}
+            for address, alt, caption in zip(pictures, ALTS, captions)
+        ],
+        slice=z,
+        sentences=plain_sentences(manifest),
+        report=manifest["report"],
+        origin=origin,
     )

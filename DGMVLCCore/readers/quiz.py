@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from scipy import ndimage
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.readers.cases import MARKER, CaseSet
-from DGMVLCCore.readers.records import head
-from DGMVLCCore.results.records import read_record, write_record
+from DGMVLCCore.readers.records import Answer, CaseKey, QuizRecord, head
+from DGMVLCCore.results.records import read_typed, write_typed
 
 NOTHING = "no finding"
 TOLERANCE_MM = 5.0  # a click this close to the finding's border still counts: an eye is not a voxel
@@ -44,12 +46,24 @@ def distance_mm(mask: np.ndarray, volume: Volume, point: Point) -> float:
     return float(ndimage.distance_transform_edt(~mask, sampling=volume.spacing)[voxel])
 
 
+class Revealed(Struct, frozen=True):
+    """An answered case: its key, the answer, that in words, and the files to show."""
+
+    key: CaseKey
+    answer: Answer
+    words: str
+    scan: str
+    before: str
+    difference: str
+    segments: str
+
+
 @dataclass
 class Quiz:
     """One reader's way through a set of cases; `record` is what the file `path` holds."""
 
     path: Path
-    record: dict[str, Any]
+    record: QuizRecord
     cases: CaseSet
 
     @classmethod
@@ -67,15 +81,15 @@ class Quiz:
             raise OutputError(f"{path} exists already; go on with it, or choose another name.")
         cases.keys()
         order = [cases.ids[int(i)] for i in np.random.default_rng(seed).permutation(len(cases.ids))]
-        record = {
+        record = QuizRecord(
             **head("quiz", seed),
-            "reader": str(reader)[:80],
-            "cases": str(cases.folder.absolute()),
-            "keys_sha256": cases.record["keys"]["sha256"],
-            "order": order,
-            "answers": [],
-        }
-        write_record(record, path, "quiz.schema.json")
+            reader=str(reader)[:80],
+            cases=str(cases.folder.absolute()),
+            keys_sha256=cases.record.keys.sha256,
+            order=order,
+            answers=[],
+        )
+        write_typed(record, path)
         return cls(path, record, cases)
 
     @classmethod
@@ -87,10 +101,10 @@ class Quiz:
                 made anew since.
         """
         path = Path(path)
-        record = read_record(path, "quiz.schema.json")
+        record = read_typed(path, QuizRecord)
         beside = (path.parent / MARKER).is_file()  # a folder that was moved takes its quiz along
-        cases = CaseSet.read(path.parent if beside else record["cases"])
-        if cases.record["keys"]["sha256"] != record["keys_sha256"]:
+        cases = CaseSet.read(path.parent if beside else record.cases)
+        if cases.record.keys.sha256 != record.keys_sha256:
             raise UnsuitableInputError(
                 f"The cases in {cases.folder} were made anew after this quiz began; start a new "
                 "quiz."
@@ -100,12 +114,12 @@ class Quiz:
     @property
     def current(self) -> str | None:
         """The case to read now; None at the end."""
-        done = len(self.record["answers"])
-        return str(self.record["order"][done]) if done < len(self.record["order"]) else None
+        done, order = len(self.record.answers), self.record.order
+        return order[done] if done < len(order) else None
 
     def answer(
         self, case: str, named: str, point: Point | None = None, seconds: float | None = None
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """Answer the current case, save, and say what was right.
 
         Args:
@@ -115,110 +129,117 @@ class Quiz:
             UsageError: not the current case, an unknown name, or a mark for “no finding”.
                 UnsuitableInputError: the mark lies outside the scan.
         """
+        self._require(case, named, point)
+        key, mask = self.cases.keys()[case], self.cases.mask(case)
+        away = distance_mm(mask, self.cases.volume(case), point) if point is not None else math.inf
+        entry = Answer(
+            str(case),
+            str(named),
+            _rounded(point),
+            round(away, 1) if math.isfinite(away) else None,
+            bool(away <= TOLERANCE_MM if key.term else point is None),
+            named == (key.term or NOTHING),
+            round(float(seconds), 1) if seconds is not None else None,
+            time.strftime("%Y-%m-%dT%H:%M:%S"),
+        )
+        changed = replace(self.record, answers=[*self.record.answers, entry])
+        write_typed(changed, self.path)  # first on disk: a full one loses no step
+        self.record = changed
+        return entry
+
+    def _require(self, case: str, named: str, point: Point | None) -> None:
+        """Refuse an answer to another case, or one that is none."""
+        choices = (*self.cases.record.choices, NOTHING)
         if case != self.current:
             raise UsageError(
                 f"The case to answer now is {self.current or 'none, the quiz is over'}, not "
                 f"{case[:40]}."
             )
-        if named not in (*self.cases.record["choices"], NOTHING):
+        if named not in choices:
             raise UsageError(
-                f"“{named[:60]}” is no choice of this quiz; choose from: "
-                f"{', '.join((*self.cases.record['choices'], NOTHING))}."
+                f"“{named[:60]}” is no choice of this quiz; choose from: {', '.join(choices)}."
             )
         if (named == NOTHING) != (point is None):
             raise UsageError("Click where it is and name it, or say “no finding” without a mark.")
-        key, mask = self.cases.keys()[case], self.cases.mask(case)
-        away = distance_mm(mask, self.cases.volume(case), point) if point is not None else math.inf
-        found = away <= TOLERANCE_MM if key["term"] else point is None
-        entry = {
-            "case": case,
-            "named": named,
-            "point_mm": [round(float(c), 2) for c in point] if point is not None else None,
-            "distance_mm": round(away, 1) if math.isfinite(away) else None,
-            "found": bool(found),
-            "right_name": named == (key["term"] or NOTHING),
-            "seconds": round(float(seconds), 1) if seconds is not None else None,
-            "at": time.strftime("%Y-%m-%dT%H:%M:%S"),
-        }
-        changed = {**self.record, "answers": [*self.record["answers"], entry]}
-        write_record(
-            changed, self.path, "quiz.schema.json"
-        )  # first on disk, then in memory: a full disk loses no step
-        self.record = changed
-        return entry
 
-    def reveal(self, case: str) -> dict[str, Any]:
+    def reveal(self, case: str) -> Revealed:
         """The key of an answered case, the answer in words, and the files to show.
 
         Raises:
             UsageError: it was not answered yet.
         """
-        entry = next((a for a in self.record["answers"] if a["case"] == case), None)
+        entry = next((a for a in self.record.answers if a.case == case), None)
         if entry is None:
             raise UsageError(f"The case {case[:40]} was not answered yet, so its key stays closed.")
-        key = self.cases.keys()[case]
-        return {
-            "key": key,
-            "answer": entry,
-            "words": in_words(entry, key),
-            "scan": str(self.cases.path(case)),
-            **{
-                what: str(self.cases.key_path(case, what))
-                for what in ("before", "difference", "segments")
-            },
-        }
+        key, path = self.cases.keys()[case], self.cases.key_path
+        return Revealed(
+            key,
+            entry,
+            in_words(entry, key),
+            str(self.cases.path(case)),
+            str(path(case, "before")),
+            str(path(case, "difference")),
+            str(path(case, "segments")),
+        )
 
     def score(self) -> dict[str, Any]:
         """Counts over the answered cases, with and without a finding apart, and by finding, size
         and subtlety."""
         keys = self.cases.keys()
-        rows = [(answer, keys[answer["case"]]) for answer in self.record["answers"]]
-        present = [(a, k) for a, k in rows if k["term"]]
+        rows = [(answer, keys[answer.case]) for answer in self.record.answers]
+        present = [(a, k) for a, k in rows if k.term]
         groups = {
             by: {
-                level: _count([r for r in present if r[1][by] == level])
-                for level in dict.fromkeys(str(k[by]) for _, k in present)
+                level: _count([r for r in present if getattr(r[1], by) == level])
+                for level in dict.fromkeys(str(getattr(k, by)) for _, k in present)
             }
             for by in ("term", "size", "subtlety")
         }
-        timed = [a["seconds"] for a, _ in rows if a["seconds"] is not None]
+        timed = [a.seconds for a, _ in rows if a.seconds is not None]
         return {
-            "cases": len(self.record["order"]),
+            "cases": len(self.record.order),
             "answered": len(rows),
             "with a finding": _count(present),
             "without a finding": {
                 "n": len(rows) - len(present),
-                "left alone": sum(a["found"] for a, k in rows if not k["term"]),
+                "left alone": sum(a.found for a, k in rows if not k.term),
             },
             "by": groups,
             "median_seconds": float(np.median(timed)) if timed else None,
         }
 
-    def review(self) -> list[dict[str, Any]]:
+    def review(self) -> list[Revealed]:
         """Every answered case with its key and the answer in words."""
-        return [self.reveal(answer["case"]) for answer in self.record["answers"]]
+        return [self.reveal(answer.case) for answer in self.record.answers]
 
 
-def _count(rows: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, int]:
+def _rounded(point: Point | None) -> Point | None:
+    if point is None:
+        return None
+    x, y, z = (round(float(c), 2) for c in point)
+    return x, y, z
+
+
+def _count(rows: list[tuple[Answer, CaseKey]]) -> dict[str, int]:
     return {
         "n": len(rows),
-        "found": sum(a["found"] for a, _ in rows),
-        "named": sum(a["right_name"] for a, _ in rows),
-        "found and named": sum(a["found"] and a["right_name"] for a, _ in rows),
+        "found": sum(a.found for a, _ in rows),
+        "named": sum(a.right_name for a, _ in rows),
+        "found and named": sum(a.found and a.right_name for a, _ in rows),
     }
 
 
-def in_words(entry: dict[str, Any], key: dict[str, Any]) -> str:
+def in_words(entry: Answer, key: CaseKey) -> str:
     """What was right and what not."""
-    if not key["term"]:
+    if not key.term:
         return (
             "Right: no finding was put into this scan."
-            if entry["found"]
-            else f"No finding was put into this scan; you marked “{entry['named']}”."
+            if entry.found
+            else f"No finding was put into this scan; you marked “{entry.named}”."
         )
-    if entry["point_mm"] is None:
-        return f"Missed. {key['sentence']}"
-    away = f", {entry['distance_mm']:.0f} mm away" if entry["distance_mm"] else ""
-    place = "Right place" if entry["found"] else f"Not the place{away}"
-    name = "right name" if entry["right_name"] else f"not “{entry['named']}”"
-    return f"{place}, {name}. {key['sentence']}"
+    if entry.point_mm is None:
+        return f"Missed. {key.sentence}"
+    away = f", {entry.distance_mm:.0f} mm away" if entry.distance_mm else ""
+    place = "Right place" if entry.found else f"Not the place{away}"
+    name = "right name" if entry.right_name else f"not “{entry.named}”"
+    return f"{place}, {name}. {key.sentence}"

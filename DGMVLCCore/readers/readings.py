@@ -8,7 +8,9 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.results.csv_table import csv_text, unguarded
@@ -26,6 +28,7 @@ COLUMNS = (
     "scripted",
     "comment",
 )
+Mode = Literal["scan", "scan + counterfactual"]
 LONGEST_S = 24 * 3600.0
 LARGEST_BYTES = 20_000_000
 
@@ -36,10 +39,10 @@ class Item:
     asked for."""
 
     reader: str
-    session: int
-    position: int
+    session: Literal[1, 2]
+    position: Annotated[int, Meta(ge=1)]
     case: str
-    mode: str
+    mode: Mode
     asked: str
 
 
@@ -125,7 +128,7 @@ def read_readings(path: Path, items: list[Item]) -> list[Reading]:
             not hold, one twice, or an impossible number; the
             sentence names the line.
     """
-    planned = {(i.reader, i.session, i.case): i for i in items}
+    planned: dict[tuple[str, int, str], Item] = {(i.reader, i.session, i.case): i for i in items}
     readings: dict[tuple[str, int, str], Reading] = {}
     for line, row in _rows(path):
         where = f"{path.name}, line {line}"

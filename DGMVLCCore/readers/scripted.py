@@ -59,7 +59,7 @@ class ScriptedReader:
             values = blob_map(volume)
             if item.mode == AIDED:
                 change = np.abs(
-                    load_volume(self.study.cases.folder / entry["counterfactual"], "CT").array
+                    load_volume(self.study.cases.folder / str(entry.counterfactual), "CT").array
                     - volume.array
                 )
                 values = values / 2 + ndimage.gaussian_filter(
@@ -80,7 +80,7 @@ class ScriptedReader:
         # never at an end of the scale, where readings could not be ranked
         confidence = 100 * seen / (seen + MIDDLE_HU)
         at = START + timedelta(
-            days=(item.session - 1) * (self.study.record["washout_days"] + 1),
+            days=(item.session - 1) * (self.study.record.washout_days + 1),
             minutes=2 * item.position,
         )
         return Reading(
@@ -100,13 +100,13 @@ def read_all(study: Study, seed: int = 0) -> dict[str, int]:
     Raises:
         UnsuitableInputError: somebody has read already; people and scripts are not mixed.
     """
-    if any(study.readings(reader) for reader in study.record["readers"]):
+    if any(study.readings(reader) for reader in study.record.readers):
         raise UnsuitableInputError(
             "The study holds readings already, and a scripted reader is not mixed with people; "
             "plan a study of its own for it."
         )
     observer, taken = ScriptedReader(study), {}
-    for number, reader in enumerate(study.record["readers"]):
+    for number, reader in enumerate(study.record.readers):
         rng = np.random.default_rng([seed, number])
         made = [observer.read(item, rng) for item in study.of(reader)]
         study.add(reader, made)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import read_scan
 from DGMVLCCore.imaging.labels import load_labels

@@ -7,36 +7,38 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.readers.cases import CaseSet
-from DGMVLCCore.readers.readings import COLUMNS, Item, Reading, read_readings, write_readings
-from DGMVLCCore.readers.records import head
+from DGMVLCCore.readers.readings import COLUMNS, Item, Mode, Reading, read_readings, write_readings
+from DGMVLCCore.readers.records import CaseKey, StudyRecord, head
 from DGMVLCCore.results.csv_table import csv_text
 from DGMVLCCore.results.folders import whole_folder
-from DGMVLCCore.results.records import read_record, write_record, write_text
+from DGMVLCCore.results.records import read_typed, write_text, write_typed
 
 MARKER = "study.json"
-ALONE, AIDED = "scan", "scan + counterfactual"
+ALONE: Mode = "scan"
+AIDED: Mode = "scan + counterfactual"
 MODES = (ALONE, AIDED)
+SESSIONS: tuple[Literal[1, 2], ...] = (1, 2)
 LEAST = 2  # cases with and without a finding; below, no ROC curve has an interval
 MOST_READERS = 100
 
 
-def _blocks(keys: dict[str, dict[str, Any]], rng: np.random.Generator) -> tuple[set[str], set[str]]:
+def _blocks(keys: dict[str, CaseKey], rng: np.random.Generator) -> tuple[set[str], set[str]]:
     """Two halves of the cases with equally many findings in each, to within one."""
     halves: tuple[set[str], set[str]] = (set(), set())
     for present in (True, False):
-        names = sorted(name for name, key in keys.items() if bool(key["term"]) == present)
+        names = sorted(name for name, key in keys.items() if bool(key.term) == present)
         for turn, index in enumerate(rng.permutation(len(names))):
             halves[(turn + (not present)) % 2].add(names[int(index)])
     return halves
 
 
-def crossover(keys: dict[str, dict[str, Any]], readers: list[str], seed: int) -> list[Item]:
+def crossover(keys: dict[str, CaseKey], readers: list[str], seed: int) -> list[Item]:
     """The order of all readings.
 
     Half of the cases is read alone first and with the counterfactual in the second session, the
@@ -48,13 +50,11 @@ def crossover(keys: dict[str, dict[str, Any]], readers: list[str], seed: int) ->
     first, _ = _blocks(keys, rng)
     items = []
     for number, reader in enumerate(readers):
-        for session in (1, 2):
+        for session in SESSIONS:
             order = [sorted(keys)[int(i)] for i in rng.permutation(len(keys))]
             for position, case in enumerate(order, 1):
                 aided = ((case in first) + number + session) % 2 == 0
-                items.append(
-                    Item(reader, session, position, case, MODES[aided], keys[case]["asked"])
-                )
+                items.append(Item(reader, session, position, case, MODES[aided], keys[case].asked))
     return items
 
 
@@ -92,7 +92,7 @@ def plan_study(
     washout_days: float = 28.0,
     seed: int = 0,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> StudyRecord:
     """Plan a study over a folder of cases; writes `study.json` and a table to fill in for each
     reader.
 
@@ -105,46 +105,50 @@ def plan_study(
             counterfactual. OutputError: as `whole_folder`.
     """
     cases, readers = CaseSet.read(folder), reader_names(readers)
+    keys = _require_cases(cases)
+    if seed < 0 or not 0 <= washout_days <= 3650:
+        raise UsageError("The seed must be 0 or more and the washout 0 to 3650 days.")
+    items = crossover(keys, readers, seed)
+    alone = "One reader: intervals hold for this reader alone and say nothing about others."
+    record = StudyRecord(
+        **head("study", seed),
+        cases=str(cases.folder.absolute()),
+        keys_sha256=cases.record.keys.sha256,
+        readers=readers,
+        washout_days=washout_days,
+        items=items,
+        notes=[alone] if len(readers) == 1 else [],
+    )
+    with whole_folder(Path(out), overwrite, MARKER) as made:
+        for name in ("tables", "readings"):
+            (made / name).mkdir()
+        write_typed(record, made / MARKER)
+        for reader in readers:
+            table = blank_table(item for item in items if item.reader == reader)
+            write_text(table, made / "tables" / f"{reader}.csv")
+    return record
+
+
+def _require_cases(cases: CaseSet) -> dict[str, CaseKey]:
+    """The keys of cases that a study can be made of.
+
+    Raises:
+        UnsuitableInputError: too few with or without a finding, or cases without a counterfactual.
+    """
     keys = cases.keys()
-    present = sum(bool(key["term"]) for key in keys.values())
+    present = sum(bool(key.term) for key in keys.values())
     if min(present, len(keys) - present) < LEAST:
         raise UnsuitableInputError(
             f"The set has {present} case(s) with and {len(keys) - present} without a finding; a "
             f"study needs at least {LEAST} of each "
             "(dgmvlc cases --number N --clear N)."
         )
-    if missing := [case["id"] for case in cases.record["cases"] if "counterfactual" not in case]:
+    if missing := [case.id for case in cases.record.cases if case.counterfactual is None]:
         raise UnsuitableInputError(
             f"{len(missing)} of {len(keys)} cases have no counterfactual to read beside them; "
             "make the set with --counterfactual."
         )
-    if seed < 0 or not 0 <= washout_days <= 3650:
-        raise UsageError("The seed must be 0 or more and the washout 0 to 3650 days.")
-    items = crossover(keys, readers, seed)
-    notes = (
-        ["One reader: intervals hold for this reader alone and say nothing about others."]
-        if len(readers) == 1
-        else []
-    )
-    record = {
-        **head("study", seed),
-        "cases": str(cases.folder.absolute()),
-        "keys_sha256": cases.record["keys"]["sha256"],
-        "readers": readers,
-        "washout_days": washout_days,
-        "items": [vars(item) for item in items],
-        "notes": notes,
-    }
-    with whole_folder(Path(out), overwrite, MARKER) as made:
-        for name in ("tables", "readings"):
-            (made / name).mkdir()
-        write_record(record, made / MARKER, "study.schema.json")
-        for reader in readers:
-            write_text(
-                blank_table(item for item in items if item.reader == reader),
-                made / "tables" / f"{reader}.csv",
-            )
-    return record
+    return keys
 
 
 def blank_table(items: Iterable[Item]) -> str:
@@ -157,7 +161,7 @@ class Study:
     """A planned study and the readings made so far."""
 
     folder: Path
-    record: dict[str, Any]
+    record: StudyRecord
     cases: CaseSet
 
     @classmethod
@@ -169,9 +173,9 @@ class Study:
                 made anew since it was planned.
         """
         folder = Path(folder)
-        record = read_record(folder / MARKER, "study.schema.json")
-        cases = CaseSet.read(record["cases"])
-        if cases.record["keys"]["sha256"] != record["keys_sha256"]:
+        record = read_typed(folder / MARKER, StudyRecord)
+        cases = CaseSet.read(record.cases)
+        if cases.record.keys.sha256 != record.keys_sha256:
             raise UnsuitableInputError(
                 f"The cases in {cases.folder} were made anew after the study was planned; plan "
                 "it again."
@@ -181,14 +185,13 @@ class Study:
     @property
     def items(self) -> list[Item]:
         """All readings of the plan."""
-        return [Item(**item) for item in self.record["items"]]
+        return self.record.items
 
     def of(self, reader: str) -> list[Item]:
         """The readings of one reader in order; UsageError when the plan has no such reader."""
-        if reader not in self.record["readers"]:
+        if reader not in self.record.readers:
             raise UsageError(
-                f"The study has no reader {reader[:40]!r}; it has "
-                f"{', '.join(self.record['readers'])}."
+                f"The study has no reader {reader[:40]!r}; it has {', '.join(self.record.readers)}."
             )
         return sorted(
             (i for i in self.items if i.reader == reader), key=lambda i: (i.session, i.position)
@@ -211,13 +214,13 @@ class Study:
         """
         done = {(r.item.session, r.item.case): r for r in self.readings(reader)}
         item = next((i for i in self.of(reader) if (i.session, i.case) not in done), None)
-        if item is not None and item.session == 2 and self.record["washout_days"] > 0:
+        if item is not None and item.session == 2 and self.record.washout_days > 0:
             times = [r.read_at for r in done.values() if r.item.session == 1 and r.read_at]
-            opens = max(times) + timedelta(days=self.record["washout_days"]) if times else None
+            opens = max(times) + timedelta(days=self.record.washout_days) if times else None
             if opens and (now or datetime.now()) < opens:
                 raise UnsuitableInputError(
                     f"The first session of {reader} ended less than "
-                    f"{self.record['washout_days']:g} days ago; the second one opens on "
+                    f"{self.record.washout_days:g} days ago; the second one opens on "
                     f"{opens:%Y-%m-%d at %H:%M}."
                 )
         return item
@@ -241,7 +244,7 @@ class Study:
     def take_in(self, path: Path) -> dict[str, int]:
         """Readings from a table filled elsewhere; all of it or nothing. Returns reader -> number of
         readings."""
-        items = {reader: self.of(reader) for reader in self.record["readers"]}
+        items = {reader: self.of(reader) for reader in self.record.readers}
         readings = read_readings(path, [item for own in items.values() for item in own])
         if not readings:
             raise UnreadableError(

@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.editing.result import NOTICE, CounterfactualResult
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.report.comparison_figure import save_comparison_figure
 from DGMVLCCore.report.edit import slug, write_result
+from DGMVLCCore.report.figure import save_comparison_figure
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
-from DGMVLCCore.results.records import check_schema, plain, read_record
+from DGMVLCCore.results.records import plain, read_record, write_record
 
 RECORD = "comparison.json"
 SCHEMA_VERSION = "1.0"
@@ -54,56 +53,45 @@ def write_comparison(
     Raises:
         OutputError: it exists, or cannot be written; nothing half-written stays.
     """
-    from DGMVLCCore import __version__
-
     with whole_folder(out, overwrite, RECORD) as folder:
-        names = [
-            f"{index}-{slug(row['name'])}" for index, row in enumerate(record["hypotheses"], 1)
-        ]
+        names = [f"{i}-{slug(row['name'])}" for i, row in enumerate(record["hypotheses"], 1)]
         for name, result in zip(names, results):
             write_result(result, folder / name, anatomy=anatomy, scene=False, **facts)
             if name != names[0]:
-                _share_original(
-                    folder / names[0] / "original.nrrd", folder / name / "original.nrrd"
-                )
+                original = folder / names[0] / "original.nrrd"
+                _share_original(original, folder / name / "original.nrrd")
         save_comparison_figure(results, record, folder / "figure.png")
-        rows = [
-            {
-                **row,
-                "rank": index,
-                "folder": name,
-                "result_sha256": sha256_of(folder / name / "result.json"),
-            }
-            for index, (row, name) in enumerate(zip(record["hypotheses"], names), 1)
-        ]
-        manifest = plain(
-            {
-                "schema_version": SCHEMA_VERSION,
-                "kind": "comparison",
-                "software": {"name": "dgmvlc", "version": __version__},
-                "notice": NOTICE,
-                "synthetic": True,
-                "files": [
-                    {
-                        "name": "figure.png",
-                        "role": "figure",
-                        "sha256": sha256_of(folder / "figure.png"),
-                    }
-                ],
-                "results": names,
-                **record,
-                "hypotheses": rows,
-                "report": facts["report"],
-                "findings": [f.to_dict() for f in facts["findings"]],
-                "inputs": facts["inputs"],
-                "weights": facts["weights"],
-            }
-        )
-        check_schema(manifest, SCHEMA)
-        (folder / RECORD).write_text(
-            json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8"
-        )
+        write_record(_manifest(folder, names, record, facts), folder / RECORD, SCHEMA)
     return out / RECORD
+
+
+def _manifest(
+    folder: Path, names: list[str], record: dict[str, Any], facts: dict[str, Any]
+) -> dict[str, Any]:
+    """`comparison.json`, over the folders and the figure that stand already."""
+    from DGMVLCCore import __version__
+
+    figure, rows = folder / "figure.png", []
+    for rank, (row, name) in enumerate(zip(record["hypotheses"], names), 1):
+        digest = sha256_of(folder / name / "result.json")
+        rows.append({**row, "rank": rank, "folder": name, "result_sha256": digest})
+    return plain(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "kind": "comparison",
+            "software": {"name": "dgmvlc", "version": __version__},
+            "notice": NOTICE,
+            "synthetic": True,
+            "files": [{"name": figure.name, "role": "figure", "sha256": sha256_of(figure)}],
+            "results": names,
+            **record,
+            "hypotheses": rows,
+            "report": facts["report"],
+            "findings": [f.to_dict() for f in facts["findings"]],
+            "inputs": facts["inputs"],
+            "weights": facts["weights"],
+        }
+    )
 
 
 def read_comparison(path: Path) -> dict[str, Any]:

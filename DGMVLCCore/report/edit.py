@@ -38,64 +38,68 @@ def slug(term: str) -> str:
 def write_volumes(result: CounterfactualResult, folder: Path) -> list[dict[str, str]]:
     """Volumes and segmentations on the scan's grid; returns their manifest entries without
     hashes."""
-    scan = result.original
-    unit = PROFILES[scan.modality].unit
-    made = {"DGMVLC_Synthetic": "inside the edit mask", "DGMVLC_Notice": NOTICE}
-    hu = {**made, "DGMVLC_Unit": unit}
-    entries = [
+    entries = _write_edit(result, folder)
+    for attention in result.attention.values():
+        name, unit = f"attention-{slug(attention.term)}.nrrd", "attention 0..1"
+        words = {"DGMVLC_Unit": unit, "DGMVLC_Finding": attention.term}
+        _save_map(result, attention.values, folder / name, words)
+        entry = {"name": name, "role": "attention", "unit": unit, "finding": attention.term}
+        entries.append(entry)
+    if result.change is not None:
+        words = {"DGMVLC_Unit": SHARE, "DGMVLC_Target": result.plan.target}
+        _save_map(result, result.change, folder / "change.nrrd", words)
+        entries.append({"name": "change.nrrd", "role": "change", "unit": SHARE})
+    return entries + _write_segments(result, folder)
+
+
+def _save_map(
+    result: CounterfactualResult, values: np.ndarray, path: Path, words: dict[str, str]
+) -> None:
+    save_volume(result.original.with_array(values, stored_dtype="float32"), path, words)
+
+
+def _write_edit(result: CounterfactualResult, folder: Path) -> list[dict[str, str]]:
+    """Original, counterfactual, their difference and the uncertainty, in stored units."""
+    scan, unit = result.original, PROFILES[result.original.modality].unit
+    words = {
+        "DGMVLC_Synthetic": "inside the edit mask",
+        "DGMVLC_Notice": NOTICE,
+        "DGMVLC_Unit": unit,
+    }
+    largest = float(np.abs(result.difference).max(initial=0))
+    kind = "float32" if not scan.integer else "int16" if largest < 2**15 else "int32"
+    difference = scan.with_array(result.difference, stored_dtype=kind)
+    save_volume(scan, folder / "original.nrrd", {"DGMVLC_Unit": unit})
+    save_volume(result.counterfactual, folder / "counterfactual.nrrd", words)
+    save_volume(difference, folder / "difference.nrrd", {**words, "DGMVLC_Sign": SIGN})
+    _save_map(result, result.uncertainty, folder / "uncertainty.nrrd", words)
+    spread = f"{unit} (standard deviation over noises)"
+    return [
         {"name": "original.nrrd", "role": "original", "unit": unit},
         {"name": "counterfactual.nrrd", "role": "counterfactual", "unit": unit},
         {"name": "difference.nrrd", "role": "difference", "unit": unit, "sign": SIGN},
-        {
-            "name": "uncertainty.nrrd",
-            "role": "uncertainty",
-            "unit": f"{unit} (standard deviation over noises)",
-        },
+        {"name": "uncertainty.nrrd", "role": "uncertainty", "unit": spread},
     ]
-    save_volume(scan, folder / "original.nrrd", {"DGMVLC_Unit": unit})
-    save_volume(result.counterfactual, folder / "counterfactual.nrrd", hu)
-    largest = float(np.abs(result.difference).max(initial=0))
-    kind = "float32" if not scan.integer else "int16" if largest < 2**15 else "int32"
-    save_volume(
-        scan.with_array(result.difference, stored_dtype=kind),
-        folder / "difference.nrrd",
-        {**hu, "DGMVLC_Sign": SIGN},
+
+
+def _write_segments(result: CounterfactualResult, folder: Path) -> list[dict[str, str]]:
+    """Graded attention, the edit mask and what was invented; only those that are there."""
+    edit = [Segment(result.mask, "edit mask", EDIT_COLOUR)] if result.mask.any() else []
+    hidden = result.invented
+    invented = (
+        [Segment(hidden, "invented, not seen through", INVENTED_COLOUR)]
+        if hidden is not None and hidden.any()
+        else []
     )
-    save_volume(
-        scan.with_array(result.uncertainty, stored_dtype="float32"), folder / "uncertainty.nrrd", hu
-    )
-    for attention in result.attention.values():
-        name = f"attention-{slug(attention.term)}.nrrd"
-        save_volume(
-            scan.with_array(attention.values, stored_dtype="float32"),
-            folder / name,
-            {"DGMVLC_Unit": "attention 0..1", "DGMVLC_Finding": attention.term},
-        )
-        entries.append(
-            {"name": name, "role": "attention", "unit": "attention 0..1", "finding": attention.term}
-        )
-    if segments := attention_segments(result.attention):
-        save_segmentation(segments, scan, folder / "attention.seg.nrrd")
-        entries.append({"name": "attention.seg.nrrd", "role": "attention-segments"})
-    if result.mask.any():
-        save_segmentation(
-            [Segment(result.mask, "edit mask", EDIT_COLOUR)], scan, folder / "edit-mask.seg.nrrd"
-        )
-        entries.append({"name": "edit-mask.seg.nrrd", "role": "edit-mask"})
-    if result.change is not None:
-        save_volume(
-            scan.with_array(result.change, stored_dtype="float32"),
-            folder / "change.nrrd",
-            {"DGMVLC_Unit": SHARE, "DGMVLC_Target": result.plan.target},
-        )
-        entries.append({"name": "change.nrrd", "role": "change", "unit": SHARE})
-    if result.invented is not None and result.invented.any():
-        save_segmentation(
-            [Segment(result.invented, "invented, not seen through", INVENTED_COLOUR)],
-            scan,
-            folder / "invented.seg.nrrd",
-        )
-        entries.append({"name": "invented.seg.nrrd", "role": "invented"})
+    entries = []
+    for name, role, segments in (
+        ("attention.seg.nrrd", "attention-segments", attention_segments(result.attention)),
+        ("edit-mask.seg.nrrd", "edit-mask", edit),
+        ("invented.seg.nrrd", "invented", invented),
+    ):
+        if segments:
+            save_segmentation(segments, result.original, folder / name)
+            entries.append({"name": name, "role": role})
     return entries
 
 

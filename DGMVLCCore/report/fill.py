@@ -4,35 +4,25 @@ not to be mistaken for a CT's result."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
+from msgspec import Meta, Struct
 
 from DGMVLCCore.editing.result import CounterfactualResult
 from DGMVLCCore.imaging.profiles import PROFILES
 from DGMVLCCore.report.edit import write_volumes
-from DGMVLCCore.report.figure import (
-    ACCENT,
-    DIVERGING,
-    INK,
-    MARK,
-    PAPER,
-    bar,
-    close_up,
-    edge,
-    key_slice,
-    panel,
-    ruler,
-)
+from DGMVLCCore.report.figure import save_fill_figure
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
-from DGMVLCCore.results.records import plain, write_record
+from DGMVLCCore.results.records import FileEntry, FileFact, Record, Software, write_typed
 
-RECORD, SCHEMA, SCHEMA_VERSION = "fill.json", "fill.schema.json", "1.0"
-NOTICE = (
+RECORD = "fill.json"
+Notice = Literal[
     "Demonstration. Research use only; not a medical device. Voxels inside the edit mask are "
     "synthetic."
-)
+]
+NOTICE: Notice = get_args(Notice)[0]
 LEFT_OUT = (
     "Left out, because they are defined for chest CT in HU: the check that the finding is there, "
     "the reading pass, the agreement of words and "
@@ -40,86 +30,58 @@ LEFT_OUT = (
 )
 
 
-def _measures(result: CounterfactualResult) -> dict[str, float]:
+class FillPlan(Struct, frozen=True):
+    """What was asked, in sentences."""
+
+    source: str
+    target: str
+    mode: Literal["replace", "shift"]
+
+
+class Measures(Struct, frozen=True):
     """Numbers over the edit mask, in the picture's stored units."""
+
+    voxels: float
+    mean_before: float
+    mean_change: float
+    mean_after: float
+    mean_uncertainty: float
+    max_change_outside: float
+
+
+class FillRecord(Record, frozen=True, kw_only=True):
+    """`fill.json`."""
+
+    kind: Literal["fill"]
+    notice: Notice
+    modality: Literal["MR", "XR"]
+    unit: str
+    plan: FillPlan
+    measures: Measures
+    settings: dict[str, Any]
+    inputs: dict[str, FileFact]
+    weights: FileFact
+    notes: list[str]
+    files: Annotated[list[FileEntry], Meta(min_length=1)]
+
+
+def _measures(result: CounterfactualResult) -> Measures:
     inside, change = result.mask, result.difference
-    return {
-        "voxels": float(inside.sum()),
-        "mean_before": float(result.original.array[inside].mean()),
-        "mean_change": float(change[inside].mean()),
-        "mean_after": float(result.counterfactual.array[inside].mean()),
-        "mean_uncertainty": float(result.uncertainty[inside].mean()),
-        "max_change_outside": float(np.abs(change[~inside]).max(initial=0)),
-    }
-
-
-def _draw(result: CounterfactualResult, path: Path) -> None:
-    """Original, edited and difference: whole slice above, close-up below; marked synthetic."""
-    from matplotlib import rc_context
-    from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
-
-    scan, turn = result.original.canonical()
-    mask, change, edited = (
-        turn.apply(x) for x in (result.mask, result.difference, result.counterfactual.array)
+    return Measures(
+        voxels=float(inside.sum()),
+        mean_before=float(result.original.array[inside].mean()),
+        mean_change=float(change[inside].mean()),
+        mean_after=float(result.counterfactual.array[inside].mean()),
+        mean_uncertainty=float(result.uncertainty[inside].mean()),
+        max_change_outside=float(np.abs(change[~inside]).max(initial=0)),
     )
-    z, (low, high) = key_slice(change, mask), PROFILES[scan.modality].window(scan.array)
-    limit, unit = max(float(np.abs(change[z]).max()), 1e-6), PROFILES[scan.modality].unit
-    diverging = LinearSegmentedColormap.from_list("difference", DIVERGING)
-    shown = (
-        (scan.array[z], "Original", {"cmap": "gray", "vmin": low, "vmax": high}),
-        (
-            edited[z],
-            f"Filled: “{result.plan.target.rstrip('.')}”",
-            {"cmap": "gray", "vmin": low, "vmax": high},
-        ),
-        (
-            change[z],
-            "Difference (filled − original)",
-            {"cmap": diverging, "vmin": -limit, "vmax": limit, "smooth": False},
-        ),
-    )
-    with rc_context({"text.parse_math": False, "text.usetex": False}):
-        figure = Figure(figsize=(13, 9), facecolor=PAPER, layout="constrained")
-        axes = figure.subplots(2, 3)
-        for row, window in zip(
-            axes, ((slice(None), slice(None)), close_up(mask[z], scan.spacing[1:]))
-        ):
-            for index, (axis, (image, title, how)) in enumerate(zip(row, shown)):
-                panel(axis, image[window], scan.spacing[1] / scan.spacing[2], title, **how)
-                if mask[z][window].any() and not mask[z][window].all():
-                    axis.contour(
-                        mask[z][window], [0.5], colors=ACCENT, linewidths=0.7, linestyles="dashed"
-                    )
-                if index:
-                    axis.text(
-                        0.02,
-                        0.02,
-                        MARK,
-                        transform=axis.transAxes,
-                        color=ACCENT,
-                        fontsize=9,
-                        path_effects=edge(),
-                    )
-            ruler(row[0], scan.array[z][window].shape, scan.spacing[2])
-        bar(figure, axes[1, 2], f"stored units ({unit})", diverging, -limit, limit)
-        figure.suptitle(
-            f"{scan.modality}, slice {z + 1} of {len(mask)}, demonstration", color=INK, fontsize=12
-        )
-        figure.savefig(
-            path,
-            format="png",
-            dpi=100,
-            facecolor=PAPER,
-            metadata={"Description": f"DGM-VLC demonstration, {MARK}"},
-        )
 
 
 def write_fill(
     result: CounterfactualResult,
     out: Path,
     *,
-    inputs: dict[str, Any],
+    inputs: dict[str, dict[str, str]],
     weights: dict[str, str],
     overwrite: bool = False,
 ) -> Path:
@@ -131,32 +93,39 @@ def write_fill(
     Raises:
         OutputError: it exists, or cannot be written.
     """
-    from DGMVLCCore import __version__
-
-    scan, plan = result.original, result.plan
     with whole_folder(out, overwrite, RECORD) as folder:
         entries = write_volumes(result, folder)
-        _draw(result, folder / "figure.png")
+        save_fill_figure(result, folder / "figure.png")
         entries.append({"name": "figure.png", "role": "figure"})
-        notes = [LEFT_OUT] + ([result.settings["note"]] if "note" in result.settings else [])
-        settings = {
-            name.removesuffix("_hu"): value for name, value in result.settings.items()
-        }  # here they are stored units
-        record = {
-            "schema_version": SCHEMA_VERSION,
-            "software": {"name": "dgmvlc", "version": __version__},
-            "kind": "fill",
-            "notice": NOTICE,
-            "synthetic": True,
-            "modality": scan.modality,
-            "unit": PROFILES[scan.modality].unit,
-            "plan": {"source": plan.source, "target": plan.target, "mode": plan.mode},
-            "measures": _measures(result),
-            "settings": settings,
-            "inputs": inputs,
-            "weights": weights,
-            "notes": notes,
-            "files": [{**entry, "sha256": sha256_of(folder / entry["name"])} for entry in entries],
-        }
-        write_record(plain(record), folder / RECORD, SCHEMA)
+        files = [FileEntry(**e, sha256=sha256_of(folder / e["name"])) for e in entries]
+        read = {role: FileFact(**fact) for role, fact in inputs.items()}
+        write_typed(_record(result, read, FileFact(**weights), files), folder / RECORD)
     return out / RECORD
+
+
+def _record(
+    result: CounterfactualResult,
+    inputs: dict[str, FileFact],
+    weights: FileFact,
+    files: list[FileEntry],
+) -> FillRecord:
+    from DGMVLCCore import __version__
+
+    scan, plan, settings = result.original, result.plan, result.settings
+    return FillRecord(
+        schema_version="1.0",
+        software=Software("dgmvlc", __version__),
+        kind="fill",
+        notice=NOTICE,
+        synthetic=True,
+        modality=scan.modality,  # type: ignore[arg-type]
+        unit=PROFILES[scan.modality].unit,
+        plan=FillPlan(plan.source, plan.target, plan.mode),  # type: ignore[arg-type]
+        measures=_measures(result),
+        # here they are stored units
+        settings={name.removesuffix("_hu"): value for name, value in settings.items()},
+        inputs=inputs,
+        weights=weights,
+        notes=[LEFT_OUT, *([settings["note"]] if "note" in settings else [])],
+        files=files,
+    )

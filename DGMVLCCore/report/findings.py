@@ -3,14 +3,14 @@ marked, as lines of a terminal or as a page."""
 
 from __future__ import annotations
 
-import html
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.report_files import ReportText
 from DGMVLCCore.language.unread import unread
+from DGMVLCCore.report.pages import render
 
 HEADER = ("", "finding", "says", "side", "place", "size", "words")
 SIGNS = {"present": "+", "absent": "-", "uncertain": "?"}
@@ -18,19 +18,6 @@ COLOURS = {"present": "\x1b[1;31m", "absent": "\x1b[32m", "uncertain": "\x1b[1;3
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 NOTICE = "Research use only; not a medical device."
 NOTHING = "No finding was read from"
-STYLE = """
-body{font:15px/1.55 system-ui,sans-serif;color:#1b2329;max-width:60rem;margin:2rem auto;
-padding:0 1rem}
-h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:1.8rem}
-table{border-collapse:collapse;width:100%}
-td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #dde5ea;vertical-align:top}
-.report{white-space:pre-wrap;border-left:3px solid #c9d3da;padding:.3rem .9rem;
-overflow-wrap:anywhere}
-mark{border-radius:3px;padding:0 .2rem;color:inherit}
-.present{background:#f6cfc4}.absent{background:#d3ebd9}.uncertain{background:#fbe7b2}
-.faint,.unread{color:#5d6c76}.unread{border-bottom:1px dotted #93a1aa}
-.notice{border:1px solid #b98a1c;background:#fdf6e3;padding:.4rem .8rem;border-radius:4px}
-"""
 
 
 @dataclass(frozen=True)
@@ -151,45 +138,17 @@ def report_lines(
     return [*lines, *([""] if notes else []), *(f"note: {_shown(note)}" for note in notes)]
 
 
-def _page_piece(piece: Piece) -> str:
-    text = html.escape(piece.text)
-    if piece.numbers:
-        numbers = ", ".join(f'<a href="#finding-{n}">{n}</a>' for n in piece.numbers)
-        return f'<mark class="{piece.presence}">{text}<sup>{numbers}</sup></mark>'
-    return f'<span class="unread" title="{NOTHING} this.">{text}</span>' if piece.unread else text
-
-
 def report_page(report: ReportText, findings: Sequence[Finding], notes: Sequence[str]) -> str:
     """A page of its own: no script, nothing loaded, all of the report's text escaped."""
-    escape: Callable[[str], str] = html.escape
-    body = "".join(
-        f'<tr id="finding-{row[0]}">'
-        + "".join(
-            f'<td><mark class="{cell}">{cell}</mark></td>' if i == 2 else f"<td>{escape(cell)}</td>"
-            for i, cell in enumerate(row)
-        )
-        + "</tr>"
-        for row in finding_rows(findings)
-    )
-    head = "".join(f"<th>{name}</th>" for name in HEADER)
-    table = (
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        if findings
-        else "<p>No finding was read.</p>"
-    )
-    listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
     source = report.source
-    read = ", ".join(filter(None, (source.kind, source.encoding)))
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">"
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(source.name)}: findings</title><style>{STYLE}</style></head><body>"
-        f'<h1>Findings read from {escape(source.name)}</h1><p class="notice">{NOTICE}</p>{table}'
-        f'<h2>The report</h2><p class="faint">Dotted: {NOTHING.lower()} these words.</p>'
-        f'<div class="report">{"".join(map(_page_piece, pieces(report.text, findings)))}</div>'
-        + (f"<h2>Notes</h2><ul>{listed}</ul>" if listed else "")
-        + f'<p class="faint">{escape(source.name)}: {escape(read)}, SHA-256 {source.sha256}</p>'
-        "</body></html>\n"
+    return render(
+        "findings",
+        source=source,
+        read=", ".join(filter(None, (source.kind, source.encoding))),
+        header=HEADER,
+        rows=finding_rows(findings),
+        pieces=pieces(report.text, findings),
+        notes=notes,
+        notice=NOTICE,
+        nothing=NOTHING,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct, convert, to_builtins
 
 from DGMVLCCore.editing.result import CounterfactualResult
 from DGMVLCCore.errors import UnreadableError
@@ -26,13 +27,31 @@ INTERVAL = "95 % t interval, {} end, of /settings/sample_change_hu"
 TOLERANCE = 0.01  # what single precision and the record's own rounding leave, in the number's unit
 
 
+class RegionRead(Struct, frozen=True):
+    """The voxels a number is of: a segment of a file of the result."""
+
+    file: str
+    segment: str
+    voxels: int
+
+
+class Number(Struct, frozen=True, rename={"source": "from"}):
+    """A number of a statement: as measured, as the sentence writes it, and whence it comes."""
+
+    value: float
+    said: str
+    unit: str
+    source: str
+    region: RegionRead | None
+
+
 @dataclass
 class Statement:
-    """One sentence and its numbers, each as {"value", "said", "unit", "from", "region"}."""
+    """One sentence and its numbers."""
 
     text: str = ""
-    numbers: list[dict[str, Any]] = field(default_factory=list)
-    region: dict[str, Any] | None = None
+    numbers: list[Number] = field(default_factory=list)
+    region: RegionRead | None = None
 
     def say(self, value: float, form: str, unit: str, source: str) -> str:
         """The number as the sentence writes it; what it is and whence is kept."""
@@ -40,23 +59,16 @@ class Statement:
         of_voxels = (
             self.region is not None and " /" not in f" {source}"
         )  # the rest points into the record
-        self.numbers.append(
-            {
-                "value": float(value),
-                "said": said,
-                "unit": unit,
-                "from": source,
-                "region": self.region if of_voxels else None,
-            }
-        )
+        region = self.region if of_voxels else None
+        self.numbers.append(Number(float(value), said, unit, source, region))
         return said
 
     def to_dict(self) -> dict[str, Any]:
         """As result.json holds it."""
-        return {"text": self.text, "numbers": self.numbers}
+        return {"text": self.text, "numbers": to_builtins(self.numbers)}
 
 
-def _place(result: CounterfactualResult, location: Location, region: dict[str, Any]) -> Statement:
+def _place(result: CounterfactualResult, location: Location, region: RegionRead) -> Statement:
     """Where the edit is and how large."""
     out = Statement(region=region)
     zone = f"the {location.zone} zone of " if location.zone else ""
@@ -71,7 +83,7 @@ def _place(result: CounterfactualResult, location: Location, region: dict[str, A
     return out
 
 
-def _change(result: CounterfactualResult, region: dict[str, Any]) -> Statement:
+def _change(result: CounterfactualResult, region: RegionRead) -> Statement:
     """By how much the scan changed, with the spread over samples."""
     out, target, inside = Statement(region=region), result.plan.target.rstrip("."), result.mask
     change, before, after = (
@@ -186,7 +198,7 @@ def make_statements(result: CounterfactualResult, location: Location) -> list[St
             f"everywhere (largest difference {none} HU)."
         )
         return [out]
-    region = {"file": REGION_FILE, "segment": REGION_SEGMENT, "voxels": int(result.mask.sum())}
+    region = RegionRead(REGION_FILE, REGION_SEGMENT, int(result.mask.sum()))
     return [
         s
         for s in (_place(result, location, region), _change(result, region), _support(result))
@@ -227,7 +239,7 @@ def _from_record(manifest: dict[str, Any], source: str) -> float | None:
     return None
 
 
-def recompute(folder: Path, manifest: dict[str, Any], number: dict[str, Any]) -> float:
+def recompute(folder: Path, manifest: dict[str, Any], number: Number) -> float:
     """A statement's number once more, from the result's files.
 
     Raises:
@@ -236,13 +248,13 @@ def recompute(folder: Path, manifest: dict[str, Any], number: dict[str, Any]) ->
     from DGMVLCCore.imaging.io import load_volume, read_image
     from DGMVLCCore.imaging.labels import load_labels
 
-    source = number["from"]
+    source = number.source
     if (value := _from_record(manifest, source)) is not None:
         return value
     scan = load_volume(folder / "original.nrrd", "CT")
     inside = np.ones(scan.shape, bool)
-    if region := number["region"]:
-        inside = load_labels(folder / region["file"], scan).segments[region["segment"]]
+    if region := number.region:
+        inside = load_labels(folder / region.file, scan).segments[region.segment]
     if source == "volume":
         return float(
             inside.sum()
@@ -287,15 +299,11 @@ def check_result(folder: Path) -> list[dict[str, Any]]:
             f"{folder} is of a version without statements; make the result again."
         )
     rows = []
-    for number in (
-        number for statement in manifest["statements"] for number in statement["numbers"]
-    ):
-        again = recompute(folder, manifest, number)
-        rows.append(
-            {
-                **{key: number[key] for key in ("said", "unit", "from", "value")},
-                "again": again,
-                "agrees": abs(again - number["value"]) <= TOLERANCE,
-            }
-        )
+    for statement in manifest["statements"]:
+        for number in convert(statement["numbers"], list[Number]):
+            again = recompute(folder, manifest, number)
+            told = to_builtins(number)
+            del told["region"]
+            agrees = abs(again - number.value) <= TOLERANCE
+            rows.append({**told, "again": again, "agrees": agrees})
     return rows

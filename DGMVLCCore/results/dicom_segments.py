@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError
+from DGMVLCCore.ground.whole import whole_file
 from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
 from DGMVLCCore.results.dicom_clean import UTF8
 from DGMVLCCore.results.dicom_source import (
@@ -19,7 +20,6 @@ from DGMVLCCore.results.dicom_source import (
     source_of_folder,
     words,
 )
-from DGMVLCCore.whole import whole_file
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

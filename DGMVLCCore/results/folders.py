@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from DGMVLCCore.errors import OutputError, UnreadableError
-from DGMVLCCore.plain_json import read_json
+from DGMVLCCore.ground.plain_json import read_json
+from DGMVLCCore.ground.whole import clean, put_in_place, temporary_name
 from DGMVLCCore.results.records import check_schema
-from DGMVLCCore.whole import clean, put_in_place, temporary_name
 
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}  # file managers leave it anywhere
 
@@ -28,12 +28,16 @@ SCHEMA_OF = {
     "cases.json": "cases.schema.json",
     "study.json": "study.schema.json",
     "analysis.json": "analysis.schema.json",
+    "report.json": "evaluation.schema.json",
+    "benchmark.json": "benchmark.schema.json",
 }
 # What kinds of folders hold whose record lists no files.
 UNLISTED = {
     "cases.json": ("case-*", "keys/case-*", "keys/keys.json"),
     "study.json": ("tables/*.csv", "readings/*.csv"),
     "analysis.json": ("analysis.md", "readings.csv", "roc.png"),
+    "report.json": ("report.md", "*.png", "rows.jsonl", "timings.json"),
+    "benchmark.json": ("benchmark.csv", "benchmark.md", "benchmark.png"),
 }
 
 
@@ -54,7 +58,7 @@ def _written(out: Path, record: str) -> tuple[set[str], list[str]]:
         return set(), []
 
 
-def _foreign(out: Path, record: str = "result.json") -> str | None:
+def foreign(out: Path, record: str = "result.json") -> str | None:
     """Name of something in `out` that no run of this program wrote; None when there is nothing of
     the kind.
 
@@ -68,9 +72,20 @@ def _foreign(out: Path, record: str = "result.json") -> str | None:
     for name in folders:
         if name in (".", "..") or Path(name).name != name or not (out / name).is_dir():
             return name
-        if found := _foreign(out / name):
+        if found := foreign(out / name):
             return f"{name}/{found}"
-    patterns = UNLISTED.get(record, ())
+    return unknown_in(out, known, UNLISTED.get(record, ()), folders)
+
+
+def unknown_in(
+    out: Path, known: set[str], patterns: Sequence[str] = (), folders: Sequence[str] = ()
+) -> str | None:
+    """Name of something in a folder that is not among what is known; None without one.
+
+    Args:
+        known: names of files, from `out`. patterns: whose folders may be there. folders: names of
+            folders whose content is known.
+    """
     parents = {str(PurePosixPath(name).parent) for name in (*known, *patterns)}
     for path in sorted(out.rglob("*")):
         name = path.relative_to(out).as_posix()
@@ -94,9 +109,9 @@ def check_output(out: Path, overwrite: bool, record: str = "result.json") -> Non
     if out.exists() or out.is_symlink():
         if not overwrite:
             raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
-        if foreign := _foreign(out, record):
+        if name := foreign(out, record):
             raise OutputError(
-                f"{out} holds {foreign}, which is no result of this program, so it is not "
+                f"{out} holds {name}, which is no result of this program, so it is not "
                 "overwritten; "
                 "move it away or choose another folder."
             )

@@ -6,15 +6,93 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
+import msgspec
 import numpy as np
+from msgspec import Meta, Struct
 
 from DGMVLCCore.errors import OutputError, UnreadableError
-from DGMVLCCore.plain_json import read_json
-from DGMVLCCore.whole import whole_file
+from DGMVLCCore.ground.plain_json import read_json
+from DGMVLCCore.ground.whole import whole_file
 
 SCHEMAS = Path(__file__).parent / "schema"
+R = TypeVar("R", bound="Record")
+FileName = Annotated[str, Meta(pattern=r"^[^/\\]+$")]  # in the record's own folder
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Software(Struct, frozen=True):
+    """What wrote a record."""
+
+    name: Literal["dgmvlc"]
+    version: str
+
+
+class FileFact(Struct, frozen=True, forbid_unknown_fields=True):
+    """A file or folder that a run read."""
+
+    name: str
+    sha256: str
+
+
+class FileEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file that a run wrote into the record's folder."""
+
+    name: FileName
+    role: str
+    sha256: Sha256
+    unit: str | None = None
+    sign: str | None = None
+    finding: str | None = None
+
+
+class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every typed record begins with; a subclass says `kind` and `seed`. Its JSON schema is
+    made from it, so a field is declared once."""
+
+    schema_version: Literal["1.0"]
+    software: Software
+    notice: str
+    synthetic: bool
+
+
+def schema_of(kind: type[Record], title: str) -> str:
+    """The JSON schema (2020-12) of a typed record, as its file in `schema/` holds it."""
+    facts = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return json.dumps(facts | msgspec.json.schema(kind), indent=1) + "\n"
+
+
+def read_typed(path: Path, kind: type[R]) -> R:
+    """A typed record from its file.
+
+    Raises:
+        UnreadableError: missing, not JSON, or not of this kind; the sentence says where.
+    """
+    value = read_json(Path(path), "choose the folder or file that the program wrote")
+    try:
+        return _typed(value, kind)
+    except UnreadableError as error:
+        raise UnreadableError(f"{path}: {error}") from error
+
+
+def _typed(value: Any, kind: type[R]) -> R:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at ")
+        place = where.strip("`") or "$"
+        raise UnreadableError(
+            f"The record is no {kind.__name__} of this program (at {place}: {what[:160]})."
+        ) from error
+
+
+def write_typed(record: Record, path: Path) -> None:
+    """Check a typed record and write it, whole or not at all; errors as `read_typed` and
+    `write_text`."""
+    value = plain(msgspec.to_builtins(record, enc_hook=plain))
+    _typed(value, type(record))
+    write_text(json.dumps(value, indent=1, ensure_ascii=False), path)
 
 
 def plain(value: Any) -> Any:
@@ -27,7 +105,7 @@ def plain(value: Any) -> Any:
         return [plain(part) for part in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
+    return value if value is None or isinstance(value, bool | int) else str(value)
 
 
 def check_schema(record: dict[str, Any], name: str) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 TIMEOUT_S = 600  # for slow discs: 512x512x300 takes 13 s on two cores and 1.3 GB
 
@@ -23,52 +24,33 @@ def scene_package() -> Path | None:
 
 def _run(package: Path, manifest: Path, scene: Path) -> str:
     """Run the scene process; returns why it failed, or an empty string."""
-    command = [
-        sys.executable,
-        "-m",
-        "SlicerDGMVLCLib.make_scene",
-        str(manifest.absolute()),
-        str(scene.absolute()),
-    ]
+    files = [str(manifest.absolute()), str(scene.absolute())]
+    command = [sys.executable, "-m", "SlicerDGMVLCLib.make_scene", *files]
     # What Slicer packs lies beside the scene while it is made (large scans do not fit every /tmp)
     # and goes with this process.
     with tempfile.TemporaryDirectory(
         prefix=".scene-", dir=scene.absolute().parent, ignore_cleanup_errors=True
     ) as scratch:
+        paths = filter(None, [str(package), os.environ.get("PYTHONPATH", "")])
         environment = {
             **os.environ,
             **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch),
-            "PYTHONPATH": os.pathsep.join(
-                filter(None, [str(package), os.environ.get("PYTHONPATH", "")])
-            ),
+            "PYTHONPATH": os.pathsep.join(paths),
         }
+        how: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace"}
         try:
-            done = subprocess.run(
-                command,
-                env=environment,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=TIMEOUT_S,
-            )
+            done = subprocess.run(command, env=environment, timeout=TIMEOUT_S, **how)
         except subprocess.TimeoutExpired:
             return f"the scene process took longer than {TIMEOUT_S} s"
         except OSError as error:
             return f"the scene process could not be started ({error.strerror or error})"
     if done.returncode == 0 and scene.exists():
         return ""
-    lines = done.stderr.strip().splitlines()
-    last = (
-        lines[-1]
-        if lines
-        else f"the scene process ended without a word (exit code {done.returncode})"
-    )
-    return (
-        last.removeprefix("ValueError: ")
-        .removeprefix("OSError: ")
-        .replace(f"{manifest.absolute().parent}{os.sep}", "")
-        .rstrip(".")
-    )
+    silent = f"the scene process ended without a word (exit code {done.returncode})"
+    last = (done.stderr.strip().splitlines() or [silent])[-1]
+    for noise in ("ValueError: ", "OSError: "):
+        last = last.removeprefix(noise)
+    return last.replace(f"{manifest.absolute().parent}{os.sep}", "").rstrip(".")
 
 
 def make_scene(manifest: Path, scene: Path) -> str | None:

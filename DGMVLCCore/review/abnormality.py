@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from scipy import ndimage, special
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.editing.find import cell_logits
 from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import said_plainly

@@ -26,6 +26,7 @@ from DGMVLCCore.language.parser import parse_report, report_notes
 from DGMVLCCore.language.report_files import ReportText
 from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.region import Region
+from DGMVLCCore.report.figure import save_region_figure
 from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
@@ -34,7 +35,6 @@ from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import ANALYSIS, NOTICE, SCHEMA_VERSION, write_json
 from DGMVLCCore.review.listing import COLOURS
-from DGMVLCCore.review.pictures import save_picture
 from DGMVLCCore.review.worklist import Study, load_study
 
 AGAIN = "free some space and go on with --resume. What was decided before is kept"
@@ -157,7 +157,8 @@ def _write_files(
             around,
             folder / fact["outline"],
         )
-        save_picture(scan, one.mask, fact, folder / fact["picture"])
+        where = folder / fact["picture"]
+        save_region_figure(scan, one.mask, number, int(fact["slice"]), where)
     if segments:
         save_segmentation(segments, scan, folder / "regions.seg.nrrd")
 

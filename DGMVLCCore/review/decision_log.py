@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.ground.whole import temporary_name
 from DGMVLCCore.results.records import check_schema, write_text
 
 FOLDER, LOCK, BASE = "decided", ".decisions.lock", "00000000-base.json"
@@ -79,7 +80,7 @@ class DecisionLog:
         """
         if self.place.is_dir():
             return
-        fresh = self.place.with_name(f".{FOLDER}-{uuid.uuid4().hex[:8]}.partial")
+        fresh = temporary_name(self.place)
         fresh.mkdir()
         try:
             if earlier:
@@ -118,7 +119,7 @@ class DecisionLog:
         Raises:
             UnreadableError: one is damaged.
         """
-        from DGMVLCCore.plain_json import read_json
+        from DGMVLCCore.ground.plain_json import read_json
 
         if not self.place.is_dir():
             return []
@@ -141,7 +142,7 @@ class DecisionLog:
         Args:
             earlier: decisions of a session without a log.
         """
-        from DGMVLCCore.plain_json import read_json
+        from DGMVLCCore.ground.plain_json import read_json
 
         if not self.place.is_dir():
             return dict(earlier)

@@ -4,14 +4,15 @@ decisions, saved whole at every step."""
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
+from DGMVLCCore.ground.whole import clean_folder
 from DGMVLCCore.language.report_files import ReportText, read_report
+from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.review.decision_log import SCHEMA, DecisionLog, now
 from DGMVLCCore.review.files import (
     ANALYSIS,
@@ -25,7 +26,9 @@ from DGMVLCCore.review.files import (
     WORKLIST,
     WORKLIST_SCHEMA,
     check_paths,
+    keep_report,
     read_session_file,
+    with_given_report,
     with_report,
     with_series_chosen,
     write_json,
@@ -82,22 +85,20 @@ class ReviewSession:
             )
         studies = with_report(find_studies(root), report, root)
         studies = with_series_chosen(studies, series or {}, root)
-        session = cls(folder, root, studies)
         try:
-            (folder / "studies").mkdir(parents=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with replaced_folder(folder, "choose another place", replace=False) as fresh:
+                (fresh / "studies").mkdir()
+                session = cls(fresh, root, keep_report(report, studies, fresh, folder))
+                session.save()
+                session.log.begin({})
+                session._summarise()
         except OSError as error:
             raise OutputError(
                 f"The session folder {folder} could not be made ({error.strerror or error}); "
                 "choose another place."
             ) from error
-        try:
-            session.save()
-            session.log.begin({})
-            session._summarise()
-        except (OSError, OutputError):
-            shutil.rmtree(folder, ignore_errors=True)  # it was empty or not there before
-            raise
-        return session
+        return cls(folder, root, session.studies)
 
     @classmethod
     def open(
@@ -125,8 +126,11 @@ class ReviewSession:
             raise UnreadableError(f"{folder / WORKLIST} is damaged; {PUT_BACK}.") from error
         if len({study.id for study in studies}) != len(studies):
             raise UnreadableError(f"{folder / WORKLIST} names a study twice; {PUT_BACK}.")
+        studies = with_given_report(folder, studies)
         session = cls(folder, Path(fields["folder"]), studies, dict(fields["states"]))
         check_paths(folder, session.root, studies)
+        for place in (folder, folder / "studies", session.log.place):
+            clean_folder(place)
         if refresh:
             session.refresh()
         if series:

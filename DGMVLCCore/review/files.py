@@ -4,12 +4,14 @@ them."""
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from DGMVLCCore.errors import UnreadableError, UsageError, quoted
-from DGMVLCCore.plain_json import read_json
+from DGMVLCCore.ground.plain_json import read_json
+from DGMVLCCore.language.report_files import SUFFIXES
 from DGMVLCCore.results.records import check_schema, write_text
 from DGMVLCCore.review.worklist import Study, choose_series, hashed
 
@@ -20,7 +22,7 @@ NOTICE = (
 )
 WORKLIST, DECISIONS, ANALYSIS = "worklist.json", "decisions.json", "review.json"
 WORKLIST_SCHEMA, ANALYSIS_SCHEMA = "review-worklist.schema.json", "review-study.schema.json"
-REPORT_ENDINGS = (".txt", ".text", ".md", ".html", ".htm", ".rtf", ".hl7", ".xml", ".json")
+GIVEN = "given"  # the folder of a report that was given by hand, within the session
 LOOK_AGAIN = "put back a copy, or remove it and look at the study again; decisions stay"
 PUT_BACK = "put back a copy, or start a session in another folder and copy the folder decided to it"
 DELETE_IT = "delete it: every decision is kept in the folder decided beside it"
@@ -72,19 +74,65 @@ def check_paths(folder: Path, root: Path, studies: list[Study]) -> None:
     for study in studies:
         names = [study.name, study.path, *study.files, *(one.folder for one in study.series)]
         report = study.report
-        if report is not None and not Path(report).is_absolute():
+        given = folder.resolve() / GIVEN
+        if report is not None and not (root / report).resolve().is_relative_to(given):
+            if not report.lower().endswith(SUFFIXES):
+                raise UnreadableError(
+                    f"{folder / WORKLIST} gives {quoted(report)} as a report, which is no "
+                    f"text; {PUT_BACK}."
+                )
             names.append(report)
-        elif report is not None and not report.lower().endswith(REPORT_ENDINGS):
-            raise UnreadableError(
-                f"{folder / WORKLIST} gives {quoted(report)} as a report, which is no "
-                f"text; {PUT_BACK}."
-            )
         outside = [n for n in names if not (root / n).resolve().is_relative_to(root)]
         if outside:
             raise UnreadableError(
                 f"{folder / WORKLIST} names {quoted(outside[0])}, which lies outside the "
                 f"folder of studies {root}, so the session is not opened; {PUT_BACK}."
             )
+
+
+def with_given_report(folder: Path, studies: list[Study]) -> list[Study]:
+    """The studies of a session that was opened: a report given by hand is the session's copy of it,
+    wherever the session lies now. A path elsewhere is not followed: whoever wrote the session chose
+    it, not its reader."""
+    known = []
+    for study in studies:
+        if study.report is not None and _is_absolute(study.report):
+            name = study.report.replace("\\", "/").rsplit("/", 1)[-1]
+            copy = folder / GIVEN / name
+            note = (
+                f"The session names the report {quoted(name)} outside its own folder, so it is "
+                "not read; put it beside the scan, or give it with --report in a new session."
+            )
+            study = (
+                replace(study, report=str(copy))
+                if copy.is_file()
+                else replace(study, report=None, notes=(*study.notes, note))
+            )
+        known.append(study)
+    return known
+
+
+def _is_absolute(name: str) -> bool:
+    """True for an absolute path of any system."""
+    return Path(name).is_absolute() or PureWindowsPath(name).is_absolute()
+
+
+def keep_report(
+    report: Path | None, studies: list[Study], session: Path, place: Path
+) -> list[Study]:
+    """Copy a report given by hand into the session, which then is whole without the original.
+
+    Args:
+        session: where it is written. place: where it will lie.
+
+    Raises:
+        OSError: it could not be copied.
+    """
+    if report is None:
+        return studies
+    (session / GIVEN).mkdir()
+    shutil.copyfile(report, session / GIVEN / report.name)
+    return [replace(study, report=str(place / GIVEN / report.name)) for study in studies]
 
 
 def with_report(studies: list[Study], report: Path | None, root: Path) -> list[Study]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import (
     absent_prompt,

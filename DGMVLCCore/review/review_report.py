@@ -4,20 +4,27 @@
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
+from DGMVLCCore.ground.whole import clean
+from DGMVLCCore.report.pages import render
 from DGMVLCCore.results.csv_table import csv_text
-from DGMVLCCore.results.folders import replaced_folder
+from DGMVLCCore.results.folders import replaced_folder, unknown_in
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import NOTICE
+from DGMVLCCore.review.listing import UNSEEN
 from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.worklist import Study
-from DGMVLCCore.whole import bring_back
 
+EXPORTED = (
+    *(f"review.{kind}" for kind in ("csv", "html", "pdf")),
+    *(f"accepted/*.seg.{kind}" for kind in ("nrrd", "dcm")),
+    *("dicom/*/", "dicom/*/*.dcm"),
+)
 COLUMNS = (
     "study",
     "region",
@@ -53,21 +60,42 @@ STATUS = {
     "not seen": "reported, not seen",
     "not looked for": "reported, not looked for",
 }
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;color:#1b2329;max-width:60rem;margin:2rem auto;
-padding:0 1rem}h1{font-size:1.5rem}h2{font-size:1.2rem;
-border-top:2px solid #c9d3da;padding-top:1rem;margin-top:2rem}
-.notice{border:1px solid #b98a1c;background:#fdf6e3;padding:.5rem .8rem;border-radius:4px}
-table{border-collapse:collapse;width:100%}
-td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #dde5ea;
-vertical-align:top}
-.region{display:grid;grid-template-columns:minmax(0,26rem) 1fr;gap:1rem;margin:1rem 0;
-break-inside:avoid}.region img{width:100%;border-radius:4px}
-.tag{display:inline-block;border-radius:9px;padding:0 .6rem;background:#e6edf1;
-font-size:.85rem;margin-right:.4rem}.tag-alert{background:#f7dfd2}
-.accepted{background:#d9efdf}.rejected{background:#eee}
-.faint{color:#5d6c76;font-size:.87rem}
-blockquote{margin:.4rem 0;padding-left:.8rem;border-left:3px solid #c9d3da;
-white-space:pre-wrap}@media print{body{margin:0;max-width:none}}"""
+
+
+@dataclass
+class RegionShown:
+    """A region as the page shows it."""
+
+    number: int
+    place: str
+    picture: str  # PNG in base64; empty when missing
+    alert: bool
+    tag: str
+    verdict: str
+    verdict_class: str
+    diameter_mm: float
+    volume_ml: float
+    change: str
+    mean_hu: float
+    phrases: str
+    sentence: str
+    comment: str
+
+
+@dataclass
+class StudyShown:
+    """A study as the page shows it."""
+
+    id: str
+    name: str
+    state: str
+    problem: str
+    notes: list[str] = field(default_factory=list)
+    looked_at: bool = False
+    stale: bool = False  # the scan or its report changed since
+    report: str = ""
+    regions: list[RegionShown] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)  # reported findings
 
 
 def rows(session: ReviewSession) -> Iterator[dict[str, Any]]:
@@ -96,7 +124,7 @@ def rows(session: ReviewSession) -> Iterator[dict[str, Any]]:
                 ),
             }
         for fact in done["report_check"]:
-            if fact["status"] in ("not seen", "not looked for"):
+            if fact["status"] in UNSEEN:
                 yield {**base, "check": STATUS[fact["status"]], "sentence": fact["sentence"]}
         if not done["regions"] and not done["report_check"]:
             yield {**base, "sentence": "No region stood out."}
@@ -160,86 +188,68 @@ def change_words(region: dict[str, Any]) -> str:
     )
 
 
-def _region_html(
-    session: ReviewSession, study: Study, region: dict[str, Any], decision: dict[str, Any] | None
-) -> str:
-    say, check, place = html.escape, region["check"]["status"], region["location"]
+def _picture(session: ReviewSession, study: Study, name: str) -> str:
+    """A region's picture in base64; empty when it is missing."""
     try:
-        picture = base64.b64encode(
-            (session.place(study.id) / region["picture"]).read_bytes()
-        ).decode("ascii")
-        shown = f'<img alt="Region {region["number"]}" src="data:image/png;base64,{picture}">'
+        return base64.b64encode((session.place(study.id) / name).read_bytes()).decode("ascii")
     except OSError:
-        shown = '<span class="faint">The picture is missing.</span>'
-    made = decision or {}
+        return ""
+
+
+def _region_shown(
+    session: ReviewSession, study: Study, region: dict[str, Any], decision: dict[str, Any] | None
+) -> RegionShown:
+    place, check, made = region["location"], region["check"], decision or {}
+    given = made.get("verdict") or ""
     valid = session.valid(decision, study.id)
-    verdict = (made.get("verdict") or "not decided") + (
-        "" if valid or not made.get("verdict") else " (on an earlier version of the scan)"
-    )
-    tag = "tag-alert" if check in ("not mentioned", "denied") else ""
-    phrases = ", ".join(f"{p['term']} {p['agreement']:.2f}" for p in region["phrases"])
-    comment = f"<blockquote>{say(made['comment'])}</blockquote>" if made.get("comment") else ""
-    return (
-        f'<div class="region"><div>{shown}</div><div><b>Region {region["number"]}</b> '
-        f"{say(region['place'])}<br>"
-        f'<span class="tag {tag}">{say(STATUS[check])}</span><span class="tag '
-        f'{say(made.get("verdict", "") if valid else "")}">{say(verdict)}</span>'
-        f"<table><tr><th>Size</th><td>{place['diameter_mm']:.0f} mm, {place['volume_ml']:.2f} "
-        "ml</td></tr>"
-        f"<tr><th>HU</th><td>{say(change_words(region))}; mean {region['mean_hu']:.0f} HU</td></tr>"
-        f'<tr><th>Phrases</th><td>{say(phrases)} <span class="faint">(agreement 0–1, no '
-        "probability)</span></td></tr>"
-        f"<tr><th>Report</th><td>{say(region['check']['sentence'])}</td></tr></table>"
-        f"{comment}</div></div>"
+    stale = "" if valid or not given else " (on an earlier version of the scan)"
+    return RegionShown(
+        number=region["number"],
+        place=region["place"],
+        picture=_picture(session, study, region["picture"]),
+        alert=check["status"] in ("not mentioned", "denied"),
+        tag=STATUS[check["status"]],
+        verdict=(given or "not decided") + stale,
+        verdict_class=given if valid else "",
+        diameter_mm=place["diameter_mm"],
+        volume_ml=place["volume_ml"],
+        change=change_words(region),
+        mean_hu=region["mean_hu"],
+        phrases=", ".join(f"{p['term']} {p['agreement']:.2f}" for p in region["phrases"]),
+        sentence=check["sentence"],
+        comment=made.get("comment", ""),
     )
 
 
-def _study_html(session: ReviewSession, study: Study, decided: dict[str, dict[str, Any]]) -> str:
-    say, done = html.escape, session.analysis(study.id)
-    parts = [
-        f'<h2>{say(study.id)} <span class="faint">{say(study.name)} · '
-        f"{say(session.state(study.id))}</span></h2>"
-    ]
-    problem = study.problem or (done or {}).get("problem")
-    notes = [*study.notes, *((done or {}).get("report_notes", []))]
-    parts += [f"<p><b>{say(problem)}</b></p>"] if problem else []
-    parts += [f'<p class="faint">{say(note)}</p>' for note in notes]
-    if done is None or problem:
-        return "".join(parts) + ("" if problem else "<p>Not looked at yet.</p>")
-    if not session.current(study.id):
-        parts.append(
-            "<p><b>The scan or its report changed since it was looked at; look at it again.</b></p>"
-        )
-    if done.get("report"):
-        parts.append(
-            "<details><summary>Report</summary>"
-            f"<blockquote>{say(done['report'])}</blockquote></details>"
-        )
-    parts += [
-        _region_html(session, study, region, decided.get(f"{study.id}/{region['number']}"))
+def _study_shown(
+    session: ReviewSession, study: Study, decided: dict[str, dict[str, Any]]
+) -> StudyShown:
+    done = session.analysis(study.id) or {}
+    problem = study.problem or done.get("problem") or ""
+    shown = StudyShown(study.id, study.name, session.state(study.id), problem)
+    shown.notes = [*study.notes, *done.get("report_notes", [])]
+    if not done or problem:
+        return shown
+    shown.looked_at, shown.stale = True, not session.current(study.id)
+    shown.report = done.get("report") or ""
+    shown.regions = [
+        _region_shown(session, study, region, decided.get(f"{study.id}/{region['number']}"))
         for region in done["regions"]
     ]
-    parts += [] if done["regions"] else ["<p>No region stood out.</p>"]
-    listed = [
-        f"<li>{say(fact['sentence'])}</li>"
-        for fact in done["report_check"]
-        if fact["status"] in ("not seen", "not looked for")
-    ]
-    return "".join(parts) + (
-        f"<p>Reported, not seen:</p><ul>{''.join(listed)}</ul>" if listed else ""
-    )
+    facts = done["report_check"]
+    shown.unseen = [fact["sentence"] for fact in facts if fact["status"] in UNSEEN]
+    return shown
 
 
 def page(session: ReviewSession) -> str:
     """The session as one HTML page that needs nothing else."""
-    say, counts, decided = html.escape, session.progress(), session.decisions()
-    body = "".join(_study_html(session, study, decided) for study in session.studies)
-    return (
-        '<!doctype html><html lang="en"><head><meta '
-        f'charset="utf-8"><title>Review</title><style>{STYLE}</style></head><body>'
-        f'<h1>Review of {say(session.root.name)}</h1><p class="notice">{say(NOTICE)}</p>'
-        f"<p>Studies: {counts['studies']}. Regions: {counts['regions']}, {counts['decided']} of "
-        f"them decided.</p>{body}</body></html>"
+    decided = session.decisions()
+    return render(
+        "review",
+        name=session.root.name,
+        notice=NOTICE,
+        counts=session.progress(),
+        studies=[_study_shown(session, study, decided) for study in session.studies],
     )
 
 
@@ -323,6 +333,14 @@ def _write_objects(session: ReviewSession, study: Study, folder: Path) -> list[s
     return []
 
 
+def _not_exported(out: Path) -> str | None:
+    """Name of something in `out` that no export wrote; None when there is nothing of the kind."""
+    if not (out / "review.csv").is_file() or out.is_symlink():
+        return out.name
+    known = {path.relative_to(out).as_posix() for each in EXPORTED for path in out.glob(each)}
+    return unknown_in(out, known, EXPORTED)
+
+
 def export(
     session: ReviewSession, out: Path, *, overwrite: bool = False, dicom: bool = False
 ) -> dict[str, Any]:
@@ -339,15 +357,15 @@ def export(
         OutputError: it exists already, or cannot be written.
     """
     out = Path(out).absolute()
-    bring_back(out)
+    clean(out)
     if out.exists() and not overwrite:
         raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
-    if out.exists() and not ((out / "review.csv").is_file() and out.is_dir()):
+    if out.exists() and (strange := _not_exported(out)):
         raise OutputError(
-            f"{out} is no earlier export of a review, so it is not overwritten; choose another "
-            "folder."
+            f"{out} is no earlier export of a review (it holds {strange}), so it is not "
+            "overwritten; choose another folder."
         )
-    with replaced_folder(out) as folder:
+    with replaced_folder(out, replace=overwrite) as folder:
         (folder / "accepted").mkdir()
         (folder / "review.csv").write_text(table(session), encoding="utf-8", newline="")
         (folder / "review.html").write_text(page(session), encoding="utf-8")

@@ -27,12 +27,16 @@ TERM_OF_KIND = {
     "effusion": "pleural effusion",
 }
 KINDS = tuple(TERM_OF_KIND)
+# For training alone: haze of many patches and textures, so that none is told by its making.
+PATCHY_HAZE = "patchy_haze"
+TERMS_OF_ALL = {**TERM_OF_KIND, PATCHY_HAZE: "ground-glass opacity"}
 HELD_OUT_KIND = "lobulated_nodule"
 NODULES = ("smooth_nodule", "lobulated_nodule", "spiculated_nodule", "part_solid_nodule")
 SIZE_MM = {
     **dict.fromkeys(NODULES, (4.0, 35.0)),
     "part_solid_nodule": (8.0, 32.0),
     "effusion": (10.0, 45.0),
+    PATCHY_HAZE: (15.0, 110.0),
 }
 DIFFUSE_SIZE_MM = (18.0, 65.0)
 
@@ -117,6 +121,9 @@ def _make(
         return getattr(tissue, kind)(
             hu, soft, rng.uniform(0.5, 1.0) * contrast, noise, spacing, rng
         ), soft
+    if kind == PATCHY_HAZE:
+        soft = shapes.patches(patch.lungs > 0, centre, radius, spacing, rng)
+        return tissue.patchy_haze(hu, soft, contrast, noise, spacing, rng), soft
     recipe: dict[str, tuple[Callable[..., np.ndarray], float]] = {
         "ground_glass": (tissue.ground_glass, rng.uniform(0.28, 0.55) * contrast),
         "consolidation": (tissue.consolidation, rng.uniform(15, 65)),
@@ -176,7 +183,7 @@ def insert_lesion(
 
     Args:
         patch: region of a real scan, HU.
-        kind: one of `KINDS`. rng: all randomness comes from here.
+        kind: one of `KINDS` or `PATCHY_HAZE`. rng: all randomness comes from here.
         centre: (z,y,x) in voxels; drawn inside the lung when None. size_mm: diameter; drawn when
             None.
         contrast: 1 is typical, lower is subtler; drawn in 0.6..1.1 when None.
@@ -184,7 +191,7 @@ def insert_lesion(
     Raises:
         UsageError: unknown kind. UnsuitableInputError: no lung in the patch.
     """
-    if kind not in TERM_OF_KIND:
+    if kind not in TERMS_OF_ALL:
         raise UsageError(f"There is no lesion kind {kind!r}; choose one of {', '.join(KINDS)}.")
     size = draw_size(kind, rng) if size_mm is None else float(size_mm)
     place = draw_centre(patch, kind, size, rng) if centre is None else centre
@@ -204,7 +211,7 @@ def insert_lesion(
         soft,
         mask,
         kind,
-        TERM_OF_KIND[kind],
+        TERMS_OF_ALL[kind],
         side_of(patch, mask),
         zone_of(patch, mask),
         size,

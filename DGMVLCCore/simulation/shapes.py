@@ -109,6 +109,23 @@ def blot(
     return soft_step(distance + lumps + fine - radius, edge_mm)
 
 
+def patches(
+    lungs: np.ndarray, centre: Centre, radius: float, spacing: Spacing, rng: np.random.Generator
+) -> np.ndarray:
+    """One to five clouds around `centre` with borders of 2 to 25 mm, at times fading inwards."""
+    soft = np.zeros(lungs.shape, np.float32)
+    for _ in range(int(rng.integers(1, 6))):
+        way = rng.normal(0, 0.5, 3) * radius / np.array(spacing)
+        part: Centre = tuple(np.array(centre) + way)  # type: ignore[assignment]
+        size, edge = radius * rng.uniform(0.3, 0.9), float(np.exp(rng.uniform(0.7, 3.2)))
+        uneven = rng.uniform(0.15, 0.6)
+        cloud = blot(lungs.shape, part, size, spacing, rng, uneven=uneven, edge_mm=edge)
+        soft = np.maximum(soft, cloud * rng.uniform(0.4, 1.0))
+    if rng.random() < 0.4:
+        soft *= soft_step(wall_distance(lungs, spacing) - rng.uniform(8, 40), 20.0)
+    return soft
+
+
 def wall_distance(lungs: np.ndarray, spacing: Spacing) -> np.ndarray:
     """In-plane distance (mm) of each lung voxel to the lung's border, 0 outside; patch borders do
     not count as border."""

@@ -45,6 +45,28 @@ def ground_glass(
     return np.where(hu < 0, hu * (1 - share) + noise * lost * 0.9, hu)
 
 
+def patchy_haze(
+    hu: np.ndarray,
+    soft: np.ndarray,
+    contrast: float,
+    noise: np.ndarray,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Ground glass with structure of several lengths, at times over thickened septa."""
+    filled = float(np.exp(rng.uniform(np.log(0.1), np.log(0.6)))) * min(contrast + 0.3, 1.1)
+    texture = np.ones(hu.shape, np.float32)
+    for length in (2.5, 6.0, 15.0):
+        texture *= 1 + rng.uniform(0, 0.22) * random_field(hu.shape, length, spacing, rng)
+    share = soft * np.clip(texture, 0.3, 1.8)
+    hazy = ground_glass(hu, share, filled, noise * rng.uniform(0.4, 1.2), spacing, rng)
+    if rng.random() < 0.25:
+        lines = _ridges(hu.shape, rng.uniform(5.0, 10.0), 0.8, spacing, rng)
+        weight = soft * lines * rng.uniform(0.1, 0.5)
+        hazy = hazy * (1 - weight) + np.maximum(hazy, -250 + noise) * weight
+    return hazy
+
+
 def consolidation(
     hu: np.ndarray,
     soft: np.ndarray,

@@ -15,6 +15,7 @@ import numpy as np
 from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
+from DGMVLCCore.ground.whole import clean_folder
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.volume import Volume
@@ -78,8 +79,9 @@ class Manifest:
     """The lines of manifest.jsonl, each checked against its schema and written at once."""
 
     def __init__(self, out: Path, settings: Settings) -> None:
-        self.path = out / MANIFEST
+        self.path, self.settings = out / MANIFEST, settings
         self.rows: list[dict[str, Any]] = []
+        clean_folder(out)
         if self.path.exists():
             try:
                 self.rows = [
@@ -109,8 +111,12 @@ class Manifest:
     def add(self, row: dict[str, Any]) -> None:
         """Write one more line; the file is replaced whole."""
         check_schema(row, ROW_SCHEMA)
-        self.path.parent.mkdir(exist_ok=True)
         self.rows.append(row)
+        self.save()
+
+    def save(self) -> None:
+        """Write the file, which says whose folder this is even before its first line."""
+        self.path.parent.mkdir(exist_ok=True)
         lines = (json.dumps(each, ensure_ascii=False) + "\n" for each in self.rows)
         write_text("".join(lines), self.path)
 
@@ -136,7 +142,6 @@ def _wanted(
 
 def _write_item(out: Path, name: str, made: Made, term: str) -> list[dict[str, str]]:
     """The item's folder, whole or not there."""
-    out.mkdir(exist_ok=True)
     with replaced_folder(out / name) as folder:  # a run may have broken before its line was written
         return save_synthetic(
             made.result.counterfactual, made.lesion, f"{term} (synthetic)", folder
@@ -169,10 +174,7 @@ def synthesize(
         OutputError: the folder holds something else, or cannot be written. UnreadableError,
             UnsuitableInputError: a scan cannot be used.
     """
-    from DGMVLCCore import __version__
-
-    steps = 1 if pipe.one_pass else steps
-    settings = Settings(seed, steps, pipe.weights_sha256)
+    settings = Settings(seed, 1 if pipe.one_pass else steps, pipe.weights_sha256)
     manifest, memory = Manifest(out, settings), ScanMemory()
     if missing := next((order.scan for order in orders if not (root / order.scan).exists()), None):
         raise UnreadableError(
@@ -180,53 +182,57 @@ def synthesize(
         )
     total, counts = sum(order.count for order in orders), {"made": 0, "refused": 0, "kept": 0}
     try:
-        for index, (name, order, volume) in enumerate(_wanted(orders, root, settings, memory)):
+        for index, item in enumerate(_wanted(orders, root, settings, memory)):
             if progress:
                 progress("making", index / total)
-            if manifest.known(name):
+            if manifest.known(item[0]):
                 counts["kept"] += 1
                 continue
-            row = {
-                "schema_version": SCHEMA_VERSION,
-                "id": name,
-                "synthetic": True,
-                "notice": NOTICE,
-                "software": {"name": "dgmvlc", "version": __version__},
-                "source": dict(memory.facts),
-                "order": order.facts(),
-                "settings": vars(settings),
-                "made_by": network_facts(pipe),
-                "judged_by": network_facts(judge or pipe),
-            }
-            try:
-                made = make_lesion(
-                    pipe,
-                    volume,
-                    memory.anatomy(volume, None),
-                    order,
-                    [seed, int(name, 16)],
-                    steps=steps,
-                    judge=judge,
-                )
-            except UnsuitableInputError as error:
-                manifest.add({**row, "refused": str(error), "files": []})
-                counts["refused"] += 1
-                continue
-            files = _write_item(out, name, made, order.finding)
-            manifest.add(
-                {
-                    **row,
-                    **made.facts,
-                    "files": [{**file, "name": f"{name}/{file['name']}"} for file in files],
-                }
-            )
-            counts["made"] += 1
+            row = _make_item(item, out, pipe, judge, manifest, memory)
+            manifest.add(row)
+            counts["refused" if "refused" in row else "made"] += 1
     except OSError as error:
         raise OutputError(
             f"{out} could not be written ({error.strerror or error}); free space, then start "
             "again: what is done is kept."
         ) from error
     return counts
+
+
+def _make_item(
+    item: tuple[str, Order, Volume],
+    out: Path,
+    pipe: CounterfactualPipeline,
+    judge: CounterfactualPipeline | None,
+    manifest: Manifest,
+    memory: ScanMemory,
+) -> dict[str, Any]:
+    """An item's folder and its row of the manifest; a refused one has a row alone."""
+    from DGMVLCCore import __version__
+
+    (name, order, volume), settings = item, manifest.settings
+    row = {
+        "schema_version": SCHEMA_VERSION,
+        "id": name,
+        "synthetic": True,
+        "notice": NOTICE,
+        "software": {"name": "dgmvlc", "version": __version__},
+        "source": dict(memory.facts),
+        "order": order.facts(),
+        "settings": vars(settings),
+        "made_by": network_facts(pipe),
+        "judged_by": network_facts(judge or pipe),
+    }
+    anatomy, seeds = memory.anatomy(volume, None), [settings.seed, int(name, 16)]
+    try:
+        made = make_lesion(pipe, volume, anatomy, order, seeds, steps=settings.steps, judge=judge)
+    except UnsuitableInputError as error:
+        return {**row, "refused": str(error), "files": []}
+    if not manifest.path.exists():
+        manifest.save()
+    files = _write_item(out, name, made, order.finding)
+    listed = [{**file, "name": f"{name}/{file['name']}"} for file in files]
+    return {**row, **made.facts, "files": listed}
 
 
 def compare(out: Path, training: Path, held_out: Path | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.masks import dilate_mm
-from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.imaging.volume import Orientation, Volume
 from DGMVLCCore.imaging.zones import zone_edges, zone_region
 from DGMVLCCore.language.prompts import absent_prompt, said_plainly
 from DGMVLCCore.models.region import cut_region
@@ -70,12 +70,7 @@ def draw_region(
     Raises:
         UnsuitableInputError: no clear lung of that size was found there.
     """
-    kind, lungs = (
-        _kind(order),
-        np.where(anatomy.labels == LEFT, 1, np.where(anatomy.labels == RIGHT, 2, 0)).astype(
-            np.uint8
-        ),
-    )
+    kind = _kind(order)
     allowed = zone_region(anatomy, scan, order.side, order.zone)
     places = np.argwhere(allowed)
     if not len(places):
@@ -84,22 +79,13 @@ def draw_region(
             f"The scan shows no lung in the {place} place that was ordered; leave side and zone "
             "open."
         )
-    noise, edges = estimate_noise(scan.array, anatomy.body, scan.spacing), zone_edges(anatomy.lungs)
+    patch_at = _patches(scan, anatomy)
     for _ in range(PLACES):
         size = order.size_mm or draw_size(kind, rng)
         z, y, x = (int(v) for v in places[rng.integers(len(places))])
-        reach = int(np.ceil(0.8 * size / scan.spacing[0])) + 2
-        part = slice(max(z - reach, 0), min(z + reach + 1, len(lungs)))
-        patch = ScanPatch(
-            scan.array[part],
-            lungs[part],
-            scan.spacing,
-            (edges[0] - part.start, edges[1] - part.start),
-            noise,
-        )
-        shape = insert_lesion(
-            patch, kind, rng, centre=(float(z - part.start), float(y), float(x)), size_mm=size
-        ).mask
+        part, patch = patch_at(z, int(np.ceil(0.8 * size / scan.spacing[0])) + 2)
+        centre = (float(z - part.start), float(y), float(x))
+        shape = insert_lesion(patch, kind, rng, centre=centre, size_mm=size).mask
         ball = np.pi / 6 * size**3 / float(np.prod(scan.spacing)) if kind in NODULES else 0.0
         whole = (
             shape.sum() >= max(MIN_VOXELS, WHOLE_SHARE * ball) and allowed[part][shape].mean() > 0.9
@@ -108,12 +94,25 @@ def draw_region(
             region = np.zeros(scan.shape, bool)
             region[part] = shape
             return region, float(size)
+    size_words = f" of {order.size_mm:g} mm" if order.size_mm else ""
     raise UnsuitableInputError(
-        "No clear lung for "
-        f"{order.finding}{f' of {order.size_mm:g} mm' if order.size_mm else ''} was found in "
-        f"{PLACES} places; "
+        f"No clear lung for {order.finding}{size_words} was found in {PLACES} places; "
         "order a smaller one, or leave side and zone open."
     )
+
+
+def _patches(scan: Volume, anatomy: Anatomy) -> Callable[[int, int], tuple[slice, ScanPatch]]:
+    """What gives the slices up to a reach from one, as the simulation takes them."""
+    sides = np.where(anatomy.labels == LEFT, 1, np.where(anatomy.labels == RIGHT, 2, 0))
+    lungs, edges = sides.astype(np.uint8), zone_edges(anatomy.lungs)
+    noise = estimate_noise(scan.array, anatomy.body, scan.spacing)
+
+    def patch_at(z: int, reach: int) -> tuple[slice, ScanPatch]:
+        part = slice(max(z - reach, 0), min(z + reach + 1, len(lungs)))
+        here = (edges[0] - part.start, edges[1] - part.start)
+        return part, ScanPatch(scan.array[part], lungs[part], scan.spacing, here, noise)
+
+    return patch_at
 
 
 def _evidence(
@@ -170,37 +169,51 @@ def make_lesion(
             result.agreement = agreement_of(pipe.alignment, result, straight)
         result.gates = quality_gates(result, straight)
         evidence = _evidence(judge or pipe, result, straight, number % 1000)
-        failed = [gate.name for gate in result.gates if gate.name in NEEDED and not gate.passed] + [
-            "presence"
-        ] * (evidence.low <= 0)
-        failed += ["visible"] * (abs(float(result.difference[lesion].mean())) < VISIBLE_HU)
-        if not failed:
-            facts = {
-                "sentence": sentence,
-                "size_mm": round(size, 1),
-                "attempts": attempt,
-                "rejected": reasons,
-                "presence": {"value": evidence.value, "low": evidence.low, "high": evidence.high},
-                "gates": [asdict(gate) for gate in result.gates],
-                "mean_change_hu": float(result.difference[lesion].mean()),
-                "lesion_voxels": int(lesion.sum()),
-            }
-            return Made(
-                CounterfactualResult(
-                    volume,
-                    volume.with_array(turn.restore(result.counterfactual.array)),
-                    turn.restore(result.mean),
-                    turn.restore(result.uncertainty),
-                    turn.restore(result.mask),
-                    result.plan,
-                    result.gates,
-                    result.settings,
-                ),
-                turn.restore(lesion),
-                facts,
-            )
-        reasons.append(", ".join(failed))
+        if failed := _failed(result, lesion, evidence):
+            reasons.append(", ".join(failed))
+            continue
+        facts = {
+            "sentence": sentence,
+            "size_mm": round(size, 1),
+            "attempts": attempt,
+            "rejected": reasons,
+            **_measured(result, lesion, evidence),
+        }
+        return Made(_turned_back(result, volume, turn), turn.restore(lesion), facts)
     raise UnsuitableInputError(
         f"None of {TRIES} samples of {order.finding} was accepted (failed: "
         f"{'; '.join(reasons)}); order another size or place."
+    )
+
+
+def _failed(result: CounterfactualResult, lesion: np.ndarray, evidence: Any) -> list[str]:
+    """Names of the checks that a sample does not pass; lesion: bool (D,H,W)."""
+    failed = [gate.name for gate in result.gates if gate.name in NEEDED and not gate.passed]
+    unseen = ["presence"] if evidence.low <= 0 else []
+    faint = abs(float(result.difference[lesion].mean())) < VISIBLE_HU
+    return [*failed, *unseen, *(["visible"] if faint else [])]
+
+
+def _measured(result: CounterfactualResult, lesion: np.ndarray, evidence: Any) -> dict[str, Any]:
+    return {
+        "presence": {"value": evidence.value, "low": evidence.low, "high": evidence.high},
+        "gates": [asdict(gate) for gate in result.gates],
+        "mean_change_hu": float(result.difference[lesion].mean()),
+        "lesion_voxels": int(lesion.sum()),
+    }
+
+
+def _turned_back(
+    result: CounterfactualResult, volume: Volume, turn: Orientation
+) -> CounterfactualResult:
+    """A result of the canonical scan on the grid of the scan as it was read."""
+    return CounterfactualResult(
+        volume,
+        volume.with_array(turn.restore(result.counterfactual.array)),
+        turn.restore(result.mean),
+        turn.restore(result.uncertainty),
+        turn.restore(result.mask),
+        result.plan,
+        result.gates,
+        result.settings,
     )

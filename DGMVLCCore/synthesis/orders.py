@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
+from DGMVLCCore.ground.plain_json import parse_json
 from DGMVLCCore.imaging.zones import ZONES
 from DGMVLCCore.language.prompts import require_known
 from DGMVLCCore.language.tables import read_table
 from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
-from DGMVLCCore.plain_json import parse_json
 
 COLUMNS = ("scan", "finding", "size_mm", "side", "zone", "count")
 SIDES = ("left", "right")

@@ -108,17 +108,10 @@ class CohortTrainer(DenoisingTrainer):
         model.register_to_config(attributes=tuple(self.cohort["attributes"]))
         return model
 
-    def save(self) -> None:
-        """As every run, and beside the weights which scans they learned from: hashes of voxels, no
-        names."""
-        super().save()
-        if self.accelerator.is_main_process:
-            known = {
-                name: self.cohort[name] for name in ("attributes", "scans") if name in self.cohort
-            }
-            (self.out / "weights" / COHORT).write_text(
-                json.dumps(known, indent=1), encoding="utf-8"
-            )
+    def write_beside(self, weights: Path) -> None:
+        """Which scans the weights learned from: hashes of voxels, no names."""
+        known = {name: self.cohort[name] for name in ("attributes", "scans") if name in self.cohort}
+        (weights / COHORT).write_text(json.dumps(known, indent=1), encoding="utf-8")
 
     @staticmethod
     def batches(recipe: Recipe, seed: Any) -> Iterator[Example]:

@@ -15,12 +15,18 @@ import numpy as np
 from scipy import ndimage
 
 from DGMVLCCore.models.units import anatomy_channels, neighbours, smooth_fill, to_units
-from DGMVLCCore.simulation.insert import Lesion, insert_lesion
+from DGMVLCCore.simulation.insert import PATCHY_HAZE, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import ScanPatch
-from DGMVLCCore.simulation.phrases import TERMS, Phrase
 from DGMVLCCore.simulation.shapes import blot
 from DGMVLCCore.simulation.transplant import RealNodule, transplant
-from DGMVLCCore.training.examples import TRAIN_KINDS, Example, ExampleMaker, PhraseBank, clear
+from DGMVLCCore.training.edit_phrases import EditPhrases
+from DGMVLCCore.training.examples import (
+    TRAIN_KINDS,
+    Example,
+    ExampleMaker,
+    TrainingScan,
+    clear,
+)
 from DGMVLCCore.training.masks import random_edit_mask
 
 # *Empty* is *remove* where nothing was put in: else a denial alone would tell of a lesion.
@@ -32,9 +38,11 @@ ROLES = {
     "one of two": 0.14,
     "stay": 0.18,
 }
+DRAWN_KINDS = (*TRAIN_KINDS, PATCHY_HAZE, PATCHY_HAZE, PATCHY_HAZE)
 CONTRAST = (0.35, 1.1)  # real haze is often subtler than the simulation's own
 OPAQUE_HU = -450.0  # denser, and what lies behind cannot be seen
-EVERYTHING = "Clear lung."  # the sentence that denies every finding
+LOOK_ALIKES = "look-alikes.npz"  # of a shard folder, made by `training.look_alikes`
+LOOK_ALIKE_SHARE = 0.2  # of the patches, where such places are known
 PAIRS_A_PATCH = 2  # inserting lesions costs more than showing a slice
 SATURATION = 3.0  # a third of a lesion's membership already asks for the whole change
 IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
@@ -64,53 +72,9 @@ class Pair:
     spacing: tuple[float, float, float]
 
 
-def agrees(phrase: Phrase, lesion: Lesion) -> bool:
-    """True when the place that a phrase names, if any, is the lesion's."""
-    return phrase.side in (None, "bilateral", lesion.side) and phrase.zone in (None, lesion.zone)
-
-
-class Sentences:
-    """Draws sentences of the bank by what they ask for."""
-
-    def __init__(self, bank: PhraseBank) -> None:
-        self.bank, self.phrases = bank, bank.phrases
-        self.everything = 1 + next(
-            (i for i, phrase in enumerate(self.phrases) if phrase.text == EVERYTHING), 0
-        )
-        denials: dict[tuple[str, bool], list[int]] = {}
-        for index, phrase in enumerate(self.phrases, 1):
-            if not phrase.present:
-                denials.setdefault((phrase.term, "clear" in phrase.text.lower()), []).append(index)
-        self.denials = denials
-
-    def states(self, lesion: Lesion, rng: np.random.Generator) -> int:
-        """A sentence that is true of a lesion."""
-        return self.bank.choose(lesion, True, rng)
-
-    def denies(
-        self, lesion: Lesion, rng: np.random.Generator, *, here: bool = True, alone: bool = False
-    ) -> int:
-        """A sentence that denies a lesion's finding at its place (elsewhere with `here` False); one
-        that says nothing of other findings with `alone`. 0 where the bank holds none."""
-        if here and not alone and rng.random() < 0.2:
-            return self.everything
-        wordings = [False] if alone or not here else [False, True]
-        options = [i for wording in wordings for i in self.denials.get((lesion.term, wording), [])]
-        for index in rng.permutation(options):
-            if agrees(self.phrases[index - 1], lesion) == here:
-                return int(index)
-        return 0
-
-    def denies_other(self, terms: set[str], rng: np.random.Generator) -> int:
-        """A sentence that denies a finding that is not among `terms`, and no other."""
-        others = [term for term in TERMS if term not in terms]
-        return int(rng.choice(self.denials[(str(rng.choice(others)), False)]))
-
-    def denies_any(self, rng: np.random.Generator) -> int:
-        """Any denial."""
-        if rng.random() < 0.2:
-            return self.everything
-        return int(rng.choice([i for rows in self.denials.values() for i in rows]))
+def infected(scan: TrainingScan) -> bool:
+    """True for a scan with slices that are labelled infected."""
+    return scan.infected is not None and bool((scan.infected == 1).any())
 
 
 class EditPairMaker(ExampleMaker):
@@ -123,8 +87,16 @@ class EditPairMaker(ExampleMaker):
 
     def __init__(self, shards: Path, nodule_share: float, transplanted: float = 0.3) -> None:
         super().__init__(shards, nodule_share)
-        self.sentences = Sentences(self.bank)
+        self.sentences = EditPhrases(self.bank)
         self.transplanted = transplanted if len(self.nodules["hu"]) else 0.0
+        # Between the marked slices of an infected patient lies haze that nobody marked.
+        kept = [i for i, scan in enumerate(self.scans) if not infected(scan)]
+        self.places: list[tuple[int, int, int, int]] = []
+        if (shards / LOOK_ALIKES).is_file():
+            with np.load(shards / LOOK_ALIKES) as file:
+                rows = file["places"].tolist()
+            self.places = [(kept.index(scan), *at) for scan, *at in rows if scan in kept]
+        self.scans = [self.scans[i] for i in kept]
 
     def lesion(
         self,
@@ -140,7 +112,7 @@ class EditPairMaker(ExampleMaker):
                     patch, self.real(int(rng.integers(len(self.nodules["hu"])))), rng, centre=centre
                 )
             else:
-                kind, contrast = str(rng.choice(TRAIN_KINDS)), float(rng.uniform(*CONTRAST))
+                kind, contrast = str(rng.choice(DRAWN_KINDS)), float(rng.uniform(*CONTRAST))
                 made = insert_lesion(patch, kind, rng, centre=centre, contrast=contrast)
             if made.term != without:
                 return made
@@ -166,6 +138,9 @@ class EditPairMaker(ExampleMaker):
 
     def pairs(self, rng: np.random.Generator, count: int) -> Iterator[Pair]:
         """`count` pairs of one patch and one draw of lesions."""
+        if self.places and rng.random() < LOOK_ALIKE_SHARE:
+            yield from self.spared(rng, count)
+            return
         patch = self.clear_patch(rng)
         first = self.lesion(patch, rng)
         rows = np.nonzero(first.mask.sum((1, 2)) > 8)[0]
@@ -177,6 +152,23 @@ class EditPairMaker(ExampleMaker):
             return
         for role in rng.choice(list(ROLES), count, p=list(ROLES.values())):
             yield getattr(self, str(role).replace(" ", "_"))(patch, first, rng)
+
+    def spared(self, rng: np.random.Generator, count: int) -> Iterator[Pair]:
+        """Clear places that an editor once took for a finding, and their denial -> untouched."""
+        scan, *at = self.places[rng.integers(len(self.places))]
+        patch, centre = self.patch_at(self.scans[scan], tuple(at), rng)  # type: ignore[arg-type]
+        if patch is None:
+            return
+        radius = float(np.exp(rng.uniform(np.log(3), np.log(20))))
+        place = blot(patch.hu.shape, centre, radius, patch.spacing, rng) > 0.5
+        place &= ndimage.binary_dilation(patch.lungs > 0, IN_PLANE, iterations=4)
+        if place[round(centre[0])].sum() < 9:
+            return
+        for _ in range(count):
+            edit = random_edit_mask(place, patch.lungs > 0, patch.spacing, rng)
+            text = self.sentences.denies_any(rng)
+            pair = self.pair(patch, patch.hu, patch.hu, edit, [], [], text, rng)
+            yield replace(pair, rows=np.array([round(centre[0])]))
 
     def remove(self, patch: ScanPatch, first: Lesion, rng: np.random.Generator) -> Pair:
         """With the lesion, its absence -> untouched."""

@@ -23,6 +23,7 @@ from DGMVLCCore.models.units import (
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch, clear
 from DGMVLCCore.simulation.phrases import Phrase, compatible
+from DGMVLCCore.simulation.shapes import Centre
 from DGMVLCCore.training.masks import random_edit_mask
 
 REGION, NODULE_REGION, SLAB = 128, 48, 7
@@ -173,12 +174,20 @@ class ExampleMaker:
         points = np.argwhere(np.isin(scan.labels[z], (2, 3)))
         if len(points) < 400:
             return None
-        y, x = points[rng.integers(len(points))] + rng.integers(-24, 25, 2)
+        return self.patch_at(scan, (z, *points[rng.integers(len(points))]), rng)[0]
+
+    def patch_at(
+        self, scan: TrainingScan, at: tuple[int, int, int], rng: np.random.Generator
+    ) -> tuple[ScanPatch | None, Centre]:
+        """A slab around a voxel, jittered, and where in it that voxel lies; None if not clear."""
+        z, jitter = int(at[0]), rng.integers(-24, 25, 2)
+        y, x = np.array(at[1:]) + jitter
         low, high = max(z - self.slab // 2, 0), min(z + (self.slab + 1) // 2, len(scan.hu))
         if (self.whole and high - low < self.slab) or scan.unclear[low:high].any():
-            return None
+            return None, (0.0, 0.0, 0.0)
         size = REGION if rng.random() < 0.6 else int(REGION * rng.uniform(0.8, 1.3))
         corner = (int(y) - size // 2, int(x) - size // 2)
+        inside = (np.array(at[1:]) - corner) * REGION / size
         hu = crop(scan.hu[low:high], corner, size, -1024).astype(np.float32)
         labels = crop(scan.labels[low:high], corner, size, 0)
         spacing = scan.spacing.copy()
@@ -191,11 +200,13 @@ class ExampleMaker:
                 hu[:, :, ::-1].copy(),
                 np.array([0, 1, 3, 2, 4], np.uint8)[labels[:, :, ::-1]],
             )
+            inside[1] = REGION - 1 - inside[1]
         hu += np.isin(labels, (2, 3)) * np.float32(rng.normal(0, 12))
         lungs = np.where(labels == 2, 1, np.where(labels == 3, 2, 0)).astype(np.uint8)
         edges = (scan.zone_edges[0] - low, scan.zone_edges[1] - low)
         dz, dy, dx = map(float, spacing)
-        return ScanPatch(hu, lungs, (dz, dy, dx), edges, scan.noise)
+        patch = ScanPatch(hu, lungs, (dz, dy, dx), edges, scan.noise)
+        return patch, (float(z - low), float(inside[0]), float(inside[1]))
 
     def draw(self, rng: np.random.Generator) -> tuple[ScanPatch, Lesion, np.ndarray, np.ndarray]:
         """A clear patch, a lesion in it, the slices that hold it, and the patch's labels."""

@@ -4,14 +4,14 @@ at CT."""
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from DGMVLCCore._resources import resource
-from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.errors import UnsuitableInputError, UsageError, quoted
+from DGMVLCCore.ground.plain_json import read_json
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.profiles import PLAIN
 from DGMVLCCore.imaging.resample import resize_in_plane
@@ -22,12 +22,13 @@ from DGMVLCCore.language.tables import column_key, read_table
 from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.models.region import FINEST_MM
 from DGMVLCCore.models.units import scale_of, to_units
-from DGMVLCCore.results.folders import whole_folder
+from DGMVLCCore.results.folders import check_output, replaced_folder
 from DGMVLCCore.simulation.phrases import Phrase
 from DGMVLCCore.training.recipe import Recipe
 
 LONGEST_SIDE = 512
 RECORD = "images.json"
+AGAIN = "remove the folder, and the pictures are read again"
 DEMONSTRATION = (
     "Demonstration: a few pictures and a short training show that the method runs on {}; nothing "
     "about the quality or the safety of its "
@@ -121,14 +122,23 @@ def picture_record(volume: Volume) -> dict[str, np.ndarray]:
     }
 
 
+def _about(modality: str, said: dict[str, str], series: dict[str, int]) -> dict[str, Any]:
+    """What shards were made of, as their record says it."""
+    return {"modality": modality, "pictures": said, **({"series": series} if series else {})}
+
+
 def write_shards(
     folder: Path,
     pictures: dict[str, Path],
     said: dict[str, str],
     modality: str,
     encoder: LanguageEncoder,
+    series: dict[str, int],
 ) -> None:
     """Shards of pictures and the bank of their sentences, whole or not at all.
+
+    Args:
+        series: picture -> which series of its DICOM folder is read.
 
     Raises:
         UnreadableError, UnsuitableInputError: a picture cannot be read, is of another modality, or
@@ -144,7 +154,7 @@ def write_shards(
     states = encoder.encode(["", *texts])
     lengths = states.mask.sum(1)
     ragged = np.concatenate([tokens[:n] for tokens, n in zip(states.tokens, lengths)])
-    with whole_folder(folder, False, RECORD) as out:
+    with replaced_folder(folder) as out:
         np.savez(
             out / "phrases.npz",
             tokens=ragged.astype(np.float16),
@@ -153,11 +163,11 @@ def write_shards(
             phrases=np.array([json.dumps(vars(Phrase(text, "", True))) for text in texts]),
         )
         for index, (name, path) in enumerate(pictures.items()):
-            record = picture_record(load_volume(path, modality))
+            record = picture_record(load_volume(path, modality, series.get(name)))
             record["text"] = np.array(1 + texts.index(said[name]))
             np.savez_compressed(out / f"image-{index:05d}.npz", **record)  # type: ignore[arg-type]
         (out / RECORD).write_text(
-            json.dumps({"modality": modality, "pictures": said}, ensure_ascii=False),
+            json.dumps(_about(modality, said, series), ensure_ascii=False),
             encoding="utf-8",
         )
 
@@ -170,6 +180,7 @@ def train_images(
     table: Path | None = None,
     sheet: str | None = None,
     weights: Path | None = None,
+    series: tuple[tuple[str, int], ...] = (),
     quiet: bool = False,
     **fields: Any,
 ) -> dict[str, Any]:
@@ -177,7 +188,8 @@ def train_images(
 
     Args:
         modality: "MR" or "XR". table: sentences (an id column first, and a text column). weights:
-            to begin with; the shipped ones when None.
+            to begin with; the shipped ones when None. series: (picture, number) of the series to
+            read of a DICOM folder that holds several.
         fields: of the recipe (minutes, steps, batch, …).
 
     Returns:
@@ -196,20 +208,29 @@ def train_images(
     start = weights or resource("weights/dgmvlc-ct")
     check_weights(start)
     pictures = find_pictures(folder)
-    said, shards = sentences_of(pictures, modality, table, sheet), out / "shards"
-    if (shards / RECORD).exists() and json.loads((shards / RECORD).read_text(encoding="utf-8")) != {
-        "modality": modality,
-        "pictures": said,
-    }:
-        if (out / "checkpoint.pt").exists():
-            raise UnsuitableInputError(
-                f"{out} holds a run on other pictures or sentences than these; give the same, or "
-                "choose another output folder."
-            )
-        shutil.rmtree(shards)
+    said, shards, chosen = (
+        sentences_of(pictures, modality, table, sheet),
+        out / "shards",
+        dict(series),
+    )
+    if unknown := sorted(set(chosen) - set(pictures)):
+        raise UsageError(
+            f"There is no picture {quoted(unknown[0])} to choose a series of; there are "
+            f"{quoted(', '.join(pictures))}."
+        )
+    about = _about(modality, said, chosen)
+    there = (shards / RECORD).exists()
+    known = there and read_json(shards / RECORD, AGAIN) == about
+    if there and not known and (out / "checkpoint.pt").exists():
+        raise UnsuitableInputError(
+            f"{out} holds a run on other pictures or sentences than these; give the same, or "
+            "choose another output folder."
+        )
     out.mkdir(parents=True, exist_ok=True)
-    if not (shards / RECORD).exists():
-        write_shards(shards, pictures, said, modality, LanguageEncoder())
+    if not there:
+        check_output(shards, False, RECORD)
+    if not known:
+        write_shards(shards, pictures, said, modality, LanguageEncoder(), chosen)
     usual = {
         "batch": 8,
         "learning_rate": 4e-4,

@@ -22,12 +22,13 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
 from DGMVLCCore.errors import Cancelled, WeightsError
+from DGMVLCCore.ground.whole import clean, whole_file
 from DGMVLCCore.results.folders import replaced_folder
+from DGMVLCCore.results.records import write_text
 from DGMVLCCore.training.examples import Example, PhraseBank
 from DGMVLCCore.training.memory import batch_named, check_memory
 from DGMVLCCore.training.recipe import TASKS, Recipe, changed_fields
 from DGMVLCCore.training.record import write_record
-from DGMVLCCore.whole import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -178,6 +179,10 @@ class Trainer:
                 seconds=self.spent,
                 device=self.accelerator.device.type,
             )
+            self.write_beside(folder)
+
+    def write_beside(self, weights: Path) -> None:
+        """What a task keeps beside the averaged weights, before they are put in place."""
 
     def resume(self) -> None:
         """Continue from the checkpoint when there is one.
@@ -219,12 +224,9 @@ class Trainer:
         again."""
         log_file = self.out / "log.jsonl"
         if log_file.exists() and self.accelerator.is_main_process:
-            lines = [
-                line
-                for line in log_file.read_text().splitlines()
-                if json.loads(line)["step"] <= self.step
-            ]
-            log_file.write_text("".join(line + "\n" for line in lines))
+            whole = log_file.read_text().split("\n")[:-1]  # a line that was cut off has no end
+            lines = [line for line in whole if json.loads(line)["step"] <= self.step]
+            write_text("".join(line + "\n" for line in lines), log_file)
 
     def update(self, batch: dict[str, Tensor]) -> dict[str, float]:
         """One optimiser step; returns the terms of the loss."""
@@ -244,6 +246,17 @@ class Trainer:
         self.step += 1
         return {name: value.item() for name, value in terms.items()}
 
+    def begin(self) -> None:
+        """What an earlier start of the run left: its rests go, its checkpoint is taken up.
+
+        Raises:
+            WeightsError: a checkpoint of another recipe.
+        """
+        self.out.mkdir(parents=True, exist_ok=True)
+        clean(self.out / "weights")
+        self.resume()
+        self.recipe.save(self.out / "recipe.json")
+
     def run(self) -> Path:
         """Train until the recipe's end; returns the folder of the averaged weights.
 
@@ -251,9 +264,7 @@ class Trainer:
             WeightsError: a checkpoint of another recipe. DeviceError: too little memory; the
                 sentence names a batch that fits. Cancelled: interrupted.
         """
-        self.out.mkdir(parents=True, exist_ok=True)
-        self.resume()
-        self.recipe.save(self.out / "recipe.json")
+        self.begin()
         try:
             with batch_named(str(self.accelerator.device), self.recipe.batch):
                 self.steps()

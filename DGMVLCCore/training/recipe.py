@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import UsageError, quoted
-from DGMVLCCore.plain_json import read_json
+from DGMVLCCore.ground.plain_json import read_json
+from DGMVLCCore.results.records import write_text
 
 # task -> (module of DGMVLCCore, trainer)
 TASKS: dict[str, tuple[str, str]] = {
@@ -99,8 +100,12 @@ class Recipe:
     modality: str = "CT"
 
     def save(self, path: Path) -> None:
-        """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1))
+        """Write as JSON.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        write_text(json.dumps(asdict(self), indent=1), path)
 
 
 def make_recipe(**fields: Any) -> Recipe:
@@ -134,7 +139,8 @@ def changed_fields(path: Path, recipe: Recipe) -> list[str]:
     values; none when the file is not there."""
     if not path.exists():
         return []
-    then, now = json.loads(path.read_text()), json.loads(json.dumps(asdict(recipe)))
+    then = read_json(path, "remove it together with the run, or choose another output folder")
+    now = json.loads(json.dumps(asdict(recipe)))
     return [
         f"{name} was {then[name]!r}, now {value!r}"
         for name, value in now.items()

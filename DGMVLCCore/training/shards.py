@@ -5,18 +5,22 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.errors import OutputError, UnreadableError
+from DGMVLCCore.ground.whole import clean
 from DGMVLCCore.imaging.anatomy import AIRWAY, BODY, split_lungs
+from DGMVLCCore.results.folders import LITTER, replaced_folder
 from DGMVLCCore.simulation.patch import estimate_noise
 from DGMVLCCore.training.splits import load_splits
 
 log = logging.getLogger(__name__)
+SHARD = re.compile(r"(scan-(volumes|native)-.+|nodules|phrases|look-alikes)\.npz")
 
 
 def _label_slices(hu: np.ndarray, lung: np.ndarray) -> np.ndarray:
@@ -161,14 +165,40 @@ def build_shards(
     """Write the shards of one split (a few tens of MB) that training needs, and nothing else.
 
     Raises:
-        UnreadableError: the data folder does not have the expected layout.
+        UnreadableError: the data folder does not have the expected layout. OutputError: `out` holds
+            other things than shards, or cannot be written; earlier shards stay then.
     """
     train = Path(data) / "train" if (Path(data) / "train").is_dir() else Path(data)
     if not (train / "volumes").is_dir():
         raise UnreadableError(
             f"{data} holds no train/volumes folder; see the README for the expected layout."
         )
-    out.mkdir(parents=True, exist_ok=True)
+    _check_free(out)
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with replaced_folder(out) as folder:
+        names = _write_shards(train, folder, part, phrases, seed)
+    return [out / name for name in names]
+
+
+def _check_free(out: Path) -> None:
+    """Refuse a folder that holds other things than shards.
+
+    Raises:
+        OutputError: it does.
+    """
+    clean(out)
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file; choose another folder.")
+    for path in sorted(out.iterdir()) if out.is_dir() else ():
+        if not SHARD.fullmatch(path.name) and path.name not in LITTER:
+            raise OutputError(
+                f"{out} holds {path.name}, which is no training shard, so it is not overwritten; "
+                "choose another folder."
+            )
+
+
+def _write_shards(train: Path, out: Path, part: str, phrases: int, seed: int) -> list[str]:
+    """All shards of a split into an empty folder; returns their names."""
     splits, written = load_splits(), []
     for path in sorted((train / "volumes").glob("*.npz")):
         if splits.volumes.get(path.stem) != part:
@@ -179,9 +209,9 @@ def build_shards(
             target = out / f"scan-{source}-{path.stem}.npz"
             arrays = build_scan(train / source / path.name, source == "native", record)
             np.savez_compressed(target, **arrays)  # type: ignore[arg-type]
-            written.append(target)
+            written.append(target.name)
             log.info("wrote %s", target.name)
     for name, arrays in (("nodules", _nodules(train, part)), ("phrases", _phrases(phrases, seed))):
         np.savez_compressed(out / f"{name}.npz", **arrays)  # type: ignore[arg-type]
-        written.append(out / f"{name}.npz")
+        written.append(f"{name}.npz")
     return written

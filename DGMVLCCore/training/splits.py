@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.ground.resources import resource
 
 
 @dataclass(frozen=True)

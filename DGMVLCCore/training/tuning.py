@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore._resources import resource
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.training.loop import train
 from DGMVLCCore.training.recipe import Recipe

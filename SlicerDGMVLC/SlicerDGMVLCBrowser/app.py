@@ -11,7 +11,7 @@ import trame_rca.module
 from SlicerDGMVLCLib.protocol import WorkerCommand
 from trame.app import TrameApp
 
-from . import choose
+from . import choose, offers
 from .access import Access
 from .jobs import Jobs
 from .page import build_page
@@ -142,7 +142,7 @@ class Viewer(TrameApp):
 
     async def open_sample(self) -> None:
         """Open the scan that comes with the program, with its report and its nodule."""
-        from DGMVLCCore._resources import resource
+        from DGMVLCCore.ground.resources import resource
 
         sample = resource("sample")
         if await self.open_path(str(sample / "ct.nrrd")):
@@ -163,8 +163,13 @@ class Viewer(TrameApp):
             state.upload_share = 0.0
         self.say(str(sentence)[:300])
 
-    async def open_path(self, text: str, series: int | None = None) -> bool:
-        """Open a scan file or a DICOM folder (of several series, one); says why when it cannot."""
+    async def open_path(self, text: str, series: int | None = None, **how: Any) -> bool:
+        """Open a scan file or a DICOM folder (of several series, one); says why when it cannot, and
+        offers what would make it readable.
+
+        Args:
+            how: "untilt", "orientation": how else it is read.
+        """
         if self.state.scan_busy or self.state.running or self.state.region_busy:
             self.say(
                 "A scan is being opened or the worker is busy with this one; wait for it or "
@@ -174,14 +179,17 @@ class Viewer(TrameApp):
             return False
         with self.state as state:
             state.scan_busy, state.message, state.advice, state.files_open = True, "", "", False
+            offers.withdraw(state)
         try:
             scan = await open_scan(
                 self.stage.scene,
                 choose.clean_path(str(text)),
                 self.workspace.new("scans", "scan.nrrd"),
                 series,
+                **how,
             )
         except (ScanError, choose.PathError) as error:
+            offers.offer(self.state, str(text), getattr(error, "option", ""))
             self.say(str(error))
             return False
         finally:
@@ -189,6 +197,7 @@ class Viewer(TrameApp):
                 state.scan_busy = False
         self.stage.take_scan(scan)
         with self.state as state:
+            state.scan_reading = offers.as_fields(series, how)
             state.scan_name, state.scan_facts, state.scan_path = (
                 scan.path.name,
                 scan.facts,
@@ -207,6 +216,14 @@ class Viewer(TrameApp):
                 kind="info",
             )
         return True
+
+    async def open_offered(self) -> None:
+        """Open the scan that was refused, read as the reader of the page chose."""
+        chosen = offers.chosen(self.state)
+        if chosen is None:
+            self.say(offers.WHICH[self.state.scan_offer], kind="info")
+        else:
+            await self.open_path(self.state.scan_offered, **chosen)
 
     # report, region, run -----------------------------------------------------
 

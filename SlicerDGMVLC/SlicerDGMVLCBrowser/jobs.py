@@ -215,6 +215,7 @@ class Jobs:
             "noises": noises,
             "steps": steps,
             "device": state.device or None,
+            **state.scan_reading,
         }
         if state.region_path:
             request["mask"] = state.region_path

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
+from . import offers
 from .compare_tab import build_compare
 from .review_tab import build_review
 from .teach_tab import build_teach
@@ -83,6 +84,7 @@ def _scan(viewer: Viewer) -> None:
                 disabled=("scan_busy || running",),
                 raw_attrs=['aria-label="Path of a scan"'],
             )
+        offers.build(viewer)
         v3.VProgressLinear(
             v_show="scan_busy || upload_share",
             indeterminate=("scan_busy",),

@@ -19,7 +19,15 @@ PACKAGES = (
 
 
 class ScanError(Exception):
-    """A scan that cannot be opened; the text is one sentence for the user."""
+    """A scan that cannot be opened; the text is one sentence for the user.
+
+    Args:
+        option: "series", "untilt" or "orientation", where choosing it makes the scan readable.
+    """
+
+    def __init__(self, sentence: str, option: str = "") -> None:
+        super().__init__(sentence)
+        self.option = option
 
 
 @dataclass(frozen=True)
@@ -93,16 +101,21 @@ def load_volume_node(scene: Any, path: Path, name: str) -> Any:
         ) from error
 
 
-async def open_scan(scene: Any, path: Path, out: Path, series: int | None = None) -> Scan:
+async def open_scan(
+    scene: Any, path: Path, out: Path, series: int | None = None, **how: Any
+) -> Scan:
     """Read `path` (file or DICOM folder), converting it to `out` (.nrrd), and load it; `series` of
-    a folder that holds several.
+    a folder that holds several, and `how` else it is read ("untilt", "orientation").
 
     Raises:
         ScanError: with the sentence to show; the scene is as it was.
     """
     try:
         code, answer, log = await run_child(
-            "SlicerDGMVLCBrowser.reader", str(path), str(out), *([str(series)] if series else [])
+            "SlicerDGMVLCBrowser.reader",
+            str(path),
+            str(out),
+            json.dumps({"series": series, **how}),
         )
         facts = json.loads(answer)
     except TimeoutError as error:
@@ -116,6 +129,6 @@ async def open_scan(scene: Any, path: Path, out: Path, series: int | None = None
             "export it again."
         ) from error
     if "error" in facts:
-        raise ScanError(facts["error"])
+        raise ScanError(facts["error"], facts.get("option", ""))
     node = load_volume_node(scene, out, path.name)
     return Scan(path, node, tuple(facts["size"]), tuple(facts["spacing"]), facts["modality"])

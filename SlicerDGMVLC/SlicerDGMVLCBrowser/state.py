@@ -17,6 +17,10 @@ START: dict[str, Any] = {
     "scan_typed": "",
     "scan_facts": "",
     "scan_path": "",
+    "scan_reading": {},
+    "scan_offer": "",
+    "scan_offered": "",
+    "scan_choice": "",
     "scan_busy": False,
     "upload_share": 0.0,
     # file dialog

@@ -20,7 +20,7 @@ import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from DGMVLCCore._resources import resource
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.volume import Volume
 

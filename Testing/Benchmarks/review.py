@@ -22,7 +22,7 @@ import numpy as np
 from scipy import ndimage
 
 from detection import ScanRow, froc, hits, plant
-from DGMVLCCore._resources import resource
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from playwright.sync_api import sync_playwright
 
-from DGMVLCCore._resources import resource
+from DGMVLCCore.ground.resources import resource
 from Testing.Browser.conftest import CHROMIUM, FLAGS, ROOT, Served, Tab
 
 OUT = ROOT / "Resources" / "screenshots"

@@ -95,7 +95,7 @@ def test_a_quiz(serve, tab, prepared, cases):
         page.click(".teach-reveal:not([disabled])")
         page.wait_for_selector(".teach-words >> visible=true")
         words = page.inner_text(".teach-words")
-        present = keys[order[number - 1]]["term"]
+        present = keys[order[number - 1]].term
         assert ("Consolidation, 34 mm across" in words) == bool(present) or number == 1
         assert len(json.loads(quiz.read_text())["answers"]) == number, "saved before it is shown"
         if present:

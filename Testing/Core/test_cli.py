@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from DGMVLCCore import cli
-from DGMVLCCore._resources import resource
 from DGMVLCCore.cli import edit
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.results.manifest import read_manifest

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from DGMVLCCore import cli
-from DGMVLCCore._resources import resource
 from DGMVLCCore.cli import doctor
 from DGMVLCCore.errors import WeightsError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from Testing.Core.imaging.test_dicom import write_series
 

@@ -8,11 +8,17 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 import DGMVLCCore
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, WeightsError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.training.splits import load_splits
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,6 +77,33 @@ def test_constraints_pin_every_dependency_within_its_range():
         assert "3.10" in needs or (
             pin.marker and not pin.marker.evaluate({"python_version": "3.10"})
         ), name
+
+
+def locked(name):
+    """Requirement -> number of hashes, of a lock."""
+    text = (ROOT / name).read_text().replace("\\\n", " ")
+    lines = [line.split("--hash=sha256:") for line in text.splitlines() if line[:1] != "#"]
+    assert all(len(value.strip()) == 64 for _, *values in lines for value in values)
+    return [(Requirement(line.strip()), len(values)) for line, *values in lines]
+
+
+def test_the_locks_hold_every_dependency_at_its_version_with_hashes():
+    """`make lock` was run after the last change of pyproject.toml or constraints.txt."""
+    entries = locked("requirements.lock") + locked("requirements-torch.lock")
+    assert all(hashes and str(entry.specifier).startswith("==") for entry, hashes in entries)
+    versions = {}
+    for entry, _ in entries:
+        versions.setdefault(canonicalize_name(entry.name), set()).add(str(entry.specifier)[2:])
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = settings["optional-dependencies"]
+    wanted = [*settings["dependencies"], *extras["scene"], *extras["view"], *extras["dev"]]
+    for need in map(Requirement, wanted):
+        assert all(map(need.specifier.contains, versions[canonicalize_name(need.name)])), need
+    for pin in map(Requirement, (ROOT / "constraints.txt").read_text().splitlines()):
+        name = canonicalize_name(pin.name)
+        assert str(pin.specifier)[2:] in versions.get(name, {str(pin.specifier)[2:]}), pin
+    ((cpu, hashes),) = locked("requirements-cpu.lock")
+    assert str(cpu.specifier) == f"=={next(iter(versions['torch']))}+cpu" and hashes
 
 
 def test_weights_are_small_and_safe():

@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from DGMVLCCore import _resources
-from DGMVLCCore._resources import SUMS, checksums, covered, resource
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, WeightsError
+from DGMVLCCore.ground import resources
+from DGMVLCCore.ground.resources import SUMS, checksums, covered, resource
 from DGMVLCCore.models.checks import check_weights
 
-ROOT = Path(_resources.__file__).parents[1] / "Resources"
+ROOT = Path(resources.__file__).parents[2] / "Resources"
 
 
 def test_the_list_of_checksums_is_of_these_files():
     names = [path.relative_to(ROOT).as_posix() for path in covered(ROOT)]
-    assert names == list(checksums(ROOT)), "run python -m DGMVLCCore._resources"
+    assert names == list(checksums(ROOT)), "run python -m DGMVLCCore.ground.resources"
     assert {"splits.json", "vocabulary.json", "sample/ct.nrrd", "sample/report.txt"} < set(names)
     for path, name in zip(covered(ROOT), names):
-        assert _resources.digest(path) == checksums(ROOT)[name], f"{name}: list it anew"
+        assert resources.digest(path) == checksums(ROOT)[name], f"{name}: list it anew"
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def copy(tmp_path_factory):
 
 def noticed(root, monkeypatch, name):
     """True when using the file `name` is refused."""
-    monkeypatch.setattr(_resources, "__file__", str(root / "DGMVLCCore" / "_resources.py"))
-    _resources._check_file.cache_clear()
+    monkeypatch.setattr(resources, "__file__", str(root / "DGMVLCCore" / "ground" / "resources.py"))
+    resources._check_file.cache_clear()
     parts = Path(name).parts
     try:
         if parts[0] == "weights":

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from DGMVLCCore.errors import OutputError
+from DGMVLCCore.ground.scratch import make_scratch, owner, scratch_folder, sweep
+from DGMVLCCore.ground.whole import whole_file
 from DGMVLCCore.results.folders import check_output, replaced_folder, whole_folder
-from DGMVLCCore.scratch import make_scratch, owner, scratch_folder, sweep
-from DGMVLCCore.whole import whole_file
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a POSIX matter")
 WRITE = """
 import sys
 from pathlib import Path
 from DGMVLCCore.results.folders import replaced_folder
-from DGMVLCCore.whole import whole_file
+from DGMVLCCore.ground.whole import whole_file
 out, what = Path(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 number = 0
@@ -63,10 +63,12 @@ def is_whole(out):
 @pytest.mark.parametrize("exchange", [True, False])
 def test_kill_at_a_random_moment_leaves_old_or_new_and_no_rest(tmp_path, what, exchange):
     out, rng = tmp_path / "out", random.Random(f"{what} {exchange}")
-    without = "import DGMVLCCore.whole as w; w._exchange = lambda one, two: False\n"
+    without = "import DGMVLCCore.ground.whole as w; w._exchange = lambda one, two: False\n"
     for _ in range(8):
         process = started(out, what, code=WRITE if exchange else without + WRITE)
-        time.sleep(0.05 + 0.15 * rng.random())
+        while not out.exists():
+            time.sleep(0.01)
+        time.sleep(0.15 * rng.random())
         process.send_signal(signal.SIGKILL)
         process.communicate()
         if what == "file":
@@ -112,7 +114,7 @@ def test_patient_data_of_a_killed_run_goes_at_the_next_start(tmp_path, monkeypat
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     code = (
         "import os, sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
-        "from DGMVLCCore.scratch import make_scratch\n"
+        "from DGMVLCCore.ground.scratch import make_scratch\n"
         "(make_scratch('worker') / 'scan.nrrd').write_text('patient')\n"
         "print('ready', flush=True); os.kill(os.getpid(), 9)"
     )

@@ -41,6 +41,25 @@ def call(job: str, spec: dict[str, Any], threads: int = 1) -> dict[str, Any]:
         DGMVLCError: what the job raised, with its class and sentence; or that it ended without an
             answer.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        names = ("spec.json", "answer.json", "said.txt")
+        asked, answered, said = (Path(folder) / name for name in names)
+        asked.write_text(json.dumps(spec), encoding="utf-8")
+        code = _wait([job, str(asked), str(answered)], said, threads)
+        if not answered.exists():
+            lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise errors.DGMVLCError(
+                f"The process for “{job}” ended with code {code} and without an answer "
+                f"({lines[-1][:200] if lines else 'no word'}); free some memory and resume."
+            )
+        answer: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
+    if problem := answer.get("error"):
+        raise getattr(errors, problem["kind"], errors.DGMVLCError)(problem["message"])
+    return answer
+
+
+def _wait(words: list[str], said: Path, threads: int) -> int:
+    """Run this file with these arguments in a new process; what it prints goes into `said`."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     environment = {
         **os.environ,
@@ -48,42 +67,14 @@ def call(job: str, spec: dict[str, Any], threads: int = 1) -> dict[str, Any]:
         "MKL_NUM_THREADS": str(threads),
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
     }
-    with tempfile.TemporaryDirectory() as folder:
-        asked, answered, said = (
-            Path(folder) / name for name in ("spec.json", "answer.json", "said.txt")
-        )
-        asked.write_text(json.dumps(spec), encoding="utf-8")
-        with said.open("wb") as file:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "DGMVLCCore.evaluation.benchmark.jobs",
-                    job,
-                    str(asked),
-                    str(answered),
-                ],
-                stderr=file,
-                stdout=file,
-                env=environment,
-            )
-            try:
-                code = process.wait()
-            finally:
-                process.kill()
-                process.wait()
-        if not answered.exists():
-            last = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or [
-                "no word"
-            ]
-            raise errors.DGMVLCError(
-                f"The process for “{job}” ended with code {code} and without an answer "
-                f"({last[0][:200]}); free some memory and resume."
-            )
-        answer: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
-    if problem := answer.get("error"):
-        raise getattr(errors, problem["kind"], errors.DGMVLCError)(problem["message"])
-    return answer
+    command = [sys.executable, "-m", "DGMVLCCore.evaluation.benchmark.jobs", *words]
+    with said.open("wb") as file:
+        process = subprocess.Popen(command, stderr=file, stdout=file, env=environment)
+        try:
+            return process.wait()
+        finally:
+            process.kill()
+            process.wait()
 
 
 def main(job: str, spec: Path, answer: Path) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 from DGMVLCCore.evaluation.benchmark.variants import GAN_RATE
 from DGMVLCCore.evaluation.benchmark.verdict import SCORES
+from DGMVLCCore.evaluation.figures import CHARTED
 from DGMVLCCore.evaluation.markdown import cell, table
 from DGMVLCCore.evaluation.pooled import REALISM_NOTE
+from DGMVLCCore.report.drawing import chart, save
 from DGMVLCCore.results.csv_table import csv_text
 from DGMVLCCore.training.recipe import Recipe
 
@@ -27,10 +29,6 @@ LIMITS = (
     "language and the vision encoder in it.",
 )
 COLOURS = {"denoiser": "#2a9d8f", "gan": "#c9603a", "volume": "#4a7fc1"}
-PANELS = (
-    ("mae_hu", "MAE inside the mask, HU (lower is better)"),
-    ("texture_error", "texture error (lower is better)"),
-)
 
 
 def _number(value: float | None, scale: float = 1.0, digits: str = ".3g") -> str:
@@ -165,52 +163,38 @@ def csv_table(record: dict[str, Any]) -> str:
 def draw(record: dict[str, Any], path: Path) -> None:
     """Quality against time, with intervals: MAE and texture error; pale where a variant does not
     rank."""
-    from matplotlib.figure import Figure
+    about = "benchmark, figures measured on synthetic lesions"
+    save(lambda: _against_time(record), path, about)
 
-    figure = Figure(figsize=(13, 6), facecolor="white", layout="constrained")
-    for axis, (score, label) in zip(figure.subplots(1, 2), PANELS):
+
+def _against_time(record: dict[str, Any]) -> Any:
+    figure, axes = chart(2, (13, 6))
+    for axis, (score, label) in zip(axes, CHARTED):
         for line in record["lines"]:
-            found, seconds = line["scores"][score], line["costs"]["seconds_a_slice"]["value"]
-            if found["value"] is None:
-                continue
-            low, high = found.get("ci95") or (found["value"], found["value"])
-            how = {
-                "color": COLOURS.get(line["name"].split("-")[0], "#555555"),
-                "alpha": 1.0 if line["ranked"] else 0.35,
-            }
-            axis.plot([seconds, seconds], [low, high], linewidth=1.2, **how)
-            axis.plot(
-                [seconds],
-                [found["value"]],
-                "o" if line["trained_here"] else "D",
-                markersize=6,
-                **how,
-            )
-            axis.annotate(
-                f"{line['title']} (n={found['n']})",
-                (seconds, found["value"]),
-                xytext=(6, 4),
-                textcoords="offset points",
-                fontsize=8,
-            )
+            _point(axis, line, line["scores"][score])
         axis.set_xscale("log")
         axis.margins(x=0.25)
         axis.set_xlabel("seconds a slice of 128x128 (log scale)")
         axis.set_ylabel(label)
-        for side in ("top", "right"):
-            axis.spines[side].set_visible(False)
     figure.suptitle(
         f"Generators at equal training on {record['cases']} cases with known truth, part "
         f"“{record['part']}”; diamonds: not trained at equal "
         "minutes; bars: 95 % interval over patients. Research use only.",
         fontsize=9,
     )
-    figure.savefig(
-        path,
-        format="png",
-        dpi=100,
-        metadata={
-            "Description": "DGM-VLC benchmark, figures measured on synthetic lesions",
-            "Software": None,
-        },
-    )
+    return figure
+
+
+def _point(axis: Any, line: dict[str, Any], score: dict[str, Any]) -> None:
+    """A variant's score with its interval over the seconds it takes."""
+    value, seconds = score["value"], line["costs"]["seconds_a_slice"]["value"]
+    if value is None:
+        return
+    how = {
+        "color": COLOURS.get(line["name"].split("-")[0], "#555555"),
+        "alpha": 1.0 if line["ranked"] else 0.35,
+    }
+    axis.plot([seconds] * 2, score.get("ci95") or (value, value), linewidth=1.2, **how)
+    axis.plot([seconds], [value], "o" if line["trained_here"] else "D", markersize=6, **how)
+    words, where = f"{line['title']} (n={score['n']})", (seconds, value)
+    axis.annotate(words, where, xytext=(6, 4), textcoords="offset points", fontsize=8)

@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.editing.pipeline import HOLE_FILLER
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.evaluation.benchmark import jobs, table
@@ -19,6 +18,7 @@ from DGMVLCCore.evaluation.benchmark.training import PEAK, Budget, facts_of, fin
 from DGMVLCCore.evaluation.benchmark.variants import SAME_NETWORK, VARIANTS, Variant, choose
 from DGMVLCCore.evaluation.output import close_output, open_output
 from DGMVLCCore.evaluation.run import SHARDS, prepare_shards
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.results.records import plain, write_text
 from DGMVLCCore.simulation.insert import KINDS
 from DGMVLCCore.training.shards import build_shards

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from DGMVLCCore import cli
-from DGMVLCCore._resources import resource
 from DGMVLCCore.cohort.frame import REGIONS, patient_scan
 from DGMVLCCore.cohort.groups import find_contrasts
 from DGMVLCCore.cohort.patterns import Options
 from DGMVLCCore.cohort.report import SCHEMA as RECORD_SCHEMA
 from DGMVLCCore.cohort.sweep import choose_patients, sweep_patient
 from DGMVLCCore.cohort.teach import Sentences
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.jobs.discover import Request, run_discovery
 from DGMVLCCore.language.clinical import text_to_attributes
 from DGMVLCCore.language.encoder import LanguageEncoder

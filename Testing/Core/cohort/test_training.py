@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from DGMVLCCore import cli
-from DGMVLCCore._resources import resource
 from DGMVLCCore.cohort import patterns, report, sweep
 from DGMVLCCore.cohort.frame import REGIONS, PatientScan
 from DGMVLCCore.cohort.groups import Contrast
 from DGMVLCCore.cohort.plan import CohortRequest
 from DGMVLCCore.cohort.teach import scan_key
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.jobs import discover
 from DGMVLCCore.jobs import train_cohort as training
 from DGMVLCCore.jobs.train_cohort import train_cohort

@@ -145,7 +145,7 @@ def test_what_it_cannot_judge_is_refused():
 
 def test_the_shipped_probe_sees_the_samples_nodule_and_not_the_lung_beside_it():
     from DGMVLCCore import load_labels, load_volume
-    from DGMVLCCore._resources import resource
+    from DGMVLCCore.ground.resources import resource
 
     probe, volume = Probe.from_pretrained(), load_volume(resource("sample/ct.nrrd"))
     nodule = load_labels(resource("sample/nodule.nrrd"), volume).union()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.io import load_volume, save_volume, write_image
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.untilt import Tilt

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.language.clinical import (
     read_row,
     row_text,

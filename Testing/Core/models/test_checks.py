@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.errors import WeightsError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import FILE, RECORD, check_weights
 from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.models.probe import ProbeNet

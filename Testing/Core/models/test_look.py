@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from DGMVLCCore._resources import resource
 from DGMVLCCore.editing.find import find, segments, size_fit
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_region

@@ -38,7 +38,7 @@ def test_a_balanced_plan_has_every_level_equally_often_to_within_one():
 def test_the_key_is_the_truth(balanced, chest_file):
     cases, scan = CaseSet.read(balanced), load_volume(chest_file)
     keys = cases.keys()
-    assert sorted(k["term"] for k in keys.values() if k["term"]) == sorted(TERMS)
+    assert sorted(k.term for k in keys.values() if k.term) == sorted(TERMS)
     for name, key in keys.items():
         case, before = cases.volume(name), load_volume(cases.key_path(name, "before"))
         change, mask, anatomy = case.array - before.array, cases.mask(name), cases.anatomy(name)
@@ -47,17 +47,17 @@ def test_the_key_is_the_truth(balanced, chest_file):
         assert np.array_equal(before.array, scan.array[low : low + len(before.array)]), (
             "the voxels before are the scan's own, at their own place"
         )
-        if key["term"] is None:
-            assert not change.any() and not mask.any() and key["asked"] in TERMS
+        if key.term is None:
+            assert not change.any() and not mask.any() and key.asked in TERMS
             continue
         assert (np.abs(change[mask]) > 20).mean() > 0.2 and np.abs(
             change[~mask]
         ).sum() < 0.35 * np.abs(change).sum()
-        assert (change[mask].mean() < 0) == (key["term"] == "emphysema")
-        assert key["mean_change_hu"] == pytest.approx(change[mask].mean(), abs=0.06)
+        assert (change[mask].mean() < 0) == (key.term == "emphysema")
+        assert key.mean_change_hu == pytest.approx(change[mask].mean(), abs=0.06)
         side = "left" if anatomy.left[mask].sum() > anatomy.right[mask].sum() else "right"
-        assert key["side"] == side and key["sentence"].lower().count(key["term"]) == 1
-        centre = (np.linalg.inv(case.affine) @ [*key["centre_mm"], 1])[:3][::-1]
+        assert key.side == side and key.sentence.lower().count(key.term) == 1
+        centre = (np.linalg.inv(case.affine) @ [*key.centre_mm, 1])[:3][::-1]
         assert np.allclose(centre, np.argwhere(mask).mean(0), atol=0.1)
 
 
@@ -95,8 +95,8 @@ def test_the_same_seed_makes_the_same_set_and_a_changed_key_is_noticed(
     assert (again / "keys" / "keys.json").read_text() == (
         balanced / "keys" / "keys.json"
     ).read_text()
-    assert [c["sha256"] for c in CaseSet.read(again).record["cases"]] == [
-        c["sha256"] for c in CaseSet.read(balanced).record["cases"]
+    assert [c.sha256 for c in CaseSet.read(again).record.cases] == [
+        c.sha256 for c in CaseSet.read(balanced).record.cases
     ]
     with pytest.raises(OutputError, match="exists already"):
         build_cases(order, again)
@@ -125,8 +125,8 @@ def test_both_lower_zones(chest_file, tmp_path):
             and (anatomy.right & mask).sum() > 20
         )
         assert (
-            cases.keys()[name]["zone"] == "lower"
-            and "in both lungs, lower zone" in cases.keys()[name]["sentence"]
+            cases.keys()[name].zone == "lower"
+            and "in both lungs, lower zone" in cases.keys()[name].sentence
         )
 
 

@@ -39,21 +39,17 @@ def test_a_perfect_reader_scores_everything_and_a_blind_one_nothing(balanced, tm
     while name := good.current:
         key = cases.keys()[name]
         mask = cases.mask(name)
-        inside = np.argwhere(mask)[0] if key["term"] else None
+        inside = np.argwhere(mask)[0] if key.term else None
         entry = good.answer(
             name,
-            key["term"] or NOTHING,
+            key.term or NOTHING,
             at(cases, name, inside) if inside is not None else None,
             10.0,
         )
-        assert entry["found"] and entry["right_name"]
+        assert entry.found and entry.right_name
         far = at(cases, name, (0, 0, 0))
-        entry = blind.answer(name, "nodule" if key["term"] != "nodule" else "emphysema", far, 2.0)
-        assert (
-            not entry["found"]
-            and not entry["right_name"]
-            and (entry["distance_mm"] or 99) > TOLERANCE_MM
-        )
+        entry = blind.answer(name, "nodule" if key.term != "nodule" else "emphysema", far, 2.0)
+        assert not entry.found and not entry.right_name and (entry.distance_mm or 99) > TOLERANCE_MM
     full = good.score()
     assert full["with a finding"] == {
         "n": 8,
@@ -73,9 +69,8 @@ def test_a_perfect_reader_scores_everything_and_a_blind_one_nothing(balanced, tm
         == none["without a finding"]["left alone"]
         == 0
     )
-    assert [r["answer"]["case"] for r in good.review()] == good.record[
-        "order"
-    ] and "Right place, right name." in str(good.review())
+    assert [r.answer.case for r in good.review()] == good.record.order
+    assert "Right place, right name." in str(good.review())
 
 
 def test_every_step_is_on_disk_and_a_quiz_goes_on(balanced, tmp_path, monkeypatch):
@@ -87,7 +82,7 @@ def test_every_step_is_on_disk_and_a_quiz_goes_on(balanced, tmp_path, monkeypatc
     with pytest.raises(UsageError, match="was not answered yet"):
         quiz.reveal(first)
     quiz.answer(first, NOTHING)
-    assert Quiz.resume(path).current == quiz.record["order"][1], (
+    assert Quiz.resume(path).current == quiz.record.order[1], (
         "a crash after the answer loses nothing"
     )
 
@@ -98,7 +93,7 @@ def test_every_step_is_on_disk_and_a_quiz_goes_on(balanced, tmp_path, monkeypatc
     with pytest.raises(OutputError, match="No space left"):
         quiz.answer(quiz.current, NOTHING)
     monkeypatch.undo()
-    assert len(Quiz.resume(path).record["answers"]) == 1 == len(quiz.record["answers"]) and [
+    assert len(Quiz.resume(path).record.answers) == 1 == len(quiz.record.answers) and [
         p.name for p in tmp_path.iterdir()
     ] == ["quiz.json"]
     for case, named, point, words in (

@@ -52,40 +52,38 @@ def test_the_order_is_counterbalanced_and_blind(with_aid, tmp_path):
     record = plan_study(with_aid, tmp_path / "s", ["4"], seed=7)
     keys = CaseSet.read(with_aid).keys()
     first = {}
-    for reader in record["readers"]:
-        own = [i for i in record["items"] if i["reader"] == reader]
+    for reader in record.readers:
+        own = [i for i in record.items if i.reader == reader]
         assert len(own) == 8 and all(
-            {i["mode"] for i in own if i["case"] == c} == {ALONE, AIDED} for c in keys
+            {i.mode for i in own if i.case == c} == {ALONE, AIDED} for c in keys
         ), "every case in both ways, once each"
         for session in (1, 2):
-            now = [i for i in own if i["session"] == session]
+            now = [i for i in own if i.session == session]
             assert (
-                sorted(i["position"] for i in now) == list(range(1, 5))
-                and [i["mode"] for i in now].count(AIDED) == 2
+                sorted(i.position for i in now) == list(range(1, 5))
+                and [i.mode for i in now].count(AIDED) == 2
             )
-            assert sum(bool(keys[i["case"]]["term"]) for i in now if i["mode"] == AIDED) == 1, (
+            assert sum(bool(keys[i.case].term) for i in now if i.mode == AIDED) == 1, (
                 "as many findings in either half"
             )
-        first[reader] = {i["case"] for i in own if i["session"] == 1 and i["mode"] == AIDED}
+        first[reader] = {i.case for i in own if i.session == 1 and i.mode == AIDED}
     assert first["R1"] == first["R3"] and first["R1"].isdisjoint(first["R2"]), (
         "which half is aided first alternates"
     )
     orders = [
-        [i["case"] for i in record["items"] if i["reader"] == r and i["session"] == s]
-        for r in record["readers"]
+        [i.case for i in record.items if i.reader == r and i.session == s]
+        for r in record.readers
         for s in (1, 2)
     ]
     assert len(set(map(tuple, orders))) > 4
     text = (tmp_path / "s" / "study.json").read_text()
     assert (
-        "truth" not in text
-        and "size" not in text
-        and {i["asked"] for i in record["items"]} == {"nodule"}
+        "truth" not in text and "size" not in text and {i.asked for i in record.items} == {"nodule"}
     )
 
 
 def test_wrong_plans_get_a_sentence(with_aid, balanced, tmp_path):
-    assert plan_study(with_aid, tmp_path / "one", ["1"])["notes"][0].startswith("One reader")
+    assert plan_study(with_aid, tmp_path / "one", ["1"]).notes[0].startswith("One reader")
     with pytest.raises(UnsuitableInputError, match="have no counterfactual"):
         plan_study(balanced, tmp_path / "x", ["2"])
     for names, words in (

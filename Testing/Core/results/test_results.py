@@ -177,7 +177,7 @@ def test_a_failed_rename_brings_the_earlier_result_back(write, tmp_path, monkeyp
             raise OSError(13, "Permission denied")
         return rename(self, target)
 
-    monkeypatch.setattr("DGMVLCCore.whole._exchange", lambda one, two: False)
+    monkeypatch.setattr("DGMVLCCore.ground.whole._exchange", lambda one, two: False)
     monkeypatch.setattr(type(out), "rename", refuse)
     with pytest.raises(OutputError, match="Permission denied"):
         write(out, overwrite=True)

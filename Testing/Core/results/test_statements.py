@@ -142,7 +142,7 @@ def test_nothing_is_said_that_was_not_measured(made):
     assert (
         len(only) == 1
         and only[0].text.startswith("No voxel changed")
-        and only[0].numbers[0]["value"] == 0
+        and only[0].numbers[0].value == 0
     )
 
 

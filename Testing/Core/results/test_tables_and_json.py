@@ -7,7 +7,7 @@ import json
 import pytest
 
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UsageError, quoted
-from DGMVLCCore.plain_json import parse_json, read_json
+from DGMVLCCore.ground.plain_json import parse_json, read_json
 from DGMVLCCore.results.csv_table import csv_text, guarded, unguarded
 
 RUN = ("=cmd|' /C calc'!A0", "+1+cmd", "-2+3+cmd", "@SUM(A1)", "\t=1+1", "\r=1", " =1+1", "＝1+1")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from detection import ScanRow, froc, hits
-from DGMVLCCore._resources import resource
 from DGMVLCCore.cli import main
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels

@@ -235,7 +235,7 @@ def test_a_crash_while_an_export_is_replaced_loses_neither(session, tmp_path, mo
             raise OSError(errno.EIO, "Input/output error")
         return rename(self, target)
 
-    monkeypatch.setattr("DGMVLCCore.whole._exchange", lambda one, two: False)
+    monkeypatch.setattr("DGMVLCCore.ground.whole._exchange", lambda one, two: False)
     monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(OutputError, match="Input/output error"):
         export(session, out, overwrite=True)

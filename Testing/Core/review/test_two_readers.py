@@ -128,7 +128,7 @@ def put(at, value):
         (["studies", 0, "path"], "/etc/passwd"),
         (["studies", 0, "files"], ["../../../etc/passwd"]),
         (["studies", 0, "report"], "../../../../etc/passwd"),
-        (["studies", 0, "report"], "/etc/passwd"),
+        (["studies", 0, "report"], "passwd"),
         (["studies", 0, "series"], 5),
         (["studies", 0, "chosen"], "one"),
         (["studies"], {}),
@@ -146,6 +146,32 @@ def test_a_worklist_of_somebody_else_is_held_to_its_schema_and_folder(session, a
         ReviewSession.open(session.folder)
     assert str(caught.value).endswith(".") and len(str(caught.value)) < 1500
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["{0}/secret.txt", "C:\\Users\\x\\secret.txt", "{0}/.."])
+def test_a_report_elsewhere_that_a_session_names_is_not_followed(session, tmp_path, name):
+    (tmp_path / "secret.txt").write_text("14 mm nodule in the right upper lobe.")
+    study = session.studies[0].id
+    changed(session.folder / "worklist.json", put(["studies", 0, "report"], name.format(tmp_path)))
+    opened = ReviewSession.open(session.folder)
+    assert opened.study(study).report is None and opened.report(opened.study(study)) is None
+    assert any("outside its own folder" in note for note in opened.study(study).notes)
+
+
+def test_a_report_given_by_hand_goes_with_the_session(studies, tmp_path):
+    report = studies / "a" / "report.txt"
+    made = ReviewSession.create(studies / "b", tmp_path / "session", report=report)
+    report.unlink()
+    (tmp_path / "session").rename(tmp_path / "moved")
+    opened = ReviewSession.open(tmp_path / "moved", refresh=True)
+    study = opened.studies[0]
+    assert opened.report(study).text == "No pleural effusion." and not study.notes
+    assert opened.state(study.id) == made.state(study.id)
+    copy = tmp_path / "moved" / "given" / "report.txt"
+    copy.unlink()
+    copy.symlink_to("/etc/hostname")
+    with pytest.raises(UnreadableError, match="outside the folder of studies"):
+        ReviewSession.open(tmp_path / "moved")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
-from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS, TERM_OF_KIND, insert_lesion
+from DGMVLCCore.simulation.insert import (
+    HELD_OUT_KIND,
+    KINDS,
+    PATCHY_HAZE,
+    TERM_OF_KIND,
+    insert_lesion,
+)
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch, estimate_noise
 from DGMVLCCore.simulation.phrases import (
     HELD_OUT_FAMILY,
@@ -49,6 +55,16 @@ def test_every_kind(patch, kind):
     assert lesion.term == TERM_OF_KIND[kind] and lesion.side == "right"
     change = (lesion.hu - patch.hu)[lesion.soft > 0.5].mean()
     assert change < -20 if kind == "emphysema" else change > 20
+
+
+def test_patchy_haze_is_ground_glass_for_training_alone(patch):
+    assert PATCHY_HAZE not in KINDS
+    for seed in range(6):
+        haze = insert_lesion(patch, PATCHY_HAZE, np.random.default_rng(seed), centre=(3, 60, 60))
+        assert haze.term == "ground-glass opacity"
+        assert np.array_equal(haze.hu[haze.soft == 0], patch.hu[haze.soft == 0])
+        inside = (haze.soft > 0.3) & (patch.lungs > 0) & (patch.hu < -700)
+        assert not inside.any() or (haze.hu - patch.hu)[inside].mean() > 15
 
 
 def test_vessels_stay_visible_through_ground_glass(patch):

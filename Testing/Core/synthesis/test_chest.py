@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from DGMVLCCore import _resources, cli
+from DGMVLCCore import cli
 from DGMVLCCore.cli import synthesis as commands
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.ground import resources
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.language.encoder import LanguageEncoder
@@ -120,7 +121,9 @@ def test_the_command_writes_and_says_the_agreement(pipe, phantom, tmp_path, monk
 
 
 def test_without_a_shipped_one_pass_network_fast_says_so(phantom, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(_resources, "__file__", str(tmp_path / "DGMVLCCore" / "_resources.py"))
+    monkeypatch.setattr(
+        resources, "__file__", str(tmp_path / "DGMVLCCore" / "ground" / "resources.py")
+    )
     save_volume(phantom, tmp_path / "ct.nrrd")
     assert (
         cli.main(

@@ -1,16 +1,21 @@
 """The editor's pairs are true, its losses know right from wrong, and a few steps teach it."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
+from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.editor import Edit, Editor
 from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch
 from DGMVLCCore.simulation.transplant import RealNodule, transplant
-from DGMVLCCore.training.edit_pairs import ROLES, EditPairMaker, agrees, shown
+from DGMVLCCore.training.edit_pairs import LOOK_ALIKES, ROLES, EditPairMaker, shown
+from DGMVLCCore.training.edit_phrases import agrees
 from DGMVLCCore.training.editing import EditingTrainer, change_loss, dice_loss, weighted
+from DGMVLCCore.training.look_alikes import write_look_alikes
 from DGMVLCCore.training.loop import train
 from DGMVLCCore.training.recipe import Recipe, make_recipe
 
@@ -80,6 +85,28 @@ def test_of_two_findings_only_the_denied_one_goes(maker):
 def test_what_stays_stays_without_words_too(maker):
     for pair, _, _ in pairs(maker, "stay", 12):
         assert np.array_equal(pair.source, pair.target) and not pair.change.any()
+
+
+def test_clear_places_taken_for_findings_are_shown_as_they_are(shards, tmp_path):
+    folder = tmp_path / "shards"
+    shutil.copytree(shards, folder)
+    weights = tmp_path / "weights"
+    editor = Editor(widths=(16, 16, 32))
+    torch.nn.init.constant_(editor.head.bias, 1.0)  # it asks for a change everywhere
+    editor.save_pretrained(weights)
+    assert write_look_alikes(weights, folder) == len(np.load(folder / LOOK_ALIKES)["places"]) > 0
+    maker, rng, drawn = EditPairMaker(folder, 0.0), np.random.default_rng(0), []
+    while len(drawn) < 6:
+        drawn += maker.spared(rng, 1)
+    for pair in drawn:
+        assert np.array_equal(pair.source, pair.target) and not pair.change.any()
+        assert pair.text and not maker.bank.phrases[pair.text - 1].present
+        assert pair.edit[pair.rows[0]].any()
+
+
+def test_look_alikes_are_found_by_editors_only(shards):
+    with pytest.raises(WeightsError, match="give an editor's weights"):
+        write_look_alikes(resource("weights/dgmvlc-ct"), shards)
 
 
 def test_a_slice_shows_the_source_and_hides_what_is_hidden(maker):

@@ -73,11 +73,11 @@ def test_a_quiz_from_mark_to_score(desk, quiz, cases):
         desk.finished()
         assert backgrounds()["Red"] == f"Case {number}" and not desk.ui.teachReveal.enabled
         key = keys[current(quiz)]
-        if key["term"]:
+        if key.term:
             choose(desk, "consolidation")
             assert not desk.ui.teachReveal.enabled, "a finding needs a mark"
             click(desk, (0.0, 0.0, -290.0))
-            x, y, z = key["centre_mm"]
+            x, y, z = key.centre_mm
             click(desk, (-x, -y, z))
             assert (
                 desk.panel.teach._mark.GetNumberOfControlPoints() == 1
@@ -99,7 +99,7 @@ def test_a_quiz_from_mark_to_score(desk, quiz, cases):
             "Difference",
         ]
         outlines = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
-        assert outlines == bool(key["term"]) and not desk.ui.teachReveal.enabled
+        assert outlines == bool(key.term) and not desk.ui.teachReveal.enabled
         desk.ui.teachNext.click()
     desk.until(lambda: desk.ui.teachCase.text == "Score", "the score")
     assert (

@@ -17,9 +17,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from DGMVLCCore.scratch import is_litter, owner
+from DGMVLCCore.ground.scratch import is_litter, owner
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+
+
+LEFT = re.compile(r"\..+\.[0-9a-f]{8}\.([0-9a-f-]+)\.partial.*", re.DOTALL)
 
 
 def temporary_name(path: Path, ending: str = "") -> Path:
@@ -29,17 +32,24 @@ def temporary_name(path: Path, ending: str = "") -> Path:
 
 
 def clean(path: Path) -> None:
-    """Remove temporary files and folders of `path` whose run was killed, and bring back the folder
-    that such a run had moved aside."""
-    left = re.compile(re.escape(f".{path.name}.") + r"[0-9a-f]{8}\.([0-9a-f-]+)\.partial.*")
-    with suppress(OSError):
-        for name in os.listdir(path.absolute().parent):
-            found = left.fullmatch(name)
-            litter = path.absolute().with_name(name)
-            if found and is_litter(litter, found[1]):
-                shutil.rmtree(litter) if litter.is_dir() else litter.unlink(missing_ok=True)
+    """Bring back the folder that a killed run had moved aside from `path`, and remove what such
+    runs left beside it."""
+    clean_folder(path.absolute().parent)
     with suppress(OSError):
         bring_back(path)
+
+
+def clean_folder(folder: Path) -> None:
+    """Remove temporary files and folders in `folder` whose run was killed."""
+    names = []
+    with suppress(OSError):
+        names = os.listdir(folder)
+    for name in names:
+        found, litter = LEFT.fullmatch(name), folder / name
+        with suppress(OSError):  # another run may clean at the same time
+            if found and is_litter(litter, found[1]):
+                real = litter.is_dir() and not litter.is_symlink()
+                shutil.rmtree(litter) if real else litter.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Finds the files the package carries (vocabulary, split file, sample scan, weights), and refuses
 those that are not as they were shipped.
 
-`python -m DGMVLCCore._resources` writes the list of checksums anew, after a carried file was
+`python -m DGMVLCCore.ground.resources` writes the list of checksums anew, after a carried file was
 changed on purpose.
 """
 
@@ -28,7 +28,7 @@ def resource(name: str) -> Path:
     Raises:
         WeightsError, UnreadableError: this installation does not hold it, or it was altered.
     """
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     for root in (here.parent / "Resources", here / "resources"):
         if (root / name).exists():
             _check(root, name)
@@ -92,7 +92,7 @@ def checksums(root: Path) -> dict[str, str]:
 
 def main() -> int:
     """Write the checksums of this checkout's carried files."""
-    root = Path(__file__).parent.parent / "Resources"
+    root = Path(__file__).parents[2] / "Resources"
     rows = [f"{digest(path)}  {path.relative_to(root).as_posix()}\n" for path in covered(root)]
     (root / SUMS).write_text("".join(rows), encoding="utf-8")
     return 0

@@ -1,0 +1,1 @@
+"""What every room stands on and none is about: devices, carried resources, files put in place."""

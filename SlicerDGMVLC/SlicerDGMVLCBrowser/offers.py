@@ -1,0 +1,82 @@
+"""A scan that was refused because something about it must be said by a person: what the page offers
+to say, and the scan read with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+if TYPE_CHECKING:
+    from .app import Viewer
+
+ORIENTATIONS = ("LPS", "RAS", "LAS", "RPS", "LPI", "RAI", "LAI", "RPI")
+# what must be said -> the sentence when it was not
+WHICH = {
+    "series": "Type the number of the series, as the message lists them.",
+    "orientation": "Choose where the axes x, y and z run to (L left, P back, S head).",
+    "untilt": "",
+}
+
+
+def offer(state: Any, path: str, option: str) -> None:
+    """Offer to read a refused scan with `option`; nothing when it is none of them."""
+    with state:
+        state.scan_offer = option if option in WHICH else ""
+        state.scan_offered, state.scan_choice = path, ""
+
+
+def withdraw(state: Any) -> None:
+    """Another scan is opened."""
+    state.scan_offer = ""
+
+
+def chosen(state: Any) -> dict[str, Any] | None:
+    """Arguments of `open_path`; None when nothing usable was chosen."""
+    said = str(state.scan_choice or "").strip()
+    if state.scan_offer == "untilt":
+        return {"untilt": True}
+    if state.scan_offer == "series" and said.isdecimal() and len(said) < 7:
+        return {"series": int(said)}
+    if state.scan_offer == "orientation" and said in ORIENTATIONS:
+        return {"orientation": said}
+    return None
+
+
+def as_fields(series: int | None, how: dict[str, Any]) -> dict[str, Any]:
+    """Fields of the worker's requests about a scan that was read so."""
+    return {**({"series": series} if series else {}), **how}
+
+
+def build(viewer: Viewer) -> None:
+    """The row under the path of a scan."""
+    with (
+        html.Div(v_show="scan_offer", classes="scan-offer"),
+        html.Div(classes="d-flex ga-2 mt-2 align-center"),
+    ):
+        v3.VSelect(
+            v_show="scan_offer === 'orientation'",
+            v_model=("scan_choice",),
+            items=(str(list(ORIENTATIONS)),),
+            label="x, y, z run to",
+            density="compact",
+            hide_details=True,
+            classes="offer-orientation",
+        )
+        v3.VTextField(
+            v_show="scan_offer === 'series'",
+            v_model=("scan_choice",),
+            label="Series",
+            density="compact",
+            hide_details=True,
+            classes="offer-series",
+        )
+        v3.VBtn(
+            "{{ scan_offer === 'untilt' ? 'Open it resampled to a straight grid' : 'Open' }}",
+            size="small",
+            variant="tonal",
+            click=viewer.open_offered,
+            disabled=("scan_busy || running",),
+            classes="offer-open",
+        )
