@@ -13,10 +13,6 @@ from DGMVLCCore.ground.options import NewFolder, Option
 
 NOT_SENT = "Nothing was sent; add --send to send it."
 Name = Annotated[str, Option("an archive of the configuration file", "NAME")]
-Send = Annotated[
-    str | None,
-    Option("send the DICOM objects to this archive when all are written", metavar="NAME"),
-]
 
 
 @dataclass(frozen=True, kw_only=True)

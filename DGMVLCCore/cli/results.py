@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from DGMVLCCore.cli.archive import Send, sent_after
+from DGMVLCCore.cli.archive import sent_after
 from DGMVLCCore.cli.options import add_options
 from DGMVLCCore.cli.shared import Add, Command
-from DGMVLCCore.ground.options import NewFolder, Option
+from DGMVLCCore.ground.options import NewFolder, Option, Send
 
 
 @dataclass(frozen=True, kw_only=True)

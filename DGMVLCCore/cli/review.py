@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from DGMVLCCore.cli.archive import Send, sent_after
+from DGMVLCCore.cli.archive import sent_after
 from DGMVLCCore.cli.many import ManyBar, Workers, on_ray, place_of
 from DGMVLCCore.cli.options import add_options
 from DGMVLCCore.cli.shared import Add, Command, chosen_series
 from DGMVLCCore.errors import UsageError
-from DGMVLCCore.ground.options import Device, Option
+from DGMVLCCore.ground.options import Device, Option, Send
 
 if TYPE_CHECKING:
     from DGMVLCCore.review.decisions import ReviewSession

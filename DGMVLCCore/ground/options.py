@@ -38,6 +38,10 @@ Output = Annotated[Path, Option(None, "-o --output")]
 NewFolder = Annotated[Path, Option(None, "-o --output", "FOLDER")]
 SCAN = "NRRD, NIfTI, MetaImage, DICOM folder, or archive:NAME/STUDY/SERIES"
 Image = Annotated[Path, Option(SCAN, "-i --image")]
+Send = Annotated[
+    str | None,
+    Option("send the DICOM objects to this archive when all are written", metavar="NAME"),
+]
 FindingNumber = Annotated[
     int | None, Option("number of the finding in the report, from 1", metavar="N")
 ]

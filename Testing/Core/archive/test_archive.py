@@ -7,7 +7,9 @@ import pytest
 
 from DGMVLCCore.archive.archive import open_archive
 from DGMVLCCore.archive.records import StudyQuery
+from DGMVLCCore.errors import UsageError
 from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.results.dicom_source import source_of_folder
 
 WAYS = ("web", "get", "move")
 
@@ -40,3 +42,16 @@ def test_a_series_comes_whole_and_voxels_are_the_same(way, stored, tmp_path, hu)
     assert np.array_equal(load_volume(folder).array, load_volume(sent).array)
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
     assert len(list(folder.iterdir())) == len(hu)
+
+
+def test_a_scan_is_read_by_its_address(stored, tmp_path, monkeypatch):
+    sent, study, series = stored
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    scan = load_volume(sent)
+    for address in (f"archive:web/{study}/{series}", f"archive:get/{study}"):
+        assert np.array_equal(load_volume(address).array, scan.array)
+    headers = source_of_folder(f"archive:web/{study}/{series}").headers
+    assert {str(header.SeriesInstanceUID) for header in headers} == {series}
+    with pytest.raises(UsageError, match="several archives"):
+        load_volume(f"archive:{study}/{series}")
