@@ -321,14 +321,6 @@ def _write_dicom(
     return []
 
 
-def _not_exported(out: Path) -> str | None:
-    """Name of something in `out` that no export wrote; None when there is nothing of the kind."""
-    if not (out / "review.csv").is_file() or out.is_symlink():
-        return out.name
-    known = {path.relative_to(out).as_posix() for each in EXPORTED for path in out.glob(each)}
-    return unknown_in(out, known, EXPORTED)
-
-
 def _write_objects(session: ReviewSession, study: Study, folder: Path) -> list[str]:
     """The DICOM objects of one study in a folder of its own; a note when there are none."""
     from DGMVLCCore.review.review_dicom import write_study_dicom
