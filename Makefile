@@ -1,5 +1,6 @@
 # make demo: install into .venv and edit the sample scan.   make view: the viewer in a browser.
-# make test: check and test everything.   make wheel: the core for the Slicer extension.
+# make test: check and test everything.   make docs: the pages of Docs/, into build/docs.
+# make wheel: the core for the Slicer extension.
 PYTHON ?= python3
 PORT ?= 8080
 BIN := .venv/bin
@@ -8,7 +9,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 LOCKS := requirements.lock requirements-cpu.lock requirements-torch.lock
 LOCKED := $(PIP) --require-hashes --no-deps -r
 
-.PHONY: demo view test wheel lock clean
+.PHONY: demo view test docs wheel lock clean
 
 .venv/installed: pyproject.toml setup.py $(LOCKS)
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
@@ -33,6 +34,9 @@ test: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest
+
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # the wheel that the Slicer extension carries; from a copy, so that nothing old of build/ gets in
 wheel: .venv/installed

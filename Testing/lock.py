@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ("scene", "view", "dev")
+EXTRAS = ("scene", "view", "docs", "dev")
 HEAD = "# Written by `make lock` from pyproject.toml and constraints.txt; do not edit.\n"
 OF_TORCH = re.compile(r"(torch==|cuda-|nvidia-|triton==)")
 # No package index has CPU builds for Linux: they come from PyTorch's own or from a folder. So their

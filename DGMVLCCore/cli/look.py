@@ -69,13 +69,15 @@ def add_commands(add: Add) -> None:
 
 def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc anatomy`."""
-    from DGMVLCCore.imaging.anatomy import NAMES, segment_anatomy
+    from DGMVLCCore.anatomy.find import find_anatomy
+    from DGMVLCCore.imaging.anatomy import NAMES
     from DGMVLCCore.imaging.io import load_volume
     from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
     check_new_file(args.output, args.overwrite)
     volume = load_volume(args.image, **reading(args))
-    labels = segment_anatomy(volume).labels
+    anatomy = find_anatomy(volume)
+    labels = anatomy.labels
     colours = {1: (0.9, 0.75, 0.6), 2: (0.3, 0.6, 0.9), 3: (0.9, 0.4, 0.4), 4: (0.5, 0.8, 0.5)}
     segments = [
         Segment(labels == value, name, colours[value], 0, value)
@@ -87,6 +89,8 @@ def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "output": str(args.output),
         "volume_ml": {s.name: round(float(s.mask.sum() * millilitre), 1) for s in segments},
+        "found_by": anatomy.origin,
+        "notes": list(anatomy.notes),
     }
 
 

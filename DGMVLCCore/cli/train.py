@@ -54,6 +54,7 @@ class Train:
             "cohort",
             "image",
             "dual",
+            "lungs",
             "probe",
             "anomaly",
         ]

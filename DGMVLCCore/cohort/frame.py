@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy, segment_anatomy
+from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.labels import LabelMap
 from DGMVLCCore.imaging.resample import crop, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
@@ -86,7 +87,7 @@ def patient_scan(name: str, volume: Volume, anatomy: Anatomy | None = None) -> P
     thin = _thinned(scan)
     every = round(thin.spacing[0] / scan.spacing[0])
     labels = (
-        turn.apply(anatomy.labels)[::every] if anatomy is not None else segment_anatomy(thin).labels
+        turn.apply(anatomy.labels)[::every] if anatomy is not None else find_anatomy(thin).labels
     )
     lungs = np.isin(labels, (LEFT, RIGHT))
     if not lungs.any() or not thirds_in_view(zone_edges(lungs), thin.spacing[0]):

@@ -8,9 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.editing.result import AttentionMap
 from DGMVLCCore.errors import UnreadableError
-from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.io import read_scan
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.lung_labels import anatomy_from_labels
@@ -92,7 +93,7 @@ class ScanMemory:
             found = (
                 anatomy_from_labels(load_labels(path, volume), volume)
                 if path
-                else segment_anatomy(volume)
+                else find_anatomy(volume)
             )
             self._anatomy = (key, found)
         return self._anatomy[1]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.editing import sampler
 from DGMVLCCore.editing.compose import residual
 from DGMVLCCore.editing.edit_through import edit_through
@@ -20,7 +21,7 @@ from DGMVLCCore.editing.see_through import EditPredictor
 from DGMVLCCore.editing.tiles import TiledPredictor, WindowPlan, announce, joined, plan_for
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
 from DGMVLCCore.ground.resources import resource
-from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.alignment import AlignmentPipeline
@@ -264,7 +265,7 @@ class CounterfactualPipeline:
                 f"{volume.modality}; give weights of that modality."
             )
         scan, turn = volume.canonical()
-        anatomy = (anatomy or segment_anatomy(volume)).reoriented(turn)
+        anatomy = (anatomy or find_anatomy(volume)).reoriented(turn)
         mask = np.ascontiguousarray(turn.apply(plan.mask)) & anatomy.body
         if slices is not None:
             mask[: slices[0]] = False

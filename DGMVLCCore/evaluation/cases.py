@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.ground.resources import resource
-from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.masks import lesion_region
@@ -170,7 +171,7 @@ def load_sample() -> tuple[Volume, np.ndarray, Anatomy]:
     nodule = load_labels(resource("sample/nodule.nrrd"), whole).union()
     scan, turn = whole.canonical()
     labels, nodule = (
-        segment_anatomy(whole).reoriented(turn).labels,
+        find_anatomy(whole).reoriented(turn).labels,
         np.ascontiguousarray(turn.apply(nodule)),
     )
     ys, xs = np.nonzero(np.isin(labels, (2, 3)).any(0))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map, read_region
 from DGMVLCCore.evaluation.cases import MARGIN_MM, SAMPLE_PATIENT, Case, load_sample
@@ -19,7 +20,7 @@ from DGMVLCCore.evaluation.hole import Hole, removal
 from DGMVLCCore.evaluation.localisation import map_scores
 from DGMVLCCore.evaluation.rim import rim_within_range
 from DGMVLCCore.evaluation.scoring import Judge
-from DGMVLCCore.imaging.anatomy import BODY, LEFT, RIGHT, Anatomy, segment_anatomy
+from DGMVLCCore.imaging.anatomy import BODY, LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.imaging.volume import Volume
@@ -130,7 +131,7 @@ def tumours(data: Path | None) -> Iterator[RealLesion]:
         json.loads((data / "test" / "lungdx_a0002.json").read_text(encoding="utf-8"))["boxes"],
     )
     canonical, turn = volume.canonical()
-    labels = segment_anatomy(volume).reoriented(turn)
+    labels = find_anatomy(volume).reoriented(turn)
     yield _slab(
         "tumour, boxed (lungdx_a0002)",
         "Lung_Dx-A0002",

@@ -24,10 +24,11 @@ DEFECT_CM2 = 16.0  # what a nodule or mass leaves out of a slice of lung; a diap
 @dataclass(frozen=True, eq=False)
 class Anatomy:
     """Labels on a scan's own grid: 0 outside, 1 body, 2 left lung, 3 right lung, 4 airway; uint8
-    (D,H,W)."""
+    (D,H,W). `notes` say what is uncertain or out of view."""
 
     labels: np.ndarray
     origin: str = "classical"
+    notes: tuple[str, ...] = ()
 
     @property
     def body(self) -> np.ndarray:
@@ -277,7 +278,8 @@ def _complete(
 
 
 def segment_anatomy(volume: Volume) -> Anatomy:
-    """Find body, left and right lung and airway.
+    """Find body, left and right lung and airway by thresholds and shapes; products use
+    `anatomy.find`, which falls back on this.
 
     Args:
         volume: CT in HU, any orientation, (D,H,W).

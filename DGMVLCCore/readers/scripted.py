@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import numpy as np
 from scipy import ndimage
 
+from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.readers.readings import Item, Reading
@@ -30,7 +30,7 @@ START = datetime(2026, 1, 5, 9, 0)
 
 def blob_map(volume: Volume) -> np.ndarray:
     """|Difference of Gaussians| of each slice inside the lungs, HU, float32 (D,H,W)."""
-    anatomy = segment_anatomy(volume)
+    anatomy = find_anatomy(volume)
     hu, step = np.clip(volume.array, -1000, 100), volume.spacing[1]
     blobs = np.abs(
         ndimage.gaussian_filter(hu, (0, 2 / step, 2 / step))

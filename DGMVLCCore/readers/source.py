@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.ground.resources import resource
-from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy, segment_anatomy
+from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.io import read_scan
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.profiles import require_ct
@@ -170,7 +171,7 @@ def load_clear_scan(path: Path, avoid: Path | None = None, how: Reading = AS_IT_
     `load_volume` and `clear_scan`."""
     volume = require_ct(read_scan(path, None, how), Path(path).name)
     known = load_labels(avoid, volume).union() if avoid else None
-    return clear_scan(volume, Path(path).name, segment_anatomy(volume), known)
+    return clear_scan(volume, Path(path).name, find_anatomy(volume), known)
 
 
 def sample_scan() -> ClearScan:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import (
     Cancelled,
     DGMVLCError,
@@ -18,7 +19,7 @@ from DGMVLCCore.errors import (
     UnreadableError,
     UnsuitableInputError,
 )
-from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
+from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
@@ -252,7 +253,8 @@ def _look_and_write(
         "spacing_mm": [float(s) for s in scan.spacing[::-1]],
         "index_to_lps": scan.affine.tolist(),
     }
-    anatomy = segment_anatomy(scan)
+    anatomy = find_anatomy(scan)
+    base["notes"] += anatomy.notes
     found, region, values = look(pipe, scan, anatomy, tell)
     findings, notes = read_findings(text)
     checked = cross_check(

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.imaging.anatomy import AIRWAY, LEFT, NAMES, RIGHT, Anatomy, segment_anatomy
+from DGMVLCCore.imaging.anatomy import AIRWAY, LEFT, NAMES, RIGHT, Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import OUTSIDE_HU, Region, cut_region
 from DGMVLCCore.models.units import class_fill, to_hu
@@ -92,7 +93,7 @@ def dice(a: np.ndarray, b: np.ndarray) -> float | None:
 
 
 def mask_agreement(made: Volume, labels: np.ndarray) -> dict[str, float | None]:
-    """Dice of each class that `segment_anatomy` finds in a volume with the mask it was made from.
+    """Dice of each class that `find_anatomy` finds in a volume with the mask it was made from.
 
     Args:
         made: canonical. labels: uint8 (D,H,W) on its grid.
@@ -102,7 +103,7 @@ def mask_agreement(made: Volume, labels: np.ndarray) -> dict[str, float | None]:
         where no lungs are found.
     """
     try:
-        found = segment_anatomy(made).labels
+        found = find_anatomy(made).labels
     except UnsuitableInputError:
         found = np.zeros_like(labels)
     return {

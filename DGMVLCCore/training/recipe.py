@@ -21,11 +21,13 @@ TASKS: dict[str, tuple[str, str]] = {
     "gan": ("training.adversarial", "AdversarialTrainer"),
     "image": ("training.images", "ImageTrainer"),
     "probe": ("training.probing", "ProbeTrainer"),
+    "lungs": ("training.lungs", "LungTrainer"),
     "anomaly": ("evaluation.anomaly", "AnomalyTrainer"),
 }
 # task -> fields that it sets otherwise than `Recipe` does, unless the recipe names them
 OWN_FIELDS: dict[str, dict[str, Any]] = {
-    "gan": {"widths": (32, 32, 48), "batch": 16, "learning_rate": 5e-4}
+    "gan": {"widths": (32, 32, 48), "batch": 16, "learning_rate": 5e-4},
+    "lungs": {"batch": 8, "learning_rate": 2e-3, "warmup": 30, "ema": 0.98},
 }
 
 
@@ -51,7 +53,7 @@ class Recipe:
             generator), "dual" (the vision and language encoders that share a space), "cohort" (the
             denoiser, from `start_from`, on clinical
             rows), "image" (the denoiser on pictures of another modality), "probe" (the held-out
-            judge) or "anomaly" (the autoencoder of the
+            judge), "lungs" (the network of lungs and airway) or "anomaly" (the autoencoder of the
             baseline map).
         minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that
             is given).

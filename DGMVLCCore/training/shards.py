@@ -171,7 +171,7 @@ def build_shards(
     train = Path(data) / "train" if (Path(data) / "train").is_dir() else Path(data)
     if not (train / "volumes").is_dir():
         raise UnreadableError(
-            f"{data} holds no train/volumes folder; see the README for the expected layout."
+            f"{data} holds no train/volumes folder; Docs/training.md shows the expected layout."
         )
     _check_free(out)
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
