@@ -42,6 +42,12 @@ class UnreadableError(DGMVLCError):
     advice = "Check the file, or export it again."
 
 
+class ArchiveError(UnreadableError):
+    """An archive does not answer, refuses, or answers what is not asked."""
+
+    advice = "Check its name, address and credentials, and run again."
+
+
 class UnsuitableInputError(DGMVLCError):
     """The input can be read but nothing honest can be made of it.
 

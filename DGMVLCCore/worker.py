@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from DGMVLCCore import __version__
 from DGMVLCCore.errors import (
@@ -32,6 +32,9 @@ from DGMVLCCore.errors import (
 )
 from DGMVLCCore.ground.scratch import make_scratch
 from DGMVLCCore.jobs.queued import Job, Pace
+
+if TYPE_CHECKING:
+    from DGMVLCCore.jobs.parcels import Lines
 
 log = logging.getLogger(__name__)
 PROTOCOL = 1
@@ -50,7 +53,7 @@ class Worker:
     """
 
     def __init__(
-        self, lines: BinaryIO, out: BinaryIO, leave: Callable[[int], None] = os._exit
+        self, lines: Lines, out: BinaryIO, leave: Callable[[int], None] = os._exit
     ) -> None:
         self._lines, self._out, self._leave = lines, out, leave
         self._writing, self._lock = threading.Lock(), threading.RLock()
@@ -61,7 +64,7 @@ class Worker:
         self._leaving = threading.Event()
         self._began = time.monotonic()
         self._pace, self._told = Pace(), 0.0
-        self._scratch = make_scratch("worker")
+        self.scratch = make_scratch("worker")
         self._previews = 0
 
     # Lines out
@@ -334,9 +337,9 @@ class Worker:
 
     def _show(self, job: Job, preview: Any) -> None:
         """Save a preview and send it; the one before it goes, because its viewer has loaded it."""
-        (self._scratch / f"preview-{self._previews}.nrrd").unlink(missing_ok=True)
+        (self.scratch / f"preview-{self._previews}.nrrd").unlink(missing_ok=True)
         self._previews += 1
-        path = self._scratch / f"preview-{self._previews}.nrrd"
+        path = self.scratch / f"preview-{self._previews}.nrrd"
         try:
             preview.save(path)
         except OutputError as error:  # a full disc for temporary files does not end the job
@@ -383,7 +386,7 @@ class Worker:
             if time.monotonic() - began > patience:
                 break
             time.sleep(0.02)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
         self._leave(0)
 
 
@@ -397,10 +400,14 @@ def _own_stdout() -> BinaryIO:
     return own
 
 
-def main() -> None:
+def main(files: bool = False) -> None:
     """Run until standard input ends, the host asks, or the parent process has gone; does not return
-    before."""
-    worker = Worker(sys.stdin.buffer, _own_stdout())
+    before. files: the viewer is on another machine and sends files through the pipe, too."""
+    from DGMVLCCore.jobs.parcels import WithFiles
+
+    lines = WithFiles(sys.stdin.buffer)
+    worker = Worker(lines if files else sys.stdin.buffer, _own_stdout())
+    lines.serve(worker.send, worker.scratch)
     for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: worker.leave("asked to by a signal"))

@@ -14,6 +14,7 @@ from typing import Any
 
 from DGMVLCCore import __version__
 from DGMVLCCore.cli import (
+    archive,
     benchmark,
     bundle,
     compare,
@@ -29,6 +30,7 @@ from DGMVLCCore.cli import (
     system,
     teach,
     train,
+    watch,
     words,
 )
 from DGMVLCCore.cli.shared import Command, Shown
@@ -39,9 +41,11 @@ GROUPS = (
     edit,
     compare,
     review,
+    watch,
     words,
     look,
     results,
+    archive,
     discover,
     teach,
     study,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from DGMVLCCore.archive.address import local_report
+from DGMVLCCore.cli.many import ManyOptions, required, run_command_list
 from DGMVLCCore.cli.options import add_options, request_of
 from DGMVLCCore.cli.shared import Add, Command, progress_of
 from DGMVLCCore.ground.options import Option
@@ -41,8 +43,10 @@ def add_commands(add: Add) -> None:
         "one region under two to six hypotheses, drawn side by side and ranked by the patient's "
         "own voxels",
     )
+    add_options(compare, ManyOptions)
     add_options(compare, CompareOptions)
-    add_options(compare, CompareRequest, without=("target", "mode", "native"), helps=HELPS)
+    other = ("image", "target", "mode", "native")
+    add_options(compare, CompareRequest, without=other, helps=HELPS)
     compare.set_defaults(noises=4)
 
 
@@ -51,7 +55,12 @@ def run_compare(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.jobs.compare import run_comparison
     from DGMVLCCore.report.comparison import read_comparison
 
-    report = read_report(args.report) if args.report else None
+    if args.list is not None:
+        from DGMVLCCore.jobs.uses import COMPARE
+
+        return run_command_list(args, COMPARE, CompareRequest)
+    report_file = local_report(required(args), args.report)
+    report = read_report(report_file) if report_file else None
     request = request_of(
         args,
         CompareRequest,

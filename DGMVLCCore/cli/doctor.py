@@ -14,6 +14,8 @@ from DGMVLCCore.errors import DeviceError, DGMVLCError, OutputError, UsageError
 NEEDED_MEMORY_GB, NEEDED_DISK_GB = 4.0, 2.0
 OPTIONAL = {
     "highdicom": "DICOM export",
+    "dicomweb_client": "archives by DICOMweb",
+    "pynetdicom": "archives by DIMSE",
     "openpyxl": "Excel tables",
     "monai": "bundles, 3D baselines",
     "trame_slicer": "the viewer in a browser",
@@ -127,7 +129,10 @@ def _encoder() -> str:
 
 
 def _network() -> str:
-    return "not needed: nothing is downloaded when this program runs, and nothing is sent"
+    return (
+        "not needed: nothing is downloaded when this program runs; only archives that the user "
+        "named are asked, and nothing is sent without --send"
+    )
 
 
 CHECKS: dict[str, Check] = {

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from DGMVLCCore.archive.address import local_report
+from DGMVLCCore.cli.many import ManyOptions, required, run_command_list
 from DGMVLCCore.cli.options import add_options, request_of
 from DGMVLCCore.cli.shared import Add, Command, progress_of
 from DGMVLCCore.errors import UsageError, WeightsError
@@ -77,7 +79,8 @@ def add_commands(add: Add) -> None:
     demo.add_argument("-o", "--output", dest="out", type=Path, default=Path("demo-output"))
     add_options(demo, EditOptions)
     edit = add("counterfactual", "this patient's scan without a finding, or with another one")
-    add_options(edit, Request, helps=SCAN_HELPS)
+    add_options(edit, ManyOptions)
+    add_options(edit, Request, without=("image",), helps=SCAN_HELPS)
     add_options(edit, PatientOptions, helps=PATIENT_HELPS)
     add_options(edit, EditOptions)
 
@@ -144,6 +147,14 @@ def _run_fill(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _edit_list(args: argparse.Namespace) -> dict[str, Any]:
+    from DGMVLCCore.jobs.uses import COUNTERFACTUAL
+
+    if args.clinical or args.row:
+        raise UsageError("--clinical and --row are of one scan; a list has a column clinical.")
+    return run_command_list(args, COUNTERFACTUAL, Request, clinical="", weights=_weights(args))
+
+
 def run_demo(args: argparse.Namespace) -> dict[str, Any]:
     """The sample scan without its nodule."""
     sample = resource("sample")
@@ -163,10 +174,14 @@ def run_edit(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.imaging.profiles import ALIASES, PLAIN
     from DGMVLCCore.models.networks import modality_of
 
+    if args.list is not None:
+        return _edit_list(args)
+    image = required(args)
     said = (args.modality or "").upper()
     if ALIASES.get(said, said) in PLAIN or (args.weights and modality_of(args.weights) in PLAIN):
         return _run_fill(args)
-    if args.report is None:
+    report_file = local_report(image, args.report)
+    if report_file is None:
         raise UsageError("Give the report of the scan with -r.")
     clinical = ""
     if bool(args.clinical) != bool(args.row):
@@ -179,7 +194,7 @@ def run_edit(args: argparse.Namespace) -> dict[str, Any]:
         clinical = row_text(
             read_row(args.clinical, args.row, schema, id_column=args.id_column), schema
         ).text
-    report = read_report(args.report)
+    report = read_report(report_file)
     request = _request(
         args, report_text=report.text, report_source=report.source, clinical=clinical
     )

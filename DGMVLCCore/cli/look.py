@@ -23,7 +23,7 @@ AGREEMENT_NOTE = (
 class Anatomy(ScanOptions):
     """Options of `anatomy`."""
 
-    image: Annotated[Path, Option(None, "-i --image")]
+    image: Image
     output: Annotated[Path, Option(".seg.nrrd file", "-o --output")]
     overwrite: Annotated[bool, Option("replace an earlier file")] = False
 

@@ -41,6 +41,20 @@ def add_options(
         _add(_place(parser, option, places), field, hint.__origin__, option)
 
 
+def add_steps(
+    steps: argparse._SubParsersAction[argparse.ArgumentParser],
+    kinds: Mapping[str, tuple[str, type]],
+) -> None:
+    """Commands of a command: name -> what it does, and its options' dataclass."""
+    # as for every command; what stands before the step holds as well
+    hidden = {"action": "store_true", "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+    for name, (text, kind) in kinds.items():
+        step = steps.add_parser(name, help=text, description=text)
+        for flags in (("-q", "--quiet"), ("-v", "--verbose"), ("--json",)):
+            step.add_argument(*flags, **hidden)  # type: ignore[arg-type]
+        add_options(step, kind)
+
+
 def _place(
     parser: argparse.ArgumentParser, option: Option, places: dict[object, Any]
 ) -> argparse._ActionsContainer:
@@ -103,9 +117,13 @@ def _reader(option: Option, kind: type) -> Callable[[str], Any] | None:
 
 def request_of(args: argparse.Namespace, kind: type[R], **given: Any) -> R:
     """A request of the class `kind`: what was given here, else the option of the same name."""
-    options = {
+    return kind(**(options_of(args, kind) | given))
+
+
+def options_of(args: argparse.Namespace, kind: type) -> dict[str, Any]:
+    """The fields of a request of the class `kind` that are options of this command."""
+    return {
         field.name: tuple(value) if isinstance(value, list) else value
-        for field in dataclasses.fields(kind)  # type: ignore[arg-type]
-        if field.name not in given and (value := getattr(args, field.name, args)) is not args
+        for field in dataclasses.fields(kind)
+        if (value := getattr(args, field.name, args)) is not args
     }
-    return kind(**options, **given)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from DGMVLCCore.cli.archive import sent_after
 from DGMVLCCore.cli.options import add_options
 from DGMVLCCore.cli.shared import Add, Command
-from DGMVLCCore.ground.options import NewFolder, Option
+from DGMVLCCore.ground.options import NewFolder, Option, Send
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,8 @@ class Dicom(Result):
     source: Annotated[
         Path | None,
         Option(
-            "the DICOM series that the result was made from; a new study without a patient when "
-            "left out",
+            "the DICOM series that the result was made from, a folder or "
+            "archive:NAME/STUDY/SERIES; a new study without a patient when left out",
             metavar="FOLDER",
         ),
     ] = None
@@ -40,6 +41,7 @@ class Dicom(Result):
         Path | None,
         Option("segmentation on the scan's grid to write as DICOM, too", metavar="SEG"),
     ] = None
+    send: Send = None
     overwrite: Annotated[bool, Option("replace an earlier export in the output folder")] = False
 
 
@@ -72,6 +74,7 @@ def run_dicom(args: argparse.Namespace) -> dict[str, Any]:
             for entry in record["objects"]
         ],
         "notes": record["notes"],
+        **sent_after(args, args.output),
     }
 
 

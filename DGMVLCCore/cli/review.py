@@ -4,15 +4,19 @@ the decisions."""
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from DGMVLCCore.cli.archive import sent_after
+from DGMVLCCore.cli.many import ManyBar, Workers, on_ray, place_of
 from DGMVLCCore.cli.options import add_options
-from DGMVLCCore.cli.shared import Add, Command, chosen_series, progress_of
+from DGMVLCCore.cli.shared import Add, Command, chosen_series
 from DGMVLCCore.errors import UsageError
-from DGMVLCCore.ground.options import Device, Option
+from DGMVLCCore.ground.options import Device, Option, Send
+
+if TYPE_CHECKING:
+    from DGMVLCCore.review.decisions import ReviewSession
 
 REVIEW_NOTE = (
     "Regions are what does not fit a clear lung of this patient; they point, they do not diagnose. "
@@ -21,7 +25,7 @@ REVIEW_NOTE = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Review:
+class Review(Workers):
     """Options of `review`."""
 
     folder: Annotated[
@@ -60,7 +64,10 @@ class Review:
     on: Annotated[
         str | None,
         Option(
-            "the region of --comment, when it is not decided", metavar="STUDY/N", either="decide"
+            "the region of --comment, when it is not decided; or ray[=ADDRESS]: look at the "
+            "studies on Ray",
+            metavar="STUDY/N",
+            either="decide",
         ),
     ] = None
     comment: Annotated[
@@ -73,6 +80,11 @@ class Review:
             "write review.csv, review.html, review.pdf and the accepted regions", metavar="FOLDER"
         ),
     ] = None
+    dicom: Annotated[
+        bool,
+        Option("export each DICOM study's lungs and regions, map, measurements and pages, too"),
+    ] = False
+    send: Send = None
     overwrite: Annotated[bool, Option("replace an earlier export")] = False
     weights: Annotated[
         Path | None, Option("folder of a dual encoder; default: the shipped one")
@@ -104,36 +116,18 @@ def _decide(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _counted(
-    progress: Callable[[str, float], None], number: int, of: int
-) -> Callable[[str, float], None]:
-    """The progress bar of one study among several."""
-    return lambda stage, share: progress(f"{number}/{of} {stage}", share)
-
-
-def _look(args: argparse.Namespace, session: Any) -> list[str]:
+def _look(args: argparse.Namespace, session: ReviewSession) -> list[str]:
     """Look at every study that has no current analysis; what went wrong, a sentence each."""
-    from DGMVLCCore.ground.devices import choose_device
-    from DGMVLCCore.models.alignment import AlignmentPipeline
-    from DGMVLCCore.review.analyse import analyse_study
+    from DGMVLCCore.jobs.uses import review_all, review_items
 
-    waiting = [
-        study
-        for study in session.studies
-        if session.state(study.id) in ("waiting", "changed", "new")
-    ]
-    if not waiting:
-        return []
-    pipe, problems = (
-        AlignmentPipeline.from_pretrained(args.weights).to(choose_device(args.device)),
-        [],
-    )
-    for number, study in enumerate(waiting, 1):
-        with progress_of(args) as progress:
-            done = analyse_study(pipe, session, study.id, _counted(progress, number, len(waiting)))
-        if done["problem"]:
-            problems.append(f"{study.id}: {done['problem']}")
-    return problems
+    place = place_of(args.on, args.workers)
+    items = review_items(session, args.weights, args.device)
+    bar = ManyBar(len(items), args.quiet or args.json)
+    try:
+        rows = review_all(session, items, place, bar)
+    finally:
+        bar.close()
+    return [f"{row.id}: {row.problem}" for row in rows if row.problem]
 
 
 def _summary(session: Any, problems: list[str]) -> dict[str, Any]:
@@ -178,7 +172,7 @@ def run_review(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc review`."""
     from DGMVLCCore.review.decisions import ReviewSession
 
-    if args.accept or args.reject or args.undo or args.on:
+    if args.accept or args.reject or args.undo or (args.on and not on_ray(args.on)):
         return _decide(args)
     if args.comment is not None:
         raise UsageError(
@@ -187,7 +181,15 @@ def run_review(args: argparse.Namespace) -> dict[str, Any]:
     if args.export:
         from DGMVLCCore.review.review_report import export
 
-        return export(ReviewSession.open(args.output), args.export, overwrite=args.overwrite)
+        made = export(
+            ReviewSession.open(args.output),
+            args.export,
+            overwrite=args.overwrite,
+            dicom=args.dicom or bool(args.send),
+        )
+        return {**made, **sent_after(args, args.export / "dicom")}
+    if args.dicom or args.send:
+        raise UsageError("--dicom and --send belong to --export FOLDER.")
     if args.resume:
         if args.report:
             raise UsageError(

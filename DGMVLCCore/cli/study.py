@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from DGMVLCCore.cli.options import add_options
+from DGMVLCCore.cli.options import add_steps
 from DGMVLCCore.cli.shared import Add, Command
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.ground.options import Option, Output, Seed
@@ -71,13 +71,7 @@ def add_commands(add: Add) -> None:
     """Options of the three steps."""
     study = add("study", "a reader study: scan alone against scan with the counterfactual")
     steps = study.add_subparsers(dest="step", required=True, metavar="STEP")
-    # as for every command; what stands before the step holds as well
-    hidden = {"action": "store_true", "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
-    for name, (text, kind) in STEPS.items():
-        step = steps.add_parser(name, help=text, description=text)
-        for flags in (("-q", "--quiet"), ("-v", "--verbose"), ("--json",)):
-            step.add_argument(*flags, **hidden)  # type: ignore[arg-type]
-        add_options(step, kind)
+    add_steps(steps, STEPS)
 
 
 def _plan(args: argparse.Namespace) -> dict[str, Any]:

@@ -12,7 +12,14 @@ from DGMVLCCore.cli.shared import Add, Command
 
 def add_commands(add: Add) -> None:
     """Options of the commands about the program itself."""
-    add("worker", "run jobs that a viewer sends as JSON lines on standard input, until it closes")
+    worker = add(
+        "worker", "run jobs that a viewer sends as JSON lines on standard input, until it closes"
+    )
+    worker.add_argument(
+        "--files",
+        action="store_true",
+        help="take and give files through the pipe, too, for a viewer on another machine (SSH)",
+    )
     add("info", "versions, devices, weights and the findings they know")
 
 
@@ -20,7 +27,7 @@ def run_worker(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc worker`; ends when its standard input does."""
     from DGMVLCCore.worker import main as work
 
-    work()
+    work(files=args.files)
     return {}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.anatomy.find import find_anatomy
+from DGMVLCCore.archive.address import local
 from DGMVLCCore.editing.result import AttentionMap
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.anatomy import Anatomy
@@ -29,6 +30,7 @@ def file_facts(path: Path) -> dict[str, str]:
         UnreadableError: it is not there or may not be read.
     """
     try:
+        path = local(path)
         files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
         digests = [hashlib.sha256(p.read_bytes()).hexdigest() for p in files]
     except OSError as error:
@@ -76,6 +78,7 @@ class ScanMemory:
 
     def volume(self, path: Path, modality: str | None, how: Reading = AS_IT_IS) -> Volume:
         """The scan, read when it is not the last one."""
+        path = local(path)
         if not path.exists():
             return read_scan(path, modality, how)  # which says what is wrong
         self.facts = file_facts(path)

@@ -36,7 +36,12 @@ class Option:
 READ = ("how the scan is read",)
 Output = Annotated[Path, Option(None, "-o --output")]
 NewFolder = Annotated[Path, Option(None, "-o --output", "FOLDER")]
-Image = Annotated[Path, Option("NRRD, NIfTI, MetaImage or DICOM folder", "-i --image")]
+SCAN = "NRRD, NIfTI, MetaImage, DICOM folder, or archive:NAME/STUDY/SERIES"
+Image = Annotated[Path, Option(SCAN, "-i --image")]
+Send = Annotated[
+    str | None,
+    Option("send the DICOM objects to this archive when all are written", metavar="NAME"),
+]
 FindingNumber = Annotated[
     int | None, Option("number of the finding in the report, from 1", metavar="N")
 ]

@@ -185,7 +185,7 @@ def load_volume(
 
     Args:
         path: NRRD, NIfTI or MetaImage file, a DICOM file, a DICOMDIR, a folder of DICOM series, or
-            a .zip of a folder or a file.
+            a .zip of a folder or a file, or archive:NAME/STUDY/SERIES.
         modality: "CT", "MR" or "XR"; found in the file when None.
         series: which of a folder's DICOM series, counted from 1 as the refusal lists them.
         untilt: resample a scan taken with a tilted gantry to a straight grid.
@@ -202,10 +202,11 @@ def load_volume(
 
 def read_scan(path: str | Path, modality: str | None = None, how: Reading = AS_IT_IS) -> Volume:
     """`load_volume`, with how it is read in one record."""
+    from DGMVLCCore.archive.address import local
     from DGMVLCCore.imaging import dicom
     from DGMVLCCore.imaging.archives import unpacked
 
-    path = Path(path)
+    path = local(path)
     if path.suffix.lower() == ".zip":
         with unpacked(path) as inner:
             return read_scan(inner, modality, how)

@@ -154,9 +154,12 @@ def _must_be(hint: Any) -> str:
     return f"{words} or null" if optional else str(words)
 
 
-def read_request(fields: Any, kind: type[R], **defaults: Any) -> R:
+def read_request(fields: Any, kind: type[R], *, lax: bool = False, **defaults: Any) -> R:
     """A request of the class `kind` from its fields as JSON holds them: paths as text, slices as
     [a, b] or null.
+
+    Args:
+        lax: numbers may come as text, as a table's cells do.
 
     Raises:
         UsageError: an unknown, missing or wrong field; the sentence names it.
@@ -169,7 +172,7 @@ def read_request(fields: Any, kind: type[R], **defaults: Any) -> R:
             f"The request has the unknown field {unknown[0]}; known are: {', '.join(known)}."
         )
     try:
-        return msgspec.convert({**defaults, **fields}, kind, dec_hook=_decode)
+        return msgspec.convert({**defaults, **fields}, kind, dec_hook=_decode, strict=not lax)
     except msgspec.ValidationError as error:
         if found := re.search(r"missing required field `(\w+)`", str(error)):
             raise UsageError(f"The request lacks the field {found[1]}.") from None

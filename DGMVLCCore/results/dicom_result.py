@@ -14,6 +14,7 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.io import load_volume, read_image
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.results.dicom_maps import ATTENTION, UNCERTAINTY, build_map
+from DGMVLCCore.results.dicom_report import Figure, Measured, build_report
 from DGMVLCCore.results.dicom_segments import SERIES_NUMBER, build_segmentation, save_dataset
 from DGMVLCCore.results.dicom_series import Series, source_rescale, write_series
 from DGMVLCCore.results.dicom_source import (
@@ -214,23 +215,54 @@ def _write_maps(write: _Writer, folder: Path, manifest: dict[str, Any]) -> None:
         )
 
 
-def _write_regions(write: _Writer, folder: Path, original: Volume, regions: Path | None) -> None:
+def _write_report(write: _Writer, drawn: Dataset, label: str, manifest: dict[str, Any]) -> None:
+    """Every number that the result's sentences state, with the sentences, about the edit mask."""
+    said = manifest.get("statements", [])
+    if not said:  # results of version 1.0
+        return
+    figures = [
+        Figure(number["from"], number["value"], number["unit"])
+        for statement in said
+        for number in statement["numbers"]
+    ]
+    about = Measured(
+        label,
+        1,
+        figures,
+        manifest["location"].get("side"),
+        remarks=tuple(statement["text"] for statement in said),
+    )
+    report = build_report(
+        [about],
+        drawn,
+        write.source,
+        description="SYNTHETIC counterfactual, measurements",
+        number=SERIES_NUMBER + 6,
+        remarks=[manifest["notice"]],
+    )
+    write.single("measurements.dcm", "measurements", "Structured Report", report)
+
+
+def _write_regions(
+    write: _Writer,
+    folder: Path,
+    original: Volume,
+    regions: Path | None,
+    manifest: dict[str, Any],
+) -> None:
     """Edit mask and regions of the user's choice as Segmentations."""
     mask = folder / "edit-mask.seg.nrrd"
     if mask.exists():
         segments = list(load_labels(mask, original).segments.items())
-        write.single(
-            "edit-mask.dcm",
-            "edit-mask",
-            "Segmentation",
-            build_segmentation(
-                segments,
-                write.source,
-                description="DGM-VLC edit mask",
-                kind="semiautomatic",
-                series_number=SERIES_NUMBER + 4,
-            ),
+        drawn = build_segmentation(
+            segments,
+            write.source,
+            description="DGM-VLC edit mask",
+            kind="semiautomatic",
+            series_number=SERIES_NUMBER + 4,
         )
+        write.single("edit-mask.dcm", "edit-mask", "Segmentation", drawn)
+        _write_report(write, drawn, segments[0][0], manifest)
     if regions:
         segments = [
             (name, part)
@@ -288,7 +320,7 @@ def export_dicom(
         write = _Writer(made, chosen)
         _write_volumes(write, original, folder, manifest)
         _write_maps(write, folder, manifest)
-        _write_regions(write, folder, original, Path(regions) if regions else None)
+        _write_regions(write, folder, original, Path(regions) if regions else None, manifest)
         record = {
             "schema_version": SCHEMA_VERSION,
             "software": {"name": "dgmvlc", "version": __version__},

@@ -34,17 +34,27 @@ DICOM_TERMS = {
     "honeycombing": ("112106", "DCM", "Honeycomb pattern"),
     "reticulation": ("112113", "DCM", "Reticular pattern"),
 }
+# Anatomy (SNOMED CT), by the segment's whole name.
+ANATOMY_TERMS = {
+    "left lung": ("44029006", "SCT", "Left lung"),
+    "right lung": ("3341006", "SCT", "Right lung"),
+    "lung": ("39607008", "SCT", "Lung"),
+    "lungs": ("39607008", "SCT", "Lung"),
+}
+ANATOMICAL = ("123037004", "SCT", "Anatomical Structure")
 SELECTED = ("111099", "DCM", "Selected region")
 KINDS = {"manual": "MANUAL", "semiautomatic": "SEMIAUTOMATIC", "automatic": "AUTOMATIC"}
 
 
 def term_code(name: str) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
     """Category and type, each (value, scheme, meaning), of a segment whose name may hold a
-    finding's word."""
+    finding's word, or be that of a lung."""
     abnormal, spatial = (
         ("49755003", "SCT", "Morphologically Abnormal Structure"),
         ("309825002", "SCT", "Spatial and Relational Concept"),
     )
+    if structure := ANATOMY_TERMS.get(name.strip().lower()):
+        return ANATOMICAL, structure
     words = load_vocabulary().pattern.search(name)
     if words is None:
         return spatial, SELECTED

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from DGMVLCCore.archive.address import local
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.volume import Volume
@@ -150,12 +151,13 @@ def source_of_folder(folder: Path, series: int | None = None) -> Source:
 
     from DGMVLCCore.imaging.dicom import series_headers
 
-    if not Path(folder).is_dir():
+    folder = local(folder)
+    if not folder.is_dir():
         raise UnreadableError(
             f"{folder} is no folder; give the folder of the DICOM series that the result was "
             "made from."
         )
-    volume, headers = load_volume(folder, series=series), series_headers(Path(folder), series)
+    volume, headers = load_volume(folder, series=series), series_headers(folder, series)
     lacking = [
         k
         for k in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")

@@ -86,7 +86,8 @@ def unknown_in(
         known: names of files, from `out`. patterns: whose folders may be there. folders: names of
             folders whose content is known.
     """
-    parents = {str(PurePosixPath(name).parent) for name in (*known, *patterns)}
+    names = (*known, *patterns)
+    parents = {str(parent) for name in names for parent in PurePosixPath(name).parents}
     for path in sorted(out.rglob("*")):
         name = path.relative_to(out).as_posix()
         expected = name in (parents if path.is_dir() else known) or path.name in LITTER

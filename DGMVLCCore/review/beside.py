@@ -7,6 +7,8 @@ from pathlib import Path
 
 from DGMVLCCore.language.report_files import SUFFIXES
 
+SR = "report.dcm"  # a structured report, as an archive gives it
+
 
 def _report_files(folder: Path) -> list[Path]:
     """Files that a report may be in, plain text first; JSON beside a scan is its header unless it
@@ -14,12 +16,14 @@ def _report_files(folder: Path) -> list[Path]:
     files = [
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES
+        if (path.suffix.lower() in SUFFIXES or path.name == SR)
         and not path.name.startswith(".")
         and (path.suffix.lower() != ".json" or path.stem.lower().endswith("report"))
         and path.is_file()
     ]
-    return sorted(files, key=lambda path: (SUFFIXES.index(path.suffix.lower()), path.name))
+    return sorted(
+        files, key=lambda path: ((*SUFFIXES, ".dcm").index(path.suffix.lower()), path.name)
+    )
 
 
 def report_beside(scan: Path, root: Path, owners: dict[Path, int]) -> tuple[str | None, str | None]:

@@ -3,6 +3,7 @@ picture beside its figures."""
 
 from __future__ import annotations
 
+import io
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,6 +174,20 @@ def _first_page(session: ReviewSession, listed: dict[str, Any]) -> Figure:
     if len(rows) > fits:
         page.write(f"… and {len(rows) - fits} more; each has its page.", FAINT)
     return page.figure
+
+
+def write_study_pdf(session: ReviewSession, study: Study) -> bytes:
+    """The pages of one study alone, without the list of the others, as a PDF."""
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    row = next(row for row in list_studies(session)["studies"] if row["id"] == study.id)
+    out = io.BytesIO()
+    with PdfPages(
+        out, metadata={"Title": "Review", "Subject": NOTICE, "Creator": "DGM-VLC"}
+    ) as pdf:
+        for figure in _study_pages(session, study, session.decisions(), row["words"], 1):
+            pdf.savefig(figure)
+    return out.getvalue()
 
 
 def write_pdf(session: ReviewSession, path: Path) -> None:

@@ -20,9 +20,11 @@ from DGMVLCCore.review.listing import UNSEEN
 from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.worklist import Study
 
+DICOM_NAMES = ("segmentation", "abnormality", "measurements", "review")  # of `review_dicom`
 EXPORTED = (
     *(f"review.{kind}" for kind in ("csv", "html", "pdf")),
     *(f"accepted/*.seg.{kind}" for kind in ("nrrd", "dcm")),
+    *(f"dicom/*/{name}.dcm" for name in DICOM_NAMES),
 )
 COLUMNS = (
     "study",
@@ -319,6 +321,19 @@ def _write_dicom(
     return []
 
 
+def _write_objects(session: ReviewSession, study: Study, folder: Path) -> list[str]:
+    """The DICOM objects of one study in a folder of its own; a note when there are none."""
+    from DGMVLCCore.review.review_dicom import write_study_dicom
+
+    try:
+        (folder / study.id).mkdir(parents=True)
+        write_study_dicom(session, study, folder / study.id)
+    except UnsuitableInputError as error:
+        (folder / study.id).rmdir()
+        return [str(error)]
+    return []
+
+
 def _not_exported(out: Path) -> str | None:
     """Name of something in `out` that no export wrote; None when there is nothing of the kind."""
     if not (out / "review.csv").is_file() or out.is_symlink():
@@ -327,9 +342,14 @@ def _not_exported(out: Path) -> str | None:
     return unknown_in(out, known, EXPORTED)
 
 
-def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dict[str, Any]:
+def export(
+    session: ReviewSession, out: Path, *, overwrite: bool = False, dicom: bool = False
+) -> dict[str, Any]:
     """Write `review.csv`, `review.html`, `review.pdf` and `accepted/` into a new folder, whole or
     not at all.
+
+    Args:
+        dicom: also write `dicom/STUDY/` of each DICOM study for the archive (`review_dicom`).
 
     Returns:
         the files' paths and notes.
@@ -356,8 +376,11 @@ def export(session: ReviewSession, out: Path, *, overwrite: bool = False) -> dic
             for study in session.studies
             for note in _write_accepted(session, study, folder / "accepted")
         ]
+        for study in session.studies if dicom else ():
+            notes += _write_objects(session, study, folder / "dicom")
     return {
         **{kind: str(out / f"review.{kind}") for kind in ("csv", "html", "pdf")},
         "accepted": sorted(str(p) for p in (out / "accepted").iterdir()),
+        "dicom": sorted(str(p) for p in (out / "dicom").rglob("*.dcm")),
         "notes": notes,
     }

@@ -23,6 +23,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--port", type=int, default=8080, help="port on this machine (default 8080)"
     )
     parser.add_argument("--open", action="store_true", help="open the page in the default browser")
+    parser.add_argument(
+        "--worker",
+        metavar="'ssh USER@HOST'",
+        help="compute on that machine, by SSH; where dgmvlc is not on its path: "
+        "'ssh USER@HOST /path/to/dgmvlc'",
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
     return parser
 
@@ -40,6 +46,17 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     from .server import port_problem, serve
 
+    command = None
+    if args.worker is not None:
+        from SlicerDGMVLCLib.protocol import isRemote, remoteCommand
+
+        try:
+            if not isRemote(args.worker):
+                raise ValueError("--worker takes 'ssh USER@HOST' and, if need be, the program.")
+            command = remoteCommand(args.worker, sys.executable)
+        except ValueError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
     if problem := port_problem(args.port):
         sys.stderr.write(f"{problem}\n")
         return 2
@@ -58,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
         if args.open and screen:  # else a text browser would take the terminal
             webbrowser.open(url)
 
-    serve(args.port, ready)
+    serve(args.port, ready, command)
     return 0
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import qt
 
-from .protocol import WorkerCommand, workerCommand
+from .protocol import WorkerCommand, isRemote, remoteCommand, workerCommand
 from .runner import makeProcess
 
 PACKAGE = "dgmvlc"
@@ -207,7 +207,7 @@ class Environment:
 
     @property
     def chosen(self) -> str:
-        """Path of another Python; "" for Slicer's own."""
+        """Path of another Python, or "ssh USER@HOST"; "" for Slicer's own."""
         return str(self._settings.value(SETTING) or "")
 
     @chosen.setter
@@ -225,12 +225,21 @@ class Environment:
         return self._process is not None
 
     def command(self) -> WorkerCommand:
-        """How the worker is started."""
+        """How the worker is started.
+
+        Raises:
+            ValueError: a remote one without a host.
+        """
+        if isRemote(self.chosen):
+            return remoteCommand(self.chosen, slicerPython())
         return workerCommand(self.python)
 
     def check(self, done: Callable[[Found], None]) -> None:
         """Ask the chosen Python what it has; `done` is called later."""
         python = self.python
+        if isRemote(self.chosen):  # its own hello says what it has
+            done(Found(python, torch="there"))
+            return
         if self.chosen and not Path(self.chosen).is_file():
             done(Found(python, problem=f"There is no Python at {python}; choose another."))
             return

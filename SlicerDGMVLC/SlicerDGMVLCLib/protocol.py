@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -97,6 +98,30 @@ def workerCommand(
     if source is not None:
         variables["PYTHONPATH"] = str(source)
     return WorkerCommand(str(python), ["-m", "DGMVLCCore.cli", "worker"], variables)
+
+
+def isRemote(worker: str) -> bool:
+    """True for a worker of the form "ssh USER@HOST [PROGRAM ...]"."""
+    return worker.split()[:1] == ["ssh"]
+
+
+def remoteCommand(worker: str, python: str | Path) -> WorkerCommand:
+    """The command that starts a worker on another machine: a bridge here, which passes lines and
+    files on through ssh. Keys, ports and jumps are ssh's own business (~/.ssh/config).
+
+    Args:
+        worker: "ssh USER@HOST", and where `dgmvlc` is not on the path there, the program. python:
+            any interpreter of this machine; it needs nothing installed.
+
+    Raises:
+        ValueError: it names no host.
+    """
+    _, *words = shlex.split(worker)
+    if not words or words[0].startswith("-"):
+        raise ValueError("A remote worker is given as: ssh USER@HOST [PROGRAM].")
+    here = workerCommand(python)
+    bridge = Path(__file__).with_name("bridge.py")
+    return WorkerCommand(here.program, [str(bridge), *words], here.environment)
 
 
 def encodeMessage(kind: str, **fields: Any) -> bytes:

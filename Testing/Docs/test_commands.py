@@ -106,6 +106,8 @@ def wrong(line: str) -> str | None:
         known = extra and extra[1] in settings["optional-dependencies"]
         return None if rest[0] == "install" and known else "no such extra"
     if program == "python":
+        if rest[0] == "-m":
+            rest = [f"SlicerDGMVLC/{rest[1]}/__main__.py", *rest[2:]]
         script = ROOT / rest[0]
         if not script.is_file():
             return "no such script"
@@ -200,7 +202,7 @@ def test_the_python_of_the_docs_fits_the_library():
     "line",
     [
         "dgmvlc counterfactual -i CT -r report.txt --no-such-option -o result",
-        "dgmvlc counterfactual -r report.txt -o result",
+        "dgmvlc counterfactual -i CT -r report.txt",
         "dgmvlc no-such-command",
         "make no-such-target",
         "pip install dgmvlc[no_such_extra]",

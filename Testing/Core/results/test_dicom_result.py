@@ -134,6 +134,7 @@ def test_the_record_lists_all_of_it(made, beside):
         "uncertainty.dcm": True,
         "attention-nodule.dcm": False,
         "edit-mask.dcm": False,
+        "measurements.dcm": False,
         "regions.dcm": False,
     }
     for path in out.rglob("*.dcm"):  # every value is a legal one of its kind

@@ -1,0 +1,231 @@
+"""DICOMweb (PS3.18): QIDO-RS to find, WADO-RS to get, STOW-RS to send, on dicomweb-client."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from DGMVLCCore.archive.backend import Interrupted
+from DGMVLCCore.archive.config import WebArchive
+from DGMVLCCore.archive.credentials import credentials
+from DGMVLCCore.archive.records import InstanceRecord, SeriesRecord, StudyQuery, StudyRecord
+from DGMVLCCore.errors import ArchiveError, UsageError
+
+# HTTP: what another try may mend, RFC 9110 and 6585.
+PASSING = (408, 425, 429, 500, 502, 503, 504)
+PAGE, CONNECT_S, MOST_PAGES = 500, 10.0, 200
+STUDY_FIELDS = (
+    "StudyDescription",
+    "ModalitiesInStudy",
+    "NumberOfStudyRelatedInstances",
+)
+SERIES_FIELDS = ("SeriesDescription", "NumberOfSeriesRelatedInstances", "Manufacturer")
+T = TypeVar("T")
+
+
+def _values(item: dict[str, Any], keyword: str) -> list[str]:
+    """Values of an element in the DICOM JSON model (PS3.18 F.2), as text."""
+    from pydicom.datadict import tag_for_keyword
+
+    values = item.get(f"{tag_for_keyword(keyword):08X}", {}).get("Value", [])
+    return [str(value) for value in values if isinstance(value, str | int | float)]
+
+
+def _text(item: dict[str, Any], keyword: str) -> str:
+    return next(iter(_values(item, keyword)), "")
+
+
+def _number(item: dict[str, Any], keyword: str) -> int | None:
+    text = _text(item, keyword)
+    return int(text) if text.isdecimal() else None
+
+
+class WebBackend:
+    """A DICOMweb service; nothing is followed to another host, certificates are verified."""
+
+    def __init__(self, name: str, settings: WebArchive) -> None:
+        try:
+            import requests
+            from dicomweb_client.api import DICOMwebClient
+        except ImportError as error:
+            raise UsageError(
+                f"DICOMweb needs {error.name}; install it with: pip install 'dgmvlc[archive]'."
+            ) from None
+        self.name, self.tries = name, settings.tries
+        who = credentials(name, urlsplit(settings.url).hostname or "", settings.user)
+        session = requests.Session()
+        session.trust_env, session.max_redirects = False, 0  # no proxy, no other host
+        session.verify = settings.ca or True
+        if who.token:
+            session.headers["Authorization"] = f"Bearer {who.token}"
+        elif who.password:
+            session.auth = (who.user, who.password)
+        self._client = DICOMwebClient(
+            settings.url.rstrip("/"), session, timeout=(CONNECT_S, settings.timeout_s)
+        )
+        self._client.set_http_retry_params(retry=False)  # `again` does, for cuts too
+
+    def _asked(self, action: Callable[[], T]) -> T:
+        """An answer, with every failure as one of ours and without the address, which may hold
+        identifiers.
+
+        Raises:
+            ArchiveError, Interrupted: the reason.
+        """
+        import requests
+
+        name = self.name
+        try:
+            return action()
+        except requests.exceptions.SSLError:
+            raise ArchiveError(
+                f"The archive {name} does not speak TLS with a certificate that can be verified; "
+                "give the authority's certificate as ca, or correct the url."
+            ) from None
+        except requests.exceptions.HTTPError as error:
+            status = error.response.status_code if error.response is not None else 0
+            raise self._refusal(status) from None
+        except requests.exceptions.TooManyRedirects:
+            raise ArchiveError(
+                f"The archive {name} sends on to another address, which is not followed; give the "
+                "final url."
+            ) from None
+        except requests.exceptions.Timeout:
+            raise Interrupted("did not answer in time") from None
+        except requests.exceptions.RequestException:
+            raise Interrupted("could not be reached, or broke off") from None
+        except (ValueError, KeyError, AttributeError, EOFError) as error:
+            raise ArchiveError(
+                f"The archive {name} answers with something that is no DICOMweb "
+                f"({type(error).__name__}); check its url."
+            ) from None
+
+    def _refusal(self, status: int) -> Exception:
+        """A refusal by HTTP as a sentence, or as something to try again."""
+        if status in PASSING:
+            return Interrupted(f"answered HTTP {status}")
+        if status in (401, 403):
+            return ArchiveError(
+                f"The archive {self.name} refuses user or password (HTTP {status}); set them in "
+                "the environment, netrc or the keyring."
+            )
+        reason = "does not hold that" if status in (404, 410) else "refuses the request"
+        return ArchiveError(
+            f"The archive {self.name} {reason} (HTTP {status}); check address and identifiers."
+        )
+
+    def _pages(self, search: Callable[..., list[dict[str, Any]]], uid: str, most: int) -> list[Any]:
+        """All answers of a search, page by page, each object once even where the archive knows no
+        offset."""
+        rows: dict[str, dict[str, Any]] = {}
+        for _ in range(MOST_PAGES):
+            page = min(PAGE, most - len(rows)) if most else PAGE
+            offset = len(rows)
+            answer = self._asked(lambda: search(limit=page, offset=offset))  # noqa: B023
+            fresh = {_text(row, uid): row for row in answer if _text(row, uid) not in rows}
+            rows.update(fresh)
+            if not fresh or (most and len(rows) >= most):
+                break
+        return list(rows.values())
+
+    def echo(self) -> None:
+        """Ask for one study."""
+        self._asked(lambda: self._client.search_for_studies(limit=1))
+
+    def studies(self, query: StudyQuery) -> list[StudyRecord]:
+        """QIDO-RS at the study level."""
+        wanted = {
+            "PatientID": query.patient_id,
+            "AccessionNumber": query.accession,
+            "StudyInstanceUID": query.study,
+            "StudyDate": query.dates,
+            "ModalitiesInStudy": query.modality,
+        }
+        filters = {key: value for key, value in wanted.items() if value}
+        rows = self._pages(
+            lambda **page: self._client.search_for_studies(
+                search_filters=filters, fields=STUDY_FIELDS, **page
+            ),
+            "StudyInstanceUID",
+            query.most,
+        )
+        return [
+            StudyRecord(
+                uid=_text(row, "StudyInstanceUID"),
+                patient_id=_text(row, "PatientID"),
+                date=_text(row, "StudyDate"),
+                time=_text(row, "StudyTime"),
+                accession=_text(row, "AccessionNumber"),
+                description=_text(row, "StudyDescription"),
+                modalities=tuple(_values(row, "ModalitiesInStudy")),
+                instances=_number(row, "NumberOfStudyRelatedInstances"),
+            )
+            for row in rows
+        ]
+
+    def series(self, study: str) -> list[SeriesRecord]:
+        """QIDO-RS at the series level."""
+        rows = self._pages(
+            lambda **page: self._client.search_for_series(study, fields=SERIES_FIELDS, **page),
+            "SeriesInstanceUID",
+            0,
+        )
+        return [
+            SeriesRecord(
+                uid=_text(row, "SeriesInstanceUID"),
+                modality=_text(row, "Modality"),
+                number=_number(row, "SeriesNumber"),
+                description=_text(row, "SeriesDescription"),
+                maker=_text(row, "Manufacturer"),
+                instances=_number(row, "NumberOfSeriesRelatedInstances"),
+            )
+            for row in rows
+        ]
+
+    def instances(self, study: str, series: str) -> list[InstanceRecord]:
+        """QIDO-RS at the instance level."""
+        rows = self._pages(
+            lambda **page: self._client.search_for_instances(study, series, **page),
+            "SOPInstanceUID",
+            0,
+        )
+        return [
+            InstanceRecord(_text(row, "SOPInstanceUID"), _text(row, "SOPClassUID")) for row in rows
+        ]
+
+    def fetch(
+        self,
+        study: str,
+        series: str,
+        wanted: Iterable[InstanceRecord],
+        keep: Callable[[bytes], None],
+    ) -> None:
+        """WADO-RS, an object a request, as the archive stores it."""
+        for one in wanted:
+            data = self._asked(lambda: self._client.retrieve_instance(study, series, one.uid))  # noqa: B023
+            buffer = io.BytesIO()
+            data.save_as(buffer, enforce_file_format=True)
+            keep(buffer.getvalue())
+
+    def store(self, path: Path) -> None:
+        """STOW-RS of one object.
+
+        Raises:
+            ArchiveError: the archive does not take it. Interrupted: try again.
+        """
+        import pydicom
+
+        data = pydicom.dcmread(path)
+        answer = self._asked(lambda: self._client.store_instances([data]))
+        failed = next(iter(answer.get("FailedSOPSequence", None) or ()), None)
+        if failed is not None:
+            raise ArchiveError(
+                f"The archive {self.name} does not take {path.name} (reason "
+                f"{int(failed.get('FailureReason', 0)):#06x}); nothing further was sent."
+            )
+
+    def close(self) -> None:
+        """Connections are the session's."""

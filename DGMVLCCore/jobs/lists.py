@@ -1,0 +1,177 @@
+"""A list of scans -> one request each: a table with a row a scan, a folder of studies, or a query
+to an archive."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from DGMVLCCore.archive.address import SCHEME, is_address
+from DGMVLCCore.archive.records import StudyQuery
+from DGMVLCCore.errors import DGMVLCError, UnreadableError, UsageError, quoted
+from DGMVLCCore.jobs.many import Item, Use, placed
+from DGMVLCCore.jobs.requests import read_request
+from DGMVLCCore.language.report_files import read_report
+from DGMVLCCore.language.tables import read_table
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+PATHS = ("image", "mask", "anatomy", "weights")
+NOT_A_COLUMN = ("out", "overwrite", "report_text", "report_source", "scene")
+
+
+def _named(text: str, used: set[str]) -> str:
+    """A name for a result's folder, from a file's name, that is not used yet."""
+    base = re.sub(r"(\.nii)?\.[^.]+$", "", Path(text).name)
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-._")[:60] or "scan"
+    names = (base, *(f"{base}-{n}" for n in range(2, len(used) + 3)))
+    return next(name for name in names if name not in used)
+
+
+def _request(cells: dict[str, Any], kind: type, defaults: dict[str, Any]) -> Any:
+    """A row's request, with its report read.
+
+    Raises:
+        DGMVLCError: a cell that does not fit, or a report that cannot be read.
+    """
+    report = cells.pop("report", None)
+    asked: Any = read_request({**defaults, "report_text": "", **cells}, kind, lax=True)
+    if report:
+        said = read_report(Path(report))
+        asked = replace(asked, report_text=said.text, report_source=said.source)
+    return asked
+
+
+def _item(
+    identifier: str,
+    use: Use,
+    cells: dict[str, Any],
+    kind: type,
+    out: Path,
+    defaults: dict[str, Any],
+) -> Item:
+    try:
+        asked = _request(cells, kind, {**defaults, "out": str(out / identifier)})
+        return Item(identifier, use, placed(asked, out, identifier))
+    except DGMVLCError as error:  # this row's; the others go on
+        return Item(identifier, use, None, str(error))
+
+
+def _cells(row: dict[str, str], folder: Path) -> dict[str, Any]:
+    """A row's cells that are not empty: paths from the table's folder, slices as two numbers."""
+    cells: dict[str, Any] = {name: text for name, text in row.items() if text and name != "id"}
+    for name in (*PATHS, "report"):
+        if name in cells and not is_address(cells[name]):
+            cells[name] = str(folder / cells[name])
+    if re.fullmatch(r"\d+:\d+", cells.get("slices", "")):
+        cells["slices"] = [int(part) for part in cells["slices"].split(":")]
+    if "hypotheses" in cells:
+        cells["hypotheses"] = [part.strip() for part in cells["hypotheses"].split(";")]
+    return cells
+
+
+def _from_table(
+    place: Path, use: Use, kind: type, out: Path, defaults: dict[str, Any]
+) -> list[Item]:
+    table = read_table(place)
+    known = [field.name for field in fields(kind) if field.name not in NOT_A_COLUMN]
+    known = ["id", "report", *known]
+    if unknown := [name for name in table.columns if name not in known]:
+        raise UsageError(
+            f"{place.name} has the column {quoted(unknown[0])}, which is no option of this command;"
+            f" known are: {', '.join(known)}."
+        )
+    if "image" not in table.columns:
+        raise UsageError(f"{place.name} has no column image, the scan of each row; add it.")
+    items: list[Item] = []
+    used: set[str] = set()
+    for number, row in enumerate(table.rows, 1):
+        identifier = row.get("id") or _named(row["image"], used)
+        if not NAME.fullmatch(identifier) or identifier in used or identifier == "rows":
+            raise UsageError(
+                f"Row {number} of {place.name} has the id {quoted(identifier)}; an id is unique and"
+                " of letters, digits, dots, - and _, because its result's folder is named by it."
+            )
+        used.add(identifier)
+        items.append(_item(identifier, use, _cells(row, place.parent), kind, out, defaults))
+    return items
+
+
+def _from_folder(
+    place: Path, use: Use, kind: type, out: Path, defaults: dict[str, Any]
+) -> list[Item]:
+    from DGMVLCCore.review.worklist import find_studies
+
+    items = []
+    for study in find_studies(place):
+        cells: dict[str, Any] = {"image": str(place / study.path)}
+        if study.report:
+            cells["report"] = str(place / study.report)
+        if study.chosen is not None:
+            cells["series"] = study.series[study.chosen].number
+        made = _item(study.id, use, cells, kind, out, defaults)
+        problem = study.problem or ("" if study.report else "No report lies beside the scan.")
+        items.append(replace(made, problem=made.problem or problem))
+    return items
+
+
+def asked_archive(text: str) -> tuple[str, StudyQuery]:
+    """Archive and query of "archive:NAME?dates=20260101-&modality=CT".
+
+    Raises:
+        UsageError: a field that no query has.
+    """
+    name, _, query = text.removeprefix(SCHEME).partition("?")
+    cells = dict(parse_qsl(query, keep_blank_values=True))
+    try:
+        return name, msgspec.convert(cells, StudyQuery, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"The query {quoted(query)} does not fit ({error}); its fields are "
+            f"{', '.join(StudyQuery.__struct_fields__)}, for example "
+            "archive:main?dates=20260101-20260131."
+        ) from None
+
+
+def _from_archive(
+    text: str, use: Use, kind: type, out: Path, defaults: dict[str, Any]
+) -> list[Item]:
+    from DGMVLCCore.archive.archive import open_archive
+
+    name, query = asked_archive(text)
+    return [
+        _item(study.uid, use, {"image": f"{SCHEME}{name}/{study.uid}"}, kind, out, defaults)
+        for study in open_archive(name).find(query)
+    ]
+
+
+def read_list(text: str, use: Use, kind: type, out: Path, defaults: dict[str, Any]) -> list[Item]:
+    """The items of a list.
+
+    Args:
+        text: path of a CSV or Excel table whose columns are fields of the request (image, report,
+            mask, target, …; paths from the table's own folder), or of a folder of studies with
+            their reports beside them; or archive:NAME?QUERY. kind: class of the request.
+        out: gets a folder for each.
+        defaults: fields of every request; a cell goes before them.
+
+    Raises:
+        UnreadableError: no such list, or nothing in it. UsageError: an unknown column, or an id
+            twice. A row that cannot be asked is an item with its problem.
+    """
+    place = Path(text)
+    if is_address(text):
+        items = _from_archive(text, use, kind, out, defaults)
+    elif place.is_dir():
+        items = _from_folder(place, use, kind, out, defaults)
+    elif place.exists():
+        items = _from_table(place, use, kind, out, defaults)
+    else:
+        raise UnreadableError(f"The list {place} does not exist; give a table or a folder.")
+    if not items:
+        raise UnreadableError(f"{text} lists no scan; add a row for each, or ask for others.")
+    return items

@@ -1,0 +1,215 @@
+"""Studies of an archive, as they arrive -> a worklist a day, looked at before somebody reads it.
+
+FOLDER/watch.sqlite     what is known of each study
+FOLDER/DAY/studies/UID  the scan and its report, as the archive has them
+FOLDER/DAY/dicom/UID    what is sent of it, made once, so that its UIDs stay
+FOLDER/DAY/session      the review session (dgmvlc review -o FOLDER/DAY/session --accept ...)
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from DGMVLCCore.archive.archive import Archive, open_archive
+from DGMVLCCore.archive.records import StudyQuery
+from DGMVLCCore.errors import ArchiveError, DGMVLCError, OutputError
+from DGMVLCCore.jobs.archive import check_whole_scan
+from DGMVLCCore.jobs.many import OnRow, Place
+from DGMVLCCore.jobs.uses import review_all, review_items
+from DGMVLCCore.jobs.watch_state import (
+    ARRIVING,
+    HERE,
+    REFUSED,
+    REVIEWED,
+    Watched,
+    WatchState,
+    alone,
+)
+from DGMVLCCore.results.folders import replaced_folder
+from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.files import WORKLIST
+
+log = logging.getLogger(__name__)
+MOST_TRIES = 5  # of a study that the archive gives but that is not fit; an absent archive is none
+
+
+@dataclass(frozen=True)
+class WatchRequest:
+    """What is watched.
+
+    Args:
+        archive: its name. query: the filter. folder: of the watch, new or that of an earlier one.
+        every_s: between two looks. settle_s: how long a study must not have grown before it is
+            taken.
+        weights: folder of a dual encoder. place: where the looking runs. send: the archive that
+            gets the results; none when None.
+    """
+
+    archive: str
+    query: StudyQuery
+    folder: Path
+    every_s: float = 60.0
+    settle_s: float = 60.0
+    weights: Path | None = None
+    device: str | None = None
+    place: Place = Place()
+    send: str | None = None
+
+
+class Watch:
+    """One look after another at an archive."""
+
+    def __init__(self, request: WatchRequest, state: WatchState, archive: Archive) -> None:
+        self.request, self.state, self._archive = request, state, archive
+
+    def look(self, on_row: OnRow | None = None) -> None:
+        """Bring what has arrived and review it.
+
+        Raises:
+            ArchiveError: the archive does not answer; what was brought before is reviewed then,
+                too. OutputError: the folder takes nothing any more.
+        """
+        away: ArchiveError | None = None
+        try:
+            self._list()
+            self._bring()
+        except ArchiveError as error:
+            away = error
+        for day in sorted({study.day for study in self.state.studies(HERE)}):
+            self._review(day, on_row)
+        if self.request.send:
+            self._send(self.request.send)
+        if away is not None:
+            raise away
+
+    def _list(self) -> None:
+        now, day = time.time(), datetime.now().date().isoformat()
+        for study in reversed(self._archive.find(self.request.query)):
+            self.state.seen(study.uid, study.instances, day, now)
+
+    def _bring(self) -> None:
+        """Every study that has settled, whole or not at all."""
+        for study in self.state.studies(ARRIVING):
+            if time.time() - study.changed < self.request.settle_s:
+                continue
+            place = self.request.folder / study.day / "studies" / study.uid
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                if not place.exists():  # else a watch was killed before it noted this
+                    self._archive.get(study.uid, None, place, check=check_whole_scan)
+            except (ArchiveError, OutputError):
+                raise
+            except DGMVLCError as error:
+                last = study.tries + 1 >= MOST_TRIES
+                self.state.note(study.uid, REFUSED if last else ARRIVING, str(error), failed=True)
+                continue
+            self.state.note(study.uid, HERE)
+
+    def _session(self, day: str) -> ReviewSession:
+        folder = self.request.folder / day / "session"
+        if (folder / WORKLIST).is_file():
+            return ReviewSession.open(folder, refresh=True)
+        if folder.is_dir():  # a watch was killed while it made it: nothing was decided in it
+            shutil.rmtree(folder)
+        return ReviewSession.create(self.request.folder / day / "studies", folder)
+
+    def _review(self, day: str, on_row: OnRow | None) -> None:
+        """Look at all studies of a day that were not looked at, and note what became of them."""
+        session, wanted = self._session(day), self.request
+        items = review_items(session, wanted.weights, wanted.device)
+        review_all(session, items, wanted.place, on_row)
+        for study in self.state.studies(HERE):
+            if study.day == day:
+                self._note(session, study)
+
+    def _send(self, name: str) -> None:
+        """Results of every reviewed study to the archive `name`; what it holds is not sent again.
+
+        Raises:
+            ArchiveError: it is away, or does not take them. Others as `write_study_dicom`.
+        """
+        from DGMVLCCore.review.review_dicom import write_study_dicom
+
+        for study in self.state.studies(REVIEWED):
+            if study.sent:
+                continue
+            place = self.request.folder / study.day / "dicom" / study.uid
+            place.parent.mkdir(exist_ok=True)
+            if not place.exists():
+                session = ReviewSession.open(self.request.folder / study.day / "session")
+                listed = next(s for s in session.studies if study.uid in Path(s.path).parts)
+                with replaced_folder(place) as folder:
+                    write_study_dicom(session, listed, folder)
+            open_archive(name).send([place])
+            self.state.note_sent(study.uid)
+
+    def _note(self, session: ReviewSession, study: Watched) -> None:
+        """What the session says of a study."""
+        for listed in session.studies:
+            if study.uid not in Path(listed.path).parts:
+                continue
+            analysis = session.analysis(listed.id)
+            problem = listed.problem or (analysis or {}).get("problem") or ""
+            if problem or session.current(listed.id):
+                self.state.note(study.uid, REFUSED if problem else REVIEWED, problem)
+            return
+        self.state.note(study.uid, REFUSED, "The study holds no scan that can be read.")
+
+
+def run_watch(
+    request: WatchRequest,
+    *,
+    once: bool = False,
+    tell: Callable[[str], None] | None = None,
+    on_row: OnRow | None = None,
+) -> dict[str, Any]:
+    """Watch until interrupted, or look once; returns counts of studies by state, and the
+    worklists.
+
+    Args:
+        tell: gets a sentence when something has changed.
+
+    Raises:
+        UsageError: no such archive, or another watch works in the folder. ArchiveError: of a
+            single look, or of the first: the archive does not answer.
+    """
+    archive = open_archive(request.archive)
+    try:
+        request.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder {request.folder} could not be made ({error.strerror or error})."
+        ) from error
+    with alone(request.folder / "watch.lock"):
+        state = WatchState(request.folder / "watch.sqlite")
+        watch = Watch(request, state, archive)
+        try:
+            _rounds(watch, once, tell or log.info, on_row)
+        finally:
+            counts, days = state.counts(), sorted({study.day for study in state.studies(REVIEWED)})
+            state.close()
+    return {"studies": counts, "sessions": [str(request.folder / d / "session") for d in days]}
+
+
+def _rounds(watch: Watch, once: bool, tell: Callable[[str], None], on_row: OnRow | None) -> None:
+    counts: dict[str, int] = {}
+    while True:
+        try:
+            watch.look(on_row)
+        except ArchiveError as error:
+            if once:
+                raise
+            tell(f"{error} It is asked again in {watch.request.every_s:.0f} s.")
+        if (now := watch.state.counts()) != counts:
+            counts = now
+            tell(", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
+        if once:
+            return
+        time.sleep(watch.request.every_s)
