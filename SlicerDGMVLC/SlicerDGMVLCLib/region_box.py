@@ -157,7 +157,7 @@ class RegionBox(VTKObservationMixin):
             )
         reason = regionReason(self.parameters) if self.parameters else ""
         if not reason and node is self._proposed:
-            return f"Proposed: {self.words}"
+            return self.words
         return reason
 
     def _observe(self, segmentation: Any) -> None:

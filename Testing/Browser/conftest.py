@@ -256,15 +256,18 @@ class Tab:
         return answer
 
     def settled(self, view: int) -> np.ndarray:
-        """The picture once it has stopped changing (interactive pictures are followed by a sharper
-        one)."""
-        before = self.pixels(view)
-        while True:
-            self.page.wait_for_timeout(500)
-            now = self.pixels(view)
-            if (now == before).all():
-                return now
-            before = now
+        """The picture once something is seen in it and it has stopped changing (interactive
+        pictures are followed by a sharper one)."""
+        pictures = [self.pixels(view)]
+
+        def still() -> bool:
+            self.page.wait_for_timeout(350)
+            pictures.append(self.pixels(view))
+            before, now = pictures[-2:]
+            return now[40:-40, 40:-40].std() > 3 and np.array_equal(now, before)
+
+        self.until(still)
+        return pictures[-1]
 
 
 @pytest.fixture

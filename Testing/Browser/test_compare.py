@@ -48,7 +48,6 @@ def test_three_hypotheses(serve, tab, prepared):
     ]
 
     before = [one.settled(view) for view in range(4)]
-    assert all(picture.std() > 3 for picture in before)
     assert (np.abs(before[1] - before[2]).max(2) > 20).sum() > 50, "two hypotheses look different"
     box = page.locator(".layout-grid-item >> nth=0").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

@@ -64,10 +64,10 @@ def test_a_region_is_drawn_corrected_and_edited(serve, tab, prepared):
 
     box = page.locator(".layout-grid-item >> nth=0").bounding_box()
     page.mouse.move(box["x"] + 0.65 * box["width"], box["y"] + 0.48 * box["height"])
-    place = page.inner_text(".strip-slice")
     for _ in range(3):
+        place = page.inner_text(".strip-slice")
         page.keyboard.press("ArrowUp")
-    one.until(lambda: page.inner_text(".strip-slice") != place)
+        one.until(lambda place=place: page.inner_text(".strip-slice") != place)
     page.keyboard.press("o")
     drag(page, (0.6, 0.42), (0.7, 0.53))
     one.until(lambda: volume(page) > painted)

@@ -31,6 +31,12 @@ def saved(folder) -> dict:
     }
 
 
+def outlined(picture) -> bool:
+    """Whether something in the middle of a picture is coloured."""
+    coloured = picture.max(2) - picture.min(2) > 60
+    return coloured[40:-40, 40:-40].sum() > 15
+
+
 def opened(one, root):
     """The tab with the review of a folder, opened by Enter."""
     one.page.click(".tab-review")
@@ -81,17 +87,17 @@ def test_a_review_by_keyboard(serve, tab, prepared, reviewed):
         and "+612 HU (+540 to +700)" in text
     )
     assert "emphysema" in page.inner_text(".review-unseen")
+    one.until(lambda: outlined(one.pixels(0)))
     first = one.settled(0)
-    coloured = first.max(2) - first.min(2) > 60
-    assert coloured[40:-40, 40:-40].sum() > 15, "the region is outlined over the grey scan"
+    assert outlined(first), "the region is outlined over the grey scan"
 
     page.keyboard.press("n")
     one.until(
         lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=1", "class") or "")
     )
-    assert (np.abs(one.settled(0) - first).max(2) > 40).sum() > 30, (
-        "the next region's outline stands elsewhere"
-    )
+    # the next region's outline stands elsewhere
+    one.until(lambda: (np.abs(one.pixels(0) - first).max(2) > 40).sum() > 30)
+    assert outlined(one.settled(0))
     page.keyboard.press("k")
     one.until(
         lambda: "review-chosen" in (page.get_attribute(".review-region >> nth=0", "class") or "")

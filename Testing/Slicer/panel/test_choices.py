@@ -183,7 +183,7 @@ def test_proposed_region_comes_into_the_scene(desk, scan):
     assert (
         node
         and desk.ui.segmentSelector.currentText
-        and desk.ui.regionLabel.text == "Proposed: Where the attention is highest. (12.5 ml)"
+        and desk.ui.regionLabel.text == "Proposed for “nodule”: 12.5 ml, 29 mm, fit 0.80 of 1."
     )
     assert not node.GetStorageNode(), "the file is in a folder that goes away"
     desk.apply()
