@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from .test_parts import ROOT
+from .test_parts import ROOT, write_two_series
 
 pytestmark = [
     pytest.mark.skipif(
@@ -23,7 +23,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
-    """A NIfTI file without orientation, and one tilted by 15 degrees."""
+    """A NIfTI file without orientation, one tilted by 15 degrees, a folder of two series."""
     from DGMVLCCore.imaging.volume import Volume
     from Testing.Core.imaging.test_orientation import nifti
 
@@ -34,10 +34,11 @@ def scans(tmp_path_factory):
     tilted = np.diag([-2.0, -2.0, 4.0, 1.0])
     tilted[1, 2] = 4 * np.tan(np.radians(15))
     nifti(folder / "tilted.nii", scan, sform=tilted)
+    write_two_series(folder / "study")
     return folder
 
 
-def test_the_page_offers_orientation_and_untilting(serve, tab, prepared, scans):
+def test_the_page_offers_orientation_untilting_and_series(serve, tab, prepared, scans):
     page = (one := tab(serve("--fake", str(prepared[1])))).page
     for name, words, choose in (
         ("sideless.nii", "patient's left", lambda: pick_lps(page)),
@@ -51,6 +52,12 @@ def test_the_page_offers_orientation_and_untilting(serve, tab, prepared, scans):
         page.click(".offer-open")
         one.until(lambda name=name: name in page.inner_text(".chosen-name"))
         assert not page.is_visible(".scan-offer")
+    page.fill(".scan-path input", str(scans / "study"))
+    page.press(".scan-path input", "Enter")
+    page.click(".offer-series")
+    page.click(".v-overlay .v-list-item >> text=thick")
+    page.click(".offer-open")
+    one.until(lambda: "thick" in page.inner_text(".scan-name"))
     one.open_scan(prepared[0])
     assert not page.is_visible(".scan-offer") and not one.problems
 

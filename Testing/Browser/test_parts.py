@@ -211,12 +211,14 @@ def test_an_uploads_name_fits_every_file_system(tmp_path, name):
     assert len(target.name.encode()) <= 180 and target.suffix == Path(name).suffix
 
 
-def test_several_series_of_a_folder_are_offered(tmp_path):
-    folder = tmp_path / "study"
+def write_two_series(folder):
+    """A DICOM folder of one study that holds two series of 4 images."""
     folder.mkdir()
     for series, name in enumerate(("thin", "thick"), 1):
         for index in range(4):
-            image = sitk.GetImageFromArray(np.full((1, 8, 8), 40, np.int16))
+            image = sitk.GetImageFromArray(
+                np.linspace(-1000, 60, 64).astype(np.int16).reshape(1, 8, 8)
+            )
             image.SetOrigin((0.0, 0.0, 5.0 * index))
             for tag, value in (
                 ("0008|0060", "CT"),
@@ -233,6 +235,10 @@ def test_several_series_of_a_folder_are_offered(tmp_path):
             writer.KeepOriginalImageUIDOn()
             writer.SetFileName(str(folder / f"{name}-{index}.dcm"))
             writer.Execute(image)
+
+
+def test_several_series_of_a_folder_are_offered(tmp_path):
+    write_two_series(folder := tmp_path / "study")
     answer = read(folder, tmp_path / "o.nrrd")
     assert [row["number"] for row in answer["series"]] == [1, 2], answer
     assert all("4 images" in row["words"] for row in answer["series"])
