@@ -52,8 +52,9 @@ def write_study_dicom(session: ReviewSession, study: Study, folder: Path) -> lis
         )
     number = study.series[study.chosen].number if study.chosen is not None else None
     source = source_of_folder(session.root / study.path, number)
-    segmentation, first = _segmentation(session, study, source, done)
-    measured = _measured(session, study, done, first)
+    segmentation, lungs = _segmentation(session, study, source, done)
+    # A structured report must measure something: without regions, the lungs that were looked at.
+    measured = _measured(session, study, done, len(lungs) + 1) or lungs
     made = {
         "segmentation": segmentation,
         "abnormality": _map(session.place(study.id) / "abnormality.nrrd", source),
@@ -87,20 +88,25 @@ def _name(region: dict[str, Any]) -> str:
 
 def _segmentation(
     session: ReviewSession, study: Study, source: Source, done: dict[str, Any]
-) -> tuple[Any, int]:
-    """Lungs, then regions; and the segment number of the first region."""
+) -> tuple[Any, list[Measured]]:
+    """Lungs, then regions; and the lungs as what is measured of them."""
     scan, turn = source.volume.canonical()
     anatomy = segment_anatomy(scan)
     sides = (("left lung", anatomy.left), ("right lung", anatomy.right))
     masks = [(name, turn.restore(mask)) for name, mask in sides if mask.any()]
-    first, regions = len(masks) + 1, session.place(study.id) / "regions.seg.nrrd"
+    voxel_ml = float(np.prod(scan.spacing)) / 1000
+    lungs = [
+        Measured(name, number, [Figure("volume", float(mask.sum()) * voxel_ml, "ml")])
+        for number, (name, mask) in enumerate(masks, 1)
+    ]
+    regions = session.place(study.id) / "regions.seg.nrrd"
     if done["regions"]:
         drawn = load_labels(regions, source.volume).segments
         masks += [(_name(one), drawn[f"region {one['number']}"]) for one in done["regions"]]
     made = build_segmentation(
         masks, source, description="DGM-VLC review, regions", series_number=SERIES_NUMBER
     )
-    return made, first
+    return made, lungs
 
 
 def _map(path: Path, source: Source) -> Any:

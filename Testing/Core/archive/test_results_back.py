@@ -3,6 +3,7 @@ read by dciodvfy, dsrdump, pydicom and highdicom."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import highdicom as hd
@@ -17,6 +18,7 @@ from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.review_dicom import write_study_dicom
 from DGMVLCCore.review.review_report import export
 from Testing.conftest import look_by_hand
 
@@ -146,3 +148,13 @@ def cells(path, data, session, tmp_path):
     assert (pm.Rows, pm.Columns) == load_volume(tmp_path / "sent").array.shape[1:]
     values = np.frombuffer(data.FloatPixelData, "<f4")
     assert values.min() >= 0 and values.max() == pytest.approx(1, abs=1e-3)
+
+
+def test_a_study_without_regions_reports_the_lungs_that_were_looked_at(session, tmp_path):
+    path = session.place("case") / "review.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "regions": []}))
+    (tmp_path / "dicom").mkdir()
+    write_study_dicom(session, session.study("case"), tmp_path / "dicom")
+    report = pydicom.dcmread(tmp_path / "dicom" / "measurements.dcm")
+    said = json.dumps(report.to_json_dict()["0040A730"]).lower()
+    assert "left lung" in said and "right lung" in said and "no region stood out." in said
