@@ -40,7 +40,9 @@ def resolved() -> list[str]:
     command += [f"--extra={extra}" for extra in EXTRAS]
     command += ["--python-version=3.10", "--constraints=constraints.txt", "--generate-hashes"]
     command += ["--no-annotate", "--no-header", "--no-config", "--quiet"]
-    text = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    text = subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8"
+    ).stdout
     return [entry for entry in re.split(r"^(?=\S)", text, flags=re.MULTILINE) if entry.strip()]
 
 

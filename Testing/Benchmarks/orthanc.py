@@ -88,7 +88,7 @@ def validate(paths: list[Path]) -> dict[str, Any]:
     young = 0
     for path in paths:
         said = subprocess.run(
-            ["dciodvfy", str(path)], capture_output=True, text=True, errors="replace"
+            ["dciodvfy", str(path)], capture_output=True, encoding="utf-8", errors="replace"
         )
         lines = [
             line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")

@@ -72,7 +72,7 @@ class Served:
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         self.log: list[str] = []
         threading.Thread(target=self._listen, daemon=True).start()

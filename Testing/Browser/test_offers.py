@@ -74,7 +74,9 @@ def test_the_reader_names_what_would_make_a_scan_readable(scans, tmp_path):
         command = [sys.executable, "-m", "SlicerDGMVLCBrowser.reader", str(scans / name)]
         command += [str(tmp_path / "o.nrrd"), json.dumps(how)]
         paths = {"PYTHONPATH": f"{ROOT / 'SlicerDGMVLC'}:{ROOT}"}
-        done = subprocess.run(command, capture_output=True, text=True, env=paths, timeout=120)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", env=paths, timeout=120
+        )
         return json.loads(done.stdout)
 
     assert read("sideless.nii")["option"] == "orientation"

@@ -101,7 +101,9 @@ def read(path: Path, out: Path) -> dict:
         "PYTHONPATH": os.pathsep.join([str(ROOT / "SlicerDGMVLC"), str(ROOT)]),
     }
     command = [sys.executable, "-m", "SlicerDGMVLCBrowser.reader", str(path), str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", env=environment, timeout=120
+    )
     return json.loads(done.stdout)
 
 

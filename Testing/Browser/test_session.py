@@ -139,7 +139,7 @@ def reopened(path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, str(path)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=120,
         env={"PYTHONPATH": str(root / "SlicerDGMVLC"), "PATH": ""},
     )

@@ -186,7 +186,9 @@ def test_a_poor_console_and_a_pipe_still_get_the_answer(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     call = [sys.executable, "-m", "DGMVLCCore.cli", "report", "-i", str(path)]
     done = [
-        subprocess.run([*call, *more], env=environment, cwd=ROOT, capture_output=True, text=True)
+        subprocess.run(
+            [*call, *more], env=environment, cwd=ROOT, capture_output=True, encoding="utf-8"
+        )
         for more in ([], ["--json"])
     ]
     assert [d.returncode for d in done] == [0, 0], done[0].stderr

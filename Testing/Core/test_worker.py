@@ -407,7 +407,11 @@ def test_the_death_of_its_parent_ends_it(tmp_path):
         "print(p.pid, flush=True); time.sleep(600)"
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", code], pass_fds=(read,), stdout=subprocess.PIPE, cwd=ROOT, text=True
+        [sys.executable, "-c", code],
+        pass_fds=(read,),
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        encoding="utf-8",
     )
     try:
         child = psutil.Process(int(parent.stdout.readline()))

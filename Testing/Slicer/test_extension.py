@@ -207,7 +207,7 @@ def test_wheel_holds_core_weights_sample_and_vocabulary(tmp_path):
         "--no-build-isolation",
     ]
     done = subprocess.run(
-        [*pip, "-w", str(tmp_path / "wheel"), str(copy)], capture_output=True, text=True
+        [*pip, "-w", str(tmp_path / "wheel"), str(copy)], capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 0, done.stderr[-2000:]
     (path,) = (tmp_path / "wheel").glob("dgmvlc-*.whl")

@@ -28,7 +28,7 @@ def test_panel(file):
         [sys.executable, "-m", "pytest", str(HERE / "panel" / file), "-x", "--tb=short"],
         cwd=HERE.parents[1],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env={**os.environ, "DGMVLC_PANEL_TESTS": "1", "QT_QPA_PLATFORM": "offscreen"},
         timeout=600,
     )

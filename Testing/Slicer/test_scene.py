@@ -148,7 +148,7 @@ def look(path):
     done = subprocess.run(
         [sys.executable, "-c", LOOK, str(path)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env={"PYTHONPATH": str(package), "PATH": ""},
         timeout=120,
     )
@@ -162,7 +162,7 @@ def test_scene_is_saved_and_everything_is_back(result_path, tmp_path):
     seen = look(scene)
     change = np.array(seen["change"])
     assert change.min() == -100 and (change != 0).sum() == 2 * 10 * 10
-    manifest = json.loads(result_path.read_text())
+    manifest = json.loads(result_path.read_text(encoding="utf-8"))
     lps_to_ras = np.diag([-1.0, -1.0, 1.0, 1.0])
     assert np.allclose(seen["ras"], lps_to_ras @ np.array(manifest["grid"]["index_to_lps"]))
     assert seen["segments"] == [

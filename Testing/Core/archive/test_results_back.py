@@ -74,7 +74,7 @@ def test_a_review_goes_back_and_an_ordinary_reader_takes_it(session, orthanc, tm
         data = pydicom.dcmread(path)
         if str(data.SOPInstanceUID) in sources:
             continue
-        said = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True)
+        said = subprocess.run(["dciodvfy", str(path)], capture_output=True, encoding="utf-8")
         errors = [line for line in said.stderr.splitlines() if line.startswith("Error")]
         assert errors == [], (data.Modality, errors)
         assert (str(data.PatientID), str(data.StudyDate)) == ("P-4711", "20260105")
@@ -116,7 +116,7 @@ def segments(path, data, session, tmp_path):
 def numbers(path, data, session, tmp_path):
     """Every number of the analysis with its unit, the decision, and the notice."""
     text = subprocess.run(
-        ["dsrdump", "+Pl", str(path)], capture_output=True, text=True, check=True
+        ["dsrdump", "+Pl", str(path)], capture_output=True, encoding="utf-8", check=True
     ).stdout
     for words in (
         'NUM:(,,"Diameter")="26.0" (mm',

@@ -156,6 +156,8 @@ def test_losslessly_compressed_slices_load_exactly(tmp_path, hu, packing, known_
         plain = pydicom.dcmread(path)
         change(
             packed / f"{path.name}.dcm",
+            StudyInstanceUID="1.2.9",
+            FrameOfReferenceUID="1.2.10",
             **{
                 key: plain[key].value
                 for key in (

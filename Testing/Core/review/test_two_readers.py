@@ -32,7 +32,7 @@ def reader(folder, first, last, name):
         [sys.executable, "-c", DECIDE, folder, str(first), str(last), name],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
 
