@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -59,31 +60,37 @@ def test_what_asks_another_machine_is_seen():
     assert not FETCHED.search('<a href="https://arxiv.org/abs/2410.13823">')
 
 
-def test_a_browser_opens_the_pages_and_stays_on_this_machine(site):
+def visited(chromium, here):
+    """Opens three pages; returns what was asked for and what failed."""
     from playwright.sync_api import sync_playwright
 
+    asked, failed = [], []
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("response", lambda answer: answer.status < 400 or failed.append(answer.url))
+        for name in ("index.html", "tutorial.html", "commands.html"):
+            page.goto(here + name)
+            page.wait_for_load_state("networkidle")
+            widths = page.eval_on_selector_all("article img", "all => all.map(i => i.naturalWidth)")
+            assert all(widths) and (widths or name == "commands.html")
+        browser.close()
+    return asked, failed
+
+
+def test_a_browser_opens_the_pages_and_stays_on_this_machine(site):
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed; the pages are opened in it.")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
-    asked, failed = [], []
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        here = f"http://127.0.0.1:{server.server_address[1]}/"
         try:
-            with sync_playwright() as play:
-                browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-                page = browser.new_page()
-                page.on("request", lambda request: asked.append(request.url))
-                page.on("response", lambda answer: answer.status < 400 or failed.append(answer.url))
-                here = f"http://127.0.0.1:{server.server_address[1]}/"
-                for name in ("index.html", "tutorial.html", "commands.html"):
-                    page.goto(here + name)
-                    page.wait_for_load_state("networkidle")
-                    widths = page.eval_on_selector_all(
-                        "article img", "all => all.map(i => i.naturalWidth)"
-                    )
-                    assert all(widths) and (widths or name == "commands.html")
-                browser.close()
+            # A thread of its own: the viewer's tests hold a browser in this one until the end.
+            with ThreadPoolExecutor(1) as pool:
+                asked, failed = pool.submit(visited, chromium, here).result()
         finally:
             server.shutdown()
     assert asked and not failed
