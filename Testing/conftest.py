@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import locale
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -262,6 +263,14 @@ def shards_in(
         size_mm=np.full(4, 8.0),
     )
     return folder
+
+
+@pytest.fixture(autouse=True)
+def kept_locale():
+    """A writer of pictures that a test uses may leave the process with the C locale."""
+    before = locale.setlocale(locale.LC_ALL)
+    yield
+    locale.setlocale(locale.LC_ALL, before)
 
 
 @pytest.fixture(scope="session")
