@@ -57,6 +57,41 @@ class Backend(Protocol):
         """End what `store` keeps open."""
 
 
+def study_record(text: Callable[[str], str], modalities: Iterable[str]) -> StudyRecord:
+    """A study from the text of its elements by keyword."""
+    return StudyRecord(
+        uid=text("StudyInstanceUID"),
+        patient_id=text("PatientID"),
+        date=text("StudyDate"),
+        time=text("StudyTime"),
+        accession=text("AccessionNumber"),
+        description=text("StudyDescription"),
+        modalities=tuple(modalities),
+        instances=_number(text("NumberOfStudyRelatedInstances")),
+    )
+
+
+def series_record(text: Callable[[str], str]) -> SeriesRecord:
+    """A series from the text of its elements by keyword."""
+    return SeriesRecord(
+        uid=text("SeriesInstanceUID"),
+        modality=text("Modality"),
+        number=_number(text("SeriesNumber")),
+        description=text("SeriesDescription"),
+        maker=text("Manufacturer"),
+        instances=_number(text("NumberOfSeriesRelatedInstances")),
+    )
+
+
+def instance_record(text: Callable[[str], str]) -> InstanceRecord:
+    """An object from the text of its elements by keyword."""
+    return InstanceRecord(text("SOPInstanceUID"), text("SOPClassUID"))
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None
+
+
 def again(name: str, tries: int, action: Callable[[], T], done: Callable[[], int] = lambda: 0) -> T:
     """An action repeated with growing, jittered pauses while it is interrupted.
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.archive import association
-from DGMVLCCore.archive.backend import Interrupted
+from DGMVLCCore.archive.backend import (
+    Interrupted,
+    instance_record,
+    series_record,
+    study_record,
+)
 from DGMVLCCore.archive.config import DimseArchive
 from DGMVLCCore.archive.records import InstanceRecord, SeriesRecord, StudyQuery, StudyRecord
 from DGMVLCCore.errors import ArchiveError, DGMVLCError, UsageError
@@ -26,11 +32,6 @@ AT_ONCE = 100  # objects a retrieval names, so that the request stays small
 def _text(row: Any, keyword: str) -> str:
     value = row.get(keyword, None)
     return "" if value is None else str(value).strip()
-
-
-def _number(row: Any, keyword: str) -> int | None:
-    text = _text(row, keyword)
-    return int(text) if text.isdecimal() else None
 
 
 def _words(row: Any, keyword: str) -> tuple[str, ...]:
@@ -109,16 +110,7 @@ class DimseBackend:
             },
         )
         return [
-            StudyRecord(
-                uid=_text(row, "StudyInstanceUID"),
-                patient_id=_text(row, "PatientID"),
-                date=_text(row, "StudyDate"),
-                time=_text(row, "StudyTime"),
-                accession=_text(row, "AccessionNumber"),
-                description=_text(row, "StudyDescription"),
-                modalities=_words(row, "ModalitiesInStudy"),
-                instances=_number(row, "NumberOfStudyRelatedInstances"),
-            )
+            study_record(partial(_text, row), _words(row, "ModalitiesInStudy"))
             for row in rows[: query.most]
         ]
 
@@ -136,17 +128,7 @@ class DimseBackend:
                 "NumberOfSeriesRelatedInstances": "",
             },
         )
-        return [
-            SeriesRecord(
-                uid=_text(row, "SeriesInstanceUID"),
-                modality=_text(row, "Modality"),
-                number=_number(row, "SeriesNumber"),
-                description=_text(row, "SeriesDescription"),
-                maker=_text(row, "Manufacturer"),
-                instances=_number(row, "NumberOfSeriesRelatedInstances"),
-            )
-            for row in rows
-        ]
+        return [series_record(partial(_text, row)) for row in rows]
 
     def instances(self, study: str, series: str) -> list[InstanceRecord]:
         """C-FIND at the image level."""
@@ -159,9 +141,7 @@ class DimseBackend:
                 "SOPClassUID": "",
             },
         )
-        return [
-            InstanceRecord(_text(row, "SOPInstanceUID"), _text(row, "SOPClassUID")) for row in rows
-        ]
+        return [instance_record(partial(_text, row)) for row in rows]
 
     def fetch(
         self,

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from DGMVLCCore.archive.backend import Interrupted
+from DGMVLCCore.archive.backend import (
+    Interrupted,
+    instance_record,
+    series_record,
+    study_record,
+)
 from DGMVLCCore.archive.config import WebArchive
 from DGMVLCCore.archive.credentials import credentials
 from DGMVLCCore.archive.records import InstanceRecord, SeriesRecord, StudyQuery, StudyRecord
@@ -36,11 +42,6 @@ def _values(item: dict[str, Any], keyword: str) -> list[str]:
 
 def _text(item: dict[str, Any], keyword: str) -> str:
     return next(iter(_values(item, keyword)), "")
-
-
-def _number(item: dict[str, Any], keyword: str) -> int | None:
-    text = _text(item, keyword)
-    return int(text) if text.isdecimal() else None
 
 
 class WebBackend:
@@ -153,17 +154,7 @@ class WebBackend:
             query.most,
         )
         return [
-            StudyRecord(
-                uid=_text(row, "StudyInstanceUID"),
-                patient_id=_text(row, "PatientID"),
-                date=_text(row, "StudyDate"),
-                time=_text(row, "StudyTime"),
-                accession=_text(row, "AccessionNumber"),
-                description=_text(row, "StudyDescription"),
-                modalities=tuple(_values(row, "ModalitiesInStudy")),
-                instances=_number(row, "NumberOfStudyRelatedInstances"),
-            )
-            for row in rows
+            study_record(partial(_text, row), _values(row, "ModalitiesInStudy")) for row in rows
         ]
 
     def series(self, study: str) -> list[SeriesRecord]:
@@ -173,17 +164,7 @@ class WebBackend:
             "SeriesInstanceUID",
             0,
         )
-        return [
-            SeriesRecord(
-                uid=_text(row, "SeriesInstanceUID"),
-                modality=_text(row, "Modality"),
-                number=_number(row, "SeriesNumber"),
-                description=_text(row, "SeriesDescription"),
-                maker=_text(row, "Manufacturer"),
-                instances=_number(row, "NumberOfSeriesRelatedInstances"),
-            )
-            for row in rows
-        ]
+        return [series_record(partial(_text, row)) for row in rows]
 
     def instances(self, study: str, series: str) -> list[InstanceRecord]:
         """QIDO-RS at the instance level."""
@@ -192,9 +173,7 @@ class WebBackend:
             "SOPInstanceUID",
             0,
         )
-        return [
-            InstanceRecord(_text(row, "SOPInstanceUID"), _text(row, "SOPClassUID")) for row in rows
-        ]
+        return [instance_record(partial(_text, row)) for row in rows]
 
     def fetch(
         self,

@@ -78,16 +78,8 @@ def sweep_patient(
     exaggerate the size.
     """
     pipe.require_times("attribute sweep")
-    lungs, (_, h, w) = scan.lungs, scan.hu.shape
-    region = Region(
-        scan.hu.astype(np.float32),
-        lungs,
-        scan.labels,
-        scan.spacing,
-        (0, len(lungs)),
-        (0, h, 0, w),
-        True,
-    )
+    lungs = scan.lungs
+    region = Region.of_stack(scan.hu.astype(np.float32), lungs, scan.labels, scan.spacing)
     rows, before, after = _rows_of(lungs), [], []
     generator = torch.Generator().manual_seed(seed * 1_000_003 + zlib.crc32(scan.name.encode()))
     texts = pipe.text(source), pipe.text(target)

@@ -69,18 +69,9 @@ def nodules(shards: Path, most: int | None) -> Iterator[RealLesion]:
         case = _case(
             f"nodule-{index:04d}", str(maker.nodules["patient"][index]), lesion, volume, anatomy
         )
-        box = (0, hu.shape[1], 0, hu.shape[2])
         yield RealLesion(
             case,
-            region=Region(
-                np.maximum(hu, OUTSIDE_HU),
-                case.mask,
-                labels,
-                SQUARE_SPACING,
-                (0, len(hu)),
-                box,
-                True,
-            ),
+            region=Region.of_stack(np.maximum(hu, OUTSIDE_HU), case.mask, labels, SQUARE_SPACING),
         )
 
 

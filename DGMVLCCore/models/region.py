@@ -50,6 +50,18 @@ class Region:
     native: bool
     scale: Scale = CT_SCALE
 
+    @classmethod
+    def of_stack(
+        cls,
+        hu: np.ndarray,
+        mask: np.ndarray,
+        labels: np.ndarray,
+        spacing: tuple[float, float, float],
+    ) -> Region:
+        """A region that is a whole stack (D,H,W) as it is; H and W multiples of 16."""
+        d, h, w = hu.shape
+        return cls(hu, mask, labels, spacing, (0, d), (0, h, 0, w), True)
+
     def to_scan(self, values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         """(D,S,T) on the working grid -> float32 of the canonical scan's shape, 0 outside the
         region."""

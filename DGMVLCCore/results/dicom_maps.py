@@ -9,11 +9,10 @@ import numpy as np
 
 from DGMVLCCore.results.dicom_clean import UTF8
 from DGMVLCCore.results.dicom_source import (
-    MAKER,
-    MODEL,
     Source,
     body_part,
     contributors,
+    new_series,
     words,
 )
 
@@ -44,9 +43,6 @@ def build_map(
             None.
     """
     import highdicom as hd
-    from pydicom.uid import generate_uid
-
-    from DGMVLCCore import __version__
 
     rows = np.nonzero(values.any((1, 2)))[0]
     rows = rows if len(rows) else np.array([0])
@@ -64,21 +60,13 @@ def build_map(
     made: Any = hd.pm.ParametricMap(
         [source.headers[row] for row in rows],
         pixels,
-        series_instance_uid=generate_uid(),
-        series_number=number,
-        sop_instance_uid=generate_uid(),
-        instance_number=1,
-        manufacturer=MAKER,
-        manufacturer_model_name=MODEL,
-        software_versions=__version__,
-        device_serial_number="0",
+        **new_series(number, description),
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[mapping],
         voi_lut_transformations=[hd.VOILUTTransformation(top / 2, top)],
         content_label=label[:16],
         content_description=words(description),
         content_qualification="RESEARCH",
-        series_description=words(description),
         contributing_equipment=contributors(source.headers[0], f"{description}."),
     )
     made.SpecificCharacterSet, made.BodyPartExamined = UTF8, body_part(source.headers[0])

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from DGMVLCCore.results.dicom_clean import UTF8
-from DGMVLCCore.results.dicom_segments import term_code
+from DGMVLCCore.results.dicom_segments import ANATOMY_TERMS, term_code
 from DGMVLCCore.results.dicom_source import (
     MAKER,
     MODEL,
@@ -19,6 +19,7 @@ from DGMVLCCore.results.dicom_source import (
     REQUIRED,
     Source,
     contributors,
+    new_series,
     words,
 )
 
@@ -44,7 +45,7 @@ SIDES = {
     "right": ("24028007", "SCT", "Right"),
     "bilateral": ("51440002", "SCT", "Right and left"),
 }
-LUNG, CHEST_CT = ("39607008", "SCT", "Lung"), ("169069000", "SCT", "CT of chest")
+CHEST_CT = ("169069000", "SCT", "CT of chest")
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _group(one: Measured, segmentation: Dataset) -> Any:
     segment = segmentation.SegmentSequence[one.segment - 1]
     category, finding = term_code(one.label)
     site = hd.sr.FindingSite(
-        anatomic_location=_code(LUNG),
+        anatomic_location=_code(ANATOMY_TERMS["lung"]),
         laterality=_code(SIDES[one.side]) if one.side in SIDES else None,
     )
     group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
@@ -200,15 +201,7 @@ def build_report(
     made: Any = hd.sr.Comprehensive3DSR(
         evidence=[segmentation, *source.headers],
         content=content[0],
-        series_instance_uid=generate_uid(),
-        series_number=number,
-        sop_instance_uid=generate_uid(),
-        instance_number=1,
-        manufacturer=MAKER,
-        manufacturer_model_name=MODEL,
-        software_versions=__version__,
-        device_serial_number="0",
-        series_description=words(description),
+        **new_series(number, description),
         contributing_equipment=contributors(source.headers[0], f"{description}."),
     )
     made.SpecificCharacterSet = UTF8

@@ -12,11 +12,10 @@ from DGMVLCCore.ground.whole import whole_file
 from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
 from DGMVLCCore.results.dicom_clean import UTF8
 from DGMVLCCore.results.dicom_source import (
-    MAKER,
-    MODEL,
     Source,
     contributors,
     need_highdicom,
+    new_series,
     source_of_folder,
     words,
 )
@@ -141,9 +140,6 @@ def build_segmentation(
     """
     need_highdicom()
     import highdicom as hd
-    from pydicom.uid import generate_uid
-
-    from DGMVLCCore import __version__
 
     check_masks(masks, source.volume.shape)
     rows = np.nonzero(np.any([mask.any((1, 2)) for _, mask in masks], axis=0))[0]
@@ -154,17 +150,9 @@ def build_segmentation(
         pixels,
         hd.seg.SegmentationTypeValues.BINARY,
         described,
-        series_instance_uid=generate_uid(),
-        series_number=series_number,
-        sop_instance_uid=generate_uid(),
-        instance_number=1,
-        manufacturer=MAKER,
-        manufacturer_model_name=MODEL,
-        software_versions=__version__,
-        device_serial_number="0",
+        **new_series(series_number, description),
         content_label="REGIONS",
         content_description=words(description),
-        series_description=words(description),
         contributing_equipment=contributors(source.headers[0], "Regions marked."),
     )
     made.ContentQualification, made.SpecificCharacterSet = "RESEARCH", UTF8

@@ -250,6 +250,25 @@ def body_part(header: Dataset) -> str:
     return str(header.get("BodyPartExamined") or "CHEST")
 
 
+def new_series(number: int, description: str) -> dict[str, Any]:
+    """What every object of this program says of the series it begins, as highdicom takes it."""
+    from pydicom.uid import generate_uid
+
+    from DGMVLCCore import __version__
+
+    return {
+        "series_instance_uid": generate_uid(),
+        "series_number": number,
+        "sop_instance_uid": generate_uid(),
+        "instance_number": 1,
+        "manufacturer": MAKER,
+        "manufacturer_model_name": MODEL,
+        "software_versions": __version__,
+        "device_serial_number": "0",
+        "series_description": words(description),
+    }
+
+
 def contributors(header: Dataset, what: str) -> list[Any]:
     """The scanner that took the slices, where its maker is known, and this program, as contributing
     equipment."""

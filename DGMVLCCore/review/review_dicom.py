@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import read_image, to_image
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.volume import Volume
@@ -91,7 +91,7 @@ def _segmentation(
 ) -> tuple[Any, list[Measured]]:
     """Lungs, then regions; and the lungs as what is measured of them."""
     scan, turn = source.volume.canonical()
-    anatomy = segment_anatomy(scan)
+    anatomy = find_anatomy(scan)
     sides = (("left lung", anatomy.left), ("right lung", anatomy.right))
     masks = [(name, turn.restore(mask)) for name, mask in sides if mask.any()]
     voxel_ml = float(np.prod(scan.spacing)) / 1000

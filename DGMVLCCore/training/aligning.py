@@ -59,12 +59,7 @@ class AligningTrainer(Trainer):
 
     def build(self) -> DualEncoder:
         """A new network, or one to begin with."""
-        recipe = self.recipe
-        if recipe.start_from:
-            return DualEncoder.from_pretrained(
-                recipe.start_from, torch_dtype=torch.float32, low_cpu_mem_usage=False
-            )
-        return DualEncoder(widths=recipe.widths, findings=TERMS + WEAK_TERMS)
+        return self.begun(DualEncoder, widths=self.recipe.widths, findings=TERMS + WEAK_TERMS)
 
     @staticmethod
     def batches(recipe: Recipe, seed: int) -> Iterator[Example]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,13 +21,18 @@ from DGMVLCCore.training.recipe import Recipe
 N = TypeVar("N", bound=Denoiser)
 
 
+def phrases_at(bank: PhraseBank, index: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    """States (B,L,T), mask (B,L) and pooled vectors (B,T) of phrases (B,) of the bank."""
+    tokens, mask, pooled = (
+        torch.from_numpy(x[index]) for x in (bank.tokens, bank.mask, bank.pooled)
+    )
+    return tokens, mask, pooled
+
+
 def conditions_of(batch: dict[str, Tensor], bank: PhraseBank, text: Tensor) -> Conditions:
     """Conditions of a batch under the phrases `text` (B,) of the bank."""
-    index = text.cpu().numpy()
     device = batch["clean"].device
-    tokens, mask, pooled = (
-        torch.from_numpy(x[index]).to(device) for x in (bank.tokens, bank.mask, bank.pooled)
-    )
+    tokens, mask, pooled = (x.to(device) for x in phrases_at(bank, text.cpu().numpy()))
     return Conditions(
         batch["context"], batch["mask"], batch["anatomy"], batch["geometry"], tokens, mask, pooled
     )

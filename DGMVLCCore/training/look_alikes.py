@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 from scipy import ndimage
 
-from DGMVLCCore.editing.sampler import Text
 from DGMVLCCore.editing.see_through import EditPredictor, RegionEditor
 from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.ground.whole import whole_file
 from DGMVLCCore.models.editor import Editor
 from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.models.region import Region
+from DGMVLCCore.training.denoising import phrases_at
 from DGMVLCCore.training.edit_pairs import LOOK_ALIKES
 from DGMVLCCore.training.edit_phrases import EVERYTHING
 from DGMVLCCore.training.examples import PhraseBank, TrainingScan
@@ -41,20 +40,10 @@ def look_alikes(editor: EditPredictor, bank: PhraseBank, scan: TrainingScan) -> 
         if lungs[row].sum() < 500:
             continue
         spacing: tuple[float, float, float] = tuple(map(float, scan.spacing))  # type: ignore[assignment]
-        region = Region(
-            hu.astype(np.float32),
-            lungs,
-            labels,
-            spacing,
-            (0, len(hu)),
-            (0, *hu.shape[1:2], 0, hu.shape[2]),
-            True,
-        )
+        region = Region.of_stack(hu.astype(np.float32), lungs, labels, spacing)
         asked = np.zeros(hu.shape[1:], np.float32)
         for number in numbers:
-            text: Text = tuple(  # type: ignore[assignment]
-                torch.from_numpy(x[[number]]) for x in (bank.tokens, bank.mask, bank.pooled)
-            )
+            text = phrases_at(bank, np.array([number]))
             asked = np.maximum(asked, RegionEditor(editor, region, text).look([row]).change[row])
         asked = ndimage.gaussian_filter(asked, 1)
         peaks = (asked == ndimage.maximum_filter(asked, APART)) & (asked > ASKED)

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from importlib import import_module
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
@@ -31,6 +32,7 @@ from DGMVLCCore.training.recipe import TASKS, Recipe, changed_fields
 from DGMVLCCore.training.record import write_record
 
 log = logging.getLogger(__name__)
+M = TypeVar("M", bound=ModelMixin)
 
 
 def step_seed(recipe: Recipe, rank: int, step: int, purpose: int) -> np.random.SeedSequence:
@@ -122,6 +124,14 @@ class Trainer:
     def build(self) -> Any:
         """The network to train, a diffusers model."""
         raise NotImplementedError
+
+    def begun(self, kind: type[M], **new: Any) -> M:
+        """A network of the recipe's `start_from`, or a new one of these arguments."""
+        if not self.recipe.start_from:
+            return kind(**new)
+        return kind.from_pretrained(
+            self.recipe.start_from, torch_dtype=torch.float32, low_cpu_mem_usage=False
+        )
 
     @staticmethod
     def batches(recipe: Recipe, seed: Any) -> Iterator[Example]:

@@ -32,12 +32,7 @@ class LungTrainer(Trainer):
 
     def build(self) -> LungNet:
         """A new network, or one to begin with."""
-        start = self.recipe.start_from
-        return (
-            LungNet.from_pretrained(start, torch_dtype=torch.float32, low_cpu_mem_usage=False)
-            if start
-            else LungNet()
-        )
+        return self.begun(LungNet)
 
     @staticmethod
     def batches(recipe: Recipe, seed: Any) -> Iterator[Example]:

@@ -8,7 +8,6 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
-import torch
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
@@ -168,12 +167,7 @@ class ProbeTrainer(Trainer):
 
     def build(self) -> ProbeNet:
         """A new network, or one to begin with."""
-        start = self.recipe.start_from
-        return (
-            ProbeNet.from_pretrained(start, torch_dtype=torch.float32, low_cpu_mem_usage=False)
-            if start
-            else ProbeNet()
-        )
+        return self.begun(ProbeNet)
 
     @staticmethod
     def batches(recipe: Recipe, seed: int) -> Iterator[Example]:

@@ -102,16 +102,14 @@ def generate(
     labels = np.where(patch.lungs, 2, 1).astype(np.uint8)
     mask = dilate_mm(shape, SPACING, 3.0) & patch.lungs & ~patch.nodule
     scan = Volume(patch.hu, np.diag([*SPACING[::-1], 1.0]))
-    region = Region(
-        np.maximum(patch.hu, -1024), mask, labels, SPACING, (0, 3), (0, 48, 0, 48), True
-    )
+    region = Region.of_stack(np.maximum(patch.hu, -1024), mask, labels, SPACING)
     plan = EditPlan(mask, "No nodule. Clear lung.", "Nodule.", "nodule", removes=False)
     settings = {"noises": 1, "steps": 10, "seed": seed, "guidance": 1.5}
     made = pipe.sample(region, scan, Anatomy(labels), mask, plan, settings)[0]
     out = np.where(mask, np.rint(to_hu(made)), patch.hu).astype(np.float32)
     if (out - patch.hu)[shape].mean() < VISIBLE_HU:
         return None
-    again = Region(np.maximum(out, -1024), mask, labels, SPACING, (0, 3), (0, 48, 0, 48), True)
+    again = Region.of_stack(np.maximum(out, -1024), mask, labels, SPACING)
     return (
         out
         if presence_evidence(pipe, again, plan.target, plan.source, noises=3, seed=seed).low > 0

@@ -120,15 +120,8 @@ def score_nodules(
             continue
         mask = np.zeros_like(nodule)
         mask[1] = ((dilate_mm(nodule, (2.0, 1.0, 1.0), MARGIN_MM) & lungs) | nodule)[1]
-        side = hu.shape[1]
-        region = Region(
-            np.maximum(hu, -1024).astype(np.float32),
-            mask,
-            labels,
-            (2.0, 1.0, 1.0),
-            (0, 3),
-            (0, side, 0, side),
-            True,
+        region = Region.of_stack(
+            np.maximum(hu, -1024).astype(np.float32), mask, labels, (2.0, 1.0, 1.0)
         )
         rows.append(
             Scored(

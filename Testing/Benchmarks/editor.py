@@ -30,6 +30,7 @@ from DGMVLCCore.simulation.insert import KINDS, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import ScanPatch
 from DGMVLCCore.simulation.transplant import transplant
 from DGMVLCCore.stats import over_patients
+from DGMVLCCore.training.denoising import phrases_at
 from DGMVLCCore.training.edit_pairs import EditPairMaker, infected
 from DGMVLCCore.training.examples import TrainingScan, clear
 from DGMVLCCore.training.masks import random_edit_mask
@@ -63,14 +64,12 @@ class Bench:
 
     def words(self, text: int) -> Text:
         """A sentence of the bank as the network takes it."""
-        bank = self.maker.bank
-        return tuple(torch.from_numpy(x[[text]]) for x in (bank.tokens, bank.mask, bank.pooled))  # type: ignore[return-value]
+        return phrases_at(self.maker.bank, np.array([text]))
 
     @staticmethod
     def region(patch: ScanPatch, hu: np.ndarray, edit: np.ndarray) -> Region:
         """A patch that shows `hu`, with an edit mask."""
-        d, h, w = hu.shape
-        return Region(hu, edit, patch.labels, patch.spacing, (0, d), (0, h, 0, w), True)
+        return Region.of_stack(hu, edit, patch.labels, patch.spacing)
 
     def run(self, patch: ScanPatch, hu: np.ndarray, edit: np.ndarray, text: int) -> Answer:
         """The editor's answer for all slices of a patch that shows `hu`."""
