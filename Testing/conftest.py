@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import locale
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -197,7 +196,7 @@ def reviewed_folder(folder: Path, volume: Volume, waiting: bool = False) -> tupl
     root.mkdir()
     for name in ("case", *(["later"] if waiting else [])):
         save_volume(volume, root / f"{name}.nrrd")
-        (root / f"{name}.txt").write_text("No pleural effusion.")
+        (root / f"{name}.txt").write_text("No pleural effusion.", encoding="utf-8")
     (root / "bad.nrrd").write_bytes(b"NRRD0004\nnothing")
     session = ReviewSession.create(root, folder / "studies-review")
     look_by_hand(session, "case")
@@ -263,14 +262,6 @@ def shards_in(
         size_mm=np.full(4, 8.0),
     )
     return folder
-
-
-@pytest.fixture(autouse=True)
-def kept_locale():
-    """A writer of pictures that a test uses may leave the process with the C locale."""
-    before = locale.setlocale(locale.LC_ALL)
-    yield
-    locale.setlocale(locale.LC_ALL, before)
 
 
 @pytest.fixture(scope="session")

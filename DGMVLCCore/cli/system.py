@@ -43,7 +43,7 @@ def run_info(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.models.checks import check_weights
 
     folder = resource(WEIGHTS)
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     libraries = {
         name: importlib.metadata.version(name)
         for name in ("torch", "diffusers", "transformers", "SimpleITK", "numpy")

@@ -133,7 +133,7 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
     run_stages(bench, plan)
     assemble.write(work, about, records, tell)
     seconds = {name: round(value, 1) for name, value in bench.seconds.items()}
-    (work / "timings.json").write_text(json.dumps({"seconds": seconds}, indent=1))
+    (work / "timings.json").write_text(json.dumps({"seconds": seconds}, indent=1), encoding="utf-8")
     for folder in (STORE, SHARDS):
         shutil.rmtree(work / folder, ignore_errors=True)
     close_output(work, request.out)

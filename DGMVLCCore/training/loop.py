@@ -234,7 +234,9 @@ class Trainer:
         again."""
         log_file = self.out / "log.jsonl"
         if log_file.exists() and self.accelerator.is_main_process:
-            whole = log_file.read_text().split("\n")[:-1]  # a line that was cut off has no end
+            whole = log_file.read_text(encoding="utf-8").split("\n")[
+                :-1
+            ]  # a line that was cut off has no end
             lines = [line for line in whole if json.loads(line)["step"] <= self.step]
             write_text("".join(line + "\n" for line in lines), log_file)
 
@@ -334,7 +336,7 @@ class Trainer:
         }
         bar.set_postfix(**{name: f"{value:.4f}" for name, value in means.items()})
         if self.accelerator.is_main_process:
-            with (self.out / "log.jsonl").open("a") as file:
+            with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
                 file.write(
                     json.dumps({"step": self.step, "seconds": round(self.spent, 1), **means}) + "\n"
                 )

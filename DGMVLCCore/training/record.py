@@ -30,4 +30,4 @@ def write_record(weights: Path, recipe: Recipe, *, steps: int, seconds: float, d
         "device": device,
         "recipe": facts,
     }
-    (weights / "training.json").write_text(json.dumps(record, indent=1))
+    (weights / "training.json").write_text(json.dumps(record, indent=1), encoding="utf-8")

@@ -114,7 +114,10 @@ def _nodules(folder: Path, part: str) -> dict[str, np.ndarray]:
     """Real nodules of one split: hu (N,3,48,48), mask, kind name and diameter; nodules without
     reader words are left out."""
     splits = load_splits()
-    rows = [json.loads(line) for line in (folder / "nodules.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (folder / "nodules.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     with np.load(folder / "nodules.npz") as file:
         hu, mask = file["hu"][:, :, 1:49, 1:49], file["mask"][:, :, 1:49, 1:49]
     keep = [

@@ -50,7 +50,7 @@ class Splits:
 @lru_cache(maxsize=1)
 def load_splits() -> Splits:
     """The split shipped with the package."""
-    fields = json.loads(resource("splits.json").read_text())
+    fields = json.loads(resource("splits.json").read_text(encoding="utf-8"))
     return Splits(
         fields["version"],
         fields["volumes"],

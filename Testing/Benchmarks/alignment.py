@@ -66,7 +66,7 @@ def main() -> None:
             name: alignment.summary(rows) for name, rows in alignment.proposals(pipe, found).items()
         },
     }
-    args.out.write_text(json.dumps(answer, indent=1))
+    args.out.write_text(json.dumps(answer, indent=1), encoding="utf-8")
     sys.stdout.write(json.dumps(answer, indent=1) + "\n")
 
 

@@ -52,7 +52,7 @@ def load_patches(data: Path, part: str) -> list[Patch]:
     of = load_splits().lidc_patients
     patients = [
         json.loads(line)["patient_id"]
-        for line in (folder / "nodules.jsonl").read_text().splitlines()
+        for line in (folder / "nodules.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     with np.load(folder / "nodules.npz") as file:
         hu, mask = (

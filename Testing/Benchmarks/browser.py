@@ -47,7 +47,7 @@ def made_up_scan(path: Path, slices: int) -> None:
 def resident_mb(process: int) -> float:
     line = next(
         line
-        for line in Path(f"/proc/{process}/status").read_text().splitlines()
+        for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
         if line.startswith("VmRSS")
     )
     return round(int(line.split()[1]) / 1024, 1)

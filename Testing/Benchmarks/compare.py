@@ -118,7 +118,8 @@ def report(
             answer | {"rows": kept, "effects": effects},
             indent=1,
             default=lambda value: value.item(),
-        )
+        ),
+        encoding="utf-8",
     )
     return answer
 

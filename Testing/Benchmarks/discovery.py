@@ -217,7 +217,7 @@ def run_planted(args: argparse.Namespace) -> dict[str, Any]:
 
 def run_shuffled(args: argparse.Namespace) -> dict[str, Any]:
     """Labels dealt out anew before each short run: group test, two fine-tunings, sweep."""
-    runs = json.loads(args.out.read_text())["runs"] if args.out.exists() else []
+    runs = json.loads(args.out.read_text(encoding="utf-8"))["runs"] if args.out.exists() else []
     cohort, tools, started = (
         simulated_cohort(args.shards, args.patients, 0),
         _tools(),
@@ -242,7 +242,7 @@ def run_shuffled(args: argparse.Namespace) -> dict[str, Any]:
                 "seconds": round(spent),
             }
         )
-        args.out.write_text(json.dumps({"runs": runs}))
+        args.out.write_text(json.dumps({"runs": runs}), encoding="utf-8")
     return {
         "steps": args.steps,
         "batch": args.batch,
@@ -279,7 +279,7 @@ def main() -> None:
     answer = {"groups": run_groups, "planted": run_planted, "shuffled": run_shuffled}[args.part](
         args
     )
-    args.out.write_text(json.dumps(answer, indent=1))
+    args.out.write_text(json.dumps(answer, indent=1), encoding="utf-8")
     sys.stdout.write(
         json.dumps({k: v for k, v in answer.items() if k not in ("rows", "runs")}, indent=1) + "\n"
     )

@@ -242,7 +242,7 @@ def write(rows: Rows, out: Path) -> None:
     figures["presence: AUC"] = {"value": round(float(auc), 3), "n": len(truth)}
     for name, row in figures.items():
         print(f"{name:45s} {row['value']:9.3f}  n={row['n']}  {row.get('ci95') or ''}")
-    out.write_text(json.dumps(figures, indent=1))
+    out.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

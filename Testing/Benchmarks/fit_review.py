@@ -75,7 +75,9 @@ def main() -> None:
         "Score of the review's cells; fitted on training patients, shown_from (one false region a "
         "scan) set on validation patients."
     )
-    args.out.write_text(json.dumps({"about": about, "shown_from": cut, **fields}, indent=1) + "\n")
+    args.out.write_text(
+        json.dumps({"about": about, "shown_from": cut, **fields}, indent=1) + "\n", encoding="utf-8"
+    )
     facts = {
         "train scans": len(train),
         "train lesions": sum(len(one.lesions) for one in train),

@@ -147,7 +147,7 @@ def child() -> int:
     logging.disable(logging.CRITICAL)
     limit = int(2.5 * LARGEST_GB * 2**30)  # address space; libraries map more than they use
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    out = os.fdopen(os.dup(1), "w")
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     print("{}", file=out, flush=True)
     for line in sys.stdin:

@@ -111,7 +111,7 @@ def main() -> None:
             print(made)
             if args.pictures:
                 picture(scan.array[row], after, args.pictures / f"{patient}-{row}.png")
-    args.out.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    args.out.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
 
 
 def picture(before: np.ndarray, after: np.ndarray, path: Path) -> None:

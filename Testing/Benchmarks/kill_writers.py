@@ -130,7 +130,7 @@ def _read_dicom(root: Path, out: Path) -> Version:
 
     if not out.exists():
         return None
-    record = json.loads((out / "dicom.json").read_text())
+    record = json.loads((out / "dicom.json").read_text(encoding="utf-8"))
     if any(sha256_of(out / each["name"]) != each["sha256"] for each in record["files"]):
         raise ValueError("a file is not as it was written")
     hashes = [sha256_of(root / f"result-{version}" / "result.json") for version in (1, 2)]
@@ -161,7 +161,7 @@ def _read_bundle(root: Path, out: Path) -> Version:
 
     if not out.exists():
         return None
-    about = json.loads((out / "configs" / "metadata.json").read_text())
+    about = json.loads((out / "configs" / "metadata.json").read_text(encoding="utf-8"))
     if any(sha256_of(out / each["name"]) != each["sha256"] for each in about["files"]):
         raise ValueError("a file is not as it was written")
     hashes = [check_weights(root / f"weights-{version}") for version in (1, 2)]
@@ -173,7 +173,7 @@ def _studies(root: Path) -> Any:
 
     (root / "studies").mkdir()
     save_volume(_scan(), root / "studies" / "case.nrrd")
-    (root / "studies" / "case.txt").write_text("No pleural effusion.")
+    (root / "studies" / "case.txt").write_text("No pleural effusion.", encoding="utf-8")
     return root
 
 
@@ -248,7 +248,9 @@ def _run(root: Path) -> Any:
     shape = {"tokens": np.zeros((4, 384), np.float16), "lengths": np.full(2, 2)}
     pooled = np.zeros((2, 384), np.float16)
     np.savez(root / "phrases.npz", pooled=pooled, phrases=np.array(words), **shape)
-    (root / "cohort.json").write_text('{"attributes": ["smoking"], "scans": ["0"]}')
+    (root / "cohort.json").write_text(
+        '{"attributes": ["smoking"], "scans": ["0"]}', encoding="utf-8"
+    )
     return root
 
 
@@ -284,10 +286,14 @@ def _read_run(_: Any, out: Path) -> Version:
         steps = int(torch.load(out / "checkpoint.pt", weights_only=True)["step"])
     if (out / "weights").exists():  # they follow the checkpoint
         check_weights(out / "weights")
-        record = json.loads((out / "weights" / "training.json").read_text())
+        record = json.loads((out / "weights" / "training.json").read_text(encoding="utf-8"))
         if not (out / "weights" / "cohort.json").is_file() or record["steps"] > (steps or 0):
             raise ValueError("weights without what belongs to them")
-    lines = (out / "log.jsonl").read_text().splitlines() if (out / "log.jsonl").exists() else []
+    lines = (
+        (out / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        if (out / "log.jsonl").exists()
+        else []
+    )
     if any(json.loads(line)["step"] > (steps or 0) for line in lines):
         raise ValueError("the log runs ahead of the checkpoint")
     return steps
@@ -345,8 +351,11 @@ def _evaluate(_: Any, out: Path, version: int, overwrite: bool) -> None:
     source = ROOT / "Resources" / "evaluation" / "benchmark"
     for name in ("benchmark.csv", "benchmark.md", "benchmark.png"):
         shutil.copyfile(source / name, work / name)
-    record = {**json.loads((source / "benchmark.json").read_text()), "seed": version}
-    (work / "benchmark.json").write_text(json.dumps(record))
+    record = {
+        **json.loads((source / "benchmark.json").read_text(encoding="utf-8")),
+        "seed": version,
+    }
+    (work / "benchmark.json").write_text(json.dumps(record), encoding="utf-8")
     for name in ("arrays", "rows.jsonl"):
         shutil.rmtree(work / name) if name == "arrays" else (work / name).unlink()
     close_output(work, out)
@@ -365,7 +374,7 @@ def _read_evaluation(_: Any, out: Path) -> Version:
         return None
     if len([path for path in out.iterdir() if path.name[0] != "."]) != 4:
         raise ValueError("not all tables")
-    return int(json.loads((out / "benchmark.json").read_text())["seed"])
+    return int(json.loads((out / "benchmark.json").read_text(encoding="utf-8"))["seed"])
 
 
 WRITERS = (

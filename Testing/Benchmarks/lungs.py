@@ -110,7 +110,7 @@ def cases(data: Path, part: str) -> Iterator[Case]:
     nodule = load_labels(data / "test" / "lidc0001_nodule.nrrd", scan).union()
     yield Case("tumour", "lidc_0001", scan, inside=nodule)
     scan = load_volume(data / "test" / "lungdx_a0002_ct.nrrd")
-    boxes = json.loads((data / "test" / "lungdx_a0002.json").read_text())["boxes"]
+    boxes = json.loads((data / "test" / "lungdx_a0002.json").read_text(encoding="utf-8"))["boxes"]
     yield Case("tumour", "lungdx_A0002", scan, inside=ellipses(boxes, scan.shape))
 
 
@@ -193,7 +193,7 @@ def main() -> None:
             measure(case, way) for case in cases(args.data, args.part) for way in args.way or WAYS
         ]
         record = {"part": args.part, "summary": summary(rows), "rows": rows}
-    args.out.write_text(json.dumps(record, indent=1))
+    args.out.write_text(json.dumps(record, indent=1), encoding="utf-8")
     shown = record.get("summary") or record["seconds"]
     sys.stdout.writelines(f"{name}: {value}\n" for name, value in shown.items())
 

@@ -35,7 +35,9 @@ def studies_in(folder: Path, count: int) -> Path:
     for number in range(count):
         scan = chest(SHAPE, SPACING, nodule=number % 2 == 0, seed=number)
         save_volume(scan, folder / f"case-{number:03d}.nrrd")
-        (folder / f"case-{number:03d}.txt").write_text("There is a 26 mm nodule in the left lung.")
+        (folder / f"case-{number:03d}.txt").write_text(
+            "There is a 26 mm nodule in the left lung.", encoding="utf-8"
+        )
     return folder
 
 
@@ -86,15 +88,15 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         alone = reviewed(studies_in(Path(scratch) / "alone", args.alone), Place())
-        args.out.write_text(json.dumps({"one process": alone}, indent=1))
+        args.out.write_text(json.dumps({"one process": alone}, indent=1), encoding="utf-8")
         on_ray = reviewed(
             studies_in(Path(scratch) / "ray", args.studies),
             Place("", args.workers),
             args.studies // 2,
         )
     answer = {"one process": alone, f"Ray, {args.workers} workers": on_ray}
-    args.out.write_text(json.dumps(answer, indent=1))
-    sys.stdout.write(args.out.read_text() + "\n")
+    args.out.write_text(json.dumps(answer, indent=1), encoding="utf-8")
+    sys.stdout.write(args.out.read_text(encoding="utf-8") + "\n")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Archive:
             "Plugins": [],
             "HttpVerbose": False,
         }
-        (folder / "orthanc.json").write_text(json.dumps(settings))
+        (folder / "orthanc.json").write_text(json.dumps(settings), encoding="utf-8")
         self.process = subprocess.Popen(
             [program, str(folder / "orthanc.json")],
             stdout=subprocess.DEVNULL,
@@ -158,7 +158,7 @@ def main() -> None:
         }
     text = json.dumps(answer, indent=1)
     if args.out:
-        args.out.write_text(text)
+        args.out.write_text(text, encoding="utf-8")
     sys.stdout.write(text + "\n")
 
 

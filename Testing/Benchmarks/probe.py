@@ -130,11 +130,11 @@ def main() -> None:
         }
     if args.calibrate:
         config = args.weights / "config.json"
-        settings = json.loads(config.read_text()) | {
+        settings = json.loads(config.read_text(encoding="utf-8")) | {
             "offset": round(even_offset(rows, float(probe.model.config["offset"])), 2)
         }
-        config.write_text(json.dumps(settings, indent=2) + "\n")
-    args.out.write_text(json.dumps(answer, indent=1))
+        config.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    args.out.write_text(json.dumps(answer, indent=1), encoding="utf-8")
     sys.stdout.write(
         json.dumps({name: value for name, value in answer.items() if name != "rows"}, indent=1)
         + "\n"

@@ -202,7 +202,7 @@ def main() -> None:
             "real nodules in 48 mm squares": nodules(pipe, shards),
         }
     answer |= {"sample": sample(pipe), "seconds": round(time.monotonic() - started)}
-    args.out.write_text(json.dumps(answer, indent=1))
+    args.out.write_text(json.dumps(answer, indent=1), encoding="utf-8")
     sys.stdout.write(json.dumps(answer, indent=1) + "\n")
 
 

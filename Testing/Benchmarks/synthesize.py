@@ -75,7 +75,7 @@ def main() -> None:
                 arm: paired_difference(arms, held_out, arm, 300) for arm in ARMS[1:]
             },
         }
-        args.out.write_text(json.dumps(answer, indent=1))
+        args.out.write_text(json.dumps(answer, indent=1), encoding="utf-8")
     sys.stdout.write(
         json.dumps(
             {key: answer[key] for key in ("nodules", "patients", "mean", "difference to real")},

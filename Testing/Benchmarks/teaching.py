@@ -192,7 +192,9 @@ def main() -> None:
             "trained on cases": len(learned),
             "simulated": score(model, [(p, m) for p, s in held for m in cases(s, args.each, 2)]),
         }
-        args.out.write_text(json.dumps(answer, indent=1))  # the generator takes minutes
+        args.out.write_text(
+            json.dumps(answer, indent=1), encoding="utf-8"
+        )  # the generator takes minutes
         if args.generated:
             from DGMVLCCore import CounterfactualPipeline
 
@@ -202,7 +204,7 @@ def main() -> None:
                 model, [(p, m) for p, s in held for m in cases(s, args.generated, 3, pipe)]
             )
     answer["seconds"] = round(time.monotonic() - started)
-    args.out.write_text(json.dumps(answer, indent=1))
+    args.out.write_text(json.dumps(answer, indent=1), encoding="utf-8")
     sys.stdout.write(json.dumps(answer, indent=1) + "\n")
 
 

@@ -36,7 +36,7 @@ from Testing.Core.archive.orthanc import PASSWORD, USER, Orthanc  # noqa: E402
 def named(server: Orthanc, folder: Path) -> None:
     """Name the archive for this process, with few tries, so that a dead one is noticed."""
     web = {"type": "dicomweb", "url": f"{server.url}/dicom-web", "tries": 2, "timeout_s": 20}
-    (folder / "archives.json").write_text(json.dumps({"archives": {"web": web}}))
+    (folder / "archives.json").write_text(json.dumps({"archives": {"web": web}}), encoding="utf-8")
     os.environ |= {
         "DGMVLC_ARCHIVES": str(folder / "archives.json"),
         "XDG_STATE_HOME": str(folder / "state"),
@@ -127,8 +127,8 @@ def main() -> None:
         "of one UID": there - len(uids),
         "left over": left,
     }
-    args.out.write_text(json.dumps(result, indent=1))
-    sys.stdout.write(args.out.read_text() + "\n")
+    args.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    sys.stdout.write(args.out.read_text(encoding="utf-8") + "\n")
 
 
 def watched(stage: dict[str, str]) -> None:

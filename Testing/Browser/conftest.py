@@ -101,7 +101,7 @@ class Served:
         found = []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
-                after = stat.read_text().rsplit(")", 1)[1].split()
+                after = stat.read_text(encoding="utf-8").rsplit(")", 1)[1].split()
             except OSError:
                 continue
             if int(after[1]) == self.process.pid:

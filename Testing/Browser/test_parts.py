@@ -109,7 +109,7 @@ def read(path: Path, out: Path) -> dict:
 
 def test_the_reader_says_what_is_wrong_with_a_file(tmp_path):
     text, four, tiny = tmp_path / "text.nrrd", tmp_path / "four.nrrd", tmp_path / "tiny.nrrd"
-    text.write_text("FINDINGS: none of this is an image.")
+    text.write_text("FINDINGS: none of this is an image.", encoding="utf-8")
     sitk.WriteImage(
         sitk.GetImageFromArray(np.zeros((2, 3, 4, 5), np.int16), isVector=False), str(four)
     )

@@ -27,7 +27,9 @@ def reviewed(tmp_path, make_chest, make_review):
 def saved(folder) -> dict:
     return {
         key: made["verdict"]
-        for key, made in json.loads((folder / "decisions.json").read_text())["decisions"].items()
+        for key, made in json.loads((folder / "decisions.json").read_text(encoding="utf-8"))[
+            "decisions"
+        ].items()
     }
 
 
@@ -109,7 +111,9 @@ def test_a_review_by_keyboard(serve, tab, prepared, reviewed):
     one.until(lambda: "case/1" in saved(folder))
     page.keyboard.press("a")
     one.until(lambda: saved(folder).get("case/1") == "accepted")
-    made = json.loads((folder / "decisions.json").read_text())["decisions"]["case/1"]
+    made = json.loads((folder / "decisions.json").read_text(encoding="utf-8"))["decisions"][
+        "case/1"
+    ]
     assert made["comment"] == "a r n: compare with 2019"
     assert "review-chosen" in (page.get_attribute(".review-region >> nth=0", "class") or ""), (
         "the decided region stays, so that a comment would be on it"

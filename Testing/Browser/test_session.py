@@ -38,7 +38,7 @@ def run(tab, prepared) -> None:
 
 
 def mapped(process: int) -> str:
-    return Path(f"/proc/{process}/maps").read_text()
+    return Path(f"/proc/{process}/maps").read_text(encoding="utf-8")
 
 
 def test_a_whole_session(serve, tab, prepared, tmp_path):
@@ -199,7 +199,7 @@ def test_nobody_without_the_token_gets_anything(serve, prepared):
     assert [path.parent.name for path in stored] == ["abcdefgh1"], (
         "an upload stays in its own folder, whatever its name says"
     )
-    listening = Path(f"/proc/{served.process.pid}/net/tcp").read_text()
+    listening = Path(f"/proc/{served.process.pid}/net/tcp").read_text(encoding="utf-8")
     assert (
         f"0100007F:{served.port:04X}" in listening
         and f"00000000:{served.port:04X}" not in listening
@@ -208,7 +208,7 @@ def test_nobody_without_the_token_gets_anything(serve, prepared):
 
 def test_wrong_files_cost_a_sentence(serve, tab, prepared, tmp_path):
     text, four = tmp_path / "text.nrrd", tmp_path / "four.nrrd"
-    text.write_text("no image")
+    text.write_text("no image", encoding="utf-8")
     sitk.WriteImage(
         sitk.GetImageFromArray(np.zeros((2, 3, 4, 5), np.int16), isVector=False), str(four)
     )
@@ -281,7 +281,8 @@ def test_a_killed_worker_costs_a_sentence_and_the_page_goes_on(serve, tab, prepa
     one.until(
         lambda: (
             not Path(f"/proc/{worker}").exists()
-            or Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+            or Path(f"/proc/{worker}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+            == "Z"
         ),
         30,
     )

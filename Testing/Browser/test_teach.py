@@ -89,7 +89,7 @@ def test_a_quiz(serve, tab, prepared, cases):
         if number == 1:
             click_middle_of(page, one)
             one.until(lambda before=before: (np.abs(one.pixels(0) - before).max(2) > 40).sum() > 10)
-        order = json.loads(quiz.read_text())["order"]
+        order = json.loads(quiz.read_text(encoding="utf-8"))["order"]
         name = "consolidation" if number == 1 else "no finding"
         choose(page, "teach-named", name)
         page.click(".teach-reveal:not([disabled])")
@@ -97,7 +97,9 @@ def test_a_quiz(serve, tab, prepared, cases):
         words = page.inner_text(".teach-words")
         present = keys[order[number - 1]].term
         assert ("Consolidation, 34 mm across" in words) == bool(present) or number == 1
-        assert len(json.loads(quiz.read_text())["answers"]) == number, "saved before it is shown"
+        assert len(json.loads(quiz.read_text(encoding="utf-8"))["answers"]) == number, (
+            "saved before it is shown"
+        )
         if present:
             one.until(lambda: page.locator(".layout-grid-item").count() == 3)
             one.settled(2)  # the difference is seen

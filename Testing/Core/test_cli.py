@@ -31,7 +31,7 @@ def run(capsys, *arguments):
 @pytest.fixture
 def report(tmp_path):
     path = tmp_path / "report.txt"
-    path.write_text(REPORT)
+    path.write_text(REPORT, encoding="utf-8")
     return path
 
 
@@ -88,7 +88,7 @@ def test_report_notes_and_refusals(capsys, tmp_path):
 
 def test_clinical_and_prompts(capsys, report, tmp_path):
     table = tmp_path / "t.csv"
-    table.write_text("id,age,smoking,status,shoe\nP1,63,active,dead,42\n")
+    table.write_text("id,age,smoking,status,shoe\nP1,63,active,dead,42\n", encoding="utf-8")
     answer = json.loads(run(capsys, "clinical", "-i", table, "--json")[1])
     assert answer["rows"][0]["text"] == "63-year-old, active smoker" and answer[
         "unknown_columns"
@@ -198,9 +198,9 @@ def test_a_poor_console_and_a_pipe_still_get_the_answer(tmp_path):
 def bad_cases(folder: Path, phantom):
     ct, text = folder / "ct.nrrd", folder / "report.txt"
     save_volume(phantom, ct)
-    (folder / "empty.txt").write_text(" \n")
-    (folder / "clear.txt").write_text("The lungs are clear. No nodule.")
-    (folder / "junk.nrrd").write_text("junk")
+    (folder / "empty.txt").write_text(" \n", encoding="utf-8")
+    (folder / "clear.txt").write_text("The lungs are clear. No nodule.", encoding="utf-8")
+    (folder / "junk.nrrd").write_text("junk", encoding="utf-8")
     save_volume(
         phantom.with_array(
             np.where(phantom.array > 300, 1, 0).astype(np.float32), stored_dtype="uint8"

@@ -24,7 +24,7 @@ def careless(_, out, version, overwrite):
     """Writes where it will lie, in two steps."""
     out.mkdir(exist_ok=True)
     for name in ("a", "b"):
-        with (out / f"{name}.partial").open("w") as file:
+        with (out / f"{name}.partial").open("w", encoding="utf-8") as file:
             file.write(str(version))
         (out / f"{name}.partial").rename(out / name)
 
@@ -32,7 +32,7 @@ def careless(_, out, version, overwrite):
 def both(_, out):
     if not out.exists():
         return None
-    said = {(out / name).read_text() for name in ("a", "b")}
+    said = {(out / name).read_text(encoding="utf-8") for name in ("a", "b")}
     if len(said) != 1:
         raise ValueError("two versions")
     return int(said.pop())

@@ -1,5 +1,6 @@
 """The package as a whole: light to import, split intact, resources complete, files small."""
 
+import ast
 import importlib.metadata
 import subprocess
 import sys
@@ -60,7 +61,9 @@ def test_constraints_pin_every_dependency_within_its_range():
     nothing installs there."""
     pins = {
         pin.name.lower(): pin
-        for pin in map(Requirement, (ROOT / "constraints.txt").read_text().splitlines())
+        for pin in map(
+            Requirement, (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        )
     }
     for wanted in map(Requirement, importlib.metadata.requires("dgmvlc")):
         assert wanted.specifier.contains(str(pins[wanted.name.lower()].specifier).lstrip("=")), (
@@ -81,7 +84,7 @@ def test_constraints_pin_every_dependency_within_its_range():
 
 def locked(name):
     """Requirement -> number of hashes, of a lock."""
-    text = (ROOT / name).read_text().replace("\\\n", " ")
+    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line.split("--hash=sha256:") for line in text.splitlines() if line[:1] != "#"]
     assert all(len(value.strip()) == 64 for _, *values in lines for value in values)
     return [(Requirement(line.strip()), len(values)) for line, *values in lines]
@@ -94,13 +97,15 @@ def test_the_locks_hold_every_dependency_at_its_version_with_hashes():
     versions = {}
     for entry, _ in entries:
         versions.setdefault(canonicalize_name(entry.name), set()).add(str(entry.specifier)[2:])
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = settings["optional-dependencies"]
     wanted = [*settings["dependencies"], *extras["scene"], *extras["view"], *extras["docs"]]
     wanted += extras["dev"]
     for need in map(Requirement, wanted):
         assert all(map(need.specifier.contains, versions[canonicalize_name(need.name)])), need
-    for pin in map(Requirement, (ROOT / "constraints.txt").read_text().splitlines()):
+    for pin in map(
+        Requirement, (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    ):
         name = canonicalize_name(pin.name)
         assert str(pin.specifier)[2:] in versions.get(name, {str(pin.specifier)[2:]}), pin
     ((cpu, hashes),) = locked("requirements-cpu.lock")
@@ -125,10 +130,42 @@ def test_split_refuses_other_data(tmp_path):
         load_splits().verify(tmp_path)
 
 
+def _without_encoding(call: ast.Call) -> bool:
+    """Whether a call reads or writes text in whatever encoding the process has."""
+    if any(keyword.arg in ("encoding", None) for keyword in call.keywords):
+        return False
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    method = isinstance(call.func, ast.Attribute)
+    if name in ("run", "Popen", "check_output"):
+        return any(keyword.arg in ("text", "universal_newlines") for keyword in call.keywords)
+    if method and name == "read_text":
+        return not call.args
+    if method and name == "write_text":
+        return len(call.args) == 1
+    if name not in ("open", "fdopen"):
+        return False
+    mode = call.args[0 if method and name == "open" else 1 :][:1]
+    text = "r" if not mode else getattr(mode[0], "value", None)
+    plain = isinstance(text, str) and set(text) <= set("rwax+t")
+    return plain and (bool(mode) or not method)
+
+
+def test_text_is_read_and_written_as_utf8_whatever_the_locale_is():
+    """A library below may change the process's locale, and Windows has another from the start."""
+    places = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for room in ("DGMVLCCore", "SlicerDGMVLC", "Testing")
+        for path in ROOT.glob(f"{room}/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _without_encoding(node)
+    ]
+    assert not places
+
+
 def test_no_file_grows_into_a_god_file():
     long = {
         str(p): n
         for p in (*ROOT.glob("DGMVLCCore/**/*.py"), *ROOT.glob("SlicerDGMVLC/**/*.py"))
-        if (n := len(p.read_text().splitlines())) > 420
+        if (n := len(p.read_text(encoding="utf-8").splitlines())) > 420
     }
     assert not long

@@ -53,9 +53,9 @@ def started(*arguments, code=WRITE):
 
 def is_whole(out):
     files = [out] if out.is_file() else list(out.iterdir())
-    lines = {line for file in files for line in file.read_text().split()}
+    lines = {line for file in files for line in file.read_text(encoding="utf-8").split()}
     assert len(files) in (1, 8) and len(lines) == 1, lines
-    assert all(len(file.read_text().split()) in (500, 5000) for file in files)
+    assert all(len(file.read_text(encoding="utf-8").split()) in (500, 5000) for file in files)
 
 
 @POSIX
@@ -74,7 +74,7 @@ def test_kill_at_a_random_moment_leaves_old_or_new_and_no_rest(tmp_path, what, e
         if what == "file":
             is_whole(out)
             with whole_file(out) as path:
-                path.write_text("0\n" * 500)
+                path.write_text("0\n" * 500, encoding="utf-8")
         else:
             with pytest.raises(OutputError, match="exists already"):
                 check_output(out, False)
@@ -88,19 +88,19 @@ def test_of_two_runs_for_one_place_the_second_fails_and_the_first_stays(tmp_path
         pytest.raises(OutputError, match="written there meanwhile"),
         whole_folder(out, False) as second,
     ):
-        (second / "result.json").write_text("second")
+        (second / "result.json").write_text("second", encoding="utf-8")
         with whole_folder(out, False) as first:
-            (first / "result.json").write_text("first")
-    assert (out / "result.json").read_text() == "first"
+            (first / "result.json").write_text("first", encoding="utf-8")
+    assert (out / "result.json").read_text(encoding="utf-8") == "first"
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
 def test_what_a_living_run_writes_is_left_alone(tmp_path):
     out = tmp_path / "out"
     with replaced_folder(out) as folder:
-        (folder / "a").write_text("1")
+        (folder / "a").write_text("1", encoding="utf-8")
         check_output(out, False)
-        assert (folder / "a").read_text() == "1"
+        assert (folder / "a").read_text(encoding="utf-8") == "1"
     old = tmp_path / f".out.00000000.{owner().split('-')[0]}-999999999-1.partial"
     old.mkdir()
     foreign = tmp_path / ".out.00000000.partial"
@@ -131,19 +131,19 @@ def test_patient_data_of_a_killed_run_goes_at_the_next_start(tmp_path, monkeypat
 def test_a_record_alone_makes_no_folder_ours(tmp_path):
     thesis = tmp_path / "thesis"
     (thesis / "chapters").mkdir(parents=True)
-    (thesis / "chapters" / "one.txt").write_text("years of work")
+    (thesis / "chapters" / "one.txt").write_text("years of work", encoding="utf-8")
     for record in ("result.json", "cases.json", "study.json", "analysis.json", "dicom.json"):
-        (thesis / record).write_text(json.dumps({"software": {"name": "dgmvlc"}}))
+        (thesis / record).write_text(json.dumps({"software": {"name": "dgmvlc"}}), encoding="utf-8")
         with pytest.raises(OutputError, match="no result of this program"):
             check_output(thesis, True, record)
         (thesis / record).unlink()
-    assert Path(thesis / "chapters" / "one.txt").read_text() == "years of work"
+    assert Path(thesis / "chapters" / "one.txt").read_text(encoding="utf-8") == "years of work"
 
 
 def test_a_long_name_is_written_and_one_too_long_is_one_sentence(tmp_path):
     long = tmp_path / ("ä" * 120 + ".txt")  # 244 bytes
     with whole_file(long) as path:
-        path.write_text("1")
+        path.write_text("1", encoding="utf-8")
     assert [p.name for p in tmp_path.iterdir()] == [long.name]
     with pytest.raises(OSError) as caught:
         (tmp_path / ("n" * 300)).stat()

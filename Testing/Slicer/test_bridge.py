@@ -125,11 +125,11 @@ def scan(tmp_path, phantom_with_nodule):
 
 def test_files_travel_and_a_cut_is_mended(viewer, scan, tmp_path):
     script, count = tmp_path / "ssh.py", tmp_path / "count"
-    script.write_text(STAND_IN)
+    script.write_text(STAND_IN, encoding="utf-8")
     host = viewer(f"{sys.executable} {script} {count}")
     assert host.wait(Ready).findings
     regions_come_back(host, scan, tmp_path / "region.seg.nrrd")
-    assert int(count.read_text()) >= 2, "the connection was cut and made again"
+    assert int(count.read_text(encoding="utf-8")) >= 2, "the connection was cut and made again"
     assert sum(isinstance(event, Ready) for event in host.events) == 1
     accepted = [e for e in host.events if type(e).__name__ == "Accepted"]
     assert len({e.id for e in accepted}) == len(accepted) == 1
@@ -156,16 +156,16 @@ def test_only_our_own_results_are_replaced(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     record = '{"software": {"name": "dgmvlc"}, "files": [{"name": "a.nrrd"}]}'
-    (out / "result.json").write_text(record)
-    (out / "a.nrrd").write_text("old")
+    (out / "result.json").write_text(record, encoding="utf-8")
+    (out / "a.nrrd").write_text("old", encoding="utf-8")
     assert replaceable(out)
     arrived = tmp_path / "new"
     arrived.mkdir()
-    (arrived / "result.json").write_text(record)
+    (arrived / "result.json").write_text(record, encoding="utf-8")
     put_in_place(arrived, out)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert [path.name for path in out.iterdir()] == ["result.json"]
-    (out / "thesis.docx").write_text("mine")
+    (out / "thesis.docx").write_text("mine", encoding="utf-8")
     assert not replaceable(out)
     with pytest.raises(Refused, match="does not exist"):
         files_of(tmp_path / "nothing")
@@ -191,11 +191,14 @@ def test_through_a_real_sshd_on_this_machine(viewer, scan, tmp_path):
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True
         )
-    (tmp_path / "allowed").write_text((tmp_path / "user.pub").read_text())
+    (tmp_path / "allowed").write_text(
+        (tmp_path / "user.pub").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     (tmp_path / "sshd.conf").write_text(
         f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {tmp_path}/host\nPidFile none\n"
         f"AuthorizedKeysFile {tmp_path}/allowed\nStrictModes no\nUsePAM no\n"
-        "PermitRootLogin prohibit-password\nPasswordAuthentication no\n"
+        "PermitRootLogin prohibit-password\nPasswordAuthentication no\n",
+        encoding="utf-8",
     )
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)

@@ -221,5 +221,5 @@ def test_a_result_with_a_missing_file_leaves_the_scene_as_it_was(result_path, tm
 
 def test_a_broken_result_gives_a_reason(tmp_path):
     bad = tmp_path / "result.json"
-    bad.write_text('{"schema_version": "0.1"}')
+    bad.write_text('{"schema_version": "0.1"}', encoding="utf-8")
     assert "schema" in make_scene(bad, tmp_path / "s.mrb")

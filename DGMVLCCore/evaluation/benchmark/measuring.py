@@ -28,7 +28,11 @@ def peak_mb() -> float:
     """Largest resident memory of this process so far, MB."""
     if STATUS.exists():
         # Not getrusage: there a new process begins with its parent's maximum.
-        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+        line = next(
+            line
+            for line in STATUS.read_text(encoding="utf-8").splitlines()
+            if line.startswith("VmHWM")
+        )
         return float(line.split()[1]) * 1024 / 1e6  # the kernel says kB and means 1024 bytes
     found = psutil.Process().memory_info()
     return float(getattr(found, "peak_wset", found.rss)) / 1e6

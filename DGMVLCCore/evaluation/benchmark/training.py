@@ -113,7 +113,11 @@ def train_variant(variant: Variant, budget: Budget, shards: Path, trained: Path)
     folder = trained / variant.name
     folder.mkdir(parents=True, exist_ok=True)
     answer = jobs.call("train", asdict(recipe_of(variant, budget, shards, folder)))
-    before = json.loads((folder / PEAK).read_text())["peak_mb"] if (folder / PEAK).exists() else 0.0
+    before = (
+        json.loads((folder / PEAK).read_text(encoding="utf-8"))["peak_mb"]
+        if (folder / PEAK).exists()
+        else 0.0
+    )
     write_text(json.dumps({"peak_mb": max(before, answer["peak_mb"])}), folder / PEAK)
 
 

@@ -109,7 +109,8 @@ def orthanc(server, tmp_path, monkeypatch):
                     "move": {**dimse, "retrieve": "move", "port_here": server.here},
                 }
             }
-        )
+        ),
+        encoding="utf-8",
     )
     monkeypatch.setenv("DGMVLC_ARCHIVES", str(config))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

@@ -51,7 +51,8 @@ class Orthanc:
                     "SyncStorageArea": False,
                     "HttpBindAddresses": ["127.0.0.1"],
                 }
-            )
+            ),
+            encoding="utf-8",
         )
 
     def start(self) -> None:
@@ -68,7 +69,7 @@ class Orthanc:
                 return
             except OSError:
                 time.sleep(0.1)
-        raise RuntimeError((self.folder / "orthanc.log").read_text()[-800:])
+        raise RuntimeError((self.folder / "orthanc.log").read_text(encoding="utf-8")[-800:])
 
     def kill(self) -> None:
         if self.process is not None:

@@ -49,7 +49,7 @@ def refused(tmp_path, capsys, caplog):
 
 def configure(tmp_path, monkeypatch, **archives):
     path = tmp_path / "others.json"
-    path.write_text(json.dumps({"archives": archives}))
+    path.write_text(json.dumps({"archives": archives}), encoding="utf-8")
     monkeypatch.setenv("DGMVLC_ARCHIVES", str(path))
 
 

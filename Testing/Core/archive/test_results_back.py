@@ -152,7 +152,10 @@ def cells(path, data, session, tmp_path):
 
 def test_a_study_without_regions_reports_the_lungs_that_were_looked_at(session, tmp_path):
     path = session.place("case") / "review.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "regions": []}))
+    path.write_text(
+        json.dumps({**json.loads(path.read_text(encoding="utf-8")), "regions": []}),
+        encoding="utf-8",
+    )
     (tmp_path / "dicom").mkdir()
     write_study_dicom(session, session.study("case"), tmp_path / "dicom")
     report = pydicom.dcmread(tmp_path / "dicom" / "measurements.dcm")

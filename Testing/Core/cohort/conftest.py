@@ -39,5 +39,5 @@ def cohort(tmp_path_factory, make_chest):
         )
         age, sex = 50 + int(rng.integers(0, 30)), "MF"[index // 2 % 2]
         lines.append(f"P{index},{age},{sex},{('never', 'active')[index % 2]},42")
-    (folder / "table.csv").write_text("\n".join(lines))
+    (folder / "table.csv").write_text("\n".join(lines), encoding="utf-8")
     return folder

@@ -15,7 +15,7 @@ SCHEMA = load_schema()
 
 
 def matched(folder, names, text):
-    (folder / "t.csv").write_text(text)
+    (folder / "t.csv").write_text(text, encoding="utf-8")
     return match({name: folder / name for name in names}, folder / "t.csv", SCHEMA)
 
 

@@ -53,7 +53,10 @@ def test_groups_alone_find_the_planted_difference_and_report_no_pattern(
 ):
     code, out, err = run(capsys, *call, "--skip-sweep", "--json")
     assert code == 0, err
-    answer, record = json.loads(out), json.loads((tmp_path / "out" / "discovery.json").read_text())
+    answer, record = (
+        json.loads(out),
+        json.loads((tmp_path / "out" / "discovery.json").read_text(encoding="utf-8")),
+    )
     check_schema(record, RECORD_SCHEMA)
     smoking = [
         a
@@ -81,14 +84,14 @@ def test_groups_alone_find_the_planted_difference_and_report_no_pattern(
         files | {"discovery.json"} == {p.name for p in (tmp_path / "out").iterdir()}
         and "report.html" in files
     )
-    page = (tmp_path / "out" / "report.html").read_text()
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "no pattern is reported" in page and "not a medical device" in page
     assert (
         run(capsys, *call, "--skip-sweep")[0] == 6
         and run(capsys, *call, "--skip-sweep", "--overwrite", "-q", "--attribute", "smoking")[0]
         == 0
     )
-    (tmp_path / "out" / "mine.txt").write_text("x")
+    (tmp_path / "out" / "mine.txt").write_text("x", encoding="utf-8")
     assert run(capsys, *call, "--skip-sweep", "--overwrite")[0] == 6
 
 
@@ -96,11 +99,11 @@ def bad(cohort, folder):
     """Exit code, words, what to add to a good call."""
 
     def table(name, text):
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, encoding="utf-8")
         return ["--table", folder / name]
 
     ids = [f"P{i}" for i in range(16)]
-    (folder / "file").write_text("x")
+    (folder / "file").write_text("x", encoding="utf-8")
     return [
         (3, "no folder", ["-i", folder / "none"]),
         (3, "holds no scans", ["-i", folder]),
@@ -147,8 +150,8 @@ def test_every_bad_call_has_its_sentence(capsys, cohort, call, tmp_path):
 
 def test_words_of_a_table_are_no_page_and_a_broken_scan_is_left_out(capsys, cohort, call, tmp_path):
     shutil.copytree(cohort / "scans", tmp_path / "scans")
-    (tmp_path / "scans" / "P3.nrrd").write_text("junk")
-    lines = (cohort / "table.csv").read_text().splitlines()
+    (tmp_path / "scans" / "P3.nrrd").write_text("junk", encoding="utf-8")
+    lines = (cohort / "table.csv").read_text(encoding="utf-8").splitlines()
     hostile = [
         lines[0] + ",diagnosis",
         *(
@@ -156,7 +159,7 @@ def test_words_of_a_table_are_no_page_and_a_broken_scan_is_left_out(capsys, coho
             for i, line in enumerate(lines[1:])
         ),
     ]
-    (tmp_path / "t.csv").write_text("\n".join(hostile))
+    (tmp_path / "t.csv").write_text("\n".join(hostile), encoding="utf-8")
     code, out, err = run(
         capsys,
         *call,
@@ -171,7 +174,7 @@ def test_words_of_a_table_are_no_page_and_a_broken_scan_is_left_out(capsys, coho
     )
     assert code == 0, err
     assert "P3" in " ".join(json.loads(out)["problems"]) and json.loads(out)["patients"] == 15
-    assert "<script>" not in (tmp_path / "out" / "report.html").read_text()
+    assert "<script>" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +234,7 @@ def test_a_planted_effect_is_learned_and_reported_where_both_agree(
             options=options,
         )
     )
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text(encoding="utf-8"))
     check_schema(record, RECORD_SCHEMA)
     both = next(a for a in record["answers"] if a["region"] == "both lungs")
     assert (

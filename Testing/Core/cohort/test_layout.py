@@ -176,7 +176,8 @@ def test_a_dry_run_lists_every_pairing_and_sentence_and_writes_nothing(
     put(tmp_path, "c/img/A.nii.gz", "c/img/B.nii.gz", "c/img/X.nii.gz", "c/gt/A.nii.gz")
     (tmp_path / "t.csv").write_text(
         "id,age,sex,smoking,one_year_survival\n"
-        "A,61,F,never,alive\nB,70,F,active,dead\nE,50,M,ex,alive\n"
+        "A,61,F,never,alive\nB,70,F,active,dead\nE,50,M,ex,alive\n",
+        encoding="utf-8",
     )
     for command in (["train", "--task", "cohort", "--cohort"], ["discover", "-i"]):
         assert (
@@ -246,7 +247,7 @@ def test_a_mask_on_another_grid_is_named(tmp_path, make_chest, capsys):
         volume.with_array(np.ones((16, 48, 56), np.float32), affine=small, stored_dtype="uint8"),
         tmp_path / "A_mask.nrrd",
     )
-    (tmp_path / "t.csv").write_text("id,smoking\nA,never\nB,active\n")
+    (tmp_path / "t.csv").write_text("id,smoking\nA,never\nB,active\n", encoding="utf-8")
     assert (
         cli.main(
             [

@@ -43,7 +43,9 @@ def folder(cohort, tmp_path_factory):
     shutil.copytree(cohort / "scans", root / "img")
     shutil.copytree(cohort / "lungs", root / "gt")
     (root / "gt" / "P0.nrrd").unlink()
-    (root / "table.csv").write_text((cohort / "table.csv").read_text())
+    (root / "table.csv").write_text(
+        (cohort / "table.csv").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     return root
 
 
@@ -79,12 +81,15 @@ def trained(folder, small, tmp_path_factory):
 
 def test_the_weights_know_the_attributes_and_whom_they_saw(trained):
     config, facts = (
-        json.loads((trained / "weights" / name).read_text())
+        json.loads((trained / "weights" / name).read_text(encoding="utf-8"))
         for name in ("config.json", "cohort.json")
     )
     assert config["attributes"] == facts["attributes"] == ["age", "sex", "smoking"]
     assert len(facts["scans"]) == 16 and "P1" not in json.dumps(facts), "hashes, no names"
-    assert json.loads((trained / "weights" / "training.json").read_text())["steps"] == 2
+    assert (
+        json.loads((trained / "weights" / "training.json").read_text(encoding="utf-8"))["steps"]
+        == 2
+    )
 
 
 def test_a_run_goes_on_with_its_shards_and_not_with_other_patients(
@@ -140,7 +145,7 @@ def test_the_weights_sweep_as_they_are_and_make_no_pattern_of_what_they_saw(
         )
         == 0
     )
-    record = json.loads((tmp_path / "out" / "discovery.json").read_text())
+    record = json.loads((tmp_path / "out" / "discovery.json").read_text(encoding="utf-8"))
     assert record["method"]["sweep"]["patients_seen"] == 16 and record["patterns"] == []
     assert any(a["sweep_hu"]["effect"] is not None for a in record["answers"])
     assert "16 of 16 of whom it had learned from. A sweep of those repeats" in record["notes"][0]
@@ -164,7 +169,7 @@ def test_only_patients_the_weights_have_not_seen_can_make_a_pattern(tmp_path, mo
     )
     other = PatientScan("Q", np.ones((2, 16, 16), np.int16), scan.labels, scan.spacing)
     (tmp_path / "cohort.json").write_text(
-        json.dumps({"attributes": ["smoking", "age"], "scans": [scan_key(scan)]})
+        json.dumps({"attributes": ["smoking", "age"], "scans": [scan_key(scan)]}), encoding="utf-8"
     )
     assert patterns.taught_before(tmp_path, [smoking], {"P": scan, "Q": other}) == 1
     assert (
@@ -177,8 +182,10 @@ def test_only_patients_the_weights_have_not_seen_can_make_a_pattern(tmp_path, mo
 
 
 def test_what_does_not_fit_stops_or_is_skipped_by_choice(folder, small, tmp_path):
-    lines = (folder / "table.csv").read_text().splitlines()
-    (tmp_path / "t.csv").write_text("\n".join([*lines[:4], lines[3], "Q,50,M,never,1"]))
+    lines = (folder / "table.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "t.csv").write_text(
+        "\n".join([*lines[:4], lines[3], "Q,50,M,never,1"]), encoding="utf-8"
+    )
     request = CohortRequest(folder, tmp_path / "t.csv")
     with pytest.raises(
         UnsuitableInputError,
@@ -193,7 +200,7 @@ def test_what_does_not_fit_stops_or_is_skipped_by_choice(folder, small, tmp_path
         request, tmp_path / "run", missing="skip", weights=small, steps=1, batch=1, quiet=True
     )
     assert answer["patients"] == 2 and len(answer["problems"]) == 3
-    (tmp_path / "one.csv").write_text("\n".join(lines[:2]))
+    (tmp_path / "one.csv").write_text("\n".join(lines[:2]), encoding="utf-8")
     with pytest.raises(UnsuitableInputError, match="several patients"):
         train_cohort(
             CohortRequest(folder, tmp_path / "one.csv"),

@@ -60,7 +60,7 @@ def request(case, report, **fields):
 
 def test_the_finding_goes_and_the_record_says_how(editor, case):
     path = run_counterfactual(request(case, "Nodule in the left lung."), pipe=editor)
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text(encoding="utf-8"))
     assert record["plan"]["target"] == "No nodule."
     assert record["settings"]["evidence"]["value"] > 0.9
     assert 0 < record["settings"]["invented_share"] < 1
@@ -74,7 +74,7 @@ def test_the_finding_goes_and_the_record_says_how(editor, case):
     change = sitk.GetArrayFromImage(sitk.ReadImage(str(path.parent / "change.nrrd")))
     assert (edited[change == 0] == original[change == 0]).all()
     assert edited[change > 0.99].mean() < -600 < original[change > 0.99].mean()
-    assert "asked to change" in (path.parent / "explanation.txt").read_text()
+    assert "asked to change" in (path.parent / "explanation.txt").read_text(encoding="utf-8")
 
 
 def test_the_wrong_side_ends_without_an_image(editor, case):
@@ -85,7 +85,9 @@ def test_the_wrong_side_ends_without_an_image(editor, case):
 
 def test_a_wrong_size_is_not_all_checks_passed(editor, case):
     path = run_counterfactual(request(case, "A 90 mm nodule in the left lung."), pipe=editor)
-    failed = [gate for gate in json.loads(path.read_text())["gates"] if not gate["passed"]]
+    failed = [
+        gate for gate in json.loads(path.read_text(encoding="utf-8"))["gates"] if not gate["passed"]
+    ]
     assert any(gate["name"] == "size" for gate in failed)
 
 

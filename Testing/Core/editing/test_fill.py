@@ -96,7 +96,7 @@ def test_a_region_is_filled_in_stored_units_and_nothing_else_changes(
 ):
     volume, mask = saved(tmp_path, modality, shape, spacing)
     assert call(tmp_path, modality, weights / modality, "--target", "A picture.") == 0
-    record = json.loads((tmp_path / "out" / "fill.json").read_text())
+    record = json.loads((tmp_path / "out" / "fill.json").read_text(encoding="utf-8"))
     made = load_volume(tmp_path / "out" / "counterfactual.nrrd", modality)
     assert (
         np.array_equal(made.array[~mask], volume.array[~mask])
@@ -131,7 +131,7 @@ def test_a_region_is_filled_in_stored_units_and_nothing_else_changes(
 
 def test_equal_sentences_leave_the_picture_as_it_is(tmp_path, weights):
     saved(tmp_path, "MR", (3, 80, 100), (4.0, 3.0, 3.0))
-    (tmp_path / "said.txt").write_text("A picture.")
+    (tmp_path / "said.txt").write_text("A picture.", encoding="utf-8")
     assert (
         call(
             tmp_path,
@@ -146,7 +146,7 @@ def test_equal_sentences_leave_the_picture_as_it_is(tmp_path, weights):
         )
         == 0
     )
-    record = json.loads((tmp_path / "out" / "fill.json").read_text())
+    record = json.loads((tmp_path / "out" / "fill.json").read_text(encoding="utf-8"))
     assert record["measures"]["mean_change"] == 0 and "returned unchanged" in record["notes"][1]
 
 

@@ -108,7 +108,10 @@ def test_what_needs_times_is_refused_in_a_sentence(fast, phantom, anatomy):
 
 def test_weights_are_saved_as_what_they_are(fast, tmp_path):
     fast.save_pretrained(tmp_path)
-    assert json.loads((tmp_path / "config.json").read_text())["_class_name"] == "Generator"
+    assert (
+        json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))["_class_name"]
+        == "Generator"
+    )
 
 
 def test_a_whole_run_says_what_was_not_asked(fast, phantom_with_nodule, tmp_path, no_figures):
@@ -127,11 +130,11 @@ def test_a_whole_run_says_what_was_not_asked(fast, phantom_with_nodule, tmp_path
             ),
             pipe=fast,
         )
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text(encoding="utf-8"))
     assert (
         record["settings"]["evidence"] is None
         and record["settings"]["steps"] == 1
         and record["settings"]["note"] == NOT_READ
     )
     assert not [entry for entry in record["files"] if entry["role"] == "attention"]
-    assert "reads no voxels" in (path.parent / "explanation.txt").read_text()
+    assert "reads no voxels" in (path.parent / "explanation.txt").read_text(encoding="utf-8")

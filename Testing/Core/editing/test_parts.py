@@ -93,11 +93,13 @@ def test_weights_are_checked(tmp_path, untrained):
     untrained.save_pretrained(tmp_path)
     again = CounterfactualPipeline.from_pretrained(tmp_path, untrained.encoder)
     assert again.findings == ("nodule",)
-    (tmp_path / "training.json").write_text(json.dumps({"sha256": "0" * 64}))
+    (tmp_path / "training.json").write_text(json.dumps({"sha256": "0" * 64}), encoding="utf-8")
     with pytest.raises(WeightsError, match="altered"):
         CounterfactualPipeline.from_pretrained(tmp_path)
     (tmp_path / "training.json").unlink()
-    config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**config, "widths": [32, 32, 32]}))
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "config.json").write_text(
+        json.dumps({**config, "widths": [32, 32, 32]}), encoding="utf-8"
+    )
     with pytest.raises(WeightsError, match="do not fit"):
         CounterfactualPipeline.from_pretrained(tmp_path)

@@ -63,7 +63,7 @@ def in_this_process(make_chest, tmp_path_factory):
     encoder, dual = LanguageEncoder(), DualEncoder(widths=(16, 16, 16))
     shipped = tmp_path_factory.mktemp("shipped") / "weights"
     Denoiser(widths=(16, 16, 16), scan_dim=EMBEDDING).save_pretrained(shipped)
-    (shipped / "training.json").write_text('{"steps": 7, "seconds": 8}')
+    (shipped / "training.json").write_text('{"steps": 7, "seconds": 8}', encoding="utf-8")
     pipeline = measuring.CounterfactualPipeline
     loaded, called, noise = (
         pipeline.from_pretrained.__func__,
@@ -155,11 +155,15 @@ def test_it_writes_a_whole_folder(finished):
         and record["part"] == "sample"
         and [line["name"] for line in record["lines"]] == list(CHOSEN)
     )
-    rows = list(csv.DictReader((finished / "out" / "benchmark.csv").read_text().splitlines()))
+    rows = list(
+        csv.DictReader(
+            (finished / "out" / "benchmark.csv").read_text(encoding="utf-8").splitlines()
+        )
+    )
     assert [float(row["mae_hu"]) for row in rows] == [
         line["scores"]["mae_hu"]["value"] for line in record["lines"]
     ]
-    text = (finished / "out" / "benchmark.md").read_text()
+    text = (finished / "out" / "benchmark.md").read_text(encoding="utf-8")
     assert (
         "Research use only" in text
         and "extrapolated" in text

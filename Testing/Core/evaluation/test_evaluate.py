@@ -115,7 +115,7 @@ def perfect(tmp_path_factory, given):
 
 
 def test_cases_go_out_whole(given, tmp_path):
-    about = json.loads((given / "cases.json").read_text())
+    about = json.loads((given / "cases.json").read_text(encoding="utf-8"))
     assert [entry["name"] for entry in about["cases"]] == [
         "sample-smooth_nodule-0",
         "sample-consolidation-0",
@@ -183,10 +183,9 @@ def test_a_users_inception_network_adds_its_distance(given, tmp_path, monkeypatc
         report["inception"] == "own.safetensors"
         and table["submission"]["fid_inception"]["value"] == 0
     )
-    assert (
-        table["lesion left in place"]["fid_inception"]["value"] > 0
-        and "FID, Inception" in (out / "report.md").read_text()
-    )
+    assert table["lesion left in place"]["fid_inception"]["value"] > 0 and "FID, Inception" in (
+        out / "report.md"
+    ).read_text(encoding="utf-8")
 
 
 def test_the_report_is_for_readers(perfect):
@@ -209,13 +208,16 @@ def test_the_report_is_for_readers(perfect):
 
 def test_a_lesion_left_in_place_is_shown_but_not_ranked(given, tmp_path):
     report = json.loads(
-        run_evaluation(Request(tmp_path / "out", TINY, submission=given / "scans")).read_text()
+        run_evaluation(Request(tmp_path / "out", TINY, submission=given / "scans")).read_text(
+            encoding="utf-8"
+        )
     )
     entry = report["tables"]["methods"]["submission"]
     assert not entry["ranked"] and "in place" in entry["why"] and entry["mae_hu"]["value"] > 0
-    assert (
-        report["tables"]["methods"]["smooth fill"]["ranked"]
-        and "no: leaves the lesion in place" in (tmp_path / "out" / "report.md").read_text()
+    assert report["tables"]["methods"]["smooth fill"][
+        "ranked"
+    ] and "no: leaves the lesion in place" in (tmp_path / "out" / "report.md").read_text(
+        encoding="utf-8"
     )
 
 
@@ -239,7 +241,7 @@ def test_an_interrupted_run_goes_on_and_repeats(tmp_path):
     )
     for name in ("report.json", "report.md", "rows.jsonl", "best-median-worst.png", "methods.png"):
         assert (first.parent / name).read_bytes() == (second.parent / name).read_bytes(), name
-    heads = json.loads(first.read_text())["headline"]
+    heads = json.loads(first.read_text(encoding="utf-8"))["headline"]
     assert heads["composition_max_hu"]["value"] == 0 and heads["identity_max_hu"]["value"] == 0
     assert (
         heads["mae_hu"]["value"] > 0
@@ -254,7 +256,9 @@ def test_every_stage_gives_its_table(tmp_path, monkeypatch):
         safety, "presence_evidence", lambda *args, **settings: Evidence(0.1, 0.0, 0.2, 2)
     )
     profile = replace(TINY, kinds=("smooth_nodule",))
-    report = json.loads(run_evaluation(Request(tmp_path / "out", profile)).read_text())
+    report = json.loads(
+        run_evaluation(Request(tmp_path / "out", profile)).read_text(encoding="utf-8")
+    )
     tables = report["tables"]
     assert (
         set(tables["localisation"]["all"]) == {"reading pass", "centre"}
@@ -319,7 +323,7 @@ def test_outputs_are_not_replaced_by_chance(perfect, tmp_path):
     with pytest.raises(OutputError, match="exists already"):
         run_evaluation(Request(out, TINY))
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    (tmp_path / "mine" / "thesis.txt").write_text("x", encoding="utf-8")
     with pytest.raises(OutputError, match="not written by this command"):
         run_evaluation(Request(tmp_path / "mine", TINY, overwrite=True))
     with pytest.raises(UnreadableError, match="is no folder"):
@@ -329,7 +333,7 @@ def test_outputs_are_not_replaced_by_chance(perfect, tmp_path):
 def test_rows_survive_a_cut_off_line(tmp_path):
     records = Records(tmp_path, {"seed": 0}, resume=False)
     records.add("case", "a", {"value": 1.0})
-    with (tmp_path / "rows.jsonl").open("a") as file:
+    with (tmp_path / "rows.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"stage": "case", "key": "b", "ro')
     again = Records(tmp_path, {"seed": 0}, resume=True)
     assert again.has("case", "a") and not again.has("case", "b")

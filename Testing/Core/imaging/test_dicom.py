@@ -103,7 +103,7 @@ def hu(phantom):
 @pytest.mark.parametrize("rescale", [True, False])
 def test_series_loads_exactly_whatever_the_file_order(tmp_path, hu, rescale):
     write_series(tmp_path, hu[::-1], STEPS[::-1], rescale=rescale)
-    (tmp_path / "README.txt").write_text("not a slice")
+    (tmp_path / "README.txt").write_text("not a slice", encoding="utf-8")
     (tmp_path / ".hidden").write_bytes(b"")
     volume = load_volume(tmp_path)
     assert np.array_equal(volume.array, hu)

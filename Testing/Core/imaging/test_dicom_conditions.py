@@ -157,7 +157,7 @@ def test_a_cd_is_read_by_its_dicomdir_or_its_folder(tmp_path, hu):
     (tmp_path / "IMAGES").mkdir()
     write_series(tmp_path / "IMAGES" / "CT", hu)
     dose_sheet(tmp_path / "IMAGES")
-    (tmp_path / "AUTORUN.INF").write_text("[autorun]")
+    (tmp_path / "AUTORUN.INF").write_text("[autorun]", encoding="utf-8")
     dicomdir(tmp_path)
     for path in (tmp_path, tmp_path / "DICOMDIR"):
         assert np.array_equal(load_volume(path).array, hu)

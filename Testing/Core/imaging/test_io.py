@@ -174,10 +174,10 @@ def test_an_older_file_is_replaced_never_written_into(small, tmp_path):
     """A second name for the old file still holds the old content: a reader, or a crash, never sees
     half of each."""
     path = tmp_path / "a.nrrd"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
     os.link(path, tmp_path / "second")
     save_volume(small, path)
-    assert (tmp_path / "second").read_text() == "old" and np.array_equal(
+    assert (tmp_path / "second").read_text(encoding="utf-8") == "old" and np.array_equal(
         load_volume(path).array, small.array
     )
 
@@ -205,7 +205,7 @@ def test_a_full_disk_leaves_the_old_file(small, tmp_path, suffix, capfd):
     """A limit on file size stands for the full disk."""
     resource = pytest.importorskip("resource")
     path = tmp_path / f"a{suffix}"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
     handler, limits = (
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
         resource.getrlimit(resource.RLIMIT_FSIZE),
@@ -217,5 +217,7 @@ def test_a_full_disk_leaves_the_old_file(small, tmp_path, suffix, capfd):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == [path.name]
+    assert path.read_text(encoding="utf-8") == "old" and [p.name for p in tmp_path.iterdir()] == [
+        path.name
+    ]
     assert capfd.readouterr().err == ""

@@ -33,7 +33,7 @@ def written(calls: list[str]) -> Use:
         if "crash" in request.report_text:
             raise ZeroDivisionError("oops")
         request.out.mkdir(exist_ok=True)
-        (request.out / "result.json").write_text(request.report_text)
+        (request.out / "result.json").write_text(request.report_text, encoding="utf-8")
         return {"words": len(request.report_text.split())}
 
     return Use(run, "result.json")
@@ -44,11 +44,12 @@ def table(tmp_path):
     """Four rows: two that can be done, one refused, one whose report is not there."""
     for name, words in (("a", "one"), ("b", "one two"), ("c", "refuse")):
         (tmp_path / f"{name}.nrrd").write_bytes(name.encode())
-        (tmp_path / f"{name}.txt").write_text(words)
+        (tmp_path / f"{name}.txt").write_text(words, encoding="utf-8")
     path = tmp_path / "list.csv"
     path.write_text(
         "image,report,finding,slices\na.nrrd,a.txt,2,10:24\nb.nrrd,b.txt,,\nc.nrrd,c.txt,,\n"
-        "a.nrrd,none.txt,,\n"
+        "a.nrrd,none.txt,,\n",
+        encoding="utf-8",
     )
     return path
 
@@ -72,7 +73,7 @@ def test_a_table_gives_typed_requests_and_its_rows_fail_alone(table, tmp_path):
     ],
 )
 def test_a_wrong_table_is_one_sentence(text, said, table, tmp_path):
-    table.write_text(text)
+    table.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=said):
         read_list(str(table), COUNTERFACTUAL, Request, tmp_path / "out", {})
     with pytest.raises(UnreadableError, match="does not exist"):
@@ -93,10 +94,12 @@ def test_failures_are_listed_and_the_same_command_goes_on(table, tmp_path):
     first = run_list("words", items, out, Place())
     assert [row.state for row in first["rows"]] == ["done", "done", "failed", "failed"]
     assert calls == ["a", "b", "c"]
-    with open(first["csv"], newline="") as file:
+    with open(first["csv"], newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["words"] for row in rows] == ["1", "2", "", ""]
-    assert rows[2]["problem"] == "Refused." and "2 failed" in Path(first["html"]).read_text()
+    assert rows[2]["problem"] == "Refused." and "2 failed" in Path(first["html"]).read_text(
+        encoding="utf-8"
+    )
     calls.clear()
     (tmp_path / "b.nrrd").write_bytes(b"another scan")
     again = run_list("words", read_list(str(table), use, Request, out, {}), out, Place())
@@ -121,7 +124,7 @@ def test_a_stopped_run_has_its_summary_and_an_unexpected_error_is_a_row(table, t
 
     with pytest.raises(KeyboardInterrupt):
         run_list("words", [crash, *items[1:]], out, Place(), stop)
-    with open(out / "summary.csv", newline="") as file:
+    with open(out / "summary.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["state"] for row in rows] == ["failed", "done"] and "ZeroDiv" in rows[0]["problem"]
 
@@ -156,7 +159,7 @@ def test_a_killed_worker_on_ray_loses_and_doubles_nothing(make_chest, tmp_path):
     root.mkdir()
     for number in range(4):
         save_volume(make_chest(**SMALL, seed=number), root / f"case-{number}.nrrd")
-        (root / f"case-{number}.txt").write_text("No pleural effusion.")
+        (root / f"case-{number}.txt").write_text("No pleural effusion.", encoding="utf-8")
     (root / "bad.nrrd").write_bytes(b"NRRD0004\nnothing")
     session = ReviewSession.create(root, tmp_path / "session")
     rows: list[Row] = []
@@ -178,4 +181,4 @@ def test_a_killed_worker_on_ray_loses_and_doubles_nothing(make_chest, tmp_path):
     assert left[-1] == 0 and all(session.current(item.id) for item in items)
     assert not [p for p in (session.folder / "studies").iterdir() if p.name.startswith(".")]
     assert review_items(ReviewSession.open(session.folder), None, None) == []
-    assert "case-3" in (session.folder / "summary.csv").read_text()
+    assert "case-3" in (session.folder / "summary.csv").read_text(encoding="utf-8")

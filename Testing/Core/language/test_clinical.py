@@ -188,10 +188,11 @@ def test_another_cohort_needs_only_a_schema(tmp_path: Path) -> None:
                     }
                 ],
             }
-        )
+        ),
+        encoding="utf-8",
     )
     table = tmp_path / "t.csv"
-    table.write_text("FVC %,nr\n81,7\n-9,8\n0,9\n")
+    table.write_text("FVC %,nr\n81,7\n-9,8\n0,9\n", encoding="utf-8")
     assert [row["text"] for row in table_texts(table, schema=load_schema(schema))["rows"]] == [
         "FVC 81 percent",
         "",
@@ -224,7 +225,7 @@ def test_another_cohort_needs_only_a_schema(tmp_path: Path) -> None:
 )
 def test_broken_schemas_say_what_is_wrong(tmp_path: Path, change: object, words: str) -> None:
     path = tmp_path / "s.json"
-    path.write_text(json.dumps(change))
+    path.write_text(json.dumps(change), encoding="utf-8")
     with pytest.raises(UnreadableError, match=words):
         load_schema(path)
 

@@ -81,7 +81,7 @@ def test_missing_package_names_the_command(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_folder_without_an_encoder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(WeightsError, match="no usable"):
             LanguageEncoder(folder).encode(["Nodule."])

@@ -74,7 +74,9 @@ def test_csv_of_every_program(tmp_path: Path, text: str, encoding: str) -> None:
 
 
 def test_decimal_commas_do_not_part_the_cells(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("id;pack_years;age\nA;12,5;61\nB;30,25;70\nC;1,5;50\n")
+    (tmp_path / "t.csv").write_text(
+        "id;pack_years;age\nA;12,5;61\nB;30,25;70\nC;1,5;50\n", encoding="utf-8"
+    )
     rows = table_texts(tmp_path / "t.csv")["rows"]
     assert [row["attributes"]["pack_years"] for row in rows] == [12.5, 30.25, 1.5]
 
@@ -113,7 +115,8 @@ def test_a_percentage_is_a_number_where_percent_is_said(tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     path.write_text(
         '{"id": ["id"], "attributes": [{"name": "fvc", "columns": ["FVC"], "kind": "number", '
-        '"min": 10, "max": 150, "clause": "FVC {} percent"}]}'
+        '"min": 10, "max": 150, "clause": "FVC {} percent"}]}',
+        encoding="utf-8",
     )
     schema = load_schema(path)
     assert row_text({"FVC": "85.3%"}, schema).text == "FVC 85.3 percent"
@@ -135,7 +138,7 @@ def test_a_doubtful_value_is_never_taken_as_known(value: str) -> None:
 
 
 def test_without_a_column_of_ids_the_question_is_asked(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("age,sex,code\n61,F,A\n74,M,B\n")
+    (tmp_path / "t.csv").write_text("age,sex,code\n61,F,A\n74,M,B\n", encoding="utf-8")
     for call in (
         lambda: read_row(tmp_path / "t.csv", "61"),
         lambda: table_texts(tmp_path / "t.csv"),

@@ -59,16 +59,18 @@ def test_a_malformed_record_is_refused(weights, content):
 )
 def test_a_configuration_that_does_not_fit_is_refused(weights, change, word):
     config = weights / "config.json"
-    config.write_text(json.dumps(change(json.loads(config.read_text()))))
+    config.write_text(
+        json.dumps(change(json.loads(config.read_text(encoding="utf-8")))), encoding="utf-8"
+    )
     refused(weights, "config.json has SHA-256 .* altered")
     refused(alone(weights), word)
 
 
 def test_the_configuration_is_inside_the_hash_and_old_records_say_it_is_not(weights, caplog):
-    record = json.loads((weights / RECORD).read_text())
+    record = json.loads((weights / RECORD).read_text(encoding="utf-8"))
     assert set(record["files"]) == {"config.json"}
     del record["files"]
-    (weights / RECORD).write_text(json.dumps(record))
+    (weights / RECORD).write_text(json.dumps(record), encoding="utf-8")
     assert check_weights(weights) == record["sha256"]
     assert "config.json cannot be verified" in caplog.text
     load_generator(alone(weights))
@@ -115,6 +117,8 @@ def _load_probe(folder):
 def test_a_base_is_a_plain_name_beside(tmp_path):
     folder = tmp_path / "own"
     shutil.copytree(resource("weights/dgmvlc-ct-volume"), folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "base": "../../etc"}))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(
+        json.dumps({**config, "base": "../../etc"}), encoding="utf-8"
+    )
     refused(alone(folder), "no name of a folder")

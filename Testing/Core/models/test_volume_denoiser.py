@@ -106,7 +106,9 @@ def test_a_network_trained_as_a_whole_is_stored_as_a_whole(tmp_path):
     model = stir(VolumeDenoiser(**SMALL, depth=4))
     model.save_pretrained(str(tmp_path / "whole"))
     again, (x, t, cond) = load_generator(tmp_path / "whole")[0].eval(), inputs()
-    assert json.loads((tmp_path / "whole" / "config.json").read_text())["base"] == ""
+    assert (
+        json.loads((tmp_path / "whole" / "config.json").read_text(encoding="utf-8"))["base"] == ""
+    )
     assert torch.equal(again(x, t, cond, depth=4)[0], model(x, t, cond, depth=4)[0])
 
 

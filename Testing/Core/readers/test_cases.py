@@ -63,7 +63,7 @@ def test_the_key_is_the_truth(balanced, chest_file):
 
 def test_nothing_that_a_reader_opens_tells_the_answer(balanced):
     cases = CaseSet.read(balanced)
-    text = (balanced / "cases.json").read_text()
+    text = (balanced / "cases.json").read_text(encoding="utf-8")
     record = json.loads(text)
     assert (
         set(record["cases"][0]) == {"id", "file", "sha256"}
@@ -92,16 +92,16 @@ def test_the_same_seed_makes_the_same_set_and_a_changed_key_is_noticed(
     again = tmp_path / "again"
     order = Order(Wish(), 8, clear=2, seed=1, balanced=True, scans=((chest_file, None),))
     build_cases(order, again)
-    assert (again / "keys" / "keys.json").read_text() == (
+    assert (again / "keys" / "keys.json").read_text(encoding="utf-8") == (
         balanced / "keys" / "keys.json"
-    ).read_text()
+    ).read_text(encoding="utf-8")
     assert [c.sha256 for c in CaseSet.read(again).record.cases] == [
         c.sha256 for c in CaseSet.read(balanced).record.cases
     ]
     with pytest.raises(OutputError, match="exists already"):
         build_cases(order, again)
     key = again / "keys" / "keys.json"
-    key.write_text(key.read_text().replace('"left"', '"right"'))
+    key.write_text(key.read_text(encoding="utf-8").replace('"left"', '"right"'), encoding="utf-8")
     with pytest.raises(UnreadableError, match="was changed"):
         CaseSet.read(again).keys()
     key.unlink()
@@ -230,7 +230,7 @@ def test_the_command(capsys, chest_file, tmp_path):
             == code
         )
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    (tmp_path / "mine" / "thesis.txt").write_text("x", encoding="utf-8")
     assert cli.main([*arguments, "-o", str(tmp_path / "mine"), "--overwrite"]) == 6, (
         "a folder of somebody else is never overwritten"
     )

@@ -75,10 +75,10 @@ def test_the_page(result, tmp_path, capsys):
 def test_what_no_page_is_made_of(result, tmp_path, capsys):
     assert cli.main(["page", str(result), "-o", str(tmp_path / "p.pdf")]) == 2
     assert cli.main(["page", str(tmp_path), "-o", str(tmp_path / "p.html")]) == 3
-    (tmp_path / "p.html").write_text("mine")
+    (tmp_path / "p.html").write_text("mine", encoding="utf-8")
     assert (
         cli.main(["page", str(result), "-o", str(tmp_path / "p.html")]) == 6
-        and (tmp_path / "p.html").read_text() == "mine"
+        and (tmp_path / "p.html").read_text(encoding="utf-8") == "mine"
     )
     original = result / "original.nrrd"
     data = original.read_bytes()

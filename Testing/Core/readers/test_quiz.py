@@ -104,7 +104,7 @@ def test_every_step_is_on_disk_and_a_quiz_goes_on(balanced, tmp_path, monkeypatc
     ):
         with pytest.raises(UsageError, match=words):
             quiz.answer(case, named, point)
-    path.write_text(path.read_text()[:40])
+    path.write_text(path.read_text(encoding="utf-8")[:40], encoding="utf-8")
     with pytest.raises(UnreadableError):
         Quiz.resume(path)
 

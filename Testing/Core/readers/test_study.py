@@ -41,7 +41,7 @@ def fill(study, reader, change=None):
     for row in rows:
         row["confidence"] = "50"
     rows = (change(rows) or rows) if change else rows
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
@@ -76,7 +76,7 @@ def test_the_order_is_counterbalanced_and_blind(with_aid, tmp_path):
         for s in (1, 2)
     ]
     assert len(set(map(tuple, orders))) > 4
-    text = (tmp_path / "s" / "study.json").read_text()
+    text = (tmp_path / "s" / "study.json").read_text(encoding="utf-8")
     assert (
         "truth" not in text and "size" not in text and {i.asked for i in record.items} == {"nodule"}
     )
@@ -159,13 +159,13 @@ def test_readings_from_a_table_are_kept_and_not_replaced(study):
     assert study.take_in(path) == {"R1": 5}
     kept = study.readings("R1")
     assert kept[0].confidence == 87.5 and kept[0].mark == (1, 2, 3) and kept[0].comment == "=cmd()"
-    saved = [file.read_text() for file in (study.folder / "readings").glob("*.csv")]
+    saved = [file.read_text(encoding="utf-8") for file in (study.folder / "readings").glob("*.csv")]
     assert "'=cmd()" in "".join(saved)
     with pytest.raises(UnsuitableInputError, match="already"):
         study.take_in(path)
     with pytest.raises(UnsuitableInputError, match=r"11 of 16 readings are missing, the first"):
         analyse(study)
-    path.write_text("a,b\n1,2\n")
+    path.write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(UnreadableError, match="lacks the column reader"):
         study.take_in(path)
 
@@ -262,7 +262,7 @@ def test_a_true_gain_is_found_and_none_is_not_invented():
 def test_the_scripted_study_from_end_to_end(scripted, capsys):
     assert cli.main(["study", "analyse", str(scripted), "--draws", "200", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    result = json.loads((scripted / "analysis" / "analysis.json").read_text())
+    result = json.loads((scripted / "analysis" / "analysis.json").read_text(encoding="utf-8"))
     assert (
         result["scripted"]
         and "say nothing about people" in answer["notes"][0]
@@ -283,8 +283,12 @@ def test_the_scripted_study_from_end_to_end(scripted, capsys):
         "roc.png",
         "readings.csv",
     }
-    assert "simulated observer" in (scripted / "analysis" / "analysis.md").read_text()
-    assert len((scripted / "analysis" / "readings.csv").read_text().splitlines()) == 25
+    assert "simulated observer" in (scripted / "analysis" / "analysis.md").read_text(
+        encoding="utf-8"
+    )
+    assert (
+        len((scripted / "analysis" / "readings.csv").read_text(encoding="utf-8").splitlines()) == 25
+    )
     with pytest.raises(UnsuitableInputError, match="not mixed with people"):
         read_all(Study.read(scripted))
     assert (

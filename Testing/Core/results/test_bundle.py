@@ -68,17 +68,17 @@ def test_it_has_the_places_that_monai_looks_in(folder):
         and about["synthetic"]
         and "Research use only" in about["intended_use"]
     )
-    assert (
-        "Apache" in (folder / "LICENSE").read_text()
-        and "ConfigWorkflow" in (folder / "docs" / "README.md").read_text()
-    )
+    assert "Apache" in (folder / "LICENSE").read_text(encoding="utf-8") and "ConfigWorkflow" in (
+        folder / "docs" / "README.md"
+    ).read_text(encoding="utf-8")
     assert not [name for name in found if name.endswith((".pt", ".pth", ".bin"))]
 
 
 def test_monai_finds_every_property_it_asks_for(loaded, folder):
     assert loaded.check_properties() in (None, [])
     assert (
-        loaded.version == json.loads((folder / "configs" / "metadata.json").read_text())["version"]
+        loaded.version
+        == json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))["version"]
     )
 
 
@@ -98,7 +98,7 @@ def test_the_loaded_network_is_the_pipelines(loaded, weights, make_chest):
 def test_its_evaluator_edits_the_dataset(loaded, folder, make_chest, tmp_path, monkeypatch):
     volume, asked = make_chest(nodule=True), []
     sitk.WriteImage(sitk.GetImageFromArray(volume.array), str(tmp_path / "ct.nrrd"))
-    (tmp_path / "report.txt").write_text("Nodule in the left lung.")
+    (tmp_path / "report.txt").write_text("Nodule in the left lung.", encoding="utf-8")
     monkeypatch.setattr(
         "DGMVLCCore.jobs.edit.run_counterfactual",
         lambda request, pipe: asked.append((request, pipe)),
@@ -128,7 +128,7 @@ def test_it_is_written_whole_or_not_at_all(folder, weights, tmp_path, monkeypatc
     with pytest.raises(OutputError, match="--overwrite"):
         bundle.export_bundle(folder, weights)
     bundle.export_bundle(folder, weights, overwrite=True)
-    (folder / "notes.txt").write_text("mine")
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(OutputError, match=r"notes\.txt"):
         bundle.export_bundle(folder, weights, overwrite=True)
     (folder / "notes.txt").unlink()

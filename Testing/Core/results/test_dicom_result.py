@@ -120,7 +120,7 @@ def test_the_record_lists_all_of_it(made, beside):
     out, record = beside
     check_schema(record, SCHEMA)
     assert (
-        json.loads((out / "dicom.json").read_text()) == record
+        json.loads((out / "dicom.json").read_text(encoding="utf-8")) == record
         and record["patient"]
         and record["notes"] == []
     )
@@ -175,7 +175,7 @@ def test_refusals_leave_nothing(made, tmp_path, write_ct, monkeypatch):
     with pytest.raises(UnreadableError, match=r"result\.json"):
         export_dicom(tmp_path / "none", tmp_path / "out")
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    (tmp_path / "out" / "thesis.txt").write_text("mine", encoding="utf-8")
     for overwrite, word in ((False, "exists already"), (True, "thesis.txt")):
         with pytest.raises(OutputError, match=word):
             export_dicom(result, tmp_path / "out", source=source, overwrite=overwrite)
@@ -192,7 +192,7 @@ def test_a_changed_result_is_not_exported(made, tmp_path):
     import shutil
 
     shutil.copytree(made[1], tmp_path / "result")
-    (tmp_path / "result" / "explanation.txt").write_text("All is well.")
+    (tmp_path / "result" / "explanation.txt").write_text("All is well.", encoding="utf-8")
     with pytest.raises(UnreadableError, match="was changed after"):
         export_dicom(tmp_path / "result", tmp_path / "out")
 

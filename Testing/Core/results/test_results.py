@@ -114,7 +114,9 @@ def test_everything_is_there_and_exact(write, tmp_path, phantom_with_nodule):
         manifest["measures"]["max_change_outside_hu"] == 0
         and manifest["findings"][1]["presence"] == "absent"
     )
-    assert "border of the edit is visible" in (folder / "explanation.txt").read_text()
+    assert "border of the edit is visible" in (folder / "explanation.txt").read_text(
+        encoding="utf-8"
+    )
     assert (folder / "figure.png").stat().st_size > 50_000
     assert manifest["notes"] == ["no scene in this test"]
 
@@ -150,7 +152,7 @@ def test_two_findings_lie_in_two_layers_with_tags(tmp_path, phantom):
 def test_nothing_is_lost_or_half_written(write, tmp_path, monkeypatch):
     out = tmp_path / "out"
     write(out)
-    first = (out / "result.json").read_text()
+    first = (out / "result.json").read_text(encoding="utf-8")
     with pytest.raises(OutputError, match="exists already"):
         write(out)
     for failure in (OSError(28, "No space left on device"), KeyboardInterrupt()):
@@ -161,7 +163,7 @@ def test_nothing_is_lost_or_half_written(write, tmp_path, monkeypatch):
         monkeypatch.setattr(results, "save_figure", fail)
         with pytest.raises((OutputError, KeyboardInterrupt)):
             write(out, overwrite=True)
-        assert (out / "result.json").read_text() == first and [
+        assert (out / "result.json").read_text(encoding="utf-8") == first and [
             p.name for p in tmp_path.iterdir()
         ] == ["out"]
     monkeypatch.undo()
@@ -169,7 +171,7 @@ def test_nothing_is_lost_or_half_written(write, tmp_path, monkeypatch):
 
 def test_a_failed_rename_brings_the_earlier_result_back(write, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    first = write(out).read_text()
+    first = write(out).read_text(encoding="utf-8")
     rename = type(out).rename
 
     def refuse(self, target):
@@ -181,9 +183,9 @@ def test_a_failed_rename_brings_the_earlier_result_back(write, tmp_path, monkeyp
     monkeypatch.setattr(type(out), "rename", refuse)
     with pytest.raises(OutputError, match="Permission denied"):
         write(out, overwrite=True)
-    assert (out / "result.json").read_text() == first and [p.name for p in tmp_path.iterdir()] == [
-        "out"
-    ]
+    assert (out / "result.json").read_text(encoding="utf-8") == first and [
+        p.name for p in tmp_path.iterdir()
+    ] == ["out"]
 
 
 def test_a_full_disk_leaves_nothing(write, tmp_path):
@@ -207,7 +209,7 @@ def test_a_read_only_folder_is_refused_before_any_work(tmp_path, monkeypatch):
 def test_only_our_own_results_are_overwritten(write, tmp_path):
     precious = tmp_path / "thesis"
     precious.mkdir()
-    (precious / "chapter.txt").write_text("years of work")
+    (precious / "chapter.txt").write_text("years of work", encoding="utf-8")
     for manifest in (
         None,
         "{}",
@@ -218,15 +220,15 @@ def test_only_our_own_results_are_overwritten(write, tmp_path):
         json.dumps({"software": {"name": "dgmvlc"}, "files": [{"name": "chapter.txt"}]}),
     ):
         if manifest:
-            (precious / "result.json").write_text(manifest)
+            (precious / "result.json").write_text(manifest, encoding="utf-8")
         with pytest.raises(OutputError, match="no result of this program"):
             write(precious, overwrite=True)
-        assert (precious / "chapter.txt").read_text() == "years of work"
+        assert (precious / "chapter.txt").read_text(encoding="utf-8") == "years of work"
     with pytest.raises(OutputError, match="does not exist"):
         write(tmp_path / "no" / "where")
     write(tmp_path / "out")
     write(tmp_path / "out", overwrite=True)
-    (tmp_path / "out" / "my-notes.txt").write_text("seen by me")
+    (tmp_path / "out" / "my-notes.txt").write_text("seen by me", encoding="utf-8")
     with pytest.raises(OutputError, match="my-notes.txt"):
         write(tmp_path / "out", overwrite=True)
     (tmp_path / "empty").mkdir()
@@ -234,18 +236,18 @@ def test_only_our_own_results_are_overwritten(write, tmp_path):
     (tmp_path / "project" / ".git").mkdir(parents=True)
     with pytest.raises(OutputError, match=r"\.git"):
         write(tmp_path / "project", overwrite=True)
-    (tmp_path / "empty" / ".DS_Store").write_text("left by a file manager")
+    (tmp_path / "empty" / ".DS_Store").write_text("left by a file manager", encoding="utf-8")
     assert write(tmp_path / "empty", overwrite=True).exists()
 
 
 def test_manifests_are_checked(write, tmp_path):
     path = write(tmp_path / "out")
-    manifest = json.loads(path.read_text())
+    manifest = json.loads(path.read_text(encoding="utf-8"))
     for change in ({"schema_version": "9"}, {"synthetic": False}, {"files": []}, {"surprise": 1}):
-        path.write_text(json.dumps({**manifest, **change}))
+        path.write_text(json.dumps({**manifest, **change}), encoding="utf-8")
         with pytest.raises(UnreadableError, match="schema"):
             read_manifest(path)
-    path.write_text("{")
+    path.write_text("{", encoding="utf-8")
     with pytest.raises(UnreadableError, match="readable"):
         read_manifest(path)
 
@@ -266,7 +268,7 @@ def test_numbers_that_are_none_become_null(write, tmp_path, monkeypatch):
         return result
 
     monkeypatch.setitem(globals(), "make_result", with_gates)
-    text = write(path).read_text()
+    text = write(path).read_text(encoding="utf-8")
     manifest = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert [g["value"] for g in manifest["gates"]] == [None, 2.0] and manifest["settings"][
         "spread"

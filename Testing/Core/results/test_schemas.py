@@ -25,11 +25,11 @@ def quiz(**changed):
 
 def test_what_was_written_is_read_again(tmp_path):
     path = tmp_path / "quiz.json"
-    path.write_text(json.dumps(quiz()))
+    path.write_text(json.dumps(quiz()), encoding="utf-8")
     record = read_typed(path, QuizRecord)
     write_typed(record, path)
     assert read_typed(path, QuizRecord) == record
-    check_schema(json.loads(path.read_text()), "quiz.schema.json")
+    check_schema(json.loads(path.read_text(encoding="utf-8")), "quiz.schema.json")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_was_written_is_read_again(tmp_path):
 )
 def test_a_wrong_field_is_refused_by_type_and_schema(changed, where, tmp_path):
     path = tmp_path / "quiz.json"
-    path.write_text(json.dumps(quiz(**changed)))
+    path.write_text(json.dumps(quiz(**changed)), encoding="utf-8")
     with pytest.raises(UnreadableError, match=where):
         read_typed(path, QuizRecord)
     with pytest.raises(UnreadableError):
@@ -56,6 +56,6 @@ def test_a_wrong_field_is_refused_by_type_and_schema(changed, where, tmp_path):
 
 def test_a_record_of_synthetic_scans_says_so(tmp_path):
     path = tmp_path / "quiz.json"
-    path.write_text(json.dumps(quiz(synthetic=False)))
+    path.write_text(json.dumps(quiz(synthetic=False)), encoding="utf-8")
     with pytest.raises(UnreadableError, match="synthetic"):
         read_typed(path, QuizRecord)

@@ -97,17 +97,17 @@ def test_check_agrees_and_notices_what_does_not_follow(made, tmp_path, capsys):
     )
     shutil.copytree(made[1], tmp_path / "result")
     path = tmp_path / "result" / "result.json"
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text(encoding="utf-8"))
     record["statements"][1]["numbers"][0]["value"] -= 3
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(record), encoding="utf-8")
     assert cli.main(["check", str(tmp_path / "result")]) == 3
     assert "1 of 17 numbers do not follow" in capsys.readouterr().err
     record["statements"][1]["numbers"][0]["from"] = "kurtosis of difference.nrrd"
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(record), encoding="utf-8")
     with pytest.raises(UnreadableError, match="cannot compute"):
         check_result(tmp_path / "result")
     record["statements"][1]["numbers"][0]["from"] = "/settings/none"
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(record), encoding="utf-8")
     with pytest.raises(UnreadableError, match="nothing at /settings/none"):
         check_result(tmp_path / "result")
 
@@ -116,9 +116,11 @@ def test_results_of_the_first_schema_are_still_read(manifest, tmp_path):
     old = {key: value for key, value in manifest.items() if key != "statements"} | {
         "schema_version": "1.0"
     }
-    (tmp_path / "result.json").write_text(json.dumps(old))
+    (tmp_path / "result.json").write_text(json.dumps(old), encoding="utf-8")
     assert read_manifest(tmp_path / "result.json")["schema_version"] == "1.0"
-    (tmp_path / "result.json").write_text(json.dumps(old | {"schema_version": "1.1"}))
+    (tmp_path / "result.json").write_text(
+        json.dumps(old | {"schema_version": "1.1"}), encoding="utf-8"
+    )
     with pytest.raises(UnreadableError, match="statements"):
         read_manifest(tmp_path / "result.json")
 

@@ -125,7 +125,7 @@ def test_an_earlier_comparison_is_replaced_only_when_allowed(compared, inputs, u
     with pytest.raises(OutputError, match="exists already"):
         run_comparison(request(inputs, path.parent), None, untrained)
     stray = path.parent / read_comparison(path)["results"][0] / "notes.txt"
-    stray.write_text("mine")
+    stray.write_text("mine", encoding="utf-8")
     with pytest.raises(OutputError, match=r"notes\.txt"):
         run_comparison(request(inputs, path.parent, overwrite=True), None, untrained)
     stray.unlink()
@@ -168,7 +168,7 @@ def test_cancelled_leaves_nothing(inputs, untrained):
 
 
 def test_a_damaged_record_is_refused(tmp_path):
-    (tmp_path / "comparison.json").write_text(json.dumps({"kind": "comparison"}))
+    (tmp_path / "comparison.json").write_text(json.dumps({"kind": "comparison"}), encoding="utf-8")
     with pytest.raises(UnreadableError, match="schema"):
         read_comparison(tmp_path / "comparison.json")
     with pytest.raises(UsageError, match="list of texts"):
@@ -178,7 +178,7 @@ def test_a_damaged_record_is_refused(tmp_path):
 
 
 def test_bad_calls_have_their_sentence_and_code_and_write_nothing(capsys, inputs, tmp_path):
-    (tmp_path / "r.txt").write_text("There is atelectasis.")
+    (tmp_path / "r.txt").write_text("There is atelectasis.", encoding="utf-8")
     base = ["compare", "-q", "-i", str(inputs / "ct.nrrd"), "-o", str(tmp_path / "out")]
     mask = ["--mask", str(inputs / "nodule.nrrd")]
     asked = ["--hypothesis", "nodule", "--hypothesis", "emphysema"]

@@ -114,18 +114,22 @@ def reviewed(tmp_path_factory):
     scan = load_volume(resource("sample") / "ct.nrrd")
     save_volume(scan, root / "studies" / "case.nrrd")
     (root / "studies" / "case.txt").write_text(
-        "No pleural effusion. There is a 150 mm nodule in the right lung."
+        "No pleural effusion. There is a 150 mm nodule in the right lung.", encoding="utf-8"
     )
     assert main(["review", str(root / "studies"), "-o", str(root / "session"), "-q"]) == 0
     return root
 
 
 def test_the_unreported_nodule_of_the_sample_is_pointed_at(reviewed):
-    found = json.loads((reviewed / "session" / "studies" / "case" / "review.json").read_text())
-    jsonschema.validate(found, json.loads((SCHEMAS / "review-study.schema.json").read_text()))
+    found = json.loads(
+        (reviewed / "session" / "studies" / "case" / "review.json").read_text(encoding="utf-8")
+    )
     jsonschema.validate(
-        json.loads((reviewed / "session" / "worklist.json").read_text()),
-        json.loads((SCHEMAS / "review-worklist.schema.json").read_text()),
+        found, json.loads((SCHEMAS / "review-study.schema.json").read_text(encoding="utf-8"))
+    )
+    jsonschema.validate(
+        json.loads((reviewed / "session" / "worklist.json").read_text(encoding="utf-8")),
+        json.loads((SCHEMAS / "review-worklist.schema.json").read_text(encoding="utf-8")),
     )
     scan = load_volume(reviewed / "studies" / "case.nrrd")
     truth = load_labels(resource("sample") / "nodule.nrrd", scan).union()
@@ -159,7 +163,7 @@ def test_the_command_line_decides_exports_and_goes_on(reviewed, capsys):
     assert json.loads(capsys.readouterr().out)["progress"]["decided"] == 1
     assert main(["review", "-o", session, "--export", str(reviewed / "out"), "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
-    page = (reviewed / "out" / "review.html").read_text()
+    page = (reviewed / "out" / "review.html").read_text(encoding="utf-8")
     assert len(made["accepted"]) == 1 and "discuss" in page and "data:image/png" in page
     wrong = (
         (["review", "-o", session], 2),

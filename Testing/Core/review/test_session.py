@@ -96,7 +96,7 @@ def test_a_folder_that_changes_marks_its_studies_and_keeps_decisions(
 
 
 def test_a_changed_report_counts_as_a_change(session, studies):
-    (studies / "a" / "report.txt").write_text("A 26 mm nodule in the left lung.")
+    (studies / "a" / "report.txt").write_text("A 26 mm nodule in the left lung.", encoding="utf-8")
     assert ReviewSession.open(session.folder, refresh=True).state("a-ct") == "changed"
 
 
@@ -105,11 +105,15 @@ def test_a_damaged_or_foreign_session_is_refused(session, studies, tmp_path):
         ReviewSession.create(studies, session.folder)
     with pytest.raises(UnreadableError, match="no review session"):
         ReviewSession.open(tmp_path / "none")
-    (session.folder / "decisions.json").write_text('{"schema_version": "1.0", "decis')
+    (session.folder / "decisions.json").write_text(
+        '{"schema_version": "1.0", "decis', encoding="utf-8"
+    )
     with pytest.raises(UnreadableError, match="damaged"):
         session.decide("a-ct/1", "accepted")
-    fields = json.loads((session.folder / "worklist.json").read_text())
-    (session.folder / "worklist.json").write_text(json.dumps({**fields, "schema_version": "9.0"}))
+    fields = json.loads((session.folder / "worklist.json").read_text(encoding="utf-8"))
+    (session.folder / "worklist.json").write_text(
+        json.dumps({**fields, "schema_version": "9.0"}), encoding="utf-8"
+    )
     with pytest.raises(UnreadableError, match="version"):
         ReviewSession.open(session.folder)
 
@@ -215,10 +219,10 @@ def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, 
     with pytest.raises(OutputError, match="exists already"):
         export(session, tmp_path / "out")
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "letter.txt").write_text("keep")
+    (tmp_path / "mine" / "letter.txt").write_text("keep", encoding="utf-8")
     with pytest.raises(OutputError, match="no earlier export"):
         export(session, tmp_path / "mine", overwrite=True)
-    assert (tmp_path / "mine" / "letter.txt").read_text() == "keep"
+    assert (tmp_path / "mine" / "letter.txt").read_text(encoding="utf-8") == "keep"
     export(session, tmp_path / "out", overwrite=True)
     assert not list(tmp_path.glob(".*partial"))
 
@@ -226,7 +230,7 @@ def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, 
 def test_a_crash_while_an_export_is_replaced_loses_neither(session, tmp_path, monkeypatch):
     out = tmp_path / "out"
     export(session, out)
-    first = (out / "review.html").read_text()
+    first = (out / "review.html").read_text(encoding="utf-8")
     session.decide("a-ct/1", "rejected", "second look")
     rename = Path.rename
 
@@ -239,7 +243,7 @@ def test_a_crash_while_an_export_is_replaced_loses_neither(session, tmp_path, mo
     monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(OutputError, match="Input/output error"):
         export(session, out, overwrite=True)
-    assert (out / "review.html").read_text() == first
+    assert (out / "review.html").read_text(encoding="utf-8") == first
 
     def killed(self, target):  # nothing after this runs: no handler, no clean-up
         if Path(target) == out:
@@ -253,9 +257,9 @@ def test_a_crash_while_an_export_is_replaced_loses_neither(session, tmp_path, mo
     assert not out.exists()
     with pytest.raises(OutputError, match="exists already"):  # the next run finds it again
         export(session, out)
-    assert (out / "review.html").read_text() == first
+    assert (out / "review.html").read_text(encoding="utf-8") == first
     export(session, out, overwrite=True)
-    assert "second look" in (out / "review.html").read_text()
+    assert "second look" in (out / "review.html").read_text(encoding="utf-8")
     assert sorted(p.name for p in tmp_path.iterdir() if "out" in p.name) == ["out"]
 
 

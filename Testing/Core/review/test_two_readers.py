@@ -59,7 +59,7 @@ def test_what_two_readers_save_at_once_is_all_there(session):
     assert {row["comment"] for row in made.values()} == {"one", "two"}
     history = session.history()
     assert len(history) == 80 and all("@" in row["by"] and row["when"] for row in history)
-    summary = json.loads((session.folder / DECISIONS).read_text())
+    summary = json.loads((session.folder / DECISIONS).read_text(encoding="utf-8"))
     assert summary["decisions"] == made
 
 
@@ -102,9 +102,9 @@ def test_a_session_without_a_log_goes_on(session):
 
 
 def changed(path, change):
-    fields = json.loads(path.read_text())
+    fields = json.loads(path.read_text(encoding="utf-8"))
     change(fields)
-    path.write_text(json.dumps(fields))
+    path.write_text(json.dumps(fields), encoding="utf-8")
 
 
 def put(at, value):
@@ -150,7 +150,7 @@ def test_a_worklist_of_somebody_else_is_held_to_its_schema_and_folder(session, a
 
 @pytest.mark.parametrize("name", ["{0}/secret.txt", "C:\\Users\\x\\secret.txt", "{0}/.."])
 def test_a_report_elsewhere_that_a_session_names_is_not_followed(session, tmp_path, name):
-    (tmp_path / "secret.txt").write_text("14 mm nodule in the right upper lobe.")
+    (tmp_path / "secret.txt").write_text("14 mm nodule in the right upper lobe.", encoding="utf-8")
     study = session.studies[0].id
     changed(session.folder / "worklist.json", put(["studies", 0, "report"], name.format(tmp_path)))
     opened = ReviewSession.open(session.folder)

@@ -22,7 +22,7 @@ def test_scans_are_found_with_their_reports_and_nothing_else(studies):
 
 def test_a_report_named_like_its_scan_comes_before_the_only_text(studies, phantom):
     save_volume(phantom, studies / "a" / "second.nrrd")
-    (studies / "a" / "second.txt").write_text("A nodule.")
+    (studies / "a" / "second.txt").write_text("A nodule.", encoding="utf-8")
     by_path = {study.path: study for study in find_studies(studies)}
     assert by_path["a/second.nrrd"].report == "a/second.txt"
     assert by_path["a/ct.nrrd"].report is None, "a text beside two scans belongs to neither"
@@ -45,7 +45,7 @@ def test_a_report_named_like_its_scan_comes_before_the_only_text(studies, phanto
 def test_reports_of_every_kind_are_found_beside_their_scan(studies, names, taken):
     (studies / "a" / "report.txt").unlink()
     for name in names:
-        (studies / "a" / name).write_text("A nodule.")
+        (studies / "a" / name).write_text("A nodule.", encoding="utf-8")
     (one,) = [study for study in find_studies(studies) if study.path == "a/ct.nrrd"]
     assert one.report == taken and bool(one.notes) == (taken is None)
 
@@ -71,7 +71,7 @@ def test_of_several_series_the_longest_and_thinnest_is_read_and_said(tmp_path, p
         description="Bolus",
         step=1.0,
     )
-    (root / "x" / "report.txt").write_text("A nodule.")
+    (root / "x" / "report.txt").write_text("A nodule.", encoding="utf-8")
     (one,) = find_studies(root)
     assert one.series[one.chosen].description == "Lung 4.0" and one.report == "x/report.txt"
     assert "Lung 4.0" in one.notes[0] and "--series" in one.notes[0] and len(one.files) == 12
@@ -117,7 +117,7 @@ def test_studies_that_cannot_be_read_say_why_and_the_others_go_on(studies, phant
 
 
 def test_a_folder_without_scans_is_refused(tmp_path):
-    (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / "notes.txt").write_text("nothing", encoding="utf-8")
     with pytest.raises(UnreadableError, match="holds no scan"):
         find_studies(tmp_path)
     with pytest.raises(UnreadableError, match="no folder"):

@@ -101,7 +101,7 @@ def test_the_command_writes_and_says_the_agreement(pipe, phantom, tmp_path, monk
     assert cli.main(call) == 0
     said, record = (
         json.loads(capsys.readouterr().out),
-        json.loads((tmp_path / "out" / "synthesis.json").read_text()),
+        json.loads((tmp_path / "out" / "synthesis.json").read_text(encoding="utf-8")),
     )
     assert said["agreement"] == record["agreement"] and set(record["agreement"]["generated"]) == {
         "left lung",

@@ -78,7 +78,7 @@ def test_slices_are_made_from_a_mask_and_a_cohorts_sentence(masks, tmp_path):
     assert (
         one.shape == (2, 96, 112) and np.array_equal(one, again) and not np.array_equal(one, other)
     )
-    record = json.loads((tmp_path / "a" / "synthesis.json").read_text())
+    record = json.loads((tmp_path / "a" / "synthesis.json").read_text(encoding="utf-8"))
     assert record["synthetic"] and record["sentence"] == "61-year-old, never smoker"
     assert cli.main([*call[:4], "2:40", *call[5:], "clear lung", "-o", str(tmp_path / "d")]) == 2
 

@@ -79,13 +79,16 @@ def test_orders_are_read_and_wrong_ones_named(tmp_path):
     path = tmp_path / "o.csv"
     path.write_text(
         "scan,finding,size_mm,side,zone,count\na.nrrd,spiculated "
-        "nodule,12,left,upper,3\nb.nrrd,GGO,,,,\n"
+        "nodule,12,left,upper,3\nb.nrrd,GGO,,,,\n",
+        encoding="utf-8",
     )
     assert read_orders(path) == [
         Order("a.nrrd", "nodule", 12.0, "left", "upper", 3, True),
         Order("b.nrrd", "ground-glass opacity"),
     ]
-    (tmp_path / "o.jsonl").write_text('{"scan": "a.nrrd", "finding": "emphysema", "count": 2}\n')
+    (tmp_path / "o.jsonl").write_text(
+        '{"scan": "a.nrrd", "finding": "emphysema", "count": 2}\n', encoding="utf-8"
+    )
     assert read_orders(tmp_path / "o.jsonl") == [Order("a.nrrd", "emphysema", count=2)]
     for row, word in (
         ("a,nodule,400,,,", "size_mm must be"),
@@ -97,10 +100,10 @@ def test_orders_are_read_and_wrong_ones_named(tmp_path):
         ("a,unicorn,,,,", "names no finding"),
         (",nodule,,,,", "lacks its scan"),
     ):
-        path.write_text(f"scan,finding,size_mm,side,zone,count\n{row}\n")
+        path.write_text(f"scan,finding,size_mm,side,zone,count\n{row}\n", encoding="utf-8")
         with pytest.raises(UnsuitableInputError, match=word):
             read_orders(path)
-    path.write_text("scan,finding,shoe\na,nodule,42\n")
+    path.write_text("scan,finding,shoe\na,nodule,42\n", encoding="utf-8")
     with pytest.raises(UnsuitableInputError, match="unknown column 'shoe'"):
         read_orders(path)
     with pytest.raises(DGMVLCError):
@@ -109,7 +112,7 @@ def test_orders_are_read_and_wrong_ones_named(tmp_path):
 
 def test_balance_adds_what_is_missing_to_clear_scans_only(tmp_path):
     path = tmp_path / "c.csv"
-    path.write_text("scan,finding\n1,nodule\n2,nodule\n3,emphysema\n4,\n5,\n")
+    path.write_text("scan,finding\n1,nodule\n2,nodule\n3,emphysema\n4,\n5,\n", encoding="utf-8")
     orders = balance(path, 3)
     assert {o.scan for o in orders} <= {"4", "5"}
     assert {f: sum(o.count for o in orders if o.finding == f) for f in ("nodule", "emphysema")} == {
@@ -118,7 +121,7 @@ def test_balance_adds_what_is_missing_to_clear_scans_only(tmp_path):
     }
     with pytest.raises(UsageError, match="1 or more"):
         balance(path, 0)
-    path.write_text("scan,finding\n1,nodule\n")
+    path.write_text("scan,finding\n1,nodule\n", encoding="utf-8")
     with pytest.raises(UnsuitableInputError, match="no scan without a finding"):
         balance(path, 3)
 
@@ -165,7 +168,7 @@ def test_a_broken_run_goes_on_and_gives_the_same_items(folder, tmp_path, seen):
     )
     rows = [
         json.loads(line)
-        for line in (tmp_path / "parts" / "manifest.jsonl").read_text().splitlines()
+        for line in (tmp_path / "parts" / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     for row in rows:
         check_schema(row, ROW_SCHEMA)
@@ -190,7 +193,7 @@ def test_a_broken_run_goes_on_and_gives_the_same_items(folder, tmp_path, seen):
     with pytest.raises(OutputError, match="another seed"):
         synthesize(orders, folder, tmp_path / "parts", FakePipe(), seed=1)
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    (tmp_path / "mine" / "thesis.txt").write_text("x", encoding="utf-8")
     with pytest.raises(OutputError, match="other files"):
         synthesize(orders, folder, tmp_path / "mine", FakePipe())
     with pytest.raises(UnreadableError, match=r"none\.nrrd of the order"):
@@ -202,12 +205,12 @@ def test_what_the_network_does_not_see_is_not_taken(folder, tmp_path, seen):
     seen[:] = [-0.1, 0.2]
     order = [Order("ct.nrrd", "nodule", 14.0)]
     synthesize(order, folder, tmp_path / "second", FakePipe())
-    row = json.loads((tmp_path / "second" / "manifest.jsonl").read_text())
+    row = json.loads((tmp_path / "second" / "manifest.jsonl").read_text(encoding="utf-8"))
     assert row["attempts"] == 2 and row["rejected"] == ["presence"]
     seen[:] = [0.1]
     for change, word in ((-300.0, "direction"), (20.0, "visible")):
         assert synthesize(order, folder, tmp_path / word, FakePipe(change))["refused"] == 1
-        row = json.loads((tmp_path / word / "manifest.jsonl").read_text())
+        row = json.loads((tmp_path / word / "manifest.jsonl").read_text(encoding="utf-8"))
         assert (
             word in row["refused"]
             and row["files"] == []
@@ -225,7 +228,7 @@ def test_lesions_made_in_one_pass_are_judged_by_the_denoiser(folder, tmp_path, m
     fast, judge = FakePipe(), FakePipe()
     fast.one_pass, fast.weights, fast.weights_sha256 = True, "gan", "a" * 64
     synthesize([Order("ct.nrrd", "nodule", 14.0)], folder, tmp_path / "set", fast, judge=judge)
-    row = json.loads((tmp_path / "set" / "manifest.jsonl").read_text())
+    row = json.loads((tmp_path / "set" / "manifest.jsonl").read_text(encoding="utf-8"))
     check_schema(row, ROW_SCHEMA)
     assert asked == [judge] and judge.calls == 0
     assert (
@@ -306,7 +309,7 @@ def test_lungs_are_made_from_the_mask_alone(phantom, tmp_path):
 
 def test_the_command_says_what_goes_together(tmp_path, capsys):
     table = tmp_path / "c.csv"
-    table.write_text("scan,finding\n1,nodule\n")
+    table.write_text("scan,finding\n1,nodule\n", encoding="utf-8")
     out = ["-o", str(tmp_path / "x")]
     for arguments in (
         [],

@@ -45,7 +45,7 @@ def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     save_volume(phantom((5, 90, 110), (4.0, 3.0, 3.0), "MR"), folder / "a.nii.gz")
     save_volume(phantom((4, 140, 100), (6.0, 1.0, 1.0), "MR", 1), folder / "b.nrrd")
-    (folder / "a.txt").write_text("MR of the\n abdomen.\n")
+    (folder / "a.txt").write_text("MR of the\n abdomen.\n", encoding="utf-8")
     return folder
 
 
@@ -58,7 +58,7 @@ def run(pictures, small, tmp_path_factory):
 
 def test_weights_record_their_modality_and_forget_what_is_of_ct(run):
     out, answer = run
-    config = json.loads((out / "weights" / "config.json").read_text())
+    config = json.loads((out / "weights" / "config.json").read_text(encoding="utf-8"))
     assert (
         config["modality"] == modality_of(out / "weights") == "MR"
         and config["findings"] == []
@@ -70,7 +70,12 @@ def test_weights_record_their_modality_and_forget_what_is_of_ct(run):
         and answer["sentences"] == ["MR of the abdomen.", "MR scan."]
         and answer["notes"][0].startswith("Demonstration")
     )
-    assert json.loads((out / "weights" / "training.json").read_text())["recipe"]["modality"] == "MR"
+    assert (
+        json.loads((out / "weights" / "training.json").read_text(encoding="utf-8"))["recipe"][
+            "modality"
+        ]
+        == "MR"
+    )
 
 
 def test_examples_hide_the_hole_and_nothing_else(run):
@@ -139,20 +144,20 @@ def test_pictures_and_sentences_are_checked(pictures, small, run, tmp_path):
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(UnsuitableInputError, match="more than one picture named p"):
         find_pictures(tmp_path)
-    (tmp_path / "t.csv").write_text("id,text\na,MR of a knee.\n")
+    (tmp_path / "t.csv").write_text("id,text\na,MR of a knee.\n", encoding="utf-8")
     assert sentences_of(find_pictures(pictures), "MR", tmp_path / "t.csv") == {
         "a": "MR of a knee.",
         "b": "MR scan.",
     }
-    (tmp_path / "u.csv").write_text("id,age\na,50\n")
+    (tmp_path / "u.csv").write_text("id,age\na,50\n", encoding="utf-8")
     with pytest.raises(UnsuitableInputError, match=r"no column of sentences \(it has id, age\)"):
         sentences_of(find_pictures(pictures), "MR", tmp_path / "u.csv")
-    (tmp_path / "v.csv").write_text("text,id\nMR of a knee.,a\n")
+    (tmp_path / "v.csv").write_text("text,id\nMR of a knee.,a\n", encoding="utf-8")
     with pytest.raises(UnsuitableInputError, match="Which column of v.csv names the pictures"):
         sentences_of(find_pictures(pictures), "MR", tmp_path / "v.csv")
     with pytest.raises(UnsuitableInputError, match="other pictures or sentences"):
         train_images(pictures, "MR", run[0], table=tmp_path / "t.csv", weights=small, quiet=True)
-    (tmp_path / "long.csv").write_text(f"id,text\na,{'very long ' * 20}\n")
+    (tmp_path / "long.csv").write_text(f"id,text\na,{'very long ' * 20}\n", encoding="utf-8")
     with pytest.raises(UnsuitableInputError, match="longer than the 24 tokens"):
         train_images(
             pictures,

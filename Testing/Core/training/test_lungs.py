@@ -73,4 +73,7 @@ def test_a_short_run_writes_weights_and_their_record(shards, tmp_path):
         shards=str(shards), out=str(tmp_path), task="lungs", steps=2, batch=2, workers=0
     )
     weights = train(recipe, quiet=True)
-    assert json.loads((weights / "training.json").read_text())["recipe"]["task"] == "lungs"
+    assert (
+        json.loads((weights / "training.json").read_text(encoding="utf-8"))["recipe"]["task"]
+        == "lungs"
+    )

@@ -44,7 +44,7 @@ def shards(tmp_path_factory):
         pooled=rng.standard_normal((3, 384)).astype(np.float16),
         phrases=np.array(phrases),
     )
-    (folder / "cohort.json").write_text('{"attributes": ["smoking"]}')
+    (folder / "cohort.json").write_text('{"attributes": ["smoking"]}', encoding="utf-8")
     return folder
 
 
@@ -116,10 +116,12 @@ def test_different_seeds_are_different_curves(shards, tmp_path, seen):
 
 def test_the_log_forgets_what_is_done_again(shards, tmp_path):
     trainer = CohortTrainer(recipe(shards, tmp_path))
-    (tmp_path / "log.jsonl").write_text('{"step": 50, "flow": 1}\n{"step": 100, "flow": 2}\n')
+    (tmp_path / "log.jsonl").write_text(
+        '{"step": 50, "flow": 1}\n{"step": 100, "flow": 2}\n', encoding="utf-8"
+    )
     trainer.step = 60
     trainer.cut_log()
-    assert (tmp_path / "log.jsonl").read_text() == '{"step": 50, "flow": 1}\n'
+    assert (tmp_path / "log.jsonl").read_text(encoding="utf-8") == '{"step": 50, "flow": 1}\n'
 
 
 def test_another_recipe_is_named_by_its_fields(shards, tmp_path):

@@ -100,7 +100,10 @@ def test_training_learns_and_resumes(shards, tmp_path):
     weights = train(recipe)
     longer = Recipe(**{**vars(recipe), "steps": 100})
     train(longer)
-    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    log = [
+        json.loads(line)
+        for line in (tmp_path / "run" / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert [row["step"] for row in log] == [50, 100]
     maker = ExampleMaker(shards, 0.2)
     untrained, trained = (
@@ -116,10 +119,10 @@ def test_training_learns_and_resumes(shards, tmp_path):
 
 def test_recipes_and_data_folders_are_checked(tmp_path):
     path = tmp_path / "r.json"
-    path.write_text('{"shards": "a", "out": "b", "typo": 1}')
+    path.write_text('{"shards": "a", "out": "b", "typo": 1}', encoding="utf-8")
     with pytest.raises(UsageError, match="typo"):
         load_recipe(path)
-    path.write_text("{")
+    path.write_text("{", encoding="utf-8")
     with pytest.raises(UnreadableError):
         load_recipe(path)
     with pytest.raises(UnreadableError, match="volumes"):
@@ -137,7 +140,10 @@ def test_the_anomaly_network_trains_on_clear_lung_alone(shards, tmp_path, monkey
     model = load_anomaly(weights)
     image = torch.randn(1, 1, 32, 48)
     assert model(image, torch.ones_like(image)).shape == image.shape
-    assert json.loads((weights / "training.json").read_text())["recipe"]["task"] == "anomaly"
+    assert (
+        json.loads((weights / "training.json").read_text(encoding="utf-8"))["recipe"]["task"]
+        == "anomaly"
+    )
 
 
 def test_coarse_noise_is_coarse_and_bounded():

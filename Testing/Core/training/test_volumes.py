@@ -88,7 +88,7 @@ def test_on_a_2d_network_only_the_layers_along_z_learn_and_a_stopped_run_goes_on
         if not name.startswith("along_z."):
             assert torch.equal(value, flat.state_dict()[name]), name
     assert any(not torch.equal(value, first[name]) for name, value in model.state_dict().items())
-    assert json.loads((weights / "training.json").read_text())["steps"] == 4
+    assert json.loads((weights / "training.json").read_text(encoding="utf-8"))["steps"] == 4
 
 
 def test_a_network_from_nothing_learns_slabs_and_single_slices(recipe):

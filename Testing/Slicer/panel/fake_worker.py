@@ -150,11 +150,11 @@ def core(message: dict) -> None:
 
 
 def main() -> None:
-    if json.loads((FOLDER / "behaviour.json").read_text()).get("stubborn"):
+    if json.loads((FOLDER / "behaviour.json").read_text(encoding="utf-8")).get("stubborn"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=listen, daemon=True).start()
     while True:
-        how = DEFAULT | json.loads((FOLDER / "behaviour.json").read_text())
+        how = DEFAULT | json.loads((FOLDER / "behaviour.json").read_text(encoding="utf-8"))
         try:
             message = lines.get(timeout=1.0)
         except Empty:

@@ -45,7 +45,9 @@ def open_study(desk, name):
 def decisions(session):
     return {
         name: made["verdict"]
-        for name, made in json.loads((session / "decisions.json").read_text())["decisions"].items()
+        for name, made in json.loads((session / "decisions.json").read_text(encoding="utf-8"))[
+            "decisions"
+        ].items()
     }
 
 
@@ -112,7 +114,9 @@ def test_decisions_by_keyboard_are_saved_at_once_and_found_again(desk, reviewed)
         "both decisions on disk",
     )
     assert (
-        json.loads((reviewed / "decisions.json").read_text())["decisions"]["case/1"]["comment"]
+        json.loads((reviewed / "decisions.json").read_text(encoding="utf-8"))["decisions"][
+            "case/1"
+        ]["comment"]
         == "compare with 2019"
     )
     desk.finished()

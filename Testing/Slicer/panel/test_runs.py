@@ -311,7 +311,7 @@ def test_silent_worker_is_noticed(desk, scan, monkeypatch):
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 def test_results_that_cannot_be_written(desk, scan):
     blocked = desk.folder / "a file"
-    blocked.write_text("")
+    blocked.write_text("", encoding="utf-8")
     desk.ui.outputPath.setCurrentPath(str(blocked / "results"))
     desk.readReport()
     desk.apply()

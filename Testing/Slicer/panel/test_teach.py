@@ -36,7 +36,7 @@ def quiz(desk, cases):
 
 
 def current(quiz):
-    record = json.loads(quiz.read_text())
+    record = json.loads(quiz.read_text(encoding="utf-8"))
     return record["order"][min(len(record["answers"]), len(record["order"]) - 1)]
 
 
@@ -87,11 +87,11 @@ def test_a_quiz_from_mark_to_score(desk, quiz, cases):
             choose(desk, "no finding")
         desk.ui.teachReveal.click()
         desk.until(lambda: desk.ui.teachNext.enabled, "the answer")
-        answer = json.loads(quiz.read_text())["answers"][-1]
+        answer = json.loads(quiz.read_text(encoding="utf-8"))["answers"][-1]
         assert (
             answer["found"]
             and answer["right_name"]
-            and len(json.loads(quiz.read_text())["answers"]) == number
+            and len(json.loads(quiz.read_text(encoding="utf-8"))["answers"]) == number
         )
         assert [backgrounds()[name] for name in ("Case", "Before", "Change")] == [
             f"Case {number}",

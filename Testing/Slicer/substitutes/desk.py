@@ -49,7 +49,7 @@ class Desk:
 
     def behave(self, **how: Any) -> None:
         """Say how the fake worker behaves from now on."""
-        self.behaviourFile.write_text(json.dumps(how))
+        self.behaviourFile.write_text(json.dumps(how), encoding="utf-8")
 
     def heard(self, kind: str) -> list[dict[str, Any]]:
         """Messages of this kind the fake worker has got."""
