@@ -23,7 +23,9 @@ from DGMVLCCore.models.lungs import LungNet, load_lung_net
 log = logging.getLogger(__name__)
 
 UNSEEN = 0.1  # of a lung's border; above it is said
-HELD = 0.5  # of the air inside the chest that the network's lungs must hold
+HELD = 0.5  # of the air spaces that count as lung, what the network's lungs must hold
+REACHED, LARGE_ML = 0.1, 500.0  # share of an air space that the lungs hold; its size
+APART = 0.85  # share of both lungs on their sides of one sagittal plane
 INNER_AIR_HU = -600.0
 UNKNOWN = (
     "The lungs were found by thresholds alone: their network does not know scans like this one."
@@ -35,25 +37,41 @@ def _network() -> LungNet:
     return load_lung_net()[0]
 
 
-def _holds_the_air(shares: Shares, grid: torch.Tensor) -> bool:
-    """Whether the lungs hold most of the air that tissue encloses; gut gas may be the rest."""
-    parts, count = ndimage.label(grid.numpy() < INNER_AIR_HU, np.ones((3, 3, 3)))
-    edge = {
-        int(v)
-        for face in (parts[:, 0], parts[:, -1], parts[:, :, 0], parts[:, :, -1])
-        for v in np.unique(face)
-    }
-    inner = ~np.isin(parts, sorted(edge | {0}))
-    lungs = shares.lungs.numpy() > 0.5
-    return bool((inner & lungs).sum() >= HELD * inner.sum())
+def _holds_the_air(shares: Shares, grid: np.ndarray, voxel_ml: float) -> bool:
+    """Whether the lungs hold most of each air space in the body that they reach into, and of those
+    that are as large as a lung; gas of the gut is neither. `grid` is HU (D,h,w)."""
+    lungs = (shares.lungs > 0.5).numpy()
+    inside = (grid < INNER_AIR_HU) & (shares.body > 0.5).numpy()
+    parts, _ = ndimage.label(inside, np.ones((3, 3, 3)))
+    sizes, held = np.bincount(parts.ravel()), np.bincount(parts.ravel(), lungs.ravel())
+    counted = (held > REACHED * sizes) | (sizes * voxel_ml > LARGE_ML)
+    counted[0] = False
+    return bool(held[counted].sum() >= HELD * sizes[counted].sum())
+
+
+def _one_sided(shares: Shares) -> Shares:
+    """Where left and right lie through each other only one lung is in view: it is what most of it
+    was taken for."""
+    columns = [(each * shares.lungs).sum((0, 1)).numpy() for each in (shares.left, shares.right)]
+    left, right = (each.cumsum() for each in columns)
+    apart = (right + left[-1] - left).max() / max(left[-1] + right[-1], 1e-6)
+    if apart > APART:
+        return shares
+    none = torch.zeros_like(shares.left)
+    if left[-1] > right[-1]:
+        return replace(shares, left=shares.lungs, right=none)
+    return replace(shares, left=none, right=shares.lungs)
 
 
 def _by_network(scan: Volume, model: LungNet) -> Anatomy | None:
     """The anatomy of a canonical scan; None where the network does not know it."""
     hu, spacing = scan.array, scan.spacing
     shares = lung_shares(model, hu, spacing)
-    if not (shares.lungs > 0.5).any() or not _holds_the_air(shares, coarse_grid(hu, spacing)):
+    grid = coarse_grid(hu, spacing).numpy()
+    voxel_ml = scan.array.size / grid.size * float(np.prod(spacing)) / 1000
+    if not (shares.lungs > 0.5).any() or not _holds_the_air(shares, grid, voxel_ml):
         return None
+    shares = _one_sided(shares)
     size = [max(round(n * mm / WORK_MM), 16) for n, mm in zip(scan.shape[1:], spacing[1:])]
     work = torch.cat(
         [

@@ -9,7 +9,7 @@ from DGMVLCCore.imaging.anatomy import AIR_HU, AIRWAY, LEFT, MIN_LUNG_CM2, NAMES
 
 MISSING = 0.06  # of the other lung: less of a lung than this counts as none
 CUT_CM2, CUT_MM = 40.0, 30.0  # lung in the first or last slice; lung along the image's border
-BONE_HU, TALL_MM, APART_MM = 300.0, 150.0, 15.0
+BONE_HU, BONE_MM2, TALL_MM = 300.0, 200.0, 150.0
 
 
 def check_lungs(hu: np.ndarray, lungs: np.ndarray, mm: float) -> None:
@@ -54,8 +54,10 @@ def _turned(labels: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, flo
         ((hu[rows[0] : rows[-1] + 1] > BONE_HU) & (labels[rows[0] : rows[-1] + 1] > 0))[:, :, band]
     )[1]
     wrong = []
-    centre = np.nonzero(lungs)[1].mean()
-    if len(bone) and np.median(bone) < centre - APART_MM / spacing[1]:
+    # The heart lies between, and may be as bright as bone.
+    front, back = np.percentile(np.nonzero(lungs)[1], (15, 80))
+    before, behind = (bone < front).sum(), (bone > back).sum()
+    if before > 2 * behind and before * spacing[1] * spacing[2] > BONE_MM2:
         wrong.append("front and back")
     airway = np.nonzero((labels == AIRWAY).any((1, 2)))[0]
     tall = np.ptp(rows) * spacing[0] > TALL_MM

@@ -60,8 +60,8 @@ def test_a_tilted_scan_is_read_with_a_word(tmp_path, phantom, capsys):
 def test_sides_are_those_of_the_file_or_of_the_user(tmp_path, capsys):
     sample, out = resource("sample/ct.nrrd"), tmp_path / "a.seg.nrrd"
     _, straight = answer(capsys, "anatomy", "-i", sample, "-o", out, "--overwrite")
-    assert straight["volume_ml"]["left lung"] == pytest.approx(393.6, abs=5)
-    assert straight["volume_ml"]["right lung"] == pytest.approx(417.2, abs=5)
+    left, right = (straight["volume_ml"][f"{side} lung"] for side in ("left", "right"))
+    assert 380 < left < right - 15 < 430
     save_volume(load_volume(sample), tmp_path / "a.nrrd")
     content = (tmp_path / "a.nrrd").read_bytes()
     content = content.replace(b"space: left-posterior-superior\n", b"space dimension: 3\n")
@@ -69,9 +69,9 @@ def test_sides_are_those_of_the_file_or_of_the_user(tmp_path, capsys):
     how = ("anatomy", "-i", tmp_path / "a.nrrd", "-o", out, "--overwrite")
     code, said = answer(capsys, *how)
     assert code == 4 and "never guessed" in said["error"]["message"]
-    for orientation, left in (("LPS", "left lung"), ("RPS", "right lung")):
+    for orientation, side in (("LPS", "left lung"), ("RPS", "right lung")):
         _, said = answer(capsys, *how, "--orientation", orientation)
-        assert said["volume_ml"][left] == pytest.approx(straight["volume_ml"]["left lung"], abs=0.2)
+        assert said["volume_ml"][side] == pytest.approx(left, abs=5)  # a network knows no mirror
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of a shell")

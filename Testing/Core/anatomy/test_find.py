@@ -99,6 +99,26 @@ def test_a_network_that_misses_the_air_is_not_believed(phantom, monkeypatch):
     assert found.origin == "classical" and "by thresholds alone" in found.notes[0]
 
 
+def test_gas_of_the_gut_speaks_neither_for_nor_against_the_network():
+    hu, labels = chest()
+    hu[:, 20:26, 50:78] = -1000  # in the body, in no lung
+    assert find._holds_the_air(shares_of(labels), hu, voxel_ml=0.1)
+    # The same shares where the left lung was taken for body: a lung that is missed is no gut.
+    missed = np.where(labels == LEFT, BODY, labels)
+    assert find._holds_the_air(shares_of(missed), hu, voxel_ml=0.01)
+    rows = np.arange(12)[:, None, None] < 4
+    assert not find._holds_the_air(shares_of(np.where(rows, missed, BODY)), hu, voxel_ml=0.2)
+
+
+def test_a_lung_taken_for_both_is_one_lung():
+    _, labels = chest()
+    assert find._one_sided(both := shares_of(labels)) is both
+    rows = np.arange(96)[None, :, None] < 44
+    mixed = np.where((labels == LEFT) & rows, RIGHT, np.where(labels == RIGHT, BODY, labels))
+    shares = find._one_sided(shares_of(mixed))
+    assert not shares.right.any() and torch.equal(shares.left, shares.lungs)
+
+
 def test_no_ct_and_no_lungs_are_refused(phantom):
     with pytest.raises(UnsuitableInputError, match="Lungs are found in CT only, and this is MR"):
         find.find_anatomy(phantom.with_array(phantom.array, modality="MR"))
@@ -112,6 +132,9 @@ def test_what_is_missing_or_cut_is_said():
     spacing = (20.0, 3.2, 3.2)
     hu[:, 70:76, 60:68] = 900  # the spine
     assert [note for note in view_notes(labels, hu, spacing) if "not whole" not in note] == []
+    bright = hu.copy()
+    bright[:, 40:56, 52:76] = 500  # a heart full of contrast is no spine
+    assert not any("exchange" in note for note in view_notes(labels, bright, spacing))
     one = np.where(labels == RIGHT, BODY, labels)
     assert any("No right lung is in view" in note for note in view_notes(one, hu, spacing))
     assert any("cut below and above" in note for note in view_notes(labels, hu, spacing))
