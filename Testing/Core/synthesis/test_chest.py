@@ -75,9 +75,9 @@ def test_agreement_falls_with_what_is_lost(phantom, anatomy):
     )
     assert dice(np.zeros(3, bool), np.zeros(3, bool)) is None
     same = mask_agreement(phantom, anatomy.labels)
-    assert same["left lung"] == same["right lung"] == 1
+    assert min(same["left lung"], same["right lung"]) > 0.97
     swapped = np.array([0, 1, 3, 2, 4], np.uint8)[anatomy.labels]
-    assert mask_agreement(phantom, swapped)["left lung"] < 0.05
+    assert mask_agreement(phantom, swapped)["left lung"] < 0.1
     nothing = phantom.with_array(np.full(phantom.shape, 40, np.float32))
     assert mask_agreement(nothing, anatomy.labels)["right lung"] == 0
 
