@@ -29,14 +29,17 @@ TERM_OF_KIND = {
 KINDS = tuple(TERM_OF_KIND)
 # For training alone: haze of many patches and textures, so that none is told by its making.
 PATCHY_HAZE = "patchy_haze"
-TERMS_OF_ALL = {**TERM_OF_KIND, PATCHY_HAZE: "ground-glass opacity"}
+MASS = "mass"  # for training alone, too: larger than the nodules, of any border that is taught
+TERMS_OF_ALL = {**TERM_OF_KIND, PATCHY_HAZE: "ground-glass opacity", MASS: "nodule"}
 HELD_OUT_KIND = "lobulated_nodule"
+MASS_SHAPES = ("smooth_nodule", "spiculated_nodule")
 NODULES = ("smooth_nodule", "lobulated_nodule", "spiculated_nodule", "part_solid_nodule")
 SIZE_MM = {
     **dict.fromkeys(NODULES, (4.0, 35.0)),
     "part_solid_nodule": (8.0, 32.0),
     "effusion": (10.0, 45.0),
     PATCHY_HAZE: (15.0, 110.0),
+    MASS: (30.0, 90.0),
 }
 DIFFUSE_SIZE_MM = (18.0, 65.0)
 
@@ -97,6 +100,8 @@ def _make(
     hu, spacing, shape = patch.hu, patch.spacing, patch.hu.shape
     noise = scan_noise(shape, patch.noise, spacing, rng)
     radius = size / 2
+    if kind == MASS:
+        kind, contrast = str(rng.choice(MASS_SHAPES)), max(contrast, 0.8)
     if kind in ("smooth_nodule", "lobulated_nodule", "spiculated_nodule"):
         soft = getattr(shapes, kind)(shape, centre, radius, spacing, rng)
         return tissue.solid(
@@ -183,7 +188,7 @@ def insert_lesion(
 
     Args:
         patch: region of a real scan, HU.
-        kind: one of `KINDS` or `PATCHY_HAZE`. rng: all randomness comes from here.
+        kind: one of `KINDS`, `PATCHY_HAZE` or `MASS`. rng: all randomness comes from here.
         centre: (z,y,x) in voxels; drawn inside the lung when None. size_mm: diameter; drawn when
             None.
         contrast: 1 is typical, lower is subtler; drawn in 0.6..1.1 when None.

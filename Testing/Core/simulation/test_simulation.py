@@ -7,6 +7,7 @@ from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.simulation.insert import (
     HELD_OUT_KIND,
     KINDS,
+    MASS,
     PATCHY_HAZE,
     TERM_OF_KIND,
     insert_lesion,
@@ -65,6 +66,15 @@ def test_patchy_haze_is_ground_glass_for_training_alone(patch):
         assert np.array_equal(haze.hu[haze.soft == 0], patch.hu[haze.soft == 0])
         inside = (haze.soft > 0.3) & (patch.lungs > 0) & (patch.hu < -700)
         assert not inside.any() or (haze.hu - patch.hu)[inside].mean() > 15
+
+
+def test_a_mass_is_a_large_nodule_for_training_alone(patch):
+    assert MASS not in KINDS
+    for seed in range(4):
+        mass = insert_lesion(patch, MASS, np.random.default_rng(seed), centre=(3, 60, 60))
+        assert mass.term == "nodule" and 30 <= mass.size_mm <= 90
+        assert np.array_equal(mass.hu[mass.soft == 0], patch.hu[mass.soft == 0])
+        assert mass.hu[(mass.soft > 0.9) & (patch.lungs > 0)].mean() > -120
 
 
 def test_vessels_stay_visible_through_ground_glass(patch):
