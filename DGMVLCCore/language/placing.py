@@ -35,6 +35,7 @@ VERB = re.compile(
     re.IGNORECASE,
 )
 WITH = re.compile(r"with\b", re.IGNORECASE)
+WITHOUT = re.compile(r"\s*without\s+(?:[\w-]+\s+){0,2}")
 ADJACENT = re.compile(
     rf"(?:\s*(?:{NOUN}|bronch\w+|arter\w+|segments?|branch\w*))?\s*,?\s*(?:and|with)\s+(?:distal|secondary|resultant|central|associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){{0,2}}",
     re.IGNORECASE,
@@ -186,6 +187,30 @@ def assign_places(
     Findings joined by “and” or “with” share a place, but not those of the midline; what is absent
     takes none from far away.
     """
+    own, after, used = _beside(sentence, found, mentions, clauses)
+    for i in range(len(mentions) - 2, -1, -1):  # "X and Y in the left lung"
+        gap = sentence[mentions[i][1] : mentions[i + 1][0]]
+        alike = absent[i] == absent[i + 1] or WITHOUT.fullmatch(gap)
+        if own[i] is None and after[i + 1] and alike and _shares(gap):
+            own[i] = after[i] = after[i + 1]
+    for i, (first, _) in enumerate(mentions):
+        fronted = _fronted(sentence, found, used, first, absent[i])
+        before = own[i - 1] if i else None
+        gap = MEASURED.sub("", sentence[mentions[i - 1][1] : first]) if i else ""
+        if own[i] is not None or fronted or not midline[i]:
+            alike = bool(i) and absent[i] == absent[i - 1]
+            own[i] = _borrowed(sentence, own[i], fronted, before, gap, alike, absent[i], first)
+        own[i] = _referred(own[i], before)
+    return own
+
+
+def _beside(
+    sentence: str,
+    found: list[Place],
+    mentions: list[tuple[int, int]],
+    clauses: list[tuple[int, int]],
+) -> tuple[list[Place | None], list[Place | None], set[int]]:
+    """Of every wording: the place around it and the place behind it; and the places so used."""
     own: list[Place | None] = []
     after: list[Place | None] = []
     used: set[int] = set()
@@ -195,43 +220,25 @@ def assign_places(
         own.append(_join(close[-1] if close else None, behind))
         after.append(behind)
         used |= {found.index(p) for p in (*close, *late[:1])}
-    for i in range(len(mentions) - 2, -1, -1):  # "X and Y in the left lung"
-        gap = sentence[mentions[i][1] : mentions[i + 1][0]]
-        if (
-            own[i] is None
-            and after[i + 1]
-            and (
-                absent[i] == absent[i + 1] or re.fullmatch(r"\s*without\s+(?:[\w-]+\s+){0,2}", gap)
-            )
-            and JOINED.fullmatch(gap)
-            and not re.match(r"\s*with an?\b", gap)
-        ):
-            own[i] = after[i] = after[i + 1]
-    for i, (first, _) in enumerate(mentions):
-        fronted = [
-            p
-            for k, p in enumerate(found)
-            if p.end <= first
-            and k not in used
-            and ";" not in sentence[p.end : first]
-            and (not absent[i] or HEADED.match(sentence[p.end : first]))
-        ]
-        before = own[i - 1] if i else None
-        gap = MEASURED.sub("", sentence[mentions[i - 1][1] : first]) if i else ""
-        if own[i] is not None or fronted or not midline[i]:
-            alike = bool(i) and absent[i] == absent[i - 1]
-            own[i] = _borrowed(
-                sentence,
-                own[i],
-                fronted[-1] if fronted else None,
-                before,
-                gap,
-                alike,
-                absent[i],
-                first,
-            )
-        own[i] = _referred(own[i], before)
-    return own
+    return own, after, used
+
+
+def _shares(gap: str) -> bool:
+    """Whether the text between two wordings joins them, so that they share a place."""
+    return bool(JOINED.fullmatch(gap)) and not re.match(r"\s*with an?\b", gap)
+
+
+def _fronted(
+    sentence: str, found: list[Place], used: set[int], first: int, absent: bool
+) -> Place | None:
+    """The last place that stands before a wording at `first` and belongs to no other."""
+    for k in range(len(found) - 1, -1, -1):
+        between = sentence[found[k].end : first]
+        if found[k].end > first or k in used or ";" in between:
+            continue
+        if not absent or HEADED.match(between):
+            return found[k]
+    return None
 
 
 def _borrowed(
