@@ -48,6 +48,10 @@ class ArchiveError(UnreadableError):
     advice = "Check its name, address and credentials, and run again."
 
 
+class ArchiveAwayError(ArchiveError):
+    """An archive was asked several times and answered none."""
+
+
 class UnsuitableInputError(DGMVLCError):
     """The input can be read but nothing honest can be made of it.
 

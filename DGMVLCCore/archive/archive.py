@@ -15,7 +15,7 @@ from pathlib import Path
 from DGMVLCCore.archive.backend import Backend, again
 from DGMVLCCore.archive.config import WebArchive, archive_named
 from DGMVLCCore.archive.fetching import Fetched, bring, choose_series
-from DGMVLCCore.archive.ledger import note_sent
+from DGMVLCCore.archive.ledger import note_sent, noted
 from DGMVLCCore.archive.objects import Facts, facts_of_file
 from DGMVLCCore.archive.records import (
     SentObject,
@@ -97,7 +97,8 @@ class Archive:
 
     def send(self, paths: Iterable[Path], *, progress: Progress | None = None) -> SentRecord:
         """Store DICOM files and the DICOM files of folders; what the archive holds already is not
-        sent again. Each object that was confirmed is noted in the ledger at once.
+        sent again. Each object that was confirmed is noted in the ledger at once; one that a
+        killed run had sent but not noted, as soon as the archive is seen to hold it.
 
         Raises:
             UnreadableError: no such file, or no DICOM; then nothing is sent. ArchiveError: the
@@ -105,12 +106,14 @@ class Archive:
         """
         files = [(path, facts_of_file(path)) for path in dicom_files(paths)]
         held = self._held({(facts.study, facts.series) for _, facts in files})
+        known = noted(self.name) if held else set()
         sent = []
         try:
             for number, (path, facts) in enumerate(files, 1):
                 sent.append(_sent(path, facts, facts.uid in held))
                 if not sent[-1].already:
                     again(self.name, self._backend.tries, lambda: self._backend.store(path))  # noqa: B023
+                if facts.uid not in known:
                     note_sent(self.name, _now(), sent[-1])
                 if progress:
                     progress("send", number / len(files))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from DGMVLCCore.archive.records import InstanceRecord, SeriesRecord, StudyQuery, StudyRecord
-from DGMVLCCore.errors import ArchiveError
+from DGMVLCCore.errors import ArchiveAwayError
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
 T = TypeVar("T")
@@ -99,7 +99,7 @@ def again(name: str, tries: int, action: Callable[[], T], done: Callable[[], int
         done: how much is done; tries are counted anew when it grew.
 
     Raises:
-        ArchiveError: interrupted at every try.
+        ArchiveAwayError: interrupted at every try.
     """
     number, before = 0, done()
     while True:
@@ -108,7 +108,7 @@ def again(name: str, tries: int, action: Callable[[], T], done: Callable[[], int
         except Interrupted as error:
             number, before = (1 if done() > before else number + 1), done()
             if number == tries:
-                raise ArchiveError(
+                raise ArchiveAwayError(
                     f"The archive {name} {error}, {tries} times; run the command again later, it "
                     "goes on where it stopped."
                 ) from None

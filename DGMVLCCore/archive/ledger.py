@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -35,12 +36,13 @@ def note_sent(archive: str, when: str, sent: SentObject) -> None:
     line = msgspec.json.encode(Entry(archive, when, sent)) + b"\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(handle, line)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "r+b", buffering=0) as ledger:
+            if (end := ledger.seek(0, os.SEEK_END)) and os.pread(handle, 1, end - 1) != b"\n":
+                line = b"\n" + line  # a crash cut the line before
+            if ledger.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(handle)
-        finally:
-            os.close(handle)
     except OSError as error:
         raise OutputError(
             f"{path}, the record of what is sent, could not be written "
@@ -61,3 +63,8 @@ def read_ledger() -> list[Entry]:
         except msgspec.DecodeError:
             continue
     return entries
+
+
+def noted(archive: str) -> set[str]:
+    """UIDs of the objects that an archive confirmed."""
+    return {entry.object.uid for entry in read_ledger() if entry.archive == archive}

@@ -203,13 +203,20 @@ def run_item(session: Session, item: Item, tell: Progress) -> Row:
     except Cancelled:
         raise
     except Exception as error:
-        known = as_dgmvlc_error(error)
-        if known is None:
-            log.exception("scan %s", item.id)
-        problem = str(known) if known else f"Unexpected error ({type(error).__name__}: {error})"
         return msgspec.structs.replace(
-            base, problem=problem[:1500], seconds=round(time.monotonic() - started, 2)
+            base,
+            problem=problem_of(error, item.id),
+            seconds=round(time.monotonic() - started, 2),
         )
+
+
+def problem_of(error: Exception, scan: str) -> str:
+    """Why a scan could not be done, as its row says it; what nobody expected is logged, too."""
+    known = as_dgmvlc_error(error)
+    if known is None:
+        log.error("scan %s", scan, exc_info=error)
+    said = str(known) if known else f"Unexpected error ({type(error).__name__}: {error})"
+    return said[:1500]
 
 
 def _here(items: Sequence[Item], pace: Pace, done: Callable[[Row], None], tell: Progress) -> None:

@@ -19,9 +19,9 @@ from typing import Any
 
 from DGMVLCCore.archive.archive import Archive, open_archive
 from DGMVLCCore.archive.records import StudyQuery
-from DGMVLCCore.errors import ArchiveError, DGMVLCError, OutputError
+from DGMVLCCore.errors import ArchiveAwayError, ArchiveError, DGMVLCError, OutputError
 from DGMVLCCore.jobs.archive import check_whole_scan
-from DGMVLCCore.jobs.many import OnRow, Place
+from DGMVLCCore.jobs.many import OnRow, Place, problem_of
 from DGMVLCCore.jobs.uses import review_all, review_items
 from DGMVLCCore.jobs.watch_state import (
     ARRIVING,
@@ -37,7 +37,7 @@ from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import WORKLIST
 
 log = logging.getLogger(__name__)
-MOST_TRIES = 5  # of a study that the archive gives but that is not fit; an absent archive is none
+MOST_TRIES = 5  # of a study that cannot be brought or sent; those of an absent archive are none
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ class Watch:
             try:
                 if not place.exists():  # else a watch was killed before it noted this
                     self._archive.get(study.uid, None, place, check=check_whole_scan)
-            except (ArchiveError, OutputError):
+            except (ArchiveAwayError, OutputError):
                 raise
-            except DGMVLCError as error:
+            except DGMVLCError as error:  # of this study; the others are brought all the same
                 last = study.tries + 1 >= MOST_TRIES
                 self.state.note(study.uid, REFUSED if last else ARRIVING, str(error), failed=True)
                 continue
@@ -131,24 +131,36 @@ class Watch:
 
     def _send(self, name: str) -> None:
         """Results of every reviewed study to the archive `name`; what it holds is not sent again.
+        A study whose results cannot be made or are not taken keeps no other from being sent.
 
         Raises:
-            ArchiveError: it is away, or does not take them. Others as `write_study_dicom`.
+            ArchiveAwayError: it is away. OutputError: the folder takes nothing any more.
         """
+        for study in self.state.studies(REVIEWED):
+            if study.sent or study.tries >= MOST_TRIES:
+                continue
+            try:
+                open_archive(name).send([self._objects(study)])
+            except (ArchiveAwayError, OutputError):
+                raise
+            except Exception as error:
+                said = f"Its results were not sent: {problem_of(error, study.uid)}"
+                self.state.note(study.uid, REVIEWED, said, failed=True)
+            else:
+                self.state.note_sent(study.uid)
+
+    def _objects(self, study: Watched) -> Path:
+        """The folder of what is sent of a study. Errors as `write_study_dicom`."""
         from DGMVLCCore.review.review_dicom import write_study_dicom
 
-        for study in self.state.studies(REVIEWED):
-            if study.sent:
-                continue
-            place = self.request.folder / study.day / "dicom" / study.uid
-            place.parent.mkdir(exist_ok=True)
-            if not place.exists():
-                session = ReviewSession.open(self.request.folder / study.day / "session")
-                listed = next(s for s in session.studies if study.uid in Path(s.path).parts)
-                with replaced_folder(place) as folder:
-                    write_study_dicom(session, listed, folder)
-            open_archive(name).send([place])
-            self.state.note_sent(study.uid)
+        place = self.request.folder / study.day / "dicom" / study.uid
+        place.parent.mkdir(exist_ok=True)
+        if not place.exists():
+            session = ReviewSession.open(self.request.folder / study.day / "session")
+            listed = next(s for s in session.studies if study.uid in Path(s.path).parts)
+            with replaced_folder(place) as folder:
+                write_study_dicom(session, listed, folder)
+        return place
 
     def _note(self, session: ReviewSession, study: Watched) -> None:
         """What the session says of a study."""
@@ -170,8 +182,8 @@ def run_watch(
     tell: Callable[[str], None] | None = None,
     on_row: OnRow | None = None,
 ) -> dict[str, Any]:
-    """Watch until interrupted, or look once; returns counts of studies by state, and the
-    worklists.
+    """Watch until interrupted, or look once; returns counts of studies by state, the worklists,
+    and what went wrong with which study.
 
     Args:
         tell: gets a sentence when something has changed.
@@ -193,9 +205,14 @@ def run_watch(
         try:
             _rounds(watch, once, tell or log.info, on_row)
         finally:
-            counts, days = state.counts(), sorted({study.day for study in state.studies(REVIEWED)})
+            counts, studies = state.counts(), state.studies()
             state.close()
-    return {"studies": counts, "sessions": [str(request.folder / d / "session") for d in days]}
+    days = sorted({study.day for study in studies if study.state == REVIEWED})
+    return {
+        "studies": counts,
+        "sessions": [str(request.folder / day / "session") for day in days],
+        "problems": [f"{study.uid}: {study.problem}" for study in studies if study.problem],
+    }
 
 
 def _rounds(watch: Watch, once: bool, tell: Callable[[str], None], on_row: OnRow | None) -> None:

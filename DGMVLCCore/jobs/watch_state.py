@@ -21,8 +21,8 @@ TABLE = """CREATE TABLE IF NOT EXISTS studies (
 
 class Watched(Struct, frozen=True):
     """A study. day: of its arrival, YYYY-MM-DD; its worklist's name. instances: as the archive
-    last counted them; changed: since when it counts so many, seconds. tries: that failed.
-    sent: its results are in the archive."""
+    last counted them; changed: since when it counts so many, seconds. tries: of its
+    next step, that failed. sent: its results are in the archive."""
 
     uid: str
     day: str
@@ -56,24 +56,27 @@ class WatchState:
             raise UnreadableError(f"{path} is no state of a watch; move it away.") from error
 
     def seen(self, uid: str, instances: int | None, day: str, now: float) -> None:
-        """The archive lists a study; one whose objects are more than before is arriving still."""
+        """The archive lists a study; one that has grown is arriving still, and has another chance
+        if it was refused. What was looked at stays so: our own results make it grow, too."""
         self._db.execute(
             "INSERT INTO studies (uid, day, state, instances, changed) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (uid) DO UPDATE SET instances = excluded.instances,"
-            " changed = excluded.changed WHERE instances IS NOT excluded.instances AND state = ?",
-            (uid, day, ARRIVING, instances, now, ARRIVING),
+            " changed = excluded.changed, state = excluded.state, tries = 0"
+            " WHERE instances IS NOT excluded.instances AND state IN (?, ?)",
+            (uid, day, ARRIVING, instances, now, ARRIVING, REFUSED),
         )
 
     def note(self, uid: str, state: str, problem: str = "", *, failed: bool = False) -> None:
         """A step was done, or failed once more."""
         self._db.execute(
-            "UPDATE studies SET state = ?, problem = ?, tries = tries + ? WHERE uid = ?",
-            (state, problem, int(failed), uid),
+            "UPDATE studies SET state = ?, problem = ?,"
+            " tries = CASE WHEN ? THEN tries + 1 ELSE 0 END WHERE uid = ?",
+            (state, problem, failed, uid),
         )
 
     def note_sent(self, uid: str) -> None:
         """The archive has confirmed all results of a study."""
-        self._db.execute("UPDATE studies SET sent = 1 WHERE uid = ?", (uid,))
+        self._db.execute("UPDATE studies SET sent = 1, problem = '' WHERE uid = ?", (uid,))
 
     def studies(self, *states: str) -> list[Watched]:
         """Studies in these states (in any when none is named), as they arrived."""

@@ -1,89 +1,51 @@
-"""Does a real archive take the DICOM objects of a result, and give them back unchanged? A private
-Orthanc on a free loopback port, in a temporary folder.
+"""A real archive (a private Orthanc on loopback): is what we store there given back unchanged, does
+a study go through a watch and back, and is everything there once when the archive is killed?
 
-    python Testing/Benchmarks/orthanc.py RESULT_FOLDER [--source DICOM_FOLDER] [--out OUT.json]
+    python Testing/Benchmarks/orthanc.py result RESULT_FOLDER OUT.json [--source DICOM_FOLDER]
+    python Testing/Benchmarks/orthanc.py round OUT.json
+    python Testing/Benchmarks/orthanc.py kills OUT.json [--moments 20] [--seed 0]
 
-Needs Debian's `orthanc`; with `dicom3tools` every object is also read by dciodvfy.
+Needs Debian's orthanc, orthanc-dicomweb, dcmtk and dicom3tools. `watch.py` kills during a watch.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import socket
+import os
+import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
+from pydicom.uid import generate_uid
 
-from DGMVLCCore.imaging.io import load_volume
-from DGMVLCCore.results.dicom_result import export_dicom
+sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
+
+from DGMVLCCore import cli  # noqa: E402
+from DGMVLCCore.archive.archive import Archive, open_archive  # noqa: E402
+from DGMVLCCore.archive.ledger import read_ledger  # noqa: E402
+from DGMVLCCore.ground.resources import resource  # noqa: E402
+from DGMVLCCore.imaging.io import load_volume  # noqa: E402
+from DGMVLCCore.results.dicom_result import export_dicom  # noqa: E402
+from Testing.Core.archive.conftest import write_study  # noqa: E402
+from Testing.Core.archive.orthanc import Orthanc  # noqa: E402
+from Testing.Core.language.report_makers import content, structured  # noqa: E402
 
 # dicom3tools of 2022 does not know Synthetic Data (0008,001C), which DICOM has had since 2023; both
 # of its errors about that attribute are counted apart.
 YOUNG = "(0x0008,0x001c)"
 
 
-class Archive:
-    """One Orthanc process of our own."""
-
-    def __init__(self, folder: Path) -> None:
-        program = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin")
-        if program is None:
-            sys.exit("Orthanc is not installed (Debian: apt-get install orthanc).")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        settings = {
-            "Name": "DGMVLC",
-            "StorageDirectory": str(folder / "db"),
-            "IndexDirectory": str(folder / "db"),
-            "HttpPort": self.port,
-            "RemoteAccessAllowed": False,
-            "HttpBindAddresses": ["127.0.0.1"],
-            "DicomServerEnabled": False,
-            "AuthenticationEnabled": False,
-            "Plugins": [],
-            "HttpVerbose": False,
-        }
-        (folder / "orthanc.json").write_text(json.dumps(settings), encoding="utf-8")
-        self.process = subprocess.Popen(
-            [program, str(folder / "orthanc.json")],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for _ in range(100):
-            try:
-                self.version = json.loads(self.ask("/system"))["Version"]
-                return
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.2)
-        self.close()
-        sys.exit("Orthanc did not answer within 20 s.")
-
-    def ask(self, path: str, body: bytes | None = None) -> bytes:
-        """GET, or POST with a body."""
-        with urllib.request.urlopen(
-            urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body), timeout=60
-        ) as answer:
-            return bytes(answer.read())
-
-    def close(self) -> None:
-        self.process.terminate()
-        self.process.wait(20)
-
-
 def validate(paths: list[Path]) -> dict[str, Any]:
     """Errors that dciodvfy finds in each object."""
-    if shutil.which("dciodvfy") is None:
-        return {"validator": None}
     errors: list[str] = []
     young = 0
     for path in paths:
@@ -104,61 +66,222 @@ def validate(paths: list[Path]) -> dict[str, Any]:
     }
 
 
+def returned(server: Orthanc, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """The DICOM objects of a result, stored and given back."""
+    record = export_dicom(args.result, folder / "dicom", source=args.source)
+    paths = sorted((folder / "dicom").rglob("*.dcm"))
+    stored = [server.rest("instances", body=path.read_bytes())["Status"] for path in paths]
+    originals = {path.read_bytes() for path in paths}
+    same, found = 0, set()
+    names = {entry["series_uid"]: Path(entry["name"]).stem for entry in record["objects"]}
+    for instance in server.rest("instances"):
+        data = server.file(instance)
+        same += data in originals
+        series = server.rest(f"instances/{instance}/series")["MainDicomTags"]["SeriesInstanceUID"]
+        found.add(series)
+        (folder / "back" / names[series]).mkdir(parents=True, exist_ok=True)
+        (folder / "back" / names[series] / f"{instance}.dcm").write_bytes(data)
+    edited, _ = load_volume(folder / "back" / "counterfactual").canonical()
+    result = args.result if args.result.is_dir() else args.result.parent
+    wanted, _ = load_volume(result / "counterfactual.nrrd").canonical()
+    return {
+        "instances": len(paths),
+        "stored": stored.count("Success"),
+        "series_sent": len(names),
+        "series_found": len(found & names.keys()),
+        "files_identical": same,
+        "counterfactual_hu_equal": bool(np.array_equal(edited.array, wanted.array)),
+        "grid_equal": edited.same_grid(wanted),
+        "validation": validate(paths),
+    }
+
+
+def sample_study(folder: Path) -> tuple[str, list[Path]]:
+    """The sample scan as a CT series, its report as a structured one; UID and files."""
+    scan = load_volume(resource("sample/ct.nrrd"))
+    origin = tuple(map(float, scan.affine[:3, 3]))
+    hu = np.rint(scan.array).astype(np.int16)
+    study, _ = write_study(folder, hu, spacing=scan.spacing, origin=origin)  # type: ignore[arg-type]
+    text = resource("sample/report.txt").read_text(encoding="utf-8")
+    path = folder / "report.dcm"
+    path.write_bytes(structured(content("TEXT", ("121071", "Finding"), text=text)))
+    report = pydicom.dcmread(path)
+    report.StudyInstanceUID, report.PatientID, report.Modality = study, "P-4711", "SR"
+    report.SOPInstanceUID, report.SeriesInstanceUID = generate_uid(), generate_uid()
+    report.file_meta.MediaStorageSOPInstanceUID = report.SOPInstanceUID
+    report.save_as(path, enforce_file_format=True)
+    return study, sorted(folder.iterdir())
+
+
+def round_trip(server: Orthanc, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """The sample study stored by storescu, reviewed by a watch, its results read by others."""
+    import highdicom as hd
+
+    study, files = sample_study(folder / "sent")
+    server.storescu(*files)
+    began = time.monotonic()
+    watched = ["watch", "web", "-o", str(folder / "watch"), "--once", "--send", "web", "-q"]
+    code = cli.main(watched)
+    seconds = round(time.monotonic() - began, 1)
+    sources = {str(pydicom.dcmread(path).SOPInstanceUID) for path in files}
+    made: dict[str, Path] = {}
+    for identifier in server.rest("instances"):
+        path = folder / f"{identifier}.dcm"
+        path.write_bytes(server.file(identifier))
+        data = pydicom.dcmread(path)
+        if str(data.SOPInstanceUID) not in sources:
+            made[str(data.Modality)] = path
+    images = [path for path in files if path.name != "report.dcm"]
+    seg = hd.seg.segread(made["SEG"])
+    uids = [str(pydicom.dcmread(path).SOPInstanceUID) for path in images]
+    pixels = seg.get_pixels_by_source_instance(uids, assert_missing_frames_are_empty=True)
+    volume, scan = seg.get_volume(combine_segments=False), load_volume(folder / "sent")
+    axes = [scan.affine[:3, axis] for axis in (2, 1, 0)]  # of (slice, row, column)
+    dump = subprocess.run(
+        ["dsrdump", "+Pl", str(made["SR"])], capture_output=True, encoding="utf-8", check=True
+    ).stdout
+    analyses = list((folder / "watch").glob("*/session/studies/*/review.json"))
+    analysis = json.loads(analyses[0].read_text(encoding="utf-8"))
+    return {
+        "exit code": code,
+        "seconds of the watch": seconds,
+        "objects back": sorted(made),
+        "validation": validate(list(made.values())),
+        "segments": [seg.get_segment_description(n).segment_label for n in seg.segment_numbers],
+        "voxels of each": [int(count) for count in np.count_nonzero(pixels, axis=(0, 1, 2))],
+        "SEG shape by source slices": list(pixels.shape[:3]),
+        "scan shape": list(scan.shape),
+        "same axes": bool(np.allclose(volume.affine[:3, :3], np.stack(axes, 1), atol=1e-4)),
+        "numbers in the SR": dump.count("NUM:"),
+        "SR says": [
+            words
+            for words in ("Research use only", "Decision of the reader", "Cross-check")
+            if words in dump
+        ],
+        "regions": len(analysis["regions"]),
+        "cross-check": [region["check"]["status"] for region in analysis["regions"]],
+        "report read": analysis["report"][:60],
+        "in the ledger": len(read_ledger()),
+    }
+
+
+def struck(server: Orthanc, wait_s: float, action: Callable[[], Any]) -> tuple[Any, bool]:
+    """An action while the archive is killed after `wait_s` and started again; its answer, and
+    whether it was running then."""
+    done = threading.Event()
+    hit = False
+
+    def strike() -> None:
+        nonlocal hit
+        if not done.wait(wait_s):
+            hit = True
+            server.kill()
+            server.start()
+
+    killer = threading.Thread(target=strike)
+    killer.start()
+    try:
+        return action(), hit
+    finally:
+        done.set()
+        killer.join()
+
+
+def patient(way: str) -> Archive:
+    """An archive that is asked as often as a restart takes."""
+    archive = open_archive(way)
+    archive._backend.tries = 40
+    return archive
+
+
+def renewed(paths: list[Path]) -> list[str]:
+    """Other objects of the same series; their UIDs."""
+    uids = []
+    for path in paths:
+        data = pydicom.dcmread(path)
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        data.save_as(path)
+        uids.append(str(data.SOPInstanceUID))
+    return sorted(uids)
+
+
+def kills(server: Orthanc, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """Get and send by both protocols, the archive killed at random moments of each."""
+    rng, rows = random.Random(args.seed), {}
+    hu = np.random.default_rng(0).integers(-900, 0, (40, 128, 128))
+    study, _ = write_study(folder / "sent", hu)
+    paths = sorted((folder / "sent").iterdir())
+    for way in ("web", "get"):
+        for name in ("get", "send"):
+            hits = wrong = tries = unnoted = 0
+            span = 1.0
+            while hits < args.moments and tries < 6 * args.moments:
+                tries += 1
+                server.empty()
+                uids = renewed(paths)
+                began = time.monotonic()
+                if name == "get":
+                    server.storescu(*paths)
+                    began = time.monotonic()
+                    out = folder / f"{way}-{tries}"
+                    _, hit = struck(
+                        server,
+                        rng.uniform(0, span),
+                        lambda: patient(way).get(study, None, out),  # noqa: B023
+                    )
+                    there = [str(pydicom.dcmread(p).SOPInstanceUID) for p in out.iterdir()]
+                    wrong += sorted(there) != uids
+                else:
+                    _, hit = struck(
+                        server,
+                        rng.uniform(0, span),
+                        lambda: patient(way).send(paths),  # noqa: B023
+                    )
+                    wrong += server.uids() != uids
+                    noted = [one.object.uid for one in read_ledger()]
+                    unnoted += sum(noted.count(uid) != 1 for uid in uids)
+                hits += hit
+                if not hit:
+                    span = max(0.05, 0.7 * (time.monotonic() - began))
+            rows[f"{name} by {'DICOMweb' if way == 'web' else 'DIMSE'}"] = {
+                "killed": hits,
+                "objects": len(paths),
+                "not there once": wrong,
+                **({"not in the ledger once": unnoted} if name == "send" else {}),
+            }
+    left = [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    return {**rows, "left over": left}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("result", type=Path)
-    parser.add_argument("--source", type=Path)
-    parser.add_argument("--out", type=Path)
+    steps = parser.add_subparsers(dest="what", required=True)
+    for name in ("result", "round", "kills"):
+        step = steps.add_parser(name)
+        if name == "result":
+            step.add_argument("result", type=Path)
+            step.add_argument("--source", type=Path)
+        if name == "kills":
+            step.add_argument("--moments", type=int, default=20)
+            step.add_argument("--seed", type=int, default=0)
+        step.add_argument("out", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        record = export_dicom(args.result, folder / "dicom", source=args.source)
-        paths = sorted((folder / "dicom").rglob("*.dcm"))
-        archive = Archive(folder)
+        (folder / "orthanc").mkdir()
+        server = Orthanc(folder / "orthanc")
+        os.environ |= server.named(timeout_s=20)
+        server.start()
         try:
-            stored = [
-                json.loads(archive.ask("/instances", path.read_bytes()))["Status"] for path in paths
-            ]
-            query = {
-                "Level": "Series",
-                "Query": {"StudyInstanceUID": record["study_uid"]},
-                "Expand": True,
+            steps_done = {"result": returned, "round": round_trip, "kills": kills}
+            answer = {
+                "orthanc": server.rest("system")["Version"],
+                **steps_done[args.what](server, folder, args),
             }
-            series = json.loads(archive.ask("/tools/find", json.dumps(query).encode()))
-            found = {
-                entry["MainDicomTags"]["SeriesInstanceUID"]: entry["Instances"] for entry in series
-            }
-            back = folder / "back"
-            same = 0
-            originals = {path.read_bytes() for path in paths}
-            for entry in record["objects"]:
-                (back / Path(entry["name"]).stem).mkdir(parents=True)
-                for instance in found.get(entry["series_uid"], []):
-                    data = archive.ask(f"/instances/{instance}/file")
-                    same += data in originals
-                    (back / Path(entry["name"]).stem / f"{instance}.dcm").write_bytes(data)
         finally:
-            archive.close()
-        edited = load_volume(back / "counterfactual")
-        wanted = load_volume(
-            (args.result if args.result.is_dir() else args.result.parent) / "counterfactual.nrrd"
-        )
-        answer = {
-            "orthanc": archive.version,
-            "instances": len(paths),
-            "stored": stored.count("Success"),
-            "series_sent": len(record["objects"]),
-            "series_found": sum(entry["series_uid"] in found for entry in record["objects"]),
-            "files_identical": same,
-            "counterfactual_hu_equal": bool(
-                np.array_equal(edited.canonical()[0].array, wanted.canonical()[0].array)
-            ),
-            "grid_equal": edited.canonical()[0].same_grid(wanted.canonical()[0]),
-            "validation": validate(paths),
-        }
+            server.kill()
     text = json.dumps(answer, indent=1)
-    if args.out:
-        args.out.write_text(text, encoding="utf-8")
+    args.out.write_text(text, encoding="utf-8")
     sys.stdout.write(text + "\n")
 
 

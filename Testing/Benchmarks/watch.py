@@ -1,151 +1,164 @@
-"""A watch whose archive is killed at random moments, while studies are found, brought, reviewed and
-their results sent: after the restarts everything must be there once. A private Orthanc on
-loopback.
+"""A watch whose archive, or that itself, is killed at random moments, while studies are found,
+brought, reviewed and their results sent: after the restarts everything must be there once. A
+private Orthanc on loopback.
 
-    python Testing/Benchmarks/watch.py OUT.json [--moments 20] [--seed 0]
+    python Testing/Benchmarks/watch.py OUT.json [--kill archive|watch] [--moments 20] [--seed 0]
 
-Needs Debian's orthanc, orthanc-dicomweb and dcmtk.
+Each look is a process of its own: `dgmvlc watch --once`, forked from one that has its models
+loaded, so that the moments fall into the work. Needs Debian's orthanc, orthanc-dicomweb and dcmtk.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
+from DGMVLCCore import cli  # noqa: E402
 from DGMVLCCore.archive.archive import Archive  # noqa: E402
-from DGMVLCCore.archive.records import StudyQuery  # noqa: E402
-from DGMVLCCore.errors import ArchiveError  # noqa: E402
-from DGMVLCCore.jobs.many import Row  # noqa: E402
-from DGMVLCCore.jobs.watch import WatchRequest, run_watch  # noqa: E402
+from DGMVLCCore.archive.ledger import read_ledger  # noqa: E402
+from DGMVLCCore.jobs import uses  # noqa: E402
+from DGMVLCCore.jobs.watch_state import WatchState  # noqa: E402
 from Testing.conftest import chest  # noqa: E402
 from Testing.Core.archive.conftest import write_study  # noqa: E402
-from Testing.Core.archive.orthanc import PASSWORD, USER, Orthanc  # noqa: E402
+from Testing.Core.archive.orthanc import Orthanc  # noqa: E402
+
+FORK = multiprocessing.get_context("fork")
+RESULTS = 4  # objects of a study: segmentation, map, measurements, pages
 
 
-def named(server: Orthanc, folder: Path) -> None:
-    """Name the archive for this process, with few tries, so that a dead one is noticed."""
-    web = {"type": "dicomweb", "url": f"{server.url}/dicom-web", "tries": 2, "timeout_s": 20}
-    (folder / "archives.json").write_text(json.dumps({"archives": {"web": web}}), encoding="utf-8")
-    os.environ |= {
-        "DGMVLC_ARCHIVES": str(folder / "archives.json"),
-        "XDG_STATE_HOME": str(folder / "state"),
-        "NETRC": str(folder / "netrc"),
-        "DGMVLC_ARCHIVE_WEB_USER": USER,
-        "DGMVLC_ARCHIVE_WEB_PASSWORD": PASSWORD,
-    }
+def noted(folder: Path, word: str) -> None:
+    """Add a word to what the killed processes leave behind of what they did."""
+    handle = os.open(folder / "steps", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(handle, f"{word}\n".encode())
+    os.close(handle)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--moments", type=int, default=20)
-    parser.add_argument("--minutes", type=float, default=60, help="end before, if need be")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    rng, kills = random.Random(args.seed), 0
-    during: Counter[str] = Counter()
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        (folder / "orthanc").mkdir()
-        server = Orthanc(folder / "orthanc")
-        named(server, folder)
-        server.start()
-        request = WatchRequest("web", StudyQuery(), folder / "watch", settle_s=0.0, send="web")
-        stage = {"now": "find"}
-        watched(stage)
-
-        def look() -> dict[str, Any] | None:
-            try:
-                return run_watch(
-                    request,
-                    once=True,
-                    tell=lambda said: None,
-                    on_row=lambda row, _: rows.append(row),
-                )
-            except ArchiveError:
-                return None
-
-        stored, studies_stored, span = 0, 0, 3.0
-        end = time.monotonic() + 60 * args.minutes
-        while kills < args.moments and time.monotonic() < end:
-            sent = folder / f"sent-{studies_stored}"
-            scan = chest((8, 112, 128), nodule=True, seed=kills)
-            write_study(sent, scan.array, patient=f"P-{studies_stored}")
-            server.storescu(*sorted(sent.iterdir()))
-            stored, studies_stored = stored + len(scan.array), studies_stored + 1
-            done = threading.Event()
-
-            def strike(end: threading.Event = done, wait: float = rng.uniform(0, span)) -> None:
-                nonlocal kills
-                if not end.wait(wait):
-                    during[stage["now"]] += 1
-                    server.kill()
-                    kills += 1
-
-            killer = threading.Thread(target=strike)
-            killer.start()
-            began = time.monotonic()
-            look()
-            done.set()
-            killer.join()
-            span = max(1.0, 0.5 * span + 0.5 * (time.monotonic() - began))
-            if server.process is None:
-                server.start()
-        answer = look()
-        seen = Counter(row.id for row in rows if row.state == "done")
-        there = server.count()
-        uids = {
-            server.rest(f"instances/{i}")["MainDicomTags"]["SOPInstanceUID"]
-            for i in server.rest("instances")
-        }
-        made = sorted((folder / "watch").glob("*/dicom/*/**/*.dcm"))
-        server.kill()
-        studies = len(list((folder / "watch").glob("*/studies/*")))
-        left = [str(p.name) for p in (folder / "watch").rglob(".*") if p.is_dir()]
-    result = {
-        "moments": kills,
-        "killed during": dict(during),
-        "studies stored": studies_stored,
-        "states": (answer or {}).get("studies"),
-        "studies brought": studies,
-        "looked at twice": sum(count - 1 for count in seen.values()),
-        "objects stored by the sender": stored,
-        "results made": len(made),
-        "objects in the archive": there,
-        "of one UID": there - len(uids),
-        "left over": left,
-    }
-    args.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    sys.stdout.write(args.out.read_text(encoding="utf-8") + "\n")
-
-
-def watched(stage: dict[str, str]) -> None:
-    """Keep the name of the archive's call that runs now."""
+def observed(folder: Path) -> None:
+    """Note each call of the archive and each look at a study, begun and done."""
     for name in ("find", "get", "send"):
         call = getattr(Archive, name)
 
         def around(
             self: Archive, *args: Any, _call: Any = call, _name: str = name, **more: Any
         ) -> Any:
-            stage["now"] = _name
-            try:
-                return _call(self, *args, **more)
-            finally:
-                stage["now"] = "review"
+            noted(folder, _name)
+            made = _call(self, *args, **more)
+            noted(folder, "between")
+            return made
 
         setattr(Archive, name, around)
+    run = uses.REVIEW.run
+
+    def looked(session: Any, request: Any, tell: Any) -> dict[str, Any]:
+        noted(folder, "review")
+        made = run(session, request, tell)
+        noted(folder, f"looked {request.study}")
+        noted(folder, "between")
+        return made
+
+    uses.REVIEW = uses.Use(looked)
+
+
+def look(folder: Path) -> None:
+    """The command, in a process of its own."""
+    noted(folder, "start")
+    sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")
+    command = ["watch", "web", "-o", str(folder / "watch"), "--once", "--send", "web", "-q"]
+    sys.exit(cli.main(command))
+
+
+def steps(folder: Path) -> Iterator[str]:
+    return iter((folder / "steps").read_text(encoding="utf-8").split("\n")[:-1])
+
+
+def one_look(folder: Path, server: Orthanc, wait_s: float | None, victim: str) -> str | None:
+    """A look; after `wait_s` the archive or the look is killed. What it was doing then, None when
+    it was over."""
+    process = FORK.Process(target=look, args=(folder,))
+    process.start()
+    process.join(wait_s)
+    if process.exitcode is not None:
+        return None
+    during = list(steps(folder))[-1]
+    if victim == "watch":
+        process.kill()
+        process.join()
+    else:
+        server.kill()
+        process.join()
+        server.start()
+    return during
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--kill", choices=("archive", "watch"), default="archive")
+    parser.add_argument("--moments", type=int, default=20)
+    parser.add_argument("--minutes", type=float, default=60, help="end before, if need be")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    rng, end = random.Random(args.seed), time.monotonic() + 60 * args.minutes
+    during: Counter[str] = Counter()
+    stored = studies = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "orthanc").mkdir()
+        server = Orthanc(folder / "orthanc")
+        os.environ |= server.named(tries=2, timeout_s=20)
+        server.start()
+        observed(folder)
+        uses._dual_encoder(None, None)  # loaded here, and so in every look
+        span = 5.0
+        while sum(during.values()) < args.moments and time.monotonic() < end:
+            scan = chest((8, 112, 128), nodule=True, seed=studies)
+            write_study(folder / f"sent-{studies}", scan.array, patient=f"P-{studies}")
+            server.storescu(*sorted((folder / f"sent-{studies}").iterdir()))
+            stored, studies = stored + len(scan.array), studies + 1
+            began = time.monotonic()
+            killed = one_look(folder, server, rng.uniform(0, span), args.kill)
+            if killed is None:
+                span = max(1.0, 0.5 * span + 0.5 * (time.monotonic() - began))
+            else:
+                span = min(1.3 * span, 60.0)
+                during[killed.split()[0]] += 1
+        one_look(folder, server, None, args.kill)
+        state = WatchState(folder / "watch" / "watch.sqlite")
+        looked = Counter(word for word in steps(folder) if word.startswith("looked "))
+        uids, sent = server.uids(), [entry.object.uid for entry in read_ledger()]
+        result = {
+            "killed": args.kill,
+            "moments": sum(during.values()),
+            "while it did": dict(during),
+            "studies stored": studies,
+            "states": state.counts(),
+            "studies sent": sum(study.sent for study in state.studies()),
+            "problems": [study.problem for study in state.studies() if study.problem],
+            "studies brought": len(list((folder / "watch").glob("*/studies/*"))),
+            "looked at twice": sum(count - 1 for count in looked.values()),
+            "objects in the archive": len(uids),
+            "too many or too few of them": len(uids) - stored - RESULTS * studies,
+            "of one UID": len(uids) - len(set(uids)),
+            "in the ledger": len(sent),
+            "in the ledger twice": len(sent) - len(set(sent)),
+            "left over": [p.name for p in (folder / "watch").rglob(".*") if p.is_dir()],
+        }
+        server.kill()
+    text = json.dumps(result, indent=1)
+    args.out.write_text(text, encoding="utf-8")
+    sys.stdout.write(text + "\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from Testing.Core.archive.orthanc import PASSWORD, PLUGINS, PROGRAM, USER, Orthanc
+from Testing.Core.archive.orthanc import PLUGINS, PROGRAM, Orthanc
 
 NEEDED = ("storescu", "findscu", "dsrdump", "dciodvfy")
 MISSING = [name for name in NEEDED if shutil.which(name) is None]
@@ -43,8 +42,11 @@ def write_study(
     date: str = "20260105",
     description: str = "Thorax 1.0",
     number: int = 2,
+    spacing: tuple[float, float, float] = (4.0, 2.5, 2.5),
+    origin: tuple[float, float, float] = (-160.0, -140.0, 0.0),
 ) -> tuple[str, str]:
-    """An axial CT series of (D,H,W) HU; returns the UIDs of study and series."""
+    """An axial CT series of (D,H,W) HU; spacing (z,y,x) and origin (x,y,z) in mm. Returns the UIDs
+    of study and series."""
     folder.mkdir(parents=True, exist_ok=True)
     study, series, frame = study or generate_uid(), generate_uid(), generate_uid()
     for index, plane in enumerate(hu):
@@ -70,8 +72,8 @@ def write_study(
         data.KVP, data.AcquisitionNumber, data.BodyPartExamined = "120", "1", "CHEST"
         data.InstanceNumber, data.Rows, data.Columns = index + 1, *plane.shape
         data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        data.ImagePositionPatient, data.PixelSpacing = [-160, -140, 4.0 * index], [2.5, 2.5]
-        data.SliceThickness = "4"
+        data.ImagePositionPatient = [*origin[:2], origin[2] + spacing[0] * index]
+        data.PixelSpacing, data.SliceThickness = [*spacing[1:]], spacing[0]
         data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
         data.BitsAllocated, data.BitsStored, data.HighBit = 16, 16, 15
         data.PixelRepresentation, data.RescaleSlope, data.RescaleIntercept = 0, 1, -1024
@@ -97,26 +99,9 @@ def server(tmp_path_factory):
 @pytest.fixture
 def orthanc(server, tmp_path, monkeypatch):
     """The archive, empty, as "web", "get" and "move" of a configuration file."""
-    dimse = {"type": "dimse", "host": "127.0.0.1", "port": server.dicom, "title": "ORTHANC"}
-    dimse |= {"tls": False, "tries": 3}
-    config = tmp_path / "archives.json"
-    config.write_text(
-        json.dumps(
-            {
-                "archives": {
-                    "web": {"type": "dicomweb", "url": f"{server.url}/dicom-web", "tries": 3},
-                    "get": dimse,
-                    "move": {**dimse, "retrieve": "move", "port_here": server.here},
-                }
-            }
-        ),
-        encoding="utf-8",
-    )
-    monkeypatch.setenv("DGMVLC_ARCHIVES", str(config))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("DGMVLC_ARCHIVE_WEB_USER", USER)
-    monkeypatch.setenv("DGMVLC_ARCHIVE_WEB_PASSWORD", PASSWORD)
+    more = {"XDG_STATE_HOME": str(tmp_path / "state"), "NETRC": str(tmp_path / "netrc")}
+    for name, value in (server.named() | more).items():
+        monkeypatch.setenv(name, value)
     if server.process is None:
         server.start()
     server.empty()

@@ -77,21 +77,21 @@ class Orthanc:
             self.process.wait()
             self.process = None
 
-    def rest(self, path: str, method: str | None = None):
+    def rest(self, path: str, method: str | None = None, body: bytes | None = None):
         """Orthanc's own interface, to look from outside."""
-        return json.loads(self.bytes(path, method))
+        return json.loads(self.bytes(path, method, body))
 
     def file(self, identifier: str) -> bytes:
         """An object as the archive stores it."""
         return self.bytes(f"instances/{identifier}/file")
 
-    def bytes(self, path: str, method: str | None = None) -> bytes:
+    def bytes(self, path: str, method: str | None = None, body: bytes | None = None) -> bytes:
         manager = urllib.request.HTTPPasswordMgrWithPriorAuth()
         manager.add_password(None, self.url, USER, PASSWORD, is_authenticated=True)
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPBasicAuthHandler(manager)
         )
-        request = urllib.request.Request(f"{self.url}/{path}", method=method)
+        request = urllib.request.Request(f"{self.url}/{path}", method=method, data=body)
         with opener.open(request, timeout=10) as answer:
             return answer.read()
 
@@ -114,3 +114,31 @@ class Orthanc:
 
     def count(self) -> int:
         return len(self.rest("instances"))
+
+    def uids(self) -> list[str]:
+        """Of all objects."""
+        tags = (self.rest(f"instances/{one}")["MainDicomTags"] for one in self.rest("instances"))
+        return sorted(one["SOPInstanceUID"] for one in tags)
+
+    def named(self, **more: dict) -> dict[str, str]:
+        """The environment in which "web", "get" and "move" of a configuration file mean it.
+
+        Args:
+            more: further settings of "web".
+        """
+        dimse = {"type": "dimse", "host": "127.0.0.1", "port": self.dicom, "title": "ORTHANC"}
+        dimse |= {"tls": False, "tries": 3}
+        archives = {
+            "web": {"type": "dicomweb", "url": f"{self.url}/dicom-web", "tries": 3, **more},
+            "get": dimse,
+            "move": {**dimse, "retrieve": "move", "port_here": self.here},
+        }
+        config = self.folder / "archives.json"
+        config.write_text(json.dumps({"archives": archives}), encoding="utf-8")
+        return {
+            "DGMVLC_ARCHIVES": str(config),
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            "NETRC": str(self.folder / "netrc"),
+            "DGMVLC_ARCHIVE_WEB_USER": USER,
+            "DGMVLC_ARCHIVE_WEB_PASSWORD": PASSWORD,
+        }
