@@ -22,6 +22,9 @@ class Address(NamedTuple):
     study: str
     series: str | None
 
+    def __str__(self) -> str:
+        return "/".join(filter(None, (f"{SCHEME}{self.archive}", self.study, self.series)))
+
 
 def is_address(path: str | Path) -> bool:
     """True for the address of a scan in an archive."""
@@ -71,16 +74,25 @@ def local_report(image: Path, report: Path | None) -> Path | None:
     one that came along with a scan from an archive; None without any.
 
     Raises:
-        UnreadableError: the archive has none where an address is given. Others as `local`.
+        As `report_at`.
     """
-    if report is not None and not is_address(report):
-        return report
-    if report is None and not is_address(image):
-        return None
-    beside = report_in(local(report or image))
-    if report is not None and beside is None:
+    if report is None and is_address(image):
+        return report_in(local(image))
+    return report if report is None else report_at(report)
+
+
+def report_at(path: str | Path) -> Path:
+    """The path itself; or, of an address, the file of the study's latest report.
+
+    Raises:
+        UnreadableError: the archive has none. Others as `local`.
+    """
+    if not is_address(path):
+        return Path(path)
+    report = report_in(local(path))
+    if report is None:
         raise UnreadableError("The archive holds no report of that study; give it as a file.")
-    return beside
+    return report
 
 
 @cache

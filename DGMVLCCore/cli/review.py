@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from DGMVLCCore.cli.archive import sent_after
 from DGMVLCCore.cli.many import ManyBar, Workers, on_ray, place_of
 from DGMVLCCore.cli.options import add_options
-from DGMVLCCore.cli.shared import Add, Command, chosen_series
+from DGMVLCCore.cli.shared import Add, Command, chosen_series, progress_of
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.ground.options import Device, Option, Send
 
@@ -32,7 +32,8 @@ class Review(Workers):
         Path | None,
         Option(
             "folder of studies: scans or DICOM folders, each with its report beside it (text, "
-            "RTF, HTML, PDF, Word, HL7, FHIR)",
+            "RTF, HTML, PDF, Word, HL7, FHIR); or archive:NAME/STUDY[/SERIES] or "
+            "archive:NAME?dates=20260101-, brought into SESSION-studies",
             "folder",
             nargs="?",
         ),
@@ -170,6 +171,7 @@ def _summary(session: Any, problems: list[str]) -> dict[str, Any]:
 
 def run_review(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc review`."""
+    from DGMVLCCore.jobs.archive import local_studies
     from DGMVLCCore.review.decisions import ReviewSession
 
     if args.accept or args.reject or args.undo or (args.on and not on_ray(args.on)):
@@ -190,22 +192,26 @@ def run_review(args: argparse.Namespace) -> dict[str, Any]:
         return {**made, **sent_after(args, args.export / "dicom")}
     if args.dicom or args.send:
         raise UsageError("--dicom and --send belong to --export FOLDER.")
+    folder, problems = args.folder, []
+    if args.folder is not None:
+        with progress_of(args) as progress:
+            folder, problems = local_studies(args.folder, args.output, progress)
     if args.resume:
         if args.report:
             raise UsageError(
                 "--report belongs to a new session; put the report beside its scan and resume."
             )
         session = ReviewSession.open(args.output, refresh=True, series=dict(args.series))
-    elif args.folder is None:
+    elif folder is None:
         raise UsageError(
             "Give the folder of studies, or --resume, --accept, --reject or --export for a "
             "session that is there."
         )
     else:
         session = ReviewSession.create(
-            args.folder, args.output, report=args.report, series=dict(args.series)
+            folder, args.output, report=args.report, series=dict(args.series)
         )
-    return _summary(session, [] if args.list else _look(args, session))
+    return _summary(session, problems + ([] if args.list else _look(args, session)))
 
 
 COMMANDS: dict[str, Command] = {"review": run_review}

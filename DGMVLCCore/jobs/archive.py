@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import msgspec
 
-from DGMVLCCore.archive.address import Address
+from DGMVLCCore.archive.address import SCHEME, Address, is_address, parse_address
 from DGMVLCCore.archive.archive import Archive, dicom_files, open_archive
+from DGMVLCCore.archive.config import NAME
 from DGMVLCCore.archive.objects import facts_of_file
 from DGMVLCCore.archive.records import SentRecord, SeriesRecord, StudyQuery, StudyRecord
+from DGMVLCCore.errors import (
+    ArchiveAwayError,
+    DGMVLCError,
+    OutputError,
+    UnreadableError,
+    UsageError,
+    quoted,
+)
 
 Progress = Callable[[str, float], None]
 
@@ -53,6 +63,76 @@ def get(address: Address, out: Path, progress: Progress | None = None) -> tuple[
         archive.get(address.study, address.series, out, check=check_whole_scan, progress=progress),
         archive,
     )
+
+
+def asked_archive(text: str) -> tuple[str, StudyQuery]:
+    """Archive and query of "archive:NAME?dates=20260101-&modality=CT".
+
+    Raises:
+        UsageError: a field that no query has.
+    """
+    name, _, query = text.removeprefix(SCHEME).partition("?")
+    cells = dict(parse_qsl(query, keep_blank_values=True))
+    try:
+        return name, msgspec.convert(cells, StudyQuery, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"The query {quoted(query)} does not fit ({error}); its fields are "
+            f"{', '.join(StudyQuery.__struct_fields__)}, for example "
+            "archive:main?dates=20260101-20260131."
+        ) from None
+
+
+def asked_scans(text: str) -> list[Address]:
+    """The scan of an address, or those of a query to an archive.
+
+    Raises:
+        UnreadableError: no study matches. Others as `asked_archive` and `Archive.find`.
+    """
+    if "?" not in text and not NAME.fullmatch(text.removeprefix(SCHEME)):
+        return [parse_address(text)]
+    name, query = asked_archive(text)
+    scans = [Address(name, study.uid, None) for study in open_archive(name).find(query)]
+    if not scans:
+        raise UnreadableError(f"No study of the archive {name} matches; ask for others.")
+    return scans
+
+
+def local_studies(
+    studies: Path, session: Path, progress: Progress | None = None
+) -> tuple[Path, list[str]]:
+    """The folder of studies of a review: the given one, or SESSION-studies with those of an address
+    or a query, each whole or not at all; and what could not be brought, a sentence each. Those that
+    are there already are not brought again.
+
+    Raises:
+        ArchiveAwayError, OutputError: none further can be brought; what is there stays.
+            DGMVLCError: the only one could not be brought.
+    """
+    if not is_address(studies):
+        return studies, []
+    folder, problems = session.absolute().with_name(f"{session.name}-studies"), []
+    scans = asked_scans(str(studies))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder {folder} could not be made ({error.strerror or error})."
+        ) from error
+    for number, one in enumerate(scans, 1):
+        place = folder / (one.series or one.study)
+        try:
+            if not place.exists():
+                get(one, place)
+        except (ArchiveAwayError, OutputError):
+            raise
+        except DGMVLCError as error:
+            if len(scans) == 1:
+                raise
+            problems.append(f"{one.study}: {error}")
+        if progress:
+            progress("get", number / len(scans))
+    return folder, problems
 
 
 def check_whole_scan(folder: Path) -> None:

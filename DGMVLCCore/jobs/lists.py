@@ -7,13 +7,10 @@ import re
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
-import msgspec
-
-from DGMVLCCore.archive.address import SCHEME, is_address
-from DGMVLCCore.archive.records import StudyQuery
+from DGMVLCCore.archive.address import is_address
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UsageError, quoted
+from DGMVLCCore.jobs.archive import asked_scans
 from DGMVLCCore.jobs.many import Item, Use, placed
 from DGMVLCCore.jobs.requests import read_request
 from DGMVLCCore.language.report_files import read_report
@@ -119,33 +116,11 @@ def _from_folder(
     return items
 
 
-def asked_archive(text: str) -> tuple[str, StudyQuery]:
-    """Archive and query of "archive:NAME?dates=20260101-&modality=CT".
-
-    Raises:
-        UsageError: a field that no query has.
-    """
-    name, _, query = text.removeprefix(SCHEME).partition("?")
-    cells = dict(parse_qsl(query, keep_blank_values=True))
-    try:
-        return name, msgspec.convert(cells, StudyQuery, strict=False)
-    except msgspec.ValidationError as error:
-        raise UsageError(
-            f"The query {quoted(query)} does not fit ({error}); its fields are "
-            f"{', '.join(StudyQuery.__struct_fields__)}, for example "
-            "archive:main?dates=20260101-20260131."
-        ) from None
-
-
 def _from_archive(
     text: str, use: Use, kind: type, out: Path, defaults: dict[str, Any]
 ) -> list[Item]:
-    from DGMVLCCore.archive.archive import open_archive
-
-    name, query = asked_archive(text)
     return [
-        _item(study.uid, use, {"image": f"{SCHEME}{name}/{study.uid}"}, kind, out, defaults)
-        for study in open_archive(name).find(query)
+        _item(one.study, use, {"image": str(one)}, kind, out, defaults) for one in asked_scans(text)
     ]
 
 
@@ -155,7 +130,8 @@ def read_list(text: str, use: Use, kind: type, out: Path, defaults: dict[str, An
     Args:
         text: path of a CSV or Excel table whose columns are fields of the request (image, report,
             mask, target, …; paths from the table's own folder), or of a folder of studies with
-            their reports beside them; or archive:NAME?QUERY. kind: class of the request.
+            their reports beside them; or archive:NAME?QUERY or the
+            address of one scan. kind: class of the request.
         out: gets a folder for each.
         defaults: fields of every request; a cell goes before them.
 

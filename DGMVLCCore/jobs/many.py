@@ -203,18 +203,18 @@ def run_item(session: Session, item: Item, tell: Progress) -> Row:
     except Cancelled:
         raise
     except Exception as error:
+        if as_dgmvlc_error(error) is None:
+            log.exception("scan %s", item.id)
         return msgspec.structs.replace(
             base,
-            problem=problem_of(error, item.id),
+            problem=problem_of(error),
             seconds=round(time.monotonic() - started, 2),
         )
 
 
-def problem_of(error: Exception, scan: str) -> str:
-    """Why a scan could not be done, as its row says it; what nobody expected is logged, too."""
+def problem_of(error: Exception) -> str:
+    """Why a scan could not be done, as its row says it."""
     known = as_dgmvlc_error(error)
-    if known is None:
-        log.error("scan %s", scan, exc_info=error)
     said = str(known) if known else f"Unexpected error ({type(error).__name__}: {error})"
     return said[:1500]
 

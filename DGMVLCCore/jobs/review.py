@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.jobs.archive import local_studies
 from DGMVLCCore.jobs.requests import Name
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import WORKLIST
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 
 class OpenReview(Struct, frozen=True):
-    """A folder to review and where its session is kept; study and series: to choose a series."""
+    """A folder (or address) to review and where its session is kept; study and series: to choose a
+    series."""
 
     folder: Path
     session: Path
@@ -72,7 +74,8 @@ def review_open(
         UsageError: the session belongs to another folder.
     """
     tell("reading the folder", 0.0)
-    folder, place = request.folder.absolute(), request.session
+    place = request.session
+    folder = local_studies(request.folder, place, tell)[0].absolute()
     series = {str(request.study): request.series} if request.study and request.series else None
     if (place / WORKLIST).is_file():
         made = ReviewSession.open(place)

@@ -19,7 +19,13 @@ from typing import Any
 
 from DGMVLCCore.archive.archive import Archive, open_archive
 from DGMVLCCore.archive.records import StudyQuery
-from DGMVLCCore.errors import ArchiveAwayError, ArchiveError, DGMVLCError, OutputError
+from DGMVLCCore.errors import (
+    ArchiveAwayError,
+    ArchiveError,
+    DGMVLCError,
+    OutputError,
+    as_dgmvlc_error,
+)
 from DGMVLCCore.jobs.archive import check_whole_scan
 from DGMVLCCore.jobs.many import OnRow, Place, problem_of
 from DGMVLCCore.jobs.uses import review_all, review_items
@@ -144,7 +150,9 @@ class Watch:
             except (ArchiveAwayError, OutputError):
                 raise
             except Exception as error:
-                said = f"Its results were not sent: {problem_of(error, study.uid)}"
+                if as_dgmvlc_error(error) is None:
+                    log.exception("results of %s", study.uid)
+                said = f"Its results were not sent: {problem_of(error)}"
                 self.state.note(study.uid, REVIEWED, said, failed=True)
             else:
                 self.state.note_sent(study.uid)

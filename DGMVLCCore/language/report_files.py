@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from DGMVLCCore.archive.address import report_at
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.ground.plain_json import read_limited
 from DGMVLCCore.language.formats.decoding import decode
@@ -163,13 +164,13 @@ def report_text(data: bytes, name: str) -> ReportText:
 
 
 def read_report(path: Path | str) -> ReportText:
-    """The text of a report file.
+    """The text of a report file, or of the report at an address in an archive.
 
     Raises:
         UnreadableError: missing, damaged or cut. UnsuitableInputError: of a kind that is not read,
             without text, or too large.
     """
-    path = Path(path)
+    path = report_at(path)
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise UnsuitableInputError(

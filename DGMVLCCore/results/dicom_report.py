@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from DGMVLCCore.results.dicom_clean import UTF8
-from DGMVLCCore.results.dicom_segments import ANATOMY_TERMS, term_code
+from DGMVLCCore.results.dicom_segments import LUNG, SIDES, term_code
 from DGMVLCCore.results.dicom_source import (
     MAKER,
     MODEL,
@@ -40,12 +40,7 @@ QUANTITIES = {
     "attenuation": ("112031", "DCM", "Attenuation Coefficient"),
 }
 MEAN = ("373098007", "SCT", "Mean")
-SIDES = {
-    "left": ("7771000", "SCT", "Left"),
-    "right": ("24028007", "SCT", "Right"),
-    "bilateral": ("51440002", "SCT", "Right and left"),
-}
-CHEST_CT = ("169069000", "SCT", "CT of chest")
+CHEST_CT = ("24627-2", "LN", "CT Chest Report")  # PS3.16 CID 100
 
 
 @dataclass(frozen=True)
@@ -138,7 +133,7 @@ def _group(one: Measured, segmentation: Dataset) -> Any:
     segment = segmentation.SegmentSequence[one.segment - 1]
     category, finding = term_code(one.label)
     site = hd.sr.FindingSite(
-        anatomic_location=_code(ANATOMY_TERMS["lung"]),
+        anatomic_location=_code(LUNG),
         laterality=_code(SIDES[one.side]) if one.side in SIDES else None,
     )
     group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(

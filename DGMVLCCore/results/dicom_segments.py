@@ -33,14 +33,14 @@ DICOM_TERMS = {
     "honeycombing": ("112106", "DCM", "Honeycomb pattern"),
     "reticulation": ("112113", "DCM", "Reticular pattern"),
 }
-# Anatomy (SNOMED CT), by the segment's whole name.
-ANATOMY_TERMS = {
-    "left lung": ("44029006", "SCT", "Left lung"),
-    "right lung": ("3341006", "SCT", "Right lung"),
-    "lung": ("39607008", "SCT", "Lung"),
-    "lungs": ("39607008", "SCT", "Lung"),
+# A lung and its side (PS3.16 CID 7150, 244), by the segment's whole name.
+ANATOMICAL, LUNG = ("91723000", "SCT", "Anatomical Structure"), ("39607008", "SCT", "Lung")
+LUNGS = {"left lung": "left", "right lung": "right", "lung": None, "lungs": None}
+SIDES = {
+    "left": ("7771000", "SCT", "Left"),
+    "right": ("24028007", "SCT", "Right"),
+    "bilateral": ("51440002", "SCT", "Bilateral"),
 }
-ANATOMICAL = ("123037004", "SCT", "Anatomical Structure")
 SELECTED = ("111099", "DCM", "Selected region")
 KINDS = {"manual": "MANUAL", "semiautomatic": "SEMIAUTOMATIC", "automatic": "AUTOMATIC"}
 
@@ -52,8 +52,8 @@ def term_code(name: str) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
         ("49755003", "SCT", "Morphologically Abnormal Structure"),
         ("309825002", "SCT", "Spatial and Relational Concept"),
     )
-    if structure := ANATOMY_TERMS.get(name.strip().lower()):
-        return ANATOMICAL, structure
+    if name.strip().lower() in LUNGS:
+        return ANATOMICAL, LUNG
     words = load_vocabulary().pattern.search(name)
     if words is None:
         return spatial, SELECTED
@@ -83,7 +83,7 @@ def _describe(number: int, name: str, kind: str) -> Any:
 
     category, what = (hd.sr.CodedConcept(*code) for code in term_code(name))
     made = None if kind == "MANUAL" else algorithm()
-    return hd.seg.SegmentDescription(
+    segment = hd.seg.SegmentDescription(
         number,
         words(name),
         category,
@@ -93,6 +93,10 @@ def _describe(number: int, name: str, kind: str) -> Any:
         tracking_uid=generate_uid(),
         tracking_id=words(f"{number} {name}"),
     )
+    if side := LUNGS.get(name.strip().lower()):
+        kind_of = segment.SegmentedPropertyTypeCodeSequence[0]
+        kind_of.SegmentedPropertyTypeModifierCodeSequence = [hd.sr.CodedConcept(*SIDES[side])]
+    return segment
 
 
 def check_masks(masks: list[tuple[str, np.ndarray]], shape: tuple[int, int, int]) -> None:

@@ -34,7 +34,7 @@ from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
 from DGMVLCCore.review.candidates import Candidate, find_candidates
 from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
 from DGMVLCCore.review.decisions import ReviewSession
-from DGMVLCCore.review.files import ANALYSIS, NOTICE, SCHEMA_VERSION, write_json
+from DGMVLCCore.review.files import ANALYSIS, LUNGS, NOTICE, SCHEMA_VERSION, write_json
 from DGMVLCCore.review.listing import COLOURS
 from DGMVLCCore.review.worklist import Study, load_study
 
@@ -132,6 +132,7 @@ def _region_fact(number: int, one: Candidate, checked: Checked) -> dict[str, Any
 def _write_files(
     folder: Path,
     scan: Volume,
+    anatomy: Anatomy,
     found: list[Candidate],
     region: Region,
     values: np.ndarray,
@@ -140,6 +141,13 @@ def _write_files(
     """Segmentations, map and pictures of a study, on the canonical grid."""
     made = {"DGMVLC_Notice": NOTICE, "DGMVLC_Unit": "abnormality 0..1, no probability of disease"}
     save_volume(cell_volume(scan, region, values), folder / "abnormality.nrrd", made)
+    sides = (("left lung", anatomy.left), ("right lung", anatomy.right))
+    lungs = [
+        Segment(mask, name, COLOURS[number], 0, number + 1)
+        for number, (name, mask) in enumerate(sides)
+        if mask.any()
+    ]
+    save_segmentation(lungs, scan, folder / LUNGS)
     segments = []
     for fact, one in zip(facts, found):
         number = fact["number"]
@@ -262,7 +270,7 @@ def _look_and_write(
     )
     tell("writing", 0.0)
     facts = [_region_fact(i, one, checked) for i, one in enumerate(found, 1)]
-    _write_files(folder, scan, found, region, values, facts)
+    _write_files(folder, scan, anatomy, found, region, values, facts)
     base |= {
         "regions": facts,
         "report": text or "",

@@ -22,6 +22,7 @@ NOTICE = (
 )
 WORKLIST, DECISIONS, ANALYSIS = "worklist.json", "decisions.json", "review.json"
 WORKLIST_SCHEMA, ANALYSIS_SCHEMA = "review-worklist.schema.json", "review-study.schema.json"
+LUNGS = "lungs.seg.nrrd"  # as they were found when the study was looked at
 GIVEN = "given"  # the folder of a report that was given by hand, within the session
 LOOK_AGAIN = "put back a copy, or remove it and look at the study again; decisions stay"
 PUT_BACK = "put back a copy, or start a session in another folder and copy the folder decided to it"

@@ -26,6 +26,7 @@ from DGMVLCCore.results.dicom_report import (
 from DGMVLCCore.results.dicom_segments import build_segmentation, save_dataset
 from DGMVLCCore.results.dicom_source import Source, source_of_folder
 from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.files import LUNGS
 from DGMVLCCore.review.review_pdf import write_study_pdf
 from DGMVLCCore.review.worklist import Study
 
@@ -90,13 +91,15 @@ def _segmentation(
     session: ReviewSession, study: Study, source: Source, done: dict[str, Any]
 ) -> tuple[Any, list[Measured]]:
     """Lungs, then regions; and the lungs as what is measured of them."""
-    scan, turn = source.volume.canonical()
-    anatomy = find_anatomy(scan)
-    sides = (("left lung", anatomy.left), ("right lung", anatomy.right))
-    masks = [(name, turn.restore(mask)) for name, mask in sides if mask.any()]
-    voxel_ml = float(np.prod(scan.spacing)) / 1000
+    masks = _lungs(session.place(study.id) / LUNGS, source.volume)
+    voxel_ml = float(np.prod(source.volume.spacing)) / 1000
     lungs = [
-        Measured(name, number, [Figure("volume", float(mask.sum()) * voxel_ml, "ml")])
+        Measured(
+            name,
+            number,
+            [Figure("volume", float(mask.sum()) * voxel_ml, "ml")],
+            side=name.removesuffix(" lung"),
+        )
         for number, (name, mask) in enumerate(masks, 1)
     ]
     regions = session.place(study.id) / "regions.seg.nrrd"
@@ -107,6 +110,17 @@ def _segmentation(
         masks, source, description="DGM-VLC review, regions", series_number=SERIES_NUMBER
     )
     return made, lungs
+
+
+def _lungs(kept: Path, volume: Volume) -> list[tuple[str, np.ndarray]]:
+    """Left and right lung, bool (D,H,W), as the review found them; found again where a session of
+    an earlier version did not keep them."""
+    if kept.is_file():
+        return list(load_labels(kept, volume).segments.items())
+    scan, turn = volume.canonical()
+    anatomy = find_anatomy(scan)
+    sides = (("left lung", anatomy.left), ("right lung", anatomy.right))
+    return [(name, turn.restore(mask)) for name, mask in sides if mask.any()]
 
 
 def _map(path: Path, source: Source) -> Any:

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,9 @@ def observed(folder: Path) -> None:
 def look(folder: Path) -> None:
     """The command, in a process of its own."""
     noted(folder, "start")
-    sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")
     command = ["watch", "web", "-o", str(folder / "watch"), "--once", "--send", "web", "-q"]
-    sys.exit(cli.main(command))
+    with open(os.devnull, "w", encoding="utf-8") as nothing, redirect_stdout(nothing):
+        sys.exit(cli.main(command))
 
 
 def steps(folder: Path) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pydicom.uid import generate_uid
 
 from DGMVLCCore.archive import backend
 from DGMVLCCore.archive.archive import Archive, open_archive
-from DGMVLCCore.archive.ledger import read_ledger
+from DGMVLCCore.archive.ledger import ledger_path, read_ledger
 from DGMVLCCore.errors import ArchiveError
 
 MOMENTS = 3  # a protocol and direction; Testing/Benchmarks/orthanc.py takes more
@@ -88,6 +88,24 @@ def test_killed_while_we_send(way, orthanc, patient, paths):
         assert uids == there and len(set(there)) == len(paths)
         noted = [entry.object.uid for entry in read_ledger()]
         assert sorted(uid for uid in noted if uid in uids) == uids
+
+
+def test_killed_before_it_was_noted(orthanc, paths, monkeypatch):
+    """What the archive took from a run that died before its note is noted by the next, once, even
+    behind a line that a crash cut."""
+    ledger_path().parent.mkdir(parents=True)
+    ledger_path().write_bytes(b'{"archive": "we')
+    with monkeypatch.context() as dying:
+        dying.setattr("DGMVLCCore.archive.archive.note_sent", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            open_archive("web").send(paths[:1])
+    assert len(orthanc.uids()) == 1 and read_ledger() == []
+    for _ in range(2):
+        open_archive("web").send(paths[:2])
+    assert [(one.object.already, one.object.uid) for one in read_ledger()] == [
+        (number == 0, str(pydicom.dcmread(path).SOPInstanceUID))
+        for number, path in enumerate(paths[:2])
+    ]
 
 
 def test_a_cut_run_goes_on_and_brings_only_the_rest(orthanc, paths, tmp_path, monkeypatch):

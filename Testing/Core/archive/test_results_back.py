@@ -12,12 +12,16 @@ import pydicom
 import pytest
 
 from DGMVLCCore import cli
+from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.archive.archive import open_archive
 from DGMVLCCore.archive.ledger import read_ledger
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.results.segmentation import Segment, save_segmentation
+from DGMVLCCore.review import review_dicom
 from DGMVLCCore.review.decisions import ReviewSession
+from DGMVLCCore.review.files import LUNGS
 from DGMVLCCore.review.review_dicom import write_study_dicom
 from DGMVLCCore.review.review_report import export
 from Testing.conftest import look_by_hand
@@ -45,12 +49,19 @@ def session(orthanc, make_study, tmp_path, phantom_with_nodule):
     )
     for number in (1, 2):
         (made.place("case") / f"region-{number}.png").write_bytes(picture)
+    lungs = find_anatomy(scan)
+    sides = (("left lung", lungs.left), ("right lung", lungs.right))
+    kept = [Segment(mask, name, (0.5, 0.5, 0.5), 0, n) for n, (name, mask) in enumerate(sides, 1)]
+    save_segmentation(kept, scan, made.place("case") / LUNGS)
     made.decide("case/1", "accepted", "Seen on the prior, too.")
     return made
 
 
-def test_a_review_goes_back_and_an_ordinary_reader_takes_it(session, orthanc, tmp_path, capsys):
+def test_a_review_goes_back_and_an_ordinary_reader_takes_it(
+    session, orthanc, tmp_path, capsys, monkeypatch
+):
     before = orthanc.count()
+    monkeypatch.setattr(review_dicom, "find_anatomy", None)  # the lungs are those of the review
     made = export(session, tmp_path / "out", dicom=True)
     assert [path.rsplit("/", 1)[1] for path in made["dicom"]] == [
         "abnormality.dcm",
@@ -65,7 +76,8 @@ def test_a_review_goes_back_and_an_ordinary_reader_takes_it(session, orthanc, tm
     assert orthanc.count() == before + 4
     assert cli.main(["archive", "send", "get", str(folder), "--send"]) == 0  # already there
     assert "there already: 4" in capsys.readouterr().out and orthanc.count() == before + 4
-    assert len({entry.object.uid for entry in read_ledger()}) == len(read_ledger()) == 4
+    noted = [(entry.archive, entry.object.already) for entry in read_ledger()]
+    assert noted == 4 * [("web", False)] + 4 * [("get", True)]
 
     sources = {str(pydicom.dcmread(p).SOPInstanceUID) for p in (tmp_path / "sent").iterdir()}
     for identifier in orthanc.rest("instances"):
@@ -88,18 +100,18 @@ def test_a_review_goes_back_and_an_ordinary_reader_takes_it(session, orthanc, tm
 def segments(path, data, session, tmp_path):
     """Lungs by SNOMED CT, regions by their findings, on the source's geometry."""
     seg = hd.seg.segread(path)
-    described = {
-        s.SegmentLabel: (
-            s.segmented_property_type.value,
-            s.segmented_property_type.scheme_designator,
-        )
-        for s in map(seg.get_segment_description, seg.segment_numbers)
-    }
+    described = {}
+    for segment in map(seg.get_segment_description, seg.segment_numbers):
+        kind = segment.SegmentedPropertyTypeCodeSequence[0]
+        sides = kind.get("SegmentedPropertyTypeModifierCodeSequence", [])
+        codes = [segment.segmented_property_type, *sides]
+        assert {code.CodingSchemeDesignator for code in codes} == {"SCT"}
+        described[segment.SegmentLabel] = [code.CodeValue for code in codes]
     assert described == {
-        "left lung": ("44029006", "SCT"),
-        "right lung": ("3341006", "SCT"),
-        "region 1 nodule": ("27925004", "SCT"),
-        "region 2 nodule": ("27925004", "SCT"),
+        "left lung": ["39607008", "7771000"],
+        "right lung": ["39607008", "24028007"],
+        "region 1 nodule": ["27925004"],
+        "region 2 nodule": ["27925004"],
     }
     scan = load_volume(tmp_path / "sent")
     drawn = load_labels(session.place("case") / "regions.seg.nrrd", scan).segments["region 1"]
@@ -156,6 +168,7 @@ def test_a_study_without_regions_reports_the_lungs_that_were_looked_at(session, 
         json.dumps({**json.loads(path.read_text(encoding="utf-8")), "regions": []}),
         encoding="utf-8",
     )
+    (session.place("case") / LUNGS).unlink()  # as a session of an earlier version
     (tmp_path / "dicom").mkdir()
     write_study_dicom(session, session.study("case"), tmp_path / "dicom")
     report = pydicom.dcmread(tmp_path / "dicom" / "measurements.dcm")

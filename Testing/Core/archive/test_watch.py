@@ -104,6 +104,39 @@ def test_late_studies_join_an_archive_that_went_away_comes_back(
     assert run_watch(request_of(), once=True) == answer and len(looks) == 2
 
 
+def test_one_study_that_cannot_be_brought_or_sent_keeps_no_other(
+    orthanc, make_study, tmp_path, phantom, looks, request_of, monkeypatch
+):
+    """A study deleted in the archive, one whose results cannot be made, one that is fine."""
+    gone, bad, good = stored(orthanc, make_study, tmp_path, phantom, 3)
+    waiting = WatchRequest("web", StudyQuery(), tmp_path / "watch", settle_s=3600.0)
+    run_watch(waiting, once=True)
+    for patient in orthanc.rest("patients"):
+        if orthanc.rest(f"patients/{patient}")["MainDicomTags"]["PatientID"] == "P-0":
+            orthanc.rest(f"patients/{patient}", method="DELETE")
+
+    def made(session, study, folder):
+        if bad in study.path:
+            raise ValueError("odd header")
+        (folder / "one.dcm").write_bytes((next((tmp_path / "sent-2").iterdir())).read_bytes())
+
+    monkeypatch.setattr("DGMVLCCore.review.review_dicom.write_study_dicom", made)
+    for _ in range(6):
+        answer = run_watch(request_of(send="web"), once=True)
+    assert answer["studies"] == {"refused": 1, "reviewed": 2} and looks == [bad, good]
+    said = "\n".join(answer["problems"])
+    assert f"{gone}: The archive web does not hold the study" in said
+    assert f"{bad}: Its results were not sent: Unexpected error (ValueError" in said
+    assert len(answer["problems"]) == 2
+    folder = tmp_path / "again"
+    make_study(folder, phantom.array, patient="P-0", study=gone)
+    orthanc.storescu(*sorted(folder.iterdir())[:5])  # another number of images: another chance
+    run_watch(waiting, once=True)
+    orthanc.storescu(*sorted(folder.iterdir()))
+    answer = run_watch(request_of(send="web"), once=True)
+    assert answer["studies"] == {"reviewed": 3} and looks == [bad, good, gone]
+
+
 def test_a_study_that_grows_is_waited_for(
     orthanc, make_study, tmp_path, phantom, looks, request_of
 ):

@@ -14,8 +14,9 @@ import pytest
 from DGMVLCCore.cli.many import place_of
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.jobs.archive import asked_archive
 from DGMVLCCore.jobs.edit import Request
-from DGMVLCCore.jobs.lists import asked_archive, read_list
+from DGMVLCCore.jobs.lists import read_list
 from DGMVLCCore.jobs.many import Item, Pace, Place, Row, Use, run_list, run_many
 from DGMVLCCore.jobs.uses import COUNTERFACTUAL, review_all, review_items
 from DGMVLCCore.review.decisions import ReviewSession

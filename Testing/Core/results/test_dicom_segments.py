@@ -5,9 +5,11 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+from pydicom.sr._concepts_dict import concepts
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
 from DGMVLCCore.imaging.io import load_volume
+from DGMVLCCore.results import dicom_report, dicom_segments
 from DGMVLCCore.results.dicom_segments import term_code, write_segmentation
 
 
@@ -72,6 +74,24 @@ def test_names_become_codes():
         :2
     ] == ("87433001", "SCT")
     assert term_code("edit mask")[1][2] == "Selected region"
+
+
+def test_codes_are_those_of_the_standard():
+    """Every code that is not of our vocabulary stands in DICOM's dictionary with its meaning."""
+    ours = [
+        *dicom_segments.DICOM_TERMS.values(),
+        *dicom_segments.SIDES.values(),
+        *(dicom_segments.ANATOMICAL, dicom_segments.LUNG, dicom_segments.SELECTED),
+        *(code for name in ("nodule", "edit mask") for code in term_code(name)),
+        *(*dicom_report.QUANTITIES.values(), dicom_report.MEAN, dicom_report.CHEST_CT),
+    ]
+    known = {
+        (code, scheme, meaning)
+        for scheme, words in concepts.items()
+        for codes in words.values()
+        for code, (meaning, _) in codes.items()
+    }
+    assert {code for code in ours if code not in known} == set()
 
 
 def test_what_cannot_be_written_is_refused_with_the_reason(series, tmp_path, phantom, write_ct):
