@@ -31,6 +31,11 @@ def is_address(path: str | Path) -> bool:
     return str(path).startswith(SCHEME)
 
 
+def from_row(folder: Path, text: str) -> Path:
+    """A scan that a table names: a path from the table's own folder, or an address."""
+    return Path(text) if is_address(text) else folder / text
+
+
 def parse_address(text: str | Path) -> Address:
     """An address; without NAME where the configuration names one archive only.
 

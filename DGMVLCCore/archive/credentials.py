@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import netrc
 import os
+from pathlib import Path
 from typing import NamedTuple
 
 from DGMVLCCore.errors import UnreadableError
@@ -33,7 +34,7 @@ def credentials(name: str, host: str, user: str = "") -> Credentials:
     if password := os.environ.get(variable(name, "PASSWORD")):
         return Credentials(os.environ.get(variable(name, "USER"), user), password)
     try:
-        login = netrc.netrc(os.environ.get("NETRC")).authenticators(host)
+        login = _netrc().authenticators(host)
     except FileNotFoundError:
         login = None
     except (netrc.NetrcParseError, OSError):
@@ -43,6 +44,18 @@ def credentials(name: str, host: str, user: str = "") -> Credentials:
     if login and (not user or login[0] == user):
         return Credentials(login[0], login[2] or "")
     return _from_keyring(name, user)
+
+
+def _netrc() -> netrc.netrc:
+    """The user's netrc file, or that of NETRC, which must be as private.
+
+    Raises:
+        OSError: missing, or others may read it. NetrcParseError: damaged.
+    """
+    given = os.environ.get("NETRC")
+    if given and os.name == "posix" and Path(given).stat().st_mode & 0o077:
+        raise PermissionError(given)
+    return netrc.netrc(given)
 
 
 def _from_keyring(name: str, user: str) -> Credentials:

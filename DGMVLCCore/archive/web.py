@@ -63,7 +63,7 @@ class WebBackend:
         if who.token:
             session.headers["Authorization"] = f"Bearer {who.token}"
         elif who.password:
-            session.auth = (who.user, who.password)
+            session.auth = (who.user.encode(), who.password.encode())  # RFC 7617, UTF-8
         self._client = DICOMwebClient(
             settings.url.rstrip("/"), session, timeout=(CONNECT_S, settings.timeout_s)
         )

@@ -172,7 +172,7 @@ def _summary(session: Any, problems: list[str]) -> dict[str, Any]:
 def run_review(args: argparse.Namespace) -> dict[str, Any]:
     """`dgmvlc review`."""
     from DGMVLCCore.jobs.archive import local_studies
-    from DGMVLCCore.review.decisions import ReviewSession
+    from DGMVLCCore.review.decisions import ReviewSession, check_new_session
 
     if args.accept or args.reject or args.undo or (args.on and not on_ray(args.on)):
         return _decide(args)
@@ -194,6 +194,8 @@ def run_review(args: argparse.Namespace) -> dict[str, Any]:
         raise UsageError("--dicom and --send belong to --export FOLDER.")
     folder, problems = args.folder, []
     if args.folder is not None:
+        if not args.resume:
+            check_new_session(args.output.absolute())  # before scans are brought from an archive
         with progress_of(args) as progress:
             folder, problems = local_studies(args.folder, args.output, progress)
     if args.resume:

