@@ -27,7 +27,7 @@ from DGMVLCCore.errors import (
     as_dgmvlc_error,
 )
 from DGMVLCCore.jobs.archive import check_whole_scan
-from DGMVLCCore.jobs.many import OnRow, Place, problem_of
+from DGMVLCCore.jobs.many import OnRow, Place, Row, problem_of
 from DGMVLCCore.jobs.uses import review_all, review_items
 from DGMVLCCore.jobs.watch_state import (
     ARRIVING,
@@ -130,10 +130,10 @@ class Watch:
         """Look at all studies of a day that were not looked at, and note what became of them."""
         session, wanted = self._session(day), self.request
         items = review_items(session, wanted.weights, wanted.device)
-        review_all(session, items, wanted.place, on_row)
+        rows = {row.id: row for row in review_all(session, items, wanted.place, on_row)}
         for study in self.state.studies(HERE):
             if study.day == day:
-                self._note(session, study)
+                self._note(session, study, rows)
 
     def _send(self, name: str) -> None:
         """Results of every reviewed study to the archive `name`; what it holds is not sent again.
@@ -170,8 +170,8 @@ class Watch:
                 write_study_dicom(session, listed, folder)
         return place
 
-    def _note(self, session: ReviewSession, study: Watched) -> None:
-        """What the session says of a study."""
+    def _note(self, session: ReviewSession, study: Watched, rows: dict[str, Row]) -> None:
+        """What the session, or the row of this look, says of a study."""
         for listed in session.studies:
             if study.uid not in Path(listed.path).parts:
                 continue
@@ -179,6 +179,10 @@ class Watch:
             problem = listed.problem or (analysis or {}).get("problem") or ""
             if problem or session.current(listed.id):
                 self.state.note(study.uid, REFUSED if problem else REVIEWED, problem)
+            elif listed.id in rows:  # it could not be looked at this time
+                last = study.tries + 1 >= MOST_TRIES
+                said = rows[listed.id].problem
+                self.state.note(study.uid, REFUSED if last else HERE, said, failed=True)
             return
         self.state.note(study.uid, REFUSED, "The study holds no scan that can be read.")
 

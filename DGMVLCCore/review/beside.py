@@ -10,13 +10,18 @@ from DGMVLCCore.language.report_files import SUFFIXES
 SR = "report.dcm"  # a structured report, as an archive gives it
 
 
+def may_be_report(name: str) -> bool:
+    """True for the name of a file that a report may be in."""
+    return name.lower().endswith(SUFFIXES) or Path(name).name == SR
+
+
 def _report_files(folder: Path) -> list[Path]:
     """Files that a report may be in, plain text first; JSON beside a scan is its header unless it
     is called a report."""
     files = [
         path
         for path in folder.iterdir()
-        if (path.suffix.lower() in SUFFIXES or path.name == SR)
+        if may_be_report(path.name)
         and not path.name.startswith(".")
         and (path.suffix.lower() != ".json" or path.stem.lower().endswith("report"))
         and path.is_file()

@@ -11,8 +11,8 @@ from typing import Any
 
 from DGMVLCCore.errors import UnreadableError, UsageError, quoted
 from DGMVLCCore.ground.plain_json import read_json
-from DGMVLCCore.language.report_files import SUFFIXES
 from DGMVLCCore.results.records import check_schema, write_text
+from DGMVLCCore.review.beside import may_be_report
 from DGMVLCCore.review.worklist import Study, choose_series, hashed
 
 SCHEMA_VERSION = "1.0"
@@ -77,7 +77,7 @@ def check_paths(folder: Path, root: Path, studies: list[Study]) -> None:
         report = study.report
         given = folder.resolve() / GIVEN
         if report is not None and not (root / report).resolve().is_relative_to(given):
-            if not report.lower().endswith(SUFFIXES):
+            if not may_be_report(report):
                 raise UnreadableError(
                     f"{folder / WORKLIST} gives {quoted(report)} as a report, which is no "
                     f"text; {PUT_BACK}."

@@ -35,9 +35,8 @@ from DGMVLCCore.archive.ledger import read_ledger  # noqa: E402
 from DGMVLCCore.ground.resources import resource  # noqa: E402
 from DGMVLCCore.imaging.io import load_volume  # noqa: E402
 from DGMVLCCore.results.dicom_result import export_dicom  # noqa: E402
-from Testing.Core.archive.conftest import write_study  # noqa: E402
+from Testing.Core.archive.conftest import write_report, write_study  # noqa: E402
 from Testing.Core.archive.orthanc import Orthanc  # noqa: E402
-from Testing.Core.language.report_makers import content, structured  # noqa: E402
 
 # dicom3tools of 2022 does not know Synthetic Data (0008,001C), which DICOM has had since 2023; both
 # of its errors about that attribute are counted apart.
@@ -103,13 +102,7 @@ def sample_study(folder: Path) -> tuple[str, list[Path]]:
     hu = np.rint(scan.array).astype(np.int16)
     study, _ = write_study(folder, hu, spacing=scan.spacing, origin=origin)  # type: ignore[arg-type]
     text = resource("sample/report.txt").read_text(encoding="utf-8")
-    path = folder / "report.dcm"
-    path.write_bytes(structured(content("TEXT", ("121071", "Finding"), text=text)))
-    report = pydicom.dcmread(path)
-    report.StudyInstanceUID, report.PatientID, report.Modality = study, "P-4711", "SR"
-    report.SOPInstanceUID, report.SeriesInstanceUID = generate_uid(), generate_uid()
-    report.file_meta.MediaStorageSOPInstanceUID = report.SOPInstanceUID
-    report.save_as(path, enforce_file_format=True)
+    write_report(folder / "report.dcm", study, "P-4711", text)
     return study, sorted(folder.iterdir())
 
 

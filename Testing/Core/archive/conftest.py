@@ -12,6 +12,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from Testing.Core.archive.orthanc import PLUGINS, PROGRAM, Orthanc
+from Testing.Core.language.report_makers import content, structured
 
 NEEDED = ("storescu", "findscu", "dsrdump", "dciodvfy")
 MISSING = [name for name in NEEDED if shutil.which(name) is None]
@@ -81,6 +82,20 @@ def write_study(
         data.PixelData = (plane + 1024).astype(np.uint16).tobytes()
         pydicom.dcmwrite(folder / f"{number}-{index:03d}.dcm", data, enforce_file_format=True)
     return study, series
+
+
+def write_report(path: Path, study: str, patient: str, data: bytes | str, **tags: str) -> None:
+    """A DICOM report of a study, from its text or as it is, with these tags."""
+    if isinstance(data, str):
+        data = structured(content("TEXT", ("121071", "Finding"), text=data))
+    path.write_bytes(data)
+    report = pydicom.dcmread(path)
+    report.StudyInstanceUID, report.PatientID, report.Modality = study, patient, "SR"
+    for name, value in tags.items():
+        setattr(report, name, value)
+    report.SOPInstanceUID, report.SeriesInstanceUID = generate_uid(), generate_uid()
+    report.file_meta.MediaStorageSOPInstanceUID = report.SOPInstanceUID
+    report.save_as(path, enforce_file_format=True)
 
 
 @pytest.fixture

@@ -8,16 +8,15 @@ import ssl
 import subprocess
 
 import numpy as np
-import pydicom
 import pytest
-from pydicom.uid import generate_uid
 
 from DGMVLCCore import cli
 from DGMVLCCore.archive.archive import open_archive
 from DGMVLCCore.archive.records import StudyQuery
 from DGMVLCCore.language.report_files import read_report
 from DGMVLCCore.review.worklist import find_studies
-from Testing.Core.language.report_makers import content, pdf, structured
+from Testing.Core.archive.conftest import write_report
+from Testing.Core.language.report_makers import pdf, structured
 
 SECRETS = ("Geheim", "Gerda", "P-4711", "very-secret-4711", "19500101")
 
@@ -53,20 +52,10 @@ def configure(tmp_path, monkeypatch, **archives):
     monkeypatch.setenv("DGMVLC_ARCHIVES", str(path))
 
 
-def sr(text: str) -> bytes:
-    return structured(content("TEXT", ("121071", "Finding"), text=text))
-
-
-def store(orthanc, tmp_path, data: bytes, **tags) -> None:
-    """A foreign client stores an object with these tags."""
+def store(orthanc, tmp_path, study: str, patient: str, data: bytes | str, **tags: str) -> None:
+    """A foreign client stores a report."""
     path = tmp_path / f"{len(list(tmp_path.iterdir()))}.dcm"
-    path.write_bytes(data)
-    found = pydicom.dcmread(path)
-    for name, value in tags.items():
-        setattr(found, name, value)
-    found.SOPInstanceUID, found.SeriesInstanceUID = generate_uid(), generate_uid()
-    found.file_meta.MediaStorageSOPInstanceUID = found.SOPInstanceUID
-    found.save_as(path, enforce_file_format=True)
+    write_report(path, study, patient, data, **tags)
     orthanc.storescu(path)
     path.unlink()
 
@@ -170,8 +159,7 @@ def test_two_series(stored, orthanc, make_study, refused, tmp_path, phantom):
 
 @pytest.mark.parametrize("way", ["web", "get"])
 def test_the_report_of_another_patient(way, stored, orthanc, refused, tmp_path):
-    tags = {"StudyInstanceUID": stored[0], "PatientID": "P-9", "Modality": "SR"}
-    store(orthanc, tmp_path, sr("Nodule."), **tags)
+    store(orthanc, tmp_path, stored[0], "P-9", "Nodule.")
     out = str(tmp_path / "out")
     # Orthanc keeps a study a patient; DICOMweb and C-FIND still show both under one UID
     said = refused(4, "get", f"archive:{way}/{stored[0]}", "-o", out)
@@ -181,11 +169,11 @@ def test_the_report_of_another_patient(way, stored, orthanc, refused, tmp_path):
 def test_the_latest_report_comes_along_and_priors_are_listed(
     stored, orthanc, make_study, tmp_path, capsys
 ):
-    tags = {"StudyInstanceUID": stored[0], "PatientID": "P-4711"}
-    new = {**tags, "Modality": "SR", "ContentDate": "20260106", "ContentTime": "080000"}
-    store(orthanc, tmp_path, sr("Nodule in the left upper lobe."), **new)
-    old = {**tags, "Modality": "DOC", "ContentDate": "20260105", "ContentTime": "090000"}
-    store(orthanc, tmp_path, structured(document=pdf(["No nodule."])), **old)
+    mine = (orthanc, tmp_path, stored[0], "P-4711")
+    new = {"ContentDate": "20260106", "ContentTime": "080000"}
+    store(*mine, "Nodule in the left upper lobe.", **new)
+    old = {"Modality": "DOC", "ContentDate": "20260105", "ContentTime": "090000"}
+    store(*mine, structured(document=pdf(["No nodule."])), **old)
     prior, _ = make_study(tmp_path / "prior", np.full((4, 16, 16), -900), date="20250101")
     orthanc.storescu(*sorted((tmp_path / "prior").iterdir()))
     out = tmp_path / "out"

@@ -13,6 +13,7 @@ from DGMVLCCore.jobs.watch import WatchRequest, run_watch
 from DGMVLCCore.jobs.watch_state import WatchState, alone
 from DGMVLCCore.review.decisions import ReviewSession
 from Testing.conftest import look_by_hand
+from Testing.Core.archive.conftest import write_report
 
 
 class Killed(BaseException):
@@ -135,6 +136,23 @@ def test_one_study_that_cannot_be_brought_or_sent_keeps_no_other(
     orthanc.storescu(*sorted(folder.iterdir()))
     answer = run_watch(request_of(send="web"), once=True)
     assert answer["studies"] == {"reviewed": 3} and looks[2:] == [gone]
+
+
+def test_a_report_of_the_archive_comes_along_and_a_look_that_fails_is_said(
+    orthanc, make_study, tmp_path, phantom, looks, request_of, monkeypatch
+):
+    (study,) = stored(orthanc, make_study, tmp_path, phantom, 1)
+    write_report(tmp_path / "report.dcm", study, "P-0", "No nodule.")
+    orthanc.storescu(tmp_path / "report.dcm")
+    look = uses.REVIEW
+    monkeypatch.setattr(uses, "REVIEW", uses.Use(lambda *_: [][0]))
+    answer = run_watch(request_of(), once=True)
+    assert answer["studies"] == {"here": 1} and "IndexError" in answer["problems"][0]
+    monkeypatch.setattr(uses, "REVIEW", look)
+    answer = run_watch(request_of(), once=True)
+    assert answer["studies"] == {"reviewed": 1} and answer["problems"] == []
+    session = ReviewSession.open(answer["sessions"][0])
+    assert session.report(session.studies[0]).text.strip() == "No nodule."
 
 
 def test_a_study_that_grows_is_waited_for(
