@@ -128,8 +128,8 @@ def round_trip(server: Orthanc, folder: Path, args: argparse.Namespace) -> dict[
     seg = hd.seg.segread(made["SEG"])
     uids = [str(pydicom.dcmread(path).SOPInstanceUID) for path in images]
     pixels = seg.get_pixels_by_source_instance(uids, assert_missing_frames_are_empty=True)
-    volume, scan = seg.get_volume(combine_segments=False), load_volume(folder / "sent")
-    axes = [scan.affine[:3, axis] for axis in (2, 1, 0)]  # of (slice, row, column)
+    scan = hd.get_volume_from_series([pydicom.dcmread(path) for path in images])
+    drawn = seg.get_volume(combine_segments=False).match_geometry(scan)
     dump = subprocess.run(
         ["dsrdump", "+Pl", str(made["SR"])], capture_output=True, encoding="utf-8", check=True
     ).stdout
@@ -143,8 +143,9 @@ def round_trip(server: Orthanc, folder: Path, args: argparse.Namespace) -> dict[
         "segments": [seg.get_segment_description(n).segment_label for n in seg.segment_numbers],
         "voxels of each": [int(count) for count in np.count_nonzero(pixels, axis=(0, 1, 2))],
         "SEG shape by source slices": list(pixels.shape[:3]),
-        "scan shape": list(scan.shape),
-        "same axes": bool(np.allclose(volume.affine[:3, :3], np.stack(axes, 1), atol=1e-4)),
+        "grid of the scan": list(scan.spatial_shape) == list(drawn.spatial_shape)
+        and bool(np.allclose(drawn.affine, scan.affine, atol=1e-3)),
+        "voxels there": [int(count) for count in np.count_nonzero(drawn.array, axis=(0, 1, 2))],
         "numbers in the SR": dump.count("NUM:"),
         "SR says": [
             words
