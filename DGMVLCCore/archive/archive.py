@@ -8,6 +8,7 @@ for study in archive.find(StudyQuery(dates="20260101-")):
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,9 +25,10 @@ from DGMVLCCore.archive.records import (
     StudyQuery,
     StudyRecord,
 )
-from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.errors import UnreadableError, UsageError, quoted
 
 Progress = Callable[[str, float], None]
+DATES = re.compile(r"\d{8}|\d{8}-(\d{8})?|-\d{8}")  # a day or a range (PS3.4 C.2.2.2.5)
 
 
 class Archive:
@@ -47,8 +49,13 @@ class Archive:
         """Studies of a query, latest first.
 
         Raises:
-            ArchiveError: the archive does not answer, or refuses.
+            UsageError: dates that are none. ArchiveError: the archive does not answer, or refuses.
         """
+        if query.dates and not DATES.fullmatch(query.dates):
+            raise UsageError(
+                f"{quoted(query.dates)} are no dates; give YYYYMMDD, YYYYMMDD-, -YYYYMMDD or "
+                "YYYYMMDD-YYYYMMDD."
+            )
         rows = again(self.name, self._backend.tries, lambda: self._backend.studies(query))
         return sorted(rows, key=lambda study: (study.date, study.time, study.uid), reverse=True)
 
@@ -62,7 +69,9 @@ class Archive:
         study names no patient. Errors as `find`."""
         if not study.patient_id:
             return []
-        query = StudyQuery(patient_id=study.patient_id, dates=f"-{study.date}" * bool(study.date))
+        query = StudyQuery(
+            patient_id=study.patient_id, dates=f"-{study.date}" * bool(DATES.fullmatch(study.date))
+        )
         return [
             prior
             for prior in self.find(query)

@@ -63,7 +63,10 @@ class WebBackend:
         if who.token:
             session.headers["Authorization"] = f"Bearer {who.token}"
         elif who.password:
-            session.auth = (who.user.encode(), who.password.encode())  # RFC 7617, UTF-8
+            session.auth = requests.auth.HTTPBasicAuth(
+                who.user.encode(),
+                who.password.encode(),  # UTF-8, RFC 7617
+            )
         self._client = DICOMwebClient(
             settings.url.rstrip("/"), session, timeout=(CONNECT_S, settings.timeout_s)
         )
