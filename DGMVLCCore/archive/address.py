@@ -11,7 +11,7 @@ from DGMVLCCore.archive.reports import report_in
 from DGMVLCCore.errors import UnreadableError, UsageError, quoted
 
 SCHEME = "archive:"
-UID = re.compile(r"[0-9.]{1,64}")
+UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")  # also a safe name of a folder
 SHAPE = "archive:NAME/STUDY or archive:NAME/STUDY/SERIES, with the UIDs of study and series"
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from DGMVLCCore.archive.address import UID
 from DGMVLCCore.archive.backend import Backend, again
 from DGMVLCCore.archive.config import WebArchive, archive_named
 from DGMVLCCore.archive.fetching import Fetched, bring, choose_series
@@ -57,12 +58,14 @@ class Archive:
                 "YYYYMMDD-YYYYMMDD."
             )
         rows = again(self.name, self._backend.tries, lambda: self._backend.studies(query))
-        return sorted(rows, key=lambda study: (study.date, study.time, study.uid), reverse=True)
+        known = [row for row in rows if UID.fullmatch(row.uid)]  # they name folders
+        return sorted(known, key=lambda study: (study.date, study.time, study.uid), reverse=True)
 
     def series(self, study: str) -> list[SeriesRecord]:
         """Series of a study, by number. Errors as `find`."""
         rows = again(self.name, self._backend.tries, lambda: self._backend.series(study))
-        return sorted(rows, key=lambda one: (one.number is None, one.number or 0, one.uid))
+        known = [row for row in rows if UID.fullmatch(row.uid)]
+        return sorted(known, key=lambda one: (one.number is None, one.number or 0, one.uid))
 
     def priors(self, study: StudyRecord) -> list[StudyRecord]:
         """The patient's other studies with CT up to this one's date, latest first; none where the

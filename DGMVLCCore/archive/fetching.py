@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from DGMVLCCore.archive.address import UID
 from DGMVLCCore.archive.backend import Backend, again
 from DGMVLCCore.archive.objects import MAKER, Facts, facts_of, facts_of_file
 from DGMVLCCore.archive.records import InstanceRecord, SeriesRecord
@@ -111,7 +112,7 @@ def _listed(backend: Backend, wanted: Fetched, series: SeriesRecord) -> list[Ins
     """The objects of a series, as many as the archive says it has.
 
     Raises:
-        UnsuitableInputError: it lists fewer than it counts.
+        UnsuitableInputError: it lists fewer than it counts, or under names that are no UIDs.
     """
     listed = again(
         wanted.archive, backend.tries, lambda: backend.instances(wanted.study, series.uid)
@@ -120,6 +121,11 @@ def _listed(backend: Backend, wanted: Fetched, series: SeriesRecord) -> list[Ins
         raise UnsuitableInputError(
             f"The archive {wanted.archive} lists {len(listed)} of {series.instances or 0} images "
             f"of the series {series.uid}, so it is not whole; wait until it has arrived there."
+        )
+    if not all(UID.fullmatch(one.uid) for one in listed):
+        raise UnsuitableInputError(
+            f"The archive {wanted.archive} lists an image under an identifier that is none, so the "
+            "series is not used; tell who keeps the archive."
         )
     return sorted(listed)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 
 from DGMVLCCore.errors import UnreadableError, quoted
@@ -22,6 +22,7 @@ ALWAYS = (
     *("InstanceNumber", "BodyPartExamined", "Manufacturer", "ManufacturerModelName"),
     *("RescaleSlope", "RescaleIntercept", "SamplesPerPixel", "SyntheticData"),
 )
+PRIVATE = ("Patient", "Accession", "Referring", "StudyID")  # no note quotes them
 SEXES = ("M", "F", "O")
 PATTERNS = {
     "AS": re.compile(r"\d{3}[DWMY]"),
@@ -89,6 +90,8 @@ def _value(header: Dataset, keyword: str, path: Path) -> Any:
         return None
     if wrong := [text for text in values if text and not _fits(keyword, vr, text)]:
         raise ValueError(wrong[0])
+    if len(values) > 1 and dictionary_VM(tag_for_keyword(keyword) or 0) == "1":
+        return " ".join(filter(None, values))  # a backslash in a name parts it
     return values[0] if len(values) == 1 else values
 
 
@@ -113,8 +116,9 @@ def clean_header(
                 value = _value(header, keyword, path)
             except ValueError as error:
                 value = None
+                shown = "a value" if keyword.startswith(PRIVATE) else quoted(error)
                 notes.append(
-                    f"The series gives {keyword} as {quoted(error)}, which DICOM does not allow; "
+                    f"The series gives {keyword} as {shown}, which DICOM does not allow; "
                     "it was left out."
                 )
             vr = dictionary_VR(tag_for_keyword(keyword) or 0)

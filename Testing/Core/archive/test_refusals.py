@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from DGMVLCCore import cli
-from DGMVLCCore.archive.archive import open_archive
-from DGMVLCCore.archive.records import StudyQuery
+from DGMVLCCore.archive.address import parse_address
+from DGMVLCCore.archive.archive import Archive, open_archive
+from DGMVLCCore.archive.records import InstanceRecord, SeriesRecord, StudyQuery, StudyRecord
+from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.language.report_files import read_report
 from DGMVLCCore.review.worklist import find_studies
 from Testing.Core.archive.conftest import write_report
@@ -184,6 +186,31 @@ def test_the_latest_report_comes_along_and_priors_are_listed(
     assert "No nodule." in read_report(out / "report-2.pdf").text
     (study,) = find_studies(out)
     assert study.report == "report.dcm" and study.problem is None
+
+
+@pytest.mark.parametrize("name", ["../../x", "..", "/etc/x", "1.2/3", "1..2", "", "1" * 65])
+def test_an_archive_whose_identifiers_lead_elsewhere(name, tmp_path):
+    """Identifiers name files and folders, so those that are none name nothing."""
+
+    class Backend:
+        tries = 1
+
+        def studies(self, query):
+            return [StudyRecord(name), StudyRecord("1.2")]
+
+        def series(self, study):
+            return [SeriesRecord("1.3", "CT"), SeriesRecord(name, "CT")]
+
+        def instances(self, study, series):
+            return [InstanceRecord(name)]
+
+    archive = Archive("evil", Backend())
+    assert [study.uid for study in archive.find(StudyQuery())] == ["1.2"]
+    with pytest.raises(UnsuitableInputError, match="identifier that is none"):
+        archive.get("1.2", None, tmp_path / "out")
+    with pytest.raises(UsageError, match="no address"):
+        parse_address(f"archive:evil/{name}/x")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_listing_is_no_log(stored, capsys, caplog):
