@@ -19,7 +19,12 @@ from DGMVLCCore.jobs.many import Item, Pace, Place, Row, run_item
 
 RETRIES = 3  # of a scan whose worker was lost
 CORES = 4  # an actor without a GPU, where there are so many
+START_TRIES = 4
+SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}  # nothing leaves the machine
+
+
+log = logging.getLogger(__name__)
 
 
 class Looker:
@@ -60,19 +65,39 @@ def _connect(ray: Any, address: str) -> bool:
     """Join a cluster, or start one of this machine alone; True when it was not there before."""
     if ray.is_initialized():
         return False
-    alone = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    if not address:
+        _start(ray)
+        return True
     try:
-        ray.init(
-            **({"address": address} if address else alone),
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        ray.init(address=address, **SILENT)
     except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
         raise UsageError(
-            f"Ray could not be reached at {address or 'this machine'} ({str(error)[:200]}); check "
-            "the address (--on ray=HOST:6379 or ray=ray://HOST:10001)."
+            f"Ray could not be reached at {address} ({str(error)[:200]}); check the address (--on "
+            "ray=HOST:6379 or ray=ray://HOST:10001)."
         ) from error
     return True
+
+
+def _start(ray: Any) -> None:
+    """A cluster of this machine alone, tried again, because Ray gives it half a minute, which a
+    busy machine may not keep.
+
+    Raises:
+        DeviceError: it did not start.
+    """
+    alone = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    for tries_left in reversed(range(START_TRIES)):
+        try:
+            ray.init(**alone, **SILENT)
+            return
+        except Exception as error:  # Ray has no kind of its own for it
+            log.debug("Ray did not start", exc_info=True)
+            ray.shutdown()
+            if not tries_left:
+                raise DeviceError(
+                    f"Ray did not start on this machine ({str(error)[:200]}); end other programs, "
+                    "or leave --on out to work in this process."
+                ) from error
 
 
 def _shares(ray: Any, wanted: int | None) -> tuple[int, float, float]:
