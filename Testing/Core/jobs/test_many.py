@@ -13,8 +13,9 @@ import pytest
 
 from DGMVLCCore.archive.scans import asked_archive
 from DGMVLCCore.cli.many import place_of
-from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
+from DGMVLCCore.errors import DeviceError, UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.jobs import on_ray
 from DGMVLCCore.jobs.edit import Request
 from DGMVLCCore.jobs.lists import read_list
 from DGMVLCCore.jobs.many import Item, Pace, Place, Row, Use, run_list, run_many
@@ -150,6 +151,28 @@ def test_where_it_runs_is_said_plainly():
             place_of(on, workers)
     with pytest.raises(UsageError, match="twice"):
         run_many([Item("a", COUNTERFACTUAL, None)] * 2, Place())
+
+
+def test_a_ray_that_starts_late_is_started_again():
+    """Ray gives its own processes half a minute and raises a plain Exception after it."""
+
+    class Late:
+        def __init__(self, failures: int) -> None:
+            self.failures, self.calls = failures, []
+
+        def init(self, **options):
+            self.calls.append(options)
+            if len(self.calls) <= self.failures:
+                raise Exception("The current node timed out during startup.")
+
+        def shutdown(self):
+            self.calls[-1]["ended"] = True
+
+    ray = Late(2)
+    on_ray._start(ray)
+    assert [call.get("ended", False) for call in ray.calls] == [True, True, False]
+    with pytest.raises(DeviceError, match=r"did not start on this machine \(The current node"):
+        on_ray._start(Late(99))
 
 
 @pytest.mark.skipif(

@@ -89,7 +89,7 @@ def test_what_breaks_the_standard_is_left_out_and_told(tmp_path, phantom, write_
 
 def test_a_name_with_a_backslash_is_one_name(tmp_path, phantom, write_ct):
     write_ct(tmp_path / "ct", phantom.array[:4])
-    rewrite(tmp_path / "ct", PatientName=["Doe^J", "R"])
+    rewrite(tmp_path / "ct", PatientName="Doe^J\\R")
     derived, segments, _ = exported(tmp_path / "ct", tmp_path)
     assert derived.PatientName == segments.PatientName == "Doe^J R"
 
