@@ -192,7 +192,8 @@ def run_review(args: argparse.Namespace) -> dict[str, Any]:
         return {**made, **sent_after(args, args.export / "dicom")}
     if args.dicom or args.send:
         raise UsageError("--dicom and --send belong to --export FOLDER.")
-    folder, problems = args.folder, []
+    folder: Path | None = args.folder
+    problems: list[str] = []
     if args.folder is not None:
         if not args.resume:
             check_new_session(args.output.absolute())  # before scans are brought from an archive
