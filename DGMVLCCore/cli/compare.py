@@ -70,7 +70,17 @@ def run_compare(args: argparse.Namespace) -> dict[str, Any]:
     with progress_of(args) as progress:
         path = run_comparison(request, progress)
     record = read_comparison(path)
-    shown = ("rank", "name", "excess", "low", "high", "agreement", "apart", "mean_change_hu")
+    shown = (
+        "rank",
+        "name",
+        "asked_hu",
+        "more_hu",
+        "low",
+        "high",
+        "agreement",
+        "apart",
+        "mean_change_hu",
+    )
     ranking = [
         {key: round(row[key], 4) if isinstance(row[key], float) else row[key] for key in shown}
         for row in record["hypotheses"]

@@ -12,22 +12,11 @@ from DGMVLCCore.archive.address import local_report
 from DGMVLCCore.cli.many import ManyOptions, required, run_command_list
 from DGMVLCCore.cli.options import add_options, request_of
 from DGMVLCCore.cli.shared import Add, Command, progress_of
-from DGMVLCCore.errors import UsageError, WeightsError
+from DGMVLCCore.errors import UsageError
 from DGMVLCCore.ground.options import IdColumn, Option, RowId, Schema, Table
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.jobs.requests import Request
 from DGMVLCCore.language.report_files import read_report
-
-VOLUME_WEIGHTS = "weights/dgmvlc-ct-volume"
-
-
-@dataclass(frozen=True)
-class EditOptions:
-    """What is asked of the network, besides the request."""
-
-    smooth_z: Annotated[bool, Option("use the network that sees neighbouring slices together")] = (
-        False
-    )
 
 
 @dataclass(frozen=True)
@@ -77,37 +66,14 @@ def add_commands(add: Add) -> None:
     demo = add("demo", "edit the sample scan that comes with the program")
     add_options(demo, Request, without=(*OF_A_SCAN, "out"))
     demo.add_argument("-o", "--output", dest="out", type=Path, default=Path("demo-output"))
-    add_options(demo, EditOptions)
     edit = add("counterfactual", "this patient's scan without a finding, or with another one")
     add_options(edit, ManyOptions)
     add_options(edit, Request, without=("image",), helps=SCAN_HELPS)
     add_options(edit, PatientOptions, helps=PATIENT_HELPS)
-    add_options(edit, EditOptions)
 
 
 def _request(args: argparse.Namespace, **fields: Any) -> Request:
-    return request_of(args, Request, **{"clinical": "", "weights": _weights(args), **fields})
-
-
-def _weights(args: argparse.Namespace) -> Path | None:
-    """Folder of the chosen weights; None for the shipped 2D network.
-
-    Raises:
-        UsageError: two were chosen. WeightsError: this installation has no network for smooth
-            slices.
-    """
-    if not args.smooth_z:
-        return args.weights
-    if args.weights:
-        raise UsageError("--smooth-z and --weights both choose a network; give one of them.")
-    try:
-        return resource(VOLUME_WEIGHTS)
-    except WeightsError:
-        raise WeightsError(
-            f"This installation holds no {VOLUME_WEIGHTS} for --smooth-z; train one with dgmvlc "
-            "train --task volume "
-            "and give its folder by --weights, or leave --smooth-z out."
-        ) from None
+    return request_of(args, Request, **{"clinical": "", **fields})
 
 
 def _run_edit(args: argparse.Namespace, request: Any) -> dict[str, Any]:
@@ -152,7 +118,7 @@ def _edit_list(args: argparse.Namespace) -> dict[str, Any]:
 
     if args.clinical or args.row:
         raise UsageError("--clinical and --row are of one scan; a list has a column clinical.")
-    return run_command_list(args, COUNTERFACTUAL, Request, clinical="", weights=_weights(args))
+    return run_command_list(args, COUNTERFACTUAL, Request, clinical="")
 
 
 def run_demo(args: argparse.Namespace) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Evaluate:
         Option("which held-out patients (default test); tune on val only"),
     ] = None
     weights: Annotated[
-        Path | None, Option("folder of a denoiser; default: the shipped one", metavar="FOLDER")
+        Path | None, Option("folder of a generator; default: the shipped editor", metavar="FOLDER")
     ] = None
     submission: Annotated[
         Path | None,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from DGMVLCCore.cli.options import add_options
 from DGMVLCCore.cli.shared import Add, Command, progress_of, reading
-from DGMVLCCore.errors import UsageError
+from DGMVLCCore.errors import UsageError, WeightsError
 from DGMVLCCore.ground.options import (
     Device,
     Lungs,
@@ -22,6 +22,9 @@ from DGMVLCCore.ground.options import (
     Weights,
 )
 
+if TYPE_CHECKING:
+    from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+
 
 @dataclass(frozen=True, kw_only=True)
 class Making:
@@ -30,12 +33,6 @@ class Making:
     output: NewFolder
     seed: Seed = 0
     steps: Steps = 10
-    fast: Annotated[
-        bool,
-        Option(
-            "made in one pass by the adversarial network; lesions are still checked by the denoiser"
-        ),
-    ] = False
     weights: Weights = None
     device: Device = None
 
@@ -124,27 +121,35 @@ def add_commands(add: Add) -> None:
     add_options(add("lungs", LUNGS), MakeLungs, helps={"slices": slices})
 
 
-def _pipes(args: argparse.Namespace) -> tuple[Any, Any]:
-    """The pipeline that makes, and the one that judges what was made: the same one but with --fast.
+def _pipe(args: argparse.Namespace, needed: str = "") -> CounterfactualPipeline:
+    """The pipeline that makes; `needed` says for what the shipped weights will not do.
 
     Raises:
-        UsageError: steps or seed out of range. WeightsError: no one-pass network is shipped.
+        UsageError: steps or seed out of range. WeightsError: no such weights.
     """
-    from DGMVLCCore.editing.pipeline import FAST_WEIGHTS, CounterfactualPipeline
+    from DGMVLCCore.editing.pipeline import CounterfactualPipeline
     from DGMVLCCore.ground.devices import choose_device
-    from DGMVLCCore.ground.resources import resource
 
     if args.steps < 1 or args.seed < 0:
         raise UsageError(
             f"Steps must be 1 or more and the seed 0 or more, not {args.steps} and {args.seed}."
         )
-    device, fast = choose_device(args.device), resource(FAST_WEIGHTS) if args.fast else None
-    judge = CounterfactualPipeline.hole_filler(args.weights).to(device)
-    return (
-        CounterfactualPipeline.from_pretrained(fast, judge.encoder, judge.alignment).to(device)
-        if fast
-        else judge
-    ), judge
+    if needed and args.weights is None:
+        raise WeightsError(
+            f"The shipped editor was taught to edit what it sees, not {needed}; give the weights "
+            "of a generator that fills holes (--weights), trained by `dgmvlc train --task "
+            "denoiser` or `--task gan`."
+        )
+    device = choose_device(args.device)
+    return CounterfactualPipeline.from_pretrained(args.weights).to(device)
+
+
+def _judge(pipe: CounterfactualPipeline) -> CounterfactualPipeline:
+    """Who looks for a finding in what was made: the same editor, or the shipped one where the
+    weights are of another kind."""
+    if pipe.sees:
+        return pipe
+    return pipe.from_pretrained(None, pipe.encoder, pipe.alignment).to(pipe.device)
 
 
 def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
@@ -160,8 +165,7 @@ def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
         raise UsageError("--held-out is the measure for --training; give both.")
     table = args.orders or args.classes
     orders = read_orders(table) if args.orders else balance(table, args.balance)
-    pipe, judge = _pipes(args)
-    judge.require_times("check of what was made")
+    pipe = _pipe(args)
     with progress_of(args) as progress:
         counts = synthesize(
             orders,
@@ -170,7 +174,7 @@ def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
             pipe,
             seed=args.seed,
             steps=args.steps,
-            judge=judge,
+            judge=_judge(pipe),
             progress=progress,
         )
     near = compare(args.output, args.training, args.held_out) if args.training else None
@@ -186,6 +190,7 @@ def run_lungs(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.synthesis import chest, from_mask, whole
 
     check_output(args.output, False)
+    pipe = _pipe(args, "to make a whole lung")
     if args.mask:
         (volume, anatomy), facts = from_mask.load_mask(args.mask), file_facts(args.mask)
     else:
@@ -194,7 +199,7 @@ def run_lungs(args: argparse.Namespace) -> dict[str, Any]:
             memory.volume(args.image, None, Reading(**reading(args))), args.image.name
         )
         anatomy, facts = memory.anatomy(volume, args.anatomy), memory.facts
-    (pipe, _), all_of_it = _pipes(args), args.whole or args.mask is not None
+    all_of_it = args.whole or args.mask is not None
     slices = args.slices or (0, len(volume.canonical()[0].array))
     make, notice = (
         (chest.make_chest, chest.NOTICE) if all_of_it else (whole.make_lungs, whole.NOTICE)

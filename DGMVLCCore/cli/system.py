@@ -36,11 +36,11 @@ def run_info(args: argparse.Namespace) -> dict[str, Any]:
     import importlib.metadata
     import platform
 
-    from DGMVLCCore.editing.pipeline import WEIGHTS
     from DGMVLCCore.ground.devices import available_devices
     from DGMVLCCore.ground.resources import resource
     from DGMVLCCore.language.vocabulary import load_vocabulary
     from DGMVLCCore.models.checks import check_weights
+    from DGMVLCCore.models.networks import WEIGHTS
 
     folder = resource(WEIGHTS)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))

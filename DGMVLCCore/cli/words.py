@@ -151,8 +151,9 @@ def _attribute_pairs(args: argparse.Namespace) -> list[dict[str, Any]]:
     from DGMVLCCore.language.clinical import read_row, row_text
     from DGMVLCCore.language.pairs import attribute_pairs
     from DGMVLCCore.language.schema import load_schema
+    from DGMVLCCore.models.networks import WEIGHTS
 
-    folder = args.weights or resource("weights/dgmvlc-ct")
+    folder = args.weights or resource(WEIGHTS)
     try:
         taught = tuple(
             json.loads((folder / "config.json").read_text(encoding="utf-8"))["attributes"]

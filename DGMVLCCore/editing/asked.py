@@ -9,7 +9,6 @@ import numpy as np
 
 from DGMVLCCore.editing.evidence import fullest_rows
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
-from DGMVLCCore.editing.see_through import RegionEditor
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import Region, cut_region
@@ -63,25 +62,19 @@ def other_places(
     mask: np.ndarray, lungs: np.ndarray, rng: np.random.Generator
 ) -> list[tuple[int, int]]:
     """In-slice shifts (y, x) that lay a mask (D,H,W) into the lungs, clear of where it was."""
-    here, shifts = mask.any(0), []
-    reach = np.array(mask.shape[1:]) // 2
+    here = np.asarray(mask.any(0))
+    shifts: list[tuple[int, int]] = []
+    height, width = here.shape
+    reach = np.array(here.shape) // 2
+    z, y, x = np.nonzero(mask)
     for _ in range(TRIES):
-        y, x = (int(v) for v in rng.integers(-reach, reach + 1))
-        moved = np.roll(mask, (y, x), (1, 2))
-        if not (moved.any(0) & here).any() and lungs[moved].mean() >= LUNG_SHARE:
-            shifts.append((y, x))
+        down, right = (int(v) for v in rng.integers(-reach, reach + 1))
+        rows, columns = (y + down) % height, (x + right) % width
+        if not here[rows, columns].any() and lungs[z, rows, columns].mean() >= LUNG_SHARE:
+            shifts.append((down, right))
         if len(shifts) == PLACES:
             break
     return shifts
-
-
-def _read(
-    pipe: CounterfactualPipeline, region: Region, denial: str, slices: list[int]
-) -> list[np.ndarray]:
-    """The change asked for in some slices of a region, a flat array each."""
-    predict, text = pipe.edit_predictor(), pipe.text(denial)
-    first = RegionEditor(predict, region, text, capacity=pipe.capacity(region)).look(slices)
-    return [first.change[row][region.mask[row]] for row in slices]
 
 
 def resampled(slices: list[np.ndarray], rng: np.random.Generator) -> tuple[float, float]:
@@ -105,22 +98,39 @@ def change_evidence(
     Args:
         scan: canonical. anatomy, mask (bool (D,H,W), not empty): on the same grid.
         callback: gets ("reading", share done).
+
+    Raises:
+        UnsuitableInputError: the weights are no editor's.
     """
+    pipe.require_sight("evidence")
     filled = np.nonzero(mask.any((1, 2)))[0]
-    rows = (max(int(filled[0]) - 1, 0), min(int(filled[-1]) + 2, len(mask)))
-    within = slice(*rows)
-    part, lungs = mask[within], anatomy.lungs[within]
-    region = cut_region(scan, anatomy, mask, rows)
-    asked = _read(pipe, region, denial, fullest_rows(part, OWN_SLICES))
-    rng = np.random.default_rng(seed)
-    shifts, clear = other_places(part, lungs, rng), []
-    for index, shift in enumerate(shifts):
-        moved = np.roll(mask, shift, (1, 2))
-        place = cut_region(scan, anatomy, moved, rows, spacing_mm=region.spacing[1])
-        slices = fullest_rows(part, PLACE_SLICES)
-        clear.append(top_share(np.concatenate(_read(pipe, place, denial, slices))))
+    first, last = max(int(filled[0]) - 1, 0), min(int(filled[-1]) + 2, len(mask))
+    part, slab = mask[first:last], scan.slab(first, last)
+    labels = Anatomy(anatomy.labels[first:last], anatomy.origin)
+    rng, depth = np.random.default_rng(seed), (0, last - first)
+    region = cut_region(slab, labels, part, depth)
+    spacing_mm = None if region.native else region.spacing[1]
+    parts: list[tuple[Region, list[int]]] = [(region, fullest_rows(part, OWN_SLICES))]
+    for shift in other_places(part, labels.lungs, rng):
+        moved = np.roll(part, shift, (1, 2))
+        place = cut_region(slab, labels, moved, depth, spacing_mm=spacing_mm)
+        parts.append((place, fullest_rows(part, PLACE_SLICES)))
+    total, done = sum(len(rows) for _, rows in parts), 0
+
+    def on_slice(count: int) -> None:
+        nonlocal done
+        done += count
         if callback:
-            callback("reading", (index + 1) / len(shifts))
+            callback("reading", done / total)
+
+    changes = pipe.edit_predictor().changes(
+        parts, pipe.text(denial), pipe.capacity(region), on_slice
+    )
+    asked, *others = (
+        [each[place.mask[row]] for each, row in zip(change, rows)]
+        for change, (place, rows) in zip(changes, parts)
+    )
+    clear = [top_share(np.concatenate(each)) for each in others]
     low, high = resampled(asked, rng)
     value = top_share(np.concatenate(asked))
     clear_low, clear_high = central(clear) if clear else (None, None)

@@ -12,7 +12,7 @@ from DGMVLCCore.editing.finish import Progress, counted, described
 from DGMVLCCore.editing.noise import volume_noise
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.editing.sampler import Text
-from DGMVLCCore.editing.see_through import STEPS, Answer, EditPredictor, RegionEditor
+from DGMVLCCore.editing.see_through import SMOOTH_MM, STEPS, Answer, EditPredictor, RegionEditor
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import Region
@@ -42,7 +42,8 @@ def edit_through(
     callback: Progress | None = None,
     should_cancel: Callable[[], bool] | None = None,
 ) -> Answer:
-    """A region edited through its own voxels by an editor, once for each noise.
+    """A region edited through its own voxels by an editor, once for each noise; what the plan hides
+    is made anew.
 
     *Shift* adds what target and source sentence differ by, so equal texts cancel exactly.
     """
@@ -52,10 +53,11 @@ def edit_through(
     shape, seed = (len(scan.array), *region.hu.shape[1:]), int(settings["seed"]) * 1000
     part = slice(*region.rows)
     fields = [volume_noise(shape, correlation, seed + draw)[part] for draw in range(noises)]
+    hidden = None if plan.hidden is None else region.inside(plan.hidden)
+    smooth_mm = SMOOTH_MM if settings.get("smooth_z") else 0.0
     rows, sentences = int(region.mask.any((1, 2)).sum()), [plan.target]
     if plan.mode == "shift":
         sentences.append(plan.source)
-    # Slices without an opaque part are done sooner than counted: progress then jumps forward.
     total = len(sentences) * rows * (1 + noises * steps)
     on_slices = counted(total, callback, should_cancel)
     answers = [
@@ -65,9 +67,11 @@ def edit_through(
             pipe.text(sentence),
             capacity=pipe.capacity(region),
             on_slice=lambda count: on_slices(count)(1, 1),
-        ).edit(fields, steps)
+        ).edit(fields, steps, hidden=hidden, smooth_mm=smooth_mm)
         for sentence in sentences
     ]
+    if callback:  # slices without an opaque part were counted, but had nothing more to do
+        callback("editing", 1.0)
     answer = answers[0]
     if plan.mode == "shift":
         answer = replace(answer, hu=region.hu + answer.hu - answers[1].hu)

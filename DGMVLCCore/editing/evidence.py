@@ -1,10 +1,8 @@
-"""Before an edit: does the network see the finding at all? Denoising error under both sentences,
-with an interval."""
+"""How well sentences explain a region's own voxels: the error of denoising them under each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,27 +15,6 @@ from DGMVLCCore.models.region import Region
 from DGMVLCCore.stats import t_interval
 
 TIMES = (0.35, 0.55, 0.75)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """How much better the source sentence explains the voxels than the target sentence.
-
-    Args:
-        value: mean of (error under target − error under source) / error under source, over slices
-            that hold the finding.
-        low, high: 95 % interval over noises (Student's t).
-    """
-
-    value: float
-    low: float
-    high: float
-    noises: int
-
-    @property
-    def absent(self) -> bool:
-        """True when the target sentence explains the voxels better, beyond the interval."""
-        return self.high < 0
 
 
 def fullest_rows(mask: np.ndarray, most: int = 12) -> list[int]:
@@ -136,21 +113,3 @@ def denoising_errors(
 def paired_interval(values: np.ndarray) -> tuple[float, float, float]:
     """Mean and 95 % interval (Student's t) of paired differences over noises (two or more)."""
     return float(np.mean(values)), *t_interval(values)
-
-
-def presence_evidence(
-    pipe: CounterfactualPipeline,
-    region: Region,
-    source: str,
-    target: str,
-    *,
-    noises: int = 6,
-    seed: int = 0,
-    callback: Progress | None = None,
-) -> Evidence:
-    """Compare the denoising error of a region's own voxels under two sentences, paired over noises
-    and times."""
-    errors = denoising_errors(
-        pipe, region, (source, target), noises=noises, seed=seed, callback=callback
-    )
-    return Evidence(*paired_interval(errors[:, 1] / errors[:, 0] - 1), noises)

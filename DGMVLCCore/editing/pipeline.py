@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,11 @@ from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.checks import move
 from DGMVLCCore.models.denoiser import Conditions, Denoiser
 from DGMVLCCore.models.editor import Editor
-from DGMVLCCore.models.networks import load_generator
+from DGMVLCCore.models.networks import WEIGHTS, load_generator
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_units
 
 BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
-WEIGHTS = "weights/dgmvlc-editor"  # edits through the region's own voxels
-HOLE_FILLER = "weights/dgmvlc-ct"  # judges hypotheses and writes what a sentence says into a hole
-FAST_WEIGHTS = "weights/dgmvlc-gan"
 ONE_PASS = {
     "network": "one pass",
     "steps": 1,
@@ -102,11 +100,6 @@ class CounterfactualPipeline:
             )
         return cls(model, encoder, sha256, folder.name, alignment)
 
-    @classmethod
-    def hole_filler(cls, path: str | Path | None = None) -> CounterfactualPipeline:
-        """As `from_pretrained`, by default with the shipped hole-filling denoiser."""
-        return cls.from_pretrained(path or resource(HOLE_FILLER))
-
     def save_pretrained(self, path: str | Path) -> None:
         """Write weights (fp16) and configuration as a folder."""
         copy: Any = type(self.model).from_config(self.model.config)
@@ -142,20 +135,27 @@ class CounterfactualPipeline:
         return isinstance(self.model, Editor)
 
     def require_times(self, what: str) -> None:
-        """Refuse what only a network that sees the patient's voxels through noise can do.
+        """Refuse what only a network that answers at every time of the flow can do.
 
         Raises:
             UnsuitableInputError: these weights are a one-pass network's.
         """
-        if self.sees:
-            raise UnsuitableInputError(
-                f"The editor {self.weights} is not integrated over times, so it gives no {what}; "
-                "use a hole-filling denoiser's weights."
-            )
         if self.one_pass:
             raise UnsuitableInputError(
                 f"The one-pass network {self.weights} makes images and reads none, so it gives "
-                f"no {what}; use a denoiser's weights."
+                f"no {what}; use an editor's or a denoiser's weights."
+            )
+
+    def require_sight(self, what: str) -> None:
+        """Refuse what only a network that works through the region's own voxels can do.
+
+        Raises:
+            UnsuitableInputError: these weights are no editor's.
+        """
+        if not self.sees:
+            raise UnsuitableInputError(
+                f"The weights {self.weights} fill holes and read no voxels of them, so they give "
+                f"no {what}; use an editor's weights."
             )
 
     def text(self, sentence: str) -> sampler.Text:
@@ -166,7 +166,7 @@ class CounterfactualPipeline:
         )  # type: ignore[return-value]
 
     def predictor(self) -> sampler.Predictor:
-        """The denoiser, in bf16 where the processor has it."""
+        """What fills the whole mask, in bf16 where the processor has it."""
         return sampler.Predictor(self.model, self.native_bf16)
 
     def edit_predictor(self) -> EditPredictor:
@@ -236,6 +236,7 @@ class CounterfactualPipeline:
         slices: tuple[int, int] | None = None,
         draw: int | None = None,
         tiles: bool = False,
+        smooth_z: bool = False,
         callback: Progress | None = None,
         should_cancel: Callable[[], bool] | None = None,
     ) -> CounterfactualResult:
@@ -252,6 +253,7 @@ class CounterfactualPipeline:
                 under the same one; the medoid when None.
             tiles: keep the scan's own spacing however large the region is; it is then computed in
                 overlapping tiles.
+            smooth_z: let an editor's change map run smoothly from slice to slice.
             callback: gets ("editing", share done). should_cancel: asked between steps.
 
         Raises:
@@ -264,6 +266,8 @@ class CounterfactualPipeline:
                 f"The weights {self.weights} are for {self.modality}, but the scan is "
                 f"{volume.modality}; give weights of that modality."
             )
+        if smooth_z:
+            self.require_sight("smooth change along z (--smooth-z)")
         scan, turn = volume.canonical()
         anatomy = (anatomy or find_anatomy(volume)).reoriented(turn)
         mask = np.ascontiguousarray(turn.apply(plan.mask)) & anatomy.body
@@ -285,6 +289,7 @@ class CounterfactualPipeline:
             "device": str(self.device),
             "network": type(self.model).__name__,
             "tiles": tiles,
+            "smooth_z": smooth_z,
         }
         if plan.source == plan.target:
             settings["note"] = (
@@ -306,6 +311,8 @@ class CounterfactualPipeline:
         found = np.nonzero(mask.any((1, 2)))[0]
         rows = (max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(mask)))
         region = cut_region(scan, anatomy, mask, rows, whole=tiles)
+        if plan.hidden is not None:
+            plan = replace(plan, hidden=turn.apply(plan.hidden))
         if self.sees:
             edited = edit_through(
                 self, region, scan, anatomy, mask, plan, settings, callback, should_cancel
@@ -335,7 +342,8 @@ class CounterfactualPipeline:
         callback: Progress | None = None,
         should_cancel: Callable[[], bool] | None = None,
     ) -> np.ndarray:
-        """Edited regions, one for each noise: float32 (N,D,S,T) in model units.
+        """Edited regions, one for each noise: float32 (N,D,S,T) in model units; what the plan hides
+        is canonical here.
 
         A one-pass network replaces in one pass, and shifts by what two passes from the same noise
         differ by: the scan plus target minus source.

@@ -83,7 +83,8 @@ def preview_slice(
         return None
     middle = int(rows[len(rows) // 2])
     start, stop = max(middle - NEIGHBOURS, 0), min(middle + NEIGHBOURS + 1, len(mask))
-    part = replace(plan, mask=mask[start:stop])
+    hidden = None if plan.hidden is None else turn.apply(plan.hidden)[start:stop]
+    part = replace(plan, mask=mask[start:stop], hidden=hidden)
     labels = Anatomy(np.ascontiguousarray(turn.apply(anatomy.labels)[start:stop]), anatomy.origin)
     result = pipe(
         scan.slab(start, stop),

@@ -20,8 +20,10 @@ class EditPlan:
         mask: bool (D,H,W) on the scan's grid; the full support of the edit.
         source: what the scan shows, as a taught sentence. target: what it shall show.
         term: finding the edit is about. removes: True when the target says it is absent.
-        mode: "replace" (from noise inside the mask) or "shift" (inversion-free flow edit).
+        mode: "replace" (as the target says) or "shift" (what target and source differ by).
         finding: the report's finding as a dict, None when the user gave only words.
+        hidden: bool (D,H,W), what an editor is not shown of the scan and makes anew; None where it
+            shall see through the mask. A hole-filling network is shown nothing of the mask.
     """
 
     mask: np.ndarray
@@ -31,6 +33,7 @@ class EditPlan:
     removes: bool = True
     mode: str = "replace"
     finding: dict[str, Any] | None = None
+    hidden: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,15 @@ Predict = Callable[[Tensor, float, Conditions], tuple[Tensor, "Tensor | None"]]
 
 @dataclass
 class Predictor:
-    """The denoiser under autocast: (x_t, t, conditions) -> clean slice."""
+    """A generator under autocast that fills the whole mask: (x_t, t, conditions) -> clean slice.
+
+    An editor is asked with everything of the mask hidden, which makes it a hole-filler.
+    """
 
     model: Denoiser
     autocast: bool
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __call__(
         self, x_t: Tensor, t: float, cond: Conditions, depth: int = 1
     ) -> tuple[Tensor, Tensor | None]:
@@ -36,12 +39,12 @@ class Predictor:
         are a slab (more than 1: a `VolumeDenoiser`)."""
         times = torch.full((len(x_t),), t, device=x_t.device)
         with torch.autocast(x_t.device.type, torch.bfloat16, enabled=self.autocast):
-            clean, attention = (
+            answer = (
                 self.model(x_t, times, cond, depth=depth)
                 if depth > 1
                 else self.model(x_t, times, cond)
             )
-        return clean.float(), attention
+        return answer[0].float(), answer[-1]
 
 
 def renewed(noise: Tensor, step: int) -> Tensor:

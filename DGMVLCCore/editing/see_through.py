@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from DGMVLCCore.editing.sampler import Text
+from DGMVLCCore.editing.tiles import joined
 from DGMVLCCore.models.denoiser import Conditions
 from DGMVLCCore.models.editor import Edit, Editor
 from DGMVLCCore.models.region import Region
@@ -21,6 +22,7 @@ ASKED = 0.5  # a share of change from which on an opaque voxel is hidden
 GROWN = 2  # pixels around an opaque core, whose partial volume would stay as a ring
 IDLE = 0.03  # a smaller share is none: clear tissue comes back as it was
 STEPS = 4
+SMOOTH_MM = 2.5  # sigma along z of a change map that shall not differ from slice to slice
 IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
 
 
@@ -37,6 +39,40 @@ class EditPredictor:
         with torch.autocast(x_t.device.type, torch.bfloat16, enabled=self.autocast):
             edit = self.model(x_t, times, cond)
         return Edit(edit.target.float(), edit.change.float(), edit.attention)
+
+    def changes(
+        self,
+        parts: Sequence[tuple[Region, list[int]]],
+        text: Text,
+        capacity: int,
+        on_slice: Callable[[int], None] = lambda count: None,
+    ) -> list[np.ndarray]:
+        """The change that a text asks for in some slices of several regions, all of them seen:
+        float32 (slices,S,T) a region, 0 outside its mask. Regions of one size share batches.
+
+        Args:
+            capacity: slices that the device takes at once. on_slice: called with the slices done.
+        """
+        out = [np.zeros((len(rows), *region.hu.shape[1:]), np.float32) for region, rows in parts]
+        by_size: dict[tuple[int, ...], list[int]] = {}
+        for index, (region, _) in enumerate(parts):
+            by_size.setdefault(region.hu.shape[1:], []).append(index)
+        for same in by_size.values():
+            seen = [
+                r.conditions(rows, np.zeros_like(r.mask))
+                for r, rows in map(parts.__getitem__, same)
+            ]
+            cond, read = joined(seen).to(text[0].device).with_text(*text), []
+            for start in range(0, len(cond.context), capacity):
+                part = cond.map(lambda value, start=start: value[start : start + capacity])  # type: ignore[misc]
+                change = torch.sigmoid(self(part.context[:, 1:2], 1.0, part).change)
+                read.append(change[:, 0].cpu().numpy())
+                on_slice(len(change))
+            ends = np.cumsum([len(parts[index][1]) for index in same])[:-1]
+            for index, asked in zip(same, np.split(np.concatenate(read), ends)):
+                region, rows = parts[index]
+                out[index] = np.where(asked < IDLE, 0, asked) * region.mask[rows]
+        return out
 
 
 Predict = Callable[[Tensor, float, Conditions], Edit]
@@ -126,15 +162,34 @@ class RegionEditor:
         change[change < IDLE] = 0
         return FirstPass(target, change, attention)
 
-    def edit(self, noises: Sequence[Tensor], steps: int = STEPS) -> Answer:
+    def edit(
+        self,
+        noises: Sequence[Tensor],
+        steps: int = STEPS,
+        *,
+        hidden: np.ndarray | None = None,
+        smooth_mm: float = 0.0,
+    ) -> Answer:
         """See through what is hazy, sample what is opaque.
 
         Args:
             noises: (D,S,T) Gaussian fields, one a sample. steps: of the flow in the hidden part.
+            hidden: bool (D,S,T), made anew without a look at it, and nothing else; None where the
+                first pass shall say what is too dense to see through.
+            smooth_mm: blur of the change map along z, so that it does not differ from slice to
+                slice; no voxel's own structure is blurred.
         """
-        region, first = self.region, self.look()
+        region = self.region
+        if hidden is None:
+            first = self.look()
+            if smooth_mm:
+                change = along_z(first.change, region.mask, smooth_mm / region.spacing[0])
+                first = replace(first, change=change)
+            invented = opaque_core(region.hu, region.mask, first.change)
+        else:
+            first = FirstPass(region.hu, np.zeros(region.hu.shape, np.float32), None)
+            invented = hidden & region.mask
         through = region.hu + first.change * (first.target - region.hu)
-        invented = opaque_core(region.hu, region.mask, first.change)
         samples = np.repeat(through[None], len(noises), axis=0)
         opaque = [int(row) for row in np.nonzero(invented.any((1, 2)))[0]]
         # Samples of one slice share a batch, so that few slices keep a device as busy as many.
@@ -160,6 +215,13 @@ class RegionEditor:
             flow = then / now * x_t + (1 - then / now) * target
             x_t = torch.where(hidden, flow, source)
         return to_hu(x_t[:, 0].cpu().numpy(), self.region.scale)
+
+
+def along_z(values: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+    """Values (D,S,T) of a mask blurred along z within it; sigma in slices."""
+    inside = ndimage.gaussian_filter1d(mask.astype(np.float32), sigma, axis=0)
+    blurred = ndimage.gaussian_filter1d(values * mask, sigma, axis=0)
+    return (blurred / np.maximum(inside, 1e-6) * mask).astype(np.float32)
 
 
 def opaque_core(hu: np.ndarray, mask: np.ndarray, change: np.ndarray) -> np.ndarray:

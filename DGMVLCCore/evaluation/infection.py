@@ -13,7 +13,7 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import READING_MM, read_region
 from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.language.prompts import absent_prompt, present_prompt
+from DGMVLCCore.language.prompts import denial_prompt
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.training.shards import build_scan
 from DGMVLCCore.training.splits import load_splits
@@ -49,9 +49,7 @@ def chosen_slices(infected: np.ndarray, count: int = SLICES) -> list[int]:
     )
 
 
-def infection_rows(
-    pipe: CounterfactualPipeline, data: Path, *, noises: int, seed: int
-) -> Iterator[dict[str, Any]]:
+def infection_rows(pipe: CounterfactualPipeline, data: Path) -> Iterator[dict[str, Any]]:
     """One row a lung of a chosen slice: infected or not, and the 99th percentile of the stronger of
     the two findings' maps there."""
     for patient, scan in labelled(data):
@@ -69,18 +67,7 @@ def infection_rows(
                 volume, anatomy, lungs, (z - 1, z + 2), spacing_mm=max(READING_MM, dy)
             )
             values = np.max(
-                [
-                    read_region(
-                        pipe,
-                        region,
-                        present_prompt(term),
-                        absent_prompt(term),
-                        noises=noises,
-                        seed=seed,
-                    )[1]
-                    for term in TERMS
-                ],
-                axis=0,
+                [read_region(pipe, region, denial_prompt(term))[0][1] for term in TERMS], axis=0
             )
             for index, label in enumerate((LEFT, RIGHT)):
                 inside = region.labels[1] == label

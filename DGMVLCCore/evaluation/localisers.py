@@ -14,17 +14,19 @@ from torch import Tensor
 
 from DGMVLCCore.editing.find import heat_maps
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
-from DGMVLCCore.editing.reading import READING_MM, TIMES, attention_map
+from DGMVLCCore.editing.reading import READING_MM, attention_map, look_for
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.anomaly import AnomalyNet, anomaly_map, load_anomaly
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import removal
+from DGMVLCCore.language.prompts import denial_prompt
 from DGMVLCCore.models.checks import move
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.models.units import HU_HIGH, HU_LOW
 
 NOISES = 2
+TIMES = (0.1, 0.25)  # early ones see small lesions best; chosen on validation patients
 SMOOTH_MM = 2.0
 Localiser = Callable[[CounterfactualPipeline, Case, int], np.ndarray]
 # (image, noisy slice, time, clean slice under the source text, the same under the target text),
@@ -42,11 +44,16 @@ def _smooth(values: np.ndarray, inside: np.ndarray, case: Case) -> np.ndarray:
 
 
 def reading(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.ndarray:
-    """The reading pass: attention gained by naming the finding, 0..1."""
-    plan = removal(case)
-    return attention_map(
-        pipe, case.scan, case.anatomy, plan.term, plan.source, plan.target, seed=seed
-    ).values
+    """The attention to the finding's denial, 0..1."""
+    plan, denial = removal(case), denial_prompt(case.lesion.term)
+    return attention_map(pipe, case.scan, case.anatomy, plan.term, plan.source, denial).values
+
+
+def change(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.ndarray:
+    """The change that the finding's denial asks for, 0..1."""
+    scan, turn = case.scan.canonical()
+    anatomy, denial = case.anatomy.reoriented(turn), denial_prompt(case.lesion.term)
+    return turn.restore(look_for(pipe, scan, anatomy, denial, rows=(0, len(scan.array)))[1])
 
 
 def _compared(pipe: CounterfactualPipeline, case: Case, seed: int, compare: Compare) -> np.ndarray:
@@ -126,7 +133,7 @@ def gradient(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.ndarray:
                 torch.enable_grad(),
                 torch.autocast(image.device.type, torch.bfloat16, enabled=autocast),
             ):
-                clean, _ = pipe.model((1 - t) * pixels + t * noise, times, cond.with_text(*text))
+                clean = pipe.model((1 - t) * pixels + t * noise, times, cond.with_text(*text))[0]
                 error = (((clean.float() - pixels) ** 2) * cond.mask[:, 1:2]).sum()
             slope += sign * torch.autograd.grad(error, pixels)[0]
         total[rows] = slope.abs()[:, 0].float().cpu().numpy()
@@ -185,6 +192,7 @@ def chance(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.ndarray:
 # sentences name no side or zone.
 LOCALISERS: dict[str, Localiser] = {
     "reading pass": reading,
+    "change map": change,
     "relevance": relevance,
     "error difference": error_difference,
     "raw gradient": gradient,
@@ -194,12 +202,6 @@ LOCALISERS: dict[str, Localiser] = {
     "centre": centre,
     "random": chance,
 }
-GENERATOR_MAPS = (
-    "reading pass",
-    "relevance",
-    "error difference",
-    "raw gradient",
-)  # those that read the generator's weights
 
 
 def randomised(pipe: CounterfactualPipeline, seed: int) -> CounterfactualPipeline:

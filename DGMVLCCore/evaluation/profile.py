@@ -23,8 +23,7 @@ class Profile:
     Args:
         kinds: lesion kinds put into every patient. seeds: lesions of each kind in each patient.
             slab: slices of a case.
-        noises, steps: of the model's own edits. reading_noises, evidence_noises: of the reading
-            pass and of the presence check.
+        noises, steps: of the model's own edits.
         methods, localisers: names to run; all when None.
         nodules: real nodules at most; all when None. clean: clean regions. sanity: cases whose maps
             are read again with random weights.
@@ -38,8 +37,6 @@ class Profile:
     slab: int = 3
     noises: int = 8
     steps: int = 10
-    reading_noises: int = 4
-    evidence_noises: int = 6
     methods: tuple[str, ...] | None = None
     localisers: tuple[str, ...] | None = None
     nodules: int | None = None
@@ -61,8 +58,6 @@ PROFILES = {
         kinds=("spiculated_nodule", "ground_glass"),
         noises=2,
         steps=4,
-        reading_noises=1,
-        evidence_noises=2,
         methods=("mean lung", "smooth fill", "biharmonic", "Telea", "SDEdit 0.5", "flow inversion"),
         localisers=("reading pass", "dual encoder", "threshold", "centre", "random"),
         nodules=0,

@@ -175,7 +175,6 @@ def real_row(
     judge: Judge,
     *,
     steps: int,
-    reading_noises: int,
     seed: int,
 ) -> tuple[dict[str, Any], Made]:
     """Scores and arrays of one real lesion: identity, rim, probe before and after, where the
@@ -185,7 +184,7 @@ def real_row(
         hole = replace(hole, region=real.region)
     made = hole.filled(*hole.samples(pipe, removal(case), seed, noises=1, steps=steps))
     hu, lungs, mask, lesion = case.scan.array, case.anatomy.lungs, case.mask, case.lesion.mask
-    values = _read(pipe, real, reading_noises, seed)
+    values = _read(pipe, real)
     row = {
         "name": case.name,
         "patient": case.patient,
@@ -209,22 +208,12 @@ def real_row(
     }
 
 
-def _read(pipe: CounterfactualPipeline, real: RealLesion, noises: int, seed: int) -> np.ndarray:
-    """The reading pass with the lungs as mask; (D,H,W)."""
+def _read(pipe: CounterfactualPipeline, real: RealLesion) -> np.ndarray:
+    """The attention to the finding's words with the lungs as mask; (D,H,W)."""
     case = real.case
     if real.region is None:
         return attention_map(
-            pipe,
-            case.scan,
-            case.anatomy,
-            case.lesion.term,
-            case.source,
-            case.target,
-            noises=noises,
-            seed=seed,
+            pipe, case.scan, case.anatomy, case.lesion.term, case.source, case.target
         ).values
     whole = replace(real.region, mask=case.anatomy.lungs)
-    return (
-        np.clip(read_region(pipe, whole, case.source, case.target, noises=noises, seed=seed), 0, 1)
-        * case.anatomy.lungs
-    )
+    return np.clip(read_region(pipe, whole, case.target)[0], 0, 1) * case.anatomy.lungs

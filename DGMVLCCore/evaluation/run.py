@@ -123,7 +123,7 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
     if submission:
         submission.require(name for name, _ in plan)
         answers = submission.fingerprint(name for name, _ in plan)
-    pipe = CounterfactualPipeline.hole_filler(request.weights).to(choose_device(request.device))
+    pipe = CounterfactualPipeline.from_pretrained(request.weights).to(choose_device(request.device))
     judge = Judge(Probe.from_pretrained(), inception)
     about = _about(request, pipe, judge.probe, answers)
     if inception is not None:
@@ -191,7 +191,6 @@ def _real(bench: Bench) -> Iterator[float]:
                     real,
                     bench.judge,
                     steps=profile.steps,
-                    reading_noises=profile.reading_noises,
                     seed=seed,
                 )
                 index = len(list(bench.records.keys(stage)))
@@ -205,9 +204,7 @@ def _real(bench: Bench) -> Iterator[float]:
 def _infection(bench: Bench) -> Iterator[float]:
     """Lungs of slices with infection labels; only with a data folder."""
     if bench.request.data and bench.request.profile.tumours and not bench.records.of("infection"):
-        rows = list(
-            infection_rows(bench.pipe, bench.request.data, noises=1, seed=bench.request.seed)
-        )
+        rows = list(infection_rows(bench.pipe, bench.request.data))
         bench.records.add("infection", "all", {"rows": rows})
     yield 1.0
 

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.editing.evidence import presence_evidence
+from DGMVLCCore.editing.asked import change_evidence
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.cases import Case, make_cases
 from DGMVLCCore.evaluation.hole import removal
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.language.prompts import require_known
-from DGMVLCCore.models.region import cut_region
+from DGMVLCCore.language.prompts import denial_prompt, require_known
 from DGMVLCCore.simulation.insert import KINDS
 
 CHANGED_HU = 20.0
@@ -47,12 +46,9 @@ def abstains(
     """Would the presence check refuse to remove the case's finding from `mask` (bool (D,H,W)) of
     this scan?"""
     scan, turn = volume.canonical()
-    inside, plan = np.ascontiguousarray(turn.apply(mask)), removal(case)
-    rows = np.nonzero(inside.any((1, 2)))[0]
-    region = cut_region(
-        scan, case.anatomy.reoriented(turn), inside, (int(rows[0]), int(rows[-1]) + 1)
-    )
-    return presence_evidence(pipe, region, plan.source, plan.target, seed=seed).absent
+    inside, denial = np.ascontiguousarray(turn.apply(mask)), denial_prompt(case.lesion.term)
+    anatomy = case.anatomy.reoriented(turn)
+    return change_evidence(pipe, scan, anatomy, inside, denial, seed=seed).absent
 
 
 def misplaced(case: Case, seed: int = 0, tries: int = 200) -> np.ndarray | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.editing.agreement import agreement_of
-from DGMVLCCore.editing.evidence import presence_evidence
+from DGMVLCCore.editing.asked import change_evidence
 from DGMVLCCore.editing.gates import quality_gates
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
@@ -30,7 +30,7 @@ from DGMVLCCore.evaluation.rim import untouched_rims
 from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE, Judge, composition_hu, kept_arrays
 from DGMVLCCore.evaluation.submission import Answer
 from DGMVLCCore.evaluation.text import text_alignment
-from DGMVLCCore.language.prompts import absent_prompt, present_prompt
+from DGMVLCCore.language.prompts import absent_prompt, denial_prompt, present_prompt
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND
 from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY, TERMS, say
 
@@ -202,7 +202,7 @@ def _own(
     return (
         fills,
         {"fill_clear": clear, "spread": spread},
-        own | _questions(pipe, case, result, profile, seed),
+        own | _questions(pipe, case, result, seed),
     )
 
 
@@ -239,21 +239,14 @@ def _questions(
     pipe: CounterfactualPipeline,
     case: Case,
     result: CounterfactualResult,
-    profile: Profile,
     seed: int,
 ) -> dict[str, Any]:
     """Presence check on the lesion and on the untouched scan, gates, agreement of image and
     words."""
     found: dict[str, Any] = {}
     for name, asked in (("evidence", case), ("evidence_clear", replace(case, scan=case.true))):
-        evidence = presence_evidence(
-            pipe,
-            Hole.cut(asked).region,
-            case.source,
-            case.target,
-            noises=profile.evidence_noises,
-            seed=seed,
-        )
+        hole, denial = Hole.cut(asked), denial_prompt(case.lesion.term)
+        evidence = change_evidence(pipe, hole.scan, hole.anatomy, hole.mask, denial, seed=seed)
         found[name], found[f"{name}_abstains"] = evidence.value, evidence.absent
     if pipe.alignment is not None:
         result.agreement = agreement_of(pipe.alignment, result, case.anatomy)

@@ -18,6 +18,7 @@ from DGMVLCCore.editing.result import NOTICE
 from DGMVLCCore.errors import UnreadableError, UsageError
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import check_weights
+from DGMVLCCore.models.networks import WEIGHTS
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
 
@@ -26,7 +27,6 @@ SCHEMA_URL = (
     "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/"
     "meta_schema_20220324.json"
 )
-SHIPPED = "weights/dgmvlc-ct"
 CARRIED = ("config.json", "diffusion_pytorch_model.safetensors", "training.json")
 PARTS = "DGMVLCCore.jobs.bundle_parts"
 USE = """## As a MONAI bundle
@@ -118,7 +118,7 @@ def metadata_of(weights: Path) -> dict[str, Any]:
         **ABOUT,
         "weights_sha256": check_weights(weights),
         "network_data_format": {
-            "inputs": {"image": _channel("hounsfield", "noisy slice")},
+            "inputs": {"image": _channel("hounsfield", "slice, noise where it is hidden")},
             "outputs": {"pred": _channel("image", "clean slice")},
         },
     }
@@ -130,7 +130,8 @@ ABOUT = {
     "notice": NOTICE,
     "task": "Counterfactual editing of chest CT inside a region, from a scan, a report and a mask",
     "description": (
-        "A mask- and text-conditioned U-Net that fills a hole of a CT slice by a rectified flow."
+        "A mask- and text-conditioned U-Net that edits a CT slice through the region's own voxels; "
+        "what is too dense to see through it samples by a rectified flow."
     ),
     "authors": "DGM-VLC authors",
     "copyright": "Apache-2.0",
@@ -180,7 +181,7 @@ def export_bundle(
         WeightsError: no weights, or altered ones. UsageError: MONAI is not installed. OutputError:
             `out` cannot be written.
     """
-    folder = weights or resource(SHIPPED)
+    folder = weights or resource(WEIGHTS)
     about = metadata_of(folder)
     with whole_folder(out, overwrite, RECORD) as work:
         for name in ("configs", "models", "docs"):

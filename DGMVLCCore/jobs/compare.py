@@ -31,6 +31,7 @@ from DGMVLCCore.jobs.edit import (
     propose_region,
 )
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
+from DGMVLCCore.jobs.ranking import NOTE, Ranking, rank
 from DGMVLCCore.jobs.requests import CompareRequest
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
@@ -38,7 +39,6 @@ from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.report.comparison import RECORD, write_comparison
 from DGMVLCCore.results.manifest import measures
 from DGMVLCCore.review.hypotheses import Hypothesis, differential, resolve
-from DGMVLCCore.review.ranking import NOTE, Ranking, rank
 
 if TYPE_CHECKING:
     from DGMVLCCore.jobs.session import Session
@@ -151,6 +151,7 @@ def _draw(
             steps=request.steps,
             seed=request.seed,
             slices=request.slices,
+            smooth_z=request.smooth_z,
             draw=results[0].settings["shown"] if results else None,
             callback=part_of(tell, index, len(asked)),
             should_cancel=should_cancel,
@@ -186,8 +187,8 @@ def _record(
                 "name": each.hypothesis.name,
                 "sentence": each.hypothesis.sentence,
                 "term": each.hypothesis.term,
-                "error": each.error,
-                "excess": each.excess,
+                "asked_hu": each.asked_hu,
+                "more_hu": each.more_hu,
                 "low": each.low,
                 "high": each.high,
                 "agreement": each.agreement,
@@ -212,7 +213,7 @@ def _record(
             "distinguishable": ranking.distinguishable,
             "sentence": ranking.sentence,
             "note": NOTE,
-            "noises": ranking.noises,
+            "noises": ranking.readings,
             "slices": ranking.slices,
         },
     }
@@ -238,7 +239,7 @@ def run_comparison(
     tell("loading", 0.0)
     device = choose_device(request.device)
     volume, anatomy = load_scan(request, memory)
-    pipe = (pipe or CounterfactualPipeline.hole_filler(request.weights)).to(device)
+    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
     scan = (pipe, volume, anatomy)
 
     def propose() -> Proposal:
@@ -250,7 +251,7 @@ def run_comparison(
         region = edit_region(request, volume, anatomy, propose)
         seen = _cut(volume, anatomy, region.mask, request.slices)
         logits = _logits(*scan, region.mask, asked)
-        ranking = rank(pipe, seen, asked, logits, seed=request.seed, callback=tell)
+        ranking = rank(pipe, seen, asked, logits, callback=tell)
         results = _draw(*scan, region.mask, ranking, request, finding, tell, should_cancel)
     known = {"evidence": None, "clinical": request.clinical, "anatomy": anatomy.origin}
     for result in results:
@@ -283,7 +284,7 @@ def compare(
     path = run_comparison(
         replace(request, scene=False),
         tell,
-        session.hole_filler(request.weights),
+        session.pipeline(request.weights),
         should_cancel=should_cancel,
         memory=session.memory,
     )

@@ -37,6 +37,7 @@ from DGMVLCCore.imaging.numbered import cohort_anatomy
 from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.language.schema import ClinicalSchema, load_schema
 from DGMVLCCore.models.checks import check_weights
+from DGMVLCCore.models.networks import WEIGHTS
 from DGMVLCCore.results.folders import check_output
 from DGMVLCCore.training.tuning import fine_tune
 
@@ -112,7 +113,7 @@ def _check(request: Request, schema: ClinicalSchema) -> tuple[str, ...]:
             f"{request.anatomy} is no folder; give the folder of the lung segmentations."
         )
     if not request.skip_sweep:
-        check_weights(options.weights or resource("weights/dgmvlc-ct"))
+        check_weights(options.weights or resource(WEIGHTS))
     check_output(request.out, request.overwrite, RECORD)
     return tuple(name for name in request.attributes if name in schema.outcomes)
 
@@ -196,7 +197,7 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
         swept = sweep_answers(scans, rows, contrasts, schema, options, fine_tune, tell=tell)
         found = with_sweep(found, swept, options.fdr, seen)
     tell("writing", 0.0)
-    weights = options.weights or resource("weights/dgmvlc-ct")
+    weights = options.weights or resource(WEIGHTS)
     sweep, before = _sweep_facts(request, options, seen, len(scans))
     not_asked = [f"Not asked: {reason}" for reason in skipped + found.untold]
     facts = {

@@ -18,6 +18,7 @@ from DGMVLCCore.editing.checks import (
 )
 from DGMVLCCore.editing.find import Proposal, find
 from DGMVLCCore.editing.gates import quality_gates
+from DGMVLCCore.editing.insertion import hidden_for
 from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map
@@ -50,8 +51,8 @@ log = logging.getLogger(__name__)
 MARGIN_MM = 6.0
 MIN_LUNG_SHARE = 0.3
 NOT_READ = (
-    "Made by the one-pass network, which reads no voxels: it was not asked whether it sees the "
-    "finding, and there is no attention map."
+    "Made by a network that fills holes and reads none of their voxels: it was not asked whether "
+    "it sees the finding, and there is no attention map."
 )
 Progress = Callable[[str, float], None]
 OnPlan = Callable[[CounterfactualPipeline, Volume, Anatomy, EditPlan], None]
@@ -151,7 +152,7 @@ def _reader(
     request: Request,
     memory: ScanMemory,
 ) -> Callable[[Finding, Progress], AttentionMap]:
-    """The reading pass of a finding, from memory when it was read before."""
+    """Where the network sees a finding, from memory when it was read before."""
 
     def read(finding: Finding, tell: Progress) -> AttentionMap:
         source = source_prompt(finding)
@@ -159,7 +160,6 @@ def _reader(
             finding.term,
             source,
             request.slices,
-            request.seed,
             pipe.weights_sha256,
             str(pipe.device),
         )
@@ -171,9 +171,8 @@ def _reader(
                 anatomy,
                 finding.term,
                 source,
-                denial_prompt(finding.term) if pipe.sees else absent_prompt(finding.term),
+                denial_prompt(finding.term),
                 slices=request.slices,
-                seed=request.seed,
                 callback=tell,
             ),
         )
@@ -273,8 +272,8 @@ class _Edit:
 
     @property
     def reads(self) -> bool:
-        """A one-pass network says neither whether it sees the finding nor where."""
-        return not self.pipe.one_pass
+        """A hole-filling network says neither whether it sees the finding nor where."""
+        return self.pipe.sees
 
     def mark(self, tell: Progress) -> MarkedRegion:
         """The region, as given or proposed, on the side that the report names."""
@@ -293,7 +292,10 @@ class _Edit:
         asked = self.asked
         finding = asked.finding.to_dict()
         edit = (asked.source, asked.target, asked.term, asked.removes, self.request.mode, finding)
-        return EditPlan(marked.mask, *edit)
+        hidden = None
+        if asked.finding.presence == "absent" and not asked.removes:
+            hidden = hidden_for(asked.term, marked.lesion, marked.mask, self.volume.spacing)
+        return EditPlan(marked.mask, *edit, hidden)
 
     def evidence(self, plan: EditPlan, tell: Progress) -> dict[str, Any] | None:
         """Does the network see the finding that the report states? None where nobody asks."""
@@ -320,6 +322,7 @@ class _Edit:
             seed=request.seed,
             slices=request.slices,
             tiles=request.native,
+            smooth_z=request.smooth_z,
             callback=tell,
         )
 
@@ -337,7 +340,7 @@ class _Edit:
                 result.agreement = agreement_of(self.pipe.alignment, result, anatomy)
                 refuse_opposed(result.agreement)
             location = locate(marked.lesion, anatomy, volume)
-            seen = [evidence_gate(Evidence(**evidence))] if evidence and self.pipe.sees else []
+            seen = [evidence_gate(Evidence(**evidence))] if evidence else []
             result.gates = [
                 *region_gates(asked.finding, marked, location, anatomy, volume),
                 *seen,

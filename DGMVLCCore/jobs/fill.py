@@ -53,9 +53,8 @@ def _plan(request: Request, volume: Volume, pipe: CounterfactualPipeline) -> Edi
         raise UsageError(
             f"Give the region as a segmentation (--mask); in {volume.modality} none is proposed."
         )
-    return EditPlan(
-        load_region(request.mask, volume, request.segment), source, target, "", False, request.mode
-    )
+    region = load_region(request.mask, volume, request.segment)
+    return EditPlan(region, source, target, "", False, request.mode, hidden=region)
 
 
 def _scan(request: Request) -> Volume:

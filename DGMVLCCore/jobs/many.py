@@ -140,17 +140,15 @@ def identity(request: Any) -> str:
     """
     from DGMVLCCore.archive.address import is_address
     from DGMVLCCore.editing.memory import file_facts
-    from DGMVLCCore.editing.pipeline import HOLE_FILLER, WEIGHTS
     from DGMVLCCore.ground.resources import resource
-    from DGMVLCCore.jobs.compare import CompareRequest
+    from DGMVLCCore.models.networks import WEIGHTS
 
-    shipped = HOLE_FILLER if isinstance(request, CompareRequest) else WEIGHTS
     asked = {
         field.name: getattr(request, field.name)
         for field in fields(request)
         if field.name not in NO_IDENTITY
     }
-    weights = asked.pop("weights", None) or resource(shipped)
+    weights = asked.pop("weights", None) or resource(WEIGHTS)
     for name, value in asked.items():
         if is_address(str(value)):  # UIDs name one content for ever
             asked[name] = str(value)

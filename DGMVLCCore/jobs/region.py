@@ -10,7 +10,6 @@ import numpy as np
 
 from DGMVLCCore.editing.asked import SEEN, change_evidence
 from DGMVLCCore.editing.checks import place_gate, size_gate, tissue_gate
-from DGMVLCCore.editing.evidence import presence_evidence
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.result import EditPlan, Gate
 from DGMVLCCore.errors import UnsuitableInputError
@@ -18,8 +17,7 @@ from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.findings import Finding
-from DGMVLCCore.language.prompts import absent_prompt, denial_prompt
-from DGMVLCCore.models.region import cut_region
+from DGMVLCCore.language.prompts import denial_prompt
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,28 +48,15 @@ def check_presence(
     if slices and mask[slices[0] : slices[1]].any():
         mask[: slices[0]] = mask[slices[1] :] = False
     own = anatomy.reoriented(turn)
-    if pipe.sees:
-        denial = denial_prompt(plan.term)
-        asked = change_evidence(pipe, scan, own, mask, denial, seed=seed, callback=tell)
-        if plan.removes and asked.absent:
-            raise UnsuitableInputError(
-                f"The region does not look like “{plan.term}”: “{denial}” asks to change only "
-                f"{asked.value:.0%} of its most suspicious part (95 % interval {asked.low:.0%} to "
-                f"{asked.high:.0%}, {SEEN:.0%} needed); check the region or the finding."
-            )
-        return vars(asked)
-    rows = np.nonzero(mask.any((1, 2)))[0]
-    region = cut_region(scan, own, mask, (int(rows[0]), int(rows[-1]) + 1))
-    absent = absent_prompt(plan.term)
-    evidence = presence_evidence(pipe, region, plan.source, absent, seed=seed, callback=tell)
-    if plan.removes and evidence.absent:
+    denial = denial_prompt(plan.term)
+    asked = change_evidence(pipe, scan, own, mask, denial, seed=seed, callback=tell)
+    if plan.removes and asked.absent:
         raise UnsuitableInputError(
-            f"The region does not look like “{plan.term}”: “{absent}” explains "
-            "its voxels better "
-            f"(error difference {evidence.value:+.2%}, 95 % interval {evidence.low:+.2%} to "
-            f"{evidence.high:+.2%}); check the region or the finding."
+            f"The region does not look like “{plan.term}”: “{denial}” asks to change only "
+            f"{asked.value:.0%} of its most suspicious part (95 % interval {asked.low:.0%} to "
+            f"{asked.high:.0%}, {SEEN:.0%} needed); check the region or the finding."
         )
-    return vars(evidence)
+    return vars(asked)
 
 
 def region_gates(

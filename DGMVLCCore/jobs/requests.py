@@ -72,6 +72,7 @@ class Request:
         slices: canonical slices [first, last), counted from the feet.
         clinical: sentence of clinical facts, recorded beside the report.
         native: keep the scan's own spacing in a region of any size, in overlapping tiles.
+        smooth_z: blur the change map along z, so that it does not differ from slice to slice.
         series, untilt, orientation: how the scan is read, as `Reading`.
         scene: also pack the result as scene.mrb; a viewer that builds its own scene does not need
             it.
@@ -102,6 +103,9 @@ class Request:
     native: Annotated[
         bool,
         Option("keep the scan's own spacing in a large region, in overlapping tiles (slower)"),
+    ] = False
+    smooth_z: Annotated[
+        bool, Option("let the change run smoothly from slice to slice (thin slices)")
     ] = False
     scene: bool = True
     report_source: ReportSource | None = None

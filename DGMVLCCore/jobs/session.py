@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.editing.memory import ScanMemory
-from DGMVLCCore.editing.pipeline import HOLE_FILLER, WEIGHTS, CounterfactualPipeline
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.preview import Preview, preview_slice, rows_to_edit
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import Cancelled, OutputError, UsageError
@@ -18,6 +18,7 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.jobs.edit import MARGIN_MM, Request, run_counterfactual
 from DGMVLCCore.jobs.propose import Proposed, propose
 from DGMVLCCore.language.prompts import denial_prompt, present_prompt
+from DGMVLCCore.models.networks import WEIGHTS
 from DGMVLCCore.results.segmentation import proposal_segments, save_segmentation
 
 log = logging.getLogger(__name__)
@@ -45,10 +46,6 @@ class Session:
             shared = (loaded.encoder, loaded.alignment) if loaded else ()
             self._pipes[folder] = CounterfactualPipeline.from_pretrained(folder, *shared)
         return self._pipes[folder]
-
-    def hole_filler(self, weights: Path | None = None) -> CounterfactualPipeline:
-        """As `pipeline`, by default the shipped hole-filling denoiser."""
-        return self.pipeline(weights or resource(HOLE_FILLER))
 
     def warm_up(self) -> None:
         """Load weights and encoder and encode every finding's sentences, before anybody waits."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from DGMVLCCore.editing.pipeline import WEIGHTS
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import check_weights
+from DGMVLCCore.models.networks import WEIGHTS
 
 
 def weights_facts() -> dict[str, Any]:

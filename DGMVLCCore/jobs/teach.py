@@ -204,7 +204,6 @@ def _attention(session: Session, cases: CaseSet, case: str, key: dict[str, Any],
             present_prompt(key["term"]),
             denial_prompt(key["term"]),
             slices=(int(rows[0]), int(rows[-1]) + 1),
-            noises=2,
             callback=tell,
         )
         save_volume(

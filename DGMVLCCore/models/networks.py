@@ -9,6 +9,7 @@ from typing import Any
 from DGMVLCCore.errors import WeightsError, quoted
 from DGMVLCCore.models.checks import CONFIG, check_weights, load_network, read_facts
 
+WEIGHTS = "weights/dgmvlc-editor"  # the shipped generator
 # class named in config.json -> (module of DGMVLCCore, what it is called to a user)
 NETWORKS: dict[str, tuple[str, str]] = {
     "Denoiser": ("models.denoiser", "denoiser"),
@@ -34,6 +35,16 @@ def load_generator(folder: Path) -> tuple[Any, str]:
         WeightsError: missing, altered, of no known class, or of another architecture.
     """
     check_weights(folder)
+    kind, name = generator_class(folder)
+    return load_network(kind, folder, name)
+
+
+def generator_class(folder: Path) -> tuple[Any, str]:
+    """The class that a weights folder names, and what it is called to a user.
+
+    Raises:
+        WeightsError: no known one.
+    """
     named = read_facts(folder / CONFIG).get("_class_name")
     if not isinstance(named, str) or named not in NETWORKS:
         raise WeightsError(
@@ -41,4 +52,4 @@ def load_generator(folder: Path) -> tuple[Any, str]:
             f"{', '.join(NETWORKS)}; give the folder of a generator."
         )
     module, name = NETWORKS[named]
-    return load_network(getattr(import_module(f"DGMVLCCore.{module}"), named), folder, name)
+    return getattr(import_module(f"DGMVLCCore.{module}"), named), name

@@ -72,6 +72,15 @@ class Region:
         paste(values, self.box, out[self.rows[0] : self.rows[1]])
         return out
 
+    def inside(self, mask: np.ndarray) -> np.ndarray:
+        """A mask (D,H,W) of the canonical scan on the working grid, bool (D,S,T)."""
+        part = crop(mask[slice(*self.rows)], self.box, 0)
+        if self.native:
+            return part
+        share = resize_in_plane(part.astype(np.float32), self.hu.shape[1:], order=1)
+        # a region finer than the working grid must not vanish
+        return share > min(0.25, 0.5 * float(share.max()))
+
     @property
     def lungs(self) -> np.ndarray:
         """bool (D,S,T), both lungs."""
@@ -167,18 +176,13 @@ def cut_region(
     part = slice(*rows)
     scale = scale_of(scan)
     hu, labels = crop(scan.array[part], box, scale.outside), crop(anatomy.labels[part], box, 0)
-    inside = crop(mask[part], box, 0)
     hu = np.maximum(hu, scale.outside)
     if not native:
         hu = resize_in_plane(hu, (height, width), order=1)
         labels = resize_in_plane(labels, (height, width), order=0)
-        share = resize_in_plane(inside.astype(np.float32), (height, width), order=1)
-        inside = share > min(
-            0.25, 0.5 * float(share.max())
-        )  # a region finer than the working grid must not vanish
-    return Region(
+    region = Region(
         hu.astype(np.float32),
-        inside,
+        np.zeros(hu.shape, bool),
         labels.astype(np.uint8),
         (dz, working, working),
         rows,
@@ -186,3 +190,5 @@ def cut_region(
         bool(native),
         scale,
     )
+    region.mask = region.inside(mask)
+    return region

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.editing.agreement import agreement_of, refuse_opposed
-from DGMVLCCore.editing.evidence import presence_evidence
+from DGMVLCCore.editing.asked import change_evidence
 from DGMVLCCore.editing.find import find
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
@@ -18,8 +18,7 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.language.prompts import absent_prompt, present_prompt, wanted_finding
-from DGMVLCCore.models.region import cut_region
+from DGMVLCCore.language.prompts import denial_prompt, present_prompt, wanted_finding
 from DGMVLCCore.readers.make import MARGIN_MM, Made
 from DGMVLCCore.readers.records import NOTICE
 
@@ -35,9 +34,9 @@ def counterfactual_without(
 ) -> np.ndarray:
     """The scan without `term` as the program would show it: float32 (D,H,W) HU.
 
-    The region is proposed from the word alone. Where none is found, where the voxels fit the
-    finding's absence better, or where the change would run
-    against the words, the program gives no image, and the scan comes back unchanged.
+    The region is proposed from the word alone. Where none is found, where the finding's denial
+    asks for little change, or where the change would run against the words, the program gives no
+    image, and the scan comes back unchanged.
     """
     if pipe.alignment is None:
         raise UnsuitableInputError(
@@ -48,15 +47,8 @@ def counterfactual_without(
     if not found:
         return volume.array.copy()
     mask = lesion_region(found[0].mask, anatomy, volume.spacing, MARGIN_MM)
-    source, target = present_prompt(term), absent_prompt(term)
-    rows = np.nonzero(mask.any((1, 2)))[0]
-    if presence_evidence(
-        pipe,
-        cut_region(volume, anatomy, mask, (int(rows[0]), int(rows[-1]) + 1)),
-        source,
-        target,
-        seed=seed,
-    ).absent:
+    source, target = present_prompt(term), denial_prompt(term)
+    if change_evidence(pipe, volume, anatomy, mask, target, seed=seed).absent:
         return volume.array.copy()
     result = pipe(
         volume, EditPlan(mask, source, target, term), anatomy=anatomy, noises=noises, seed=seed

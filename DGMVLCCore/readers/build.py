@@ -92,4 +92,4 @@ def _pipeline(weights: Path | None, device: str | None) -> Any:
     from DGMVLCCore.editing.pipeline import CounterfactualPipeline
     from DGMVLCCore.ground.devices import choose_device
 
-    return CounterfactualPipeline.hole_filler(weights).to(choose_device(device))
+    return CounterfactualPipeline.from_pretrained(weights).to(choose_device(device))

@@ -162,13 +162,15 @@ def _written(pipe: Any, drawn: Made, term: str, noises: int, seed: int) -> tuple
     """A drawn case with its finding written by the generator, and why it cannot be taken."""
     from DGMVLCCore.editing.agreement import agreement_of
     from DGMVLCCore.editing.gates import quality_gates
+    from DGMVLCCore.editing.insertion import hidden_for
     from DGMVLCCore.editing.result import EditPlan
     from DGMVLCCore.language.prompts import absent_prompt, said_plainly
 
     spiculated = ("spiculated",) if drawn.spec.kind == "spiculated_nodule" else ()
     sentence = said_plainly(term, spiculated)
     region = lesion_region(drawn.mask, drawn.anatomy, drawn.before.spacing, MARGIN_MM)
-    plan = EditPlan(region, absent_prompt(term), sentence, term, removes=False)
+    hidden = hidden_for(term, drawn.mask, region, drawn.before.spacing)
+    plan = EditPlan(region, absent_prompt(term), sentence, term, removes=False, hidden=hidden)
     result = pipe(drawn.before, plan, anatomy=drawn.anatomy, noises=noises, seed=seed)
     result.agreement = agreement_of(pipe.alignment, result, drawn.anatomy)
     gates = quality_gates(result, drawn.anatomy)

@@ -16,7 +16,7 @@ from DGMVLCCore.results.manifest import sha256_of
 from DGMVLCCore.results.records import plain, read_record, write_record
 
 RECORD = "comparison.json"
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 SCHEMA = "comparison.schema.json"
 
 

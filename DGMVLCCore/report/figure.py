@@ -119,12 +119,13 @@ def save_comparison_figure(
 
 
 def caption(row: dict[str, Any], rank: int) -> str:
-    """Two lines over a column: rank and name; error and agreement beside the first one's."""
+    """Two lines over a column: rank and name; the change that the words ask for beyond the first
+    one's, and agreement."""
     fits = "" if row["agreement"] is None else f" · agreement {row['agreement']:.2f}"
     error = (
         "fits best"
         if rank == 1
-        else f"error {row['excess']:+.1%} [{row['low']:+.1%}, {row['high']:+.1%}]"
+        else f"asks {row['more_hu']:+.0f} HU [{row['low']:+.0f}, {row['high']:+.0f}]"
     )
     return f"{rank}. {row['name']}\n{error}{fits}"
 

@@ -77,7 +77,7 @@ def make_chest(
             f"The slices {slices[0]}:{slices[1]} show no body; choose others."
         )
     region = MaskRegion(**vars(cut_region(flat, straight, body, (0, len(labels)))))
-    plan = EditPlan(body, "", sentence, term, removes=not present)
+    plan = EditPlan(body, "", sentence, term, removes=not present, hidden=body)
     settings: dict[str, Any] = {"noises": 1, "steps": steps, "seed": seed, "guidance": 1.5}
     made = pipe.sample(region, flat, straight, body, plan, settings, callback, should_cancel)[0]
     hu = np.rint(region.to_scan(to_hu(made), flat.shape))

@@ -70,7 +70,7 @@ def save_synthetic(
 def network_facts(pipe: CounterfactualPipeline) -> dict[str, str]:
     """Which network this is: its kind, the name of its weights and their hash."""
     return {
-        "kind": "one pass" if pipe.one_pass else "denoiser",
+        "kind": "one pass" if pipe.one_pass else "editor" if pipe.sees else "denoiser",
         "weights": pipe.weights,
         "sha256": pipe.weights_sha256,
     }

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.editing.agreement import agreement_of
-from DGMVLCCore.editing.evidence import presence_evidence
+from DGMVLCCore.editing.asked import Evidence, change_evidence
 from DGMVLCCore.editing.gates import quality_gates
+from DGMVLCCore.editing.insertion import hidden_for
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
 from DGMVLCCore.errors import UnsuitableInputError
@@ -19,8 +20,7 @@ from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Orientation, Volume
 from DGMVLCCore.imaging.zones import zone_edges, zone_region
-from DGMVLCCore.language.prompts import absent_prompt, said_plainly
-from DGMVLCCore.models.region import cut_region
+from DGMVLCCore.language.prompts import absent_prompt, denial_prompt, said_plainly
 from DGMVLCCore.simulation.insert import NODULES, TERM_OF_KIND, draw_size, insert_lesion
 from DGMVLCCore.simulation.patch import ScanPatch, estimate_noise
 from DGMVLCCore.synthesis.orders import Order
@@ -117,12 +117,11 @@ def _patches(scan: Volume, anatomy: Anatomy) -> Callable[[int, int], tuple[slice
 
 def _evidence(
     pipe: CounterfactualPipeline, result: CounterfactualResult, anatomy: Anatomy, seed: int
-) -> Any:
+) -> Evidence:
     """Does the network see in the made voxels what it was told to make?"""
+    denial = denial_prompt(result.plan.term)
     scan = result.counterfactual
-    rows = np.nonzero(result.mask.any((1, 2)))[0]
-    region = cut_region(scan, anatomy, result.mask, (int(rows[0]), int(rows[-1]) + 1))
-    return presence_evidence(pipe, region, result.plan.target, result.plan.source, seed=seed)
+    return change_evidence(pipe, scan, anatomy, result.mask, denial, seed=seed)
 
 
 def make_lesion(
@@ -142,8 +141,8 @@ def make_lesion(
     Args:
         volume: CT in HU, any orientation. anatomy: on its grid. seed: numbers that decide
             everything drawn.
-        judge: the denoiser that looks for the finding in what a one-pass `pipe` made; `pipe` itself
-            by default.
+        judge: the editor that looks for the finding in what a `pipe` of another kind made; `pipe`
+            itself by default.
 
     Raises:
         UnsuitableInputError: no clear place, or none of `TRIES` samples was accepted.
@@ -158,7 +157,14 @@ def make_lesion(
         number = int(rng.integers(2**31))
         result = pipe(
             scan,
-            EditPlan(mask, absent_prompt(order.finding), sentence, order.finding, removes=False),
+            EditPlan(
+                mask,
+                absent_prompt(order.finding),
+                sentence,
+                order.finding,
+                removes=False,
+                hidden=hidden_for(order.finding, lesion, mask, scan.spacing),
+            ),
             anatomy=straight,
             noises=1,
             steps=steps,
@@ -186,15 +192,17 @@ def make_lesion(
     )
 
 
-def _failed(result: CounterfactualResult, lesion: np.ndarray, evidence: Any) -> list[str]:
+def _failed(result: CounterfactualResult, lesion: np.ndarray, evidence: Evidence) -> list[str]:
     """Names of the checks that a sample does not pass; lesion: bool (D,H,W)."""
     failed = [gate.name for gate in result.gates if gate.name in NEEDED and not gate.passed]
-    unseen = ["presence"] if evidence.low <= 0 else []
+    unseen = ["presence"] if evidence.absent or not evidence.stands_out else []
     faint = abs(float(result.difference[lesion].mean())) < VISIBLE_HU
     return [*failed, *unseen, *(["visible"] if faint else [])]
 
 
-def _measured(result: CounterfactualResult, lesion: np.ndarray, evidence: Any) -> dict[str, Any]:
+def _measured(
+    result: CounterfactualResult, lesion: np.ndarray, evidence: Evidence
+) -> dict[str, Any]:
     return {
         "presence": {"value": evidence.value, "low": evidence.low, "high": evidence.high},
         "gates": [asdict(gate) for gate in result.gates],

@@ -64,7 +64,8 @@ def make_lungs(
             f"The slices {slices[0]}:{slices[1]} show no lung; choose others."
         )
     emptied = part.with_array(np.where(straight.lungs, LUNG_DEFAULT, part.array).astype(np.float32))
-    plan = EditPlan(straight.lungs, "", sentence, term, removes=not present)
+    lungs = straight.lungs
+    plan = EditPlan(lungs, "", sentence, term, removes=not present, hidden=lungs)
     result = pipe(
         emptied,
         plan,

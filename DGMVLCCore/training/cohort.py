@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from DGMVLCCore.cohort.teach import COHORT
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.models.denoiser import Denoiser
+from DGMVLCCore.models.networks import generator_class
 from DGMVLCCore.training.denoising import DenoisingTrainer, flow_loss
 from DGMVLCCore.training.examples import REGION, Example, assemble, crop, stacked
 from DGMVLCCore.training.recipe import Recipe
@@ -86,7 +87,8 @@ def density_loss(predicted: Tensor, clean: Tensor, t: Tensor, weight: Tensor) ->
 
 
 class CohortTrainer(DenoisingTrainer):
-    """Fine-tunes a `Denoiser` on the sentences of a cohort's clinical rows."""
+    """Fine-tunes a generator that fills whole lungs (an `Editor` with all of them hidden, or a
+    `Denoiser`) on the sentences of a cohort's clinical rows."""
 
     def build(self) -> Denoiser:
         """The network to begin with, which from now on knows the cohort's attributes.
@@ -104,7 +106,10 @@ class CohortTrainer(DenoisingTrainer):
                 "`dgmvlc train --task cohort --cohort FOLDER "
                 "--table TABLE`."
             ) from error
-        model = super().build()
+        kind: type[Denoiser] = Denoiser
+        if self.recipe.start_from:
+            kind, _ = generator_class(Path(self.recipe.start_from))
+        model = self.network(kind)
         model.register_to_config(attributes=tuple(self.cohort["attributes"]))
         return model
 
@@ -129,7 +134,7 @@ class CohortTrainer(DenoisingTrainer):
             clean
         )
         with self.accelerator.autocast():
-            predicted, _ = self.model(x_t, t, cond)
+            predicted = self.model(x_t, t, cond)[0]
         lungs = batch["anatomy"][:, 1:3].sum(1, keepdim=True)
         return {
             "flow": flow_loss(predicted.float(), clean, t, mask),

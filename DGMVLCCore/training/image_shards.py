@@ -20,6 +20,7 @@ from DGMVLCCore.language.encoder import MAX_TOKENS, LanguageEncoder
 from DGMVLCCore.language.report_files import read_report
 from DGMVLCCore.language.tables import column_key, read_table
 from DGMVLCCore.models.checks import check_weights
+from DGMVLCCore.models.networks import WEIGHTS
 from DGMVLCCore.models.region import FINEST_MM
 from DGMVLCCore.models.units import scale_of, to_units
 from DGMVLCCore.results.folders import check_output, replaced_folder
@@ -205,7 +206,7 @@ def train_images(
             f"The modality must be {' or '.join(PLAIN)}, not {modality}; chest CT is trained by "
             "the other tasks."
         )
-    start = weights or resource("weights/dgmvlc-ct")
+    start = weights or resource(WEIGHTS)
     check_weights(start)
     pictures = find_pictures(folder)
     said, shards, chosen = (

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.models.denoiser import Denoiser
+from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.models.units import Scale
 from DGMVLCCore.training.denoising import DenoisingTrainer, flow_loss
 from DGMVLCCore.training.examples import REGION, Example, assemble, crop, stacked
@@ -93,7 +94,8 @@ def _ball(
 
 
 class ImageTrainer(DenoisingTrainer):
-    """Trains a `Denoiser` of another modality, from weights to begin with or from nothing."""
+    """Trains a generator that fills holes (an `Editor` or a `Denoiser`) of another modality, from
+    weights to begin with or from nothing."""
 
     def build(self) -> Denoiser:
         """The network; from now on it is for the recipe's modality, and knows no finding and no
@@ -110,11 +112,9 @@ class ImageTrainer(DenoisingTrainer):
                 anatomy=recipe.anatomy,
                 **facts,
             )
-        began = Denoiser.from_pretrained(
-            recipe.start_from, torch_dtype=torch.float32, low_cpu_mem_usage=False
-        )
+        began, _ = load_generator(Path(recipe.start_from))
         kept = {name: value for name, value in began.config.items() if not name.startswith("_")}
-        model = Denoiser.from_config({**kept, **facts, "scan_dim": 0, "vision_sha256": ""})
+        model = type(began).from_config({**kept, **facts, "scan_dim": 0, "vision_sha256": ""})
         model.load_state_dict(
             {
                 name: value
@@ -122,7 +122,7 @@ class ImageTrainer(DenoisingTrainer):
                 if not name.startswith("scan.")
             }
         )
-        return model
+        return model  # type: ignore[no-any-return]
 
     @staticmethod
     def batches(recipe: Recipe, seed: Any) -> Iterator[Example]:
@@ -138,5 +138,5 @@ class ImageTrainer(DenoisingTrainer):
             clean
         )
         with self.accelerator.autocast():
-            predicted, _ = self.model(x_t, t, cond)
+            predicted = self.model(x_t, t, cond)[0]
         return {"flow": flow_loss(predicted.float(), clean, t, batch["mask"][:, 1:2])}

@@ -9,6 +9,7 @@ from typing import Any
 
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import check_weights
+from DGMVLCCore.models.networks import WEIGHTS
 from DGMVLCCore.training.loop import train
 from DGMVLCCore.training.recipe import Recipe
 
@@ -25,7 +26,7 @@ def cohort_recipe(folder: Path, out: Path, weights: Path | None = None, **fields
     Raises:
         WeightsError: no weights to begin with, or altered ones.
     """
-    start = weights or resource("weights/dgmvlc-ct")
+    start = weights or resource(WEIGHTS)
     check_weights(start)
     sees = json.loads((start / "config.json").read_text(encoding="utf-8")).get("scan_dim")
     usual = {

@@ -127,11 +127,11 @@ def _ranking(work: Comparing) -> None:
                     title="Both networks set it apart from the first",
                 )
             html.Div(
-                "error {{ row.error }} · agreement {{ row.agreement || '–' }} · {{ row.change }}",
+                "asks {{ row.asked }} · agreement {{ row.agreement || '–' }} · {{ row.change }}",
                 classes="faint",
                 title=(
-                    "Denoising error beside the first one's with its 95 % interval; agreement 0–1; "
-                    "mean change inside the region"
+                    "Change that the words ask for beyond the first one's, with its 95 % interval; "
+                    "agreement 0–1; mean change inside the region"
                 ),
             )
         html.Div("{{ compare_note }}", classes="faint mt-1 mb-2")

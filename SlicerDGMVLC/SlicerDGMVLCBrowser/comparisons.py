@@ -12,12 +12,12 @@ def ranking_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
     """The ranking of a `comparison.json` as the page lists it."""
     rows = []
     for row in record["hypotheses"]:
-        name, error, agreement = rankingRow(row)
+        name, asked, agreement = rankingRow(row)
         change = f"{row['mean_change_hu']:+.0f} HU".replace("-", "−")
         rows.append(
             {
                 "name": name,
-                "error": error,
+                "asked": asked,
                 "agreement": agreement,
                 "apart": bool(row["apart"]),
                 "change": change,

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-COMPARISON_VERSION = "1.0"
+COMPARISON_VERSIONS = ("1.0", "1.1")
 FEWEST, MOST = 2, 6
 CLEAR = "no finding (clear lung)"
 
@@ -17,10 +17,13 @@ def readComparison(path: str | Path) -> dict[str, Any]:
     """The record of a comparison; raises ValueError with a sentence when it is of another
     version."""
     record: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-    if record.get("kind") != "comparison" or record.get("schema_version") != COMPARISON_VERSION:
+    if (
+        record.get("kind") != "comparison"
+        or record.get("schema_version") not in COMPARISON_VERSIONS
+    ):
         raise ValueError(
             f"{path} follows comparison schema {record.get('schema_version')}, this module reads "
-            f"{COMPARISON_VERSION}; update the extension."
+            f"{' and '.join(COMPARISON_VERSIONS)}; update the extension."
         )
     return record
 
@@ -35,15 +38,23 @@ def percent(share: float) -> str:
     return f"{100 * share:+.1f} %".replace("-", "−")
 
 
+def hounsfield(value: float) -> str:
+    """A signed difference in HU."""
+    return f"{value:+.0f} HU".replace("-", "−")
+
+
 def rankingRow(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Name, denoising error beside the first one's with its interval, agreement, in words."""
-    error = (
+    """Name, change asked for beyond the first one's with its interval, agreement, in words; of an
+    earlier version's comparison the denoising error in its place."""
+    unit = hounsfield if "more_hu" in row else percent
+    beyond = row["more_hu"] if "more_hu" in row else row["excess"]
+    asked = (
         "0 (reference)"
         if row["rank"] == 1
-        else f"{percent(row['excess'])} [{percent(row['low'])}, {percent(row['high'])}]"
+        else f"{unit(beyond)} [{unit(row['low'])}, {unit(row['high'])}]"
     )
     agreement = "" if row["agreement"] is None else f"{row['agreement']:.2f}"
-    return f"{row['rank']}. {row['name']}", error, agreement
+    return f"{row['rank']}. {row['name']}", asked, agreement
 
 
 def splitWords(text: str) -> list[str]:

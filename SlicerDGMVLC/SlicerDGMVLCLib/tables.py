@@ -12,7 +12,7 @@ from .reading import findingPlace, findingSize
 
 FINDING_COLUMNS = ("Finding", "Place", "Size", "Certainty", "Words of the report")
 RUN_COLUMNS = ("Run", "Made at", "Checks")
-COMPARE_COLUMNS = ("Hypothesis", "Error beside the first, 95 % interval", "Agreement")
+COMPARE_COLUMNS = ("Hypothesis", "Change asked beyond the first, 95 % interval", "Agreement")
 STUDY_COLUMNS = ("Study", "State", "Not in the report")
 REGION_COLUMNS = ("Region", "Decision", "Size", "Place", "Report", "Change", "Comment")
 ANSWER_COLUMNS = ("Case", "Right", "What it was")

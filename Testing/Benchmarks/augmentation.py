@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from DGMVLCCore.editing.evidence import presence_evidence
+from DGMVLCCore.editing.asked import change_evidence
+from DGMVLCCore.editing.insertion import hidden_for
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.imaging.anatomy import Anatomy
@@ -103,18 +104,17 @@ def generate(
     mask = dilate_mm(shape, SPACING, 3.0) & patch.lungs & ~patch.nodule
     scan = Volume(patch.hu, np.diag([*SPACING[::-1], 1.0]))
     region = Region.of_stack(np.maximum(patch.hu, -1024), mask, labels, SPACING)
-    plan = EditPlan(mask, "No nodule. Clear lung.", "Nodule.", "nodule", removes=False)
+    hidden = hidden_for("nodule", shape, mask, SPACING)
+    words = ("No nodule. Clear lung.", "Nodule.", "nodule")
+    plan = EditPlan(mask, *words, removes=False, hidden=hidden)
     settings = {"noises": 1, "steps": 10, "seed": seed, "guidance": 1.5}
     made = pipe.sample(region, scan, Anatomy(labels), mask, plan, settings)[0]
     out = np.where(mask, np.rint(to_hu(made)), patch.hu).astype(np.float32)
     if (out - patch.hu)[shape].mean() < VISIBLE_HU:
         return None
-    again = Region.of_stack(np.maximum(out, -1024), mask, labels, SPACING)
-    return (
-        out
-        if presence_evidence(pipe, again, plan.target, plan.source, noises=3, seed=seed).low > 0
-        else None
-    )
+    again = scan.with_array(out)
+    seen = change_evidence(pipe, again, Anatomy(labels), mask, "No nodule.", seed=seed)
+    return None if seen.absent else out
 
 
 def added(

@@ -1,6 +1,6 @@
 """Figures of a full report -> the marked part of the weights' model card.
 
-python Testing/Benchmarks/card.py REPORT.json Resources/weights/dgmvlc-ct/README.md
+python Testing/Benchmarks/card.py REPORT.json CARD.md
 """
 
 from __future__ import annotations

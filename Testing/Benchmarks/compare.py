@@ -4,8 +4,8 @@ and what a hypothesis changes beside a seed.
     python Testing/Benchmarks/compare.py DATA_FOLDER OUT.json [--weights FOLDER] [--part test]
     [--minutes 9]
 
-With --part val it prints the same for the patients on whom `ERROR_WEIGHT` and `MIN_LEAD` of
-review/ranking.py were chosen.
+With --part val it prints the same for the patients on whom `CHANGE_WEIGHT`, `FLOOR_HU` and
+`MIN_LEAD` of jobs/ranking.py were chosen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from DGMVLCCore import CounterfactualPipeline
 from DGMVLCCore.evaluation.cases import make_cases
-from DGMVLCCore.review.ranking import ERROR_WEIGHT, MIN_LEAD
+from DGMVLCCore.jobs.ranking import CHANGE_WEIGHT, FLOOR_HU, MIN_LEAD
 from DGMVLCCore.training.shards import build_shards
 from differential import (
     Scored,
@@ -50,7 +50,7 @@ def main() -> None:
         help="begin no further simulated case after this; what was scored is reported",
     )
     args = parser.parse_args()
-    pipe = CounterfactualPipeline.hole_filler(args.weights)
+    pipe = CounterfactualPipeline.from_pretrained(args.weights)
     started, rows, effects = time.monotonic(), [], []
 
     def tell(row: Scored) -> None:
@@ -85,7 +85,8 @@ def report(
     answer: dict = {
         "part": args.part,
         "weights_sha256": sha256,
-        "error_weight": ERROR_WEIGHT,
+        "change_weight": CHANGE_WEIGHT,
+        "floor_hu": FLOOR_HU,
         "min_lead": MIN_LEAD,
         "seconds": round(seconds),
     }
@@ -108,7 +109,7 @@ def report(
     kept = [
         {
             **vars(row),
-            "errors": row.errors.round(3).tolist(),
+            "asked": row.asked.round(3).tolist(),
             "logits": row.logits.round(3).tolist(),
         }
         for row in rows

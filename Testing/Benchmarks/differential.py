@@ -12,17 +12,16 @@ import numpy as np
 import torch
 
 from alignment_scores import see_nodules
-from DGMVLCCore.editing.evidence import denoising_errors
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.evaluation.cases import MARGIN_MM, Case
 from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.jobs.ranking import change_asked, order
 from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.review.hypotheses import Hypothesis, beside, clear_lung, hypothesis
-from DGMVLCCore.review.ranking import NOISES, order
 from DGMVLCCore.simulation.phrases import TERMS
 from DGMVLCCore.stats import over_patients
 from DGMVLCCore.training.examples import ExampleMaker
@@ -36,7 +35,8 @@ HYPOTHESES: tuple[Hypothesis, ...] = tuple(
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A region with a known answer: errors (noises,9) and logits (9,) of every hypothesis.
+    """A region with a known answer: change asked for (readings,9) and logits (9,) of every
+    hypothesis.
 
     Args:
         source: "simulated", "clear" or "real". truth: index into `HYPOTHESES`.
@@ -46,7 +46,7 @@ class Scored:
     patient: str
     source: str
     truth: int
-    errors: np.ndarray
+    asked: np.ndarray
     logits: np.ndarray
 
 
@@ -65,15 +65,8 @@ def _logits(look: AlignmentPipeline, vector: torch.Tensor) -> np.ndarray:
     return look.model.logit(texts @ vector, 1).float().cpu().numpy()
 
 
-def _errors(pipe: CounterfactualPipeline, region: Region, seed: int) -> np.ndarray:
-    return denoising_errors(
-        pipe,
-        region,
-        [each.sentence for each in HYPOTHESES],
-        noises=NOISES,
-        seed=seed,
-        most_slices=1,
-    )
+def _asked(pipe: CounterfactualPipeline, region: Region) -> np.ndarray:
+    return change_asked(pipe, region, [each.sentence for each in HYPOTHESES], most_slices=1)
 
 
 def score_case(
@@ -92,7 +85,7 @@ def score_case(
         case.patient,
         "clear" if clear else "simulated",
         truth,
-        _errors(pipe, region, seed),
+        _asked(pipe, region),
         logits,
     )
 
@@ -129,7 +122,7 @@ def score_nodules(
                 seen[index].patient,
                 "real",
                 TERMS.index(lesion.term),
-                _errors(pipe, region, seed),
+                _asked(pipe, region),
                 _logits(_look(pipe), seen[index].vector),
             )
         )
@@ -149,7 +142,7 @@ def _sets(truth: int, size: int, rng: np.random.Generator) -> list[list[int]]:
 
 def _ask(row: Scored, among: Sequence[int]) -> tuple[int, int, bool]:
     """First, second and whether the first is claimed to be told apart from all others."""
-    ranking = order([HYPOTHESES[i] for i in among], row.errors[:, among], row.logits[list(among)])
+    ranking = order([HYPOTHESES[i] for i in among], row.asked[:, among], row.logits[list(among)])
     places = {each.name: index for index, each in enumerate(HYPOTHESES)}
     first, second = (places[each.hypothesis.name] for each in ranking.ranked[:2])
     return first, second, ranking.distinguishable

@@ -1,6 +1,6 @@
 """Figures of an editor on validation patients: removal, what stays, two findings, presence.
 
-usage: editor.py SHARDS WEIGHTS OUT.json [--cases 3] [--seed 0] [--steps 4] [--rivals]
+usage: editor.py SHARDS WEIGHTS OUT.json [--cases 3] [--seed 0] [--steps 4] [--rivals DENOISER]
 
 SHARDS is made of the validation patients for the curve of a training run and for comparing
 recipes: build_shards(DATA, SHARDS, "val"); of the test patients once, for the weights that are
@@ -209,10 +209,12 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=3, help="of each kind in each scan")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--rivals", action="store_true", help="other ways, on the same cases")
+    parser.add_argument(
+        "--rivals", type=Path, help="other ways, on the same cases; weights that fill holes"
+    )
     args = parser.parse_args()
     bench = Bench(args.shards, args.weights, args.steps)
-    bench.filler = HoleFiller() if args.rivals else None
+    bench.filler = HoleFiller(args.rivals) if args.rivals else None
     rows: Rows = defaultdict(list)
     for scan, patient in enumerate(bench.patients):
         found = []

@@ -4,6 +4,7 @@ hole-filling denoiser."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -36,10 +37,10 @@ CLASSICAL: Mapping[str, Rival] = {
 
 
 class HoleFiller:
-    """The hole-filling denoiser on one slice of a region, by its own sampler or RePaint's."""
+    """A hole-filling denoiser on one slice of a region, by its own sampler or RePaint's."""
 
-    def __init__(self) -> None:
-        self.pipe = CounterfactualPipeline.hole_filler()
+    def __init__(self, weights: Path) -> None:
+        self.pipe = CounterfactualPipeline.from_pretrained(weights)
 
     def __call__(self, region: Region, row: int, text: Text, *, repaint: bool) -> np.ndarray:
         """The slice (S,T) HU with its mask filled from one noise."""

@@ -1,15 +1,17 @@
-"""Seams of an edit made in windows, across their borders along z and in the slice, and how a
-texture goes on along z.
+"""Seams of an edit along z: how much a removal differs from slice to slice, with and without
+`--smooth-z`; and of hole-filling weights, across the borders of their windows.
 
-    python Testing/Benchmarks/seams.py DATA [VOLUME_WEIGHTS]
+    python Testing/Benchmarks/seams.py SHARDS [WEIGHTS ...]
 
-DATA holds train/volumes and train/native; the scan is that of a validation patient, and one lung
-(in the slice: both) is made anew with
-the shipped 2D network and, if given, a network of slabs. "blended" is the program's way:
-overlapping windows under one noise, blended at
-every step. "apart" are windows without overlap, each from noise of its own. A seam is a ratio above
-1: mean HU step across the windows'
-borders over the mean HU step elsewhere, in the same voxels for the scan itself.
+SHARDS is made of the validation patients: build_shards(DATA, SHARDS, "val"). Lesions of three kinds
+are put into every patient and taken away by the shipped editor; a step is the mean HU difference
+between neighbouring slices in the lesion over that of the untouched scan in the same voxels.
+
+For every folder of WEIGHTS that fill holes (a denoiser, or a denoiser of slabs) one lung (in the
+slice: both) of one patient is made anew. "blended" is the program's way: overlapping windows under
+one noise, blended at every step. "apart" are windows without overlap, each from noise of its own. A
+seam is a ratio above 1: mean HU step across the windows' borders over the mean HU step elsewhere,
+in the same voxels for the scan itself.
 """
 
 from __future__ import annotations
@@ -25,19 +27,21 @@ from DGMVLCCore import Anatomy, CounterfactualPipeline, Volume
 from DGMVLCCore.editing import sampler
 from DGMVLCCore.editing.noise import slice_correlation, volume_noise
 from DGMVLCCore.editing.tiles import TiledPredictor, WindowPlan, cut
+from DGMVLCCore.evaluation.cases import Case, make_case
+from DGMVLCCore.evaluation.hole import removal
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_hu
-from DGMVLCCore.training.shards import build_scan
+from DGMVLCCore.models.volume_denoiser import VolumeDenoiser
 
 PATIENT, TARGET = "lctsc_103", "No nodule. Clear lung."
+KINDS, SLICES = ("ground_glass", "consolidation", "spiculated_nodule"), 9
 TILE, TILE_OVERLAP, SLAB = 128, 64, 8  # smaller tiles than the program's, for more borders
 
 
-def lung_region(
-    path: Path, native: bool, labels: tuple[int, ...], count: int
-) -> tuple[Region, float]:
+def lung_region(path: Path, labels: tuple[int, ...], count: int) -> tuple[Region, float]:
     """Lungs of `count` middle slices, and the correlation of their texture along z."""
-    scan = build_scan(path, native)
+    with np.load(path) as file:
+        scan = {name: file[name] for name in ("hu", "labels", "spacing")}
     dz, dy, dx = scan["spacing"]
     volume, anatomy = (
         Volume(scan["hu"].astype(np.float32), np.diag([dx, dy, dz, 1.0])),
@@ -158,16 +162,48 @@ def compare(
         sys.stdout.flush()
 
 
+def steps_along_z(hu: np.ndarray, lesion: np.ndarray) -> float:
+    """Mean HU difference between neighbouring slices where both show the lesion; (D,H,W)."""
+    both = lesion[1:] & lesion[:-1]
+    return float(np.abs(np.diff(hu, axis=0))[both].mean()) if both.any() else np.nan
+
+
+def smoothness(pipe: CounterfactualPipeline, case: Case, smooth_z: bool) -> tuple[float, float]:
+    """Step along z over the untouched scan's, and the error in the lesion, HU."""
+    result = pipe(case.scan, removal(case), anatomy=case.anatomy, noises=1, smooth_z=smooth_z)
+    made, true, lesion = result.counterfactual.array, case.true.array, case.lesion.mask
+    own = steps_along_z(true, lesion)
+    return steps_along_z(made, lesion) / own, float(np.abs(made - true)[lesion].mean())
+
+
+def report_smoothness(shards: Path) -> None:
+    """A line with and one without --smooth-z."""
+    pipe = CounterfactualPipeline.from_pretrained()
+    paths = sorted(shards.glob("scan-*.npz"))
+    cases = [make_case(path, kind, 0, SLICES) for path in paths for kind in KINDS]
+    for smooth_z in (False, True):
+        found = np.array([smoothness(pipe, case, smooth_z) for case in cases])
+        found = found[np.isfinite(found).all(1)]
+        sys.stdout.write(
+            f"editor{', --smooth-z' if smooth_z else '':12} step along z / scan's own "
+            f"{np.median(found[:, 0]):.2f} (quartiles {np.quantile(found[:, 0], 0.25):.2f} to "
+            f"{np.quantile(found[:, 0], 0.75):.2f}), error in the lesion {found[:, 1].mean():.0f} "
+            f"HU, n={len(found)}\n"
+        )
+        sys.stdout.flush()
+
+
 def main() -> None:
-    data, weights = Path(sys.argv[1]), sys.argv[2:]
+    shards, weights = Path(sys.argv[1]), sys.argv[2:]
+    report_smoothness(shards)
     slabs, slices = WindowPlan(SLAB, SLAB // 2, 288), WindowPlan(1, 0, TILE, TILE_OVERLAP)
-    left, along = lung_region(data / f"train/volumes/{PATIENT}.npz", False, (2,), 2 * SLAB)
-    both, between = lung_region(data / f"train/native/{PATIENT}.npz", True, (2, 3), 2)
-    for depth, folder in [(1, None), *((SLAB, folder) for folder in weights)]:
+    for folder in weights:
+        left, along = lung_region(shards / f"scan-volumes-{PATIENT}.npz", (2,), 2 * SLAB)
+        both, between = lung_region(shards / f"scan-native-{PATIENT}.npz", (2, 3), 2)
         pipe = CounterfactualPipeline.from_pretrained(folder)
-        name = "2D" if folder is None else Path(folder).name
-        compare(name, pipe, left, along, (0,), slabs, depth)
-        if folder is None:
+        deep, name = isinstance(pipe.model, VolumeDenoiser), Path(folder).name
+        compare(name, pipe, left, along, (0,), slabs, SLAB if deep else 1)
+        if not deep:
             compare(name, pipe, both, between, (1, 2), slices, 1)
 
 

@@ -38,7 +38,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    started, pipe = time.monotonic(), CounterfactualPipeline.hole_filler(args.weights)
+    started, pipe = time.monotonic(), CounterfactualPipeline.from_pretrained(args.weights)
     train, held_out = load_patches(args.data, "train"), load_patches(args.data, args.part)
     keep = np.random.default_rng(0).permutation(len(held_out))[: args.most]
     held_out = [held_out[i] for i in keep]

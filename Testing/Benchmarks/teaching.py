@@ -198,7 +198,7 @@ def main() -> None:
         if args.generated:
             from DGMVLCCore import CounterfactualPipeline
 
-            pipe = CounterfactualPipeline.hole_filler()
+            pipe = CounterfactualPipeline.from_pretrained()
             answer["weights_sha256"] = pipe.weights_sha256
             answer["generated"] = score(
                 model, [(p, m) for p, s in held for m in cases(s, args.generated, 3, pipe)]

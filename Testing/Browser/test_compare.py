@@ -35,7 +35,7 @@ def test_three_hypotheses(serve, tab, prepared):
     page.wait_for_selector(".hypothesis-row")
     assert page.locator(
         ".hypothesis-row"
-    ).count() == 3 and "+5.0 % [+3.0 %, +7.0 %]" in page.inner_text(".hypothesis-row >> nth=1")
+    ).count() == 3 and "+5 HU [+3 HU, +7 HU]" in page.inner_text(".hypothesis-row >> nth=1")
     assert "fits these voxels best" in page.inner_text(".compare-sentence")
     one.until(lambda: page.locator(".layout-grid-item").count() == 4)
     titles = one.until(

@@ -244,28 +244,12 @@ def test_every_bad_call_has_its_sentence_and_code_and_leaves_nothing(
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
-def test_smooth_z_takes_the_network_of_slabs_or_says_that_there_is_none(
-    capsys, report, tmp_path, monkeypatch
-):
-    call = [
-        "counterfactual",
-        "-i",
-        report,
-        "-r",
-        report,
-        "-o",
-        tmp_path / "out",
-        "--smooth-z",
-        "--native",
-    ]
-    monkeypatch.setattr(edit, "VOLUME_WEIGHTS", "weights/none")
-    code, _, err = run(capsys, *call)
-    assert code == 7 and "dgmvlc train --task volume" in err
-    monkeypatch.setattr(edit, "resource", lambda name: tmp_path / name)
+def test_smooth_z_is_asked_of_the_editor(capsys, report, tmp_path, monkeypatch):
+    call = ["counterfactual", "-i", report, "-r", report, "-o", tmp_path / "out", "--smooth-z"]
     asked = []
     monkeypatch.setattr(edit, "_run_edit", lambda args, request: asked.append(request) or {})
-    assert run(capsys, *call)[0] == 0
-    assert asked[0].weights == tmp_path / "weights/none" and asked[0].native
+    assert run(capsys, *call, "--native")[0] == 0
+    assert asked[0].smooth_z and asked[0].native and asked[0].weights is None
 
 
 def test_interrupt_and_unexpected_errors(capsys, monkeypatch, report):

@@ -47,7 +47,6 @@ def test_resources_are_there():
         "sample/nodule.nrrd",
         "sample/report.txt",
         "weights/dgmvlc-editor/config.json",
-        "weights/dgmvlc-ct/config.json",
     ):
         assert resource(name).exists()
     with pytest.raises(UnreadableError, match=r"nothing\.bin"):

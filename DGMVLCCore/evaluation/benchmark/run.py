@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from DGMVLCCore.editing.pipeline import HOLE_FILLER
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.evaluation.benchmark import jobs, table
 from DGMVLCCore.evaluation.benchmark.training import PEAK, Budget, facts_of, finished, train_variant
@@ -19,6 +18,7 @@ from DGMVLCCore.evaluation.benchmark.variants import SAME_NETWORK, VARIANTS, Var
 from DGMVLCCore.evaluation.output import close_output, open_output
 from DGMVLCCore.evaluation.run import SHARDS, prepare_shards
 from DGMVLCCore.ground.resources import resource
+from DGMVLCCore.models.networks import WEIGHTS
 from DGMVLCCore.results.records import plain, write_text
 from DGMVLCCore.simulation.insert import KINDS
 from DGMVLCCore.training.shards import build_shards
@@ -185,6 +185,6 @@ def _training_of(variant: Variant, trained: Path) -> dict[str, Any]:
         peak = json.loads((trained / variant.name / PEAK).read_text(encoding="utf-8"))["peak_mb"]
         return {**facts_of(trained / variant.name / "weights"), "train_peak_mb": peak}
     return {
-        **(facts_of(resource(HOLE_FILLER)) if variant.name == "shipped" else {}),
+        **(facts_of(resource(WEIGHTS)) if variant.name == "shipped" else {}),
         "train_peak_mb": None,
     }

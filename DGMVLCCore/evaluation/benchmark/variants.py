@@ -58,8 +58,8 @@ VARIANTS = (
         "shipped",
         "shipped weights",
         note=(
-            "trained longer than the others and with the scan's embedding; steps and seconds are "
-            "those of its last run"
+            "the editor, which sees through the region's own voxels; trained longer than the "
+            "others, steps and seconds are those of its last run"
         ),
     ),
     Variant(

@@ -260,6 +260,6 @@ def test_equal_sentences_change_nothing(cohort):
         "P0", volume, anatomy_from_labels(load_labels(cohort / "lungs" / "P0.nrrd", volume), volume)
     )
     change = sweep_patient(
-        CounterfactualPipeline.hole_filler(), scan, "never smoker", "never smoker"
+        CounterfactualPipeline.from_pretrained(), scan, "never smoker", "never smoker"
     )
     assert change.shape == (len(REGIONS),) and np.nanmax(np.abs(change)) == 0

@@ -77,6 +77,18 @@ def test_the_finding_goes_and_the_record_says_how(editor, case):
     assert "asked to change" in (path.parent / "explanation.txt").read_text(encoding="utf-8")
 
 
+def test_an_absent_finding_is_made_anew_where_it_is_marked(editor, case):
+    report = "No nodule in the left lung."
+    path = run_counterfactual(request(case, report, finding=1, target="nodule"), pipe=editor)
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert record["plan"]["target"] == "Nodule." and record["settings"]["evidence"] is None
+    invented, marked = (
+        sitk.GetArrayFromImage(sitk.ReadImage(str(name))) > 0
+        for name in (path.parent / "invented.seg.nrrd", case / "mask.nrrd")
+    )
+    assert (invented[marked]).all() and invented.sum() < 4 * marked.sum()
+
+
 def test_the_wrong_side_ends_without_an_image(editor, case):
     with pytest.raises(UnsuitableInputError, match="the region lies in the left lung"):
         run_counterfactual(request(case, "Nodule in the right lung."), pipe=editor)
@@ -115,6 +127,39 @@ def test_the_preview_is_the_editors_own(editor, phantom_with_nodule):
     assert shown.volume.array.shape[0] == 1 and "synthetic" in shown.note
 
 
-def test_what_needs_times_is_refused_by_name(editor):
-    with pytest.raises(UnsuitableInputError, match="hole-filling"):
-        editor.require_times("attribute sweep")
+def test_what_is_hidden_is_made_anew_and_nothing_else(untrained_editor, phantom_with_nodule):
+    anatomy = segment_anatomy(phantom_with_nodule)
+    mask, hidden = anatomy.left.copy(), np.zeros(anatomy.left.shape, bool)
+    hidden[6, 50:60, 85:95] = True
+    hidden &= mask
+    plan = EditPlan(mask, "No nodule.", "Nodule.", "nodule", removes=False, hidden=hidden)
+    result = untrained_editor(phantom_with_nodule, plan, anatomy=anatomy, noises=1, steps=2)
+    assert result.difference[hidden].any() and not result.difference[6][~hidden[6]].any()
+    other = phantom_with_nodule.array.copy()
+    other[hidden] = 900
+    scan = phantom_with_nodule.with_array(other)
+    again = untrained_editor(scan, plan, anatomy=anatomy, noises=1, steps=2)
+    inside = hidden & (result.mask > 0)
+    made, twin = result.counterfactual.array[inside], again.counterfactual.array[inside]
+    assert np.abs(made - twin).mean() < np.abs(900 - made).mean() / 4, "what was there is not seen"
+
+
+def test_a_smooth_change_differs_less_from_slice_to_slice(untrained_editor, phantom_with_nodule):
+    anatomy = segment_anatomy(phantom_with_nodule)
+    plan = EditPlan(anatomy.left, "Nodule.", "No nodule.", "nodule")
+
+    def jumps(smooth_z):
+        result = untrained_editor(
+            phantom_with_nodule, plan, anatomy=anatomy, noises=1, smooth_z=smooth_z
+        )
+        both = anatomy.left[1:] & anatomy.left[:-1]
+        return np.abs(np.diff(result.change, axis=0))[both].mean()
+
+    assert jumps(True) < 0.8 * jumps(False)
+
+
+def test_only_an_editor_changes_smoothly(untrained, phantom_with_nodule):
+    anatomy = segment_anatomy(phantom_with_nodule)
+    plan = EditPlan(anatomy.left, "Nodule.", "No nodule.", "nodule")
+    with pytest.raises(UnsuitableInputError, match="--smooth-z.*editor's weights"):
+        untrained(phantom_with_nodule, plan, anatomy=anatomy, noises=1, smooth_z=True)

@@ -1,5 +1,4 @@
-"""The one-pass network in the product: one pass whatever was asked, nothing said that it cannot
-know, previews where it is shipped."""
+"""The one-pass network: one pass whatever was asked, nothing said that it cannot know."""
 
 import json
 
@@ -7,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from DGMVLCCore.editing.evidence import presence_evidence
+from DGMVLCCore.editing.asked import change_evidence
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map
 from DGMVLCCore.editing.result import EditPlan
@@ -30,7 +29,7 @@ def fast():
     for parameter in model.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)
-    return CounterfactualPipeline(model, LanguageEncoder(), "a" * 64, "dgmvlc-gan")
+    return CounterfactualPipeline(model, LanguageEncoder(), "a" * 64, "own-gan")
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +95,13 @@ def test_a_shift_is_target_minus_source_of_the_same_noise(fast, phantom, anatomy
     assert np.allclose(shifted, start + np.where(region.mask, target - source, 0), atol=1e-5)
 
 
-def test_what_needs_times_is_refused_in_a_sentence(fast, phantom, anatomy):
-    region = cut_region(phantom, anatomy, plan(phantom).mask, (5, 7))
+def test_what_needs_sight_is_refused_in_a_sentence(fast, phantom, anatomy):
+    mask = plan(phantom).mask
     for call, word in (
-        (lambda: presence_evidence(fast, region, SOURCE, TARGET), "evidence"),
+        (lambda: change_evidence(fast, phantom, anatomy, mask, TARGET), "evidence"),
         (lambda: attention_map(fast, phantom, anatomy, "nodule", SOURCE, TARGET), "attention map"),
     ):
-        with pytest.raises(UnsuitableInputError, match=f"one-pass network dgmvlc-gan.*no {word}"):
+        with pytest.raises(UnsuitableInputError, match=f"weights own-gan fill holes.*no {word}"):
             call()
 
 
@@ -137,4 +136,5 @@ def test_a_whole_run_says_what_was_not_asked(fast, phantom_with_nodule, tmp_path
         and record["settings"]["note"] == NOT_READ
     )
     assert not [entry for entry in record["files"] if entry["role"] == "attention"]
-    assert "reads no voxels" in (path.parent / "explanation.txt").read_text(encoding="utf-8")
+    said = (path.parent / "explanation.txt").read_text(encoding="utf-8")
+    assert "reads none of their voxels" in said

@@ -1,20 +1,21 @@
-"""The reading pass: on the scan's grid, inside the lungs, a change of weights changes it."""
+"""Where an editor sees a finding: on the scan's grid, inside the lungs, by its weights."""
 
 import numpy as np
 import pytest
 import torch
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
-from DGMVLCCore.editing.reading import attention_map, word_attention
+from DGMVLCCore.editing.reading import attention_map
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.denoiser import Denoiser
+from DGMVLCCore.models.editor import Editor
 
 
-def pipe(seed, **how):
+def pipe(seed, kind=Editor, **how):
     torch.manual_seed(seed)
-    model = Denoiser(widths=(16, 16, 16), findings=("nodule",), **how)
+    model = kind(widths=(16, 16, 16), findings=("nodule",), **how)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     return CounterfactualPipeline(model, LanguageEncoder())
@@ -29,7 +30,6 @@ def read(which, phantom, anatomy, **how):
         "Nodule that is seen in this lung.",
         "Clear.",
         slices=(5, 7),
-        noises=1,
         **how,
     )
 
@@ -50,15 +50,11 @@ def test_map_lies_in_the_lungs_of_the_slices_and_follows_the_weights(phantom):
     assert np.corrcoef(one.values[read_there], other)[0, 1] < 0.9
 
 
-def test_words_are_what_the_null_token_does_not_get():
-    attention = torch.zeros(1, 4, 3)
-    attention[0, :, 0] = torch.tensor([1.0, 0.25, 0.5, 0.0])
-    assert word_attention(attention, (8, 8)).tolist() == [[[0, 0.75], [0.5, 1.0]]]
-
-
 def test_refusals(phantom):
     nothing = Anatomy(np.zeros(phantom.shape, np.uint8))
     with pytest.raises(UnsuitableInputError, match="no lung"):
         read(pipe(0), phantom, nothing)
     with pytest.raises(UnsuitableInputError, match="no cross-attention"):
         read(pipe(0, cross_attention=False), phantom, segment_anatomy(phantom))
+    with pytest.raises(UnsuitableInputError, match="fill holes.*no attention map"):
+        read(pipe(0, Denoiser), phantom, segment_anatomy(phantom))

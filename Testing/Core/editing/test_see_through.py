@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from DGMVLCCore.editing.see_through import EditPredictor, RegionEditor, opaque_core
+from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.models.editor import Edit, Editor
-from DGMVLCCore.models.region import Region
+from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_units
 
 TEXT = (torch.zeros(1, 3, 16), torch.ones(1, 3, dtype=torch.bool), torch.zeros(1, 16))
@@ -89,3 +90,22 @@ def test_what_is_hidden_is_filled_and_told(region):
     assert cond.context[0, 1][core].max() < float(to_units(-700.0))
     seen = region.conditions([1], np.zeros_like(hidden))
     assert torch.equal(seen.context[0, 1], torch.from_numpy(to_units(region.hu[1])))
+
+
+def test_regions_read_together_answer_as_each_alone(untrained_editor, phantom):
+    anatomy, rows = segment_anatomy(phantom), [1, 2]
+    parts = []
+    for low, high, spacing_mm in ((84, 98, None), (60, 74, None), (84, 98, 0.4)):
+        mask = np.zeros(phantom.shape, bool)
+        mask[5:7, 44:60, low:high] = True
+        part = cut_region(phantom, anatomy, mask, (4, 8), spacing_mm=spacing_mm)
+        parts.append((part, rows))
+    predict, text = untrained_editor.edit_predictor(), untrained_editor.text("No nodule.")
+    read: list[int] = []
+    together = predict.changes(parts, text, 3, read.append)
+    assert sum(read) == 6 and max(read) == 3, "batches of no more than the device takes"
+    assert len({each.shape for each in together}) == 2
+    for (region, _), change in zip(parts, together):
+        alone = RegionEditor(predict, region, text).look(rows).change[rows]
+        assert change == pytest.approx(alone, abs=0.02) and change.max() > 0  # bf16 in batches
+        assert not change[~region.mask[rows]].any()

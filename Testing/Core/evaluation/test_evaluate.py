@@ -13,7 +13,7 @@ import torch
 
 from card import BEGIN, END, update_card
 from DGMVLCCore.cli import main
-from DGMVLCCore.editing.evidence import Evidence
+from DGMVLCCore.editing.asked import Evidence
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import (
     Cancelled,
@@ -31,8 +31,8 @@ from DGMVLCCore.evaluation.run import Request, export, run_evaluation
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.alignment import AlignmentPipeline
-from DGMVLCCore.models.denoiser import Denoiser
-from DGMVLCCore.models.dual import EMBEDDING, DualEncoder
+from DGMVLCCore.models.dual import DualEncoder
+from DGMVLCCore.models.editor import Editor
 
 TINY = replace(
     PROFILES["quick"],
@@ -59,7 +59,7 @@ def untrained() -> CounterfactualPipeline:
     """Small networks with random weights: what is tested here holds for any weights."""
     torch.manual_seed(0)
     model, dual = (
-        Denoiser(widths=(16, 16, 16), scan_dim=EMBEDDING),
+        Editor(widths=(16, 16, 16)),
         DualEncoder(widths=(16, 16, 16)),
     )
     for parameter in model.parameters():  # zero-initialised heads would hide differences
@@ -253,7 +253,9 @@ def test_an_interrupted_run_goes_on_and_repeats(tmp_path):
 
 def test_every_stage_gives_its_table(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        safety, "presence_evidence", lambda *args, **settings: Evidence(0.1, 0.0, 0.2, 2)
+        safety,
+        "change_evidence",
+        lambda *args, **settings: Evidence(0.1, 0.0, 0.2, None, None, 0),
     )
     profile = replace(TINY, kinds=("smooth_nodule",))
     report = json.loads(

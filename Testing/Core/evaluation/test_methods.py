@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from DGMVLCCore.editing import sampler
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation import ablation, baselines, generative, localisers, safety
@@ -22,8 +20,9 @@ from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.alignment import AlignmentPipeline
-from DGMVLCCore.models.denoiser import Conditions, Denoiser
-from DGMVLCCore.models.dual import EMBEDDING, DualEncoder
+from DGMVLCCore.models.denoiser import Conditions
+from DGMVLCCore.models.dual import DualEncoder
+from DGMVLCCore.models.editor import CELLS, Editor
 from DGMVLCCore.simulation.insert import insert_lesion
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch
 
@@ -59,37 +58,32 @@ def case(make_chest) -> Case:
 def pipe() -> CounterfactualPipeline:
     torch.manual_seed(0)
     model, dual = (
-        Denoiser(widths=(16, 32, 32), findings=("nodule",), scan_dim=EMBEDDING),
+        Editor(widths=(16, 32, 32), findings=("nodule",)),
         DualEncoder(widths=(16, 16, 16), findings=("nodule",)),
     )
     for parameter in model.parameters():  # zero-initialised heads would hide differences
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)
+    with torch.no_grad():  # changes are asked for throughout, so the lesion's core is sampled
+        model.head.bias[CELLS:] = 4.0
     encoder = LanguageEncoder()
     return CounterfactualPipeline(model, encoder, alignment=AlignmentPipeline(dual, encoder))
 
 
-class Counting(sampler.Predictor):
-    """Counts slices that pass the network."""
-
-    slices = 0
-
-    def __call__(self, x_t, t, cond):
-        Counting.slices += len(x_t)
-        return super().__call__(x_t, t, cond)
-
-
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-def test_a_method_fills_the_hole_and_nothing_else_at_the_stated_cost(
-    method, pipe, case, monkeypatch
-):
-    monkeypatch.setattr(pipe, "predictor", lambda: Counting(pipe.model, False))
-    Counting.slices = 0
+def test_a_method_fills_the_hole_and_nothing_else_at_the_stated_cost(method, pipe, case):
+    passed: list[int] = []
+    hook = pipe.model.register_forward_hook(lambda _, inputs, __: passed.append(len(inputs[0])))
     made = method.make(pipe, case, 3)
+    hook.remove()
     assert made.shape == case.scan.shape and made.dtype == np.float32 and np.isfinite(made).all()
     assert np.array_equal(made[~case.mask], case.scan.array[~case.mask])
     assert (made != case.scan.array)[case.mask].mean() > 0.5
-    assert Counting.slices == method.passes * case.mask.any((1, 2)).sum()
+    stated = method.passes * case.mask.any((1, 2)).sum()
+    if method.family == "ours":  # slices without an opaque core need one pass alone
+        assert 0 < sum(passed) <= stated
+    else:
+        assert sum(passed) == stated
 
 
 def test_samples_depend_on_the_seed_alone(pipe, case):
@@ -102,10 +96,12 @@ def test_the_hole_is_put_back_as_the_pipeline_does(pipe, case):
     plan, hole = removal(case), Hole.cut(case)
     result = pipe(case.scan, plan, anatomy=case.anatomy, noises=2, steps=2, seed=5)
     samples = hole.samples(pipe, plan, 5, noises=2, steps=2)
-    assert np.array_equal(
-        hole.filled(samples[result.settings["medoid"]]), result.counterfactual.array
-    )
-    assert np.allclose(hole.filled(*samples), result.mean, atol=1e-3)
+    shown, mean = hole.filled(samples[result.settings["medoid"]]), hole.filled(*samples)
+    # A sample is kept in the model's units, so it is cut off at the ends of their range.
+    seen = case.mask & (result.mean > -1000) & (result.mean < 350) & (result.uncertainty < 20)
+    assert seen.sum() > 20
+    assert np.abs(shown - result.counterfactual.array)[seen].max() <= 1
+    assert np.allclose(mean[seen], result.mean[seen], atol=0.1)
 
 
 def conditions(side: int = 32) -> Conditions:
@@ -291,8 +287,7 @@ def test_misplaced_masks_miss_the_lesion(case):
     assert safety.misplaced(full) is None
 
 
-def test_clean_rows_measure_the_untouched_scan(pipe, case, monkeypatch):
-    monkeypatch.setattr(safety, "presence_evidence", partial(safety.presence_evidence, noises=2))
+def test_clean_rows_measure_the_untouched_scan(pipe, case):
     seen = []
 
     def score(hu, mask, lungs, spacing):
@@ -338,7 +333,7 @@ def test_every_ablation_takes_something_away(pipe, case):
     rows = ablation.setting_rows(pipe, [case], settings=settings)
     assert [row["name"] for row in rows] == [s.name for s in settings]
     found = {row["name"]: row["mae_hu"] for row in rows}
-    shipped = found.pop("replace, 10 steps, one noise")
+    shipped = found.pop("replace, one noise")
     assert all(np.isfinite(value) and value != shipped for value in found.values()), (
         f"a setting that changes nothing is no ablation: {found}, {shipped}"
     )

@@ -1,26 +1,33 @@
 """Weights from elsewhere are held to their record, their class and their tensors."""
 
 import json
-import shutil
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from DGMVLCCore.errors import WeightsError
-from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import FILE, RECORD, check_weights
+from DGMVLCCore.models.generator import Generator
 from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.models.probe import ProbeNet
+from DGMVLCCore.models.volume_denoiser import VolumeDenoiser
+from DGMVLCCore.training.recipe import Recipe
+from DGMVLCCore.training.record import write_record
 
 LONGEST_SENTENCE = 1500
 
 
+def saved(model, folder):
+    """A network's folder with its record."""
+    model.save_pretrained(folder)
+    write_record(folder, Recipe("", ""), steps=1, seconds=1.0, device="cpu")
+    return folder
+
+
 @pytest.fixture
 def weights(tmp_path):
-    folder = tmp_path / "own"
-    shutil.copytree(resource("weights/dgmvlc-gan"), folder)
-    return folder
+    return saved(Generator(widths=(16, 16, 16)), tmp_path / "own")
 
 
 def refused(folder, word, load=load_generator):
@@ -115,8 +122,8 @@ def _load_probe(folder):
 
 
 def test_a_base_is_a_plain_name_beside(tmp_path):
-    folder = tmp_path / "own"
-    shutil.copytree(resource("weights/dgmvlc-ct-volume"), folder)
+    made = VolumeDenoiser(widths=(16, 16, 16), base="base", base_sha256="a" * 64)
+    folder = saved(made, tmp_path / "own")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(
         json.dumps({**config, "base": "../../etc"}), encoding="utf-8"

@@ -9,9 +9,9 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from DGMVLCCore.imaging.io import save_volume
-from Testing.Core.editing.conftest import untrained
+from Testing.Core.editing.conftest import untrained, untrained_editor
 
-__all__ = ["untrained"]
+__all__ = ["untrained", "untrained_editor"]
 
 
 def write_dicom(folder, hu, *, study, name, description, step=4.0, modality="CT", double=False):

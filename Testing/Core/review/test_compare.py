@@ -44,13 +44,13 @@ def request(inputs, out, **how):
 
 
 @pytest.fixture(scope="module")
-def compared(inputs, untrained):
+def compared(inputs, untrained_editor):
     stages = []
     source = ReportSource("report.pdf", "ab" * 32, "PDF")
     path = run_comparison(
         request(inputs, inputs / "out", report_source=source),
         lambda stage, share: stages.append((stage, share)),
-        untrained,
+        untrained_editor,
     )
     return path, stages
 
@@ -64,7 +64,7 @@ def test_the_folder_holds_a_result_a_hypothesis_and_one_record(compared, inputs)
         "no finding (clear lung)",
     } and record["synthetic"] is True
     assert [row["rank"] for row in record["hypotheses"]] == [1, 2, 3] and record["hypotheses"][0][
-        "excess"
+        "more_hu"
     ] == 0
     assert (path.parent / "figure.png").read_bytes()[:4] == b"\x89PNG"
     assert sorted(p.name for p in path.parent.iterdir()) == sorted(
@@ -120,18 +120,18 @@ def test_same_mask_same_noise_same_slices_one_original(compared):
     )
 
 
-def test_an_earlier_comparison_is_replaced_only_when_allowed(compared, inputs, untrained):
+def test_an_earlier_comparison_is_replaced_only_when_allowed(compared, inputs, untrained_editor):
     path, _ = compared
     with pytest.raises(OutputError, match="exists already"):
-        run_comparison(request(inputs, path.parent), None, untrained)
+        run_comparison(request(inputs, path.parent), None, untrained_editor)
     stray = path.parent / read_comparison(path)["results"][0] / "notes.txt"
     stray.write_text("mine", encoding="utf-8")
     with pytest.raises(OutputError, match=r"notes\.txt"):
-        run_comparison(request(inputs, path.parent, overwrite=True), None, untrained)
+        run_comparison(request(inputs, path.parent, overwrite=True), None, untrained_editor)
     stray.unlink()
     answer = run_task(
         "compare",
-        _session(untrained),
+        _session(untrained_editor),
         {
             "image": str(inputs / "ct.nrrd"),
             "report_text": "",
@@ -151,11 +151,11 @@ def test_an_earlier_comparison_is_replaced_only_when_allowed(compared, inputs, u
 
 def _session(pipe):
     session = Session()
-    session.hole_filler = lambda weights=None: pipe
+    session.pipeline = lambda weights=None: pipe
     return session
 
 
-def test_cancelled_leaves_nothing(inputs, untrained):
+def test_cancelled_leaves_nothing(inputs, untrained_editor):
     asked = []
 
     def stop():
@@ -163,7 +163,9 @@ def test_cancelled_leaves_nothing(inputs, untrained):
         return len(asked) > 12
 
     with pytest.raises(Cancelled):
-        run_comparison(request(inputs, inputs / "stopped"), None, untrained, should_cancel=stop)
+        run_comparison(
+            request(inputs, inputs / "stopped"), None, untrained_editor, should_cancel=stop
+        )
     assert not [p for p in inputs.iterdir() if "stopped" in p.name]
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from DGMVLCCore.editing.evidence import denoising_errors, fullest_rows, presence_evidence
+from DGMVLCCore.editing.evidence import fullest_rows
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.anatomy import segment_anatomy
+from DGMVLCCore.jobs.ranking import MIN_LEAD, change_asked, order, rank
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.review.hypotheses import builtin, differential, hypothesis, resolve
-from DGMVLCCore.review.ranking import MIN_LEAD, order, rank
 
 
 def test_names_synonyms_and_free_words_give_taught_sentences():
@@ -68,43 +68,42 @@ def test_a_finding_brings_its_own_list():
         differential(parse_report("There is atelectasis.")[0])
 
 
-def made(excess, spread=0.002, seed=0):
-    """Errors (6,K): noises shift all alike, so only paired differences are narrow."""
+def made(more, spread=0.5, seed=0):
+    """Change asked for (6,K), HU: slices shift all alike, so only paired differences are narrow."""
     rng = np.random.default_rng(seed)
-    return (1 + 0.3 * rng.standard_normal((6, 1))) ** 2 * (
-        1 + np.asarray(excess) + spread * rng.standard_normal((6, len(excess)))
-    )
+    more = np.asarray(more)
+    return 30 + 8 * rng.random((6, 1)) + more + spread * rng.standard_normal((6, len(more)))
 
 
 def test_told_apart_only_when_both_networks_say_so():
     three = resolve(["nodule", "consolidation", "emphysema"])
-    clear_cut = order(three, made([0.1, 0.0, 0.2]), np.array([-1.0, MIN_LEAD, -1.0]))
+    clear_cut = order(three, made([10, 0, 20]), np.array([-1.0, MIN_LEAD, -1.0]))
     assert clear_cut.distinguishable and clear_cut.ranked[0].hypothesis.name == "consolidation"
     assert (
-        clear_cut.ranked[1].low < 0.1 < clear_cut.ranked[1].high
-        and "fits these voxels best" in clear_cut.sentence
+        clear_cut.ranked[1].low < 10 < clear_cut.ranked[1].high
+        and "10 HU more" in clear_cut.sentence
     )
-    vague = order(three, made([0.0005, 0.0, 0.2], spread=0.02), np.array([-1.0, MIN_LEAD, -1.0]))
+    vague = order(three, made([0.0, 0.0, 20], spread=2.0), np.array([-1.0, MIN_LEAD, -1.0]))
     assert not vague.distinguishable and vague.sentence == (
         "“consolidation” and “nodule” cannot be told apart here; “emphysema” fits the voxels "
         "less well."
     )
-    small_lead = order(three, made([0.1, 0.0, 0.2]), np.array([0.0, 0.0, -9.0]))
+    small_lead = order(three, made([10, 0, 20]), np.array([0.0, 0.0, -9.0]))
     assert not small_lead.distinguishable
-    at_odds = order(three, made([0.0, 0.1, 0.2]), np.array([-4.0, 2.0, -9.0]))
+    at_odds = order(three, made([0, 10, 20]), np.array([-4.0, 2.0, -9.0]))
     assert (
         at_odds.ranked[0].hypothesis.name == "consolidation"
         and not at_odds.distinguishable
-        and at_odds.ranked[1].excess < 0
+        and at_odds.ranked[1].more_hu < 0
     )
-    alone = order(three, made([0.1, 0.0, 0.2]), None)
+    alone = order(three, made([10, 0, 20]), None)
     assert alone.distinguishable and alone.ranked[0].agreement is None
 
 
 def test_the_order_of_asking_does_not_matter():
     three, errors, logits = (
         resolve(["nodule", "consolidation", "emphysema"]),
-        made([0.1, 0.0, 0.2]),
+        made([10, 0, 20]),
         np.array([1.0, 0.5, 0.0]),
     )
     turned = [2, 0, 1]
@@ -121,21 +120,21 @@ def region(phantom):
     return cut_region(phantom, segment_anatomy(phantom), mask, (4, 8))
 
 
-def test_every_sentence_sees_the_same_noise(untrained, region):
-    errors = denoising_errors(untrained, region, ["Nodule.", "Emphysema.", "Nodule."], noises=2)
-    assert (
-        errors.shape == (2, 3)
-        and np.allclose(errors[:, 0], errors[:, 2], rtol=1e-5)
-        and not np.allclose(errors[:, 0], errors[:, 1], rtol=1e-5)
-    )
-    assert not np.allclose(errors[0], errors[1], rtol=1e-3)
-    evidence = presence_evidence(untrained, region, "Nodule.", "Emphysema.", noises=2)
-    assert (
-        evidence.value == pytest.approx((errors[:, 1] / errors[:, 0] - 1).mean(), abs=1e-5)
-        and evidence.low <= evidence.value <= evidence.high
-    )
-    with pytest.raises(UsageError, match="two noises"):
-        rank(untrained, region, resolve(["nodule", "emphysema"]), None, noises=1)
+def test_slices_are_readings_and_a_single_slice_is_read_at_four_places(untrained_editor, region):
+    words = ["Nodule.", "Emphysema.", "Nodule."]
+    asked = change_asked(untrained_editor, region, words)
+    assert asked.shape == (2, 3) and (asked > 0).all(), "a reading a slice"
+    assert np.array_equal(asked[:, 0], asked[:, 2]) and not np.allclose(asked[:, 0], asked[:, 1])
+    one = change_asked(untrained_editor, region, words[:2], most_slices=1)
+    assert one.shape == (4, 2) and one[0] == pytest.approx(asked[0, :2], rel=1e-5)
+    assert len(np.unique(one[:, 0])) == 4
+    ranking = rank(untrained_editor, region, resolve(["nodule", "emphysema"]), None)
+    assert (ranking.readings, ranking.slices) == (2, 2)
+
+
+def test_a_network_that_fills_holes_ranks_nothing(untrained, region):
+    with pytest.raises(UnsuitableInputError, match="fill holes.*no ranking"):
+        change_asked(untrained, region, ["Nodule.", "Emphysema."])
 
 
 def test_the_fullest_slices_are_read():

@@ -11,7 +11,6 @@ from DGMVLCCore import cli
 from DGMVLCCore.cli import synthesis as commands
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
-from DGMVLCCore.ground import resources
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.language.encoder import LanguageEncoder
@@ -120,23 +119,10 @@ def test_the_command_writes_and_says_the_agreement(pipe, phantom, tmp_path, monk
     assert cli.main(call) == 6, "nothing is overwritten"
 
 
-def test_without_a_shipped_one_pass_network_fast_says_so(phantom, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        resources, "__file__", str(tmp_path / "DGMVLCCore" / "ground" / "resources.py")
-    )
+def test_the_shipped_editor_makes_no_whole_lung_and_says_so(phantom, tmp_path, capsys):
     save_volume(phantom, tmp_path / "ct.nrrd")
-    assert (
-        cli.main(
-            [
-                "lungs",
-                "-i",
-                str(tmp_path / "ct.nrrd"),
-                "clear lung",
-                "--fast",
-                "-o",
-                str(tmp_path / "out"),
-            ]
-        )
-        == 7
-    )
-    assert "dgmvlc-gan" in capsys.readouterr().err and not (tmp_path / "out").exists()
+    call = ["lungs", "-i", str(tmp_path / "ct.nrrd"), "clear lung", "-o", str(tmp_path / "out")]
+    assert cli.main(call) == 7
+    said = capsys.readouterr().err
+    assert "--weights" in said and "train --task denoiser" in said
+    assert not (tmp_path / "out").exists()

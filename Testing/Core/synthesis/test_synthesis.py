@@ -2,12 +2,12 @@
 broken run goes on."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from DGMVLCCore import cli
+from DGMVLCCore.editing.asked import Evidence
 from DGMVLCCore.editing.result import CounterfactualResult
 from DGMVLCCore.errors import (
     DGMVLCError,
@@ -33,6 +33,7 @@ class FakePipe:
     """Raises HU inside the mask by a seeded amount; counts its calls."""
 
     weights_sha256, weights, alignment, one_pass = "w" * 64, "fake", None, False
+    sees = True
 
     def __init__(self, change=400.0):
         self.change, self.calls = change, 0
@@ -53,19 +54,21 @@ class FakePipe:
         )
 
 
+def evidence(value):
+    """The network's evidence, beside places that ask for little."""
+    return Evidence(value, value - 0.05, value + 0.05, 0.0, 0.1, 12)
+
+
 @pytest.fixture
 def seen(monkeypatch):
-    """The network's evidence, given by the test: low ends of the interval, the last one for
-    ever."""
-    lows = [0.1]
+    """The network's evidence, given by the test: its values, the last one for ever."""
+    values = [0.9]
     monkeypatch.setattr(
         lesions,
         "_evidence",
-        lambda *_: SimpleNamespace(
-            value=0.2, low=lows.pop(0) if len(lows) > 1 else lows[0], high=0.3
-        ),
+        lambda *_: evidence(values.pop(0) if len(values) > 1 else values[0]),
     )
-    return lows
+    return values
 
 
 @pytest.fixture(scope="module")
@@ -202,12 +205,12 @@ def test_a_broken_run_goes_on_and_gives_the_same_items(folder, tmp_path, seen):
 
 
 def test_what_the_network_does_not_see_is_not_taken(folder, tmp_path, seen):
-    seen[:] = [-0.1, 0.2]
+    seen[:] = [0.3, 0.9]
     order = [Order("ct.nrrd", "nodule", 14.0)]
     synthesize(order, folder, tmp_path / "second", FakePipe())
     row = json.loads((tmp_path / "second" / "manifest.jsonl").read_text(encoding="utf-8"))
     assert row["attempts"] == 2 and row["rejected"] == ["presence"]
-    seen[:] = [0.1]
+    seen[:] = [0.9]
     for change, word in ((-300.0, "direction"), (20.0, "visible")):
         assert synthesize(order, folder, tmp_path / word, FakePipe(change))["refused"] == 1
         row = json.loads((tmp_path / word / "manifest.jsonl").read_text(encoding="utf-8"))
@@ -218,12 +221,12 @@ def test_what_the_network_does_not_see_is_not_taken(folder, tmp_path, seen):
         )
 
 
-def test_lesions_made_in_one_pass_are_judged_by_the_denoiser(folder, tmp_path, monkeypatch):
+def test_lesions_made_in_one_pass_are_judged_by_the_editor(folder, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
         lesions,
         "_evidence",
-        lambda pipe, *_: asked.append(pipe) or SimpleNamespace(value=0.2, low=0.1, high=0.3),
+        lambda pipe, *_: asked.append(pipe) or evidence(0.9),
     )
     fast, judge = FakePipe(), FakePipe()
     fast.one_pass, fast.weights, fast.weights_sha256 = True, "gan", "a" * 64
@@ -233,7 +236,7 @@ def test_lesions_made_in_one_pass_are_judged_by_the_denoiser(folder, tmp_path, m
     assert asked == [judge] and judge.calls == 0
     assert (
         row["made_by"] == {"kind": "one pass", "weights": "gan", "sha256": "a" * 64}
-        and row["judged_by"]["kind"] == "denoiser"
+        and row["judged_by"]["kind"] == "editor"
     )
     assert row["settings"]["weights_sha256"] == "a" * 64
 
@@ -292,7 +295,7 @@ def test_lungs_are_made_from_the_mask_alone(phantom, tmp_path):
         slices=(4, 6),
     )
     assert record["synthetic"] and record["made_by"] == {
-        "kind": "denoiser",
+        "kind": "editor",
         "weights": "fake",
         "sha256": "w" * 64,
     }

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
-from DGMVLCCore.ground.resources import resource
+from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.editor import Edit, Editor
 from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch
@@ -104,9 +104,10 @@ def test_clear_places_taken_for_findings_are_shown_as_they_are(shards, tmp_path)
         assert pair.edit[pair.rows[0]].any()
 
 
-def test_look_alikes_are_found_by_editors_only(shards):
+def test_look_alikes_are_found_by_editors_only(shards, tmp_path):
+    Denoiser(widths=(16, 16, 16)).save_pretrained(tmp_path / "hole")
     with pytest.raises(WeightsError, match="give an editor's weights"):
-        write_look_alikes(resource("weights/dgmvlc-ct"), shards)
+        write_look_alikes(tmp_path / "hole", shards)
 
 
 def test_a_slice_shows_the_source_and_hides_what_is_hidden(maker):

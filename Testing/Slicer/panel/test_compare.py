@@ -77,7 +77,7 @@ def test_three_hypotheses_in_linked_columns_with_their_ranking(desk, scan):
     table = desk.ui.compareTable
     assert (
         table.rowCount == 3
-        and table.item(1, 1).text() == "+5.0 % [+3.0 %, +7.0 %]"
+        and table.item(1, 1).text() == "+5 HU [+3 HU, +7 HU]"
         and table.item(0, 2).text() == "0.90"
     )
     assert (
