@@ -22,9 +22,11 @@ NOT_A_COLUMN = ("out", "overwrite", "report_text", "report_source", "scene")
 
 
 def _named(text: str, used: set[str]) -> str:
-    """A name for a result's folder, from a file's name, that is not used yet."""
-    base = re.sub(r"(\.nii)?\.[^.]+$", "", Path(text).name)
-    base = re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-._")[:60] or "scan"
+    """A name for a result's folder, from a file's name or an address's last UID, that is not used
+    yet."""
+    ending = "" if is_address(text) else r"(\.nii)?\.[^.]+$"
+    base = re.sub(ending, "", Path(text).name)
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-._")[:64] or "scan"
     names = (base, *(f"{base}-{n}" for n in range(2, len(used) + 3)))
     return next(name for name in names if name not in used)
 

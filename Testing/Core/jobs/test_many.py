@@ -82,6 +82,15 @@ def test_a_wrong_table_is_one_sentence(text, said, table, tmp_path):
         read_list(str(tmp_path / "no.csv"), COUNTERFACTUAL, Request, tmp_path, {})
 
 
+def test_rows_by_address_are_named_by_their_uids(table, tmp_path):
+    table.write_text(
+        "image\narchive:a/1.2.3\narchive:a/1.2.4/1.2.5\nscan.nii.gz\n", encoding="utf-8"
+    )
+    items = read_list(str(table), COUNTERFACTUAL, Request, tmp_path / "out", {})
+    assert [item.id for item in items] == ["1.2.3", "1.2.5", "scan"]
+    assert items[1].request.image == Path("archive:a/1.2.4/1.2.5")
+
+
 def test_an_archives_query_is_read(tmp_path):
     name, query = asked_archive("archive:main?dates=20260101-20260131&most=7")
     assert (name, query.dates, query.most, query.modality) == ("main", "20260101-20260131", 7, "CT")
