@@ -16,6 +16,7 @@ from DGMVLCCore.review.hypotheses import Hypothesis
 from DGMVLCCore.stats import t_interval
 
 MOST_SLICES = 6
+FEW_SLICES = 4  # fewer give no narrow interval, so each is read at several places of the grid
 SHIFTS = ((0, 0), (0, 2), (2, 0), (2, 2))  # pixels, against the network's cells of four
 # Chosen on validation patients (`Testing/Benchmarks/compare.py DATA OUT.json --part val`): what a
 # factor in the change asked for weighs against the dual encoder's logit, below which change it
@@ -37,8 +38,8 @@ class Ranked:
     Args:
         asked_hu: mean change of a voxel of the region that its words ask for, HU; 0 where the
             voxels are what the words say. more_hu: that much more than the first one's, 0 for the
-            first. low, high: its 95 % interval (Student's t, paired over slices; of one slice over
-            places of the network's grid).
+            first. low, high: its 95 % interval (Student's t, paired over slices; of fewer than four
+            also over places of the network's grid).
         agreement: the dual encoder's, 0..1, None without one. lead: by how much the first one's
             support is larger, 0 for the first.
         apart: True when it can be told apart from the first.
@@ -80,8 +81,8 @@ def change_asked(
     callback: Progress | None = None,
 ) -> np.ndarray:
     """Mean absolute change of the region's voxels that each sentence asks for: float64
-    (readings,K), HU. A reading is a slice; a single slice is read four times, at other places of
-    the network's grid.
+    (readings,K), HU. A reading is a slice; fewer than four slices are read four times each, at
+    other places of the network's grid.
 
     Args:
         callback: gets ("reading", share done).
@@ -91,7 +92,7 @@ def change_asked(
     """
     pipe.require_sight("ranking")
     rows = fullest_rows(region.mask, most_slices)
-    shifts = SHIFTS if len(rows) == 1 else SHIFTS[:1]
+    shifts = SHIFTS if len(rows) < FEW_SLICES else SHIFTS[:1]
     asked = np.zeros((len(rows) * len(shifts), len(sentences)))
     predict, capacity = pipe.edit_predictor(), pipe.capacity(region)
     for column, sentence in enumerate(sentences):
