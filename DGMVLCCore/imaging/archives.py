@@ -38,7 +38,7 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
         )
     for entry in files:
         parts = PurePosixPath(entry.filename.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+        if parts.is_absolute() or ".." in parts.parts or ":" in entry.filename[:2]:
             raise UnreadableError(
                 f"{path.name} holds a file name that leads out of its folder; it is not unpacked."
             )

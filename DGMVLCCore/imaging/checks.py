@@ -10,6 +10,7 @@ from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 
 SHEAR_DEGREES = 0.5
 SMALLEST_MM, LARGEST_MM, FARTHEST_MM = 0.05, 50.0, 1e5
+MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 1e-3, "µm": 1e-3, "μm": 1e-3}  # names of lengths
 UNTILT = "add --untilt to read it resampled to a straight grid"
 
 

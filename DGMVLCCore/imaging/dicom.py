@@ -145,6 +145,11 @@ def _numbers(item: Slice, keyword: str) -> np.ndarray:
     values = tags.numbers(item.header, keyword, PLACE_TAGS[keyword], item.path)
     if values is None:
         raise UnreadableError(f"{item.path} lacks {keyword}; export the original series again.")
+    if keyword == "PixelSpacing" and min(values) <= 0:
+        raise UnreadableError(
+            f"{item.path} gives PixelSpacing (0028,0030) as {values[0]:g} x {values[1]:g} mm; "
+            "export the original series again."
+        )
     return np.array(values)
 
 
@@ -189,6 +194,7 @@ def _stack(items: Slices, name: str, modality: str | None, how: Reading) -> Volu
     return untilted(volume) if how.untilt else volume
 
 
+RESCALING = ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence")
 # what all slices of a scan share, whatever their series says
 OF_ONE = {
     "PatientID": "patients",
@@ -228,6 +234,13 @@ def _check_alike(items: Slices, name: str) -> None:
             raise UnsuitableInputError(
                 f"The series {name} mixes slices of several {words} ({said[0][1].path.name} and "
                 f"{other.path.name}); export one of them alone."
+            )
+    for keyword in RESCALING:
+        given = [keyword in item.header for item in items]
+        if any(given) and not all(given):
+            raise UnsuitableInputError(
+                f"{items[given.index(False)].path.name} lacks {keyword}, which other slices of "
+                f"{name} have, so its HU are unknown; export the original series again."
             )
     axes = np.eye(4)
     turn = _numbers(first, "ImageOrientationPatient").reshape(2, 3)

@@ -20,6 +20,7 @@ from DGMVLCCore.imaging import dicom_tags as tags
 from DGMVLCCore.imaging.dicom_tags import DAMAGE
 
 ENDINGS = (".dcm", ".ima", ".dicom")
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 MOST_FILES = 20_000
 ENHANCED = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 # Groups of an enhanced image (DICOM PS3.3 C.7.6.16) and what they hold of a slice.
@@ -133,6 +134,14 @@ def _frame_header(plain: Dataset, shared: Dataset, group: Dataset) -> Dataset:
     return header
 
 
+def _is_lost(path: Path) -> bool:
+    """True for a packed slice or a link to nothing, which would shorten the scan."""
+    if path.suffix.lower() in PACKED:
+        return Path(path.stem).suffix.lower() in ENDINGS
+    broken = path.is_symlink() and not path.exists()
+    return broken and path.suffix.lower() in ("", *ENDINGS)
+
+
 def _files(folder: Path, below: bool) -> list[Path]:
     """Visible files, in order of their names.
 
@@ -142,7 +151,14 @@ def _files(folder: Path, below: bool) -> list[Path]:
     paths = folder.rglob("*") if below else folder.iterdir()
     files = []
     for path in paths:
-        if not path.name.startswith(".") and path.is_file():
+        if path.name.startswith("."):
+            continue
+        if _is_lost(path):
+            raise UnreadableError(
+                f"{path} is a slice that cannot be read as it lies there (packed, or a link to a "
+                "file that is not there); unpack or copy the whole series again."
+            )
+        if path.is_file():
             files.append(path)
         if len(files) > MOST_FILES:
             raise UnsuitableInputError(

@@ -49,12 +49,38 @@ def check_grey(item: Slice) -> None:
             f"{name} is a colour DICOM image; a scan with one value a voxel is needed."
         )
     frames = tags.whole(header, "NumberOfFrames", item.path, 1, 1, 100_000)
+    if tags.text(header, "PhotometricInterpretation") == "PALETTE COLOR":
+        raise UnsuitableInputError(
+            f"{name} is a colour DICOM image (PALETTE COLOR); a scan with one value a voxel is "
+            "needed."
+        )
     if frames > 1 and item.frame is None:
         raise UnsuitableInputError(
             f"{name} is a multi-frame DICOM image ({frames} frames) that is no enhanced CT; export "
             "it as single slices, or as NRRD."
         )
     size_of(item)
+    stored = tags.whole(header, "BitsStored", item.path, 16, 1, 64)
+    if tags.whole(header, "HighBit", item.path, stored - 1, 0, 63) != stored - 1:
+        raise UnsuitableInputError(
+            f"{name} keeps its {stored} bits at the top of larger numbers (HighBit), which is not "
+            "read; export it again."
+        )
+
+
+def rescale_of(item: Slice) -> tuple[float, float]:
+    """Slope and intercept from stored values to HU; 1 and 0 where they are not given.
+
+    Raises:
+        UnreadableError: a slope of 0, which would wipe the slice out, or no numbers.
+    """
+    slope = tags.number(item.header, "RescaleSlope", item.path, 1.0)
+    if not slope:
+        raise UnreadableError(
+            f"{item.path} gives RescaleSlope (0028,1053) as 0, which leaves nothing of the image; "
+            "export the original series again."
+        )
+    return slope, tags.number(item.header, "RescaleIntercept", item.path, 0.0)
 
 
 def size_of(item: Slice) -> tuple[int, int]:
@@ -107,15 +133,14 @@ class Pixels:
             UnreadableError: truncated, or packed in a way that is not supported.
         """
         rows, columns = size_of(item)
-        slope = tags.number(item.header, "RescaleSlope", item.path, 1.0)
-        intercept = tags.number(item.header, "RescaleIntercept", item.path, 0.0)
+        slope, intercept = rescale_of(item)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 dataset, stored = self._stored(item)
                 if stored is None:
                     hu = self._child(item.path).reshape(rows, columns)
-                    stored = np.rint((hu - intercept) / (slope or 1.0))
+                    stored = np.rint((hu - intercept) / slope)
                 elif "ModalityLUTSequence" in dataset:
                     hu = np.asarray(apply_modality_lut(stored, dataset))
                 else:

@@ -19,6 +19,7 @@ from DGMVLCCore.imaging.volume import Volume
 
 TOLERANCE_VOXELS = 0.1
 MAX_LABEL, MAX_SEGMENTS, LONGEST_NAME = 65535, 1000, 200
+SEGMENT = re.compile(r"Segment(\d{1,6})_(?:ID|Name)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +114,9 @@ def _place(layers: np.ndarray, affine: np.ndarray, reference: Volume, name: str)
     return out
 
 
-def _segment_table(fields: dict[str, str], path: Path) -> list[_Entry]:
-    """The segments a .seg.nrrd names, under distinct names.
+def _segment_table(fields: dict[str, str], layers: int, path: Path) -> list[_Entry]:
+    """The segments a .seg.nrrd names, under distinct names; older ones do not name the layers, of
+    which each segment then has its own.
 
     Raises:
         UnreadableError: a layer or label that is no whole number. UnsuitableInputError: more
@@ -132,22 +134,44 @@ def _segment_table(fields: dict[str, str], path: Path) -> list[_Entry]:
 
     table: list[_Entry] = []
     times: dict[str, int] = {}
-    index = 0
-    while any(f"Segment{index}_{key}" in fields for key in ("ID", "Name")):
-        if index >= MAX_SEGMENTS:
-            raise UnsuitableInputError(
-                f"{path.name} names more than {MAX_SEGMENTS} segments, too many for a "
-                "segmentation; keep those that are needed."
-            )
+    indices = {int(found[1]) for name in fields if (found := SEGMENT.fullmatch(name))}
+    if len(indices) > MAX_SEGMENTS:
+        raise UnsuitableInputError(
+            f"{path.name} names more than {MAX_SEGMENTS} segments, too many for a "
+            "segmentation; keep those that are needed."
+        )
+    for place, index in enumerate(sorted(indices)):
         name = fact(index, "Name", fact(index, "ID", f"segment {index + 1}"))[:LONGEST_NAME]
         unique = name
         while unique in times:
             times[name] += 1
             unique = f"{name} ({times[name]})"
         times[unique] = 1
-        table.append(_Entry(unique, number(index, "Layer", "0"), number(index, "LabelValue", "1")))
-        index += 1
+        own = str(place if layers > 1 else 0)
+        table.append(_Entry(unique, number(index, "Layer", own), number(index, "LabelValue", "1")))
     return table
+
+
+def _checked_table(table: list[_Entry], layers: np.ndarray, path: Path) -> list[_Entry]:
+    """The segments that a file names, and those that its voxels (L,D,H,W) hold beside them.
+
+    Raises:
+        UnreadableError: a layer that is not there, the background, or one part under two names.
+    """
+    places = [(entry.layer, entry.value) for entry in table]
+    for entry, place in zip(table, places):
+        if entry.layer >= len(layers) or entry.value == 0 or places.count(place) > 1:
+            raise refused(
+                path,
+                f"names the segment {quoted(entry.name)} in layer {entry.layer} with the value "
+                f"{entry.value}, which is not there or another's",
+            )
+    return table + [
+        _Entry(f"label {value}" + (f" (layer {layer + 1})" if layer else ""), layer, int(value))
+        for layer, plane in enumerate(layers)
+        for value in np.flatnonzero(np.bincount(plane.ravel()))[1:]
+        if (layer, int(value)) not in places
+    ]
 
 
 def _label_layers(image: StoredImage, name: str) -> np.ndarray:
@@ -226,7 +250,8 @@ def load_labels(
     if not layers.any():
         raise UnsuitableInputError(f"The segmentation {path.name} is empty; draw a region first.")
     known = names or (nifti.label_names(path) if nifti.is_nifti(path) else {})
-    table = _segment_table(image.fields, path) or _plain_table(layers, known, path.name)
+    named = _segment_table(image.fields, len(layers), path)
+    table = _checked_table(named, layers, path) if named else _plain_table(layers, known, path.name)
     if not image.sides_known and (said := reference.metadata.get("orientation")):
         affine = oriented(affine, said)  # as the scan's, which does not say it either
     else:
@@ -236,17 +261,10 @@ def load_labels(
     segments: dict[str, np.ndarray] = {}
     numbers: dict[int, str] = {}
     for entry in table:
-        mask = (
-            placed[entry.layer] == entry.value if entry.layer < len(placed) else np.zeros(0, bool)
-        )
+        mask = placed[entry.layer] == entry.value
         if mask.any():
             segments[entry.name] = mask
             numbers[entry.value if entry.value not in numbers else max(numbers) + 1] = entry.name
-    if not segments:
-        raise UnsuitableInputError(
-            f"The segmentation {path.name} names {len(table)} segments, but none has a voxel; "
-            "draw a region first."
-        )
     return LabelMap(segments, numbers)
 
 

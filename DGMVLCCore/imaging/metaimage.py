@@ -8,9 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from DGMVLCCore.errors import quoted
-from DGMVLCCore.imaging.stored import Layout, StoredImage, damaged, inside, read_voxels, refused
+from DGMVLCCore.imaging.checks import MM
+from DGMVLCCore.imaging.stored import (
+    Layout,
+    StoredImage,
+    all_inside,
+    damaged,
+    inside,
+    read_voxels,
+    refused,
+)
 
 LONGEST_LINE, MOST_FIELDS = 1 << 16, 500
+LONGEST_OFF = 0.01  # of a direction's length from 1
 TYPES = {
     "MET_CHAR": "i1",
     "MET_UCHAR": "u1",
@@ -141,14 +151,14 @@ def _files(fields: dict[str, str], dims: int, path: Path, end: int) -> tuple[tup
         with path.open("rb") as file:
             file.seek(end)
             names = file.read(LONGEST_LINE * 16).decode("utf-8", "replace").split("\n")
-        return tuple(inside(path, name.strip()) for name in names if name.strip()), 0
+        return all_inside(path, [name.strip() for name in names if name.strip()]), 0
     if len(words) >= 4 and re.fullmatch(r"[^%]*%0?\d{0,2}[di][^%]*", words[0]):
         try:
             first, last, step = (int(word) for word in words[1:4])
             numbers = range(first, last + 1, step)
         except ValueError as error:
             raise refused(path, f"names the files {quoted(' '.join(words))}") from error
-        return tuple(inside(path, words[0] % n) for n in numbers[:5000]), 0
+        return all_inside(path, [words[0] % n for n in numbers[:5000]]), 0
     return (inside(path, fields["ElementDataFile"]),), 0
 
 
@@ -165,13 +175,34 @@ def _affine(fields: dict[str, str], dims: int, path: Path) -> np.ndarray:
     for name in ("ElementSize", "ElementSpacing"):  # the spacing counts where both are given
         if name in fields:
             spacing = _numbers(fields, name, dims, path)
+            if spacing.min() <= 0:
+                raise refused(path, f"gives {name} as {quoted(fields[name])}")
     turn = np.eye(dims)
     if "TransformMatrix" in fields:
         turn = _numbers(fields, "TransformMatrix", dims * dims, path).reshape(dims, dims).T
+        if np.abs(np.linalg.norm(turn, axis=0) - 1).max() > LONGEST_OFF:
+            raise refused(path, f"gives TransformMatrix as {quoted(fields['TransformMatrix'])}")
     start = _numbers(fields, "Offset", dims, path) if "Offset" in fields else np.zeros(dims)
     affine, n = np.eye(4), min(dims, 3)
     affine[:n, :n], affine[:n, 3] = (turn * spacing)[:n, :n], start[:n]
+    unit = fields.get("DistanceUnits", "mm").strip()
+    if unit not in MM and unit not in ("?", ""):
+        raise refused(path, f"gives DistanceUnits as {quoted(unit)}")
+    affine[:3] *= MM.get(unit, 1.0)
     return affine
+
+
+def _notes(fields: dict[str, str], affine: np.ndarray) -> tuple[str, ...]:
+    """What is said where the header names other axes (from the side they come from) than its
+    matrix has; MetaImage counts the matrix."""
+    named = fields.get("AnatomicalOrientation", "").upper()
+    if not re.fullmatch(r"[RLAPIS]{3}", named) or "TransformMatrix" not in fields:
+        return ()
+    steps = affine[:3, :3].T
+    ways = [("LR", "PA", "SI")[axis][int(v[axis] > 0)] for v in steps for axis in [abs(v).argmax()]]
+    if (meant := "".join(ways)) == named:
+        return ()
+    return (f"Its header names the orientation {named}, but its axes are {meant}, which counts.",)
 
 
 def read_metaimage(path: Path) -> StoredImage:
@@ -208,7 +239,9 @@ def read_metaimage(path: Path) -> StoredImage:
         array = (array * slope + shift).astype(np.float32)
     known = "TransformMatrix" in fields and dims >= 3
     free = {name: value for name, value in fields.items() if name not in KNOWN}
-    return StoredImage(array, _affine(fields, dims, path), channels, False, known, free)
+    affine = _affine(fields, dims, path)
+    notes = _notes(fields, affine)
+    return StoredImage(array, affine, channels, False, known, free, notes)
 
 
 def stored_type(path: Path) -> np.dtype:

@@ -48,6 +48,7 @@ FIELDS2 = {
     "units": (500, "i4", 1),
 }  # fmt: skip
 ROUNDING_MM, ROUNDED_DEGREES, AGREE_VOXELS = 0.01, 0.01, 0.5
+LONGEST_TURN = 1.001  # b, c, d of a rotation are never longer than 1, but for their rounding
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,9 @@ def _geometry(
     if header.qcode > 0:
         start = header.quatern[3:]
         turn = _quaternion(header)
-        if not np.isfinite(header.quatern).all() or np.abs(turn.T @ turn - np.eye(3)).max() > 1e-3:
+        if not (
+            np.isfinite(header.quatern).all() and np.linalg.norm(header.quatern[:3]) <= LONGEST_TURN
+        ):
             raise refused(path, f"gives the qform {quoted(header.quatern.tolist())}")
         forms["qform"] = np.eye(4)
         forms["qform"][:3, :3], forms["qform"][:3, 3] = turn * spacing, start

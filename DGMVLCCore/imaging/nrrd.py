@@ -9,7 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from DGMVLCCore.errors import quoted
-from DGMVLCCore.imaging.stored import Layout, StoredImage, damaged, inside, read_voxels, refused
+from DGMVLCCore.imaging.checks import MM
+from DGMVLCCore.imaging.stored import (
+    Layout,
+    StoredImage,
+    all_inside,
+    damaged,
+    read_voxels,
+    refused,
+)
 
 LONGEST_HEADER = 1 << 23
 MOST_FILES = 5000
@@ -173,7 +181,7 @@ def _files(header: Header, path: Path) -> tuple[Path, ...]:
         names = [named]
     if len(names) > MOST_FILES:
         raise refused(path, f"names {len(names)} files")
-    return tuple(inside(path, name) for name in names)
+    return all_inside(path, names)
 
 
 def _dtype(header: Header, path: Path) -> np.dtype:
@@ -245,8 +253,26 @@ def _affine(header: Header, steps: list[np.ndarray | None], path: Path) -> tuple
         affine[:3, i] = 0
         affine[: min(wide, 3), i] = column[:3]
     affine[: len(start[:3]), 3] = start[:3]
+    affine[:3] *= _unit_mm(header, path)
     affine[:2] *= np.array(SPACES.get(space, (1, 1)))[:, None]
     return affine, space in SPACES and "spacedirections" in header.fields
+
+
+def _unit_mm(header: Header, path: Path) -> float:
+    """Millimetres of the unit that the space is measured in; mm where none is named."""
+    named = header.fields.get("spaceunits") or header.fields.get("units", "")
+    units = {word.strip() for word in re.findall(r'"([^"]*)"', named)} - {
+        "",
+        "none",
+        "???",
+        "s",
+        "ms",
+    }
+    if not units:
+        return 1.0
+    if len(units) > 1 or (unit := units.pop()) not in MM:
+        raise refused(path, f"gives the units {quoted(named)}")
+    return MM[unit]
 
 
 def read_nrrd(path: Path) -> StoredImage:

@@ -21,10 +21,14 @@ def outside_as_air(volume: Volume) -> Volume:
     padded = (volume.array > PADDING_HU[0]) & (volume.array <= PADDING_HU[1])
     if not padded.any():
         return volume
-    array = np.where(padded, np.minimum(volume.array - WRAP, PADDED_HU), volume.array)
+    array = np.where(padded, volume.array - WRAP, volume.array)
+    outside = np.stack([_from_border(plane) for plane in padded])
+    array[outside] = np.minimum(array[outside], PADDED_HU)
+    inside = int(padded.sum() - outside.sum())
     note = (
         f"{int(padded.sum())} voxels of impossible values (up to "
-        f"{volume.array[padded].max():.0f} HU) are padding outside the scan, taken as air."
+        f"{volume.array[padded].max():.0f} HU) are padding outside the scan, taken as air"
+        + (f", but for {inside} within it, taken as negative numbers." if inside else ".")
     )
     facts = {**volume.metadata, "notes": (*volume.metadata.get("notes", ()), note)}
     return volume.with_array(array.astype(np.float32), metadata=facts)
@@ -45,8 +49,12 @@ def pad_plane(hu: np.ndarray, stored: np.ndarray, padding: tuple[int, int] | Non
     declared = (stored >= padding[0]) & (stored <= padding[1]) & (hu > AIR_HU)
     if not declared.any():
         return hu
-    # Only what is connected with the border: inside the body the same number is tissue.
-    marked, _ = ndimage.label(declared)
-    border = np.unique(np.concatenate([marked[0], marked[-1], marked[:, 0], marked[:, -1]]))
-    outside = np.isin(marked, border[border > 0])
-    return np.where(outside, np.float32(PADDED_HU), hu)
+    # inside the body the same number is tissue
+    return np.where(_from_border(declared), np.float32(PADDED_HU), hu)
+
+
+def _from_border(marked: np.ndarray) -> np.ndarray:
+    """What of a mask (H,W) is connected with the border."""
+    parts, _ = ndimage.label(marked)
+    border = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
+    return np.isin(parts, border[border > 0])

@@ -222,6 +222,14 @@ def read_voxels(layout: Layout, path: Path) -> np.ndarray:
     return array.reshape(layout.shape).astype(layout.dtype.newbyteorder("="), copy=False)
 
 
+def all_inside(path: Path, names: list[str]) -> tuple[Path, ...]:
+    """The files that a header lists beside it, each once. Errors as `inside`."""
+    files = tuple(inside(path, name) for name in names)
+    if len(set(files)) < len(files):
+        raise refused(path, "names a file of voxels twice")
+    return files
+
+
 def inside(path: Path, name: str) -> Path:
     """A file that a header names beside it.
 

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from DGMVLCCore.archive.address import report_at
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
@@ -15,7 +16,7 @@ from DGMVLCCore.ground.plain_json import read_limited
 from DGMVLCCore.language.formats.decoding import decode
 
 LARGEST_BYTES = 32 << 20
-LONGEST_TEXT = 1_000_000  # characters
+LONGEST_TEXT = 300_000  # characters; a long report has 20,000
 # Of a report beside a scan; which of them a file really is, its content says.
 SUFFIXES = (".txt", ".text", ".rtf", ".html", ".htm", ".pdf", ".docx", ".hl7", ".json")
 BINARY = (
@@ -33,6 +34,9 @@ CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})"
 PAGE = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
 JSON = re.compile(r'\s*\{\s*["}]')
 XML = re.compile(r"\s*<\?xml\b")
+MAIL = re.compile(
+    rb"(?:[A-Za-z-]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*?(?:MIME-Version|Content-T[a-z-]+):", re.I
+)
 HL7 = re.compile(r"[\x0b\s]*(?:[FB]HS\|.*[\r\n]+)*MSH[^\w\s]")
 
 
@@ -82,6 +86,31 @@ def _named_encoding(data: bytes, decoded: _Read) -> _Read:
         return decoded
 
 
+def _posted(data: bytes, name: str) -> _Read:
+    """The text of an e-mail.
+
+    Raises:
+        UnreadableError: it is damaged. UnsuitableInputError: it has no text.
+    """
+    from email import message_from_bytes
+    from email.errors import MessageError
+    from email.policy import default
+
+    try:
+        body = message_from_bytes(data, policy=default).get_body(("plain", "html"))
+        content = None if body is None else body.get_payload(decode=True)
+        charset = "utf-8" if body is None else body.get_content_charset("utf-8")
+        text = content.decode(charset) if isinstance(content, bytes) else ""
+    except (MessageError, ValueError, LookupError, AttributeError, TypeError) as error:
+        raise UnreadableError(
+            f"{name} is a damaged e-mail ({type(error).__name__}); save its text as a file."
+        ) from error
+    if not text:
+        raise UnsuitableInputError(f"{name} is an e-mail without text; give its attachment.")
+    read = _written(text.encode(), name)
+    return read._replace(notes=(*read.notes, "Only the text of the e-mail was read."))
+
+
 def _written(data: bytes, name: str) -> _Read:
     """Text, or one of the formats that are written as text."""
     from DGMVLCCore.language.formats.fhir import fhir_text
@@ -91,6 +120,8 @@ def _written(data: bytes, name: str) -> _Read:
     if data.lstrip().startswith(b"{\\rtf"):  # ASCII with escapes; it names its own code page
         return _Read(rtf_text(data.decode("latin-1"), name), "RTF")
     text, encoding, notes = decode(data, name)
+    if text.count("%20") > text.count(" "):  # as a link carries it, where “12%20mm” is no 20 mm
+        text = unquote(text)
     read = _Read(text, "text", encoding, tuple(notes))
     xml = XML.match(text) is not None
     named = name.lower().endswith((".html", ".htm"))
@@ -120,7 +151,7 @@ def _document(data: bytes, name: str) -> _Read:
         raise UnsuitableInputError(
             f"{name} is {kind}; give the report as text, RTF, HTML, PDF with text or Word (.docx)."
         )
-    return _written(data, name)
+    return _posted(data, name) if MAIL.match(data) else _written(data, name)
 
 
 def _inside(data: bytes, name: str) -> str:

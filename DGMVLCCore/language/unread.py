@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from DGMVLCCore.language.findings import Finding
 
-BREAK = re.compile(r"(?<=[.!?;])\s+|\s*\n\s*")
+BREAK = re.compile(r"(?<=[.!?;])\s+|(?<!\s)\s*\n\s*")  # not from within a run of blanks: linear
 HEADING = re.compile(r"\W*[A-Za-z][\w /&,-]{0,60}:\s*")
 
 

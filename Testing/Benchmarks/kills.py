@@ -31,7 +31,11 @@ for place in (ROOT, ROOT / "SlicerDGMVLC"):
 
 from DGMVLCCore.errors import DGMVLCError  # noqa: E402
 from DGMVLCCore.ground.scratch import sweep  # noqa: E402
-from Testing.Benchmarks.kill_writers import WRITERS, Writer  # noqa: E402
+from Testing.Benchmarks import kill_writers  # noqa: E402
+from Testing.Benchmarks.kill_writers import Writer  # noqa: E402
+from Testing.Benchmarks.kill_writers_more import MORE  # noqa: E402
+
+WRITERS = (*kill_writers.WRITERS, *MORE)
 
 CALLS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree", "os.link")
 BAD = ("half", "lost", "rest", "stuck")

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from Testing.Benchmarks.kill_writers import WRITERS, Writer
-from Testing.Benchmarks.kills import BAD, Bench, table
+from Testing.Benchmarks.kill_writers import Writer
+from Testing.Benchmarks.kills import BAD, WRITERS, Bench, table
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a POSIX matter")
 SLOW = ("result + scene",)  # another process packs it; the benchmark kills it, too

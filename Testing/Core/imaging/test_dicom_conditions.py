@@ -1,6 +1,7 @@
 """DICOM as hospitals hand it over: rounded places, decimal commas, dose sheets, several series,
 enhanced images, padding and damaged tags."""
 
+import gzip
 import struct
 import zipfile
 
@@ -77,7 +78,10 @@ def test_decimal_commas_are_read_as_points(tmp_path, hu):
         ("ImagePositionPatient", "1\\2", "not 3 numbers"),
         ("ImageOrientationPatient", "1\\0\\0\\0\\1", "not 6 numbers"),
         ("ImageOrientationPatient", "1\\0\\0\\0\\2\\0", "directions of length"),
-        ("PixelSpacing", "0\\0", "no scan of a patient has"),
+        ("PixelSpacing", "0\\0", "PixelSpacing .0028,0030. as 0 x 0 mm"),
+        ("PixelSpacing", "-1\\-1", "PixelSpacing .0028,0030. as -1 x -1 mm"),
+        ("RescaleSlope", "0", "RescaleSlope .0028,1053. as 0"),
+        ("PhotometricInterpretation", "PALETTE COLOR", "colour"),
     ],
 )
 def test_tags_that_cannot_be_meant_are_named(tmp_path, hu, keyword, value, word):
@@ -318,3 +322,40 @@ def test_a_zip_with_a_scan_and_its_report_is_that_scan_and_several_are_named(tmp
     assert np.array_equal(load_volume(packed("ct.nrrd", "report.txt")).array, phantom.array)
     refused(packed("a/ct.nrrd", "b/ct2.nrrd"), "all.zip holds 2 scans .ct.nrrd, ct2.nrrd.")
     refused(packed("inner.zip"), "all.zip holds another .zip")
+    refused(packed("ct.nrrd", "."), "all.zip|series", DGMVLCError)  # a name that is none
+
+
+@pytest.mark.parametrize("keyword", ["RescaleSlope", "RescaleIntercept"])
+def test_a_slice_without_the_others_rescaling_is_refused(tmp_path, hu, keyword):
+    write_series(tmp_path, hu)
+    change(tmp_path / "s02", **{keyword: None})
+    refused(tmp_path, f"s02 lacks {keyword}")
+
+
+def test_bits_at_the_top_of_larger_numbers_are_refused(tmp_path, hu):
+    write_series(tmp_path, hu)
+    for path in tmp_path.iterdir():
+        change(path, BitsStored=12, HighBit=15)
+    refused(tmp_path, "HighBit")
+
+
+@pytest.mark.parametrize("how", ["packed", "link"])
+def test_a_slice_that_cannot_be_read_as_it_lies_there_shortens_no_scan(tmp_path, hu, how):
+    write_series(tmp_path, hu)
+    last = sorted(tmp_path.iterdir())[-1]
+    if how == "packed":
+        (tmp_path / "s05.dcm.gz").write_bytes(gzip.compress(last.read_bytes()))
+    else:
+        (tmp_path / "s05.dcm").symlink_to("nowhere.dcm")
+    last.unlink()
+    refused(tmp_path, "packed, or a link", UnreadableError)
+
+
+def test_wrapped_numbers_within_the_scan_are_no_padding(tmp_path, hu):
+    hu = hu.copy()
+    hu[:, 0, :] = 62_512  # -2000 - 1024 without its sign
+    hu[2, 20:22, 20:22] = 64_506  # -1030: air that noise took below what is stored
+    write_series(tmp_path, hu)
+    volume = load_volume(tmp_path)
+    assert (volume.array[:, 0] <= -2048).all() and (volume.array[2, 20:22, 20:22] == -1030).all()
+    assert "but for 4 within it" in volume.metadata["notes"][0]

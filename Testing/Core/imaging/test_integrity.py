@@ -2,6 +2,7 @@
 voxel."""
 
 import gzip
+import re
 import struct
 import subprocess
 import sys
@@ -185,10 +186,78 @@ def test_thousands_of_segments_of_one_name_are_refused_at_once(small, tmp_path):
     scan = small.with_array(small.array, affine=np.diag([2.5, 2.5, 2.5, 1]))
     with pytest.raises(UnsuitableInputError, match="more than 1000 segments"):
         load_labels(tmp_path / "a.seg.nrrd", scan)
-    few = "".join(f"Segment{i}_Name:=a\nSegment{i}_LabelValue:={i}\n" for i in range(900))
+    few = "".join(f"Segment{i}_Name:=a\nSegment{i}_LabelValue:={i + 1}\n" for i in range(900))
     (tmp_path / "b.seg.nrrd").write_bytes(nrrd(small.array * 0 + 1, head=few))
-    assert list(load_labels(tmp_path / "b.seg.nrrd", scan).segments) == ["a (2)"]
+    assert list(load_labels(tmp_path / "b.seg.nrrd", scan).segments) == ["a"]
     broken = "Segment0_Name:=a\nSegment0_LabelValue:=one\n"
     (tmp_path / "c.seg.nrrd").write_bytes(nrrd(small.array * 0 + 1, head=broken))
     with pytest.raises(UnreadableError, match="Segment0_LabelValue as “one”"):
         load_labels(tmp_path / "c.seg.nrrd", scan)
+
+
+@pytest.mark.parametrize("unit, factor", [("mm", 1), ("cm", 10), ("um", 0.001), ("mile", None)])
+def test_lengths_are_in_the_unit_that_the_header_names(small, tmp_path, unit, factor):
+    step = 2.5 / (factor or 1)
+    told = f'space units: "{unit}" "{unit}" "{unit}"\n'
+    directions = f"({step},0,0) (0,{step},0) (0,0,{step})"
+    (tmp_path / "a.nrrd").write_bytes(nrrd(small.array, head=told, directions=directions))
+    save_volume(small, tmp_path / "a.mha")
+    told = f"DistanceUnits = {unit}\nElementDataFile".encode()
+    whole = (tmp_path / "a.mha").read_bytes().replace(b"ElementDataFile", told)
+    shown = " ".join(str(mm / (factor or 1)) for mm in small.spacing[::-1])
+    whole = re.sub(rb"ElementSpacing = .*", f"ElementSpacing = {shown}".encode(), whole)
+    (tmp_path / "a.mha").write_bytes(whole)
+    for name, spacing in (("a.nrrd", (2.5, 2.5, 2.5)), ("a.mha", small.spacing)):
+        if factor is None:
+            refused(tmp_path / name, "nits")
+        else:
+            assert np.allclose(load_volume(tmp_path / name).spacing, spacing)
+
+
+@pytest.mark.parametrize(
+    "field, value, word",
+    [
+        ("ElementSpacing", "-2.5 2.5 2.5", "ElementSpacing"),
+        ("ElementSpacing", "0 2.5 2.5", "ElementSpacing"),
+        ("TransformMatrix", "2 0 0 0 2 0 0 0 2", "TransformMatrix"),
+    ],
+)
+def test_metaimage_axes_that_cannot_be_meant(small, tmp_path, field, value, word):
+    save_volume(small, tmp_path / "a.mha")
+    whole = (tmp_path / "a.mha").read_bytes()
+    whole = re.sub(f"{field} = .*".encode(), f"{field} = {value}".encode(), whole)
+    (tmp_path / "a.mha").write_bytes(whole)
+    refused(tmp_path / "a.mha", word)
+
+
+def test_a_metaimage_that_names_other_axes_than_it_has_is_told(small, tmp_path):
+    save_volume(small, tmp_path / "a.mha")
+    assert not load_volume(tmp_path / "a.mha").metadata["notes"]
+    whole = (tmp_path / "a.mha").read_bytes()
+    assert b"AnatomicalOrientation = RAI" in whole
+    (tmp_path / "a.mha").write_bytes(whole.replace(b"Orientation = RAI", b"Orientation = LAS"))
+    (note,) = load_volume(tmp_path / "a.mha").metadata["notes"]
+    assert "LAS" in note and "RAI" in note
+
+
+def test_a_quaternion_longer_than_a_rotations_is_refused(small, tmp_path):
+    save_volume(small, tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    struct.pack_into("<h", content, 254, 0)  # no sform
+    struct.pack_into("<3f", content, 256, 0.9, 0.9, 0.9)
+    (tmp_path / "a.nii").write_bytes(content)
+    refused(tmp_path / "a.nii", "qform")
+
+
+def test_a_slice_file_named_twice_is_refused(small, tmp_path):
+    for number, plane in enumerate(small.array):
+        (tmp_path / f"{number}.raw").write_bytes(plane.astype("<i2").tobytes())
+    names = [f"{number}.raw" for number in range(len(small.array))]
+    for listed, good in ((names, True), ([*names[:-1], names[0]], False)):
+        head = "data file: LIST 2\n" + "\n".join(listed)
+        text = nrrd(small.array, head=head, encoding="raw")
+        (tmp_path / "a.nhdr").write_bytes(text[: -small.array.size * 2])
+        if good:
+            assert np.array_equal(load_volume(tmp_path / "a.nhdr").array, small.array)
+        else:
+            refused(tmp_path / "a.nhdr", "twice")

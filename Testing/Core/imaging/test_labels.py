@@ -147,13 +147,6 @@ def test_empty_segmentations_are_refused(phantom, masks, tmp_path):
     )
     with pytest.raises(UnsuitableInputError, match="e.nrrd is empty"):
         load_labels(tmp_path / "e.nrrd", phantom)
-    path = seg_nrrd(
-        tmp_path / "n.seg.nrrd",
-        image_of(masks[0].astype(np.uint8), phantom),
-        [dict(Name="x", LabelValue=5), dict(Name="y", Layer=4)],
-    )
-    with pytest.raises(UnsuitableInputError, match="names 2 segments, but none has a voxel"):
-        load_labels(path, phantom)
 
 
 def test_what_is_no_segmentation_is_refused(phantom, tmp_path):
@@ -177,3 +170,36 @@ def test_what_is_no_segmentation_is_refused(phantom, tmp_path):
         load_labels(tmp_path / "four.nrrd", phantom)
     with pytest.raises(UnreadableError, match="does not exist"):
         load_labels(tmp_path / "none.nrrd", phantom)
+
+
+@pytest.mark.parametrize(
+    "change, word",
+    [
+        (dict(Layer=7), "layer 7"),
+        (dict(LabelValue=0), "value 0"),
+        (dict(Layer=0, LabelValue=1), "another's"),
+    ],
+)
+def test_a_segment_that_is_not_where_it_is_said_is_refused(phantom, masks, tmp_path, change, word):
+    """Each lost a segment, or showed another's voxels under its name."""
+    image = image_of(np.stack(masks, -1).astype(np.uint8), phantom, True)
+    second = {"ID": "S2", "Name": "b", "Layer": 1, "LabelValue": 1} | change
+    facts = [{"ID": "S1", "Name": "a", "Layer": 0, "LabelValue": 1}, second]
+    with pytest.raises(UnreadableError, match=word):
+        load_labels(seg_nrrd(tmp_path / "a.seg.nrrd", image, facts), phantom)
+
+
+def test_no_segment_is_lost_for_a_gap_or_a_missing_name(phantom, masks, tmp_path):
+    image = image_of((masks[0] * 1 + (masks[1] & ~masks[0]) * 2).astype(np.uint8), phantom)
+    path = seg_nrrd(tmp_path / "a.seg.nrrd", image, [{}, {"ID": "S2", "Name": "b"}])
+    found = load_labels(path, phantom)
+    assert np.array_equal(found.segments["b"], masks[0])
+    assert np.array_equal(found.segments["label 2"], masks[1] & ~masks[0])
+
+
+def test_an_older_slicers_segments_are_each_a_layer(phantom, masks, tmp_path):
+    image = image_of(np.stack(masks, -1).astype(np.uint8), phantom, True)
+    facts = [{"ID": "S1", "Name": "a"}, {"ID": "S2", "Name": "b"}]
+    found = load_labels(seg_nrrd(tmp_path / "a.seg.nrrd", image, facts), phantom)
+    assert np.array_equal(found.segments["a"], masks[0])
+    assert np.array_equal(found.segments["b"], masks[1])

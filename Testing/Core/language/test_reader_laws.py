@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
+from DGMVLCCore.language.unread import unread
 
 NOUNS = (
     "nodule",
@@ -173,3 +174,10 @@ def test_a_denied_copy_of_a_present_sentence_is_never_present(noun: str, form: s
     assert [f.presence for f in there] == ["present"]
     gone = parse_report(form.format(noun=noun, place=" in the left lower lobe"))
     assert [(f.term, f.presence) for f in gone] == [(noun, "absent")]
+
+
+def test_a_page_of_blanks_takes_no_quadratic_time() -> None:
+    """A minute each, where a pattern starts anew at every blank."""
+    words = "No pleural effusion. Some other words."
+    for blanks in (" " * 100_000, " \t" * 50_000, "\n" * 100_000):
+        assert [end - start for start, end in unread(blanks + words, [])] == [20, 17]

@@ -355,3 +355,20 @@ def test_stages_and_words_of_other_scripts_stay_what_they_are() -> None:
 def test_a_device_that_never_ends_is_no_report() -> None:
     with pytest.raises(UnreadableError, match="it is a device, no file"):
         read_report("/dev/zero")
+
+
+def test_an_e_mail_is_read_as_its_text() -> None:
+    mail = (
+        b"From: a@b\nMIME-Version: 1.0\nContent-Type: text/plain; charset=iso-8859-1\n"
+        b"Content-Transfer-Encoding: quoted-printable\n\nNo=20effusion. 12 mm nod=\nule. =E4\n"
+    )
+    read = report_text(mail, "report.eml")
+    assert read.text.strip() == "No effusion. 12 mm nodule. ä" and read.notes
+    for broken in (mail.replace(b"iso-8859-1", b"klingon"), mail[: mail.find(b"\n\n") + 2]):
+        with pytest.raises(DGMVLCError, match="e-mail"):
+            report_text(broken, "report.eml")
+    report_text(b"MIME-Version: 1.0\n\n" * 10_000 + b"No effusion.", "report.eml")  # no recursion
+
+
+def test_blanks_of_a_link_are_no_number() -> None:
+    assert report_text(b"12%20mm%20nodule", "report.txt").text == "12 mm nodule"
