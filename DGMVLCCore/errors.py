@@ -109,6 +109,8 @@ def as_dgmvlc_error(error: BaseException) -> DGMVLCError | None:
         return OutputError(
             f"{error.filename or 'The output'} could not be written: {error.strerror}."
         )
+    if isinstance(error, ValueError) and "embedded null" in str(error):
+        return UsageError("A file name holds a character 0, which no name can; give another one.")
     if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
         return UsageError(
             f"{quoted(error.filename)} cannot be used ({error.strerror}); choose another name."

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from DGMVLCCore.cli.options import add_options
 from DGMVLCCore.cli.shared import Add, Command, Shown, in_colour
-from DGMVLCCore.errors import OutputError, UsageError, WeightsError
+from DGMVLCCore.errors import OutputError, UnreadableError, UsageError, WeightsError
 from DGMVLCCore.ground.options import (
     FindingNumber,
     IdColumn,
@@ -21,6 +20,7 @@ from DGMVLCCore.ground.options import (
     Table,
     Weights,
 )
+from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.language.report_files import read_report
 
 
@@ -151,14 +151,14 @@ def _attribute_pairs(args: argparse.Namespace) -> list[dict[str, Any]]:
     from DGMVLCCore.language.clinical import read_row, row_text
     from DGMVLCCore.language.pairs import attribute_pairs
     from DGMVLCCore.language.schema import load_schema
+    from DGMVLCCore.models.checks import check_weights
     from DGMVLCCore.models.networks import WEIGHTS
 
     folder = args.weights or resource(WEIGHTS)
+    check_weights(folder)
     try:
-        taught = tuple(
-            json.loads((folder / "config.json").read_text(encoding="utf-8"))["attributes"]
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        taught = tuple(map(str, read_json(folder / "config.json")["attributes"]))
+    except (UnreadableError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{folder} holds no weights of this program (config.json); give their folder."
         ) from error

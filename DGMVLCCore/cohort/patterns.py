@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +21,8 @@ from DGMVLCCore.cohort.groups import (
 from DGMVLCCore.cohort.sweep import SweepEffect, summarise, sweep
 from DGMVLCCore.cohort.teach import COHORT, Sentences, scan_key, write_shards
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
-from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.schema import ClinicalSchema
 from DGMVLCCore.models.alignment import AlignmentPipeline
@@ -229,13 +229,9 @@ def taught_before(
             sweep all.
     """
     try:
-        facts = (
-            json.loads(((weights or Path()) / COHORT).read_text(encoding="utf-8"))
-            if weights
-            else {}
-        )
+        facts = read_json(weights / COHORT) if weights else {}
         known, seen = set(facts.get("attributes", ())), set(facts.get("scans", ()))
-    except (OSError, ValueError):
+    except (UnreadableError, TypeError):
         return None
     asked = {contrast.attribute for contrast in contrasts}
     if not known:

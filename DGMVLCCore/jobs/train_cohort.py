@@ -13,6 +13,7 @@ from DGMVLCCore.cohort.cohort import refuse_unpaired, require_several
 from DGMVLCCore.cohort.plan import CohortPlan, CohortRequest, plan_cohort
 from DGMVLCCore.cohort.teach import COHORT, write_shards
 from DGMVLCCore.errors import WeightsError
+from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.jobs.discover import load_cohort
 from DGMVLCCore.results.folders import check_output, replaced_folder
 from DGMVLCCore.training.loop import train
@@ -56,7 +57,7 @@ def cohort_shards(
     refuse_unpaired(plan.unpaired, missing)
     key, record = _key(request, plan), folder / COHORT
     if record.exists():
-        facts = json.loads(record.read_text(encoding="utf-8"))
+        facts = read_json(record)
         if facts.get("key") == key:
             return list(facts["left_out"])
         if (folder.parent / "checkpoint.pt").exists():

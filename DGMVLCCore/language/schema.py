@@ -3,14 +3,13 @@ said."""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from DGMVLCCore.errors import UnreadableError
-from DGMVLCCore.ground.plain_json import read_limited
+from DGMVLCCore.ground.plain_json import parse_json, read_limited
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.language.tables import column_key
 
@@ -118,7 +117,7 @@ def load_schema(path: Path | str | None = None) -> ClinicalSchema:
     """
     where = Path(path) if path else resource("clinical_schema.json")
     try:
-        data = json.loads(read_limited(where).decode("utf-8-sig"))
+        data = parse_json(read_limited(where), where.name)
         codes = [float(c) for c in data.get("missing_codes", [])]
         attributes = tuple(_attribute(facts, codes) for facts in data["attributes"])
         keys = [key for a in attributes for key in a.columns]
@@ -132,5 +131,7 @@ def load_schema(path: Path | str | None = None) -> ClinicalSchema:
         )
     except KeyError as error:
         raise UnreadableError(f"{where} is no clinical schema: {error} is missing.") from error
-    except (OSError, ValueError, TypeError, AttributeError, re.error) as error:
-        raise UnreadableError(f"{where} is no clinical schema: {error}.") from error
+    except (UnreadableError, OSError, ValueError, TypeError, AttributeError, re.error) as error:
+        raise UnreadableError(
+            f"{where} is no clinical schema: {str(error).rstrip('.')}."
+        ) from error

@@ -128,6 +128,12 @@ def checked_files(path: Path) -> tuple[Path, dict[str, Any]]:
     """
     folder = path.parent if path.name == "result.json" else path
     manifest = read_manifest(folder / "result.json")
+    names = [entry["name"] for entry in manifest["files"]]
+    if len(set(names)) < len(names):
+        raise UnreadableError(
+            f"{folder / 'result.json'} lists a file twice, which no result of this program does; "
+            "make the result again."
+        )
     for entry in manifest["files"]:
         file = folder / entry["name"]
         if not file.is_file() or sha256_of(file) != entry["sha256"]:

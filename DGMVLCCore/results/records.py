@@ -16,6 +16,7 @@ from DGMVLCCore.errors import OutputError, UnreadableError
 from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.ground.whole import whole_file
 
+MOST_FILES = 10_000  # a record of more would take minutes to be checked
 SCHEMAS = Path(__file__).parent / "schema"
 R = TypeVar("R", bound="Record")
 FileName = Annotated[str, Meta(pattern=r"^[^/\\]+$")]  # in the record's own folder
@@ -133,6 +134,12 @@ def read_record(path: Path, name: str) -> dict[str, Any]:
         UnreadableError: missing, not JSON, or of another schema; the sentence says where.
     """
     record = read_json(Path(path), "choose the folder or file that the program wrote")
+    files = record.get("files")
+    if isinstance(files, list) and len(files) > MOST_FILES:
+        raise UnreadableError(
+            f"{path} lists {len(files)} files, more than the {MOST_FILES} that a folder of this "
+            "program holds."
+        )
     try:
         check_schema(record, name)
     except UnreadableError as error:
@@ -149,7 +156,8 @@ def write_text(text: str, path: Path) -> None:
     """
     try:
         with whole_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            # a file name that is no text is shown by its bytes, as JSON escapes them
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise OutputError(
             f"{path} could not be saved ({error.strerror or error}); what was saved before is "

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from DGMVLCCore.cohort.teach import COHORT
 from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.networks import generator_class
 from DGMVLCCore.training.denoising import DenoisingTrainer, flow_loss
@@ -97,10 +98,8 @@ class CohortTrainer(DenoisingTrainer):
             UnreadableError: the shards are no cohort's.
         """
         try:
-            self.cohort = json.loads(
-                (Path(self.recipe.shards) / COHORT).read_text(encoding="utf-8")
-            )
-        except (OSError, ValueError) as error:
+            self.cohort = read_json(Path(self.recipe.shards) / COHORT)
+        except UnreadableError as error:
             raise UnreadableError(
                 f"{self.recipe.shards} holds no shards of a cohort ({COHORT}); make them with "
                 "`dgmvlc train --task cohort --cohort FOLDER "

@@ -3,10 +3,10 @@ shards."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.models.networks import WEIGHTS
@@ -28,7 +28,7 @@ def cohort_recipe(folder: Path, out: Path, weights: Path | None = None, **fields
     """
     start = weights or resource(WEIGHTS)
     check_weights(start)
-    sees = json.loads((start / "config.json").read_text(encoding="utf-8")).get("scan_dim")
+    sees = read_json(start / "config.json").get("scan_dim")
     usual = {
         "batch": BATCH,
         "learning_rate": LEARNING_RATE,

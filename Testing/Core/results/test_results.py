@@ -18,7 +18,7 @@ from DGMVLCCore.report.edit import slug, write_result
 from DGMVLCCore.report.explanation import explain
 from DGMVLCCore.report.figure import save_figure
 from DGMVLCCore.results import folders
-from DGMVLCCore.results.manifest import read_manifest, sha256_of
+from DGMVLCCore.results.manifest import checked_files, read_manifest, sha256_of
 from DGMVLCCore.results.scene import make_scene
 from DGMVLCCore.results.segmentation import attention_segments, save_segmentation
 
@@ -359,3 +359,12 @@ def test_the_scene_says_why_it_is_missing(tmp_path, monkeypatch):
 
 def test_file_names():
     assert slug("Part-solid nodule") == "part-solid-nodule" and slug("../x y") == "x-y"
+
+
+def test_a_list_of_files_that_nobody_wrote_is_refused_at_once(write, tmp_path):
+    path = write(tmp_path / "result")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for times, word in ((2, "twice"), (20_000, "more than")):
+        path.write_text(json.dumps({**record, "files": record["files"] * times}), encoding="utf-8")
+        with pytest.raises(UnreadableError, match=word):
+            checked_files(tmp_path / "result")
