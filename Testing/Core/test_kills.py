@@ -8,7 +8,7 @@ from Testing.Benchmarks.kill_writers import Writer
 from Testing.Benchmarks.kills import BAD, WRITERS, Bench, table
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a POSIX matter")
-SLOW = ("result + scene",)  # another process packs it; the benchmark kills it, too
+SLOW = ("result + scene", "comparison", "fill", "discovery", "cases")  # the benchmark kills them
 
 
 @pytest.mark.parametrize("writer", [w for w in WRITERS if w.name not in SLOW], ids=lambda w: w.name)
