@@ -35,6 +35,9 @@ MISREAD_AS = {"0": "o", "l": "1", "I": "1", "O": "0"}
 LOOKALIKES = str.maketrans(
     "АВЕЅІЈКМНОРСТХаеѕіјорсхуΑΒΕΖΗΙΚΜΝΟΡΤΥΧονι", "ABESIJKMHOPCTXaesijopcxyABEZHIKMNOPTYXovi"
 )
+LONGEST_LOOK = 12
+LAST_WORD, FIRST_WORD = re.compile(r"[^\W\d_]+\Z"), re.compile(r"[^\W\d_]+")
+LATIN_NEXT = re.compile(r"[^\W\d_]{1,12}[ \t]{1,3}[A-Za-z]{2}")
 MARKUP = re.compile(
     rf"(?P<break>(?:<|&lt;)/?(?:{BLOCK_TAGS})(?:\s[^<>]{{0,300}}?)?\s*/?(?:>|&gt;)"
     r"|\\\.(?:br|sp|ti|in|ce|sk|fi|nf)[+-]?\d*\\?|\\X0[AD]\\"
@@ -130,10 +133,20 @@ def _character(character: str) -> str:
 
 
 def _as_meant(original: str, i: int) -> str:
-    """A character; the Latin one where one of another script stands beside a Latin letter."""
+    """A character; the Latin one where one of another script stands beside a Latin letter, or in a
+    word of such look-alikes alone (“Νο” in Greek) before a Latin one."""
     latin = original[i].translate(LOOKALIKES)
+    if latin == original[i]:
+        return latin
     beside = original[max(0, i - 1) : i] + original[i + 1 : i + 2]
-    return latin if any(c.isascii() and c.isalpha() for c in beside) else original[i]
+    if any(c.isascii() and c.isalpha() for c in beside):
+        return latin
+    if not LATIN_NEXT.match(original, i):
+        return original[i]
+    before, after = original[max(0, i - LONGEST_LOOK) : i], original[i : i + LONGEST_LOOK]
+    word = (LAST_WORD.search(before) or [""])[0] + (FIRST_WORD.match(after) or [""])[0]
+    alike = word.translate(LOOKALIKES).isascii() and len(word) < LONGEST_LOOK
+    return latin if alike else original[i]
 
 
 def _replacement(match: re.Match[str]) -> str:

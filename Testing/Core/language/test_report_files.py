@@ -336,6 +336,8 @@ def test_a_missing_library_is_named(
     [
         "N\u043e pleural effusi\u043en. A 14 mm n\u03bfdule in the right upper lobe.",
         "N0 pleural effusion. A l4 mm nodule in the right upper lobe.",
+        "\u039d\u03bf pleural effusion. A 14 mm nodule in the right upper lobe.",  # all Greek
+        "\u039dO PLEURAL EFFUSION. A 14 mm nodule in the right upper lobe.",
         "No pleural effusion. A I4 mm nodule in the right upper lobe.",
     ],
 )
