@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,95 @@ class Proposal:
     location: Location
 
 
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """What the encoder saw of a scan's lungs, kept so that every sentence is answered at once.
+
+    Args:
+        region: the lungs on the working grid. features: float16 (D,E,h,w), unit vectors on cells
+            of 4x4 working pixels. seen: bool (D,), slices that were looked at.
+    """
+
+    region: Region
+    features: torch.Tensor
+    seen: np.ndarray
+
+
+def _lungs(
+    scan: Volume, anatomy: Anatomy, rows: tuple[int, int] | None
+) -> tuple[Region, list[int]]:
+    """The lungs' working region and its slices with lung."""
+    first, last = rows or (0, len(scan.array))
+    lungs = np.zeros(scan.shape, bool)
+    lungs[first:last] = anatomy.lungs[first:last]
+    if not lungs.any():
+        raise UnsuitableInputError(
+            "The chosen slices show no lung, so there is nothing to look at; choose other slices."
+        )
+    spacing_mm = max(LOOK_MM, *scan.spacing[1:])
+    region = cut_region(scan, anatomy, lungs, (first, last), spacing_mm=spacing_mm)
+    return region, [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
+
+
+def _looks(
+    pipe: AlignmentPipeline,
+    scan: Volume,
+    anatomy: Anatomy,
+    region: Region,
+    wanted: list[int],
+    callback: Progress | None,
+) -> Iterator[tuple[list[int], torch.Tensor]]:
+    """Slices in batches with their features (B,E,h,w)."""
+    first, last = region.rows
+    place, done = slice_heights(anatomy, scan)[first:last], 0
+    for part in pipe.batches(region, wanted):
+        look = pipe.look(region, part, place)
+        found, _ = pipe.model(look, look.anatomy[:, :1])
+        yield part, found
+        done += len(part)
+        if callback:
+            callback("looking", done / len(wanted))
+
+
+@torch.no_grad()
+def look_at_cells(
+    pipe: AlignmentPipeline, volume: Volume, anatomy: Anatomy, callback: Progress | None = None
+) -> Cells:
+    """One look at all lungs of a scan, for any sentence.
+
+    Raises:
+        UnsuitableInputError: the scan shows no lung.
+    """
+    scan, turn = volume.canonical()
+    own = anatomy.reoriented(turn)
+    region, wanted = _lungs(scan, own, None)
+    height, width = region.hu.shape[1] // PATCH, region.hu.shape[2] // PATCH
+    features: torch.Tensor | None = None
+    for part, found in _looks(pipe, scan, own, region, wanted, callback):
+        if features is None:
+            shape = (len(region.hu), found.shape[1], height, width)
+            features = torch.zeros(shape, dtype=torch.float16)
+        features[part] = found.half().cpu()
+    seen = np.zeros(len(region.hu), bool)
+    seen[wanted] = True
+    if features is None:  # `_lungs` refuses a scan without
+        raise RuntimeError("no slice was looked at")
+    return Cells(region, features, seen)
+
+
+@torch.no_grad()
+def kept_logits(pipe: AlignmentPipeline, cells: Cells, sentences: list[str]) -> np.ndarray:
+    """As `cell_logits`, of lungs that were looked at before: float32 (K,D,h,w)."""
+    words, _ = pipe.text(sentences)
+    shape = (len(sentences), len(cells.seen), *cells.features.shape[2:])
+    coarse = np.full(shape, NOTHING, np.float32)
+    for row in np.nonzero(cells.seen)[0]:
+        found = cells.features[row].to(pipe.device).float()
+        fit = torch.einsum("chw,kc->khw", found, words)
+        coarse[:, row] = pipe.model.logit(fit, 0).cpu().numpy()
+    return coarse
+
+
 @torch.no_grad()
 def cell_logits(
     pipe: AlignmentPipeline,
@@ -80,33 +169,13 @@ def cell_logits(
     Raises:
         UnsuitableInputError: no lung in these slices.
     """
-    first, last = rows or (0, len(scan.array))
-    lungs = np.zeros(scan.shape, bool)
-    lungs[first:last] = anatomy.lungs[first:last]
-    if not lungs.any():
-        raise UnsuitableInputError(
-            "The chosen slices show no lung, so there is nothing to look at; choose other slices."
-        )
-    region = cut_region(
-        scan, anatomy, lungs, (first, last), spacing_mm=max(LOOK_MM, *scan.spacing[1:])
-    )
-    cells, _ = pipe.text(sentences)
+    region, wanted = _lungs(scan, anatomy, rows)
+    words, _ = pipe.text(sentences)
     height, width = region.hu.shape[1] // PATCH, region.hu.shape[2] // PATCH
-    coarse = np.full((len(sentences), last - first, height, width), NOTHING, np.float32)
-    place, wanted = (
-        slice_heights(anatomy, scan)[first:last],
-        [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]],
-    )
-    done = 0
-    for part in pipe.batches(region, wanted):
-        look = pipe.look(region, part, place)
-        found, _ = pipe.model(look, look.anatomy[:, :1])
-        coarse[:, part] = (
-            pipe.model.logit(torch.einsum("bchw,kc->kbhw", found, cells), 0).cpu().numpy()
-        )
-        done += len(part)
-        if callback:
-            callback("looking", done / len(wanted))
+    coarse = np.full((len(sentences), len(region.hu), height, width), NOTHING, np.float32)
+    for part, found in _looks(pipe, scan, anatomy, region, wanted, callback):
+        fit = torch.einsum("bchw,kc->kbhw", found, words)
+        coarse[:, part] = pipe.model.logit(fit, 0).cpu().numpy()
     return region, coarse
 
 
@@ -117,13 +186,14 @@ def heat_maps(
     sentences: list[str],
     *,
     rows: tuple[int, int] | None = None,
+    cells: Cells | None = None,
     callback: Progress | None = None,
 ) -> list[np.ndarray]:
     """Where in the lungs each sentence is true.
 
     Args:
         sentences: plain ones, without side or zone. rows: canonical slices [first, last); all when
-            None.
+            None. cells: the whole scan's, when it was looked at already.
 
     Returns:
         a float32 (D,H,W) map 0..1 a sentence, on the scan's own grid, 0 outside lungs and rows.
@@ -133,10 +203,13 @@ def heat_maps(
     """
     scan, turn = volume.canonical()
     canonical = anatomy.reoriented(turn)
-    region, logits = cell_logits(pipe, scan, canonical, sentences, rows=rows, callback=callback)
+    if cells is None:
+        region, logits = cell_logits(pipe, scan, canonical, sentences, rows=rows, callback=callback)
+    else:
+        region, logits = cells.region, kept_logits(pipe, cells, sentences)
     lungs = canonical.lungs.copy()
-    lungs[: region.rows[0]] = False
-    lungs[region.rows[1] :] = False
+    lungs[: max(region.rows[0], rows[0] if rows else 0)] = False
+    lungs[min(region.rows[1], rows[1] if rows else len(lungs)) :] = False
     maps = []
     for each in special.expit(logits):
         fine = np.stack(
@@ -274,6 +347,7 @@ def find(
     heat: np.ndarray | None = None,
     most: int = 5,
     others: Sequence[Finding] = (),
+    cells: Cells | None = None,
     callback: Progress | None = None,
 ) -> list[Proposal]:
     """Segments that fit a finding, where it is said to lie, the best first; empty when the encoder
@@ -282,14 +356,15 @@ def find(
     Args:
         others: further findings of the same term, each of which has a region of its own.
         rows: canonical slices [first, last) to look at. heat: the finding's map, when it is there
-            already. most: proposals at most.
+            already. most: proposals at most. cells: what was seen of the whole scan, if it was
+            looked at.
 
     Raises:
         UnsuitableInputError: the encoder was never taught this finding, or the slices show no lung.
     """
     sentence = plain_sentence(pipe, finding)
     heat = (
-        heat_maps(pipe, volume, anatomy, [sentence], rows=rows, callback=callback)[0]
+        heat_maps(pipe, volume, anatomy, [sentence], rows=rows, cells=cells, callback=callback)[0]
         if heat is None
         else heat
     )

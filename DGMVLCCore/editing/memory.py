@@ -10,6 +10,7 @@ from typing import Any
 
 from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.archive.address import local
+from DGMVLCCore.editing.find import Cells, Progress, look_at_cells
 from DGMVLCCore.editing.result import AttentionMap
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.anatomy import Anatomy
@@ -19,6 +20,7 @@ from DGMVLCCore.imaging.lung_labels import anatomy_from_labels
 from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.report_files import ReportSource
+from DGMVLCCore.models.alignment import AlignmentPipeline
 
 MAPS_KEPT = 4  # each is as large as the scan
 
@@ -70,10 +72,11 @@ class ScanMemory:
         self._volume: Volume | None = None
         self._anatomy: tuple[Hashable, Anatomy] | None = None
         self._maps: dict[Hashable, AttentionMap] = {}
+        self._cells: tuple[Hashable, Cells] | None = None
 
     def forget(self) -> None:
         """Free what is kept."""
-        self._key, self._volume, self._anatomy = None, None, None
+        self._key, self._volume, self._anatomy, self._cells = None, None, None, None
         self._maps.clear()
 
     def volume(self, path: Path, modality: str | None, how: Reading = AS_IT_IS) -> Volume:
@@ -93,6 +96,7 @@ class ScanMemory:
         key = file_facts(path)["sha256"] if path else None
         if self._anatomy is None or self._anatomy[0] != key or volume is not self._volume:
             self._maps.clear()  # attention is read inside the lungs
+            self._cells = None
             found = (
                 anatomy_from_labels(load_labels(path, volume), volume)
                 if path
@@ -100,6 +104,19 @@ class ScanMemory:
             )
             self._anatomy = (key, found)
         return self._anatomy[1]
+
+    def look(
+        self,
+        pipe: AlignmentPipeline,
+        volume: Volume,
+        anatomy: Anatomy,
+        callback: Progress | None = None,
+    ) -> Cells:
+        """What the dual encoder sees of the scan's lungs, looked at once."""
+        key = (pipe.weights_sha256, str(pipe.device))
+        if self._cells is None or self._cells[0] != key:
+            self._cells = (key, look_at_cells(pipe, volume, anatomy, callback))
+        return self._cells[1]
 
     def attention(self, key: Hashable, read: Callable[[], AttentionMap]) -> AttentionMap:
         """The attention map of this key, read when it is not among the last few."""

@@ -14,6 +14,7 @@ from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.volume import Volume
 
 STEPS = 4
+GLANCE = 1  # step of an editor, which sees through the rest of the region at once
 NEIGHBOURS = 3
 
 
@@ -67,14 +68,14 @@ def preview_slice(
     *,
     slices: tuple[int, int] | None = None,
     seed: int = 0,
-    steps: int = STEPS,
+    steps: int | None = None,
 ) -> Preview | None:
     """The middle slice of the region as the edit would make it, roughly; None when there is nothing
     to edit.
 
     Args:
         volume: CT in HU, any orientation. anatomy, plan.mask: on its grid. slices: canonical range
-            the edit is limited to.
+            the edit is limited to. steps: as few as show something when None.
     """
     scan, turn = volume.canonical()
     mask = np.ascontiguousarray(turn.apply(plan.mask & anatomy.body))
@@ -91,7 +92,7 @@ def preview_slice(
         part,
         anatomy=labels,
         noises=1,
-        steps=steps,
+        steps=steps or (GLANCE if pipe.sees else STEPS),
         seed=seed,
         slices=(middle - start, middle - start + 1),
     )

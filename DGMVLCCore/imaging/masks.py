@@ -9,6 +9,7 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
 
 Spacing = tuple[float, float, float]
+MARGIN_MM = 6.0  # of lung around a lesion that an edit takes, too
 
 
 def dilate_mm(mask: np.ndarray, spacing: Spacing, mm: float) -> np.ndarray:
@@ -33,7 +34,7 @@ def share_near(mask: np.ndarray, other: np.ndarray, spacing: Spacing, mm: float)
 
 
 def lesion_region(
-    mask: np.ndarray, anatomy: Anatomy, spacing: Spacing, margin_mm: float = 6.0
+    mask: np.ndarray, anatomy: Anatomy, spacing: Spacing, margin_mm: float = MARGIN_MM
 ) -> np.ndarray:
     """Edit mask of a segmented lesion: dilated, kept inside the lung, the lesion itself always
     included.

@@ -27,19 +27,23 @@ from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.labels import load_region
-from DGMVLCCore.imaging.masks import lesion_region, share_near
+from DGMVLCCore.imaging.masks import MARGIN_MM, lesion_region, share_near
 from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import locate
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
-from DGMVLCCore.jobs.region import MarkedRegion, check_presence, region_gates
+from DGMVLCCore.jobs.region import (
+    MarkedRegion,
+    check_presence,
+    choose_finding,
+    region_gates,
+)
 from DGMVLCCore.jobs.requests import Request
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import (
     absent_prompt,
     denial_prompt,
-    known_findings,
     source_prompt,
     target_prompt,
 )
@@ -48,7 +52,6 @@ from DGMVLCCore.report.edit import write_result
 from DGMVLCCore.results.folders import check_output
 
 log = logging.getLogger(__name__)
-MARGIN_MM = 6.0
 MIN_LUNG_SHARE = 0.3
 NOT_READ = (
     "Made by a network that fills holes and reads none of their voxels: it was not asked whether "
@@ -56,26 +59,6 @@ NOT_READ = (
 )
 Progress = Callable[[str, float], None]
 OnPlan = Callable[[CounterfactualPipeline, Volume, Anatomy, EditPlan], None]
-
-
-def choose_finding(findings: list[Finding], number: int | None) -> Finding:
-    """The finding to edit.
-
-    Raises:
-        UsageError: no such number. UnsuitableInputError: the report names none the weights know.
-    """
-    listed = "; ".join(f"{i} {f.term} ({f.presence})" for i, f in enumerate(findings, 1)) or "none"
-    if number is not None:
-        if not 1 <= number <= len(findings):
-            raise UsageError(f"There is no finding {number}; the report names: {listed}.")
-        return findings[number - 1]
-    for finding in findings:
-        if finding.presence != "absent" and finding.taught in load_vocabulary().known:
-            return finding
-    raise UnsuitableInputError(
-        f"The report names no present finding the weights were taught (read: {listed}); they "
-        f"know: {known_findings()}."
-    )
 
 
 def propose_region(
@@ -86,12 +69,14 @@ def propose_region(
     slices: tuple[int, int] | None,
     tell: Progress,
     others: Sequence[Finding] = (),
+    memory: ScanMemory | None = None,
 ) -> Proposal:
     """The region that fits the finding best, where the report places it and of about the size it
     names; not the one that fits another finding of its term better.
 
     Args:
-        others: all findings of the report.
+        others: all findings of the report. memory: keeps what was seen of the scan, for the next
+            finding.
 
     Raises:
         UnsuitableInputError: no dual encoder is loaded, it was not taught the finding, or it sees
@@ -102,6 +87,10 @@ def propose_region(
             "Without a dual encoder no region can be proposed; give the region as a segmentation "
             "(--mask)."
         )
+
+    def looking(_: str, share: float) -> None:
+        tell("reading", share)
+
     found = find(
         pipe.alignment,
         volume,
@@ -112,7 +101,8 @@ def propose_region(
         others=[
             f for f in others if f.term == finding.term and f != finding and f.presence == "present"
         ],
-        callback=lambda _, share: tell("reading", share),
+        cells=memory.look(pipe.alignment, volume, anatomy, looking) if memory else None,
+        callback=looking,
     )
     if not found:
         place = " ".join(filter(None, (finding.side, finding.zone))) or "lungs"
@@ -282,7 +272,9 @@ class _Edit:
             self.request,
             self.volume,
             self.anatomy,
-            lambda: propose_region(*scan, asked.finding, self.request.slices, tell, asked.findings),
+            lambda: propose_region(
+                *scan, asked.finding, self.request.slices, tell, asked.findings, self.memory
+            ),
         )
         refuse_other_side(asked.finding, locate(marked.lesion, self.anatomy, self.volume))
         return marked

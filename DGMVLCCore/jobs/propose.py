@@ -11,8 +11,9 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.jobs.edit import Request, choose_finding, load_scan, propose_region
+from DGMVLCCore.jobs.edit import Request, load_scan, propose_region
 from DGMVLCCore.jobs.progress import guarded, memory_named
+from DGMVLCCore.jobs.region import choose_finding
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import source_prompt
@@ -51,5 +52,7 @@ def propose(
     volume, anatomy = load_scan(request, memory)
     pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
     with memory_named(device):
-        region = propose_region(pipe, volume, anatomy, finding, request.slices, tell, findings)
+        region = propose_region(
+            pipe, volume, anatomy, finding, request.slices, tell, findings, memory
+        )
     return Proposed(region, finding, volume, anatomy)

@@ -1,5 +1,5 @@
-"""The region of an edit: where it was marked, whether the finding is there, and whether the report
-speaks of it."""
+"""The finding and the region of an edit: which, where it was marked, whether the finding is there,
+and whether the report speaks of it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from DGMVLCCore.editing.asked import SEEN, change_evidence
 from DGMVLCCore.editing.checks import place_gate, size_gate, tissue_gate
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.result import EditPlan, Gate
-from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.findings import Finding
-from DGMVLCCore.language.prompts import denial_prompt
+from DGMVLCCore.language.prompts import denial_prompt, known_findings
+from DGMVLCCore.language.vocabulary import load_vocabulary
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,26 @@ class MarkedRegion:
     lesion: np.ndarray
     mask: np.ndarray
     origin: str
+
+
+def choose_finding(findings: list[Finding], number: int | None) -> Finding:
+    """The finding to edit.
+
+    Raises:
+        UsageError: no such number. UnsuitableInputError: the report names none the weights know.
+    """
+    listed = "; ".join(f"{i} {f.term} ({f.presence})" for i, f in enumerate(findings, 1)) or "none"
+    if number is not None:
+        if not 1 <= number <= len(findings):
+            raise UsageError(f"There is no finding {number}; the report names: {listed}.")
+        return findings[number - 1]
+    for finding in findings:
+        if finding.presence != "absent" and finding.taught in load_vocabulary().known:
+            return finding
+    raise UnsuitableInputError(
+        f"The report names no present finding the weights were taught (read: {listed}); they "
+        f"know: {known_findings()}."
+    )
 
 
 def check_presence(

@@ -19,6 +19,7 @@ Task = Callable[["Session", Any, Tell, Callable[[], bool]], dict[str, Any]]
 # whose argument `request` says what it takes
 TASKS: dict[str, tuple[str, str]] = {
     "compare": ("DGMVLCCore.jobs.compare", "compare"),
+    "prepare": ("DGMVLCCore.jobs.prepare", "prepare"),
     **{
         f"review-{name}": ("DGMVLCCore.jobs.review", f"review_{name}")
         for name in ("open", "study", "show", "decide", "export")

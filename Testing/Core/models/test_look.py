@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from DGMVLCCore.editing.find import find, segments, size_fit
+from DGMVLCCore.editing.find import find, heat_maps, look_at_cells, segments, size_fit
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import segment_anatomy
@@ -47,6 +47,19 @@ def test_the_sample_s_nodule_is_found_and_named(look, sample):
             look.agreement(volume, anatomy, away, ["Nodule."])[0]
             < look.agreement(volume, anatomy, nodule, ["Nodule."])[0]
         )
+
+
+def test_what_was_seen_once_answers_every_sentence(look, sample):
+    volume, anatomy, _ = sample
+    cells = look_at_cells(look, volume, anatomy)
+    sentences = ["Nodule.", "Emphysema."]
+    fresh = heat_maps(look, volume, anatomy, sentences)
+    kept = heat_maps(look, volume, anatomy, sentences, cells=cells)
+    assert all(np.abs(a - b).max() < 0.01 for a, b in zip(fresh, kept)), "half precision"
+    assert np.abs(kept[0] - kept[1]).max() > 0.1, "each sentence has its own map"
+    part = heat_maps(look, volume, anatomy, sentences[:1], rows=(4, 8), cells=cells)[0]
+    assert not part[:4].any() and not part[8:].any()
+    assert np.allclose(part[4:8], kept[0][4:8], atol=1e-4)
 
 
 def test_an_unchanged_region_has_no_direction(look, sample):
