@@ -25,6 +25,8 @@ class Scan:
     facts: str
     modality: str = "CT"
     reading: dict[str, Any] = field(default_factory=dict)
+    voxels: int = 0
+    slices: int = 0
 
 
 @dataclass
@@ -101,7 +103,14 @@ class Case:
     results: list[Result] = field(default_factory=list)
     shown: tuple[int, ...] = ()
     comparison: Comparison | None = None
-    decided: list[str] = field(default_factory=list)
+    undone: list[Result] = field(default_factory=list)
+    prepared: str = ""  # "", "asked", "ready" or "failed"
+    labels: str = ""  # file of its lungs, airway and body, once they were found
+    scan_note: str = ""  # what is uncertain of them
+    suggested: tuple[str, int] = ("", 0)  # report and finding a region was last looked for
+    clinical: dict[str, str] = field(default_factory=dict)
+    slices: tuple[int, int] | None = None  # [first, last) that an edit is limited to
+    form_wrong: str = ""  # what of the form cannot be
 
     def result(self, number: int) -> Result | None:
         """The result of this number."""

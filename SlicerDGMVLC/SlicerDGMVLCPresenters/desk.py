@@ -19,8 +19,9 @@ from .case import (
     findings_note,
     first_usable,
 )
+from .preflight import Machine, Preflight
 from .review import Worklist
-from .work import AHEAD, REGION, REPORT, RUN, TASK, Order, Work
+from .work import AHEAD, PREPARE, REGION, REPORT, RUN, SUGGEST, TASK, Order, Work
 
 SCAN_LAYOUT, COLUMNS, ROWS = "scan", "columns", "rows"
 TEACH = "teach"
@@ -33,7 +34,8 @@ class Picture:
     Args:
         case: number of the case it is of, 0 for none. layout: `empty`, `scan`, `pair` (with the
             preview), `columns`, `rows`, `side` (hypotheses) or `quiz`.
-        outline: segmentation over the scan. results: numbers, in the order of the views. role: of
+        outline: segmentation over the scan. without: a part of the scan without the outlined
+            region, shown while a key is held. results: numbers, in the order of the views. role: of
             the hypotheses.
     """
 
@@ -41,6 +43,7 @@ class Picture:
     layout: str = "empty"
     scan: str = ""
     outline: str = ""
+    without: str = ""
     preview: tuple[str, int] | None = None
     results: tuple[int, ...] = ()
     role: str = "counterfactual"
@@ -55,6 +58,7 @@ class Desk:
         self.known: tuple[str, ...] = ()
         self.quiz, self._quizzes = "", 0  # title of what a quiz or a reading shows
         self.hypotheses: list[str] = []
+        self.machine = Machine()
         self._cases = self._results = 0
 
     # scan -----------------------------------------------------------------------
@@ -92,6 +96,44 @@ class Desk:
         if study != self.review.study:
             self.review.leave()
         return cancel
+
+    # ahead of the user --------------------------------------------------------------
+
+    def must_prepare(self) -> bool:
+        """Whether lungs and features of the open scan are still to be computed; a study of the
+        worklist is looked at first."""
+        case = self.case
+        wanted = case.scan is not None and case.scan.modality == "CT" and not self.opening
+        return wanted and not case.prepared and self.tab in ("edit", "compare")
+
+    def take_prepared(self, labels: str, notes: list[str]) -> None:
+        """The lungs of the open scan are known."""
+        self.case.prepared, self.case.labels = "ready", labels
+        self.case.scan_note = " ".join(notes)
+
+    def must_suggest(self) -> bool:
+        """Whether a region of the chosen finding is looked for before anybody asks for one."""
+        case = self.case
+        row = case.row(self.known)
+        if case.prepared != "ready" or self.work.busy or self.tab != "edit":
+            return False
+        if row is None or row["presence"] == "absent" or self.why_not_propose():
+            return False
+        empty = case.region.origin == PROPOSED and not case.region.path
+        return empty and case.suggested != (case.report, case.finding)
+
+    def begin_suggestion(self) -> None:
+        """A region of the chosen finding is being looked for, unasked."""
+        self.case.suggested = (self.case.report, self.case.finding)
+
+    def take_suggestion(self, id: str, path: str, note: str) -> None:
+        """A region nobody asked for yet; it is outlined when the scan is shown."""
+        order = self.work.done(id)
+        case = self.case
+        if order is None or order.case != case.number or case.region.origin != PROPOSED:
+            return
+        if not case.region.path and case.suggested == (case.report, case.finding):
+            case.region = Region(PROPOSED, path, note=note)
 
     # report and finding ------------------------------------------------------------
 
@@ -187,7 +229,7 @@ class Desk:
     def add_result(self, title: str, manifest: str, when: str, passed: bool) -> Result:
         """A finished edit of the open case, shown at once."""
         result = self._number(title, manifest, when, passed)
-        self.case.preview = None
+        self.case.preview, self.case.undone = None, []
         self.case.results.append(result)
         self.show_result(result.number)
         return result
@@ -247,6 +289,24 @@ class Desk:
         ):
             self.case.comparison = None
 
+    def undo_run(self) -> bool:
+        """Take the last result back, as if it had not been made; False when there is none."""
+        last = next((r for r in reversed(self.case.results) if not r.hypothesis), None)
+        if last is None:
+            return False
+        self.remove_result(last.number)
+        self.case.undone.append(last)
+        return True
+
+    def redo_run(self) -> bool:
+        """The result that was taken back last is there again; False when there is none."""
+        if not self.case.undone:
+            return False
+        result = self.case.undone.pop()
+        self.case.results.append(result)
+        self.show_result(result.number)
+        return True
+
     def show_quiz(self, title: str) -> None:
         """A case of a quiz or of a reading, or its answer, in the tab Teach; "" for none."""
         self.quiz = title
@@ -272,13 +332,18 @@ class Desk:
             return replace(whole, layout=self.layout, results=case.shown)
         if case.preview:
             return replace(whole, layout="pair", preview=case.preview)
-        return replace(whole, outline=self.outline())
+        row = self._flagged()
+        without = str(row.get("without_scan") or "") if row else ""
+        return replace(whole, outline=self.outline(), without=without)
+
+    def _flagged(self) -> dict[str, Any] | None:
+        """The region of the review that is shown."""
+        return self.review.row if self.tab == "review" and self.reviewing() else None
 
     def outline(self) -> str:
         """Segmentation that is outlined over the scan: in the review the shown region's, else the
         region that would be edited."""
-        row = self.review.row if self.tab == "review" and self.reviewing() else None
-        region = self.case.region
+        row, region = self._flagged(), self.case.region
         if row is not None:
             return str(row["outline"])
         return "" if self.tab == "review" or region.origin == DRAWN else region.path
@@ -299,7 +364,13 @@ class Desk:
         """Why Run is not possible."""
         if self.opening:
             return f"{self.opening} is being opened."
-        return words.why_not_run(self.case, self.known)
+        return words.why_not_run(self.case, self.known) or self.preflight().refusal
+
+    def preflight(self) -> Preflight:
+        """What a run needs and what there is, before it is started."""
+        scan = self.case.scan
+        voxels = scan.voxels if scan else 0
+        return Preflight(self.machine, voxels, self.work.costs.whole(RUN))
 
     def why_not_compare(self) -> str:
         """Why hypotheses cannot be compared."""
@@ -323,7 +394,8 @@ class Desk:
         self, kind: str, name: str = "", request: dict[str, Any] | None = None, **more: Any
     ) -> Order:
         """An order for the open case; a quiz and a worklist are nobody's."""
-        patient = kind in (REPORT, REGION, RUN) or (kind == TASK and name == "compare")
+        own = (REPORT, REGION, RUN, PREPARE, SUGGEST)
+        patient = kind in own or (kind == TASK and name == "compare")
         return Order(kind, self.case.number if patient else None, name, request or {}, **more)
 
 

@@ -23,6 +23,9 @@ def _scan(desk: Desk) -> dict[str, Any]:
         "scan_name": scan.title if scan else "",
         "scan_facts": scan.facts if scan else "",
         "scan_path": scan.path if scan else "",
+        "scan_note": desk.case.scan_note if scan else "",
+        "prepared": desk.case.prepared if scan else "",
+        "slices_whole": scan.slices if scan else 0,
         "scan_busy": bool(desk.opening),
     }
 
@@ -59,6 +62,9 @@ def _run(desk: Desk) -> dict[str, Any]:
         "share": progress.share if progress else 0.0,
         "time_left": progress.left if progress and not cancelling else "",
         "cannot_run": desk.why_not_run(),
+        "preflight": "" if desk.opening else desk.preflight().words,
+        "run_undo": bool(case.results) and not desk.opening,
+        "run_redo": bool(case.undone) and not desk.opening,
         "runs": [] if desk.opening else [result.row for result in reversed(case.results)],
         "shown_run": single or "",
         "columns": desk.layout or COLUMNS,

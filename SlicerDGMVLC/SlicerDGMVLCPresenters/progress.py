@@ -45,6 +45,20 @@ class Costs:
         """Seconds a stage is expected to take."""
         return self._seconds.get((kind, stage), FIRST_COST_S.get(stage, 8.0))
 
+    def whole(self, kind: str) -> float | None:
+        """Seconds that the last work of this kind took; None before it was measured."""
+        stages = [seconds for (one, _), seconds in self._seconds.items() if one == kind]
+        return sum(stages) if stages else None
+
+    def to_list(self) -> list[tuple[str, str, float]]:
+        """(kind, stage, seconds) of everything measured, to be kept."""
+        return [(kind, stage, round(s, 2)) for (kind, stage), s in self._seconds.items()]
+
+    def take(self, measured: list[tuple[str, str, float]]) -> None:
+        """What an earlier session measured here."""
+        for kind, stage, seconds in measured:
+            self._seconds.setdefault((kind, stage), seconds)
+
     def known(self, kind: str, stage: str) -> bool:
         """Whether this stage was measured here before; writing is short and counts as known."""
         return (kind, stage) in self._seconds or stage == "writing"

@@ -5,6 +5,7 @@ Arrays are (D,H,W), spacing is (z,y,x) in mm; a plane is the index of the axis a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,17 +13,22 @@ from scipy import ndimage
 
 Spacing = tuple[float, float, float]
 Voxel = tuple[float, float, float]
+Box = tuple[slice, ...]
+Locked = Callable[[Box], np.ndarray]  # a box of the scan -> bool, what no tool may add there
 DEEPEST_UNDO = 60
 SMALLEST_ML = 0.02  # about a nodule of 3 mm
 LUNG_HU = -400.0  # what is lighter than this is counted as aerated lung
 CONNECTED = np.ones((3, 3, 3), bool)
+LUNGS = (2, 3)  # left and right among the core's labels
+LEAST_IN_LUNG = 0.3  # as the core asks for
+VESSEL_MM, VESSEL_HU = 3.0, 60.0  # half width of what is called a vessel; contrast to the lung
 
 
 @dataclass(frozen=True)
 class _Step:
     """One change: the voxels of a box before it."""
 
-    box: tuple[slice, ...]
+    box: Box
     before: np.ndarray
 
 
@@ -31,7 +37,7 @@ class RegionDrawing:
 
     Args:
         scan: HU (D,H,W); read, never changed. spacing: mm (z,y,x). mask: where to begin, bool
-            (D,H,W); nothing when None. locked: bool (D,H,W), voxels that no tool may add.
+            (D,H,W); nothing when None. locked: tells which voxels no tool may add.
     """
 
     def __init__(
@@ -39,7 +45,7 @@ class RegionDrawing:
         scan: np.ndarray,
         spacing: Spacing,
         mask: np.ndarray | None = None,
-        locked: np.ndarray | None = None,
+        locked: Locked | None = None,
     ) -> None:
         self.scan, self.spacing = scan, spacing
         self.mask = np.zeros(scan.shape, bool) if mask is None else mask.astype(bool).copy()
@@ -60,13 +66,13 @@ class RegionDrawing:
         return before is not None and self._keep(before)
 
     def _keep(self, before: np.ndarray) -> bool:
-        if self.locked is not None:
-            self.mask &= ~(self.locked & ~before)
-        changed = np.argwhere(before != self.mask)
-        if not len(changed):
+        box = box_of(before != self.mask)
+        if box is None:
             return False
-        low, high = changed.min(0), changed.max(0) + 1
-        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high))
+        if self.locked is not None:
+            self.mask[box] &= ~(self.locked(box) & ~before[box])
+        if np.array_equal(before[box], self.mask[box]):
+            return False
         self._undo = [*self._undo[-DEEPEST_UNDO + 1 :], _Step(box, before[box].copy())]
         self._redo = []
         return True
@@ -174,7 +180,7 @@ class RegionDrawing:
 
     def _add(
         self,
-        box: tuple[slice, ...],
+        box: Box,
         touched: np.ndarray,
         add: bool,
         between: tuple[float, float] | None,
@@ -182,7 +188,7 @@ class RegionDrawing:
         if between is not None and add:
             touched = touched & (self.scan[box] >= between[0]) & (self.scan[box] <= between[1])
         if add and self.locked is not None:
-            touched = touched & ~self.locked[box]
+            touched = touched & ~self.locked(box)
         part = self.mask[box]
         part[...] = part | touched if add else part & ~touched
 
@@ -279,6 +285,32 @@ class RegionDrawing:
         low, high = where.min(0), where.max(0)
         return (low[0] + high[0]) / 2, (low[1] + high[1]) / 2, (low[2] + high[2]) / 2
 
+    def outside_words(self, labels: np.ndarray | None) -> str:
+        """Where the region lies when it is not in the lungs; "" when it is, or nobody knows.
+
+        Args:
+            labels: body, lungs and airway on the scan's grid, as the core numbers them.
+        """
+        box = box_of(self.mask)
+        if labels is None or box is None:
+            return ""
+        inside, here = self.mask[box], labels[box]
+        share = float(np.isin(here[inside], LUNGS).mean())
+        if share >= LEAST_IN_LUNG:
+            return ""
+        if not (here[inside] > 0).any():
+            return "The region lies outside the patient; draw it in the lung."
+        rows = labels[box[0], box[1], :]
+        lung = np.isin(rows, LUNGS)
+        before = np.maximum.accumulate(lung, axis=2)
+        after = np.maximum.accumulate(lung[:, :, ::-1], axis=2)[:, :, ::-1]
+        between = float((before & after & ~lung)[:, :, box[2]][inside].mean())
+        where = "the heart or the mediastinum" if between > 0.5 else "the chest wall"
+        return (
+            f"Only {share:.0%} of the region lies in the lungs; the rest is in {where}. Draw the "
+            "finding in the lung, or lock what is outside."
+        )
+
     def aerated_near(self, mm: float = 6.0) -> float:
         """Share of the shell of `mm` around the region that is aerated lung, 0..1."""
         if not self.mask.any():
@@ -298,15 +330,55 @@ class RegionDrawing:
             f"slice{'s' * (slices > 1)}"
         )
 
-    def why_not(self) -> str:
-        """Why the region cannot be edited as it stands; "" when it can."""
+    def why_not(self, labels: np.ndarray | None = None) -> str:
+        """Why the region cannot be edited as it stands; "" when it can. labels: as
+        `outside_words`."""
         if not self.mask.any():
             return "Draw the region first."
         if self.volume_ml < SMALLEST_ML:
             return f"The region is too small ({self.volume_ml:.3f} ml); draw the whole finding."
+        if labels is not None:
+            return self.outside_words(labels)
         if self.aerated_near() < 0.05:
             return "There is no aerated lung around the region; draw the finding in the lung."
         return ""
+
+
+def box_of(mask: np.ndarray) -> Box | None:
+    """The smallest box around a mask; None for an empty one."""
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(i for i in range(mask.ndim) if i != axis)
+        where = np.flatnonzero(mask.any(others))
+        if not len(where):
+            return None
+        box.append(slice(int(where[0]), int(where[-1]) + 1))
+    return tuple(box)
+
+
+def locks(
+    scan: np.ndarray, spacing: Spacing, labels: np.ndarray | None, vessels: bool, outside: bool
+) -> Locked | None:
+    """What stays as it is: thin dense structures in the slice, everything but the lungs, or both.
+
+    Args:
+        scan: HU (D,H,W). labels: as the core numbers them; without them nothing is outside.
+    """
+    wide = max(round(VESSEL_MM / spacing[2]) * 2 + 1, 3)
+
+    def locked(box: Box) -> np.ndarray:
+        held = np.zeros(tuple(part.stop - part.start for part in box), bool)
+        if outside and labels is not None:
+            held |= ~np.isin(labels[box], LUNGS)
+        if vessels:
+            padded = (box[0], *(slice(max(p.start - wide, 0), p.stop + wide) for p in box[1:]))
+            near = np.clip(scan[padded], -1024, 200).astype(np.float32)
+            thin = ndimage.white_tophat(near, size=(1, wide, wide)) > VESSEL_HU
+            first = [part.start - pad.start for part, pad in zip(box, padded)]
+            held |= thin[tuple(slice(f, f + n) for f, n in zip(first, held.shape))]
+        return held
+
+    return locked if vessels or (outside and labels is not None) else None
 
 
 def _signed(shape: np.ndarray, sampling: list[float]) -> np.ndarray:

@@ -46,7 +46,8 @@ def why_not_run(case: Case, known: tuple[str, ...]) -> str:
         return OPEN_FIRST
     if case.scan.modality != "CT":
         return f"This is no CT ({case.scan.modality}); the weights are for chest CT."
-    return why_not_edit(case.row(known), case.what, case.target) or why_not_region(case)
+    wrong = why_not_edit(case.row(known), case.what, case.target) or why_not_region(case)
+    return wrong or case.form_wrong
 
 
 def why_not_propose(case: Case, known: tuple[str, ...]) -> str:
@@ -100,12 +101,21 @@ def conclusion(manifest: dict[str, Any]) -> str:
     """A result in one sentence, as a colleague would say it: what was done, and whether it can be
     trusted."""
     plan, gates = manifest["plan"], manifest["gates"]
-    target = str(plan["target"]).strip().rstrip(".")
-    first = f"Here is the scan with “{target}” where the report has “{plan['term']}”"
+    target, term = str(plan["target"]).strip().rstrip("."), str(plan["term"])
+    side = (manifest.get("location") or {}).get("side")
+    place = f" in the {side} lung" if side in ("left", "right") else ""
+    if target.lower().startswith("no "):
+        first = f"This is the scan without the {term}{place}"
+    else:
+        first = f"This is the scan with “{target}” in the place of the {term}{place}"
     failed = [str(gate["name"]) for gate in gates if not gate["passed"]]
     if not gates:
         return f"{first}; nothing had to be checked."
     if not failed:
-        return f"{first}; all {len(gates)} checks passed."
+        return f"{first}; {_every(len(gates))} passed."
     count = f"{len(failed)} of {len(gates)} checks failed"
-    return f"{first}; do not rely on it: {count} ({', '.join(failed)})."
+    return f"{first}. Do not rely on it: {count} ({', '.join(failed)})."
+
+
+def _every(count: int) -> str:
+    return "its one check" if count == 1 else f"all {count} checks"

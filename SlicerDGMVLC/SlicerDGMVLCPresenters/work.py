@@ -9,7 +9,9 @@ from typing import Any
 from .progress import Costs, Progress
 
 REPORT, REGION, RUN, TASK, AHEAD = "report", "region", "run", "task", "ahead"
-SEEN = (REGION, RUN, TASK)  # kinds with a bar; a report is quick, work ahead is unseen
+PREPARE, SUGGEST = "prepare", "suggest"  # a scan that was opened, a region nobody asked for yet
+SEEN = (REGION, RUN, TASK)  # kinds with a bar; a report is quick, the others are unseen
+UNSEEN = (AHEAD, PREPARE, SUGGEST)
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Work:
     def ask(self, id: str, order: Order) -> list[str]:
         """An order was sent under `id`; returns the ids that it makes pointless."""
         pointless = []
-        if order.kind in (REPORT, AHEAD):
+        if order.kind in (REPORT, *UNSEEN):
             pointless = [i for i, other in self._orders.items() if other.kind == order.kind]
         for other in pointless:
             del self._orders[other]

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from SlicerDGMVLCPresenters.case import FILE, PROPOSED, Scan
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.page import page
-from SlicerDGMVLCPresenters.work import AHEAD, REGION, REPORT, RUN, TASK
+from SlicerDGMVLCPresenters.work import AHEAD, PREPARE, REGION, REPORT, RUN, SUGGEST, TASK
 
 LETTERS = "ABCD"
 STUDIES = [
@@ -25,6 +25,7 @@ PATIENT = (
     "header",
     "scan_name",
     "scan_path",
+    "scan_note",
     "report",
     "findings",
     "region_path",
@@ -54,7 +55,12 @@ def finding(letter: str, presence: str = "present") -> dict[str, Any]:
 
 def regions_of(study: str) -> dict[str, Any]:
     letter = study[-1]
-    row = {"outline": f"/<{letter}>/outline", "comment": f"<{letter}>", "verdict": ""}
+    row = {
+        "outline": f"/<{letter}>/outline",
+        "without_scan": f"/<{letter}>/without",
+        "comment": f"<{letter}>",
+        "verdict": "",
+    }
     return {
         "study": study,
         "regions": [{"number": number, **row} for number in (1, 2)],
@@ -154,12 +160,26 @@ class Walk(RuleBasedStateMachine):
         if pending:
             self.start(pending)
 
+    def ahead_of_the_user(self):
+        """A scan prepared, a region suggested, a run taken back or made again."""
+        if self.desk.must_prepare():
+            self.desk.case.prepared = "asked"
+            self.send(PREPARE)
+        elif self.desk.must_suggest():
+            self.desk.begin_suggestion()
+            self.send(SUGGEST)
+        elif not self.desk.undo_run():
+            self.desk.redo_run()
+
     def write_report(self):
         self.desk.write_report(f"<{self.letter}> report {self.count}")
 
     @precondition(lambda self: self.desk.case.scan and not self.desk.opening)
-    @rule(what=st.sampled_from(["report", "other report", "finding", FILE, PROPOSED]))
+    @rule(what=st.sampled_from(["report", "other report", "finding", FILE, PROPOSED, SUGGEST]))
     def choose(self, what):
+        if what == SUGGEST:
+            self.ahead_of_the_user()
+            return
         if what in (FILE, PROPOSED):
             self.desk.choose_region(what, f"/<{self.letter}>/mask" if what == FILE else "")
         elif what == "finding":
@@ -249,6 +269,11 @@ class Walk(RuleBasedStateMachine):
         desk = self.desk
         if kind == REPORT:
             desk.take_findings(id, [finding(letter), finding(letter, "absent")])
+        elif kind == SUGGEST:
+            desk.take_suggestion(id, f"/<{letter}>/region", f"<{letter}> 2 ml")
+        elif kind == PREPARE:
+            if desk.wants(id) and desk.work.done(id):
+                desk.take_prepared(f"/<{letter}>/labels", [f"<{letter}> cut"])
         elif kind == REGION:
             desk.take_region(id, f"/<{letter}>/region", f"<{letter}> 3 ml")
         else:
@@ -275,6 +300,8 @@ class Walk(RuleBasedStateMachine):
             assert picture.layout == "empty"
             return
         files = [picture.scan if picture.layout != "quiz" else "", picture.outline]
+        files.append(picture.without)
+        assert not picture.without or picture.outline.startswith(picture.without[:5])
         files += [picture.preview[0]] if picture.preview else []
         for number in picture.results if picture.layout != "quiz" else ():
             result = desk.case.result(number)

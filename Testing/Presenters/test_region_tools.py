@@ -97,7 +97,7 @@ def test_what_is_locked_is_never_added_and_never_taken_away():
     locked[:, :, 40:] = True
     mask = np.zeros_like(locked)
     mask[10, 40, 45] = True
-    region = drawing(mask, locked)
+    region = drawing(mask, lambda box: locked[box])
     region.begin()
     region.dab((10, 40, 40), 6.0, True)
     region.end()
