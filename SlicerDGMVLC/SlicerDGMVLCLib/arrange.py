@@ -17,7 +17,7 @@ from .runs import ResultNodes, findRuns, removeRun
 TITLES = {"original": "Original", "counterfactual": "Counterfactual", "difference": "Difference"}
 ROLES = tuple(TITLES)
 BAND_OPACITY = {"low": 0.25, "medium": 0.4, "high": 0.55}
-SEGMENTS = ("attention-segments", "edit-mask")
+SEGMENTS = ("attention-segments", "edit-mask", "invented")
 NOTICE = "synthetic – research use only"
 
 
@@ -49,11 +49,18 @@ def _showOutline(node: Any, views: Sequence[Any]) -> None:
     display.SetSliceIntersectionThickness(1)
 
 
-def _overlays(nodes: ResultNodes, bands: Sequence[Any], outline: Sequence[Any]) -> None:
+def _overlays(
+    nodes: ResultNodes,
+    bands: Sequence[Any],
+    outline: Sequence[Any],
+    invented: Sequence[Any] = (),
+) -> None:
     if "attention-segments" in nodes.byRole:
         _showBands(nodes.byRole["attention-segments"], bands)
     if "edit-mask" in nodes.byRole:
         _showOutline(nodes.byRole["edit-mask"], outline)
+    if "invented" in nodes.byRole:
+        _showOutline(nodes.byRole["invented"], invented)
 
 
 def hideRuns(scene: Any, shown: Sequence[ResultNodes] = ()) -> None:
@@ -85,7 +92,14 @@ def showRun(
         for view, role in zip(views, roles):
             showVolume(scene, view, nodes.byRole[role])
             fitView(view, nodes.byRole["original"], nodes.centre)
-    _overlays(nodes, [views[0] for views in rows], [view for views in rows for view in views])
+    whole = [view for views in rows for view in views]
+    made = roles.index("counterfactual") if "counterfactual" in roles else None
+    _overlays(
+        nodes,
+        [views[0] for views in rows],
+        whole,
+        [views[made] for views in rows] if made is not None else [],
+    )
     hideRuns(scene, [nodes])
     if nodes.attention:
         setLayer(scene, nodes, "heat", 0.0)

@@ -37,7 +37,7 @@ from .events import LAST, Ended, Event, Heartbeat, Ready, decodeEvent
 PROTOCOL = 1
 HEARTBEAT_S = 2.0
 START_S = 90.0  # until the first line: a cold start from a slow disc
-SILENCE_S = 20.0  # ten heartbeats
+SILENCE_S = 60.0  # thirty heartbeats; a busy machine holds one up while libraries load
 LONGEST_LINE = 1 << 24
 LOG_LINES = 400
 # Slicer's launcher sets these for its own libraries; another Python that inherits them loads the

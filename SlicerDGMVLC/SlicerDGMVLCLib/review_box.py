@@ -21,7 +21,8 @@ class ReviewBox:
     """What a reader does; the worker reads, looks and saves.
 
     Args:
-        ask: asks the worker for (task, request, title, answered). newPath: gives a file name in the
+        ask: asks the worker for (task, request, title, answered). ahead: the same, unseen, for what
+            will be wanted soon. newPath: gives a file name in the
             panel's own folder.
         problem: shows (message, advice). openFolder: shows a folder in the system's file browser.
     """
@@ -31,11 +32,13 @@ class ReviewBox:
         ui: Any,
         scene: Any,
         ask: Ask,
+        ahead: Ask,
         newPath: Callable[[str], Path],
         problem: Callable[[str, str], None],
         openFolder: Callable[[Path], None],
     ) -> None:
         self._ui, self._ask, self._newPath, self._problem = ui, ask, newPath, problem
+        self._askAhead = ahead
         self._view = StudyScene(scene)
         self._session, self._exported, self._reason = "", "", ""
         self._shown = ""  # study whose scan is in the views
@@ -115,7 +118,7 @@ class ReviewBox:
     def _askStudy(self, study: str) -> None:
         self._ask(
             "review-study",
-            {"session": self._session, "study": study},
+            self._looking(study),
             f"looking at {study}",
             lambda answer: self._askShow(study),
         )
@@ -148,6 +151,18 @@ class ReviewBox:
         self._enable()
         if self._all and self._list.waiting != answer["study"]:
             self.lookAtAll()
+        self._lookAhead()
+
+    def _lookAhead(self) -> None:
+        """Have the study after the shown one looked at while the reader is busy with this one."""
+        study = self._list.after
+        if study and not self._all and not self._deciding:
+            self._askAhead(
+                "review-study", self._looking(study), "", lambda answer: self._list.seen(study)
+            )
+
+    def _looking(self, study: str) -> dict[str, Any]:
+        return {"session": self._session, "study": study}
 
     def _showScan(self, path: str) -> None:
         try:
@@ -237,6 +252,7 @@ class ReviewBox:
         self._deciding = max(self._deciding - 1, 0)
         self._list.take(answer)
         self._enable()
+        self._lookAhead()
 
     # export
 

@@ -83,6 +83,18 @@ class ReviewList:
         return next((str(row["id"]) for row in self.studies if row["waiting"]), "")
 
     @property
+    def after(self) -> str:
+        """The first study behind the shown one that was not looked at as it is now, "" for none."""
+        here = next((at for at, row in enumerate(self.studies) if row["id"] == self.study), -1)
+        return next((str(row["id"]) for row in self.studies[here + 1 :] if row["waiting"]), "")
+
+    def seen(self, study: str) -> None:
+        """A study was looked at ahead; its words come with the next answer."""
+        for row in self.studies:
+            if row["id"] == study:
+                row["waiting"] = False
+
+    @property
     def undecided(self) -> int:
         """The first region without a verdict, else the first, 0 for none."""
         return next(

@@ -77,6 +77,7 @@ def _loadFiles(scene: Any, folder: Path, manifest: dict[str, Any], nodes: Result
         "counterfactual": f"Counterfactual: {manifest['plan']['target']} ({NOTICE})",
         "difference": f"Difference (counterfactual − original, HU; {NOTICE})",
         "uncertainty": "Uncertainty (SD, HU)",
+        "change": "Change asked for (0 to 1)",
     }
     for entry in manifest["files"]:
         role, file = entry["role"], folder / entry["name"]
@@ -90,6 +91,8 @@ def _loadFiles(scene: Any, folder: Path, manifest: dict[str, Any], nodes: Result
             nodes.byRole[role] = loadSegments(scene, file, "Attention")
         elif role == "edit-mask":
             nodes.byRole[role] = loadSegments(scene, file, "Edit mask")
+        elif role == "invented":
+            nodes.byRole[role] = loadSegments(scene, file, "Invented, not seen through")
 
 
 def _colour(scene: Any, nodes: ResultNodes) -> None:
@@ -107,6 +110,7 @@ def _colour(scene: Any, nodes: ResultNodes) -> None:
     layers = [
         (nodes.byRole["uncertainty"], spread, 1.0),
         *((heat, 1.0, 0.1) for heat in nodes.attention.values()),
+        *((nodes.byRole[role], 1.0, 0.05) for role in ("change",) if role in nodes.byRole),
     ]
     for node, highest, visible in layers:  # what is below `visible` lets the scan through
         display = showWindow(node, 0, highest, sequential)

@@ -64,6 +64,7 @@ class Session:
         self._reportId = ""
         self._regionId, self._regionTitle = "", ""
         self._jobs: dict[str, Job] = {}
+        self._ahead: tuple[str, str, Job] | None = None  # id, task, job that nobody waits for yet
         self._total = 0
         self._known: tuple[str, ...] = ()
         self.cancelling = False
@@ -90,6 +91,7 @@ class Session:
     def askRegion(self, request: dict[str, Any], title: str) -> None:
         """Have a region proposed."""
         self._regionTitle = title
+        self._stopAhead()
         self._regionId = self._ask(lambda: self._runner.region(request))
         self._listener.onProgress(0.0, f"proposing a region for {title}")
         self._listener.onStateChanged()
@@ -97,6 +99,7 @@ class Session:
     def run(self, jobs: list[Job], preview: bool) -> None:
         """Start runs, one after the other."""
         self._total, self.cancelling = len(jobs), False
+        self._stopAhead()
         for job in jobs:
             id = self._ask(partial(self._runner.job, job.request, preview))
             if not id:
@@ -109,11 +112,34 @@ class Session:
     def task(self, name: str, job: Job) -> None:
         """Start a task of the core; its answer comes as `onAnswer`."""
         self._total, self.cancelling = len(self._jobs) + 1, False
-        id = self._ask(lambda: self._runner.task(name, job.request))
+        id = self._takeOver(name, job)
+        if not id:
+            self._stopAhead()
+            id = self._ask(lambda: self._runner.task(name, job.request))
         if id:
             self._jobs[id] = job
             self._listener.onProgress(0.0, "starting")
         self._listener.onStateChanged()
+
+    def ahead(self, name: str, job: Job) -> None:
+        """Start a task that will be wanted soon, unseen; what the user starts stops it, or takes it
+        over when it is the same."""
+        if self.running or self._ahead is not None:
+            return
+        if id := self._ask(lambda: self._runner.task(name, job.request)):
+            self._ahead = (id, name, job)
+
+    def _takeOver(self, name: str, job: Job) -> str:
+        """Id of the work ahead when it is just this task; "" when it is not."""
+        if self._ahead is None or (name, job.request) != (self._ahead[1], self._ahead[2].request):
+            return ""
+        id, self._ahead = self._ahead[0], None
+        return id
+
+    def _stopAhead(self) -> None:
+        if self._ahead is not None:
+            id, self._ahead = self._ahead[0], None
+            self._runner.cancel(id)
 
     def cancel(self) -> None:
         """Stop what is under way; the panel hears when it has stopped."""
@@ -128,6 +154,7 @@ class Session:
 
     def abandon(self) -> None:
         """Stop what is under way and forget it: its answers are for a scene that is gone."""
+        self._stopAhead()
         ids = [*reversed(self._jobs), self._regionId]
         self._jobs, self._regionId, self._reportId, self.cancelling = {}, "", "", False
         for id in filter(None, ids):
@@ -141,7 +168,7 @@ class Session:
 
     def close(self) -> None:
         """End the worker for good."""
-        self._jobs, self._regionId, self._reportId = {}, "", ""
+        self._jobs, self._regionId, self._reportId, self._ahead = {}, "", "", None
         self._runner.stop()
 
     def _ask(self, question: Callable[[], str]) -> str:
@@ -153,7 +180,9 @@ class Session:
 
     def handle(self, event: Event) -> None:
         """Take an event of the worker."""
-        if isinstance(event, Ready):
+        if self._ahead is not None and getattr(event, "id", None) == self._ahead[0]:
+            self._aheadEvent(event, self._ahead[2])
+        elif isinstance(event, Ready):
             self._known = tuple(event.findings)
             self._listener.onReady(event)
         elif isinstance(event, Findings):
@@ -170,6 +199,13 @@ class Session:
                 self._listener.onRegion(event, title)
         elif isinstance(event, Accepted | Progress | Preview | Result | Answer | Cancelled):
             self._jobEvent(event)
+
+    def _aheadEvent(self, event: Event, job: Job) -> None:
+        """Only an answer counts; what failed says so when it is asked for."""
+        if isinstance(event, Answer | Cancelled | Failed):
+            self._ahead = None
+        if isinstance(event, Answer):
+            job.answered(event.answer)
 
     def _jobEvent(self, event: Progress | Preview | Result | Answer | Cancelled | Accepted) -> None:
         job = self._jobs.get(event.id)
@@ -228,6 +264,7 @@ class Session:
         cancelled = self.cancelling
         lost = self.running
         self._jobs, self._regionId, self._reportId, self.cancelling = {}, "", "", False
+        self._ahead = None
         if not event.planned and not cancelled:
             what = (
                 f"{event.message} The run is lost; nothing was written." if lost else event.message

@@ -1,10 +1,10 @@
-"""The panel: joins its sections to the parameters and to the worker, and decides what can be done
-now."""
+"""The panel: joins its sections to parameters and worker, and decides what can be done now."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import qt
@@ -82,8 +82,9 @@ class Panel(VTKObservationMixin):
         self.region = RegionBox(ui, services.editSegment, self.refresh, self._regionName)
         self.results = ResultsBox(ui, scene, services, self.onProblem)
         self.compare = CompareBox(ui, scene, self.results, self._onCompare, self.onProblem)
+        ahead = partial(self._ask, ahead=True)
         self.review = ReviewBox(
-            ui, scene, self._ask, self.orders.path, self.onProblem, services.openFolder
+            ui, scene, self._ask, ahead, self.orders.path, self.onProblem, services.openFolder
         )
         self.teach = TeachBox(ui, scene, self._ask, self.orders.newFolder, self.onProblem)
         self._connect()
@@ -265,10 +266,12 @@ class Panel(VTKObservationMixin):
         request: dict[str, Any],
         title: str,
         answered: Callable[[dict[str, Any]], None],
+        ahead: bool = False,
     ) -> None:
-        """A task of the reading room; several may wait for the worker."""
-        self._problem = ""
-        self.session.task(task, Job(0, title, request, "", answered))
+        """A task of the reading room; several may wait for the worker. ahead: nobody waits yet."""
+        self._problem = self._problem if ahead else ""
+        job = Job(0, title, request, "", answered)
+        (self.session.ahead if ahead else self.session.task)(task, job)
 
     def _onRegionNote(self, note: str) -> None:
         self.log(note)

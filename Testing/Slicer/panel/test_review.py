@@ -190,3 +190,17 @@ def test_keys_do_nothing_during_a_run_and_a_closed_scene_keeps_the_session(desk,
     assert desk.ui.reviewRegions.rowCount == 0 and desk.ui.reviewStudies.rowCount == 3
     open_study(desk, "case")
     assert outlines() == ["Region 1"]
+
+
+def test_the_next_study_is_looked_at_while_this_one_is_read(desk, reviewed):
+    open_study(desk, "case")
+    looked = lambda: [  # noqa: E731
+        message["request"]["study"]
+        for message in desk.heard("task")
+        if message["name"] == "review-study"
+    ]
+    desk.until(lambda: looked() == ["later"], "the next study is asked for")
+    desk.until(lambda: desk.panel.session._ahead is None, "it was looked at, unseen")
+    assert not desk.panel.session.running and row(desk, desk.ui.reviewStudies)[0] == "case"
+    open_study(desk, "later")
+    assert looked() == ["later"], "it is there at once"
