@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import trame_rca.module
+from SlicerDGMVLCLib.events import Heartbeat
 from SlicerDGMVLCLib.protocol import WorkerCommand
 from SlicerDGMVLCPresenters.case import DRAWN, FILE, PROPOSED
 from SlicerDGMVLCPresenters.case import Scan as CaseScan
@@ -18,11 +19,16 @@ from trame.app import TrameApp
 
 from . import choose, offers
 from .access import Access
+from .ahead import Ahead
+from .cases import Cases
 from .drawing import Drawing
+from .files import Files
+from .form import Form
 from .jobs import Jobs
 from .page import build_page
+from .pointer import Pointer
 from .review import Review
-from .saving import SETTINGS, save_scene
+from .saving import SETTINGS, offer_scene
 from .scans import Scan, ScanError, open_scan
 from .stage import Stage
 from .state import START
@@ -78,8 +84,12 @@ class Viewer(TrameApp):
             finished=self._on_result,
             changed=self.refresh,
             say=self.say,
+            beat=self._on_beat,
         )
+        self.ahead, self.files, self.cases = Ahead(self), Files(self), Cases(self)
+        self.form = Form(self)
         self.drawing = Drawing(self)
+        self.pointer = Pointer(self)
         self.teach = Teach(self)
         self.review = Review(self)
         self._connect()
@@ -89,8 +99,16 @@ class Viewer(TrameApp):
         triggers: dict[str, Callable[..., Any]] = {
             "scroll": self.stage.scroll,
             "save": self.save,
-            "browse": self.browse,
-            "pick": self.pick,
+            "browse": self.files.browse,
+            "pick": self.files.pick,
+            "recent": self.cases.open,
+            "keep": self.cases.keep,
+            "unmark": self.unmark,
+            "forget": self.cases.forget,
+            "run_undo": self.undo_run,
+            "run_redo": self.redo_run,
+            "to_change": self.stage.to_change,
+            "swap": self.stage.swap,
             "uploaded": self.open_upload,
             "upload_failed": self._on_upload_failed,
             "review_key": self.review.key,
@@ -101,7 +119,12 @@ class Viewer(TrameApp):
             self.ctrl.trigger(name)(action)
         changes: dict[tuple[str, ...], Callable[..., Any]] = {
             ("report",): self._on_report,
-            ("preset",): lambda **_: self.stage.window(),
+            ("preset",): self.pointer.preset,
+            ("slab",): lambda **_: self.stage.views.slab(float(self.state.slab or 0)),
+            ("lock_vessels", "lock_outside"): self.drawing.lock,
+            ("device",): lambda **_: self.ahead.machine(),
+            ("threads",): self.ahead.on_threads,
+            self.form.NAMES: self.form.changed,
             ("slice",): self.stage.on_slider,
             SETTINGS[1:]: lambda **_: self.stage.runs.overlays(self.state),
             ("finding", "what", "target", "tab"): self._on_choice,
@@ -135,10 +158,12 @@ class Viewer(TrameApp):
             changed = {name: value for name, value in says.items() if state[name] != value}
             if changed:
                 state.update(changed)
+        self.ahead.go_on()
         picture = self.desk.picture()
         if picture.layout != "quiz":
             self.teach.views.hide()
         self.stage.render(picture, self.teach.views.again)
+        self.pointer.rendered()
         region = self.desk.case.region
         self.drawing.show(
             picture.layout == "scan" and self.desk.tab != "review" and region.origin == DRAWN
@@ -225,18 +250,23 @@ class Viewer(TrameApp):
             scan.facts,
             scan.modality,
             offers.as_fields(series, how),
+            voxels=scan.size[0] * scan.size[1] * scan.size[2],
+            slices=scan.size[2],
         )
-        self._take(scan, facts, study, report)
+        self._take(scan, facts, study, report or scan.report)
+        self.cases.remember(facts)
         return True
 
     def _take(self, scan: Scan, facts: CaseScan, study: str, report: str) -> None:
         """A scan is there: the case before is closed."""
         self.drawing.drop()
+        self.pointer.forget()
         self.stage.take_scan(scan)
         self.jobs.leave(self.desk.opened(facts, study, report))
         with self.state as state:
             state.compare_chosen, state.compare_words, state.scan_typed = [], "", ""
             state.region_typed = ""
+        self.form.clear()
         self.refresh()
         if scan.modality != "CT":
             self.say(
@@ -259,6 +289,11 @@ class Viewer(TrameApp):
             self.say(offers.WHICH[self.state.scan_offer], kind="info")
         else:
             await self.open_path(self.state.scan_offered, **chosen)
+
+    async def open_series(self, number: int) -> None:
+        """One of the series that a folder holds."""
+        self.state.scan_choice = str(number)
+        await self.open_offered()
 
     # report, region, run -----------------------------------------------------
 
@@ -330,12 +365,35 @@ class Viewer(TrameApp):
         await self.jobs.run(self.jobs.request(self.stage.scan.path))
 
     def _on_result(self, path: Path) -> None:
+        self.take_result(path, time.strftime("%H:%M"))
+
+    def take_result(self, path: Path, when: str) -> None:
+        """A finished result of the open case, shown at once."""
         try:
             run = self.stage.load_run(self.desk.coming, path)
         except (OSError, ValueError) as error:
             self.say(str(error))
             return
-        self.desk.add_result(run.title, str(path), time.strftime("%H:%M"), run.passed)
+        self.desk.add_result(run.title, str(path), when, run.passed)
+
+    def _on_beat(self, beat: Heartbeat) -> None:
+        self.ahead.machine(beat)
+        self.cases.keep_costs()
+
+    def unmark(self) -> None:
+        """What was measured and pointed at is not marked any more."""
+        self.pointer.forget()
+        self.stage.views.crosshair(None)
+
+    def undo_run(self) -> None:
+        """Take the last run back."""
+        if not self.desk.work.busy and self.desk.undo_run():
+            self.refresh()
+
+    def redo_run(self) -> None:
+        """The run that was taken back last."""
+        if not self.desk.work.busy and self.desk.redo_run():
+            self.refresh()
 
     def show_scan(self) -> None:
         """The scan alone."""
@@ -354,65 +412,8 @@ class Viewer(TrameApp):
         self.stage.remove_run(int(number))
 
     async def save(self) -> str:
-        """Write the scene in a process of its own; returns the address to download it from, or an
-        empty text."""
-        results = [Path(result.manifest) for result in self.desk.case.results]
-        if self.state.saving:
-            return ""
-        if not results:
-            self.say("There is no result to save yet; run an edit first.", kind="info")
-            return ""
-        case, name = self.desk.case, Path(self.state.scan_path).name
-        shown = case.result(case.shown[0]) if case.shown else None
-        with self.state as state:
-            state.saving = True
-        try:
-            path = await save_scene(
-                results,
-                Path(shown.manifest) if shown else results[-1],
-                self.state,
-                self.workspace.new("scenes", "scene.mrb"),
-            )
-            return self.transfers.offer(path, f"{name.split('.')[0] or 'scan'} DGM-VLC.mrb")
-        except ScanError as error:
-            self.say(str(error))
-            return ""
-        finally:
-            with self.state as state:
-                state.saving = False
-
-    # files ----------------------------------------------------------------------
-
-    def browse(self, folder: str = "", what: str = "") -> None:
-        """List a folder of this machine in the file dialog; `what` is `scan` or `mask`."""
-        if what:
-            self.state.files_for = what
-        endings = choose.MASKS if self.state.files_for == "mask" else choose.SCANS
-        try:
-            path = choose.clean_path(str(folder) or self.state.files_folder or str(Path.home()))
-            path = path if path.is_dir() else path.parent
-            files, note = choose.list_folder(path, endings)
-        except choose.PathError as error:
-            with self.state as state:
-                state.files_note = str(error)
-            return
-        with self.state as state:
-            state.files_open, state.files_folder, state.files, state.files_note = (
-                True,
-                str(path),
-                files,
-                note,
-            )
-
-    async def pick(self, path: str) -> None:
-        """Use a file of the file dialog, or a folder as a DICOM series."""
-        if self.state.files_for == "mask":
-            self.desk.choose_region(FILE, str(path))
-            with self.state as state:
-                state.files_open = False
-            self.refresh()
-        else:
-            await self.open_path(path)
+        """The results as a scene for Slicer; returns its address."""
+        return await offer_scene(self)
 
     async def close(self) -> None:
         """End the worker."""

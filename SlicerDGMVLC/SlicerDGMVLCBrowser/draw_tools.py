@@ -80,6 +80,20 @@ def build_draw_tools() -> None:
                 label="Only these HU",
                 title="The brush adds only voxels of these HU",
             )
+        with html.Div(classes="d-flex ga-2 align-center"):
+            v3.VSwitch(
+                v_model=("lock_vessels",),
+                label="Keep vessels",
+                classes="lock-vessels",
+                title="No tool adds thin dense structures",
+            )
+            v3.VSwitch(
+                v_model=("lock_outside",),
+                label="Keep to the lungs",
+                classes="lock-outside",
+                disabled=("prepared !== 'ready'",),
+                title="No tool adds the mediastinum, the heart or the chest wall",
+            )
         with html.Div(classes="d-flex ga-2 my-2"):
             _field("draw_low", "from HU", 92)
             _field("draw_high", "to HU", 92)

@@ -6,15 +6,12 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import slicer
-import vtk
 from SlicerDGMVLCLib.exchange import exportSegment, segmentsOn
 from SlicerDGMVLCPresenters.case import DRAWN
-from SlicerDGMVLCPresenters.region_tools import RegionDrawing, Voxel
-from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from SlicerDGMVLCPresenters.region_tools import RegionDrawing, Voxel, locks
 
-from .readout import under_cursor
+from .readout import array_of, plane_of, voxel_under
+from .segments import make_segment, put_mask
 from .views import SCAN
 
 if TYPE_CHECKING:
@@ -51,14 +48,15 @@ class Drawing:
         scan = self.stage.scan
         if scan is None or self.viewer.desk.opening:
             return
-        image = scan.node.GetImageData()
-        hu = vtk_to_numpy(image.GetPointData().GetScalars())
-        hu = hu.reshape(image.GetDimensions()[::-1])
         outlined = self.stage.outlined
         mask = segmentsOn(outlined, scan.node) if outlined is not None else None
         self.drop()
-        self.region = RegionDrawing(hu, tuple(scan.node.GetSpacing()[::-1]), mask)
-        self._node = self._make_node()
+        spacing = tuple(scan.node.GetSpacing()[::-1])
+        self.region = RegionDrawing(array_of(scan.node), spacing, mask)
+        self.lock()
+        self._node = make_segment(
+            self.stage.scene, "Drawn region", SEGMENT, COLOR, self.stage.views.ids(SCAN)
+        )
         self.viewer.desk.choose_region(DRAWN)
         self.viewer.desk.show_scan()
         with self.state as state:
@@ -66,16 +64,40 @@ class Drawing:
         self._told()
         self._follow()
 
+    def lock(self, **_: Any) -> None:
+        """What the tools leave alone, as the switches say."""
+        region, state = self.region, self.state
+        if region is not None:
+            region.locked = locks(
+                region.scan,
+                region.spacing,
+                self.stage.labels(self.viewer.desk.case.labels),
+                bool(state.lock_vessels),
+                bool(state.lock_outside),
+            )
+
+    def known(self) -> None:
+        """The lungs are known now: locks, margin and what is wrong with the region follow."""
+        self.lock()
+        self._told()
+
     def drop(self) -> None:
         """The case is closed, or another region is chosen."""
         if self._node is not None:
             self.stage.drop(self._node)
+            self.stage.show_margin(None)
         self.region, self._node, self._points = None, None, []
 
     def show(self, visible: bool) -> None:
         """Whether it is seen now; it is never seen over another case."""
         if self._node is not None:
             self._node.GetDisplayNode().SetVisibility(visible)
+            self.stage.margin_visible(visible)
+
+    def store(self) -> None:
+        """The drawn region into its file, when there is one."""
+        if self.region is not None and self.region.mask.any():
+            self.save()
 
     def save(self) -> bool:
         """Write it where the worker reads it; False (and a sentence) when that fails."""
@@ -90,21 +112,6 @@ class Drawing:
         self.viewer.desk.case.region.path = str(path)
         return True
 
-    def _make_node(self) -> Any:
-        node = slicer.vtkMRMLSegmentationNode()
-        node.SetName("Drawn region")
-        self.stage.scene.AddNode(node)
-        node.CreateDefaultDisplayNodes()
-        segmentation = node.GetSegmentation()
-        segmentation.SetSourceRepresentationName("Binary labelmap")
-        segment = slicer.vtkSegment()
-        segment.SetName(SEGMENT)
-        segment.SetColor(*COLOR)
-        segmentation.AddSegment(segment, SEGMENT)
-        node.GetDisplayNode().SetViewNodeIDs(self.stage.views.ids(SCAN))
-        node.GetDisplayNode().SetOpacity2DFill(0.25)
-        return node
-
     # what is seen and said ----------------------------------------------------------
 
     def _told(self) -> None:
@@ -113,23 +120,13 @@ class Drawing:
         region, node, scan = self.region, self._node, self.stage.scan
         if region is None or node is None or scan is None:
             return
-        image = slicer.vtkOrientedImageData()
-        where = np.argwhere(region.mask)
-        low, high = (where.min(0), where.max(0) + 1) if len(where) else (np.zeros(3, int),) * 2
-        part = region.mask[tuple(slice(a, b) for a, b in zip(low, high))].astype(np.uint8)
-        (z0, y0, x0), (z1, y1, x1) = low.tolist(), (high - 1).tolist()
-        image.SetExtent(x0, x1, y0, y1, z0, z1)
-        image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(part).ravel(), deep=True))
-        matrix = vtk.vtkMatrix4x4()
-        scan.node.GetIJKToRASMatrix(matrix)
-        image.SetImageToWorldMatrix(matrix)
-        segment = node.GetSegmentation().GetSegment(SEGMENT)
-        segment.AddRepresentation("Binary labelmap", image)
-        node.GetSegmentation().Modified()
-        node.Modified()
+        put_mask(node, SEGMENT, region.mask, scan.node)
         chosen = self.viewer.desk.case.region
         if chosen.origin == DRAWN:
-            chosen.path, chosen.note, chosen.why_not = "", region.words(), region.why_not()
+            chosen.path, chosen.note = "", region.words()
+            chosen.why_not = region.why_not(self.stage.labels(self.viewer.desk.case.labels))
+        if not self._points:  # not while a stroke is under way
+            self.stage.show_margin(region.mask, self.viewer.desk.case.labels)
         undo, redo = region.can
         with self.state as state:
             state.draw_undo, state.draw_redo, state.draw_open = undo, redo, bool(self._points)
@@ -200,23 +197,15 @@ class Drawing:
             action(name)
 
     def _voxel(self, name: str) -> Voxel:
-        """The voxel (z,y,x) under the cursor, with fractions."""
-        matrix = vtk.vtkMatrix4x4()
-        self.stage.scan.node.GetRASToIJKMatrix(matrix)  # type: ignore[union-attr]
-        i, j, k = matrix.MultiplyPoint((*under_cursor(self.stage.views.view(name)), 1.0))[:3]
-        return k, j, i
+        return voxel_under(self.stage.views.view(name), self._scan)
 
-    def _plane_of(self, name: str) -> int:
-        """Axis of the array that the view looks along."""
-        matrix = vtk.vtkMatrix4x4()
-        self.stage.scan.node.GetRASToIJKMatrix(matrix)  # type: ignore[union-attr]
-        slice_to_ras = self.stage.views.view(name).get_view_node().GetSliceToRAS()
-        normal = [slice_to_ras.GetElement(row, 2) for row in range(3)]
-        along = matrix.MultiplyPoint((*normal, 0.0))[:3]
-        return 2 - int(np.argmax(np.abs(along)))
+    @property
+    def _scan(self) -> Any:
+        return self.stage.scan.node  # type: ignore[union-attr]
 
     def _press(self, name: str) -> None:
-        self._plane, self._points = self._plane_of(name), [self._voxel(name)]
+        self._plane = plane_of(self.stage.views.view(name), self._scan)
+        self._points = [self._voxel(name)]
         if self.region is not None and self.state.draw_tool in STROKES:
             self.region.begin()
             self._brush(self._points[0], self._points[0])

@@ -14,14 +14,26 @@ from SlicerDGMVLCLib.events import (
     Event,
     Failed,
     Findings,
+    Heartbeat,
     Preview,
     Progress,
     Ready,
     Region,
     Result,
 )
+from SlicerDGMVLCPresenters.clinical import clinical_words
 from SlicerDGMVLCPresenters.desk import Desk
-from SlicerDGMVLCPresenters.work import AHEAD, REGION, REPORT, RUN, TASK
+from SlicerDGMVLCPresenters.work import (
+    AHEAD,
+    PREPARE,
+    REGION,
+    REPORT,
+    RUN,
+    SUGGEST,
+    TASK,
+    UNSEEN,
+    Order,
+)
 
 from .state import QUALITY
 from .worker import WorkerSession
@@ -35,7 +47,8 @@ class Jobs:
 
     Args:
         state: trame state. finished: gets the manifest of a result of the open case. changed:
-            called after every change of the desk. say: gets (sentence, advice).
+            called after every change of the desk. say: gets (sentence, advice). beat: gets the
+            worker's signs of life.
     """
 
     def __init__(
@@ -48,6 +61,7 @@ class Jobs:
         finished: Callable[[Path], None],
         changed: Callable[[], None],
         say: Callable[[str, str], None],
+        beat: Callable[[Heartbeat], None] = lambda beat: None,
     ) -> None:
         self.desk, self.state, self.workspace = desk, state, workspace
         self.worker = worker(self._on_event)
@@ -63,6 +77,7 @@ class Jobs:
             Cancelled: self._on_cancelled,
             Failed: self._on_failed,
             Ended: self._on_ended,
+            Heartbeat: beat,
         }
 
     async def warm(self) -> None:
@@ -109,7 +124,7 @@ class Jobs:
         if taken := work.take_over(name, request):
             work.retarget(taken, answered)
             return
-        self._cancel(work.drop(AHEAD))
+        self._cancel(work.drop(AHEAD, SUGGEST))
         sends = {
             REGION: lambda: client.region(request),
             RUN: lambda: client.job(request),
@@ -124,6 +139,17 @@ class Jobs:
         if not self.desk.work.busy and AHEAD not in self.desk.work.kinds():
             order = self.desk.order(AHEAD, name, request, answered=answered)
             self.desk.work.ask(client.task(name, request), order)
+
+    async def unseen(
+        self, kind: str, name: str, request: dict[str, Any], answered: Answered
+    ) -> None:
+        """Have something computed for the open case that nobody waits for yet."""
+        order = self.desk.order(kind, name, request, answered=answered)
+        client = await self.worker.ensure()
+        if order.case != self.desk.case.number or self.desk.opening:
+            return
+        id = client.region(request) if kind == SUGGEST else client.task(name, request)
+        self._cancel(self.desk.work.ask(id, order))
 
     def cancel(self) -> None:
         """Stop what is seen to run."""
@@ -164,6 +190,10 @@ class Jobs:
                 request["segment"] = case.region.segment.strip()
         if case.what == "instead":
             request["target"] = case.target.strip()
+        if case.slices:
+            request["slices"] = list(case.slices)
+        if said := clinical_words(case.clinical):
+            request["clinical"] = said
         return request
 
     # answers --------------------------------------------------------------------
@@ -185,6 +215,10 @@ class Jobs:
             )
 
     def _on_region(self, event: Region) -> None:
+        order = self.desk.work.order(event.id)
+        if order is not None and order.kind == SUGGEST:
+            self.desk.take_suggestion(event.id, event.path, event.sentence)
+            return
         self.desk.take_region(event.id, event.path, event.sentence)
 
     def _on_preview(self, event: Preview) -> None:
@@ -192,7 +226,8 @@ class Jobs:
 
     def _on_progress(self, event: Progress) -> None:
         progress, order = self.desk.work.progress, self.desk.work.order(event.id)
-        if order is not None and order.kind != AHEAD and progress is not None:
+        waited_for = order is not None and order.kind not in (AHEAD, SUGGEST)
+        if waited_for and progress is not None:  # a run waits for what is prepared, too
             progress.told(event.stage, event.share, event.secondsLeft)
 
     def _on_result(self, event: Result) -> None:
@@ -209,7 +244,7 @@ class Jobs:
 
     def _on_cancelled(self, event: Cancelled) -> None:
         order = self.desk.work.done(event.id)
-        if order is not None and order.kind != AHEAD:
+        if order is not None and order.kind not in UNSEEN:
             self.desk.case.preview = None
             self._say("Cancelled; nothing was written.", "")
 
@@ -218,15 +253,28 @@ class Jobs:
         if order is not None and order.kind == REPORT:
             self.desk.case.report_note = f"{event.message} {event.advice}".strip()
             return
-        if order is not None and order.kind == AHEAD:  # the study says so when it is opened
+        if order is not None and order.kind in UNSEEN:
+            self._on_unseen_failed(order, event.message)
             return
         if order is not None or event.id is None:
             self.desk.case.preview = None
             self._say(event.message, event.advice.replace("Apply", "Run"))
 
+    def _on_unseen_failed(self, order: Order, sentence: str) -> None:
+        """Nobody waits for it; it is said where it will be looked for."""
+        case = self.desk.case
+        if order.case != case.number:  # a study ahead says so when it is opened
+            return
+        if order.kind == PREPARE:
+            case.prepared, case.scan_note = "failed", sentence
+        elif order.kind == SUGGEST and not case.region.path:
+            case.region.note = sentence
+
     def _on_ended(self, event: Ended) -> None:
         self.desk.work.ended()
         self.desk.case.preview = None
+        if not event.planned and self.desk.case.prepared:
+            self.desk.case.prepared = "failed"  # or a worker that crashes would be started for ever
         if self.desk.case.report_note == "Reading …":
             self.desk.case.report_note = ""
         self.state.worker = "ended"

@@ -65,20 +65,25 @@ def build(viewer: Viewer) -> None:
             hide_details=True,
             classes="offer-orientation",
         )
-        v3.VSelect(
-            v_show="scan_offer === 'series'",
-            v_model=("scan_choice",),
-            items=("series.map((row) => ({title: row.words, value: String(row.number)}))",),
-            label="Series",
-            density="compact",
-            hide_details=True,
-            classes="offer-series",
-        )
         v3.VBtn(
             "{{ scan_offer === 'untilt' ? 'Open it resampled to a straight grid' : 'Open' }}",
             size="small",
             variant="tonal",
+            v_show="scan_offer !== 'series'",
             click=viewer.open_offered,
             disabled=("scan_busy || running",),
             classes="offer-open",
         )
+    with (
+        html.Div(v_show="scan_offer === 'series'", classes="offer-series mt-2"),
+        html.Button(
+            v_for="row in series",
+            key="row.number",
+            type="button",
+            classes="file series-row",
+            click=(viewer.open_series, "[row.number]"),
+            disabled=("scan_busy || running",),
+        ),
+    ):
+        html.Img(src=("row.picture",), alt="", classes="series-picture")
+        html.Span("{{ row.words }}", classes="flex-grow-1 text-left")

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from .app import Viewer
 
 NOTICE = "Research use only; not a medical device"
+POINTERS = (
+    ("window", "mdi-contrast-circle", "Drag: window and level (V)"),
+    ("ruler", "mdi-ruler", "Drag: length (L)"),
+    ("area", "mdi-vector-circle", "Drag: mean and spread of an area (M)"),
+)
+SLABS = ((0, "Slice"), (10, "MIP 10 mm"), (20, "MIP 20 mm"), (30, "MIP 30 mm"))
 
 
 def _bar(viewer: Viewer) -> None:
@@ -83,6 +89,17 @@ def _bar(viewer: Viewer) -> None:
             v_show="runs.length",
             click="trigger('save').then((address) => address && utils.dgmvlc.download(address))",
             title="A .mrb file that 3D Slicer opens",
+        )
+        v3.VBtn(
+            icon="mdi-content-save-outline",
+            size="small",
+            variant="text",
+            v_show="scan_name",
+            disabled=("running",),
+            click="trigger('keep')",
+            classes="keep",
+            title="Keep this case on this machine, to go on another day",
+            raw_attrs=['aria-label="Keep this case"'],
         )
         v3.VBtn(
             icon="mdi-fit-to-screen-outline",
@@ -159,22 +176,68 @@ def _views(viewer: Viewer) -> None:
             )
         with html.Div(v_show="layout !== 'empty'", classes="grid"):
             viewer.stage.views.layouts.initialize_layout_grid(viewer.ui)
+    _strip(viewer)
+
+
+def _strip(viewer: Viewer) -> None:
+    """Below the views: slices with the change along them, what the mouse does, what it says."""
     with html.Div(v_show="layout !== 'empty'", classes="strip"):
         html.Span(
             "Slice {{ slice }} / {{ slices_of }}",
             classes="strip-slice",
             title="Wheel, or arrow keys; Page keys move by ten",
         )
-        v3.VSlider(
-            v_model=("slice",),
-            min=1,
-            max=("Math.max(slices_of, 1)",),
-            step=1,
-            hide_details=True,
-            density="compact",
-            classes="strip-slider",
-            raw_attrs=['aria-label="Slice"'],
+        with html.Div(classes="strip-slider"):
+            v3.VSlider(
+                v_model=("slice",),
+                min=1,
+                max=("Math.max(slices_of, 1)",),
+                step=1,
+                hide_details=True,
+                density="compact",
+                raw_attrs=['aria-label="Slice"'],
+            )
+            html.Div(
+                classes="strip-changes",
+                style=("{background: changes}",),
+                title="Where the scan is changed, or the region lies",
+            )
+        v3.VBtn(
+            icon="mdi-target",
+            size="x-small",
+            variant="text",
+            v_show="peak",
+            click="trigger('to_change')",
+            classes="to-change",
+            title="To the largest change (G)",
+            raw_attrs=['aria-label="To the largest change"'],
         )
+        with v3.VBtnToggle(
+            v_model=("pointer",),
+            mandatory=True,
+            density="compact",
+            variant="outlined",
+            divided=True,
+            classes="pointers",
+        ):
+            for value, icon, title in POINTERS:
+                v3.VBtn(
+                    icon=icon,
+                    value=value,
+                    size="x-small",
+                    title=title,
+                    classes=f"pointer-{value}",
+                    raw_attrs=[f'aria-label="{title}"'],
+                )
+        v3.VSelect(
+            v_model=("slab",),
+            items=(str([{"title": t, "value": v} for v, t in SLABS]),),
+            classes="slab",
+            title="Highest HU of a slab (S)",
+            raw_attrs=['aria-label="Slab"'],
+        )
+        html.Span("{{ window_words }}", classes="strip-window", title="Drag with the left button")
+        html.Span("{{ measured }}", v_show="measured", classes="strip-measured")
         with html.Div(classes="readout"):
             html.Span("{{ readout.place || 'Point at a voxel' }}", classes="readout-place")
             for name, label in (
@@ -229,6 +292,7 @@ THEME = {
                     "warning": "#e6b04a",
                     "success": "#6fb98a",
                     "info": "#5aa7d6",
+                    **{f"on-{name}": "#0d1216" for name in ("primary", "error", "success")},
                 },
             }
         }

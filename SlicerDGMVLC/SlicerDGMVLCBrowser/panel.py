@@ -11,8 +11,10 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from . import offers
+from .cases import build_recent
 from .compare_tab import build_compare
 from .draw_tools import build_draw_tools
+from .form import build_form
 from .review_tab import build_review
 from .teach_tab import build_teach
 
@@ -37,6 +39,8 @@ def _scan(viewer: Viewer) -> None:
         with html.Div(v_show="scan_name", classes="chosen"):
             html.Div("{{ scan_name }}", classes="chosen-name", title=("scan_path",))
             html.Div("{{ scan_facts }}", classes="faint")
+            html.Div("Finding the lungs …", v_show="prepared === 'asked'", classes="faint")
+            html.Div("{{ scan_note }}", v_show="scan_note", classes="faint scan-note")
         with html.Div(classes="d-flex ga-2 flex-wrap"):
             v3.VBtn(
                 "Sample",
@@ -54,7 +58,7 @@ def _scan(viewer: Viewer) -> None:
                 size="small",
                 variant="tonal",
                 prepend_icon="mdi-folder-open-outline",
-                click=(viewer.browse, "['', 'scan']"),
+                click=(viewer.files.browse, "['', 'scan']"),
                 disabled=("scan_busy || running",),
                 classes="open-browse",
                 title="A file or a DICOM folder on this machine",
@@ -86,6 +90,7 @@ def _scan(viewer: Viewer) -> None:
                 raw_attrs=['aria-label="Path of a scan"'],
             )
         offers.build(viewer)
+        build_recent()
         v3.VProgressLinear(
             v_show="scan_busy || upload_share",
             indeterminate=("scan_busy",),
@@ -208,7 +213,7 @@ def _region(viewer: Viewer) -> None:
                     icon="mdi-folder-open-outline",
                     size="small",
                     variant="tonal",
-                    click=(viewer.browse, "['', 'mask']"),
+                    click=(viewer.files.browse, "['', 'mask']"),
                     title="Browse",
                     raw_attrs=['aria-label="Browse for a segmentation"'],
                 )
@@ -220,7 +225,7 @@ def _region(viewer: Viewer) -> None:
             )
 
 
-def _what() -> None:
+def _what(viewer: Viewer) -> None:
     with _step(5, "Show", v_show="finding"):
         with v3.VBtnToggle(
             v_model=("what",),
@@ -240,19 +245,7 @@ def _what() -> None:
             maxlength=300,
             raw_attrs=['aria-label="What to show instead"'],
         )
-        with html.Div(classes="d-flex ga-2 mt-2"):
-            v3.VSelect(
-                v_model=("quality",), label="Quality", classes="quality", items=("qualities",)
-            )
-            v3.VSelect(
-                v_show="devices.length > 1",
-                v_model=("device",),
-                label="Device",
-                items=(
-                    "[{title: 'automatic', value: ''}, ...devices.map((d) => ({title: d, value: "
-                    "d}))]",
-                ),
-            )
+        build_form(viewer)
 
 
 def _run(viewer: Viewer) -> None:
@@ -283,6 +276,11 @@ def _run(viewer: Viewer) -> None:
             "{{ cannot_run }}", v_show="!running && cannot_run", classes="faint mt-1 cannot-run"
         )
         html.Div(
+            "{{ preflight }}",
+            v_show="!running && preflight && !cannot_run",
+            classes="faint mt-1 preflight",
+        )
+        html.Div(
             "The edit process is starting …",
             v_show="worker === 'starting' && !running",
             classes="faint mt-1",
@@ -300,7 +298,7 @@ def _files(viewer: Viewer) -> None:
             v3.VTextField(
                 v_model=("files_folder",),
                 __events=KEYS,
-                keyup_enter=(viewer.browse, "[files_folder]"),
+                keyup_enter=(viewer.files.browse, "[files_folder]"),
                 classes="mt-2",
                 raw_attrs=['aria-label="Folder"'],
             )
@@ -309,7 +307,7 @@ def _files(viewer: Viewer) -> None:
                 type="button",
                 classes="file",
                 click=(
-                    viewer.browse,
+                    viewer.files.browse,
                     "[files_folder.replace(/[\\/\\\\][^\\/\\\\]+[\\/\\\\]?$/, '') || '/']",
                 ),
             ):
@@ -345,7 +343,7 @@ def _edit(viewer: Viewer) -> None:
         _report()
         _finding()
         _region(viewer)
-        _what()
+        _what(viewer)
     _run(viewer)
 
 

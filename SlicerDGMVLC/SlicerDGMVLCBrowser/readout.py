@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import vtk
 from SlicerDGMVLCLib.reading import placeWords
+from vtk.util.numpy_support import vtk_to_numpy
 
 Point = tuple[float, float, float]
 
@@ -42,6 +44,36 @@ def under_cursor(view: Any) -> Point:
     """RAS position (mm) of the view's last cursor place, on the slice it shows now."""
     x, y = view.interactor().GetEventPosition()
     return view.get_view_node().GetXYToRAS().MultiplyPoint((float(x), float(y), 0.0, 1.0))[:3]
+
+
+def voxel_under(view: Any, volume: Any) -> Point:
+    """Voxel (z,y,x) of a volume under the view's cursor, with fractions."""
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetRASToIJKMatrix(matrix)
+    i, j, k = matrix.MultiplyPoint((*under_cursor(view), 1.0))[:3]
+    return k, j, i
+
+
+def place_of(volume: Any, voxel: Point) -> Point:
+    """RAS position (mm) of a voxel (z,y,x)."""
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    return matrix.MultiplyPoint((voxel[2], voxel[1], voxel[0], 1.0))[:3]
+
+
+def plane_of(view: Any, volume: Any) -> int:
+    """Axis of the volume's array that the view looks along."""
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetRASToIJKMatrix(matrix)
+    slice_to_ras = view.get_view_node().GetSliceToRAS()
+    normal = [slice_to_ras.GetElement(row, 2) for row in range(3)]
+    return 2 - int(np.argmax(np.abs(matrix.MultiplyPoint((*normal, 0.0))[:3])))
+
+
+def array_of(volume: Any) -> np.ndarray:
+    """The volume's voxels (D,H,W), not copied."""
+    image = volume.GetImageData()
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
 
 
 def follow_clicks(view: Any, clicked: Callable[[Point], None]) -> None:

@@ -18,6 +18,14 @@ OVERLAYS = (
         "Graded segments on the original: where the network reads the finding",
     ),
     ("heat", "Heat map", "heat", "The same, continuous, on the original"),
+    ("change", "Change map", "change", "Where the words ask for a change, on the original"),
+    (
+        "invented",
+        "Invented (hatched)",
+        "invented",
+        "Made from noise, where the scan shows nothing through the finding; the rest is the "
+        "patient's own, seen through",
+    ),
     (
         "uncertainty",
         "Uncertainty",
@@ -76,7 +84,22 @@ def _words() -> None:
 
 def _runs(viewer: Viewer) -> None:
     with html.Div(classes="card runs"):
-        html.Div("Runs", classes="card-title")
+        with html.Div(classes="d-flex align-center"):
+            html.Div("Runs", classes="card-title flex-grow-1")
+            for name, icon, title in (
+                ("undo", "mdi-undo", "Take the last run back (Ctrl Z)"),
+                ("redo", "mdi-redo", "The run that was taken back (Ctrl Y)"),
+            ):
+                v3.VBtn(
+                    icon=icon,
+                    size="x-small",
+                    variant="text",
+                    disabled=(f"!run_{name} || running",),
+                    click=f"trigger('run_{name}')",
+                    title=title,
+                    classes=f"run-{name}",
+                    raw_attrs=[f'aria-label="{title}"'],
+                )
         with html.Div(
             v_for="run in runs",
             key="run.number",
@@ -109,7 +132,7 @@ def _runs(viewer: Viewer) -> None:
 
 def build_results(viewer: Viewer) -> None:
     """The row below the views; it is there as soon as there is a run."""
-    with html.Div(v_show="runs.length", classes="below"):
+    with html.Div(v_show="runs.length || run_redo", classes="below"):
         with html.Div(v_show="shown_run", classes="below-shown"):
             _overlays()
             _words()

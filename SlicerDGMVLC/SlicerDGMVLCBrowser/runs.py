@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import slicer
+from SlicerDGMVLCLib.exchange import segmentsOn
 from SlicerDGMVLCLib.scene import ResultNodes, loadResult, readResult, removeRun
 from SlicerDGMVLCPresenters.words import conclusion
 
+from .segments import hatched, put_mask
 from .views import COLUMNS, HYPOTHESES, ROWS, Views, quiet
 
 ROLES = ("original", "counterfactual", "difference")
-PLACES = {"attention-segments": ("Original", "OriginalCoronal"), "edit-mask": (*COLUMNS, *ROWS)}
+PLACES = {
+    "attention-segments": ("Original", "OriginalCoronal"),
+    "edit-mask": (*COLUMNS, *ROWS),
+    "invented": ("Counterfactual", "CounterfactualCoronal"),
+}
 
 
 @dataclass
@@ -97,9 +103,18 @@ class Runs:
         and the scene is as it was."""
         manifest = readResult(path)
         nodes = loadResult(self.scene, path)
+        if "invented" in nodes.byRole:
+            self._hatch(nodes)
         run = Run(number, path, manifest, nodes, name)
         self.all.append(run)
         return run
+
+    def _hatch(self, nodes: ResultNodes) -> None:
+        """Stripes over the voxels that were made from noise, so that the picture shows through."""
+        node, volume = nodes.byRole["invented"], nodes.byRole["counterfactual"]
+        mask = segmentsOn(node, volume)
+        if mask is not None and mask.any():
+            put_mask(node, node.GetSegmentation().GetNthSegmentID(0), hatched(mask), volume)
 
     def _only_here(self, run: Run) -> None:
         """Segments are seen in the columns, never over the scan alone; the uncertainty covers only
@@ -186,7 +201,11 @@ class Runs:
         if self.shown is None:
             return
         nodes = self.shown.nodes
-        for role, name in (("attention-segments", "attention"), ("edit-mask", "mask")):
+        for role, name in (
+            ("attention-segments", "attention"),
+            ("edit-mask", "mask"),
+            ("invented", "invented"),
+        ):
             if role in nodes.byRole:
                 display, opacity = (
                     nodes.byRole[role].GetDisplayNode(),
@@ -195,10 +214,14 @@ class Runs:
                 display.SetVisibility(bool(state[f"show_{name}"]))
                 display.SetOpacity2DFill(opacity)
                 display.SetOpacity2DOutline(opacity)
-        heat = nodes.attention.get(state.map) if state.show_heat else None
+        heat, opacity = None, float(state.opacity_heat)
+        if state.show_change and "change" in nodes.byRole:
+            heat, opacity = nodes.byRole["change"], float(state.opacity_change)
+        elif state.show_heat:
+            heat = nodes.attention.get(state.map)
         spread = nodes.byRole.get("uncertainty") if state.show_uncertainty else None
         for names in (COLUMNS, ROWS):
-            self.views.show(names[0], nodes.byRole["original"], heat, float(state.opacity_heat))
+            self.views.show(names[0], nodes.byRole["original"], heat, opacity)
             self.views.show(
                 names[1], nodes.byRole["counterfactual"], spread, float(state.opacity_uncertainty)
             )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .scans import ScanError, run_child
+
+if TYPE_CHECKING:
+    from .app import Viewer
 
 SETTINGS = (
     "preset",
@@ -14,7 +17,7 @@ SETTINGS = (
     *(
         f"{kind}_{what}"
         for kind in ("show", "opacity")
-        for what in ("attention", "heat", "uncertainty", "mask")
+        for what in ("attention", "heat", "change", "invented", "uncertainty", "mask")
     ),
 )
 
@@ -49,3 +52,32 @@ async def save_scene(results: list[Path], shown: Path, state: Any, path: Path) -
             "again."
         )
     return path
+
+
+async def offer_scene(viewer: Viewer) -> str:
+    """Write the scene in a process of its own; returns the address to download it from, or an
+    empty text."""
+    results = [Path(result.manifest) for result in viewer.desk.case.results]
+    if viewer.state.saving:
+        return ""
+    if not results:
+        viewer.say("There is no result to save yet; run an edit first.", kind="info")
+        return ""
+    case, name = viewer.desk.case, Path(viewer.state.scan_path).name
+    shown = case.result(case.shown[0]) if case.shown else None
+    with viewer.state as state:
+        state.saving = True
+    try:
+        path = await save_scene(
+            results,
+            Path(shown.manifest) if shown else results[-1],
+            viewer.state,
+            viewer.workspace.new("scenes", "scene.mrb"),
+        )
+        return viewer.transfers.offer(path, f"{name.split('.')[0] or 'scan'} DGM-VLC.mrb")
+    except ScanError as error:
+        viewer.say(str(error))
+        return ""
+    finally:
+        with viewer.state as state:
+            state.saving = False

@@ -40,6 +40,7 @@ class Scan:
     Args:
         path: what the user chose; the worker reads it. node: vtkMRMLScalarVolumeNode. size: voxels
             (x,y,z). spacing: mm (x,y,z). title: patient or study, and series.
+        report: that lies in its DICOM folder, "" for none.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Scan:
     spacing: tuple[float, float, float]
     modality: str
     title: str
+    report: str = ""
 
     @property
     def facts(self) -> str:
@@ -136,5 +138,11 @@ async def open_scan(
         raise ScanError(facts["error"], facts.get("option", ""), facts.get("series"))
     node = load_volume_node(scene, out, path.name)
     return Scan(
-        path, node, tuple(facts["size"]), tuple(facts["spacing"]), facts["modality"], facts["title"]
+        path,
+        node,
+        tuple(facts["size"]),
+        tuple(facts["spacing"]),
+        facts["modality"],
+        facts["title"],
+        facts.get("report", ""),
     )

@@ -9,10 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from SlicerDGMVLCLib.cases import loadOutline, middle
+from SlicerDGMVLCLib.exchange import segmentsOn
 from SlicerDGMVLCLib.nodes import WINDOWS
 from SlicerDGMVLCPresenters.desk import Picture
 
+from .margin import Margin
+from .profile import change_along, strip
 from .readout import Point, in_words, under_cursor
 from .runs import ROLES, Run, Runs
 from .scans import Scan, ScanError, load_volume_node
@@ -48,7 +52,11 @@ class Stage:
         self.scan: Scan | None = None
         self.case: list[Any] = []  # CT volumes of a tab of its own, the one under the cursor first
         self.picture = Picture()
+        self.margin = Margin(self.views, self.drop)
+        self.levels: tuple[float, float] | None = None  # HU shown, when no preset says
+        self.labels_path = ""  # the open case's anatomy
         self._preview: Any | None = None
+        self._without: Any | None = None
         self._region: Any | None = None
         self._hovered = "ScanAxial"
         self._moved: set[str] = set()
@@ -68,7 +76,10 @@ class Stage:
             self.runs.remove(run)
         if old is not None:
             self.drop(old.node)
+        self.labels_path, self.levels = "", None
+        self.views.crosshair(None)
         with self.state as state:
+            state.changes, state.peak, state.measured = "", 0, ""
             state.readout, state.plan, state.explanation, state.gates = EMPTY_READOUT, "", [], []
             state.maps, state.map = [], ""
 
@@ -78,10 +89,25 @@ class Stage:
         self.picture = Picture()
         self.layout("empty")
 
+    def labels(self, path: str) -> np.ndarray | None:
+        """The open scan's anatomy on its grid; None while it is not known."""
+        self.labels_path = path
+        return self.margin.labels(path)
+
+    def show_margin(self, mask: np.ndarray | None, labels: str = "") -> None:
+        """Outline what an edit of this mask would change."""
+        self.margin.show(mask, labels, self.scan.node if self.scan else None)
+
+    def margin_visible(self, visible: bool) -> None:
+        """Whether the margin is seen."""
+        self.margin.visible(visible)
+
     def _clear(self) -> None:
         """Take everything out of the views; the layout stays."""
         self._forget_region()
         self._drop_preview()
+        if self._without is not None:
+            self._show_without("")
         self.runs.hide()
         self.case = []
         for name in self.views.made:
@@ -108,6 +134,10 @@ class Stage:
 
     def _show_scan(self, picture: Picture, before: Picture) -> None:
         """The scan in three planes, with the outline of a region."""
+        with self.state as state:
+            state.changes, state.peak = "", 0
+        if self._without is not None:
+            self._show_without("")
         self._drop_preview()
         self.runs.hide()
         self.case = []
@@ -134,6 +164,20 @@ class Stage:
             self._problem(f"The region {Path(path).name} cannot be outlined; check the file.")
             return
         self._only_over_scan()
+        self.outline_margin()
+
+    def outline_margin(self) -> None:
+        """The margin of the outlined region, and its slices along the slider."""
+        if self._region is None or self.scan is None:
+            return
+        mask = segmentsOn(self._region, self.scan.node)
+        if mask is None or not mask.any():
+            return
+        self.show_margin(mask, self.labels_path)
+        if "ScanAxial" in self.views.made:
+            along, _ = change_along(mask, self.scan.node, self.views, "ScanAxial")
+            with self.state as state:
+                state.changes = strip(along)
 
     def _only_over_scan(self) -> None:
         if self._region is not None:
@@ -149,6 +193,7 @@ class Stage:
         if self._region is not None:
             self.drop(self._region)
             self._region = None
+            self.margin.hide()
 
     def _show_preview(self, path: str, index: int) -> None:
         """The scan beside the preview of one slice."""
@@ -195,11 +240,37 @@ class Stage:
             state.has = {
                 "attention": "attention-segments" in nodes.byRole,
                 "heat": bool(nodes.attention),
+                "change": "change" in nodes.byRole,
+                "invented": "invented" in nodes.byRole,
                 "uncertainty": "uncertainty" in nodes.byRole,
                 "mask": "edit-mask" in nodes.byRole,
             }
         self.layout(layout)
         self.runs.overlays(self.state)
+        difference = nodes.byRole["difference"]
+        along, peak = change_along(difference, difference, self.views, COLUMNS[0])
+        with self.state as state:
+            state.changes, state.peak = strip(along), peak
+        self.to_change()
+
+    def to_change(self) -> None:
+        """Go to the slice that was changed most."""
+        if self.state.peak and COLUMNS[0] in self.views.visible:
+            self.views.go(COLUMNS[0], int(self.state.peak))
+
+    def swap(self, original: bool) -> None:
+        """Show the original in the place of the counterfactual, and back; over a flagged region,
+        the scan without it, and back."""
+        if self.picture.layout == "scan":
+            self._show_without(self.picture.without if original else "")
+            return
+        run = self.runs.shown
+        if run is not None:
+            role = "original" if original else "counterfactual"
+            for name in (COLUMNS[1], f"{COLUMNS[1]}Coronal"):
+                self.views.show(name, run.nodes.byRole[role])
+            if not original:
+                self.runs.overlays(self.state)
 
     def _show_side_by_side(self, picture: Picture) -> None:
         """Several runs of one scan beside its original, a view each."""
@@ -214,6 +285,26 @@ class Stage:
         self.window()
         self.layout(layout, titles)
 
+    def _show_without(self, path: str) -> None:
+        """Lay the scan without the flagged region over it; "" takes it away."""
+        if self._without is not None:
+            self.drop(self._without)
+            self._without = None
+        if path:
+            title = "Without the region (synthetic – research use only)"
+            try:
+                self._without = load_volume_node(self.scene, Path(path), title)
+            except ScanError as error:
+                self._problem(str(error))
+                return
+            self.window()
+        for name in SCAN:
+            own = self.scan.node if self.scan else None
+            self.views.show(name, own, self._without, 1.0 if path else 0.0)
+        mark = {"ScanAxial": "Axial · without the region: synthetic, research use only"}
+        with self.state as state:
+            state.titles = {**state.titles, **(mark if path else {"ScanAxial": "Axial"})}
+
     def remove_run(self, number: int) -> None:
         """Take a run out of the scene."""
         run = self.runs.get(number)
@@ -227,12 +318,13 @@ class Stage:
     def window(self) -> None:
         """Every CT in the chosen window."""
         preset = self.state.preset if self.state.preset in WINDOWS else "lung"
-        own = [
-            node
-            for node in (self.scan.node if self.scan else None, self._preview, *self.case)
-            if node is not None
-        ]
-        self.views.window(self.runs.ct_volumes() + own, preset)
+        scan = self.scan.node if self.scan else None
+        shown = (scan, self._preview, self._without, *self.case)
+        own = [node for node in shown if node is not None]
+        low, high = self.levels or WINDOWS[preset]
+        self.views.window(self.runs.ct_volumes() + own, low, high)
+        with self.state as state:
+            state.window_words = f"W {high - low:.0f} L {(high + low) / 2:.0f}".replace("-", "−")
 
     def layout(self, layout: str, titles: dict[str, str] | None = None) -> None:
         """Switch the layout and tell the page; `titles` replace those of single views."""

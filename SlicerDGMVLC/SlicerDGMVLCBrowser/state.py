@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 QUALITY = {"quick look": (1, 4), "standard": (8, 10), "thorough": (16, 20)}  # noises, steps
 QUALITIES = [
     {"title": f"{name.capitalize()} ({noises} sample{'s' * (noises > 1)})", "value": name}
     for name, (noises, _) in QUALITY.items()
+]
+THREADS = [
+    {"title": "automatic", "value": 0},
+    *({"title": str(n), "value": n} for n in range(1, (os.cpu_count() or 1) + 1)),
 ]
 EMPTY_READOUT = {"place": "", "original": "", "counterfactual": "", "difference": ""}
 START: dict[str, Any] = {
@@ -22,6 +27,10 @@ START: dict[str, Any] = {
     "scan_offered": "",
     "scan_choice": "",
     "scan_busy": False,
+    "scan_note": "",
+    "prepared": "",
+    "slices_whole": 0,
+    "recent": [],
     "upload_share": 0.0,
     "series": [],
     # file dialog
@@ -51,6 +60,17 @@ START: dict[str, Any] = {
     "qualities": QUALITIES,
     "device": "",
     "devices": [],
+    "threads": 0,
+    "thread_choices": THREADS,
+    "more": False,
+    "clinical_age": "",
+    "clinical_sex": None,
+    "clinical_smoking": None,
+    "clinical_pack_years": "",
+    "clinical_other": "",
+    "slices_from": "",
+    "slices_to": "",
+    "form_note": "",
     # drawing
     "draw_tool": "paint",
     "draw_radius": 5,
@@ -59,6 +79,8 @@ START: dict[str, Any] = {
     "draw_low": "-600",
     "draw_high": "300",
     "draw_mm": "2",
+    "lock_vessels": False,
+    "lock_outside": False,
     "draw_undo": False,
     "draw_redo": False,
     "draw_open": False,
@@ -70,6 +92,9 @@ START: dict[str, Any] = {
     "share": 0.0,
     "time_left": "",
     "cannot_run": "Open a scan first.",
+    "preflight": "",
+    "run_undo": False,
+    "run_redo": False,
     "message": "",
     "advice": "",
     "message_kind": "error",
@@ -142,16 +167,26 @@ START: dict[str, Any] = {
     "preset": "lung",
     "slice": 0,
     "slices_of": 0,
+    "changes": "",
+    "peak": 0,
+    "pointer": "window",
+    "slab": 0,
+    "measured": "",
+    "window_words": "",
     "titles": {},
     "places": {},
     "readout": EMPTY_READOUT,
     "maps": [],
     "map": "",
-    "has": {"attention": False, "heat": False, "uncertainty": False, "mask": False},
+    "has": dict.fromkeys(("attention", "heat", "change", "invented", "uncertainty", "mask"), False),
     "show_attention": True,
     "opacity_attention": 0.7,
     "show_heat": False,
     "opacity_heat": 0.6,
+    "show_change": False,
+    "opacity_change": 0.6,
+    "show_invented": True,
+    "opacity_invented": 0.5,
     "show_uncertainty": False,
     "opacity_uncertainty": 0.6,
     "show_mask": True,

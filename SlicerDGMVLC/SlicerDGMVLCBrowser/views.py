@@ -10,7 +10,6 @@ from typing import Any
 
 import slicer
 import vtk
-from SlicerDGMVLCLib.nodes import WINDOWS
 from trame.widgets import html
 from trame_rca.utils import RcaEncoder
 from trame_slicer.core import LayoutManager, SlicerApp
@@ -143,6 +142,8 @@ class Views:
         )  # a view costs up to a second without a graphics card
         self.made: list[str] = []
         self._sizes: dict[str, tuple[int, ...]] = {}
+        self._slab = 0.0
+        self._follow: list[Callable[[str], None]] = []
         self._moved, self._hovered = moved, hovered
         self._clicked: list[Callable[[str, Point], None]] = []
         self.show_layout("empty")
@@ -179,6 +180,16 @@ class Views:
                 )
                 follow_cursor(self.view(name), partial(self._hovered, name))
                 follow_clicks(self.view(name), partial(self._on_click, name))
+                for follow in self._follow:
+                    follow(name)
+                if self._slab:
+                    self.slab(self._slab)
+
+    def on_made(self, follow: Callable[[str], None]) -> None:
+        """Call `follow` with the name of each view that is made, and of those that are there."""
+        self._follow.append(follow)
+        for name in self.made:
+            follow(name)
 
     def on_click(self, clicked: Callable[[str, Point], None]) -> None:
         """Call `clicked` with a view's name and the RAS position (mm) of each left click."""
@@ -238,14 +249,8 @@ class Views:
             node = view.get_view_node()
             node.SetOrientation(orientation_of(name))
             view.fit_view_to_content()
-            if (
-                ras is not None
-                # a slice's offset counts along its normal, which points to the left in sagittal
-                # views
-            ):
-                view.set_slice_value(
-                    sum(node.GetSliceToRAS().GetElement(axis, 2) * ras[axis] for axis in range(3))
-                )
+            if ras is not None:
+                view.set_slice_value(self._along(name, ras))
             view._logic.SnapSliceOffsetToIJK()
 
     def align(self, name: str, other: str) -> None:
@@ -278,9 +283,47 @@ class Views:
             if GROUPS[other] == GROUPS[name]:
                 self.view(other).set_slice_value(offset)
 
-    def window(self, volumes: list[Any], preset: str) -> None:
-        """Show CT volumes in a window of `WINDOWS`."""
-        low, high = WINDOWS[preset]
+    def slice_at(self, name: str, ras: Point) -> int:
+        """Number of the view's slice nearest to a place, from 1."""
+        low, _ = self.view(name).get_slice_range()
+        _, count = self.position(name)
+        step = self.view(name).get_slice_step() or 1.0
+        return min(max(round((self._along(name, ras) - low) / step) + 1, 1), count)
+
+    def _along(self, name: str, ras: Point) -> float:
+        """A place along a view's normal, mm; it points to the left in sagittal views."""
+        to_ras = self.view(name).get_view_node().GetSliceToRAS()
+        return float(sum(to_ras.GetElement(axis, 2) * ras[axis] for axis in range(3)))
+
+    def link(self, name: str, ras: Point) -> None:
+        """A place was pointed at in a view: the other planes go there, and it is marked."""
+        for other in self.visible:
+            if GROUPS[other] != GROUPS[name] and self.position(other)[1]:
+                self.view(other).set_slice_value(self._along(other, ras))
+                self.view(other)._logic.SnapSliceOffsetToIJK()
+        self.crosshair(ras)
+
+    def crosshair(self, ras: Point | None) -> None:
+        """Mark a place in every view; None takes the mark away."""
+        node = slicer.vtkMRMLCrosshairDisplayableManager().FindCrosshairNode(self.scene)
+        if node is None:
+            return
+        shown = node.ShowSmallBasic if ras is not None else node.NoCrosshair
+        node.SetCrosshairMode(shown)
+        if ras is not None:
+            node.SetCrosshairRAS(*ras)
+
+    def slab(self, mm: float) -> None:
+        """Show the highest HU of a slab of so many mm instead of a slice; 0 for the slice."""
+        self._slab = mm
+        for name in self.made:
+            node = self.view(name).get_view_node()
+            node.SetSlabReconstructionThickness(max(mm, 1.0))
+            node.SetSlabReconstructionType(vtk.VTK_IMAGE_SLAB_MAX)
+            node.SetSlabReconstructionEnabled(mm > 0)
+
+    def window(self, volumes: list[Any], low: float, high: float) -> None:
+        """Show CT volumes between two HU."""
         for volume in volumes:
             display = volume.GetDisplayNode()
             display.AutoWindowLevelOff()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from SlicerDGMVLCLib.events import Ended, Event
@@ -50,6 +51,15 @@ class WorkerSession:
         if self.client is None:
             raise RuntimeError("the worker was not started")
         return self.client
+
+    async def use_threads(self, threads: int) -> None:
+        """End the worker; the next one computes with so many threads, 0 for as many as it likes."""
+        environment = dict(self._command.environment)
+        environment.pop("OMP_NUM_THREADS", None)
+        if threads:
+            environment["OMP_NUM_THREADS"] = str(threads)
+        self._command = replace(self._command, environment=environment)
+        await self.stop()
 
     async def stop(self) -> None:
         """Ask the worker to end; kill it when it does not within 3 s."""

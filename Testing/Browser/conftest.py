@@ -59,13 +59,14 @@ def free_port() -> int:
 class Served:
     """A running viewer: its address, its process, its own folder."""
 
-    def __init__(self, *arguments: str, port: int | None = None) -> None:
+    def __init__(self, *arguments: str, port: int | None = None, state: str = "") -> None:
         self.port = port or free_port()
         self.token = "token-for-tests-only"
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(ROOT / "SlicerDGMVLC"), str(ROOT)]),
             "OMP_NUM_THREADS": "2",
+            "XDG_STATE_HOME": state or os.environ.get("XDG_STATE_HOME", ""),
         }
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "serve.py"), str(self.port), self.token, *arguments],
@@ -116,6 +117,12 @@ class Served:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
+
+
+@pytest.fixture(autouse=True)
+def remembers_nothing(tmp_path, monkeypatch):
+    """What a viewer remembers stays with its test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture(scope="session")

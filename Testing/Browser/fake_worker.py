@@ -61,7 +61,26 @@ def job(message, source, seconds, die, cancelled, busy):
         )
         return
     shutil.copytree(source, out)
+    (out / "request.json").write_text(json.dumps(message["request"]), encoding="utf-8")
     say("result", id=identifier, manifest=str(out / "result.json"))
+
+
+def prepare(message):
+    """The lungs as classical means find them; nothing looks at them."""
+    from DGMVLCCore.imaging.anatomy import segment_anatomy
+    from DGMVLCCore.imaging.io import load_volume, save_volume
+
+    out, scan = message["request"]["out"], load_volume(Path(message["request"]["image"]))
+    save_volume(scan.with_array(segment_anatomy(scan).labels, stored_dtype="uint8"), out)
+    say("answer", id=message["id"], name="prepare", answer={"labels": out, "notes": []})
+
+
+def region(message, source):
+    """The edit mask of the prepared result, as a proposal."""
+    out = message["request"]["out"]
+    shutil.copy(source / "edit-mask.seg.nrrd", out)
+    words = "Proposed for “nodule”: 1.2 ml. Check it before the run."
+    say("region", id=message["id"], path=out, volume_ml=1.2, score=0.8, sentence=words)
 
 
 def task(message):
@@ -149,6 +168,10 @@ def main():
                     message=str(error),
                     advice="",
                 )
+        elif kind == "task" and message["name"] == "prepare":
+            prepare(message)
+        elif kind == "region":
+            region(message, source)
         elif kind == "task" and message["name"] != "compare":
             task(message)
         elif kind in ("job", "task"):

@@ -43,7 +43,10 @@ def test_a_region_is_drawn_corrected_and_edited(serve, tab, prepared):
     one.open_scan(prepared[0])
     page.fill(".report textarea:not(.v-textarea__sizer)", REPORT)
     page.click(".finding >> nth=0")
+    one.until(lambda: "Proposed for" in page.inner_text(".region-note"))
     page.click(".draw-region")
+    one.until(lambda: "across" in page.inner_text(".region-note"))  # a proposal is drawn on
+    page.click(".draw-clear")
     one.until(lambda: "Draw the region first" in page.inner_text(".cannot-run"))
     bare = one.settled(0)
     drag(page, (0.62, 0.45), (0.68, 0.5))

@@ -54,9 +54,10 @@ def test_the_page_offers_orientation_untilting_and_series(serve, tab, prepared, 
         assert not page.is_visible(".scan-offer")
     page.fill(".scan-path input", str(scans / "study"))
     page.press(".scan-path input", "Enter")
-    page.click(".offer-series")
-    page.click(".v-overlay .v-list-item >> text=thick")
-    page.click(".offer-open")
+    thick = page.locator(".series-row", has_text="thick")
+    picture = thick.locator("img").get_attribute("src")
+    assert picture.startswith("data:image/png;base64,") and page.locator(".series-row").count() == 2
+    thick.click()
     one.until(lambda: "thick" in page.inner_text(".scan-name"))
     one.open_scan(prepared[0])
     assert not page.is_visible(".scan-offer") and not one.problems

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 
@@ -211,6 +212,33 @@ def test_an_uploads_name_fits_every_file_system(tmp_path, name):
     target.write_bytes(b"x")
     assert target.parent == tmp_path / "uploads" / "abcdefgh12"
     assert len(target.name.encode()) <= 180 and target.suffix == Path(name).suffix
+
+
+@pytest.mark.parametrize(("study", "read"), [("1.2.3", "A 9 mm nodule."), ("9.9.9", "")])
+def test_a_report_of_the_same_study_comes_with_its_folder(tmp_path, study, read):
+    from SlicerDGMVLCBrowser.reader import report_of
+
+    from Testing.Core.language.report_makers import content, structured
+
+    write_two_series(folder := tmp_path / "study")
+    path = folder / "report"
+    path.write_bytes(structured(content("TEXT", ("121071", "Finding"), text="A 9 mm nodule.")))
+    document = pydicom.dcmread(path)
+    document.StudyInstanceUID = study
+    document.save_as(path, enforce_file_format=True)
+    (folder / "notes.bin").write_bytes(b"none of ours")
+    assert (read in report_of(folder, 1)) and bool(report_of(folder, 1)) == bool(read)
+    assert report_of(folder / "thin-0.dcm", None) == ""
+
+
+def test_a_kept_case_knows_its_scan_by_its_files(tmp_path):
+    from SlicerDGMVLCBrowser.cases import fingerprint
+
+    write_two_series(folder := tmp_path / "study")
+    before = fingerprint(folder)
+    assert fingerprint(folder) == before
+    (folder / "thin-0.dcm").write_bytes(b"another patient")
+    assert fingerprint(folder) != before
 
 
 def write_two_series(folder):

@@ -31,12 +31,14 @@
   const DRAW = { p: "paint", e: "erase", d: "draw", o: "ellipse" };
   window.addEventListener("keydown", (event) => {
     const state = window.trame?.state;
-    if (state?.get("tab") !== "edit" || state.get("region_from") !== "drawn" || typing(event.target) || event.altKey || event.metaKey) return;
+    if (state?.get("tab") !== "edit" || typing(event.target) || event.altKey || event.metaKey) return;
     const key = event.key.toLowerCase();
-    const tool = event.ctrlKey ? { z: event.shiftKey ? "redo" : "undo", y: "redo" }[key] : DRAW[key];
+    const drawing = state.get("region_from") === "drawn" && state.get("layout") === "scan";
+    const tool = event.ctrlKey ? { z: event.shiftKey ? "redo" : "undo", y: "redo" }[key] : drawing && DRAW[key];
     if (!tool) return;
     event.preventDefault();
-    window.trame.trigger("draw", [tool]);
+    if (drawing) window.trame.trigger("draw", [tool]);
+    else window.trame.trigger(`run_${tool}`);
   });
 
   async function upload(files) {
@@ -118,13 +120,25 @@
 
   // Presets, fit and the card of keys, in every tab.
   const PRESETS = { 1: "lung", 2: "mediastinum", 3: "bone" };
+  const POINTERS = { v: "window", l: "ruler", m: "area" };
+  const SLABS = [0, 10, 20, 30];
   window.addEventListener("keydown", (event) => {
     const state = window.trame?.state;
     if (!state || typing(event.target) || event.ctrlKey || event.altKey || event.metaKey) return;
     if (PRESETS[event.key]) state.set("preset", PRESETS[event.key]);
     else if (event.key === "?") state.set("help", !state.get("help"));
+    else if (POINTERS[event.key.toLowerCase()]) state.set("pointer", POINTERS[event.key.toLowerCase()]);
+    else if (event.key.toLowerCase() === "s") state.set("slab", SLABS[(SLABS.indexOf(state.get("slab")) + 1) % SLABS.length]);
+    else if (event.key.toLowerCase() === "g") window.trame.trigger("to_change");
     else if (event.key.toLowerCase() === "f") window.trame.trigger("fit");
-    else if (event.key === "Escape") state.set("help", false);
+    else if (event.key.toLowerCase() === "x") event.repeat || window.trame.trigger("swap", [true]);
+    else if (event.key === "Escape") {
+      state.set("help", false);
+      window.trame.trigger("unmark");
+    }
+  });
+  window.addEventListener("keyup", (event) => {
+    if (event.key.toLowerCase() === "x") window.trame?.trigger("swap", [false]);
   });
 
   function download(address) {

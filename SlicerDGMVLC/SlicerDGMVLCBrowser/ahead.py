@@ -1,0 +1,94 @@
+"""What is computed before anybody waits for it: a scan's lungs and features, a finding's region;
+and what the machine has for a run."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from SlicerDGMVLCLib.events import Heartbeat
+from SlicerDGMVLCPresenters.preflight import Machine
+from SlicerDGMVLCPresenters.work import PREPARE, SUGGEST
+
+if TYPE_CHECKING:
+    from .app import Viewer
+
+MB = 2**20
+
+
+class Ahead:
+    """Asks the worker for what will be wanted soon.
+
+    Args:
+        viewer: whose desk and worker it uses.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer, self.desk, self.state = viewer, viewer.desk, viewer.state
+        self._busy = False
+
+    def go_on(self) -> None:
+        """Start what is wanted now; called after every change of the desk."""
+        if not self._busy and (self.desk.must_prepare() or self.desk.must_suggest()):
+            self._busy = True
+            self.viewer._later(self._start())
+
+    async def _start(self) -> None:
+        try:
+            if self.desk.must_prepare():
+                await self._prepare()
+            elif self.desk.must_suggest():
+                await self._suggest()
+        finally:
+            self._busy = False
+
+    async def _prepare(self) -> None:
+        scan = self.desk.case.scan
+        if scan is None:
+            return
+        self.desk.case.prepared = "asked"
+        out = self.viewer.workspace.new("scans", "anatomy.nrrd")
+        device = {"device": self.state.device or None}
+        request = {"image": scan.path, "out": str(out), **scan.reading, **device}
+        await self.viewer.jobs.unseen(PREPARE, "prepare", request, self._prepared)
+
+    def _prepared(self, answer: dict[str, Any]) -> None:
+        self.desk.take_prepared(str(answer["labels"]), list(answer["notes"]))
+        self.viewer.stage.labels(self.desk.case.labels)
+        self.viewer.stage.outline_margin()
+        self.viewer.drawing.known()
+
+    async def _suggest(self) -> None:
+        if self.viewer.stage.scan is None:
+            return
+        self.desk.begin_suggestion()
+        out = self.viewer.workspace.new("results", "region.seg.nrrd")
+        request = {**self.viewer.jobs.request(self.viewer.stage.scan.path), "out": str(out)}
+        await self.viewer.jobs.unseen(SUGGEST, "", request, lambda answer: None)
+
+    # the machine ----------------------------------------------------------------------
+
+    def machine(self, beat: Heartbeat | None = None) -> None:
+        """What a run would be computed on, and the memory there is."""
+        devices = list(self.state.devices)
+        device = str(self.state.device or (devices[0] if devices else ""))
+        free = psutil.virtual_memory().available / MB if device == "cpu" else None
+        held = beat.rssMb if beat else self.desk.machine.held_mb
+        threads = int(self.state.threads or 0)
+        self.desk.machine = Machine(device, free, held, threads)
+
+    def on_threads(self, threads: Any, **_: Any) -> None:
+        """Another number of threads was chosen."""
+        self.viewer._later(self.use_threads(threads))
+
+    async def use_threads(self, threads: Any) -> None:
+        """Start the worker anew with so many threads; 0 lets it choose."""
+        number = int(threads) if str(threads).isdecimal() else 0
+        if self.desk.work.busy or number == self.desk.machine.threads:
+            return
+        await self.viewer.jobs.worker.use_threads(min(number, os.cpu_count() or 1))
+        self.desk.case.prepared = ""
+        self.machine()
+        await self.viewer.jobs.warm()
+        self.viewer.refresh()
