@@ -50,8 +50,9 @@ def test_a_region_is_drawn_corrected_and_edited(serve, tab, prepared):
     one.until(lambda: "Draw the region first" in page.inner_text(".cannot-run"))
     bare = one.settled(0)
     drag(page, (0.62, 0.45), (0.68, 0.5))
-    page.wait_for_selector(".draw-undo:not([disabled])")  # the stroke has ended
-    painted = one.until(lambda: volume(page))
+    one.until(lambda: volume(page))
+    page.wait_for_selector(".draw-tools:not(.draw-open)")  # the stroke has ended
+    painted = volume(page)
     assert painted > 0.3
     one.until(lambda: (np.abs(one.pixels(0) - bare).max(2) > 30).sum() > 200)
     page.keyboard.press("Control+z")
