@@ -25,13 +25,13 @@ from DGMVLCCore.imaging.zones import locate
 from DGMVLCCore.jobs.edit import (
     Progress,
     check_options,
-    choose_finding,
     edit_region,
     load_scan,
     propose_region,
 )
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
 from DGMVLCCore.jobs.ranking import NOTE, Ranking, rank
+from DGMVLCCore.jobs.region import choose_finding
 from DGMVLCCore.jobs.requests import CompareRequest
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
