@@ -190,7 +190,7 @@ def assign_places(
     own, after, used = _beside(sentence, found, mentions, clauses)
     for i in range(len(mentions) - 2, -1, -1):  # "X and Y in the left lung"
         gap = sentence[mentions[i][1] : mentions[i + 1][0]]
-        alike = absent[i] == absent[i + 1] or WITHOUT.fullmatch(gap)
+        alike = absent[i] == absent[i + 1] or bool(WITHOUT.fullmatch(gap))
         if own[i] is None and after[i + 1] and alike and _shares(gap):
             own[i] = after[i] = after[i + 1]
     for i, (first, _) in enumerate(mentions):
