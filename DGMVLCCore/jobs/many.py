@@ -24,6 +24,7 @@ import msgspec
 from DGMVLCCore import __version__
 from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, UsageError, as_dgmvlc_error
 from DGMVLCCore.ground.plain_json import read_json
+from DGMVLCCore.ground.whole import clean_folder
 from DGMVLCCore.report.summary import write_summary
 from DGMVLCCore.results.records import write_text
 
@@ -288,6 +289,7 @@ def run_list(
 
 def _begin(title: str, out: Path) -> None:
     """The folder of a list, new or that of an earlier run of the same use case."""
+    clean_folder(out)  # what a run left that was killed before its list stood
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         earlier = out / LIST
         if not earlier.is_file() or read_json(earlier, "delete it").get("use") != title:
@@ -296,12 +298,13 @@ def _begin(title: str, out: Path) -> None:
                 "another folder."
             )
     try:
-        (out / ROWS).mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
+        write_text(json.dumps({"software": {"name": "dgmvlc"}, "use": title}), out / LIST)
+        (out / ROWS).mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
             f"The folder {out} could not be made ({error.strerror or error}); choose another."
         ) from error
-    write_text(json.dumps({"software": {"name": "dgmvlc"}, "use": title}), out / LIST)
 
 
 def placed(request: Any, out: Path, identifier: str) -> Any:

@@ -267,6 +267,7 @@ class Trainer:
         self.out.mkdir(parents=True, exist_ok=True)
         clean(self.out / "weights")
         self.resume()
+        self.cut_log()  # also where a run ended before its first checkpoint
         self.recipe.save(self.out / "recipe.json")
 
     def run(self) -> Path:
