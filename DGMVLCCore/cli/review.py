@@ -87,9 +87,7 @@ class Review(Workers):
     ] = False
     send: Send = None
     overwrite: Annotated[bool, Option("replace an earlier export")] = False
-    weights: Annotated[
-        Path | None, Option("folder of a dual encoder; default: the shipped one")
-    ] = None
+    weights: Annotated[Path | None, Option("folder of an editor; default: the shipped one")] = None
     device: Device = None
 
 

@@ -102,11 +102,8 @@ def review_study(
         analyse_study,
     )  # with the network; a worklist does not wait for it
 
-    pipe = session.pipeline().alignment
-    if pipe is None:
-        raise UsageError("These weights come without a dual encoder, so no study can be reviewed.")
-    identifier = request.study
-    done = analyse_study(pipe, ReviewSession.open(request.session), identifier, tell, should_cancel)
+    identifier, opened = request.study, ReviewSession.open(request.session)
+    done = analyse_study(session.pipeline(), opened, identifier, tell, should_cancel)
     return {"study": identifier, "problem": done["problem"]}
 
 

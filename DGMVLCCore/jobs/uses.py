@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ from DGMVLCCore.review.decisions import ReviewSession
 
 if TYPE_CHECKING:
     from DGMVLCCore.jobs.session import Session
-    from DGMVLCCore.models.alignment import AlignmentPipeline
 
 Progress = Callable[[str, float], None]
 SHOWN = ("mean_change_hu", "mean_uncertainty_hu", "region_ml")
@@ -77,7 +75,7 @@ def _compare(session: Session, request: Any, tell: Progress) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class OneReview:
-    """A study of a review session. weights: folder of a dual encoder, the shipped one when None."""
+    """A study of a review session. weights: folder of an editor, the shipped one when None."""
 
     session: Path
     study: str
@@ -85,21 +83,13 @@ class OneReview:
     device: str | None = None
 
 
-@lru_cache(maxsize=1)
-def _dual_encoder(weights: Path | None, device: str | None) -> AlignmentPipeline:
-    """Loaded once a process."""
-    from DGMVLCCore.ground.devices import choose_device
-    from DGMVLCCore.models.alignment import AlignmentPipeline
-
-    return AlignmentPipeline.from_pretrained(weights).to(choose_device(device))
-
-
 def _review(session: Session, request: OneReview, tell: Progress) -> dict[str, Any]:
+    from DGMVLCCore.ground.devices import choose_device
     from DGMVLCCore.review.analyse import analyse_study
 
     opened = ReviewSession.open(request.session)
     opened.states.clear()  # marks belong to whoever opened the list; several write here at once
-    pipe = _dual_encoder(request.weights, request.device)
+    pipe = session.pipeline(request.weights).to(choose_device(request.device))
     analysis = analyse_study(pipe, opened, request.study, tell)
     if analysis["problem"]:
         raise UnsuitableInputError(analysis["problem"])

@@ -185,12 +185,15 @@ def _fill(result: CounterfactualResult) -> Any:
     return figure
 
 
-def save_region_figure(scan: Volume, mask: np.ndarray, number: int, z: int, path: Path) -> None:
-    """Write the picture of one region (PNG): its slice whole and close, outlined on the patient's
-    own voxels; radiological orientation, lung window.
+def save_region_figure(
+    scan: Volume, without: Volume, mask: np.ndarray, number: int, z: int, denied: str, path: Path
+) -> None:
+    """Write the picture of one region (PNG): its slice whole and close, the same without it, and
+    the difference; radiological orientation, lung window.
 
     Args:
-        scan: canonical CT. mask: bool (D,H,W). number: the region's name. z: the slice, from 0.
+        scan: canonical CT. without: the same, edited. mask: bool (D,H,W). number: the region's
+            name. z: the slice, from 0. denied: the sentence it was edited by.
 
     Raises:
         OutputError: it cannot be written.
@@ -198,10 +201,21 @@ def save_region_figure(scan: Volume, mask: np.ndarray, number: int, z: int, path
 
     def draw() -> Any:
         title = f"Region {number}, slice {z + 1} of {len(mask)} from the feet, lung window"
-        figure, axes = sheet(1, 2, (9.2, 4.7), title)
-        layer = Layer(scan.array[z], mark=OUTLINED, mask=mask[z], dashed=False)
-        for axis, window in zip(axes[0], (WHOLE, close_up(mask[z], scan.spacing[1:], 70.0))):
-            panel(axis, layer, scan.spacing[1:], window, size=10)
+        figure, axes = sheet(1, 4, (15, 4.5), title)
+        spacing, change = scan.spacing[1:], without.array[z] - scan.array[z]
+        near, outline = close_up(mask[z], spacing, 70.0), mask[z]
+        scale = signed(hu_limit(change[near]))
+        whole = Layer(scan.array[z], "Whole slice", mark=OUTLINED, mask=outline, dashed=False)
+        panel(axes[0, 0], whole, spacing, size=10)
+        layers = [
+            Layer(scan.array[z], "Original", mask=outline),
+            Layer(without.array[z], f"Without it: “{denied.rstrip('.')}”", mark=MARK),
+            Layer(change, "Difference (without − original)", scale, mark=MARK, mask=outline),
+        ]
+        for axis, layer in zip(axes[0, 1:], layers):
+            panel(axis, layer, spacing, near, size=10)
+        ruler(axes[0, 1], scan.array[z][near].shape, spacing[1])
+        bar(figure, axes[0, 3], "HU", scale)
         return figure
 
-    save(draw, path, f"review, {OUTLINED}", dpi=80)
+    save(draw, path, f"review, {MARK}", dpi=80)

@@ -1,239 +1,150 @@
-"""A map of what does not fit a clear lung of this patient, on cells of 4x4 working pixels.
+"""Where the editor would change the lungs if findings were denied: the review's abnormality map.
 
-Two looks are joined: how well each finding's sentence fits a cell (dual encoder, one pass over the
-scan for all findings), and how far the
-cell's HU lie from this patient's own lung. Both are measured against the patient's own lungs
-(median and spread), so that a scan with thick
-lungs or a soft kernel does not light up as a whole. A perceptron, fitted on training patients with
-simulated lesions, joins them.
+Each denial is read in one step over both lungs, several slices together. The wording that was
+trained for a finding ("No nodule.") asks for a change where that finding is; no finding, no change.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy import ndimage, special
+import torch
+from scipy import ndimage
 
-from DGMVLCCore.editing.find import cell_logits
-from DGMVLCCore.errors import UnreadableError
-from DGMVLCCore.ground.resources import resource
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.errors import UnsuitableInputError, WeightsError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.language.prompts import said_plainly
-from DGMVLCCore.models.alignment import AlignmentPipeline
-from DGMVLCCore.models.denoiser import PATCH
-from DGMVLCCore.models.region import Region
+from DGMVLCCore.language.prompts import denial_prompt
+from DGMVLCCore.models.region import Region, cut_region
+from DGMVLCCore.models.units import to_units
 
 Progress = Callable[[str, float], None]
-SCORE = "review-score.json"
-VESSEL_MM = 5.0  # an opening of this width takes most vessels away and leaves nodules
-MIN_LUNG = 0.25  # share of lung a cell needs
-AROUND = (0.7, 1.0, 1.0)  # cells, Gaussian sigma (z,y,x)
-CLIP_HU = (-1024.0, 100.0)
-EXTRA = (
-    "most agreement",
-    "over clear lung",
-    "density",
-    "opened density",
-    "darkness",
-    "texture",
-    "depth",
-)
+DENIED = ("nodule", "consolidation", "ground-glass opacity", "emphysema")
+LOOK_MM = 1.25  # in-plane, coarsest fine enough for nodules of 6 mm
+STEP_MM = 3.5  # slices thinner than this are averaged, so that thin ones cost no more
+AT_ONCE = 8  # neighbouring slices of one forward pass
+WIDER = 3  # pixels around the lungs that may be changed too
+SIDE = 16  # multiples that the network takes
+AROUND_MM = 14.0  # seen around the lungs
+IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
+SMOOTH_MM = (2.0, 1.5, 1.5)  # Gaussian sigma of the map (z,y,x)
 
 
 @dataclass(eq=False)
-class Cells:
-    """The lungs of a scan, cell by cell.
+class Looked:
+    """The lungs of a scan as the editor reads them.
 
     Args:
-        region: the lungs on the working grid (D,S,T). lung: bool (D,h,w), cells that count.
-        logits: float32 (K,D,h,w) of `terms`. features: float32 (F,D,h,w), named by `names`.
+        region: both lungs on the working grid (D,S,T). thick: slices of the scan in one of these.
+        asked: float32 (K,D,S,T), 0..1, the change that each denial asks for, smoothed.
+        terms: the K findings denied.
     """
 
     region: Region
-    lung: np.ndarray
+    thick: int
+    asked: np.ndarray
     terms: tuple[str, ...]
-    logits: np.ndarray
-    features: np.ndarray
-    names: tuple[str, ...]
+
+    @property
+    def map(self) -> np.ndarray:
+        """float32 (D,S,T), 0..1: the most that any denial asks for."""
+        return self.asked.max(0)
+
+    def to_scan(self, values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+        """(D,S,T) on the working grid -> float32 of the canonical scan's shape."""
+        slabs = (len(values), *shape[1:])
+        whole = self.region.to_scan(values.astype(np.float32), slabs)
+        return np.repeat(whole, self.thick, 0)[: shape[0]]
 
 
-def _to_cells(values: np.ndarray, how: Callable[..., np.ndarray] = np.mean) -> np.ndarray:
-    """(D,S,T) -> (D,S/4,T/4) by a statistic of each 4x4 square."""
-    d, s, t = values.shape
-    return how(values.reshape(d, s // PATCH, PATCH, t // PATCH, PATCH), axis=(2, 4))
+def thick_slices(scan: Volume, anatomy: Anatomy) -> tuple[Volume, Anatomy, int]:
+    """A canonical scan with thin slices averaged in groups, and how many are in one.
+
+    The last group may hold fewer. Labels are those of each group's middle slice.
+    """
+    thick = max(round(STEP_MM / scan.spacing[0]), 1)
+    if thick == 1:
+        return scan, anatomy, 1
+    starts = np.arange(0, len(scan.array), thick)
+    counts = np.diff([*starts, len(scan.array)])
+    hu = np.add.reduceat(scan.array.astype(np.float32), starts) / counts[:, None, None]
+    affine = scan.affine.copy()
+    affine[:3, 3] += affine[:3, 2] * (thick - 1) / 2
+    affine[:3, 2] *= thick
+    labels = anatomy.labels[np.minimum(starts + thick // 2, len(anatomy.labels) - 1)]
+    return Volume(hu, affine, scan.modality, scan.stored_dtype), Anatomy(labels), thick
 
 
-def against_own(values: np.ndarray, lung: np.ndarray, least: float) -> np.ndarray:
-    """Values in units of this patient's own spread: (v - median) / (1.48 MAD), over the lung's
-    cells; the spread is at least `least`."""
-    own = values[..., lung]
-    middle = np.median(own, axis=-1)
-    spread = 1.4826 * np.median(np.abs(own - middle[..., None]), axis=-1)
-    shape = (*middle.shape, *(1,) * lung.ndim)
-    return (values - middle.reshape(shape)) / np.maximum(spread, least).reshape(shape)
+def _boxes(region: Region) -> Iterator[tuple[list[int], tuple[slice, slice]]]:
+    """Slices with lung in groups, and what of the slice each group needs."""
+    filled = [int(row) for row in np.nonzero(region.mask.any((1, 2)))[0]]
+    margin = int(AROUND_MM / region.spacing[1])
+    for start in range(0, len(filled), AT_ONCE):
+        rows, box = filled[start : start + AT_ONCE], []
+        where = np.argwhere(region.mask[rows].any(0))
+        for low, high, size in zip(where.min(0), where.max(0) + 1, region.hu.shape[1:]):
+            first = max(int(low) - margin, 0)
+            length = -(-(min(int(high) + margin, size) - first) // SIDE) * SIDE
+            first = max(min(first, size - length), 0)
+            box.append(slice(first, first + length))
+        yield rows, (box[0], box[1])
 
 
-def density_features(region: Region, lung: np.ndarray) -> np.ndarray:
-    """(5,D,h,w): mean HU, HU without thin vessels, darkness, texture (each against the patient's
-    own lung), depth under the pleura (10 mm = 1)."""
-    inside = np.isin(region.labels, (2, 3))
-    hu = np.clip(region.hu, *CLIP_HU)
-    middle = float(np.median(hu[inside]))
-    hu = np.where(inside, hu, middle)  # the chest wall is no finding
-    width = max(int(round(VESSEL_MM / region.spacing[1])), 3)
-    opened = np.stack([ndimage.grey_opening(plane, (width, width)) for plane in hu])
-    mean, plain = _to_cells(hu), _to_cells(opened, np.max)
-    darkness = -ndimage.gaussian_filter(mean, (0, 1.0, 1.0))
-    texture = np.sqrt(np.maximum(_to_cells(hu**2) - mean**2, 0))
-    measured = against_own(np.stack([mean, plain, darkness, texture]), lung, 15.0)
-    depth = np.stack(
-        [
-            ndimage.distance_transform_edt(plane, sampling=region.spacing[1:])
-            if plane.any()
-            else plane
-            for plane in inside
-        ]
-    )
-    return np.concatenate(
-        [np.clip(measured, -4, 12), np.minimum(_to_cells(depth) / 10.0, 2.0)[None]]
-    ).astype(np.float32)
+def _part(region: Region, rows: list[int], box: tuple[slice, slice]) -> Region:
+    """The slices from the first of `rows` to the last, one more on each side, cropped."""
+    part = (slice(max(rows[0] - 1, 0), rows[-1] + 2), *box)
+    return Region.of_stack(region.hu[part], region.mask[part], region.labels[part], region.spacing)
 
 
-def look_at_cells(
-    pipe: AlignmentPipeline, scan: Volume, anatomy: Anatomy, callback: Progress | None = None
-) -> Cells:
-    """Everything the map is made from.
-
-    Args:
-        scan: canonical CT. anatomy: on the same grid.
+@torch.inference_mode()
+def look(
+    pipe: CounterfactualPipeline,
+    scan: Volume,
+    anatomy: Anatomy,
+    callback: Progress | None = None,
+    terms: tuple[str, ...] = DENIED,
+) -> Looked:
+    """Read both lungs of a canonical scan under each finding's denial.
 
     Raises:
-        UnsuitableInputError: no lung in view.
+        UnsuitableInputError: no lung in view. WeightsError: the weights are no editor's.
     """
-    terms = pipe.findings
-    region, logits = cell_logits(
-        pipe,
-        scan,
-        anatomy,
-        [*(said_plainly(term) for term in terms), said_plainly("clear lung")],
-        callback=callback,
-    )
-    lung = _to_cells(np.isin(region.labels, (2, 3)).astype(np.float32)) >= MIN_LUNG
-    own = np.clip(against_own(logits, lung, 0.5), -4, 12)
-    most = own[:-1].max(0)
-    features = np.concatenate(
-        [
-            logits[:-1].clip(-10, 10),
-            own[:-1],
-            np.stack([most, (logits[:-1].max(0) - logits[-1]).clip(-12, 12)]),
-            density_features(region, lung),
-        ]
-    ).astype(np.float32)
-    names = (
-        *(f"{term}: logit" for term in terms),
-        *(f"{term}: against own lung" for term in terms),
-        *EXTRA,
-    )
-    return Cells(
-        region,
-        lung,
-        terms,
-        logits[:-1],
-        np.concatenate([features, _around(features, lung)]),
-        (*names, *(f"{name}, around" for name in names)),
-    )
-
-
-def _around(features: np.ndarray, lung: np.ndarray) -> np.ndarray:
-    """Each feature's mean over the lung's cells around (Gaussian): a lesion goes on beside and
-    above, a vessel cut across does not."""
-    weight = ndimage.gaussian_filter(lung.astype(np.float32), AROUND) + 1e-3
-    return np.stack(
-        [ndimage.gaussian_filter(one * lung, AROUND) / weight for one in features]
-    ).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Score:
-    """The map from features to 0..1, as `Testing/Benchmarks/fit_review.py` fits it.
-
-    Args:
-        names: features it takes. mean, scale: (F,) their standardisation. hidden, hidden_bias:
-            (H,F), (H,). slope: (H+F,) of hidden units and inputs.
-        weights_sha256: of the dual encoder it was fitted with. shown_from: the peak from which a
-            region is shown, about one false region a scan
-            on validation patients.
-    """
-
-    names: tuple[str, ...]
-    mean: np.ndarray
-    scale: np.ndarray
-    hidden: np.ndarray
-    hidden_bias: np.ndarray
-    slope: np.ndarray
-    bias: float
-    weights_sha256: str
-    shown_from: float = 0.5
-
-    @classmethod
-    def from_fields(cls, fields: dict[str, Any]) -> Score:
-        """From the fields of `Resources/review-score.json`."""
-        arrays = {
-            name: np.asarray(fields[name], np.float32)
-            for name in ("mean", "scale", "hidden", "hidden_bias", "slope")
-        }
-        count = len(fields["names"])
-        arrays["hidden"] = arrays["hidden"].reshape(-1, count)
-        return cls(
-            tuple(fields["names"]),
-            **arrays,
-            bias=float(fields["bias"]),
-            weights_sha256=str(fields["weights_sha256"]),
-            shown_from=float(fields.get("shown_from", 0.5)),
+    if not pipe.sees:
+        raise WeightsError(
+            f"A review reads the change map of an editor, but {pipe.weights} holds none; "
+            "give an editor's weights."
         )
-
-    def __call__(self, features: np.ndarray) -> np.ndarray:
-        """(F,...) features -> (...) scores 0..1."""
-        x = (features.reshape(len(features), -1) - self.mean[:, None]) / self.scale[:, None]
-        units = len(self.hidden)
-        value = self.slope[units:] @ x + self.bias
-        if units:
-            value = value + self.slope[:units] @ np.tanh(
-                self.hidden @ x + self.hidden_bias[:, None]
-            )
-        return special.expit(value).reshape(features.shape[1:]).astype(np.float32)
-
-
-def load_score() -> Score:
-    """The shipped score of cells.
-
-    Raises:
-        UnreadableError: the file is not there or damaged.
-    """
-    try:
-        return Score.from_fields(json.loads(resource(SCORE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnreadableError(
-            f"The file {SCORE} of this installation is damaged; install dgmvlc again."
-        ) from error
-
-
-def abnormality(cells: Cells, score: Score) -> np.ndarray:
-    """The map: float32 (D,h,w) 0..1 on the cells, 0 outside the lungs.
-
-    Raises:
-        UnreadableError: the score was fitted on other features.
-    """
-    if cells.names != score.names:
-        raise UnreadableError(
-            f"{SCORE} was fitted for another dual encoder; fit it again with "
-            "Testing/Benchmarks/fit_review.py."
+    if not anatomy.lungs.any():
+        raise UnsuitableInputError(
+            "The scan shows no lung, so there is nothing to look at; load a chest CT."
         )
-    out = np.zeros(cells.lung.shape, np.float32)
-    out[cells.lung] = score(cells.features[:, cells.lung])
-    return out
+    slabs, labels, thick = thick_slices(scan, anatomy)
+    rows = (0, len(slabs.array))
+    spacing = max(LOOK_MM, *scan.spacing[1:])
+    region = cut_region(slabs, labels, labels.lungs, rows, spacing_mm=spacing)
+    lungs = region.lungs
+    density = float(to_units(np.median(region.hu[lungs]), region.scale))
+    region.mask = ndimage.binary_dilation(lungs, IN_PLANE, iterations=WIDER)
+    texts = [pipe.text(denial_prompt(term)) for term in terms]
+    predict, groups = pipe.edit_predictor(), list(_boxes(region))
+    asked = np.zeros((len(terms), *region.hu.shape), np.float32)
+    for done, (wanted, box) in enumerate(groups, 1):
+        part = _part(region, wanted, box)
+        first = max(wanted[0] - 1, 0)
+        here = [row - first for row in wanted]
+        cond = part.conditions(here, np.zeros_like(part.mask)).to(pipe.device)
+        if cond.density is not None:
+            cond.density.fill_(density)
+        for index, text in enumerate(texts):
+            edit = predict(cond.context[:, 1:2], 1.0, cond.with_text(*text))
+            share = torch.sigmoid(edit.change)[:, 0].cpu().numpy()
+            asked[index, wanted, box[0], box[1]] = share
+        if callback:
+            callback("looking", done / len(groups))
+    sigma = [mm / step for mm, step in zip(SMOOTH_MM, region.spacing)]
+    for each in asked:
+        each[:] = ndimage.gaussian_filter(each * lungs, sigma) * lungs
+    return Looked(region, thick, asked, terms)

@@ -1,5 +1,5 @@
 """One study of a review, from scan and report to its folder: regions, cross-check, segmentation,
-map and pictures."""
+map, and each region's counterfactual with its picture."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.anatomy.find import find_anatomy
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import (
     Cancelled,
     DGMVLCError,
@@ -25,17 +26,18 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report, report_notes
 from DGMVLCCore.language.report_files import ReportText
-from DGMVLCCore.models.alignment import AlignmentPipeline
-from DGMVLCCore.models.region import Region
+from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.report.figure import save_region_figure
 from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.results.segmentation import Segment, save_segmentation
-from DGMVLCCore.review.abnormality import abnormality, load_score, look_at_cells
+from DGMVLCCore.review.abnormality import Looked, look
 from DGMVLCCore.review.candidates import Candidate, find_candidates
 from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import ANALYSIS, LUNGS, NOTICE, SCHEMA_VERSION, write_json
 from DGMVLCCore.review.listing import COLOURS
+from DGMVLCCore.review.score import load_score
+from DGMVLCCore.review.without import Without, name_regions, without
 from DGMVLCCore.review.worklist import Study, load_study
 
 AGAIN = "free some space and go on with --resume. What was decided before is kept"
@@ -43,6 +45,7 @@ Progress = Callable[[str, float], None]
 SHOWN_PHRASES = 3
 LONGEST_REPORT = 100_000
 MARGIN_VOXELS = 8
+SYNTHETIC = "Synthetic inside the region; research use only, not a medical device."
 
 
 def read_findings(text: str | None) -> tuple[list[Finding] | None, list[str]]:
@@ -61,34 +64,35 @@ def read_findings(text: str | None) -> tuple[list[Finding] | None, list[str]]:
     return findings, list(report_notes(text, findings))
 
 
-def look(
-    pipe: AlignmentPipeline, volume: Volume, anatomy: Anatomy, callback: Progress | None = None
-) -> tuple[list[Candidate], Region, np.ndarray]:
-    """The regions of a canonical scan that are worth showing, the working region, and the
-    abnormality map on its cells.
+def find_regions(
+    pipe: CounterfactualPipeline,
+    scan: Volume,
+    anatomy: Anatomy,
+    callback: Progress | None = None,
+) -> tuple[list[Candidate], Looked]:
+    """The regions of a canonical scan that are worth showing, named, and what they were found in.
 
     Raises:
-        UnsuitableInputError: no lung in view.
+        UnsuitableInputError: no lung in view. WeightsError: the weights are no editor's.
     """
-    cells = look_at_cells(pipe, volume, anatomy, callback)
-    score = load_score()
-    values = abnormality(cells, score)
-    return (
-        find_candidates(pipe, volume, anatomy, cells, values, floor=score.shown_from),
-        cells.region,
-        values,
-    )
+    looked = look(pipe, scan, anatomy, callback)
+    return name_regions(
+        pipe, scan, anatomy, find_candidates(looked, scan, anatomy, load_score())
+    ), looked
 
 
-def cell_volume(scan: Volume, region: Region, values: np.ndarray) -> Volume:
-    """Values on cells (D,h,w) as a volume of its own, in the scan's place (LPS)."""
-    y0, y1, x0, x1 = region.box
+def cell_volume(scan: Volume, looked: Looked) -> Volume:
+    """The map as the highest value of cells of 4x4 working pixels, as a volume of its own, in the
+    scan's place (LPS)."""
+    y0, y1, x0, x1 = looked.region.box
+    d, s, t = looked.map.shape
+    values = looked.map.reshape(d, s // PATCH, PATCH, t // PATCH, PATCH).max((2, 4))
     (_, h, w), affine = values.shape, scan.affine.copy()
     affine[:3, 0] = scan.affine[:3, 0] * (x1 - x0) / w
     affine[:3, 1] = scan.affine[:3, 1] * (y1 - y0) / h
-    start = np.array(
-        [x0 - 0.5 + (x1 - x0) / w / 2, y0 - 0.5 + (y1 - y0) / h / 2, region.rows[0], 1.0]
-    )
+    affine[:3, 2] = scan.affine[:3, 2] * looked.thick
+    middle = (looked.thick - 1) / 2
+    start = np.array([x0 - 0.5 + (x1 - x0) / w / 2, y0 - 0.5 + (y1 - y0) / h / 2, middle, 1.0])
     affine[:3, 3] = (scan.affine @ start)[:3]
     return Volume(values.astype(np.float32), affine, "CT", "float32")
 
@@ -104,7 +108,7 @@ def cut_out(mask: np.ndarray, scan: Volume) -> tuple[np.ndarray, Volume]:
     return mask[box], Volume(scan.array[box], affine, scan.modality, scan.stored_dtype)
 
 
-def _region_fact(number: int, one: Candidate, checked: Checked) -> dict[str, Any]:
+def _region_fact(number: int, one: Candidate, made: Without, checked: Checked) -> dict[str, Any]:
     """A region as `review.json` holds it."""
     change, phrases = one.change, one.phrases[:SHOWN_PHRASES]
     middle = np.argwhere(one.mask)
@@ -122,11 +126,38 @@ def _region_fact(number: int, one: Candidate, checked: Checked) -> dict[str, Any
         "change_high_hu": None if change.high is None else round(change.high, 1),
         "mean_hu": round(change.mean_hu, 1),
         "places": change.places,
-        "phrases": [{"term": m.term, "agreement": round(m.agreement, 3)} for m in phrases],
+        "phrases": [{"term": m.term, "agreement": round(m.share, 3)} for m in phrases],
         "check": checked.regions[number],
         "outline": f"region-{number}.seg.nrrd",
         "picture": f"region-{number}.png",
+        "without": f"region-{number}-without.nrrd",
+        "denied": made.denied,
+        "removed_hu": round(made.removed_hu, 1),
     }
+
+
+def _write_region(
+    folder: Path, scan: Volume, one: Candidate, made: Without, fact: dict[str, Any]
+) -> Segment:
+    """A region's outline, its counterfactual and their picture; returns its segment."""
+    number = int(fact["number"])
+    tags = {
+        "DGMVLC.Origin": "review",
+        "DGMVLC.Value": f"{one.score:.3f}",
+        "DGMVLC.Check": fact["check"]["status"],
+    }
+    colour = COLOURS[(number - 1) % len(COLOURS)]
+    segment = Segment(one.mask, f"region {number}", colour, number - 1, 1, tags)
+    small, around = cut_out(one.mask, scan)
+    save_segmentation(
+        [Segment(small, segment.name, colour, 0, 1, tags)], around, folder / fact["outline"]
+    )
+    _, edited = cut_out(one.mask, made.scan)
+    save_volume(edited, folder / fact["without"], {"DGMVLC_Notice": SYNTHETIC})
+    save_region_figure(
+        scan, made.scan, one.mask, number, int(fact["slice"]), made.denied, folder / fact["picture"]
+    )
+    return segment
 
 
 def _write_files(
@@ -134,13 +165,16 @@ def _write_files(
     scan: Volume,
     anatomy: Anatomy,
     found: list[Candidate],
-    region: Region,
-    values: np.ndarray,
+    edits: list[Without],
+    looked: Looked,
     facts: list[dict[str, Any]],
 ) -> None:
-    """Segmentations, map and pictures of a study, on the canonical grid."""
-    made = {"DGMVLC_Notice": NOTICE, "DGMVLC_Unit": "abnormality 0..1, no probability of disease"}
-    save_volume(cell_volume(scan, region, values), folder / "abnormality.nrrd", made)
+    """Segmentations, map, counterfactuals and pictures of a study, on the canonical grid."""
+    made = {
+        "DGMVLC_Notice": NOTICE,
+        "DGMVLC_Unit": "change asked for by a denial, 0..1, no probability of disease",
+    }
+    save_volume(cell_volume(scan, looked), folder / "abnormality.nrrd", made)
     sides = (("left lung", anatomy.left), ("right lung", anatomy.right))
     lungs = [
         Segment(mask, name, COLOURS[number], 0, number + 1)
@@ -148,32 +182,15 @@ def _write_files(
         if mask.any()
     ]
     save_segmentation(lungs, scan, folder / LUNGS)
-    segments = []
-    for fact, one in zip(facts, found):
-        number = fact["number"]
-        tags = {
-            "DGMVLC.Origin": "review",
-            "DGMVLC.Value": f"{one.score:.3f}",
-            "DGMVLC.Check": fact["check"]["status"],
-        }
-        segment = Segment(
-            one.mask, f"region {number}", COLOURS[(number - 1) % len(COLOURS)], number - 1, 1, tags
-        )
-        segments.append(segment)
-        small, around = cut_out(one.mask, scan)
-        save_segmentation(
-            [Segment(small, segment.name, segment.colour, 0, 1, tags)],
-            around,
-            folder / fact["outline"],
-        )
-        where = folder / fact["picture"]
-        save_region_figure(scan, one.mask, number, int(fact["slice"]), where)
+    segments = [
+        _write_region(folder, scan, one, edit, fact) for one, edit, fact in zip(found, edits, facts)
+    ]
     if segments:
         save_segmentation(segments, scan, folder / "regions.seg.nrrd")
 
 
 def analyse_study(
-    pipe: AlignmentPipeline,
+    pipe: CounterfactualPipeline,
     session: ReviewSession,
     identifier: str,
     callback: Progress | None = None,
@@ -243,7 +260,7 @@ def report_of(session: ReviewSession, study: Study) -> tuple[ReportText | None, 
 
 
 def _look_and_write(
-    pipe: AlignmentPipeline,
+    pipe: CounterfactualPipeline,
     session: ReviewSession,
     study: Study,
     base: dict[str, Any],
@@ -263,14 +280,25 @@ def _look_and_write(
     }
     anatomy = find_anatomy(scan)
     base["notes"] += anatomy.notes
-    found, region, values = look(pipe, scan, anatomy, tell)
+    found, looked = find_regions(pipe, scan, anatomy, tell)
+    edits = []
+    for index, one in enumerate(found):
+        edits.append(without(pipe, scan, anatomy, one))
+        tell("showing", (index + 1) / len(found))
     findings, notes = read_findings(text)
     checked = cross_check(
         findings, [Seen(i, one.location, one.phrases) for i, one in enumerate(found, 1)]
     )
     tell("writing", 0.0)
+<<<<<<< HEAD
     facts = [_region_fact(i, one, checked) for i, one in enumerate(found, 1)]
     _write_files(folder, scan, anatomy, found, region, values, facts)
+=======
+    facts = [
+        _region_fact(i, one, made, checked) for i, (one, made) in enumerate(zip(found, edits), 1)
+    ]
+    _write_files(folder, scan, found, edits, looked, facts)
+>>>>>>> 13a9bb9 (Review reads the editor's change map under each finding's denial; every region shows the scan without it)
     base |= {
         "regions": facts,
         "report": text or "",
@@ -280,7 +308,7 @@ def _look_and_write(
     }
     if load_score().weights_sha256 != pipe.weights_sha256:
         base["notes"].append(
-            "The score of the regions was fitted with another dual encoder than the one used; "
+            "The score of the regions was fitted with another editor than the one used; "
             "their order and number may be off."
         )
     tell("writing", 1.0)

@@ -1,27 +1,27 @@
 """From the abnormality map to candidate regions: outline, size, place, HU against this patient's
-own lung, and the findings that fit best."""
+own lung, and the findings whose denial asks for most change there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, sparse
 
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.imaging.resample import paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location, locate
-from DGMVLCCore.models.alignment import AlignmentPipeline, Match
-from DGMVLCCore.models.denoiser import PATCH
-from DGMVLCCore.models.region import Region
-from DGMVLCCore.review.abnormality import VESSEL_MM, Cells
+from DGMVLCCore.review.abnormality import Looked
+from DGMVLCCore.review.crosscheck import Asked
+from DGMVLCCore.review.features import Surroundings, measure
+from DGMVLCCore.review.score import Score
 
-FLOOR, SHARE = 0.1, 0.5  # a candidate's peak; its extent as a share of it
+FLOOR, SHARE = 0.1, 0.5  # a candidate's peak on a map; its extent as a share of it
 REACH_MM = 60.0  # how far a candidate reaches from its peak
-MOST = 8  # candidates of a scan that are measured and shown
+CANDIDATES = 14  # peaks of a denial's map that are measured
+ALIKE, SHARED = 0.5, 0.5  # IoU of two candidates that are one; share of a region within another
+MOST = 8  # regions of a scan that are shown
 SMALLEST_VOXELS = 6
-DENSER_HU = 150.0  # less above the lung is no density with a border of its own
 PLACES, PROBES, ENOUGH = (
     400,
     1500,
@@ -50,19 +50,19 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A region that does not fit a clear lung of this patient.
+    """A region where denying a finding asks for a change.
 
     Args:
-        mask: bool (D,H,W) on the scan's grid. score: the map's peak 0..1, for ranking; no
-            probability of disease. location: side, zone, centre, size.
-        change: HU against the own lung. phrases: findings and clear lung, the best fitting first.
+        mask: bool (D,H,W) on the scan's grid. score: 0..1, for ranking; no probability of disease.
+        location: side, zone, centre, size. change: HU against the own lung.
+        phrases: the findings denied, that which asks for most change first.
     """
 
     mask: np.ndarray
     score: float
     location: Location
     change: Change
-    phrases: list[Match]
+    phrases: list[Asked]
 
 
 def peaks(
@@ -71,13 +71,13 @@ def peaks(
     *,
     floor: float = FLOOR,
     share: float = SHARE,
-    most: int = MOST,
+    most: int = CANDIDATES,
 ) -> list[tuple[np.ndarray, float]]:
-    """The map's peaks, the highest first, each with the cells around it that reach `share` of it
+    """The map's peaks, the highest first, each with the voxels around it that reach `share` of it
     and hang together.
 
     Args:
-        values: float32 (D,h,w), 0 where nothing may be. steps: size of a cell (z,y,x) in mm.
+        values: float32 (D,h,w), 0 where nothing may be. steps: size of a voxel (z,y,x) in mm.
 
     Returns:
         bool masks (D,h,w) that do not overlap, and the peaks.
@@ -96,61 +96,6 @@ def peaks(
         # One finding has one peak: what touches it is not asked again.
         left[box][ndimage.binary_dilation(inside)] = 0
     return found
-
-
-def outline(cells: np.ndarray, region: Region) -> np.ndarray:
-    """Cells (D,h,w) -> the region they mean on the working grid, bool (D,S,T).
-
-    What is denser than the lung gets its own border, halfway between this patient's lung and its
-    densest tenth, without the thin vessels it
-    touches; what is not keeps the cells' lung.
-    """
-    lungs = np.isin(region.labels, (2, 3))
-    where = np.argwhere(cells)
-    box = tuple(
-        slice(max(int(a) - 1, 0) * scale, (int(b) + 2) * scale)
-        for a, b, scale in zip(where.min(0), where.max(0), (1, PATCH, PATCH))
-    )
-    blob = (
-        cells[tuple(slice(b.start // s, b.stop // s) for b, s in zip(box, (1, PATCH, PATCH)))]
-        .repeat(PATCH, 1)
-        .repeat(PATCH, 2)
-    )
-    out, inside = np.zeros(lungs.shape, bool), blob & lungs[box]
-    out[box] = inside
-    if not inside.any():
-        return out
-    own, dense = (
-        float(np.median(region.hu[lungs])),
-        float(np.percentile(region.hu[box][inside], 90)),
-    )
-    if dense - own < DENSER_HU:
-        return out
-    near = ndimage.binary_dilation(blob, np.ones((1, 3, 3), bool), iterations=PATCH)
-    solid = (region.hu[box] > (own + dense) / 2) & near & lungs[box]
-    width = max(int(round(VESSEL_MM / region.spacing[1])), 3)
-    thick = ndimage.binary_opening(solid, np.ones((1, width, width), bool))
-    solid = thick if (thick & blob).any() else solid
-    parts, _ = ndimage.label(solid)
-    kept = np.unique(parts[blob & solid])
-    grown = np.isin(parts, kept[kept > 0])
-    if grown.sum() >= SMALLEST_VOXELS:
-        out[box] = ndimage.binary_closing(grown, np.ones((1, 3, 3), bool)) | grown
-    return out
-
-
-def to_scan(mask: np.ndarray, region: Region, shape: tuple[int, int, int]) -> np.ndarray:
-    """bool (D,S,T) on the working grid -> bool of the canonical scan's shape, by nearest voxels."""
-    y0, y1, x0, x1 = region.box
-    values = mask.astype(np.uint8)
-    out = np.zeros(shape, np.uint8)
-    rows = np.nonzero(mask.any((1, 2)))[0]
-    if len(rows):
-        part = values[rows[0] : rows[-1] + 1]
-        part = part if region.native else resize_in_plane(part, (y1 - y0, x1 - x0), order=0)
-        first = region.rows[0] + int(rows[0])
-        paste(part, region.box, out[first : first + len(part)])
-    return out > 0
 
 
 def change_of(
@@ -184,38 +129,93 @@ def change_of(
     return Change(mean - float(middle_hu), mean - float(high), mean - float(low), mean, len(means))
 
 
-def find_candidates(
-    pipe: AlignmentPipeline,
-    scan: Volume,
-    anatomy: Anatomy,
-    cells: Cells,
-    values: np.ndarray,
-    *,
-    floor: float = FLOOR,
-    most: int = MOST,
-) -> list[Candidate]:
-    """Candidate regions of a canonical scan, those with the highest peak first.
+def shared_voxels(masks: list[np.ndarray]) -> np.ndarray:
+    """(N,N) voxels that each two of N masks share; their sizes on the diagonal."""
+    places = [np.flatnonzero(mask) for mask in masks]
+    sizes = [len(place) for place in places]
+    shape = (len(masks), masks[0].size if masks else 1)
+    rows = np.repeat(np.arange(len(masks)), sizes)
+    columns = np.concatenate([*places, np.empty(0, np.int64)])
+    held = sparse.csr_array((np.ones(len(rows), np.int64), (rows, columns)), shape)
+    return np.asarray((held @ held.T).toarray())
+
+
+def candidates(looked: Looked) -> list[np.ndarray]:
+    """Every place where a denial asks for a change, bool (D,S,T) each; a place that two denials ask
+    for alike counts once."""
+    drawn = [
+        (peak, mask)
+        for each in looked.asked
+        for mask, peak in peaks(each, looked.region.spacing)
+        if mask.sum() >= SMALLEST_VOXELS
+    ]
+    drawn.sort(key=lambda each: -each[0])
+    masks = [mask for _, mask in drawn]
+    shared, kept = shared_voxels(masks), list[int]()
+    for index in range(len(masks)):
+        union = shared[index, index] + np.diag(shared) - shared[index]
+        if all(shared[index, other] < ALIKE * union[other] for other in kept):
+            kept.append(index)
+    return [masks[index] for index in kept]
+
+
+def apart(shared: np.ndarray, scores: np.ndarray) -> list[int]:
+    """Which candidates stay, the highest score first: none that lies mostly in, or holds most of,
+    a higher one.
 
     Args:
-        scan, anatomy: canonical. values: the abnormality map (D,h,w). floor: peaks below it are no
-            candidates.
+        shared: as `shared_voxels` gives it. scores: (N,).
     """
-    steps = (scan.spacing[0], PATCH * cells.region.spacing[1], PATCH * cells.region.spacing[2])
+    sizes, kept = np.diag(shared), list[int]()
+    for index in np.argsort(-scores, kind="stable"):
+        if all(shared[index, other] < SHARED * min(sizes[index], sizes[other]) for other in kept):
+            kept.append(int(index))
+    return kept
+
+
+def scored(looked: Looked, score: Score) -> list[tuple[np.ndarray, float]]:
+    """Candidates on the working grid (bool (D,S,T)) and their scores, the highest first."""
+    masks = candidates(looked)
+    if not masks:
+        return []
+    around = Surroundings.of(looked.region)
+    values = score(np.stack([measure(looked, around, mask) for mask in masks]))
+    return [(masks[i], float(values[i])) for i in apart(shared_voxels(masks), values)]
+
+
+def asked_in(looked: Looked, mask: np.ndarray) -> list[Asked]:
+    """Which denial asks for how much change in a region (bool (D,S,T)), the most first."""
+    top = max(int(np.ceil(mask.sum() / 10)), 1)
+    shares = [float(np.sort(each[mask])[-top:].mean()) for each in looked.asked]
+    found = [Asked(term, share) for term, share in zip(looked.terms, shares)]
+    return sorted(found, key=lambda each: -each.share)
+
+
+def find_candidates(
+    looked: Looked, scan: Volume, anatomy: Anatomy, score: Score, most: int = MOST
+) -> list[Candidate]:
+    """Regions of a canonical scan worth showing, the highest score first.
+
+    Args:
+        scan, anatomy: canonical.
+    """
     drawn = []
-    for cell_mask, peak in peaks(values, steps, floor=floor, most=most):
-        mask = to_scan(outline(cell_mask, cells.region), cells.region, scan.shape) & anatomy.lungs
+    for region, value in scored(looked, score):
+        if value < score.shown_from or len(drawn) == most:
+            break
+        mask = (looked.to_scan(region, scan.shape) > 0.5) & anatomy.lungs
         if mask.sum() >= SMALLEST_VOXELS:
-            drawn.append((peak, mask))
+            drawn.append((value, mask, asked_in(looked, region)))
     taken = np.zeros(scan.shape, bool)
-    for _, mask in drawn:
+    for _, mask, _ in drawn:
         taken |= mask
     return [
         Candidate(
             mask,
-            peak,
+            value,
             locate(mask, anatomy, scan),
             change_of(mask, scan.array, anatomy.lungs, taken),
-            pipe.explain(scan, anatomy, mask),
+            phrases,
         )
-        for peak, mask in drawn
+        for value, mask, phrases in drawn
     ]

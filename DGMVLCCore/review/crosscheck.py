@@ -13,11 +13,10 @@ from DGMVLCCore.editing.find import same_place as _same_place
 from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.vocabulary import load_vocabulary
-from DGMVLCCore.models.alignment import Match
 
 SIZE_RATIO = 2.0  # a region and a reported size that differ by more are not the same finding
 MASS_MM = 30.0  # a mass is larger, a nodule smaller
-LIKELY = 3  # a region may be what any of its best fitting findings says
+LIKELY, NEARLY = 3, 0.5  # a region may be any of its first findings, and those nearly as strong
 ALIKE = (
     ("nodule", "part-solid nodule"),
     ("part-solid nodule", "ground-glass opacity"),
@@ -37,13 +36,22 @@ MANY = frozenset(
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A finding and the change that its denial asks for in a region, 0..1, the mean of the region's
+    highest tenth; no probability of disease."""
+
+    term: str
+    share: float
+
+
+@dataclass(frozen=True)
 class Seen:
-    """What the check needs to know of a region: its number, place and the findings that fit it, the
-    best first."""
+    """What the check needs to know of a region: its number, place and the findings whose denial
+    asks for a change there, the most first."""
 
     number: int
     location: Location
-    phrases: list[Match]
+    phrases: list[Asked]
 
 
 @dataclass(frozen=True)
@@ -77,9 +85,10 @@ def place_words(side: str | None, zone: str | None) -> str:
     return where or (f"in the {zone} zone" if zone else "")
 
 
-def likely_terms(phrases: list[Match]) -> list[str]:
-    """The findings that fit a region best, those often taken for them included."""
-    best = [match.term for match in phrases if match.term != "clear lung"][:LIKELY]
+def likely_terms(phrases: list[Asked]) -> list[str]:
+    """What a region may be by its evidence, findings often taken for its first one included."""
+    first = phrases[0].share if phrases else 0.0
+    best = [each.term for each in phrases if each.share >= NEARLY * first][:LIKELY]
     near = [b if term == a else a for term in best[:1] for a, b in ALIKE if term in (a, b)]
     return list(dict.fromkeys((*best, *near)))
 
@@ -154,8 +163,8 @@ def _denies(finding: Finding, term: str | None, seen: Seen) -> bool:
 
 
 def _denial(findings: list[Finding], seen: Seen) -> int | None:
-    """A finding that the report denies where the region's best fitting finding is that one."""
-    best = next((match.term for match in seen.phrases if match.term != "clear lung"), None)
+    """A finding that the report denies where the region's first finding is that one."""
+    best = seen.phrases[0].term if seen.phrases else None
     return next(
         (
             i

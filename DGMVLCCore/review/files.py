@@ -17,8 +17,8 @@ from DGMVLCCore.review.worklist import Study, choose_series, hashed
 
 SCHEMA_VERSION = "1.0"
 NOTICE = (
-    "Research use only; not a medical device. Regions are what does not fit a clear lung of this "
-    "patient; they are no diagnosis."
+    "Research use only; not a medical device. Regions are where an editor would change the lungs "
+    "if findings were denied; they are no diagnosis, and pictures without them are synthetic."
 )
 WORKLIST, DECISIONS, ANALYSIS = "worklist.json", "decisions.json", "review.json"
 WORKLIST_SCHEMA, ANALYSIS_SCHEMA = "review-worklist.schema.json", "review-study.schema.json"

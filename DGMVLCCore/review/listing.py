@@ -56,6 +56,7 @@ def region_row(
         "tag": TAGS.get(region["check"]["status"], ""),
         "alert": region["check"]["status"] in ALERTS,
         "sentence": region["check"]["sentence"],
+        "without": region.get("denied", ""),
         "phrases": " · ".join(f"{p['term']} {p['agreement']:.2f}" for p in region["phrases"]),
         "verdict": made.get("verdict", "") if valid else "",
         "earlier": made.get("verdict", "") if not valid else "",
@@ -101,6 +102,8 @@ def list_regions(session: ReviewSession, identifier: str) -> dict[str, Any]:
             {
                 **region_row(region, made, session.valid(made, identifier)),
                 "outline": str(place / region["outline"]),
+                "picture": str(place / region["picture"]),
+                "without_scan": str(place / region["without"]) if "without" in region else "",
             }
         )
     problem = study.problem or done.get("problem")

@@ -82,8 +82,8 @@ def write_study_dicom(session: ReviewSession, study: Study, folder: Path) -> lis
 
 
 def _name(region: dict[str, Any]) -> str:
-    """A region's name: its number, and the finding whose words it is most like."""
-    terms = (phrase["term"] for phrase in region["phrases"] if phrase["term"] != "clear lung")
+    """A region's name: its number, and the finding whose denial changes it most."""
+    terms = (phrase["term"] for phrase in region["phrases"])
     return " ".join(filter(None, (f"region {region['number']}", next(terms, ""))))
 
 
@@ -188,7 +188,7 @@ def _figures(region: dict[str, Any]) -> list[Figure]:
     if region["change_low_hu"] is not None:
         figures.append(Figure("Places compared with", region["places"], "places"))
     return figures + [
-        Figure(f"Agreement with the words: {phrase['term']}", phrase["agreement"], "")
+        Figure(f"Change asked for by denying: {phrase['term']}", phrase["agreement"], "")
         for phrase in region["phrases"]
     ]
 

@@ -22,8 +22,8 @@ A4 = (8.27, 11.69)  # inches
 LEFT, RIGHT, TOP, BOTTOM = 0.07, 0.93, 0.945, 0.06
 INK, FAINT, ALERT = "#1b2329", "#5d6c76", "#a8481c"
 LINE = 0.0165  # of the page's height
-ROW = 0.192  # height of a region
-LETTERS, REGION_LETTERS = 104, 46  # that fit on a line of the page, and beside a picture
+PICTURE, ROW = 0.185, 0.315  # height of a region's picture, and of all of it
+LETTERS = 104  # that fit on a line of the page
 FOOT = "DGM-VLC review · outlines by software · research use only, not a medical device"
 STUDY_LINES = 10  # of notes and unseen findings; the table and the page on screen hold all
 
@@ -56,27 +56,26 @@ class _Page:
         self.y -= LINE / 3
 
     def region(self, picture: Path, heading: str, facts: list[tuple[str, str, int]]) -> None:
-        """A picture, marked already, and its figures to the right; facts are (text, colour, most
-        lines), twelve lines fit."""
+        """A heading, a picture, marked already, and its figures below; facts are (text, colour,
+        most lines), seven lines fit."""
         import matplotlib.image
 
-        axis = self.figure.add_axes((LEFT, self.y - ROW + 0.017, 0.46, ROW - 0.022), anchor="NW")
+        self.figure.text(
+            LEFT, self.y, heading, size=10, weight="bold", color=INK, va="top", parse_math=False
+        )
+        place = (LEFT, self.y - PICTURE - 0.02, RIGHT - LEFT, PICTURE)
+        axis = self.figure.add_axes(place, anchor="NW")
         axis.set_axis_off()
         try:
             axis.imshow(matplotlib.image.imread(picture), interpolation="antialiased")
         except (OSError, ValueError, SyntaxError):  # Pillow names a damaged PNG a syntax error
-            axis.imshow(np.ones((51, 100, 3)))
-            axis.text(50, 25, "The picture is missing.", size=9, color=FAINT, ha="center")
-        y = self.y - 0.004
-        self.figure.text(
-            LEFT + 0.485, y, heading, size=10, weight="bold", color=INK, va="top", parse_math=False
-        )
+            axis.imshow(np.ones((30, 100, 3)))
+            axis.text(50, 15, "The picture is missing.", size=9, color=FAINT, ha="center")
+        y = self.y - PICTURE - 0.024
         for text, color, most in facts:
-            for line in _folded(text, REGION_LETTERS, most):
+            for line in _folded(text, LETTERS, most):
+                self.figure.text(LEFT, y, line, size=8.5, color=color, va="top", parse_math=False)
                 y -= LINE * 0.95
-                self.figure.text(
-                    LEFT + 0.485, y, line, size=8.5, color=color, va="top", parse_math=False
-                )
         self.y -= ROW
 
 
@@ -94,12 +93,15 @@ def _region_facts(row: dict[str, Any]) -> list[tuple[str, str, int]]:
     )
     facts = [
         (f"{row['tag']} · {verdict}", ALERT if row["alert"] else INK, 1),
-        (f"{row['size']}, {row['volume']}", INK, 1),
-        (f"{row['change']} against this patient's lungs", INK, 2),
-        (f"Agreement 0–1, no probability: {row['phrases']}", FAINT, 2),
-        (row["sentence"], FAINT, 2),
+        (
+            f"{row['size']}, {row['volume']}, {row['change']} against this patient's lungs",
+            INK,
+            1,
+        ),
+        (f"Change asked for 0–1, no probability: {row['phrases']}", FAINT, 1),
+        (row["sentence"], FAINT, 1),
     ]
-    return facts + ([(f"Comment: {row['comment']}", INK, 3)] if row["comment"] else [])
+    return facts + ([(f"Comment: {row['comment']}", INK, 2)] if row["comment"] else [])
 
 
 def _study_words(session: ReviewSession, study: Study, page: _Page, done: dict[str, Any]) -> None:

@@ -79,6 +79,7 @@ class RegionShown:
     change: str
     mean_hu: float
     phrases: str
+    without: str  # how the counterfactual was made; empty in an earlier review
     sentence: str
     comment: str
 
@@ -137,9 +138,7 @@ def _region_row(
     place, made = region["location"], decision or {}
     stale = bool(made) and not session.valid(decision, study.id) and bool(made.get("verdict"))
     x, y, z = place["centre_mm"]
-    best = next(
-        (p for p in region["phrases"] if p["term"] != "clear lung"), {"term": "", "agreement": ""}
-    )
+    best = next(iter(region["phrases"]), {"term": "", "agreement": ""})
     return {
         "region": region["number"],
         "check": STATUS[region["check"]["status"]],
@@ -189,6 +188,16 @@ def change_words(region: dict[str, Any]) -> str:
     )
 
 
+def without_words(region: dict[str, Any]) -> str:
+    """“Edited as “No nodule.”: −412 HU in the region (synthetic)”; empty in an earlier review."""
+    if "denied" not in region:
+        return ""
+    return (
+        f"edited as “{region['denied']}”: {region['removed_hu']:+.0f} HU in the region on average "
+        "(synthetic)"
+    )
+
+
 def _picture(session: ReviewSession, study: Study, name: str) -> str:
     """A region's picture in base64; empty when it is missing."""
     try:
@@ -217,6 +226,7 @@ def _region_shown(
         change=change_words(region),
         mean_hu=region["mean_hu"],
         phrases=", ".join(f"{p['term']} {p['agreement']:.2f}" for p in region["phrases"]),
+        without=without_words(region),
         sentence=check["sentence"],
         comment=made.get("comment", ""),
     )

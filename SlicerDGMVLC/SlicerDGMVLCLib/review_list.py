@@ -39,7 +39,7 @@ def regionWords(row: dict[str, Any]) -> str:
     return (
         f"Region {row['number']}, {row['size']}, {row['volume']}, {row['place']}: "
         f"{row['change']} against this patient's lungs.\n{row['sentence']}\n"
-        f"{row['phrases']} (agreement 0 to 1, no probability of disease)"
+        f"{row['phrases']} (change its denial asks for, 0 to 1; no probability of disease)"
     )
 
 

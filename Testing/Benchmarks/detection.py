@@ -16,6 +16,7 @@ from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.simulation.insert import Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import ScanPatch, clear
+from DGMVLCCore.simulation.transplant import RealNodule, transplant
 from DGMVLCCore.stats import bootstrap_interval
 from DGMVLCCore.training.examples import TrainingScan
 
@@ -23,6 +24,8 @@ RATES = (0.25, 1.0, 4.0)  # false regions a scan
 HALF_HIT, IOU_HIT = 0.5, 0.1
 TRIES = 60
 APART_MM = 15.0
+SMALLEST_MM = 4.0  # of the real nodules
+TRANSPLANTED = "real nodule"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +40,23 @@ class Planted:
     unclear: np.ndarray
 
 
+def real_nodules(shards: Path) -> list[RealNodule]:
+    """The real nodules of a part's patients, from 4 mm on."""
+    with np.load(shards / "nodules.npz") as file:
+        data = {key: file[key] for key in ("hu", "mask", "kind", "size_mm")}
+    return [
+        RealNodule(hu.astype(np.float32), mask > 0, str(kind), float(size))
+        for hu, mask, kind, size in zip(*data.values())
+        if size >= SMALLEST_MM
+    ]
+
+
 def _free_lesion(
     scan: TrainingScan,
     hu: np.ndarray,
     lungs: np.ndarray,
     taken: np.ndarray,
-    kind: str,
+    kind: str | RealNodule,
     rng: np.random.Generator,
 ) -> Lesion | None:
     """A lesion in clear lung away from those already there (`taken`, changed in place); None when
@@ -57,11 +71,12 @@ def _free_lesion(
         edges = (scan.zone_edges[0] - low, scan.zone_edges[1] - low)
         points = np.argwhere(lungs[z] > 0)
         y, x = points[rng.integers(len(points))]
-        lesion = insert_lesion(
-            ScanPatch(hu[part], lungs[part], spacing, edges, scan.noise),
-            kind,
-            rng,
-            centre=(float(z - low), float(y), float(x)),
+        patch = ScanPatch(hu[part], lungs[part], spacing, edges, scan.noise)
+        centre = (float(z - low), float(y), float(x))
+        lesion = (
+            insert_lesion(patch, kind, rng, centre=centre)
+            if isinstance(kind, str)
+            else transplant(patch, kind, rng, centre=centre)
         )
         if (
             lesion.mask.sum((1, 2)).max(initial=0) >= 12
@@ -77,7 +92,7 @@ def _free_lesion(
                 lesion.hu,
                 lesion.soft,
                 whole,
-                lesion.kind,
+                lesion.kind if isinstance(kind, str) else TRANSPLANTED,
                 lesion.term,
                 lesion.side,
                 lesion.zone,
@@ -87,9 +102,9 @@ def _free_lesion(
     return None
 
 
-def plant(path: Path, kinds: Sequence[str], seed: int) -> Planted:
-    """A shard's scan with one lesion of each kind, well apart; kinds that find no clear place are
-    left out."""
+def plant(path: Path, kinds: Sequence[str | RealNodule], seed: int) -> Planted:
+    """A shard's scan with one lesion of each kind and each real nodule, well apart; those that find
+    no clear place are left out."""
     scan, rng = TrainingScan.load(path), np.random.default_rng([seed, len(kinds)])
     hu = scan.hu.astype(np.float32)
     lungs = np.where(scan.labels == 2, 1, np.where(scan.labels == 3, 2, 0)).astype(np.uint8)

@@ -1,148 +1,169 @@
-"""The review's map against baselines: every map goes through the same peaks and outlines, so that
-only the map differs."""
+"""The review's regions against baselines: every map goes through the same peaks on the same working
+grid, so that only the map differs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy import ndimage, special
+from scipy import ndimage
 
 from detection import Planted, ScanRow, hits
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.evaluation.anomaly import AnomalyNet, anomaly_map
 from DGMVLCCore.imaging.resample import crop, resize_in_plane
-from DGMVLCCore.models.alignment import AlignmentPipeline
-from DGMVLCCore.models.denoiser import PATCH
-from DGMVLCCore.review.abnormality import Cells, look_at_cells
-from DGMVLCCore.review.candidates import outline, peaks
-from perceptron import fit_perceptron
+from DGMVLCCore.review.abnormality import Looked, look
+from DGMVLCCore.review.candidates import SMALLEST_VOXELS, apart, candidates, peaks, shared_voxels
+from DGMVLCCore.review.features import Surroundings, measure
 
-MOST, LEAST = 20, 0.02  # regions a scan and method; the lowest peak that counts
-HIDDEN, MOST_CLEAR = 12, 6000  # units of the cells' score; clear cells of a scan it is fitted on
+MOST, LEAST = 24, 0.02  # regions of a scan and method; the lowest peak that counts
 UNCLEAR = 0.5  # a region in labelled disease is neither hit nor false
-Map = Callable[[Cells], np.ndarray]
+BLOB_MM = (2.0, 3.5, 6.0, 9.0)  # Gaussian sigma of the blob detectors
+CLIP_HU = (-1000.0, 100.0)
+Regions = list[tuple[np.ndarray, float]]
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
-    """A planted scan, its cells, and the lesions on the working grid (bool (D,S,T) each)."""
+class Seen:
+    """A planted scan as the review looks at it, and its lesions on the working grid (D,S,T)."""
 
     planted: Planted
-    cells: Cells
+    looked: Looked
     lesions: list[np.ndarray]
 
 
-def _feature(name: str) -> Map:
-    return lambda cells: special.expit(cells.features[cells.names.index(name)] - 4) * cells.lung
+def onto(seen: Looked, values: np.ndarray, order: int) -> np.ndarray:
+    """Values (D,H,W) of a scan whose slices are not averaged, on the working grid."""
+    part = crop(values, seen.region.box, 0)
+    return (
+        part if seen.region.native else resize_in_plane(part, seen.region.hu.shape[1:], order=order)
+    )
 
 
-# Classical and single-look maps; each is monotone in what its name says, squashed to 0..1.
-MAPS: dict[str, Map] = {
-    "HU threshold": _feature("density"),
-    "HU threshold without vessels": _feature("opened density"),
-    "HU threshold, dark": _feature("darkness"),
-    "dual-encoder heat": lambda cells: special.expit(cells.logits.max(0)) * cells.lung,
-    "dual-encoder heat against own lung": _feature("most agreement"),
-}
-
-
-def map_of_scan(looked: Looked, values: np.ndarray, half: float) -> np.ndarray:
-    """A map on the scan's grid, float (D,H,W) 0 and up, as cells 0..1: the mean of each cell,
-    `half` becomes 0.5."""
-    region = looked.cells.region
-    part = crop(values[region.rows[0] : region.rows[1]], region.box, 0.0)
-    part = part if region.native else resize_in_plane(part, region.hu.shape[1:], order=1)
-    d, h, w = looked.cells.lung.shape
-    mean = part.reshape(d, h, PATCH, w, PATCH).mean((2, 4))
-    return (mean / (mean + half) * looked.cells.lung).astype(np.float32)
-
-
-def look(pipe: AlignmentPipeline, planted: Planted) -> Looked:
+def see(pipe: CounterfactualPipeline, planted: Planted) -> Seen:
     """Look at a planted scan once for all methods."""
-    cells = look_at_cells(pipe, planted.scan, planted.anatomy)
+    looked = look(pipe, planted.scan, planted.anatomy)
     labels = np.zeros(planted.scan.shape, np.uint8)
     for number, lesion in enumerate(planted.lesions, 1):
         labels[lesion.mask] = number
-    labels = crop(labels, cells.region.box, 0)
-    if not cells.region.native:
-        labels = resize_in_plane(labels, cells.region.hu.shape[1:], order=0)
-    return Looked(
-        planted, cells, [labels == number for number in range(1, len(planted.lesions) + 1)]
-    )
+    labels = onto(looked, labels, 0)
+    return Seen(planted, looked, [labels == n for n in range(1, len(planted.lesions) + 1)])
 
 
-def rows_of_map(looked: Looked, values: np.ndarray) -> ScanRow:
-    """A map's peaks as regions, scored by their peak; values float32 (D,h,w) 0..1.
-
-    Regions in labelled disease are left out, unless they hit a lesion.
-    """
-    cells = looked.cells
-    dz, (_, dy, dx) = looked.planted.scan.spacing[0], cells.region.spacing
-    steps = (dz, PATCH * dy, PATCH * dx)
-    unclear, regions = looked.planted.unclear, []
-    for mask, peak in peaks(values.astype(np.float32), steps, floor=LEAST, most=MOST):
-        drawn = outline(mask, cells.region)
-        slices, hit = np.nonzero(drawn.any((1, 2)))[0], hits(drawn, looked.lesions)
-        if hit or (len(slices) and unclear[slices].mean() <= UNCLEAR):
-            regions.append((peak, hit))
-    return ScanRow(
-        looked.planted.patient,
-        regions,
-        len(looked.lesions),
-        tuple(lesion.kind for lesion in looked.planted.lesions),
-    )
+def row_of(seen: Seen, regions: Regions) -> ScanRow:
+    """What a method's regions hit; those in labelled disease are left out, unless they hit."""
+    kept = []
+    for mask, score in regions:
+        slices, hit = np.nonzero(mask.any((1, 2)))[0], hits(mask, seen.lesions)
+        if hit or seen.planted.unclear[slices].mean() <= UNCLEAR:
+            kept.append((score, hit))
+    kinds = tuple(lesion.kind for lesion in seen.planted.lesions)
+    return ScanRow(seen.planted.patient, kept, len(seen.lesions), kinds)
 
 
-def cell_samples(looked: Looked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features (N,F), lesion or not (N,), weights (N,): each lesion counts as much as any other,
-    clear lung as all lesions of its scan."""
-    cells, parts = looked.cells, []
-    d, h, w = cells.lung.shape
-
-    def share(mask: np.ndarray) -> np.ndarray:
-        return mask.reshape(d, h, PATCH, w, PATCH).mean((2, 4))
-
-    anything = np.zeros(cells.lung.shape, bool)
-    for lesion in looked.lesions:
-        part = share(lesion)
-        anything |= part > 0
-        inside = (
-            (part >= 0.5 * part.max()) & cells.lung if part.any() else np.zeros_like(cells.lung)
-        )
-        if inside.any():
-            parts.append((cells.features[:, inside].T, True, 1 / inside.sum()))
-    clear = cells.lung & ~ndimage.binary_dilation(anything, np.ones((1, 3, 3), bool))
-    clear[looked.planted.unclear] = False
-    if clear.any():
-        where = np.flatnonzero(clear)
-        clear = np.zeros_like(clear)
-        clear.ravel()[
-            np.random.default_rng(0).choice(where, min(MOST_CLEAR, len(where)), replace=False)
-        ] = True
-        parts.append((cells.features[:, clear].T, False, max(len(looked.lesions), 1) / clear.sum()))
-    counts = [len(x) for x, *_ in parts]
-    return (
-        np.concatenate([x for x, *_ in parts]),
-        np.repeat([y for _, y, _ in parts], counts),
-        np.repeat([v for *_, v in parts], counts),
-    )
+def regions_of_map(seen: Seen, values: np.ndarray) -> Regions:
+    """A map's peaks (float32 (D,S,T), 0..1), scored by their height."""
+    found = peaks(values, seen.looked.region.spacing, floor=LEAST, most=MOST)
+    return [(mask, peak) for mask, peak in found if mask.sum() >= SMALLEST_VOXELS]
 
 
-def fit_cells(
-    samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
-    names: tuple[str, ...],
-    sha256: str,
-    ridge: float = 1e-2,
-) -> dict[str, Any]:
-    """The score of cells from `cell_samples` of several scans, as the fields of its file.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The review's candidates in a planted scan, before they are scored.
 
     Args:
-        names: of the features. sha256: of the dual encoder's weights they were made with.
+        shared: (N,N) voxels that two candidates share. features: (N,F).
+        hit: the lesions each one hits. known: whether each counts, as one that hits or lies
+            outside labelled disease. kinds: of the lesions.
     """
-    features, true, weights = (np.concatenate(part) for part in zip(*samples))
-    return {
-        "weights_sha256": sha256,
-        "names": list(names),
-        **fit_perceptron(features.astype(np.float64), true, weights, hidden=HIDDEN, ridge=ridge),
-    }
+
+    patient: str
+    shared: np.ndarray
+    features: np.ndarray
+    hit: list[list[int]]
+    known: np.ndarray
+    kinds: tuple[str, ...]
+
+    @property
+    def true(self) -> np.ndarray:
+        """bool (N,): which candidates are lesions."""
+        return np.array([bool(each) for each in self.hit], bool)
+
+    def row(self, scores: np.ndarray) -> ScanRow:
+        """What the candidates hit, under their scores (N,)."""
+        order = apart(self.shared, scores)
+        found = [(float(scores[i]), self.hit[i]) for i in order if self.known[i]]
+        return ScanRow(self.patient, found, len(self.kinds), self.kinds)
+
+
+def measured(seen: Seen) -> Measured:
+    """The review's candidates of a planted scan."""
+    masks = candidates(seen.looked)
+    around = Surroundings.of(seen.looked.region)
+    hit = [hits(mask, seen.lesions) for mask in masks]
+    unclear = [seen.planted.unclear[mask.any((1, 2))].mean() > UNCLEAR for mask in masks]
+    return Measured(
+        seen.planted.patient,
+        shared_voxels(masks),
+        np.array([measure(seen.looked, around, mask) for mask in masks], np.float32),
+        hit,
+        np.array([bool(h) or not u for h, u in zip(hit, unclear)], bool),
+        tuple(lesion.kind for lesion in seen.planted.lesions),
+    )
+
+
+def _lung_hu(seen: Seen) -> np.ndarray:
+    """HU of the lungs, the rest as their median: a wall is no blob."""
+    region = seen.looked.region
+    return np.where(region.lungs, np.clip(region.hu, *CLIP_HU), np.median(region.hu[region.lungs]))
+
+
+def laplacian(seen: Seen) -> np.ndarray:
+    """Blobs by the largest scale-normalised Laplacian of Gaussian (Lindeberg 1998), 0..1."""
+    hu, spacing = _lung_hu(seen), np.array(seen.looked.region.spacing)
+    best = np.zeros(hu.shape, np.float32)
+    for mm in BLOB_MM:
+        best = np.maximum(best, -ndimage.gaussian_laplace(hu, mm / spacing))
+    best *= seen.looked.region.lungs
+    return (best / (best + np.float32(100.0))).astype(np.float32)
+
+
+def dots(seen: Seen) -> np.ndarray:
+    """Blobs by the eigenvalues of the Hessian: the dot filter of Li, Sone and Doi (2003), 0..1."""
+    hu, spacing = _lung_hu(seen), np.array(seen.looked.region.spacing)
+    best = np.zeros(hu.shape, np.float32)
+    for mm in BLOB_MM:
+        hessian = np.empty((*hu.shape, 3, 3), np.float32)
+        for a in range(3):
+            for b in range(a, 3):
+                order = [0, 0, 0]
+                order[a] += 1
+                order[b] += 1
+                scale = mm**2 / (spacing[a] * spacing[b])
+                each = ndimage.gaussian_filter(hu, mm / spacing, order=order) * scale
+                hessian[..., a, b] = hessian[..., b, a] = each
+        values = np.linalg.eigvalsh(hessian)  # ascending: the most negative first
+        flat, steep = values[..., 2], values[..., 0]
+        dot = np.where(flat < 0, flat**2 / np.maximum(-steep, 1e-3), 0)
+        best = np.maximum(best, dot)
+    best *= seen.looked.region.lungs
+    return (best / (best + np.float32(50.0))).astype(np.float32)
+
+
+def autoencoder(model: AnomalyNet) -> Callable[[Seen], np.ndarray]:
+    """The map of a denoising autoencoder's residual, 0..1."""
+
+    def make(seen: Seen) -> np.ndarray:
+        residual = anomaly_map(model, seen.planted.scan, seen.planted.anatomy)
+        values = onto(seen.looked, residual, 1) * seen.looked.region.lungs
+        return (values / (values + 200.0)).astype(np.float32)
+
+    return make
+
+
+MAPS: dict[str, Callable[[Seen], np.ndarray]] = {
+    "change map alone": lambda seen: seen.looked.map,
+    "blobs, Laplacian of Gaussian": laplacian,
+    "blobs, Hessian": dots,
+}

@@ -2,8 +2,7 @@
 
 from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.parser import parse_report
-from DGMVLCCore.models.alignment import Match
-from DGMVLCCore.review.crosscheck import Seen, cross_check
+from DGMVLCCore.review.crosscheck import Asked, Seen, cross_check
 
 
 def seen(number, side, mm, *terms, zone=None):
@@ -11,7 +10,7 @@ def seen(number, side, mm, *terms, zone=None):
     return Seen(
         number,
         place,
-        [Match(term, f"{term}.", 0.9 - 0.1 * i) for i, term in enumerate((*terms, "clear lung"))],
+        [Asked(term, 0.9 - 0.1 * i) for i, term in enumerate(terms)],
     )
 
 
@@ -124,3 +123,26 @@ def test_a_lobe_reaches_into_a_second_third_of_the_lung():
         for zone in ("upper", "middle", "lower"):
             states, _ = status(check(report, seen(1, "left", 12, "nodule", zone=zone)))
             assert (states[1] == "reported") == (zone in zones), (report, zone)
+
+
+def test_a_reported_nodule_answers_for_a_region_of_its_size_and_place_alone():
+    report = "6 mm nodule in the left lower lobe."
+    there = seen(1, "left", 7, "nodule", zone="lower")
+    away = (
+        seen(2, "left", 25, "nodule", zone="lower"),
+        seen(3, "left", 6, "nodule", zone="upper"),
+        seen(4, "right", 6, "nodule", zone="lower"),
+        seen(5, "left", 6, "emphysema", zone="lower"),
+    )
+    states, findings = status(check(report, there, *away))
+    assert states == {1: "reported", **dict.fromkeys((2, 3, 4, 5), "not mentioned")}
+    assert findings == ["seen"]
+    states, findings = status(check(report, *away))
+    assert set(states.values()) == {"not mentioned"} and findings == ["not seen"]
+
+
+def test_a_finding_that_is_hardly_asked_for_is_not_what_a_region_is():
+    place = Location("left", None, (0.0, 0.0, 0.0), 1.0, 12.0)
+    region = Seen(1, place, [Asked("nodule", 0.9), Asked("emphysema", 0.1)])
+    assert status(check("Emphysema in the left lung.", region))[1] == ["not seen"]
+    assert status(check("A nodule in the left lung.", region))[1] == ["seen"]

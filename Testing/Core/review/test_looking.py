@@ -6,33 +6,119 @@ import json
 import jsonschema
 import numpy as np
 import pytest
+import torch
 
 from detection import ScanRow, froc, hits
 from DGMVLCCore.cli import main
+from DGMVLCCore.errors import UnreadableError, WeightsError
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
+from DGMVLCCore.models.editor import Edit
 from DGMVLCCore.models.region import Region
+from DGMVLCCore.models.units import to_units
 from DGMVLCCore.results import records
-from DGMVLCCore.review.abnormality import against_own
-from DGMVLCCore.review.candidates import change_of, peaks
+from DGMVLCCore.review.abnormality import DENIED, Looked, look
+from DGMVLCCore.review.candidates import apart, candidates, change_of, peaks, shared_voxels
+from DGMVLCCore.review.features import Surroundings, feature_names, measure, mediastinum
+from DGMVLCCore.review.score import load_score
 from perceptron import fit_perceptron
+from Testing.conftest import chest
 
 SCHEMAS = records.SCHEMAS
 
 
-def test_values_are_measured_against_the_own_lung():
-    lung = np.zeros((2, 4, 4), bool)
-    lung[:, 1:3, 1:3] = True
-    values = np.where(lung, np.arange(32.0).reshape(2, 4, 4), 1e6)
-    scaled = against_own(values, lung, 0.1)
-    assert np.median(scaled[lung]) == pytest.approx(0) and np.allclose(
-        against_own(values * 5 + 700, lung, 0.1)[lung], scaled[lung]
-    )
-    assert np.abs(against_own(np.where(lung, 3.0, 0.0), lung, 15.0)[lung]).max() == 0, (
-        "a flat lung does not divide by zero"
-    )
+class DenseIsAsked:
+    """Stands for the editor: asks for a change where a slice is denser than a level."""
+
+    sees, weights, device = True, "none", "cpu"
+
+    def text(self, sentence):
+        """A sentence says nothing here."""
+        return torch.zeros(1, 1, 1), torch.ones(1, 1, dtype=torch.bool), torch.zeros(1, 1)
+
+    def edit_predictor(self):
+        """Asks for all or nothing."""
+
+        def predict(x_t, t, cond):
+            dense = x_t > float(to_units(np.float32(-300.0)))
+            return Edit(x_t, torch.where(dense, 9.0, -9.0), None)
+
+        return predict
+
+
+def nodule_of(scan):
+    """Where the phantom's nodule is."""
+    z, y, x = np.mgrid[: scan.shape[0], : scan.shape[1], : scan.shape[2]]
+    away = [
+        (index - middle) * step
+        for index, middle, step in zip(
+            (z, y, x),
+            (scan.shape[0] / 2, scan.shape[1] * 0.48, scan.shape[2] * 0.71),
+            scan.spacing,
+        )
+    ]
+    return np.sum(np.square(away), axis=0) < 13**2
+
+
+@pytest.mark.parametrize("step", [4.0, 1.0])
+def test_what_is_asked_for_lies_where_it_was_seen(step):
+    scan = chest((12 if step > 2 else 46, 112, 128), (step, 2.5, 2.5), nodule=True)
+    anatomy = segment_anatomy(scan)
+    looked = look(DenseIsAsked(), scan, anatomy)
+    assert looked.thick == (1 if step > 2 else 4) and looked.asked.shape[0] == len(DENIED)
+    nodule = nodule_of(scan) & anatomy.lungs
+    asked = looked.to_scan(looked.map, scan.shape) > 0.5
+    assert (asked & nodule).sum() > 0.5 * nodule.sum()
+    found = candidates(looked)
+    best = max(found, key=lambda mask: (mask & (looked.region.hu > -300)).sum())
+    back = looked.to_scan(best, scan.shape) > 0.5
+    assert (back & nodule).sum() > 0.6 * max(back.sum(), nodule.sum() / 2)
+
+
+def test_a_network_without_a_change_map_cannot_review(phantom):
+    pipe = DenseIsAsked()
+    pipe.sees = False
+    with pytest.raises(WeightsError, match="editor"):
+        look(pipe, phantom, segment_anatomy(phantom))
+
+
+def test_a_vessel_and_a_nodule_are_measured_apart():
+    scan = chest((20, 112, 128), (4.0, 2.5, 2.5))
+    anatomy = segment_anatomy(scan)
+    looked = look(DenseIsAsked(), scan, anatomy)
+    around = Surroundings.of(looked.region)
+    z, y, x = np.mgrid[tuple(slice(n) for n in looked.region.hu.shape)]
+    middle = np.argwhere(around.depth == (around.depth * looked.region.lungs).max())[0]
+    tube = (abs(y - middle[1]) < 2) & (abs(x - middle[2]) < 2) & looked.region.lungs
+    ball = (((z - middle[0]) * 4) ** 2 + ((y - middle[1]) * 2.5) ** 2) < 8**2
+    ball &= abs(x - middle[2]) * 2.5 < 8
+    names = feature_names(looked.terms)
+    values = [dict(zip(names, measure(looked, around, mask))) for mask in (tube, ball)]
+    assert len(measure(looked, around, ball)) == len(names)
+    assert values[0]["elongation"] > values[1]["elongation"] + 0.5
+    assert values[0]["log height"] > values[1]["log height"]
+
+
+def test_the_mediastinum_lies_between_the_lungs(phantom):
+    labels = segment_anatomy(phantom).labels
+    middle = mediastinum(labels)
+    assert middle[6, 54, 64] and not middle[6, 54, 5] and not (middle & (labels == 2)).any()
+
+
+def test_a_region_within_a_higher_one_is_not_shown_twice():
+    whole, part, away = (np.zeros((3, 20, 20), bool) for _ in range(3))
+    whole[:, 2:10, 2:10], part[1, 3:6, 3:6], away[1, 14:18, 14:18] = True, True, True
+    shared = shared_voxels([whole, part, away])
+    assert apart(shared, np.array([0.5, 0.9, 0.2])) == [1, 2]
+    assert apart(shared, np.array([0.9, 0.5, 0.2])) == [0, 2]
+
+
+def test_a_score_of_other_features_is_refused():
+    with pytest.raises(UnreadableError, match="fit_review"):
+        load_score()(np.zeros((2, 3), np.float32))
+    assert load_score().names == feature_names(DENIED)
 
 
 def test_every_peak_is_taken_once_with_its_surroundings():
@@ -147,8 +233,12 @@ def test_the_unreported_nodule_of_the_sample_is_pointed_at(reviewed):
     assert (small.union() == segments[f"region {region['number']}"]).all(), (
         "the small outline lies where the region is"
     )
+    study = reviewed / "session" / "studies" / "case"
     for name in ("abnormality.nrrd", region["picture"]):
-        assert (reviewed / "session" / "studies" / "case" / name).stat().st_size > 1000
+        assert (study / name).stat().st_size > 1000
+    without = load_volume(study / region["without"])
+    assert without.array.size < scan.array.size and region["denied"].startswith("No ")
+    assert region["removed_hu"] < -100
 
 
 def test_the_command_line_decides_exports_and_goes_on(reviewed, capsys):
@@ -180,17 +270,17 @@ def test_the_map_is_in_the_scans_place(phantom_with_nodule):
     from DGMVLCCore.review.analyse import cell_volume
 
     region = Region(
-        np.zeros((12, 64, 64), np.float32),
+        np.zeros((6, 64, 64), np.float32),
         None,
         None,
-        (4.0, 2.5, 2.5),
-        (0, 12),
+        (8.0, 2.5, 2.5),
+        (0, 6),
         (10, 74, 20, 84),
         True,
     )
-    values = np.zeros((12, 16, 16), np.float32)
-    made = cell_volume(phantom_with_nodule, region, values)
-    first = phantom_with_nodule.affine @ np.array([20 + 1.5, 10 + 1.5, 0, 1])
+    looked = Looked(region, 2, np.zeros((1, 6, 64, 64), np.float32), ("nodule",))
+    made = cell_volume(phantom_with_nodule, looked)
+    first = phantom_with_nodule.affine @ np.array([20 + 1.5, 10 + 1.5, 0.5, 1])
     assert np.allclose(made.affine[:3, 3], first[:3]) and np.allclose(
-        made.spacing, (4.0, 10.0, 10.0)
+        made.spacing, (8.0, 10.0, 10.0)
     )

@@ -1,0 +1,84 @@
+"""What a region is, and the scan without it: by the evidence and the network of an edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from DGMVLCCore.editing.asked import top_share
+from DGMVLCCore.editing.evidence import fullest_rows
+from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.editing.result import EditPlan
+from DGMVLCCore.editing.see_through import RegionEditor
+from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import dilate_mm
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.language.prompts import denial_prompt, present_prompt
+from DGMVLCCore.models.region import cut_region
+from DGMVLCCore.review.abnormality import thick_slices
+from DGMVLCCore.review.candidates import Candidate
+from DGMVLCCore.review.crosscheck import Asked
+
+MARGIN_MM = 3.0  # edited around a region, where its border fades
+READ_SLICES = 3  # of a region, the fullest
+
+
+@dataclass(frozen=True, eq=False)
+class Without:
+    """A scan without one of its regions.
+
+    Args:
+        scan: as it was, but for the region and a margin. denied: the sentence it was edited by.
+        removed_hu: mean change in the region.
+    """
+
+    scan: Volume
+    denied: str
+    removed_hu: float
+
+
+def name_regions(
+    pipe: CounterfactualPipeline, scan: Volume, anatomy: Anatomy, found: list[Candidate]
+) -> list[Candidate]:
+    """The same regions with every finding the editor knows, that whose denial asks for most change
+    in the region first.
+
+    Args:
+        scan, anatomy: canonical.
+    """
+    slabs, labels, thick = thick_slices(scan, anatomy)
+    predict = pipe.edit_predictor()
+    texts = [(term, pipe.text(denial_prompt(term))) for term in pipe.findings]
+    named = []
+    for one in found:
+        starts = np.arange(0, len(one.mask), thick)
+        mask = np.logical_or.reduceat(one.mask, starts) if thick > 1 else one.mask
+        filled = np.nonzero(mask.any((1, 2)))[0]
+        rows = (max(int(filled[0]) - 1, 0), min(int(filled[-1]) + 2, len(mask)))
+        region = cut_region(slabs, labels, mask, rows)
+        chosen = fullest_rows(region.mask, READ_SLICES)
+        asked = []
+        for term, text in texts:
+            editor = RegionEditor(predict, region, text, capacity=pipe.capacity(region))
+            change = editor.look(chosen).change
+            values = [change[row][region.mask[row]] for row in chosen]
+            asked.append(Asked(term, top_share(np.concatenate(values))))
+        named.append(replace(one, phrases=sorted(asked, key=lambda each: -each.share)))
+    return named
+
+
+def without(
+    pipe: CounterfactualPipeline, scan: Volume, anatomy: Anatomy, one: Candidate
+) -> Without:
+    """The scan as it would be without a region, by the denial that asks for most change there.
+
+    Args:
+        scan, anatomy: canonical.
+    """
+    term = one.phrases[0].term
+    mask = dilate_mm(one.mask, scan.spacing, MARGIN_MM)
+    plan = EditPlan(mask, present_prompt(term), denial_prompt(term), term)
+    made = pipe(scan, plan, anatomy=anatomy, noises=1)
+    change = made.counterfactual.array[one.mask] - scan.array[one.mask]
+    return Without(made.counterfactual, plan.target, float(change.mean()))
