@@ -36,7 +36,7 @@ from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import ANALYSIS, LUNGS, NOTICE, SCHEMA_VERSION, write_json
 from DGMVLCCore.review.listing import COLOURS
-from DGMVLCCore.review.score import load_score
+from DGMVLCCore.review.score import load_shown
 from DGMVLCCore.review.without import Without, name_regions, without
 from DGMVLCCore.review.worklist import Study, load_study
 
@@ -77,7 +77,7 @@ def find_regions(
     """
     looked = look(pipe, scan, anatomy, callback)
     return name_regions(
-        pipe, scan, anatomy, find_candidates(looked, scan, anatomy, load_score())
+        pipe, scan, anatomy, find_candidates(looked, scan, anatomy, load_shown().shown_from)
     ), looked
 
 
@@ -306,9 +306,9 @@ def _look_and_write(
         "report_check": checked.findings,
         "report_notes": [*unread, *notes, *checked.notes],
     }
-    if load_score().weights_sha256 != pipe.weights_sha256:
+    if load_shown().weights_sha256 != pipe.weights_sha256:
         base["notes"].append(
-            "The score of the regions was fitted with another editor than the one used; "
+            "Which regions are shown was set with another editor than the one used; "
             "their order and number may be off."
         )
     tell("writing", 1.0)

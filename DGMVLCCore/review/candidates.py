@@ -13,8 +13,7 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location, locate
 from DGMVLCCore.review.abnormality import Looked
 from DGMVLCCore.review.crosscheck import Asked
-from DGMVLCCore.review.features import Surroundings, measure
-from DGMVLCCore.review.score import Score
+from DGMVLCCore.review.score import strength
 
 FLOOR, SHARE = 0.1, 0.5  # a candidate's peak on a map; its extent as a share of it
 REACH_MM = 60.0  # how far a candidate reaches from its peak
@@ -173,13 +172,17 @@ def apart(shared: np.ndarray, scores: np.ndarray) -> list[int]:
     return kept
 
 
-def scored(looked: Looked, score: Score) -> list[tuple[np.ndarray, float]]:
+def peak_shares(looked: Looked, masks: list[np.ndarray]) -> np.ndarray:
+    """(N,K) the most change that each denial asks for in N masks."""
+    return np.array([[each[mask].max() for each in looked.asked] for mask in masks], np.float32)
+
+
+def scored(looked: Looked) -> list[tuple[np.ndarray, float]]:
     """Candidates on the working grid (bool (D,S,T)) and their scores, the highest first."""
     masks = candidates(looked)
     if not masks:
         return []
-    around = Surroundings.of(looked.region)
-    values = score(np.stack([measure(looked, around, mask) for mask in masks]))
+    values = strength(peak_shares(looked, masks), looked.terms)
     return [(masks[i], float(values[i])) for i in apart(shared_voxels(masks), values)]
 
 
@@ -192,16 +195,16 @@ def asked_in(looked: Looked, mask: np.ndarray) -> list[Asked]:
 
 
 def find_candidates(
-    looked: Looked, scan: Volume, anatomy: Anatomy, score: Score, most: int = MOST
+    looked: Looked, scan: Volume, anatomy: Anatomy, shown_from: float, most: int = MOST
 ) -> list[Candidate]:
     """Regions of a canonical scan worth showing, the highest score first.
 
     Args:
-        scan, anatomy: canonical.
+        scan, anatomy: canonical. shown_from: the lowest score.
     """
     drawn = []
-    for region, value in scored(looked, score):
-        if value < score.shown_from or len(drawn) == most:
+    for region, value in scored(looked):
+        if value < shown_from or len(drawn) == most:
             break
         mask = (looked.to_scan(region, scan.shape) > 0.5) & anatomy.lungs
         if mask.sum() >= SMALLEST_VOXELS:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from DGMVLCCore.editing.asked import top_share
+from DGMVLCCore.editing.asked import SEEN, top_share
 from DGMVLCCore.editing.evidence import fullest_rows
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.editing.see_through import RegionEditor
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.imaging.masks import dilate_mm
+from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import denial_prompt, present_prompt
 from DGMVLCCore.models.region import cut_region
@@ -20,7 +20,6 @@ from DGMVLCCore.review.abnormality import thick_slices
 from DGMVLCCore.review.candidates import Candidate
 from DGMVLCCore.review.crosscheck import Asked
 
-MARGIN_MM = 3.0  # edited around a region, where its border fades
 READ_SLICES = 3  # of a region, the fullest
 
 
@@ -42,7 +41,7 @@ def name_regions(
     pipe: CounterfactualPipeline, scan: Volume, anatomy: Anatomy, found: list[Candidate]
 ) -> list[Candidate]:
     """The same regions with every finding the editor knows, that whose denial asks for most change
-    in the region first.
+    in the region first; without regions that an edit would rather leave as they are.
 
     Args:
         scan, anatomy: canonical.
@@ -64,7 +63,9 @@ def name_regions(
             change = editor.look(chosen).change
             values = [change[row][region.mask[row]] for row in chosen]
             asked.append(Asked(term, top_share(np.concatenate(values))))
-        named.append(replace(one, phrases=sorted(asked, key=lambda each: -each.share)))
+        asked.sort(key=lambda each: -each.share)
+        if asked[0].share >= SEEN:
+            named.append(replace(one, phrases=asked))
     return named
 
 
@@ -77,7 +78,7 @@ def without(
         scan, anatomy: canonical.
     """
     term = one.phrases[0].term
-    mask = dilate_mm(one.mask, scan.spacing, MARGIN_MM)
+    mask = lesion_region(one.mask, anatomy, scan.spacing)  # with the margin of an edit
     plan = EditPlan(mask, present_prompt(term), denial_prompt(term), term)
     made = pipe(scan, plan, anatomy=anatomy, noises=1)
     change = made.counterfactual.array[one.mask] - scan.array[one.mask]

@@ -28,7 +28,7 @@ from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.review.analyse import find_regions
-from DGMVLCCore.review.score import load_score
+from DGMVLCCore.review.score import load_shown
 from DGMVLCCore.review.without import without
 from DGMVLCCore.simulation.insert import KINDS
 from review_scores import MAPS, autoencoder, measured, regions_of_map, row_of, see
@@ -44,13 +44,12 @@ def planted_rows(pipe: CounterfactualPipeline, shards: Path) -> dict[str, list[S
     kind and real nodules."""
     maps = {**MAPS, "denoising autoencoder": autoencoder(load_anomaly())}
     rows: dict[str, list[ScanRow]] = {name: [] for name in (OURS, *maps)}
-    pool, score = real_nodules(shards), load_score()
+    pool = real_nodules(shards)
     for index, path in enumerate(sorted(shards.glob("scan-native-*.npz"))):
         rng = np.random.default_rng([SEED, index])
         drawn = [*KINDS, *(pool[int(i)] for i in rng.integers(len(pool), size=REAL))]
         seen = see(pipe, plant(path, [drawn[i] for i in rng.permutation(len(drawn))], SEED))
-        made = measured(seen)
-        rows[OURS].append(made.row(score(made.features)))
+        rows[OURS].append(measured(seen).row())
         for name, make in maps.items():
             rows[name].append(row_of(seen, regions_of_map(seen, make(seen))))
         sys.stderr.write(f"{seen.planted.patient}: {len(seen.lesions)} lesions\n")
@@ -133,11 +132,11 @@ def main() -> None:
     if args.speed:
         answer = {"seconds by slices": speed(pipe)}
     else:
-        rows, cut = planted_rows(pipe, args.shards), load_score().shown_from
+        rows, cut = planted_rows(pipe, args.shards), load_shown().shown_from
         false = [sum(s >= cut and not hit for s, hit in row.regions) for row in rows[OURS]]
         answer = {
             "weights_sha256": pipe.weights_sha256,
-            "score fitted with": load_score().weights_sha256,
+            "operating point set with": load_shown().weights_sha256,
             "shown_from": cut,
             "sensitivity at false regions a scan": {
                 method: froc(each) for method, each in rows.items()

@@ -14,8 +14,15 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.evaluation.anomaly import AnomalyNet, anomaly_map
 from DGMVLCCore.imaging.resample import crop, resize_in_plane
 from DGMVLCCore.review.abnormality import Looked, look
-from DGMVLCCore.review.candidates import SMALLEST_VOXELS, apart, candidates, peaks, shared_voxels
-from DGMVLCCore.review.features import Surroundings, measure
+from DGMVLCCore.review.candidates import (
+    SMALLEST_VOXELS,
+    apart,
+    candidates,
+    peak_shares,
+    peaks,
+    shared_voxels,
+)
+from DGMVLCCore.review.score import strength
 
 MOST, LEAST = 24, 0.02  # regions of a scan and method; the lowest peak that counts
 UNCLEAR = 0.5  # a region in labelled disease is neither hit nor false
@@ -70,43 +77,37 @@ def regions_of_map(seen: Seen, values: np.ndarray) -> Regions:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """The review's candidates in a planted scan, before they are scored.
+    """The review's candidates in a planted scan, with their scores.
 
     Args:
-        shared: (N,N) voxels that two candidates share. features: (N,F).
+        shared: (N,N) voxels that two candidates share. scores: (N,).
         hit: the lesions each one hits. known: whether each counts, as one that hits or lies
             outside labelled disease. kinds: of the lesions.
     """
 
     patient: str
     shared: np.ndarray
-    features: np.ndarray
+    scores: np.ndarray
     hit: list[list[int]]
     known: np.ndarray
     kinds: tuple[str, ...]
 
-    @property
-    def true(self) -> np.ndarray:
-        """bool (N,): which candidates are lesions."""
-        return np.array([bool(each) for each in self.hit], bool)
-
-    def row(self, scores: np.ndarray) -> ScanRow:
-        """What the candidates hit, under their scores (N,)."""
-        order = apart(self.shared, scores)
-        found = [(float(scores[i]), self.hit[i]) for i in order if self.known[i]]
+    def row(self) -> ScanRow:
+        """What the candidates hit that are not within others."""
+        order = apart(self.shared, self.scores)
+        found = [(float(self.scores[i]), self.hit[i]) for i in order if self.known[i]]
         return ScanRow(self.patient, found, len(self.kinds), self.kinds)
 
 
 def measured(seen: Seen) -> Measured:
     """The review's candidates of a planted scan."""
     masks = candidates(seen.looked)
-    around = Surroundings.of(seen.looked.region)
     hit = [hits(mask, seen.lesions) for mask in masks]
     unclear = [seen.planted.unclear[mask.any((1, 2))].mean() > UNCLEAR for mask in masks]
     return Measured(
         seen.planted.patient,
         shared_voxels(masks),
-        np.array([measure(seen.looked, around, mask) for mask in masks], np.float32),
+        strength(peak_shares(seen.looked, masks), seen.looked.terms),
         hit,
         np.array([bool(h) or not u for h, u in zip(hit, unclear)], bool),
         tuple(lesion.kind for lesion in seen.planted.lesions),

@@ -10,7 +10,7 @@ import torch
 
 from detection import ScanRow, froc, hits
 from DGMVLCCore.cli import main
-from DGMVLCCore.errors import UnreadableError, WeightsError
+from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import load_volume, save_volume
@@ -21,9 +21,7 @@ from DGMVLCCore.models.units import to_units
 from DGMVLCCore.results import records
 from DGMVLCCore.review.abnormality import DENIED, Looked, look
 from DGMVLCCore.review.candidates import apart, candidates, change_of, peaks, shared_voxels
-from DGMVLCCore.review.features import Surroundings, feature_names, measure, mediastinum
-from DGMVLCCore.review.score import load_score
-from perceptron import fit_perceptron
+from DGMVLCCore.review.score import load_shown, strength
 from Testing.conftest import chest
 
 SCHEMAS = records.SCHEMAS
@@ -84,29 +82,6 @@ def test_a_network_without_a_change_map_cannot_review(phantom):
         look(pipe, phantom, segment_anatomy(phantom))
 
 
-def test_a_vessel_and_a_nodule_are_measured_apart():
-    scan = chest((20, 112, 128), (4.0, 2.5, 2.5))
-    anatomy = segment_anatomy(scan)
-    looked = look(DenseIsAsked(), scan, anatomy)
-    around = Surroundings.of(looked.region)
-    z, y, x = np.mgrid[tuple(slice(n) for n in looked.region.hu.shape)]
-    middle = np.argwhere(around.depth == (around.depth * looked.region.lungs).max())[0]
-    tube = (abs(y - middle[1]) < 2) & (abs(x - middle[2]) < 2) & looked.region.lungs
-    ball = (((z - middle[0]) * 4) ** 2 + ((y - middle[1]) * 2.5) ** 2) < 8**2
-    ball &= abs(x - middle[2]) * 2.5 < 8
-    names = feature_names(looked.terms)
-    values = [dict(zip(names, measure(looked, around, mask))) for mask in (tube, ball)]
-    assert len(measure(looked, around, ball)) == len(names)
-    assert values[0]["elongation"] > values[1]["elongation"] + 0.5
-    assert values[0]["log height"] > values[1]["log height"]
-
-
-def test_the_mediastinum_lies_between_the_lungs(phantom):
-    labels = segment_anatomy(phantom).labels
-    middle = mediastinum(labels)
-    assert middle[6, 54, 64] and not middle[6, 54, 5] and not (middle & (labels == 2)).any()
-
-
 def test_a_region_within_a_higher_one_is_not_shown_twice():
     whole, part, away = (np.zeros((3, 20, 20), bool) for _ in range(3))
     whole[:, 2:10, 2:10], part[1, 3:6, 3:6], away[1, 14:18, 14:18] = True, True, True
@@ -115,10 +90,12 @@ def test_a_region_within_a_higher_one_is_not_shown_twice():
     assert apart(shared, np.array([0.9, 0.5, 0.2])) == [0, 2]
 
 
-def test_a_score_of_other_features_is_refused():
-    with pytest.raises(UnreadableError, match="fit_review"):
-        load_score()(np.zeros((2, 3), np.float32))
-    assert load_score().names == feature_names(DENIED)
+def test_what_two_denials_ask_for_ranks_above_what_one_asks_for():
+    peaks = np.array([[0.9, 0.9, 0, 0], [0.9, 0, 0, 0], [0, 0, 0.9, 0], [0, 0, 0, 0.9]])
+    values = strength(peaks, DENIED)
+    assert list(np.argsort(-values)) == [0, 1, 2, 3] and values.max() <= 1
+    assert strength(np.ones((1, 4)), DENIED)[0] == pytest.approx(1)
+    assert 0 < load_shown().shown_from < 1
 
 
 def test_every_peak_is_taken_once_with_its_surroundings():
@@ -155,22 +132,6 @@ def test_a_change_is_against_places_of_the_same_shape(phantom_with_nodule):
     )
     everywhere = change_of(anatomy.lungs, hu, anatomy.lungs, anatomy.lungs)
     assert everywhere.low is None and everywhere.places == 0
-
-
-def test_the_small_perceptron_learns_what_a_line_cannot():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(600, 2))
-    true = (x[:, 0] * x[:, 1]) > 0
-
-    def right(hidden):
-        made = fit_perceptron(x, true, np.ones(len(x)), hidden=hidden, ridge=1e-4)
-        z = (x - made["mean"]) / np.array(made["scale"])
-        inner = np.tanh(z @ np.array(made["hidden"]).reshape(-1, 2).T + made["hidden_bias"])
-        return float(
-            ((np.concatenate([inner, z], 1) @ made["slope"] + made["bias"] > 0) == true).mean()
-        )
-
-    assert right(8) > 0.9 > 0.7 > right(0)
 
 
 def test_sensitivity_counts_lesions_once_and_false_regions_a_scan():
