@@ -98,9 +98,8 @@ def review_study(
 ) -> dict[str, Any]:
     """{"session", "study"} -> {"study", "problem"}; the study's folder then holds what was
     found."""
-    from DGMVLCCore.review.analyse import (
-        analyse_study,
-    )  # with the network; a worklist does not wait for it
+    # with the network; a worklist does not wait for it
+    from DGMVLCCore.review.analyse import analyse_study
 
     identifier, opened = request.study, ReviewSession.open(request.session)
     done = analyse_study(session.pipeline(), opened, identifier, tell, should_cancel)
