@@ -263,7 +263,7 @@ def test_a_crash_while_an_export_is_replaced_loses_neither(session, tmp_path, mo
     assert sorted(p.name for p in tmp_path.iterdir() if "out" in p.name) == ["out"]
 
 
-@pytest.mark.parametrize("regions, pages", [(2, 3), (9, 5)])
+@pytest.mark.parametrize("regions, pages", [(2, 3), (9, 7)])
 def test_the_printed_report_has_a_page_a_study_and_more_when_its_regions_need_the_room(
     session, found, tmp_path, regions, pages
 ):
