@@ -290,15 +290,10 @@ def _look_and_write(
         findings, [Seen(i, one.location, one.phrases) for i, one in enumerate(found, 1)]
     )
     tell("writing", 0.0)
-<<<<<<< HEAD
-    facts = [_region_fact(i, one, checked) for i, one in enumerate(found, 1)]
-    _write_files(folder, scan, anatomy, found, region, values, facts)
-=======
     facts = [
         _region_fact(i, one, made, checked) for i, (one, made) in enumerate(zip(found, edits), 1)
     ]
-    _write_files(folder, scan, found, edits, looked, facts)
->>>>>>> 13a9bb9 (Review reads the editor's change map under each finding's denial; every region shows the scan without it)
+    _write_files(folder, scan, anatomy, found, edits, looked, facts)
     base |= {
         "regions": facts,
         "report": text or "",
