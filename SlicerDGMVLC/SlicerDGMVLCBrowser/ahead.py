@@ -77,6 +77,10 @@ class Ahead:
         held = beat.rssMb if beat else self.desk.machine.held_mb
         threads = int(self.state.threads or 0)
         self.desk.machine = Machine(device, free, held, threads)
+        if not self.desk.opening:
+            with self.state as state:
+                state.preflight = self.desk.preflight().words
+                state.cannot_run = self.desk.why_not_run()
 
     def on_threads(self, threads: Any, **_: Any) -> None:
         """Another number of threads was chosen."""

@@ -202,7 +202,8 @@ class Jobs:
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
-            self._changed()
+            if not isinstance(event, Heartbeat):  # it changes no case; a text may be half typed
+                self._changed()
 
     def _on_ready(self, event: Ready) -> None:
         self.desk.known = tuple(event.findings)
