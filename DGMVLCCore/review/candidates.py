@@ -202,7 +202,7 @@ def find_candidates(
     Args:
         scan, anatomy: canonical. shown_from: the lowest score.
     """
-    drawn = []
+    drawn: list[tuple[float, np.ndarray, list[Asked]]] = []
     for region, value in scored(looked):
         if value < shown_from or len(drawn) == most:
             break
