@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from DGMVLCCore.editing.evidence import fullest_rows
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import fullest_rows
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.stats import central

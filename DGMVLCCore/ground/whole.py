@@ -126,7 +126,9 @@ def put_in_place(folder: Path, out: Path, *, replace: bool = True) -> None:
     elif not (out.is_dir() and not out.is_symlink() and _exchange(folder.absolute(), out)):
         _rename_both(folder, out)
     _sync(out.absolute().parent)
-    if folder.exists():  # the earlier one, exchanged
+    if folder.exists():  # the earlier one, exchanged; under a name that a killed removal gives up
+        if not LEFT.fullmatch(folder.name):
+            folder = folder.absolute().rename(temporary_name(out.absolute()))
         shutil.rmtree(folder, ignore_errors=True)
 
 

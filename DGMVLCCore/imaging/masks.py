@@ -60,3 +60,14 @@ def pleural_band(anatomy: Anatomy, spacing: Spacing, mm: float = 10.0) -> np.nda
     lungs = anatomy.lungs
     flat = (1e6, *spacing[1:])
     return lungs & (ndimage.distance_transform_edt(lungs, sampling=flat) <= mm)
+
+
+def fullest_rows(mask: np.ndarray, most: int = 12) -> list[int]:
+    """Slices of a region's mask (D,S,T) that carry the finding: those at least half as full as the
+    fullest one, `most` of them evenly chosen."""
+    area = mask.sum((1, 2))
+    rows = np.nonzero(2 * area >= max(area.max(), 1))[0]  # the mask's caps hold little but margin
+    return [
+        int(rows[i])
+        for i in np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)
+    ]

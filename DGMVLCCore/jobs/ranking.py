@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from DGMVLCCore.editing.evidence import fullest_rows
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.see_through import RegionEditor
+from DGMVLCCore.imaging.masks import fullest_rows
 from DGMVLCCore.models.region import Region
 from DGMVLCCore.review.hypotheses import Hypothesis
 from DGMVLCCore.stats import t_interval

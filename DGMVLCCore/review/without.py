@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from DGMVLCCore.editing.asked import SEEN, top_share
-from DGMVLCCore.editing.evidence import fullest_rows
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.editing.see_through import RegionEditor
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.imaging.masks import lesion_region
+from DGMVLCCore.imaging.masks import fullest_rows, lesion_region
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import denial_prompt, present_prompt
 from DGMVLCCore.models.region import cut_region

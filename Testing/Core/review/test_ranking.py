@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from DGMVLCCore.editing.evidence import fullest_rows
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.anatomy import segment_anatomy
+from DGMVLCCore.imaging.masks import fullest_rows
 from DGMVLCCore.jobs.ranking import MIN_LEAD, change_asked, order, rank
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.models.region import cut_region
