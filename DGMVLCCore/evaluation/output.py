@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from DGMVLCCore.errors import OutputError
-from DGMVLCCore.ground.whole import put_in_place
+from DGMVLCCore.ground.whole import clean, put_in_place
 from DGMVLCCore.results.folders import foreign
 
 REPORT, EARLIER = "report.json", ".earlier"
@@ -30,6 +30,7 @@ def open_output(out: Path, *, resume: bool, overwrite: bool, name: str = REPORT)
         OutputError: something is there that may not be replaced, or the place cannot be written to.
     """
     out, work = out.absolute(), working_folder(out)
+    clean(out)
     (out / EARLIER).unlink(missing_ok=True)
     if (work / EARLIER).exists():  # a run was killed after it had put its folder in place
         shutil.rmtree(work)

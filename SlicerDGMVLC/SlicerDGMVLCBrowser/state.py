@@ -185,7 +185,7 @@ START: dict[str, Any] = {
     "opacity_heat": 0.6,
     "show_change": False,
     "opacity_change": 0.6,
-    "show_invented": True,
+    "show_invented": False,
     "opacity_invented": 0.5,
     "show_uncertainty": False,
     "opacity_uncertainty": 0.6,
