@@ -38,7 +38,7 @@ from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.report.comparison import RECORD, write_comparison
 from DGMVLCCore.results.manifest import measures
-from DGMVLCCore.review.hypotheses import Hypothesis, differential, resolve
+from DGMVLCCore.review.hypotheses import Hypothesis, as_reported, differential, resolve
 
 if TYPE_CHECKING:
     from DGMVLCCore.jobs.session import Session
@@ -59,7 +59,7 @@ def _asked(request: CompareRequest) -> tuple[list[Hypothesis], list[Finding], Fi
         else None
     )
     if request.hypotheses:
-        asked = resolve(request.hypotheses)
+        asked = as_reported(resolve(request.hypotheses), findings)
     elif finding is not None:
         asked = differential(finding)
     else:

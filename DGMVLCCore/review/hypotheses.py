@@ -127,6 +127,22 @@ def resolve(words: Sequence[str]) -> list[Hypothesis]:
     return beside(found)
 
 
+def as_reported(hypotheses: Sequence[Hypothesis], findings: Sequence[Finding]) -> list[Hypothesis]:
+    """The same; a finding named without a word more is the one that the report describes, where it
+    describes one: “nodule” its “spiculated nodule”."""
+    own = {
+        finding.taught: hypothesis(said_plainly(finding.taught, finding.descriptors))
+        for finding in reversed(findings)
+        if finding.presence == "present" and finding.taught in load_vocabulary().known
+    }
+    return [
+        own[each.term]
+        if each.term in own and each.name == each.term and own[each.term] not in hypotheses
+        else each
+        for each in hypotheses
+    ]
+
+
 def differential(finding: Finding) -> list[Hypothesis]:
     """The built-in hypotheses for what a report says of a region, the finding itself first.
 

@@ -9,7 +9,7 @@ from DGMVLCCore.imaging.masks import fullest_rows
 from DGMVLCCore.jobs.ranking import MIN_LEAD, change_asked, order, rank
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.models.region import cut_region
-from DGMVLCCore.review.hypotheses import builtin, differential, hypothesis, resolve
+from DGMVLCCore.review.hypotheses import as_reported, builtin, differential, hypothesis, resolve
 
 
 def test_names_synonyms_and_free_words_give_taught_sentences():
@@ -66,6 +66,15 @@ def test_a_finding_brings_its_own_list():
         )
     with pytest.raises(UnsuitableInputError, match="never taught"):
         differential(parse_report("There is atelectasis.")[0])
+
+
+def test_a_bare_name_is_the_finding_that_the_report_describes():
+    report = parse_report("There is a 33 mm spiculated nodule in the left lung. No emphysema.")
+    asked = as_reported(resolve(["nodule", "emphysema", "clear lung"]), report)
+    assert [each.name for each in asked][:2] == ["spiculated nodule", "emphysema"]
+    both = resolve(["nodule", "spiculated nodule"])
+    assert as_reported(both, report) == both
+    assert as_reported(both, []) == both
 
 
 def made(more, spread=0.5, seed=0):
