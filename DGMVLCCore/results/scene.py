@@ -37,7 +37,7 @@ def _run(package: Path, manifest: Path, scene: Path) -> str:
             **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch),
             "PYTHONPATH": os.pathsep.join(paths),
         }
-        how: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace"}
+        how: dict[str, Any] = {"capture_output": True, "encoding": "utf-8", "errors": "replace"}
         try:
             done = subprocess.run(command, env=environment, timeout=TIMEOUT_S, **how)
         except subprocess.TimeoutExpired:

@@ -69,7 +69,6 @@ def seconds(code: Path, threads: int, runs: int, profile: bool) -> list[tuple[fl
         cwd=code,
         env=environment,
         stdout=subprocess.PIPE,
-        text=True,
         encoding="utf-8",
         check=True,
     )

@@ -228,7 +228,7 @@ def bad_cases(folder: Path, phantom):
         (6, "does not exist", [*base[:4], "-o", folder / "a" / "b"]),
         (6, "exists already", [*base[:4], "-o", folder]),
         (7, "no weights", [*base, "--weights", folder]),
-        (2, "both choose a network", [*base, "--weights", folder, "--smooth-z"]),
+        (7, "no weights", [*base, "--weights", folder, "--smooth-z"]),
     ]
 
 

@@ -83,14 +83,13 @@ def test_agreement_falls_with_what_is_lost(phantom, anatomy):
 
 def test_the_command_writes_and_says_the_agreement(pipe, phantom, tmp_path, monkeypatch, capsys):
     save_volume(phantom, tmp_path / "ct.nrrd")
-    monkeypatch.setattr(commands, "_pipes", lambda args: (pipe, pipe))
+    monkeypatch.setattr(commands, "_pipe", lambda args, needed: pipe)
     call = [
         "lungs",
         "-i",
         str(tmp_path / "ct.nrrd"),
         "clear lung",
         "--whole",
-        "--fast",
         "--slices",
         "3:8",
         "-o",
