@@ -121,7 +121,6 @@ def main() -> None:
         os.environ |= server.named(tries=2, timeout_s=20)
         server.start()
         observed(folder)
-        uses._dual_encoder(None, None)  # loaded here, and so in every look
         span = 5.0
         while sum(during.values()) < args.moments and time.monotonic() < end:
             scan = chest((8, 112, 128), nodule=True, seed=studies)
