@@ -8,12 +8,15 @@ import json
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from SlicerDGMVLCPresenters.case import FILE, Scan
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
+
+from DGMVLCCore.ground.whole import whole_file
 
 if TYPE_CHECKING:
     from .app import Viewer
@@ -72,14 +75,11 @@ class Cases:
     def _write(self, **fields: Any) -> None:
         """Change fields of the file; a disc that takes nothing costs the memory, not the work."""
         text = json.dumps({**self._read(), **fields}, indent=1)
-        partial = self.file.with_suffix(f".{os.getpid()}")
-        try:
+        with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            partial.write_text(text, encoding="utf-8")
-            partial.chmod(0o600)
-            partial.replace(self.file)
-        except OSError:
-            partial.unlink(missing_ok=True)
+            with whole_file(self.file) as partial:
+                partial.write_text(text, encoding="utf-8")
+                partial.chmod(0o600)
 
     def keep_costs(self) -> None:
         """What stages of the work took, when something new was measured."""

@@ -10,7 +10,7 @@ from SlicerDGMVLCLib.exchange import exportSegment, segmentsOn
 from SlicerDGMVLCPresenters.case import DRAWN
 from SlicerDGMVLCPresenters.region_tools import RegionDrawing, Voxel, locks
 
-from .readout import array_of, plane_of, voxel_under
+from .readout import array_of, follow_drag, plane_of, voxel_under
 from .segments import make_segment, put_mask
 from .views import SCAN
 
@@ -177,13 +177,9 @@ class Drawing:
             if name in self._followed or name not in self.stage.views.made:
                 continue
             self._followed.add(name)
-            interactor = self.stage.views.view(name).interactor()
-            for event, action in (
-                ("LeftButtonPressEvent", self._press),
-                ("MouseMoveEvent", self._move),
-                ("LeftButtonReleaseEvent", self._release),
-            ):
-                interactor.AddObserver(event, partial(self._on_mouse, name, action), FIRST)
+            actions = (self._press, self._move, self._release)
+            view = self.stage.views.view(name)
+            follow_drag(view, actions, partial(self._on_mouse, name), FIRST)
 
     @property
     def active(self) -> bool:

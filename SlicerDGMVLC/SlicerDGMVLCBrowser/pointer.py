@@ -10,7 +10,7 @@ from SlicerDGMVLCLib.nodes import WINDOWS
 from SlicerDGMVLCPresenters.measure import area_words, ellipse, length_words
 from SlicerDGMVLCPresenters.region_tools import Voxel
 
-from .readout import Point, array_of, place_of, plane_of, under_cursor, voxel_under
+from .readout import Point, array_of, follow_drag, place_of, plane_of, under_cursor, voxel_under
 from .views import COLUMNS, GROUPS, ROWS, SCAN
 
 if TYPE_CHECKING:
@@ -44,13 +44,9 @@ class Pointer:
         viewer.stage.views.on_made(self._follow)
 
     def _follow(self, name: str) -> None:
-        interactor = self.stage.views.view(name).interactor()
-        for event, action in (
-            ("LeftButtonPressEvent", self._press),
-            ("MouseMoveEvent", self._move),
-            ("LeftButtonReleaseEvent", self._release),
-        ):
-            interactor.AddObserver(event, partial(self._on_mouse, name, action), FIRST)
+        actions = (self._press, self._move, self._release)
+        view = self.stage.views.view(name)
+        follow_drag(view, actions, partial(self._on_mouse, name), FIRST)
 
     def _on_mouse(self, name: str, action: Any, *_: Any) -> None:
         if not self.viewer.drawing.active and self._volume(name) is not None:

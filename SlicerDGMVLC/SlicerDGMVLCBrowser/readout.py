@@ -4,6 +4,7 @@ difference."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from SlicerDGMVLCLib.reading import placeWords
 from vtk.util.numpy_support import vtk_to_numpy
 
 Point = tuple[float, float, float]
+Action = Callable[[str], None]  # gets the name of the view
 
 
 def value_at(volume: Any, ras: Point) -> float | None:
@@ -81,6 +83,16 @@ def follow_clicks(view: Any, clicked: Callable[[Point], None]) -> None:
     view.interactor().AddObserver(
         "LeftButtonPressEvent", lambda *_: clicked(under_cursor(view)), 1.0
     )
+
+
+def follow_drag(
+    view: Any, actions: tuple[Action, Action, Action], called: Callable[..., None], priority: float
+) -> None:
+    """Call `called` with the first, second or third of `actions` (and what VTK tells) when the left
+    button goes down in the view, the mouse moves, the button goes up."""
+    events = ("LeftButtonPressEvent", "MouseMoveEvent", "LeftButtonReleaseEvent")
+    for event, action in zip(events, actions):
+        view.interactor().AddObserver(event, partial(called, action), priority)
 
 
 def follow_cursor(view: Any, moved: Callable[[Point], None]) -> None:
