@@ -66,10 +66,10 @@ def _one_sided(shares: Shares) -> Shares:
 def _by_network(scan: Volume, model: LungNet) -> Anatomy | None:
     """The anatomy of a canonical scan; None where the network does not know it."""
     hu, spacing = scan.array, scan.spacing
-    shares = lung_shares(model, hu, spacing)
-    grid = coarse_grid(hu, spacing).numpy()
-    voxel_ml = scan.array.size / grid.size * float(np.prod(spacing)) / 1000
-    if not (shares.lungs > 0.5).any() or not _holds_the_air(shares, grid, voxel_ml):
+    grid = coarse_grid(hu, spacing)
+    shares = lung_shares(model, grid, spacing)
+    voxel_ml = hu.size / grid.numel() * float(np.prod(spacing)) / 1000
+    if not (shares.lungs > 0.5).any() or not _holds_the_air(shares, grid.numpy(), voxel_ml):
         return None
     shares = _one_sided(shares)
     size = [max(round(n * mm / WORK_MM), 16) for n, mm in zip(scan.shape[1:], spacing[1:])]

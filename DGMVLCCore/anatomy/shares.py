@@ -93,11 +93,14 @@ def _without_strays(lungs: Tensor) -> Tensor:
 
 
 def lung_shares(
-    model: LungNet, hu: np.ndarray, spacing: tuple[float, float, float], apart: int | None = None
+    model: LungNet, grid: Tensor, spacing: tuple[float, float, float], apart: int | None = None
 ) -> Shares:
-    """Run the network on a canonical scan, HU (D,H,W); thin slices are read every 4 mm and filled
-    in between."""
-    grid = coarse_grid(hu, spacing)
+    """Run the network on a canonical scan's `coarse_grid`; thin slices are read every 4 mm and
+    filled in between.
+
+    Args:
+        spacing: the scan's own (z,y,x) mm. apart: slices from one that is read to the next.
+    """
     apart = apart or max(round(STEP_MM / spacing[0]), 1)
     rows = sorted({*range(0, len(grid), apart), len(grid) - 1})
     ys, xs = _tissue_box(grid)

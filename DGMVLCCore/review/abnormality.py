@@ -40,13 +40,15 @@ class Looked:
     Args:
         region: both lungs on the working grid (D,S,T). thick: slices of the scan in one of these.
         asked: float32 (K,D,S,T), 0..1, the change that each denial asks for, smoothed.
-        terms: the K findings denied.
+        terms: the K findings denied. scan, anatomy: canonical, in these slices.
     """
 
     region: Region
     thick: int
     asked: np.ndarray
     terms: tuple[str, ...]
+    scan: Volume
+    anatomy: Anatomy
 
     @property
     def map(self) -> np.ndarray:
@@ -147,4 +149,4 @@ def look(
     sigma = [mm / step for mm, step in zip(SMOOTH_MM, region.spacing)]
     for each in asked:
         each[:] = ndimage.gaussian_filter(each * lungs, sigma) * lungs
-    return Looked(region, thick, asked, terms)
+    return Looked(region, thick, asked, terms, slabs, labels)

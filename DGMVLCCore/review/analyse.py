@@ -76,9 +76,8 @@ def find_regions(
         UnsuitableInputError: no lung in view. WeightsError: the weights are no editor's.
     """
     looked = look(pipe, scan, anatomy, callback)
-    return name_regions(
-        pipe, scan, anatomy, find_candidates(looked, scan, anatomy, load_shown().shown_from)
-    ), looked
+    found = find_candidates(looked, scan, anatomy, load_shown().shown_from)
+    return name_regions(pipe, looked, found), looked
 
 
 def cell_volume(scan: Volume, looked: Looked) -> Volume:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, sparse
 
+from DGMVLCCore.editing.asked import top_share
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location, locate
@@ -188,9 +189,7 @@ def scored(looked: Looked) -> list[tuple[np.ndarray, float]]:
 
 def asked_in(looked: Looked, mask: np.ndarray) -> list[Asked]:
     """Which denial asks for how much change in a region (bool (D,S,T)), the most first."""
-    top = max(int(np.ceil(mask.sum() / 10)), 1)
-    shares = [float(np.sort(each[mask])[-top:].mean()) for each in looked.asked]
-    found = [Asked(term, share) for term, share in zip(looked.terms, shares)]
+    found = [Asked(term, top_share(each[mask])) for term, each in zip(looked.terms, looked.asked)]
     return sorted(found, key=lambda each: -each.share)
 
 

@@ -15,7 +15,7 @@ from DGMVLCCore.imaging.masks import fullest_rows, lesion_region
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import denial_prompt, present_prompt
 from DGMVLCCore.models.region import cut_region
-from DGMVLCCore.review.abnormality import thick_slices
+from DGMVLCCore.review.abnormality import Looked
 from DGMVLCCore.review.candidates import Candidate
 from DGMVLCCore.review.crosscheck import Asked
 
@@ -37,15 +37,11 @@ class Without:
 
 
 def name_regions(
-    pipe: CounterfactualPipeline, scan: Volume, anatomy: Anatomy, found: list[Candidate]
+    pipe: CounterfactualPipeline, looked: Looked, found: list[Candidate]
 ) -> list[Candidate]:
     """The same regions with every finding the editor knows, that whose denial asks for most change
-    in the region first; without regions that an edit would rather leave as they are.
-
-    Args:
-        scan, anatomy: canonical.
-    """
-    slabs, labels, thick = thick_slices(scan, anatomy)
+    in the region first; without regions that an edit would rather leave as they are."""
+    thick = looked.thick
     predict = pipe.edit_predictor()
     texts = [(term, pipe.text(denial_prompt(term))) for term in pipe.findings]
     named = []
@@ -54,7 +50,7 @@ def name_regions(
         mask = np.logical_or.reduceat(one.mask, starts) if thick > 1 else one.mask
         filled = np.nonzero(mask.any((1, 2)))[0]
         rows = (max(int(filled[0]) - 1, 0), min(int(filled[-1]) + 2, len(mask)))
-        region = cut_region(slabs, labels, mask, rows)
+        region = cut_region(looked.scan, looked.anatomy, mask, rows)
         chosen = fullest_rows(region.mask, READ_SLICES)
         asked = []
         for term, text in texts:

@@ -42,7 +42,8 @@ def chest(shape=(12, 96, 128)):
 def test_shares_have_the_scans_slices(apart):
     torch.manual_seed(0)
     hu, _ = chest((7, 90, 122))
-    shares = lung_shares(LungNet().eval(), hu, (2.0, 3.2, 3.2), apart)
+    spacing = (2.0, 3.2, 3.2)
+    shares = lung_shares(LungNet().eval(), coarse_grid(hu, spacing), spacing, apart)
     assert shares.lungs.shape == (7, 90, 122)
     assert all(bool(((each >= 0) & (each <= 1.001)).all()) for each in (shares.body, shares.airway))
 

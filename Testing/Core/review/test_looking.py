@@ -19,7 +19,7 @@ from DGMVLCCore.models.editor import Edit
 from DGMVLCCore.models.region import Region
 from DGMVLCCore.models.units import to_units
 from DGMVLCCore.results import records
-from DGMVLCCore.review.abnormality import DENIED, Looked, look
+from DGMVLCCore.review.abnormality import DENIED, Looked, look, thick_slices
 from DGMVLCCore.review.candidates import apart, candidates, change_of, peaks, shared_voxels
 from DGMVLCCore.review.score import load_shown, strength
 from Testing.conftest import chest
@@ -239,7 +239,9 @@ def test_the_map_is_in_the_scans_place(phantom_with_nodule):
         (10, 74, 20, 84),
         True,
     )
-    looked = Looked(region, 2, np.zeros((1, 6, 64, 64), np.float32), ("nodule",))
+    lungs = segment_anatomy(phantom_with_nodule)
+    asked = np.zeros((1, 6, 64, 64), np.float32)
+    looked = Looked(region, 2, asked, ("nodule",), *thick_slices(phantom_with_nodule, lungs)[:2])
     made = cell_volume(phantom_with_nodule, looked)
     first = phantom_with_nodule.affine @ np.array([20 + 1.5, 10 + 1.5, 0.5, 1])
     assert np.allclose(made.affine[:3, 3], first[:3]) and np.allclose(
