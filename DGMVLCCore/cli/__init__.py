@@ -10,7 +10,8 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from typing import Any
+
+import msgspec
 
 from DGMVLCCore import __version__
 from DGMVLCCore.cli import (
@@ -33,7 +34,7 @@ from DGMVLCCore.cli import (
     watch,
     words,
 )
-from DGMVLCCore.cli.shared import Command, Shown
+from DGMVLCCore.cli.shared import Answer, Command
 from DGMVLCCore.errors import Cancelled, as_dgmvlc_error
 from DGMVLCCore.ground.scratch import sweep
 
@@ -93,15 +94,21 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _say(args: argparse.Namespace, answer: dict[str, Any]) -> None:
+def _json(value: object, indent: int | None = None) -> str:
+    return json.dumps(
+        value, indent=indent, ensure_ascii=indent is not None, default=msgspec.to_builtins
+    )
+
+
+def _say(args: argparse.Namespace, answer: Answer) -> None:
     if args.json:
-        print(json.dumps(answer, indent=1))
+        print(_json(answer.said(), 1))
     elif args.quiet:
         return
-    elif isinstance(answer, Shown):
+    elif answer.lines:
         print("\n".join(answer.lines))
     else:
-        for name, value in answer.items():
+        for name, value in answer.said().items():
             if value in (None, [], ""):
                 continue
             lines = value if isinstance(value, list) else [value]
@@ -109,7 +116,7 @@ def _say(args: argparse.Namespace, answer: dict[str, Any]) -> None:
                 f"{name}: "
                 + ("\n" + " " * 2 if len(lines) > 1 else "")
                 + "\n  ".join(
-                    json.dumps(line, ensure_ascii=False) if isinstance(line, dict) else str(line)
+                    _json(line) if isinstance(line, dict | msgspec.Struct) else str(line)
                     for line in lines
                 )
             )
@@ -139,7 +146,6 @@ def _run(args: argparse.Namespace) -> int:
     """The command, its answer, and every refusal as a sentence; returns the exit code."""
     try:
         answer = COMMANDS[args.command](args)
-        code = int(answer.pop("exit_code", 0))  # of an answer that is no success
         _say(args, answer)
     except BrokenPipeError:
         raise
@@ -157,7 +163,7 @@ def _run(args: argparse.Namespace) -> int:
             1,
             "Unexpected",
         )
-    return code
+    return answer.exit_code
 
 
 def _nobody_listens() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from DGMVLCCore.cli.options import add_steps
-from DGMVLCCore.cli.shared import Add, Command, Shown, progress_of
+from DGMVLCCore.cli.shared import Add, Answer, Command, progress_of
 from DGMVLCCore.ground.options import NewFolder, Option
 
 NOT_SENT = "Nothing was sent; add --send to send it."
@@ -61,7 +61,7 @@ def add_commands(add: Add) -> None:
     add_steps(archive.add_subparsers(dest="what", required=True, metavar="|".join(LEAVES)), LEAVES)
 
 
-def _find(args: argparse.Namespace) -> dict[str, Any]:
+def _find(args: argparse.Namespace) -> Answer:
     import msgspec
 
     from DGMVLCCore.archive.records import StudyQuery
@@ -80,7 +80,7 @@ def _find(args: argparse.Namespace) -> dict[str, Any]:
         ]
         lines += [f"    prior {_line(args.archive, prior)}" for prior in row.priors]
     answer = {"archive": args.archive, "studies": msgspec.to_builtins(rows)}
-    return Shown(answer, lines or ["No study matches."])
+    return Answer(answer, tuple(lines) or ("No study matches.",))
 
 
 def _line(name: str, study: Any) -> str:
@@ -88,7 +88,7 @@ def _line(name: str, study: Any) -> str:
     return f"archive:{name}/{study.uid} {said}"
 
 
-def _get(args: argparse.Namespace) -> dict[str, Any]:
+def _get(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.archive.address import parse_address
     from DGMVLCCore.archive.records import StudyQuery
     from DGMVLCCore.archive.reports import report_in
@@ -99,31 +99,35 @@ def _get(args: argparse.Namespace) -> dict[str, Any]:
         folder, opened = archive.get(address, args.output, progress)
     studies = opened.find(StudyQuery(study=address.study, modality=""))
     priors = [prior for study in studies for prior in opened.priors(study)]
-    return {
-        "output": str(folder),
-        "images": len(list(folder.glob("[0-9]*.dcm"))),
-        "report": str(report_in(folder) or "") or None,
-        "priors": [_line(address.archive, prior) for prior in priors],
-    }
+    return Answer(
+        {
+            "output": str(folder),
+            "images": len(list(folder.glob("[0-9]*.dcm"))),
+            "report": str(report_in(folder) or "") or None,
+            "priors": [_line(address.archive, prior) for prior in priors],
+        }
+    )
 
 
-def _send(args: argparse.Namespace) -> dict[str, Any]:
+def _send(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.jobs import archive
 
     if not args.send:
         planned = archive.plan(args.archive, args.paths)
-        return {
-            "archive": planned.archive,
-            "objects": planned.objects,
-            "studies": planned.studies,
-            "kinds": [f"{count} {kind}" for kind, count in planned.kinds.items()],
-            "note": NOT_SENT,
-        }
-    return send_results(args, args.archive, args.paths)
+        return Answer(
+            {
+                "archive": planned.archive,
+                "objects": planned.objects,
+                "studies": planned.studies,
+                "kinds": [f"{count} {kind}" for kind, count in planned.kinds.items()],
+                "note": NOT_SENT,
+            }
+        )
+    return Answer(_sent(args, args.archive, args.paths))
 
 
-def send_results(args: argparse.Namespace, name: str, paths: list[Path]) -> dict[str, Any]:
-    """Send, and say what was sent and where that is recorded."""
+def _sent(args: argparse.Namespace, name: str, paths: list[Path]) -> dict[str, str | int]:
+    """Send; what was sent and where that is recorded."""
     from DGMVLCCore.archive.ledger import ledger_path
     from DGMVLCCore.jobs import archive
 
@@ -137,12 +141,12 @@ def send_results(args: argparse.Namespace, name: str, paths: list[Path]) -> dict
     }
 
 
-def sent_after(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def sent_after(args: argparse.Namespace, folder: Path) -> dict[str, str | int]:
     """What `--send` sent of a folder; nothing without it."""
-    return send_results(args, args.send, [folder]) if args.send else {}
+    return _sent(args, args.send, [folder]) if args.send else {}
 
 
-def run_archive(args: argparse.Namespace) -> dict[str, Any]:
+def run_archive(args: argparse.Namespace) -> Answer:
     """`dgmvlc archive`."""
     return {"find": _find, "get": _get, "send": _send}[args.what](args)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from DGMVLCCore.cli.options import add_options, request_of
-from DGMVLCCore.cli.shared import Add, Command, progress_of
+from DGMVLCCore.cli.shared import Add, Answer, Command, progress_of
 from DGMVLCCore.errors import Cancelled, UsageError
 from DGMVLCCore.ground.options import Option, Seed
 
@@ -110,7 +110,7 @@ def _check(args: argparse.Namespace) -> None:
         )
 
 
-def run_benchmark_command(args: argparse.Namespace) -> dict[str, Any]:
+def run_benchmark_command(args: argparse.Namespace) -> Answer:
     """`dgmvlc benchmark`."""
     _check(args)
     from DGMVLCCore.evaluation.benchmark.run import Request, run_benchmark
@@ -127,14 +127,16 @@ def run_benchmark_command(args: argparse.Namespace) -> dict[str, Any]:
             f"Cancelled; trained runs are kept in {trained}, and --resume goes on with the scoring."
         ) from error
     if args.only == "train":
-        return record
+        return Answer(record)
     lines = [f"{line['title']}: {line['good_for']}" for line in record["lines"]]
-    return {
-        "benchmark": str(args.output / "benchmark.json"),
-        "cases": record["cases"],
-        "lines": lines,
-        "notes": [*record["left_out"], record["notice"]],
-    }
+    return Answer(
+        {
+            "benchmark": str(args.output / "benchmark.json"),
+            "cases": record["cases"],
+            "lines": lines,
+            "notes": [*record["left_out"], record["notice"]],
+        }
+    )
 
 
 COMMANDS: dict[str, Command] = {"benchmark": run_benchmark_command}

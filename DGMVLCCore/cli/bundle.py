@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from DGMVLCCore.cli.options import add_options
-from DGMVLCCore.cli.shared import Add, Command
+from DGMVLCCore.cli.shared import Add, Answer, Command
 from DGMVLCCore.ground.options import NewFolder, Option
 
 
@@ -30,16 +30,18 @@ def add_commands(add: Add) -> None:
     )
 
 
-def run_bundle(args: argparse.Namespace) -> dict[str, Any]:
+def run_bundle(args: argparse.Namespace) -> Answer:
     """`dgmvlc bundle`."""
     from DGMVLCCore.jobs.bundle import export_bundle
 
     about = export_bundle(args.output, args.weights, overwrite=args.overwrite)
-    return {
-        "output": str(args.output),
-        "files": [entry["name"] for entry in about["files"]],
-        "notes": [about["notice"]],
-    }
+    return Answer(
+        {
+            "output": str(args.output),
+            "files": [entry["name"] for entry in about["files"]],
+            "notes": [about["notice"]],
+        }
+    )
 
 
 COMMANDS: dict[str, Command] = {"bundle": run_bundle}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from DGMVLCCore.archive.address import local_report
 from DGMVLCCore.cli.many import ManyOptions, required, run_command_list
 from DGMVLCCore.cli.options import add_options, request_of
-from DGMVLCCore.cli.shared import Add, Command, progress_of
+from DGMVLCCore.cli.shared import Add, Answer, Command, progress_of
 from DGMVLCCore.ground.options import Option
 from DGMVLCCore.jobs.requests import CompareRequest
 from DGMVLCCore.language.report_files import read_report
@@ -50,7 +50,7 @@ def add_commands(add: Add) -> None:
     compare.set_defaults(noises=4)
 
 
-def run_compare(args: argparse.Namespace) -> dict[str, Any]:
+def run_compare(args: argparse.Namespace) -> Answer:
     """`dgmvlc compare`."""
     from DGMVLCCore.jobs.compare import run_comparison
     from DGMVLCCore.report.comparison import read_comparison
@@ -85,13 +85,15 @@ def run_compare(args: argparse.Namespace) -> dict[str, Any]:
         {key: round(row[key], 4) if isinstance(row[key], float) else row[key] for key in shown}
         for row in record["hypotheses"]
     ]
-    return {
-        "result": str(path),
-        "figure": str(path.parent / "figure.png"),
-        "ranking": ranking,
-        "conclusion": record["ranking"]["sentence"],
-        "notes": [record["ranking"]["note"]],
-    }
+    return Answer(
+        {
+            "result": str(path),
+            "figure": str(path.parent / "figure.png"),
+            "ranking": ranking,
+            "conclusion": record["ranking"]["sentence"],
+            "notes": [record["ranking"]["note"]],
+        }
+    )
 
 
 COMMANDS: dict[str, Command] = {"compare": run_compare}

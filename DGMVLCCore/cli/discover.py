@@ -6,10 +6,18 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from DGMVLCCore.cli.options import add_options, request_of
-from DGMVLCCore.cli.shared import COHORT, Add, CohortOptions, Command, chosen_series, progress_of
+from DGMVLCCore.cli.shared import (
+    COHORT,
+    Add,
+    Answer,
+    CohortOptions,
+    Command,
+    chosen_series,
+    progress_of,
+)
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.ground.options import Device, Option, Seed
 
@@ -59,14 +67,14 @@ def add_commands(add: Add) -> None:
     add_options(add("discover", f"{text} model"), Discover)
 
 
-def run_discover(args: argparse.Namespace) -> dict[str, Any]:
+def run_discover(args: argparse.Namespace) -> Answer:
     """`dgmvlc discover`."""
     from DGMVLCCore.cohort.patterns import Options
     from DGMVLCCore.cohort.plan import CohortRequest, describe, plan_cohort
     from DGMVLCCore.jobs.discover import Request, run_discovery
 
     if args.dry_run:
-        return describe(plan_cohort(request_of(args, CohortRequest)))
+        return Answer(describe(plan_cohort(request_of(args, CohortRequest))))
     if args.out is None:
         raise UsageError("Give the folder to write with -o, or only look with --dry-run.")
     options = request_of(args, Options, device="cpu")
@@ -74,15 +82,17 @@ def run_discover(args: argparse.Namespace) -> dict[str, Any]:
     with progress_of(args) as progress:
         path = run_discovery(request, progress)
     record = json.loads(path.read_text(encoding="utf-8"))
-    return {
-        "patients": record["cohort"]["patients"],
-        "questions": [c["name"] for c in record["contrasts"]],
-        "patterns": [p["sentence"] for p in record["patterns"]] or "none",
-        "problems": record["problems"],
-        "notes": record["notes"],
-        "report": str(path.with_name("report.html")),
-        "output": str(path),
-    }
+    return Answer(
+        {
+            "patients": record["cohort"]["patients"],
+            "questions": [c["name"] for c in record["contrasts"]],
+            "patterns": [p["sentence"] for p in record["patterns"]] or "none",
+            "problems": record["problems"],
+            "notes": record["notes"],
+            "report": str(path.with_name("report.html")),
+            "output": str(path),
+        }
+    )
 
 
 COMMANDS: dict[str, Command] = {"discover": run_discover}

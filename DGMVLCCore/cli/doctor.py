@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from DGMVLCCore import __version__
-from DGMVLCCore.cli.shared import Add, Command
+from DGMVLCCore.cli.shared import Add, Answer, Command
 from DGMVLCCore.errors import DeviceError, DGMVLCError, OutputError, UsageError
 
 NEEDED_MEMORY_GB, NEEDED_DISK_GB = 4.0, 2.0
@@ -148,9 +147,9 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def run_doctor(args: argparse.Namespace) -> dict[str, Any]:
+def run_doctor(args: argparse.Namespace) -> Answer:
     """`dgmvlc doctor`; the exit code is that of the first thing that is wrong."""
-    rows: dict[str, Any] = {}
+    rows: dict[str, str] = {}
     code = 0
     for name, check in CHECKS.items():
         try:
@@ -158,7 +157,7 @@ def run_doctor(args: argparse.Namespace) -> dict[str, Any]:
         except (DGMVLCError, ImportError, OSError) as error:
             rows[name] = f"WRONG: {error}"
             code = code or getattr(error, "exit_code", 1)
-    return {**rows, "exit_code": code}
+    return Answer(rows, exit_code=code)
 
 
 COMMANDS: dict[str, Command] = {"doctor": run_doctor}

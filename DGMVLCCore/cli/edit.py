@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from DGMVLCCore.archive.address import local_report
 from DGMVLCCore.cli.many import ManyOptions, required, run_command_list
 from DGMVLCCore.cli.options import add_options, request_of
-from DGMVLCCore.cli.shared import Add, Command, progress_of
+from DGMVLCCore.cli.shared import Add, Answer, Command, progress_of
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.ground.options import IdColumn, Option, RowId, Schema, Table
 from DGMVLCCore.ground.resources import resource
@@ -76,7 +76,7 @@ def _request(args: argparse.Namespace, **fields: Any) -> Request:
     return request_of(args, Request, **{"clinical": "", **fields})
 
 
-def _run_edit(args: argparse.Namespace, request: Any) -> dict[str, Any]:
+def _run_edit(args: argparse.Namespace, request: Any) -> Answer:
     from DGMVLCCore.jobs.edit import run_counterfactual
 
     with progress_of(args) as progress:
@@ -84,19 +84,21 @@ def _run_edit(args: argparse.Namespace, request: Any) -> dict[str, Any]:
     manifest = json.loads(path.read_text(encoding="utf-8"))
     folder = path.parent
     scene = folder / "scene.mrb"
-    return {
-        "result": str(path),
-        "figure": str(folder / "figure.png"),
-        "scene": str(scene) if scene.exists() else None,
-        "volumes": [
-            str(folder / f["name"]) for f in manifest["files"] if f["name"].endswith(".nrrd")
-        ],
-        "explanation": (folder / "explanation.txt").read_text(encoding="utf-8").strip(),
-        "notes": manifest["notes"],
-    }
+    return Answer(
+        {
+            "result": str(path),
+            "figure": str(folder / "figure.png"),
+            "scene": str(scene) if scene.exists() else None,
+            "volumes": [
+                str(folder / f["name"]) for f in manifest["files"] if f["name"].endswith(".nrrd")
+            ],
+            "explanation": (folder / "explanation.txt").read_text(encoding="utf-8").strip(),
+            "notes": manifest["notes"],
+        }
+    )
 
 
-def _run_fill(args: argparse.Namespace) -> dict[str, Any]:
+def _run_fill(args: argparse.Namespace) -> Answer:
     """A region of an MR or X-ray picture."""
     from DGMVLCCore.jobs.fill import run_fill
 
@@ -104,16 +106,18 @@ def _run_fill(args: argparse.Namespace) -> dict[str, Any]:
     with progress_of(args) as progress:
         path = run_fill(_request(args, report_text=said), progress)
     record = json.loads(path.read_text(encoding="utf-8"))
-    return {
-        "result": str(path),
-        "figure": str(path.with_name("figure.png")),
-        "unit": record["unit"],
-        "measures": record["measures"],
-        "notes": [record["notice"], *record["notes"]],
-    }
+    return Answer(
+        {
+            "result": str(path),
+            "figure": str(path.with_name("figure.png")),
+            "unit": record["unit"],
+            "measures": record["measures"],
+            "notes": [record["notice"], *record["notes"]],
+        }
+    )
 
 
-def _edit_list(args: argparse.Namespace) -> dict[str, Any]:
+def _edit_list(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.jobs.uses import COUNTERFACTUAL
 
     if args.clinical or args.row:
@@ -121,7 +125,7 @@ def _edit_list(args: argparse.Namespace) -> dict[str, Any]:
     return run_command_list(args, COUNTERFACTUAL, Request, clinical="")
 
 
-def run_demo(args: argparse.Namespace) -> dict[str, Any]:
+def run_demo(args: argparse.Namespace) -> Answer:
     """The sample scan without its nodule."""
     sample = resource("sample")
     return _run_edit(
@@ -135,7 +139,7 @@ def run_demo(args: argparse.Namespace) -> dict[str, Any]:
     )
 
 
-def run_edit(args: argparse.Namespace) -> dict[str, Any]:
+def run_edit(args: argparse.Namespace) -> Answer:
     """`dgmvlc counterfactual`."""
     from DGMVLCCore.imaging.profiles import ALIASES, PLAIN
     from DGMVLCCore.models.networks import modality_of

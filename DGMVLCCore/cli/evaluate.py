@@ -6,10 +6,10 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from DGMVLCCore.cli.options import add_options, request_of
-from DGMVLCCore.cli.shared import Add, Command, progress_of
+from DGMVLCCore.cli.shared import Add, Answer, Command, progress_of
 from DGMVLCCore.errors import Cancelled, UsageError
 from DGMVLCCore.ground.options import Device, Option, Seed
 
@@ -92,7 +92,7 @@ def _check(args: argparse.Namespace) -> None:
         )
 
 
-def run_evaluate(args: argparse.Namespace) -> dict[str, Any]:
+def run_evaluate(args: argparse.Namespace) -> Answer:
     """`dgmvlc evaluate`."""
     _check(args)
     from DGMVLCCore.evaluation.output import working_folder
@@ -107,7 +107,7 @@ def run_evaluate(args: argparse.Namespace) -> dict[str, Any]:
         part=args.part or "test",
     )
     if args.export_cases:
-        return export(request, with_truth=args.with_truth)
+        return Answer(export(request, with_truth=args.with_truth))
     try:
         with progress_of(args) as progress:
             path = run_evaluation(request, progress)
@@ -119,13 +119,15 @@ def run_evaluate(args: argparse.Namespace) -> dict[str, Any]:
     report = json.loads(path.read_text(encoding="utf-8"))
     notes = [note for note in (report["profile"]["note"], report["notice"]) if note]
     figures = {key: found["value"] for key, found in report["headline"].items()}
-    return {
-        "report": str(path),
-        "cases": report["cases"],
-        "patients": report["patients"],
-        "headline": figures,
-        "notes": notes,
-    }
+    return Answer(
+        {
+            "report": str(path),
+            "cases": report["cases"],
+            "patients": report["patients"],
+            "headline": figures,
+            "notes": notes,
+        }
+    )
 
 
 COMMANDS: dict[str, Command] = {"evaluate": run_evaluate}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from DGMVLCCore.cli.options import add_options
-from DGMVLCCore.cli.shared import Add, Command, check_new_file, progress_of, reading
+from DGMVLCCore.cli.shared import Add, Answer, Command, check_new_file, progress_of, reading
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.ground.options import Device, Image, Lungs, Option, ScanOptions
 
@@ -67,7 +67,7 @@ def add_commands(add: Add) -> None:
     add_options(add("find", "which regions of a scan fit a sentence"), Find)
 
 
-def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
+def run_anatomy(args: argparse.Namespace) -> Answer:
     """`dgmvlc anatomy`."""
     from DGMVLCCore.anatomy.find import find_anatomy
     from DGMVLCCore.imaging.anatomy import NAMES
@@ -75,7 +75,7 @@ def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
     from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
     check_new_file(args.output, args.overwrite)
-    volume = load_volume(args.image, **reading(args))
+    volume = load_volume(args.image, **asdict(reading(args)))
     anatomy = find_anatomy(volume)
     labels = anatomy.labels
     colours = {1: (0.9, 0.75, 0.6), 2: (0.3, 0.6, 0.9), 3: (0.9, 0.4, 0.4), 4: (0.5, 0.8, 0.5)}
@@ -86,12 +86,14 @@ def run_anatomy(args: argparse.Namespace) -> dict[str, Any]:
     ]
     save_segmentation(segments, volume, args.output)
     millilitre = volume.spacing[0] * volume.spacing[1] * volume.spacing[2] / 1000
-    return {
-        "output": str(args.output),
-        "volume_ml": {s.name: round(float(s.mask.sum() * millilitre), 1) for s in segments},
-        "found_by": anatomy.origin,
-        "notes": list(anatomy.notes),
-    }
+    return Answer(
+        {
+            "output": str(args.output),
+            "volume_ml": {s.name: round(float(s.mask.sum() * millilitre), 1) for s in segments},
+            "found_by": anatomy.origin,
+            "notes": list(anatomy.notes),
+        }
+    )
 
 
 def _look(args: argparse.Namespace) -> tuple[Any, Any, Any]:
@@ -99,11 +101,10 @@ def _look(args: argparse.Namespace) -> tuple[Any, Any, Any]:
     from DGMVLCCore.editing.memory import ScanMemory
     from DGMVLCCore.ground.devices import choose_device
     from DGMVLCCore.imaging.profiles import require_ct
-    from DGMVLCCore.imaging.untilt import Reading
     from DGMVLCCore.models.alignment import AlignmentPipeline
 
     device, memory = choose_device(args.device), ScanMemory()
-    volume = require_ct(memory.volume(args.image, None, Reading(**reading(args))), args.image.name)
+    volume = require_ct(memory.volume(args.image, None, reading(args)), args.image.name)
     return (
         AlignmentPipeline.from_pretrained(args.weights).to(device),
         volume,
@@ -111,19 +112,21 @@ def _look(args: argparse.Namespace) -> tuple[Any, Any, Any]:
     )
 
 
-def run_explain(args: argparse.Namespace) -> dict[str, Any]:
+def run_explain(args: argparse.Namespace) -> Answer:
     """`dgmvlc explain`."""
     from DGMVLCCore.imaging.labels import load_region
 
     pipe, volume, anatomy = _look(args)
     matches = pipe.explain(volume, anatomy, load_region(args.region, volume, args.segment))
-    return {
-        "findings": [{"term": m.term, "agreement": round(m.agreement, 3)} for m in matches],
-        "notes": [AGREEMENT_NOTE],
-    }
+    return Answer(
+        {
+            "findings": [{"term": m.term, "agreement": round(m.agreement, 3)} for m in matches],
+            "notes": [AGREEMENT_NOTE],
+        }
+    )
 
 
-def run_find(args: argparse.Namespace) -> dict[str, Any]:
+def run_find(args: argparse.Namespace) -> Answer:
     """`dgmvlc find`."""
     from DGMVLCCore.editing.find import find
     from DGMVLCCore.language.prompts import wanted_finding
@@ -145,12 +148,14 @@ def run_find(args: argparse.Namespace) -> dict[str, Any]:
         {"score": round(p.score, 3), "agreement": round(p.agreement, 3), **vars(p.location)}
         for p in found
     ]
-    return {
-        "finding": finding.to_dict(),
-        "regions": regions,
-        "output": str(args.output) if args.output and found else None,
-        "notes": [AGREEMENT_NOTE],
-    }
+    return Answer(
+        {
+            "finding": finding.to_dict(),
+            "regions": regions,
+            "output": str(args.output) if args.output and found else None,
+            "notes": [AGREEMENT_NOTE],
+        }
+    )
 
 
 COMMANDS: dict[str, Command] = {"anatomy": run_anatomy, "explain": run_explain, "find": run_find}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from DGMVLCCore.cli.options import options_of
+from DGMVLCCore.cli.shared import Answer
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.ground.options import SCAN, Option
 
@@ -123,9 +124,7 @@ class ManyBar:
             self.bar.close()
 
 
-def run_command_list(
-    args: argparse.Namespace, use: Use, kind: type, **given: Any
-) -> dict[str, Any]:
+def run_command_list(args: argparse.Namespace, use: Use, kind: type, **given: Any) -> Answer:
     """A command over `--list`; its options stand for the cells that a row lacks.
 
     Args:
@@ -147,14 +146,15 @@ def run_command_list(
         bar.close()
     rows: list[Row] = made["rows"]
     failed = [row for row in rows if row.state == "failed"]
-    return {
-        "output": str(args.out),
-        "scans": counted([row.columns() for row in rows]),
-        "summary": [made["csv"], made["html"]],
-        "problems": [f"{row.id}: {row.problem}" for row in failed],
-        # some scans failed: listed; all of them: no success
-        "exit_code": UnsuitableInputError.exit_code if len(failed) == len(rows) else 0,
-    }
+    return Answer(
+        {
+            "output": str(args.out),
+            "scans": counted([row.columns() for row in rows]),
+            "summary": [made["csv"], made["html"]],
+            "problems": [f"{row.id}: {row.problem}" for row in failed],
+        },  # some scans failed: listed; all of them: no success
+        exit_code=UnsuitableInputError.exit_code if len(failed) == len(rows) else 0,
+    )
 
 
 def required(args: argparse.Namespace) -> Path:

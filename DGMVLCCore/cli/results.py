@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from DGMVLCCore.cli.archive import sent_after
 from DGMVLCCore.cli.options import add_options
-from DGMVLCCore.cli.shared import Add, Command
+from DGMVLCCore.cli.shared import Add, Answer, Command
 from DGMVLCCore.ground.options import NewFolder, Option, Send
 
 
@@ -53,7 +53,7 @@ def add_commands(add: Add) -> None:
     add_options(add("check", f"{check} from them"), Result)
 
 
-def run_dicom(args: argparse.Namespace) -> dict[str, Any]:
+def run_dicom(args: argparse.Namespace) -> Answer:
     """`dgmvlc dicom`."""
     from DGMVLCCore.results.dicom_result import export_dicom
 
@@ -65,20 +65,22 @@ def run_dicom(args: argparse.Namespace) -> dict[str, Any]:
         regions=args.regions,
         overwrite=args.overwrite,
     )
-    return {
-        "output": str(args.output),
-        "study_uid": record["study_uid"],
-        "patient": record["patient"],
-        "objects": [
-            {key: entry[key] for key in ("name", "kind", "instances", "description")}
-            for entry in record["objects"]
-        ],
-        "notes": record["notes"],
-        **sent_after(args, args.output),
-    }
+    return Answer(
+        {
+            "output": str(args.output),
+            "study_uid": record["study_uid"],
+            "patient": record["patient"],
+            "objects": [
+                {key: entry[key] for key in ("name", "kind", "instances", "description")}
+                for entry in record["objects"]
+            ],
+            "notes": record["notes"],
+            **sent_after(args, args.output),
+        }
+    )
 
 
-def run_check(args: argparse.Namespace) -> dict[str, Any]:
+def run_check(args: argparse.Namespace) -> Answer:
     """`dgmvlc check`."""
     from DGMVLCCore.errors import UnreadableError
     from DGMVLCCore.report.statements import check_result
@@ -90,7 +92,7 @@ def run_check(args: argparse.Namespace) -> dict[str, Any]:
             f"“{wrong[0]['said']}” {wrong[0]['unit']}, "
             f"{wrong[0]['from']}, is {wrong[0]['again']:g}); make the result again."
         )
-    return {"files": "unchanged", "numbers": rows}
+    return Answer({"files": "unchanged", "numbers": rows})
 
 
 COMMANDS: dict[str, Command] = {"dicom": run_dicom, "check": run_check}

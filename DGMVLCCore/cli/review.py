@@ -6,12 +6,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from DGMVLCCore.cli.archive import sent_after
 from DGMVLCCore.cli.many import ManyBar, Workers, on_ray, place_of
 from DGMVLCCore.cli.options import add_options
-from DGMVLCCore.cli.shared import Add, Command, chosen_series, progress_of
+from DGMVLCCore.cli.shared import Add, Answer, Command, chosen_series, progress_of
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.ground.options import Device, Option, Send
 
@@ -97,7 +97,7 @@ def add_commands(add: Add) -> None:
     add_options(add("review", f"{text} decisions"), Review)
 
 
-def _decide(args: argparse.Namespace) -> dict[str, Any]:
+def _decide(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.review.decisions import ReviewSession
 
     session = ReviewSession.open(args.output)
@@ -108,11 +108,13 @@ def _decide(args: argparse.Namespace) -> dict[str, Any]:
     if args.on and args.comment is None:
         raise UsageError("--on needs --comment TEXT.")
     made = session.decide(region, verdict, args.comment)
-    return {
-        "region": region,
-        **{key: made[key] for key in ("verdict", "comment", "when")},
-        "progress": session.progress(),
-    }
+    return Answer(
+        {
+            "region": region,
+            **{key: made[key] for key in ("verdict", "comment", "when")},
+            "progress": session.progress(),
+        }
+    )
 
 
 def _look(args: argparse.Namespace, session: ReviewSession) -> list[str]:
@@ -129,7 +131,7 @@ def _look(args: argparse.Namespace, session: ReviewSession) -> list[str]:
     return [f"{row.id}: {row.problem}" for row in rows if row.problem]
 
 
-def _summary(session: Any, problems: list[str]) -> dict[str, Any]:
+def _summary(session: ReviewSession, problems: list[str]) -> Answer:
     studies = []
     for study in session.studies:
         done = session.analysis(study.id) or {}
@@ -158,16 +160,18 @@ def _summary(session: Any, problems: list[str]) -> dict[str, Any]:
                 ],
             }
         )
-    return {
-        "session": str(session.folder),
-        "progress": session.progress(),
-        "studies": studies,
-        "problems": problems,
-        "notes": [REVIEW_NOTE],
-    }
+    return Answer(
+        {
+            "session": str(session.folder),
+            "progress": session.progress(),
+            "studies": studies,
+            "problems": problems,
+            "notes": [REVIEW_NOTE],
+        }
+    )
 
 
-def run_review(args: argparse.Namespace) -> dict[str, Any]:
+def run_review(args: argparse.Namespace) -> Answer:
     """`dgmvlc review`."""
     from DGMVLCCore.jobs.archive import local_studies
     from DGMVLCCore.review.decisions import ReviewSession, check_new_session
@@ -187,7 +191,7 @@ def run_review(args: argparse.Namespace) -> dict[str, Any]:
             overwrite=args.overwrite,
             dicom=args.dicom or bool(args.send),
         )
-        return {**made, **sent_after(args, args.export / "dicom")}
+        return Answer({**made, **sent_after(args, args.export / "dicom")})
     if args.dicom or args.send:
         raise UsageError("--dicom and --send belong to --export FOLDER.")
     folder: Path | None = args.folder

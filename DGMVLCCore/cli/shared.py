@@ -6,17 +6,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
 
 from DGMVLCCore.errors import OutputError, UsageError
 from DGMVLCCore.ground.options import Option, Schema, Sheet
 
+if TYPE_CHECKING:
+    from DGMVLCCore.imaging.untilt import Reading
+
 Add = Callable[[str, str], argparse.ArgumentParser]
-Command = Callable[[argparse.Namespace], dict[str, Any]]
 COHORT = (
     "folder of a cohort: img/ID.nii.gz with gt/ID.nii.gz as AIIB23 comes (also images, scans; "
     "lungs, masks, labels), or ID.nii.gz with "
@@ -62,12 +66,23 @@ class CohortOptions:
     ] = False
 
 
-class Shown(dict[str, Any]):
-    """An answer that a program reads as JSON and a person as these lines."""
+@dataclass(frozen=True)
+class Answer:
+    """What a command answers: a program reads the facts as JSON, a person the lines, or a line a
+    fact where there are none. exit_code: of an answer that is no success."""
 
-    def __init__(self, answer: dict[str, Any], lines: list[str]) -> None:
-        super().__init__(answer)
-        self.lines = lines
+    facts: Mapping[str, object] | msgspec.Struct
+    lines: tuple[str, ...] = ()
+    exit_code: int = 0
+
+    def said(self) -> Mapping[str, object]:
+        """The facts by name."""
+        if isinstance(self.facts, msgspec.Struct):
+            return msgspec.structs.asdict(self.facts)
+        return self.facts
+
+
+Command = Callable[[argparse.Namespace], Answer]
 
 
 def in_colour() -> bool:
@@ -142,6 +157,8 @@ def chosen_series(text: str) -> tuple[str, int]:
     return study, int(number)
 
 
-def reading(args: argparse.Namespace) -> dict[str, Any]:
-    """The values of `ScanOptions`, as fields of a request or of `Reading`."""
-    return {name: getattr(args, name) for name in ("series", "untilt", "orientation")}
+def reading(args: argparse.Namespace) -> Reading:
+    """How the scan is read, as `ScanOptions` say it."""
+    from DGMVLCCore.imaging.untilt import Reading
+
+    return Reading(args.series, args.untilt, args.orientation)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from DGMVLCCore.cli.options import add_steps
-from DGMVLCCore.cli.shared import Add, Command
+from DGMVLCCore.cli.shared import Add, Answer, Command
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.ground.options import Option, Output, Seed
 
@@ -74,7 +74,7 @@ def add_commands(add: Add) -> None:
     add_steps(steps, STEPS)
 
 
-def _plan(args: argparse.Namespace) -> dict[str, Any]:
+def _plan(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.readers.study import plan_study
 
     record = plan_study(
@@ -85,50 +85,58 @@ def _plan(args: argparse.Namespace) -> dict[str, Any]:
         seed=args.seed,
         overwrite=args.overwrite,
     )
-    return {
-        "output": str(args.output),
-        "readers": ", ".join(record.readers),
-        "readings": len(record.items),
-        "tables": str(args.output / "tables"),
-        "notes": [*record.notes, STUDY_NOTE],
-    }
+    return Answer(
+        {
+            "output": str(args.output),
+            "readers": ", ".join(record.readers),
+            "readings": len(record.items),
+            "tables": str(args.output / "tables"),
+            "notes": [*record.notes, STUDY_NOTE],
+        }
+    )
 
 
-def _run(args: argparse.Namespace) -> dict[str, Any]:
+def _run(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.readers.study import Study
 
     study = Study.read(args.study)
     if args.readings:
         taken = study.take_in(args.readings)
-        return {
-            "taken": taken,
-            "left": sum(len(study.of(r)) - len(study.readings(r)) for r in study.record.readers),
-            "notes": [STUDY_NOTE],
-        }
+        return Answer(
+            {
+                "taken": taken,
+                "left": sum(
+                    len(study.of(r)) - len(study.readings(r)) for r in study.record.readers
+                ),
+                "notes": [STUDY_NOTE],
+            }
+        )
     if args.scripted:
         from DGMVLCCore.readers.scripted import RULES, read_all
 
-        return {"taken": read_all(study), "notes": [RULES, STUDY_NOTE]}
+        return Answer({"taken": read_all(study), "notes": [RULES, STUDY_NOTE]})
     item = study.next_item(args.reader)
     if item is None:
-        return {"reader": args.reader, "left": 0, "notes": ["All is read."]}
+        return Answer({"reader": args.reader, "left": 0, "notes": ["All is read."]})
     entry = study.cases.case(item.case)
     aids = [entry.counterfactual, entry.difference] if item.mode != "scan" else []
     files = [entry.file, *filter(None, aids)]
     left = len(study.of(args.reader)) - len(study.readings(args.reader))
-    return {
-        "reader": args.reader,
-        "session": item.session,
-        "case": item.case,
-        "read": item.mode,
-        "asked": f"Is there {item.asked}? Where? How sure (0 to 100)?",
-        "files": [str(study.cases.folder / name) for name in files],
-        "left": left,
-        "notes": [STUDY_NOTE],
-    }
+    return Answer(
+        {
+            "reader": args.reader,
+            "session": item.session,
+            "case": item.case,
+            "read": item.mode,
+            "asked": f"Is there {item.asked}? Where? How sure (0 to 100)?",
+            "files": [str(study.cases.folder / name) for name in files],
+            "left": left,
+            "notes": [STUDY_NOTE],
+        }
+    )
 
 
-def _analyse(args: argparse.Namespace) -> dict[str, Any]:
+def _analyse(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.readers.analysis import write_analysis
     from DGMVLCCore.readers.study import Study
 
@@ -151,14 +159,16 @@ def _analyse(args: argparse.Namespace) -> dict[str, Any]:
         "seconds",
         "washout",
     )
-    return {
-        "output": str(out),
-        **{name: result[name] for name in named},
-        "notes": [*result["notes"], STUDY_NOTE],
-    }
+    return Answer(
+        {
+            "output": str(out),
+            **{name: result[name] for name in named},
+            "notes": [*result["notes"], STUDY_NOTE],
+        }
+    )
 
 
-def run_study(args: argparse.Namespace) -> dict[str, Any]:
+def run_study(args: argparse.Namespace) -> Answer:
     """`dgmvlc study`."""
     steps = {"plan": _plan, "run": _run, "analyse": _analyse}
     if args.step not in steps:

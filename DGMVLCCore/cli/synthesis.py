@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from DGMVLCCore.cli.options import add_options
-from DGMVLCCore.cli.shared import Add, Command, progress_of, reading
+from DGMVLCCore.cli.shared import Add, Answer, Command, progress_of, reading
 from DGMVLCCore.errors import UsageError, WeightsError
 from DGMVLCCore.ground.options import (
     Device,
@@ -152,7 +152,7 @@ def _judge(pipe: CounterfactualPipeline) -> CounterfactualPipeline:
     return pipe.from_pretrained(None, pipe.encoder, pipe.alignment).to(pipe.device)
 
 
-def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
+def run_synthesize(args: argparse.Namespace) -> Answer:
     """`dgmvlc synthesize`."""
     from DGMVLCCore.synthesis.dataset import NOTICE, compare, synthesize
     from DGMVLCCore.synthesis.orders import balance, read_orders
@@ -178,14 +178,13 @@ def run_synthesize(args: argparse.Namespace) -> dict[str, Any]:
             progress=progress,
         )
     near = compare(args.output, args.training, args.held_out) if args.training else None
-    return {"output": str(args.output), **counts, "memorisation": near, "notes": [NOTICE]}
+    return Answer({"output": str(args.output), **counts, "memorisation": near, "notes": [NOTICE]})
 
 
-def run_lungs(args: argparse.Namespace) -> dict[str, Any]:
+def run_lungs(args: argparse.Namespace) -> Answer:
     """`dgmvlc lungs`."""
     from DGMVLCCore.editing.memory import ScanMemory, file_facts
     from DGMVLCCore.imaging.profiles import require_ct
-    from DGMVLCCore.imaging.untilt import Reading
     from DGMVLCCore.results.folders import check_output
     from DGMVLCCore.synthesis import chest, from_mask, whole
 
@@ -195,9 +194,7 @@ def run_lungs(args: argparse.Namespace) -> dict[str, Any]:
         (volume, anatomy), facts = from_mask.load_mask(args.mask), file_facts(args.mask)
     else:
         memory = ScanMemory()
-        volume = require_ct(
-            memory.volume(args.image, None, Reading(**reading(args))), args.image.name
-        )
+        volume = require_ct(memory.volume(args.image, None, reading(args)), args.image.name)
         anatomy, facts = memory.anatomy(volume, args.anatomy), memory.facts
     all_of_it = args.whole or args.mask is not None
     slices = args.slices or (0, len(volume.canonical()[0].array))
@@ -220,12 +217,14 @@ def run_lungs(args: argparse.Namespace) -> dict[str, Any]:
         agreement=agreement,
         notice=notice,
     )
-    return {
-        "output": str(args.output),
-        "files": [entry["name"] for entry in record["files"]],
-        "agreement": agreement,
-        "notes": [record["notice"]],
-    }
+    return Answer(
+        {
+            "output": str(args.output),
+            "files": [entry["name"] for entry in record["files"]],
+            "agreement": agreement,
+            "notes": [record["notice"]],
+        }
+    )
 
 
 COMMANDS: dict[str, Command] = {"synthesize": run_synthesize, "lungs": run_lungs}

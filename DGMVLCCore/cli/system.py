@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
 
 from DGMVLCCore import __version__
-from DGMVLCCore.cli.shared import Add, Command
+from DGMVLCCore.cli.shared import Add, Answer, Command
 
 
 def add_commands(add: Add) -> None:
@@ -23,15 +22,15 @@ def add_commands(add: Add) -> None:
     add("info", "versions, devices, weights and the findings they know")
 
 
-def run_worker(args: argparse.Namespace) -> dict[str, Any]:
+def run_worker(args: argparse.Namespace) -> Answer:
     """`dgmvlc worker`; ends when its standard input does."""
     from DGMVLCCore.worker import main as work
 
     work(files=args.files)
-    return {}
+    return Answer({})
 
 
-def run_info(args: argparse.Namespace) -> dict[str, Any]:
+def run_info(args: argparse.Namespace) -> Answer:
     """`dgmvlc info`."""
     import importlib.metadata
     import platform
@@ -48,16 +47,18 @@ def run_info(args: argparse.Namespace) -> dict[str, Any]:
         name: importlib.metadata.version(name)
         for name in ("torch", "diffusers", "transformers", "SimpleITK", "numpy")
     }
-    return {
-        "version": __version__,
-        "python": platform.python_version(),
-        "libraries": libraries,
-        "devices": available_devices(),
-        "weights": {"name": folder.name, "sha256": check_weights(folder)},
-        "findings": config["findings"],
-        "attributes": config["attributes"],
-        "vocabulary": list(load_vocabulary().terms),
-    }
+    return Answer(
+        {
+            "version": __version__,
+            "python": platform.python_version(),
+            "libraries": libraries,
+            "devices": available_devices(),
+            "weights": {"name": folder.name, "sha256": check_weights(folder)},
+            "findings": config["findings"],
+            "attributes": config["attributes"],
+            "vocabulary": list(load_vocabulary().terms),
+        }
+    )
 
 
 COMMANDS: dict[str, Command] = {"worker": run_worker, "info": run_info}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from DGMVLCCore.cli.options import add_options
-from DGMVLCCore.cli.shared import Add, Command, progress_of, reading
+from DGMVLCCore.cli.shared import Add, Answer, Command, progress_of, reading
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.ground.options import Device, Option, ScanOptions, Seed
 
@@ -124,9 +124,8 @@ def _is_number(text: str) -> bool:
     return text.removesuffix("mm").strip().replace(".", "", 1).isdigit()
 
 
-def run_cases(args: argparse.Namespace) -> dict[str, Any]:
+def run_cases(args: argparse.Namespace) -> Answer:
     """`dgmvlc cases`."""
-    from DGMVLCCore.imaging.untilt import Reading
     from DGMVLCCore.readers.build import Order, build_cases
     from DGMVLCCore.readers.query import wish_in_words
 
@@ -144,7 +143,7 @@ def run_cases(args: argparse.Namespace) -> dict[str, Any]:
         args.source,
         args.counterfactual,
         tuple(zip(args.scans, args.avoid or [None] * len(args.scans))),
-        Reading(**reading(args)),
+        reading(args),
     )
     with progress_of(args) as progress:
         record = build_cases(
@@ -155,23 +154,27 @@ def run_cases(args: argparse.Namespace) -> dict[str, Any]:
             weights=args.weights,
             device=args.device,
         )
-    return {
-        "output": str(args.output),
-        "cases": len(record.cases),
-        "understood": wish_in_words(wish),
-        "key": str(args.output / record.keys.file),
-        "notes": [CASES_NOTE],
-    }
+    return Answer(
+        {
+            "output": str(args.output),
+            "cases": len(record.cases),
+            "understood": wish_in_words(wish),
+            "key": str(args.output / record.keys.file),
+            "notes": [CASES_NOTE],
+        }
+    )
 
 
-def run_page(args: argparse.Namespace) -> dict[str, Any]:
+def run_page(args: argparse.Namespace) -> Answer:
     """`dgmvlc page`."""
     from DGMVLCCore.readers.page import write_page
 
-    return {
-        "output": str(write_page(args.result, args.output, overwrite=args.overwrite)),
-        "notes": ["Research use only; not a medical device."],
-    }
+    return Answer(
+        {
+            "output": str(write_page(args.result, args.output, overwrite=args.overwrite)),
+            "notes": ["Research use only; not a medical device."],
+        }
+    )
 
 
 COMMANDS: dict[str, Command] = {"cases": run_cases, "page": run_page}

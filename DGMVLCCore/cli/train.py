@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from DGMVLCCore.cli.options import add_options, request_of
-from DGMVLCCore.cli.shared import COHORT, Add, CohortOptions, Command, chosen_series, progress_of
+from DGMVLCCore.cli.shared import (
+    COHORT,
+    Add,
+    Answer,
+    CohortOptions,
+    Command,
+    chosen_series,
+    progress_of,
+)
 from DGMVLCCore.errors import UnreadableError, UsageError
 from DGMVLCCore.ground.options import Option, Output
 
@@ -127,7 +135,7 @@ def add_commands(add: Add) -> None:
     add_options(train, Train)
 
 
-def run_data(args: argparse.Namespace) -> dict[str, Any]:
+def run_data(args: argparse.Namespace) -> Answer:
     """`dgmvlc data`."""
     from DGMVLCCore.models.checks import check_weights
     from DGMVLCCore.training.look_alikes import write_look_alikes
@@ -136,21 +144,21 @@ def run_data(args: argparse.Namespace) -> dict[str, Any]:
     if args.look_alikes:
         check_weights(args.look_alikes)
     written = build_shards(args.input, args.output)
-    answer: dict[str, Any] = {
+    answer: dict[str, object] = {
         "shards": len(written),
         "megabytes": round(sum(p.stat().st_size for p in written) / 1e6, 1),
         "output": str(args.output),
     }
     if args.look_alikes:
         answer["look_alikes"] = write_look_alikes(args.look_alikes, args.output)
-    return answer
+    return Answer(answer)
 
 
 def _given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(args, name)) is not None}
 
 
-def _run_cohort(args: argparse.Namespace) -> dict[str, Any]:
+def _run_cohort(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.cohort.plan import CohortRequest, describe, plan_cohort
     from DGMVLCCore.jobs.train_cohort import train_cohort
 
@@ -167,20 +175,22 @@ def _run_cohort(args: argparse.Namespace) -> dict[str, Any]:
         )
     request = request_of(args, CohortRequest, folder=args.cohort)
     if args.dry_run:
-        return describe(plan_cohort(request))
+        return Answer(describe(plan_cohort(request)))
     with progress_of(args) as progress:
-        return train_cohort(
-            request,
-            Path(args.output),
-            missing=args.missing,
-            weights=Path(args.start_from) if args.start_from else None,
-            tell=progress,
-            quiet=args.quiet or args.json,
-            **_given(args, "minutes", "steps", "batch", "workers", "seed"),
+        return Answer(
+            train_cohort(
+                request,
+                Path(args.output),
+                missing=args.missing,
+                weights=Path(args.start_from) if args.start_from else None,
+                tell=progress,
+                quiet=args.quiet or args.json,
+                **_given(args, "minutes", "steps", "batch", "workers", "seed"),
+            )
         )
 
 
-def _run_images(args: argparse.Namespace) -> dict[str, Any]:
+def _run_images(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.training.image_shards import train_images
 
     if args.output is None or args.modality is None or args.shards or args.recipe or args.vision:
@@ -188,20 +198,22 @@ def _run_images(args: argparse.Namespace) -> dict[str, Any]:
             "Training on pictures needs --images, --modality and --output, and makes its own "
             "shards and recipe."
         )
-    return train_images(
-        args.images,
-        args.modality,
-        Path(args.output),
-        table=args.table,
-        sheet=args.sheet,
-        quiet=args.quiet or args.json,
-        weights=Path(args.start_from) if args.start_from else None,
-        series=tuple(args.series),
-        **_given(args, "minutes", "steps", "batch", "workers", "seed"),
+    return Answer(
+        train_images(
+            args.images,
+            args.modality,
+            Path(args.output),
+            table=args.table,
+            sheet=args.sheet,
+            quiet=args.quiet or args.json,
+            weights=Path(args.start_from) if args.start_from else None,
+            series=tuple(args.series),
+            **_given(args, "minutes", "steps", "batch", "workers", "seed"),
+        )
     )
 
 
-def run_train(args: argparse.Namespace) -> dict[str, Any]:
+def run_train(args: argparse.Namespace) -> Answer:
     """`dgmvlc train`."""
     from DGMVLCCore.training.loop import train
     from DGMVLCCore.training.recipe import load_recipe, make_recipe
@@ -232,7 +244,7 @@ def run_train(args: argparse.Namespace) -> dict[str, Any]:
             f"{recipe.shards} holds no training shards; make them with: dgmvlc data -i FOLDER -o "
             f"{recipe.shards}."
         )
-    return {"weights": str(train(recipe, quiet=args.quiet or args.json))}
+    return Answer({"weights": str(train(recipe, quiet=args.quiet or args.json))})
 
 
 COMMANDS: dict[str, Command] = {"data": run_data, "train": run_train}

@@ -7,11 +7,11 @@ import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from DGMVLCCore.cli.many import MANY, Workers, place_of
 from DGMVLCCore.cli.options import add_options
-from DGMVLCCore.cli.shared import Add, Command
+from DGMVLCCore.cli.shared import Add, Answer, Command
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.ground.options import Device, NewFolder, Option
 
@@ -61,7 +61,7 @@ def add_commands(add: Add) -> None:
     add_options(add("watch", f"{text} any moment, the same command goes on"), Watch)
 
 
-def run_watch_command(args: argparse.Namespace) -> dict[str, Any]:
+def run_watch_command(args: argparse.Namespace) -> Answer:
     """`dgmvlc watch`."""
     from DGMVLCCore.archive.records import StudyQuery
     from DGMVLCCore.jobs.watch import WatchRequest, run_watch
@@ -88,7 +88,7 @@ def run_watch_command(args: argparse.Namespace) -> dict[str, Any]:
             sys.stderr.write(f"{sentence}\n")
         logging.getLogger(__name__).info("%s", sentence)
 
-    return run_watch(request, once=args.once, tell=tell)
+    return Answer(run_watch(request, once=args.once, tell=tell))
 
 
 COMMANDS: dict[str, Command] = {"watch": run_watch_command}

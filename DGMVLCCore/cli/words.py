@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from DGMVLCCore.cli.options import add_options
-from DGMVLCCore.cli.shared import Add, Command, Shown, in_colour
+from DGMVLCCore.cli.shared import Add, Answer, Command, in_colour
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError, WeightsError
 from DGMVLCCore.ground.options import (
     FindingNumber,
@@ -85,7 +85,7 @@ def add_commands(add: Add) -> None:
     add_options(prompts, Prompts, helps={"finding": number})
 
 
-def run_report(args: argparse.Namespace) -> Shown:
+def run_report(args: argparse.Namespace) -> Answer:
     """`dgmvlc report`."""
     from DGMVLCCore.language.parser import parse_report, report_notes
     from DGMVLCCore.language.unread import unread
@@ -99,7 +99,7 @@ def run_report(args: argparse.Namespace) -> Shown:
     notes = [*report.notes, *report_notes(report.text, findings)]
     if args.output:
         write_text(report_page(report, findings, notes), args.output)
-    return Shown(
+    return Answer(
         {
             "findings": [finding.to_dict() for finding in findings],
             "notes": notes,
@@ -111,26 +111,28 @@ def run_report(args: argparse.Namespace) -> Shown:
             ],
             "page": str(args.output) if args.output else None,
         },
-        report_lines(report, findings, notes, in_colour()),
+        tuple(report_lines(report, findings, notes, in_colour())),
     )
 
 
-def run_clinical(args: argparse.Namespace) -> dict[str, Any]:
+def run_clinical(args: argparse.Namespace) -> Answer:
     """`dgmvlc clinical`."""
     from DGMVLCCore.language.clinical import table_texts
     from DGMVLCCore.language.schema import load_schema
 
-    return table_texts(
-        args.input,
-        args.row,
-        load_schema(args.schema),
-        tuple(args.outcome),
-        args.sheet,
-        args.id_column,
+    return Answer(
+        table_texts(
+            args.input,
+            args.row,
+            load_schema(args.schema),
+            tuple(args.outcome),
+            args.sheet,
+            args.id_column,
+        )
     )
 
 
-def run_prompts(args: argparse.Namespace) -> dict[str, Any]:
+def run_prompts(args: argparse.Namespace) -> Answer:
     """`dgmvlc prompts`."""
     from DGMVLCCore.language.pairs import report_pairs
     from DGMVLCCore.language.parser import parse_report
@@ -140,10 +142,8 @@ def run_prompts(args: argparse.Namespace) -> dict[str, Any]:
     findings = parse_report(read_report(args.report).text)
     if args.finding is not None and not 1 <= args.finding <= len(findings):
         raise UsageError(f"There is no finding {args.finding}; the report names {len(findings)}.")
-    answer: dict[str, Any] = {"findings": report_pairs(findings, args.finding, args.target)}
-    if args.clinical:
-        answer["attributes"] = _attribute_pairs(args)
-    return answer
+    pairs = {"findings": report_pairs(findings, args.finding, args.target)}
+    return Answer(pairs | ({"attributes": _attribute_pairs(args)} if args.clinical else {}))
 
 
 def _attribute_pairs(args: argparse.Namespace) -> list[dict[str, Any]]:

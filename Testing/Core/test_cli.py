@@ -247,7 +247,9 @@ def test_every_bad_call_has_its_sentence_and_code_and_leaves_nothing(
 def test_smooth_z_is_asked_of_the_editor(capsys, report, tmp_path, monkeypatch):
     call = ["counterfactual", "-i", report, "-r", report, "-o", tmp_path / "out", "--smooth-z"]
     asked = []
-    monkeypatch.setattr(edit, "_run_edit", lambda args, request: asked.append(request) or {})
+    monkeypatch.setattr(
+        edit, "_run_edit", lambda args, request: asked.append(request) or edit.Answer({})
+    )
     assert run(capsys, *call, "--native")[0] == 0
     assert asked[0].smooth_z and asked[0].native and asked[0].weights is None
 
