@@ -198,11 +198,14 @@ class Worker:
 
     def work(self) -> None:
         """Do queued requests in order; load the model while there are none."""
+        from DGMVLCCore.ground.devices import give_back_memory
+
         warm = False
         while not self._leaving.is_set():
             if not warm and self._greeted and self._queue.empty():
                 warm = True
                 self._warm_up()
+                give_back_memory()
             job = self._queue.get()
             if job is None:
                 break
@@ -212,6 +215,7 @@ class Worker:
             self._running = job
             self._do(job)
             self._running = None
+            give_back_memory()
 
     def _do(self, job: Job) -> None:
         """One request, whatever becomes of it answered by one last message."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.imaging.anatomy import AIR_HU, AIRWAY, LEFT, MIN_LUNG_CM2, NAMES, RIGHT
+from DGMVLCCore.imaging.anatomy import AIR_HU, AIRWAY, LEFT, MIN_LUNG_CM2, NAMES, RIGHT, Anatomy
 
 MISSING = 0.06  # of the other lung: less of a lung than this counts as none
 CUT_CM2, CUT_MM = 40.0, 30.0  # lung in the first or last slice; lung along the image's border
@@ -46,7 +46,7 @@ def _cut_sides(lungs: np.ndarray, spacing: tuple[float, float, float]) -> list[s
 def _turned(labels: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, float]) -> list[str]:
     """What of the header does not fit the patient: the spine lies at the back, the trachea at the
     top."""
-    lungs = np.isin(labels, (LEFT, RIGHT))
+    lungs = Anatomy(labels).lungs
     rows, columns = np.nonzero(lungs.any((1, 2)))[0], np.nonzero(lungs.any((0, 1)))[0]
     middle, wide = (columns[0] + columns[-1]) / 2, np.ptp(columns) / 8
     band = slice(int(middle - wide), int(middle + wide) + 1)
@@ -55,7 +55,8 @@ def _turned(labels: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, flo
     )[1]
     wrong = []
     # The heart lies between, and may be as bright as bone.
-    front, back = np.percentile(np.nonzero(lungs)[1], (15, 80))
+    depths = np.repeat(np.arange(lungs.shape[1], dtype=np.int16), lungs.sum((0, 2)))
+    front, back = np.percentile(depths, (15, 80))
     before, behind = (bone < front).sum(), (bone > back).sum()
     if before > 2 * behind and before * spacing[1] * spacing[2] > BONE_MM2:
         wrong.append("front and back")
@@ -81,7 +82,7 @@ def view_notes(
             )
     if not any(sizes.values()):
         return tuple(notes)
-    if cut := _cut_sides(np.isin(labels, (LEFT, RIGHT)), spacing):
+    if cut := _cut_sides(Anatomy(labels).lungs, spacing):
         notes.append(f"The lungs are not whole in this scan: they are cut {' and '.join(cut)}.")
     for pair in _turned(labels, hu, spacing):
         notes.append(

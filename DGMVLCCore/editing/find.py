@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -61,7 +61,8 @@ class Cells:
     """What the encoder saw of a scan's lungs, kept so that every sentence is answered at once.
 
     Args:
-        region: the lungs on the working grid. features: float16 (D,E,h,w), unit vectors on cells
+        region: the lungs' place on the working grid, without voxels. features: float16
+            (D,E,h,w), unit vectors on cells
             of 4x4 working pixels. seen: bool (D,), slices that were looked at.
     """
 
@@ -129,7 +130,8 @@ def look_at_cells(
     seen[wanted] = True
     if features is None:  # `_lungs` refuses a scan without
         raise RuntimeError("no slice was looked at")
-    return Cells(region, features, seen)
+    frame = {name: getattr(region, name)[:0].copy() for name in ("hu", "mask", "labels")}
+    return Cells(replace(region, **frame), features, seen)
 
 
 @torch.no_grad()

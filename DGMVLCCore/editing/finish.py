@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from DGMVLCCore.editing.sampler import Step
 from DGMVLCCore.editing.see_through import Answer
 from DGMVLCCore.errors import Cancelled
 from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import box_around, put_back
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import Region
 
@@ -52,23 +53,35 @@ def finish(
     mean = deltas.mean(0)
     settings["medoid"] = int(((deltas - mean)[:, inside] ** 2).sum(1).argmin())
     chosen = settings["shown"] = settings["medoid"] if draw is None else draw
-    weights = feather(mask, scan.spacing)
-    settings["sample_change_hu"] = _mean_changes(region, list(deltas), weights, mask)
+    box = box_around(mask, (0, 1, 1))  # a voxel more, for the feather to end in
+    held = mask[box]
+    weights = feather(held, scan.spacing)
+
+    def on_scan(values: np.ndarray) -> np.ndarray:
+        return region.to_scan(values.astype(np.float32), scan.shape)[box]
+
+    def alone(values: np.ndarray) -> np.ndarray:
+        return turn.restore(put_back(values, box, scan.shape))
+
+    def composed(change: np.ndarray) -> np.ndarray:
+        out = scan.array.copy()
+        out[box] = compose(scan.with_array(out[box]), on_scan(change), weights)
+        return turn.restore(out)
+
+    settings["sample_change_hu"] = [  # before rounding
+        round(float((on_scan(delta) * weights)[held].mean()), 3) for delta in deltas
+    ]
     variance = deltas.var(0)
     if edited is not None:  # what is seen through is uncertain where it is unsure to be asked
         first = edited.first
         asked = (first.target - region.hu) ** 2 * first.change * (1 - first.change)
         variance = np.where(edited.invented, variance, asked * inside)
 
-    def on_scan(values: np.ndarray) -> np.ndarray:
-        return region.to_scan(values.astype(np.float32), scan.shape)
-
-    made = compose(scan, on_scan(deltas[chosen]), weights)
     result = CounterfactualResult(
         volume,
-        volume.with_array(turn.restore(made)),
-        turn.restore(compose(scan, on_scan(mean), weights)),
-        turn.restore(on_scan(np.sqrt(variance)) * weights),
+        volume.with_array(composed(deltas[chosen])),
+        composed(mean),
+        alone(on_scan(np.sqrt(variance)) * weights),
         turn.restore(mask),
         plan,
         [],
@@ -76,8 +89,8 @@ def finish(
     )
     if edited is not None:
         taken = np.maximum(edited.first.change, edited.invented)
-        result.change = turn.restore(np.clip(on_scan(taken), 0, 1) * mask)
-        result.invented = turn.restore((on_scan(edited.invented) > 0.5) & mask)
+        result.change = alone(np.clip(on_scan(taken), 0, 1) * held)
+        result.invented = alone((on_scan(edited.invented) > 0.5) & held)
     return result
 
 
@@ -114,16 +127,3 @@ def counted(
         return on_step
 
     return step_of
-
-
-def _mean_changes(
-    region: Region, deltas: list[np.ndarray], weights: np.ndarray, mask: np.ndarray
-) -> list[float]:
-    """Mean change over the edit mask of each sample (D,S,T), HU, as it would stand in the scan
-    before rounding."""
-    rows = slice(*region.rows)
-    inside, part = mask[rows], replace(region, rows=(0, len(mask[rows])))
-    return [
-        round(float((part.to_scan(delta, inside.shape) * weights[rows])[inside].mean()), 3)
-        for delta in deltas
-    ]

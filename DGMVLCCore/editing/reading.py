@@ -3,6 +3,8 @@ change there."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from scipy import ndimage
 
@@ -11,21 +13,27 @@ from DGMVLCCore.editing.result import AttentionMap
 from DGMVLCCore.editing.see_through import RegionEditor
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import box_around, put_back
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.region import Region, cut_region
 
 SMOOTHING_MM = 2.0
+TRUNCATE = 4.0  # standard deviations, where the blur ends
 READING_MM = 1.0  # chosen on validation patients: coarser grids lose nodules below 10 mm
 
 
 def smoothed(
-    values: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float, float]
+    values: np.ndarray, lungs: np.ndarray, sigma: tuple[float, float, float]
 ) -> np.ndarray:
-    """(D,H,W) blurred within the lungs: what lies outside neither adds nor takes away."""
-    sigma = (0.7 * SMOOTHING_MM / spacing[0], SMOOTHING_MM / spacing[1], SMOOTHING_MM / spacing[2])
-    weight = ndimage.gaussian_filter(lungs.astype(np.float32), sigma)
-    return ndimage.gaussian_filter(values, sigma) / np.maximum(weight, 0.05) * lungs
+    """(D,H,W) blurred within the lungs, sigma in voxels: what lies outside neither adds nor takes
+    away."""
+    with ThreadPoolExecutor(2) as pool:
+        blurred, weight = pool.map(
+            lambda field: ndimage.gaussian_filter(field, sigma, truncate=TRUNCATE),
+            (values, lungs.astype(np.float32)),
+        )
+    return blurred / np.maximum(weight, 0.05) * lungs
 
 
 def attention_map(
@@ -55,8 +63,7 @@ def attention_map(
     words = tuple(pipe.encoder.encode([source]).words[0][1:-1])
     own = anatomy.reoriented(turn)
     read, change = look_for(pipe, scan, own, target, rows=rows, callback=callback)
-    values, asked = (turn.restore(np.clip(each, 0, 1)) for each in (read, change))
-    return AttentionMap(term, values, tokens=words, change=asked)
+    return AttentionMap(term, turn.restore(read), tokens=words, change=turn.restore(change))
 
 
 def lungs_in(anatomy: Anatomy, rows: tuple[int, int]) -> np.ndarray:
@@ -131,8 +138,13 @@ def look_for(
     lungs = lungs_in(anatomy, rows)
     region = cut_region(scan, anatomy, lungs, rows, spacing_mm=max(READING_MM, *scan.spacing[1:]))
     fine, asked = read_region(pipe, region, denial, callback)
-    change = region.to_scan(asked, scan.shape) * lungs
-    return smoothed(region.to_scan(fine, scan.shape) * lungs, lungs, scan.spacing), change
+    dz, dy, dx = scan.spacing
+    sigma = (0.7 * SMOOTHING_MM / dz, SMOOTHING_MM / dy, SMOOTHING_MM / dx)
+    box = box_around(lungs, [int(TRUNCATE * each + 0.5) for each in sigma])
+    inside = lungs[box]
+    read, change = (region.to_scan(values, scan.shape)[box] * inside for values in (fine, asked))
+    maps = (np.clip(each, 0, 1) for each in (smoothed(read, inside, sigma), change))
+    return tuple(put_back(each, box, scan.shape) for each in maps)  # type: ignore[return-value]
 
 
 def enlarged(plane: np.ndarray) -> np.ndarray:

@@ -115,3 +115,10 @@ class CounterfactualResult:
     def difference(self) -> np.ndarray:
         """Counterfactual − original, HU, float32 (D,H,W)."""
         return self.counterfactual.array - self.original.array
+
+    @property
+    def largest_outside(self) -> float:
+        """Largest absolute difference outside the mask, HU."""
+        change = self.difference
+        change[self.mask] = 0
+        return float(max(change.max(initial=0), -change.min(initial=0)))

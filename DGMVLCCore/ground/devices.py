@@ -1,6 +1,11 @@
-"""Which processors are there."""
+"""Which processors are there, and memory given back to the system."""
 
 from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from contextlib import suppress
 
 from DGMVLCCore.errors import DeviceError
 
@@ -11,6 +16,14 @@ def available_devices() -> list[str]:
 
     found = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
     return found + (["mps"] if torch.backends.mps.is_available() else [])
+
+
+def give_back_memory() -> None:
+    """Let the system have the memory that was freed; glibc would keep much of it."""
+    gc.collect()
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def choose_device(wanted: str | None = None) -> str:

@@ -238,9 +238,8 @@ def _as_dicom(how: Reading, name: str) -> Reading:
     return how
 
 
-def _stored_type(array: np.ndarray, wanted: np.dtype) -> np.dtype:
+def _stored_type(low: float, high: float, wanted: np.dtype) -> np.dtype:
     """The wanted integer type, or the smallest wider one that holds every value."""
-    low, high = float(array.min()), float(array.max())
     for kind in (wanted, np.dtype("int16"), np.dtype("int32"), np.dtype("int64")):
         if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
             return kind
@@ -258,14 +257,19 @@ def to_image(volume: Volume) -> sitk.Image:
         OutputError: NaN or infinite voxels.
     """
     array = volume.array
-    if not np.isfinite(array).all():
+    low, high = np.rint(float(array.min())), np.rint(float(array.max()))  # NaN where one is
+    if not np.isfinite((low, high)).all():
         raise OutputError("The volume holds NaN or infinite voxels, so it is not written.")
     if volume.integer:
-        array = np.rint(array)
-        array = array.astype(_stored_type(array, np.dtype(volume.stored_dtype)))
+        kind = _stored_type(low, high, np.dtype(volume.stored_dtype))
+        voxels = np.rint(array, out=np.empty(array.shape, kind), casting="unsafe")
     else:
-        array = array.astype(np.float32)
-    image = sitk.GetImageFromArray(array)
+        voxels = array.astype(np.float32, copy=False)
+    return on_grid(sitk.GetImageFromArray(voxels), volume)
+
+
+def on_grid(image: sitk.Image, volume: Volume) -> sitk.Image:
+    """The image, told where a volume's voxels lie in the patient."""
     spacing = np.linalg.norm(volume.affine[:3, :3], axis=0)
     image.SetSpacing(spacing.tolist())
     image.SetDirection((volume.affine[:3, :3] / spacing).ravel().tolist())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class LabelMap:
 
     def union(self) -> np.ndarray:
         """All segments together, bool (D,H,W)."""
-        return np.any(list(self.segments.values()), axis=0)
+        return reduce(np.logical_or, self.segments.values())
 
 
 @dataclass(frozen=True)
@@ -169,23 +170,28 @@ def _checked_table(table: list[_Entry], layers: np.ndarray, path: Path) -> list[
     return table + [
         _Entry(f"label {value}" + (f" (layer {layer + 1})" if layer else ""), layer, int(value))
         for layer, plane in enumerate(layers)
-        for value in np.flatnonzero(np.bincount(plane.ravel()))[1:]
+        for value in _values(plane)
         if (layer, int(value)) not in places
     ]
 
 
+def _values(plane: np.ndarray) -> np.ndarray:
+    """Label values of a layer (D,H,W), the background left out, in order."""
+    return np.flatnonzero(np.bincount(plane[plane > 0]))
+
+
 def _label_layers(image: StoredImage, name: str) -> np.ndarray:
-    """Labels as uint16 (L,D,H,W).
+    """Labels as uint8 or uint16 (L,D,H,W).
 
     Raises:
         UnsuitableInputError: not 3D, or not whole numbers of labels.
     """
     parts = np.moveaxis(image.array, -1, 0) if image.components > 1 else image.array[None]
     layers = np.stack([three_axes(part, name) for part in parts]) if parts.ndim != 4 else parts
+    whole = np.issubdtype(layers.dtype, np.integer)
     if (
         image.complex_values
-        or not np.isfinite(layers).all()
-        or not np.array_equal(layers, np.rint(layers))
+        or not (whole or (np.isfinite(layers).all() and np.array_equal(layers, np.rint(layers))))
         or layers.min() < 0
         or layers.max() > MAX_LABEL
     ):
@@ -193,7 +199,7 @@ def _label_layers(image: StoredImage, name: str) -> np.ndarray:
             f"{name} holds values from {layers.min():g} to {layers.max():g}, which are no "
             "labels; give a segmentation."
         )
-    return layers.astype(np.uint16)
+    return layers.astype(np.uint8 if layers.dtype == np.uint8 else np.uint16, copy=False)
 
 
 def _plain_table(layers: np.ndarray, names: dict[int, str], name: str) -> list[_Entry]:
@@ -205,8 +211,7 @@ def _plain_table(layers: np.ndarray, names: dict[int, str], name: str) -> list[_
             int(value),
         )
         for layer, plane in enumerate(layers)
-        for value in np.unique(plane)
-        if value
+        for value in _values(plane)
     ]
     if len(table) > MAX_SEGMENTS:
         raise UnsuitableInputError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
@@ -9,16 +11,33 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
 
 Spacing = tuple[float, float, float]
+Box = tuple[slice, ...]
 MARGIN_MM = 6.0  # of lung around a lesion that an edit takes, too
+
+
+def box_around(mask: np.ndarray, pad: Sequence[int] | None = None) -> Box:
+    """The smallest box that holds a mask (not empty), `pad` voxels larger along each axis, within
+    the array."""
+    box = []
+    for axis, (size, more) in enumerate(zip(mask.shape, pad or [0] * mask.ndim)):
+        across = tuple(other for other in range(mask.ndim) if other != axis)
+        filled = np.flatnonzero(mask.any(across))
+        box.append(slice(max(int(filled[0]) - more, 0), min(int(filled[-1]) + 1 + more, size)))
+    return tuple(box)
+
+
+def put_back(part: np.ndarray, box: Box, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of a shape that holds `part` in a box and 0 elsewhere."""
+    whole = np.zeros(shape, part.dtype)  # pages that are never written take no memory
+    whole[box] = part
+    return whole
 
 
 def dilate_mm(mask: np.ndarray, spacing: Spacing, mm: float) -> np.ndarray:
     """All voxels within `mm` (Euclidean, anisotropic grid) of a mask, bool (D,H,W)."""
     if not mask.any():
         return mask.copy()
-    where = np.argwhere(mask)
-    pad = [int(np.ceil(mm / s)) + 1 for s in spacing]
-    box = tuple(slice(max(a - p, 0), b + p + 1) for a, b, p in zip(where.min(0), where.max(0), pad))
+    box = box_around(mask, [int(np.ceil(mm / s)) + 1 for s in spacing])
     out = mask.copy()
     out[box] = ndimage.distance_transform_edt(~mask[box], sampling=spacing) <= mm
     return out
@@ -27,9 +46,7 @@ def dilate_mm(mask: np.ndarray, spacing: Spacing, mm: float) -> np.ndarray:
 def share_near(mask: np.ndarray, other: np.ndarray, spacing: Spacing, mm: float) -> float:
     """Share of a mask's voxels that lie within `mm` of another mask; both bool (D,H,W), the first
     not empty."""
-    where = np.argwhere(mask)
-    pad = [int(np.ceil(mm / s)) + 1 for s in spacing]
-    box = tuple(slice(max(a - p, 0), b + p + 1) for a, b, p in zip(where.min(0), where.max(0), pad))
+    box = box_around(mask, [int(np.ceil(mm / s)) + 1 for s in spacing])
     return float(dilate_mm(other[box], spacing, mm)[mask[box]].mean())
 
 
@@ -44,10 +61,12 @@ def lesion_region(
     """
     if not mask.any():
         raise UnsuitableInputError("The region is empty; draw or choose one.")
-    if not (mask & anatomy.body).any():
+    box = box_around(mask, [int(np.ceil(margin_mm / s)) + 1 for s in spacing])
+    lesion, near = mask[box], Anatomy(anatomy.labels[box])
+    if not (lesion & near.body).any():
         raise UnsuitableInputError("The region lies outside the body; draw it on the patient.")
-    grown = dilate_mm(mask, spacing, margin_mm)
-    return (grown & anatomy.lungs) | (mask & anatomy.body)
+    grown = dilate_mm(lesion, spacing, margin_mm)
+    return put_back((grown & near.lungs) | (lesion & near.body), box, mask.shape)
 
 
 def lung_region(anatomy: Anatomy, side: str | None = None) -> np.ndarray:

@@ -21,18 +21,17 @@ def resize_in_plane(array: np.ndarray, size: tuple[int, ...], order: int = 1) ->
     Returns:
         float32, or the array's own type for order 0.
     """
-    zoom = (1.0, size[0] / array.shape[1], size[1] / array.shape[2])
-    if zoom[1:] == (1.0, 1.0):
+    zoom = (size[0] / array.shape[1], size[1] / array.shape[2])
+    if zoom == (1.0, 1.0):
         return array.copy()
-    source = array
-    if order:
-        sigma = [0.5 * max(1 / z - 1, 0) for z in zoom]
-        source = (
-            ndimage.gaussian_filter(array.astype(np.float32), sigma)
-            if max(sigma) > 0
-            else array.astype(np.float32)
-        )
-    return ndimage.zoom(source, zoom, order=order, mode="nearest", grid_mode=True)
+    sigma = [0.5 * max(1 / z - 1, 0) if order else 0.0 for z in zoom]
+    out = np.empty((len(array), *size), np.float32 if order else array.dtype)
+    for plane, made in zip(array, out):
+        source = plane.astype(out.dtype)
+        if max(sigma) > 0:
+            source = ndimage.gaussian_filter(source, sigma)
+        ndimage.zoom(source, zoom, output=made, order=order, mode="nearest", grid_mode=True)
+    return out
 
 
 def resample_in_plane(

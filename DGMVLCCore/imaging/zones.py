@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.imaging.masks import lung_region
+from DGMVLCCore.imaging.masks import box_around, lung_region
 from DGMVLCCore.imaging.volume import Volume
 
 ZONES = ("lower", "middle", "upper")
@@ -69,7 +69,7 @@ def zone_region(anatomy: Anatomy, volume: Volume, side: str | None, zone: str | 
 def axial_diameter(region: np.ndarray, spacing: tuple[float, float, float]) -> float:
     """Longest side in mm, along x or y, that a region (canonical, bool (D,H,W), not empty) has in
     any slice."""
-    where = np.argwhere(region)
+    where = np.argwhere(region[box_around(region)])
     sides = [
         np.ptp(where[where[:, 0] == z][:, 1:] * spacing[1:], axis=0) for z in np.unique(where[:, 0])
     ]
@@ -90,8 +90,9 @@ def locate(mask: np.ndarray, anatomy: Anatomy, volume: Volume) -> Location:
         if right > 4 * left
         else "bilateral"
     )
-    where = np.argwhere(region)
-    low, high = zone_edges(np.isin(labels, (2, 3)))
+    box = box_around(region)
+    where = np.argwhere(region[box]) + [side.start for side in box]
+    low, high = zone_edges(Anatomy(labels).lungs)
     middle = float(where[:, 0].mean())
     zone: str | None = "lower" if middle < low else "middle" if middle < high else "upper"
     if not thirds_in_view((low, high), scan.spacing[0]):

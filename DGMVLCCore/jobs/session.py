@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from DGMVLCCore.jobs.edit import MARGIN_MM, Request, run_counterfactual
 from DGMVLCCore.jobs.propose import Proposed, propose
 from DGMVLCCore.language.prompts import denial_prompt, present_prompt
 from DGMVLCCore.models.networks import WEIGHTS
+from DGMVLCCore.report.drawing import save, sheet
 from DGMVLCCore.results.segmentation import proposal_segments, save_segmentation
 
 log = logging.getLogger(__name__)
@@ -48,11 +50,13 @@ class Session:
         return self._pipes[folder]
 
     def warm_up(self) -> None:
-        """Load weights and encoder and encode every finding's sentences, before anybody waits."""
+        """Load weights and encoder, encode every finding's sentences and draw nothing once, before
+        anybody waits."""
         pipe = self.pipeline()
         for term in pipe.findings:
             pipe.encoder.encode([present_prompt(term), denial_prompt(term)])
         pipe.encoder.encode(["", "Spiculated nodule."])
+        save(lambda: sheet(1, 1, (1, 1), "A")[0], BytesIO(), "warm-up")  # matplotlib and its fonts
 
     def run(
         self,

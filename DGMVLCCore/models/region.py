@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import box_around
 from DGMVLCCore.imaging.resample import crop, paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import Conditions
@@ -84,7 +85,7 @@ class Region:
     @property
     def lungs(self) -> np.ndarray:
         """bool (D,S,T), both lungs."""
-        return np.isin(self.labels, (2, 3))
+        return Anatomy(self.labels).lungs
 
     def lung_density(self) -> float:
         """Median of the lung outside the mask, model units; NaN where too little of it is seen."""
@@ -95,7 +96,7 @@ class Region:
     def shown(self, row: int, hidden: np.ndarray) -> np.ndarray:
         """What the network sees of a slice: float32 (S,T) HU, `hidden` (S,T) filled from around
         it."""
-        return smooth_fill(self.hu[row], hidden, self.lungs[row], self.scale)
+        return smooth_fill(self.hu[row], hidden, Anatomy(self.labels[row]).lungs, self.scale)
 
     def conditions(self, rows: list[int], hidden: np.ndarray | None = None) -> Conditions:
         """Image conditions of the given slices (text is left empty).
@@ -151,8 +152,8 @@ def cut_region(
             network that takes it in tiles.
     """
     largest_native, largest = (np.inf, np.inf) if whole else (MAX_NATIVE_SIDE, MAX_SIDE)
-    where = np.argwhere((mask if around is None else around)[rows[0] : rows[1]])
-    (y0, x0), (y1, x1) = where[:, 1:].min(0), where[:, 1:].max(0) + 1
+    held = (mask if around is None else around)[rows[0] : rows[1]]
+    (y0, y1), (x0, x1) = ((side.start, side.stop) for side in box_around(held.any(0)))
     dz, dy, dx = scan.spacing
     extent = max((y1 - y0) * dy, (x1 - x0) * dx) + 2 * MARGIN_MM
     native = (
@@ -176,14 +177,14 @@ def cut_region(
     part = slice(*rows)
     scale = scale_of(scan)
     hu, labels = crop(scan.array[part], box, scale.outside), crop(anatomy.labels[part], box, 0)
-    hu = np.maximum(hu, scale.outside)
+    np.maximum(hu, scale.outside, out=hu)
     if not native:
         hu = resize_in_plane(hu, (height, width), order=1)
         labels = resize_in_plane(labels, (height, width), order=0)
     region = Region(
-        hu.astype(np.float32),
+        hu.astype(np.float32, copy=False),
         np.zeros(hu.shape, bool),
-        labels.astype(np.uint8),
+        labels.astype(np.uint8, copy=False),
         (dz, working, working),
         rows,
         box,

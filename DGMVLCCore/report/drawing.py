@@ -65,7 +65,9 @@ def hu_limit(change: np.ndarray) -> float:
 
 def key_slice(difference: np.ndarray, mask: np.ndarray) -> int:
     """The slice (canonical z) that changed most."""
-    return int((np.abs(difference) * mask).sum((1, 2)).argmax())
+    changed, rows = np.zeros(len(mask)), mask.any((1, 2))
+    changed[rows] = (np.abs(difference[rows]) * mask[rows]).sum((1, 2))
+    return int(changed.argmax())
 
 
 def close_up(

@@ -66,9 +66,10 @@ def _write_edit(result: CounterfactualResult, folder: Path) -> list[dict[str, st
         "DGMVLC_Notice": NOTICE,
         "DGMVLC_Unit": unit,
     }
-    largest = float(np.abs(result.difference).max(initial=0))
+    change = result.difference
+    largest = max(float(change.max(initial=0)), -float(change.min(initial=0)))
     kind = "float32" if not scan.integer else "int16" if largest < 2**15 else "int32"
-    difference = scan.with_array(result.difference, stored_dtype=kind)
+    difference = scan.with_array(change, stored_dtype=kind)
     save_volume(scan, folder / "original.nrrd", {"DGMVLC_Unit": unit})
     save_volume(result.counterfactual, folder / "counterfactual.nrrd", words)
     save_volume(difference, folder / "difference.nrrd", {**words, "DGMVLC_Sign": SIGN})
@@ -107,10 +108,10 @@ def _write_all(
     result: CounterfactualResult, anatomy: Anatomy, folder: Path, facts: dict[str, Any], scene: bool
 ) -> None:
     location = locate(result.mask, anatomy, result.original)
-    statements = [statement.to_dict() for statement in make_statements(result, location)]
+    statements = make_statements(result, location)
     entries = write_volumes(result, folder)
     save_figure(result, folder / "figure.png")
-    (folder / "explanation.txt").write_text(explain(result, location), encoding="utf-8")
+    (folder / "explanation.txt").write_text(explain(result, statements), encoding="utf-8")
     entries += [
         {"name": "figure.png", "role": "figure"},
         {"name": "explanation.txt", "role": "explanation"},
@@ -119,7 +120,12 @@ def _write_all(
     def save(notes: list[str]) -> None:
         files = [{**entry, "sha256": sha256_of(folder / entry["name"])} for entry in entries]
         manifest = build_manifest(
-            result, files, location=vars(location), notes=notes, statements=statements, **facts
+            result,
+            files,
+            location=vars(location),
+            notes=notes,
+            statements=[statement.to_dict() for statement in statements],
+            **facts,
         )
         validate_manifest(manifest)
         (folder / "result.json").write_text(

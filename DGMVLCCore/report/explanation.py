@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from DGMVLCCore.editing.result import NOTICE, CounterfactualResult
-from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.prompts import difference_words
-from DGMVLCCore.report.statements import make_statements
+from DGMVLCCore.report.statements import Statement
 
 
 def _verdict(result: CounterfactualResult) -> str:
@@ -38,8 +37,8 @@ def _words(result: CounterfactualResult) -> str:
     )
 
 
-def explain(result: CounterfactualResult, location: Location) -> str:
+def explain(result: CounterfactualResult, statements: list[Statement]) -> str:
     """The statements and the words behind the edit, the checks, and the notice, a line each."""
-    said = " ".join(statement.text for statement in make_statements(result, location))
+    said = " ".join(statement.text for statement in statements)
     notes = [_verdict(result), *filter(None, [result.settings.get("note")])]
     return f"{said} {_words(result)}\n{' '.join(notes)}\n{NOTICE}\n"

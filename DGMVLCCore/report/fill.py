@@ -6,7 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import numpy as np
 from msgspec import Meta, Struct
 
 from DGMVLCCore.editing.result import CounterfactualResult
@@ -66,14 +65,15 @@ class FillRecord(Record, frozen=True, kw_only=True):
 
 
 def _measures(result: CounterfactualResult) -> Measures:
-    inside, change = result.mask, result.difference
+    inside = result.mask
+    before, after = result.original.array[inside], result.counterfactual.array[inside]
     return Measures(
         voxels=float(inside.sum()),
-        mean_before=float(result.original.array[inside].mean()),
-        mean_change=float(change[inside].mean()),
-        mean_after=float(result.counterfactual.array[inside].mean()),
+        mean_before=float(before.mean()),
+        mean_change=float((after - before).mean()),
+        mean_after=float(after.mean()),
         mean_uncertainty=float(result.uncertainty[inside].mean()),
-        max_change_outside=float(np.abs(change[~inside]).max(initial=0)),
+        max_change_outside=result.largest_outside,
     )
 
 

@@ -86,11 +86,8 @@ def _place(result: CounterfactualResult, location: Location, region: RegionRead)
 def _change(result: CounterfactualResult, region: RegionRead) -> Statement:
     """By how much the scan changed, with the spread over samples."""
     out, target, inside = Statement(region=region), result.plan.target.rstrip("."), result.mask
-    change, before, after = (
-        result.difference[inside],
-        result.original.array[inside],
-        result.counterfactual.array[inside],
-    )
+    before, after = result.original.array[inside], result.counterfactual.array[inside]
+    change = after - before
     mean = out.say(change.mean(), "+.0f", "HU", f"mean of {DIFFERENCE}")
     middle = out.say(np.median(change), "+.0f", "HU", f"median of {DIFFERENCE}")
     levels = (
@@ -110,7 +107,7 @@ def _change(result: CounterfactualResult, region: RegionRead) -> Statement:
             "between samples "
             f"{out.say(between, '.0f', 'HU', 'mean of uncertainty.nrrd')} HU a voxel"
         )
-    largest = float(np.abs(result.difference[~inside]).max(initial=0))
+    largest = result.largest_outside
     outside = (
         f"voxels outside it differ by up to {out.say(largest, 'g', 'HU', LARGEST)} HU"
         if largest
@@ -190,7 +187,7 @@ def _support(result: CounterfactualResult) -> Statement | None:
 
 def make_statements(result: CounterfactualResult, location: Location) -> list[Statement]:
     """Place and size, change, and what spoke for the finding; one sentence when nothing changed."""
-    if not result.difference.any():
+    if np.array_equal(result.counterfactual.array, result.original.array):
         out = Statement()
         none = out.say(0, ".0f", "HU", f"largest absolute value of {DIFFERENCE}")
         out.text = (

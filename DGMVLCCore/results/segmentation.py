@@ -9,7 +9,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from DGMVLCCore.editing.result import AttentionMap
-from DGMVLCCore.imaging.io import to_image, write_image
+from DGMVLCCore.imaging.io import on_grid, write_image
+from DGMVLCCore.imaging.masks import box_around
 from DGMVLCCore.imaging.volume import Volume
 
 BANDS = ("low", "medium", "high")
@@ -80,9 +81,7 @@ def proposal_segments(term: str, regions: list[tuple[np.ndarray, float]]) -> lis
 
 
 def _extent(mask: np.ndarray) -> str:
-    where = np.argwhere(mask)
-    low, high = where.min(0)[::-1], where.max(0)[::-1]
-    return " ".join(f"{a} {b}" for a, b in zip(low, high))
+    return " ".join(f"{side.start} {side.stop - 1}" for side in box_around(mask)[::-1])
 
 
 def save_segmentation(segments: list[Segment], reference: Volume, path: Path) -> None:
@@ -95,13 +94,12 @@ def save_segmentation(segments: list[Segment], reference: Volume, path: Path) ->
     stack = np.zeros((layers, *reference.shape), np.uint8)
     for segment in segments:
         stack[segment.layer][segment.mask] = segment.value
-    template = to_image(reference)
     image = (
         sitk.GetImageFromArray(np.moveaxis(stack, 0, -1), isVector=True)
         if layers > 1
         else sitk.GetImageFromArray(stack[0])
     )
-    image.CopyInformation(template)
+    on_grid(image, reference)
     image.SetMetaData("Segmentation_MasterRepresentation", "Binary labelmap")
     image.SetMetaData("Segmentation_ContainedRepresentationNames", "Binary labelmap|")
     image.SetMetaData("Segmentation_ReferenceImageExtentOffset", "0 0 0")

@@ -126,7 +126,7 @@ class Viewer(TrameApp):
             ("threads",): self.ahead.on_threads,
             self.form.NAMES: self.form.changed,
             ("slice",): self.stage.on_slider,
-            SETTINGS[1:]: lambda **_: self.stage.runs.overlays(self.state),
+            SETTINGS[1:]: lambda **_: self.stage.overlays(),
             ("finding", "what", "target", "tab"): self._on_choice,
             ("region_from", "region_path", "region_segment"): self._on_region_choice,
         }

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from SlicerDGMVLCPresenters.region_tools import box_of
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import MARGIN_MM, lesion_region
+from DGMVLCCore.imaging.nrrd import read_nrrd
 
 from .segments import make_segment, put_mask
 from .views import SCAN, Views
@@ -36,7 +36,7 @@ class Margin:
     def labels(self, path: str) -> np.ndarray | None:
         """The scan's anatomy, uint8 (D,H,W); None while it is not known."""
         if path != self._labels[0]:
-            array = sitk.GetArrayFromImage(sitk.ReadImage(path)) if Path(path).is_file() else None
+            array = read_nrrd(Path(path)).array if Path(path).is_file() else None
             self._labels = (path, array)
         return self._labels[1]
 

@@ -7,20 +7,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import slicer
+import vtk
 from SlicerDGMVLCLib.exchange import segmentsOn
-from SlicerDGMVLCLib.scene import ResultNodes, loadResult, readResult, removeRun
+from SlicerDGMVLCLib.scene import ResultNodes, loadLayer, loadResult, readResult, removeRun
 from SlicerDGMVLCPresenters.words import conclusion
 
+from .readout import array_of
 from .segments import hatched, put_mask
 from .views import COLUMNS, HYPOTHESES, ROWS, Views, quiet
 
 ROLES = ("original", "counterfactual", "difference")
+NEAR_MM = 1e-6  # what two files of one grid may differ by
 PLACES = {
     "attention-segments": ("Original", "OriginalCoronal"),
     "edit-mask": (*COLUMNS, *ROWS),
     "invented": ("Counterfactual", "CounterfactualCoronal"),
 }
+
+
+def _same(volume: Any, other: Any) -> bool:
+    """Whether two volumes hold the same voxels at the same places."""
+    grids = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(grids[0])
+    other.GetIJKToRASMatrix(grids[1])
+    near = all(
+        abs(grids[0].GetElement(row, column) - grids[1].GetElement(row, column)) < NEAR_MM
+        for row in range(4)
+        for column in range(4)
+    )
+    return near and np.array_equal(array_of(volume), array_of(other))
 
 
 @dataclass
@@ -82,6 +99,15 @@ class Run:
             for gate in self.manifest["gates"]
         ]
 
+    def layers(self, role: str) -> list[dict[str, Any]]:
+        """The files of a role of `LAYERS`, as the manifest lists them."""
+        return [entry for entry in self.manifest["files"] if entry["role"] == role]
+
+    @property
+    def findings(self) -> list[str]:
+        """Those that a heat map was made of."""
+        return [entry["finding"] for entry in self.layers("attention")]
+
     @property
     def centre(self) -> tuple[float, float, float] | None:
         """RAS position (mm) of the region's middle."""
@@ -98,16 +124,32 @@ class Runs:
         self.shown: Run | None = None
         self.beside: list[Run] = []  # shown side by side
 
-    def add(self, number: int, path: Path, name: str = "") -> Run:
+    def add(self, number: int, path: Path, name: str = "", scan: Any | None = None) -> Run:
         """Load a result as run `number`; raises ValueError with a sentence when it cannot be read,
-        and the scene is as it was."""
+        and the scene is as it was. What lies over the scans is loaded when it is first shown.
+
+        Args:
+            scan: the volume node that was edited; its voxels are not held twice.
+        """
         manifest = readResult(path)
-        nodes = loadResult(self.scene, path)
+        nodes = loadResult(self.scene, path, layers=False)
+        original = nodes.byRole["original"]
+        if scan is not None and _same(scan, original):
+            original.SetAndObserveImageData(scan.GetImageData())
         if "invented" in nodes.byRole:
             self._hatch(nodes)
         run = Run(number, path, manifest, nodes, name)
         self.all.append(run)
         return run
+
+    def _layer(self, run: Run, role: str, finding: str = "") -> Any | None:
+        """A node of `LAYERS`, loaded when it is first asked for; None where the run has none."""
+        nodes = run.nodes
+        known = nodes.attention.get(finding) if role == "attention" else nodes.byRole.get(role)
+        for entry in run.layers(role):
+            if known is None and entry.get("finding", "") == finding:
+                known = loadLayer(self.scene, run.path.parent, entry, nodes)
+        return known
 
     def _hatch(self, nodes: ResultNodes) -> None:
         """Stripes over the voxels that were made from noise, so that the picture shows through."""
@@ -117,8 +159,7 @@ class Runs:
             put_mask(node, node.GetSegmentation().GetNthSegmentID(0), hatched(mask), volume)
 
     def _only_here(self, run: Run) -> None:
-        """Segments are seen in the columns, never over the scan alone; the uncertainty covers only
-        where something varies."""
+        """Segments are seen in the columns, never over the scan alone."""
         for role, names in PLACES.items():
             if role in run.nodes.byRole:
                 run.nodes.byRole[role].GetDisplayNode().SetViewNodeIDs(self.views.ids(names))
@@ -130,10 +171,6 @@ class Runs:
             if legend is not None:
                 legend.SetTitleText(title)
                 legend.SetVisibility(bool(title))
-        uncertainty = run.nodes.byRole["uncertainty"].GetDisplayNode()
-        uncertainty.SetApplyThreshold(1)
-        uncertainty.SetLowerThreshold(1.0)
-        uncertainty.SetUpperThreshold(1e5)
 
     def get(self, number: int) -> Run | None:
         """The run of this number."""
@@ -197,7 +234,7 @@ class Runs:
 
     def overlays(self, state: Any) -> None:
         """Overlays of the shown run as the switches say: attention and heat map on the original,
-        uncertainty on the counterfactual."""
+        uncertainty on the counterfactual; raises ValueError for one that cannot be read."""
         if self.shown is None:
             return
         nodes = self.shown.nodes
@@ -215,11 +252,11 @@ class Runs:
                 display.SetOpacity2DFill(opacity)
                 display.SetOpacity2DOutline(opacity)
         heat, opacity = None, float(state.opacity_heat)
-        if state.show_change and "change" in nodes.byRole:
-            heat, opacity = nodes.byRole["change"], float(state.opacity_change)
+        if state.show_change and self.shown.layers("change"):
+            heat, opacity = self._layer(self.shown, "change"), float(state.opacity_change)
         elif state.show_heat:
-            heat = nodes.attention.get(state.map)
-        spread = nodes.byRole.get("uncertainty") if state.show_uncertainty else None
+            heat = self._layer(self.shown, "attention", state.map)
+        spread = self._layer(self.shown, "uncertainty") if state.show_uncertainty else None
         for names in (COLUMNS, ROWS):
             self.views.show(names[0], nodes.byRole["original"], heat, opacity)
             self.views.show(

@@ -222,7 +222,7 @@ class Stage:
     def load_run(self, number: int, path: Path, name: str = "") -> Run:
         """Load a result; raises ValueError or OSError when it cannot be read, and the scene is as
         it was."""
-        return self.runs.add(number, path, name)
+        return self.runs.add(number, path, name, self.scan.node if self.scan else None)
 
     def _show_run(self, number: int, layout: str) -> None:
         """A run in the columns."""
@@ -236,17 +236,17 @@ class Stage:
         nodes = run.nodes
         with self.state as state:
             state.plan, state.explanation, state.gates = run.title, run.explanation, run.gates
-            state.maps, state.map = list(nodes.attention), next(iter(nodes.attention), "")
+            state.maps, state.map = run.findings, next(iter(run.findings), "")
             state.has = {
                 "attention": "attention-segments" in nodes.byRole,
-                "heat": bool(nodes.attention),
-                "change": "change" in nodes.byRole,
+                "heat": bool(run.findings),
+                "change": bool(run.layers("change")),
                 "invented": "invented" in nodes.byRole,
-                "uncertainty": "uncertainty" in nodes.byRole,
+                "uncertainty": bool(run.layers("uncertainty")),
                 "mask": "edit-mask" in nodes.byRole,
             }
         self.layout(layout)
-        self.runs.overlays(self.state)
+        self.overlays()
         difference = nodes.byRole["difference"]
         along, peak = change_along(difference, difference, self.views, COLUMNS[0])
         with self.state as state:
@@ -270,7 +270,14 @@ class Stage:
             for name in (COLUMNS[1], f"{COLUMNS[1]}Coronal"):
                 self.views.show(name, run.nodes.byRole[role])
             if not original:
-                self.runs.overlays(self.state)
+                self.overlays()
+
+    def overlays(self) -> None:
+        """What lies over the shown run, as the switches of the page say."""
+        try:
+            self.runs.overlays(self.state)
+        except ValueError as error:
+            self._problem(str(error))
 
     def _show_side_by_side(self, picture: Picture) -> None:
         """Several runs of one scan beside its original, a view each."""

@@ -175,6 +175,8 @@ class Views:
                 with quiet():
                     self.app.view_manager.create_view(definition)
                 self.made.append(name)
+                # A slice is the same without smoothed edges, and drawn in a sixth of the time.
+                self.view(name).render_window().SetMultiSamples(0)
                 self.view(name).get_view_node().AddObserver(
                     "ModifiedEvent", lambda *_, name=name: self._on_modified(name)
                 )

@@ -17,8 +17,10 @@ from .runs import ResultNodes, groupRun, removeRun
 
 __all__ = [
     "NOTICE",
+    "LAYERS",
     "SCHEMA_VERSIONS",
     "ResultNodes",
+    "loadLayer",
     "loadResult",
     "readResult",
     "removeRun",
@@ -26,6 +28,11 @@ __all__ = [
 ]
 
 SCHEMA_VERSIONS = ("1.0", "1.1")
+LAYERS = {  # what lies over the scans: its title, and from which value on it hides them
+    "uncertainty": ("Uncertainty (SD, HU)", 1.0),
+    "change": ("Change asked for (0 to 1)", 0.05),
+    "attention": ("Attention heat map: {finding}", 0.1),
+}
 
 
 def readResult(path: str | Path) -> dict[str, Any]:
@@ -71,22 +78,42 @@ def _markSynthetic(scene: Any, nodes: ResultNodes) -> Any:
     return scene.AddNode(text)
 
 
-def _loadFiles(scene: Any, folder: Path, manifest: dict[str, Any], nodes: ResultNodes) -> None:
+def loadLayer(scene: Any, folder: Path, entry: dict[str, Any], nodes: ResultNodes) -> Any:
+    """A file of `LAYERS` (its entry in the manifest) in its colours, as one of the run's nodes.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    role = entry["role"]
+    title, visible = LAYERS[role]
+    node = loadVolume(scene, folder / entry["name"], title.format(**entry))
+    if role == "attention":
+        nodes.attention[entry["finding"]] = node
+    else:
+        nodes.byRole[role] = node
+    highest = _largestChange(node) if role == "uncertainty" else 1.0
+    colors = addColorTable(scene, "DGM-VLC attention", SEQUENTIAL, lambda share: f"{share:.2f}")
+    display = showWindow(node, 0, highest, colors)
+    display.SetApplyThreshold(1)
+    display.SetLowerThreshold(visible)
+    display.SetUpperThreshold(max(highest, node.GetImageData().GetScalarRange()[1]))
+    return node
+
+
+def _loadFiles(
+    scene: Any, folder: Path, manifest: dict[str, Any], nodes: ResultNodes, layers: bool
+) -> None:
     titles = {
         "original": "Original",
         "counterfactual": f"Counterfactual: {manifest['plan']['target']} ({NOTICE})",
         "difference": f"Difference (counterfactual − original, HU; {NOTICE})",
-        "uncertainty": "Uncertainty (SD, HU)",
-        "change": "Change asked for (0 to 1)",
     }
     for entry in manifest["files"]:
         role, file = entry["role"], folder / entry["name"]
         if role in titles:
             nodes.byRole[role] = loadVolume(scene, file, titles[role])
-        elif role == "attention":
-            nodes.attention[entry["finding"]] = loadVolume(
-                scene, file, f"Attention heat map: {entry['finding']}"
-            )
+        elif role in LAYERS and layers:
+            loadLayer(scene, folder, entry, nodes)
         elif role == "attention-segments":
             nodes.byRole[role] = loadSegments(scene, file, "Attention")
         elif role == "edit-mask":
@@ -96,27 +123,14 @@ def _loadFiles(scene: Any, folder: Path, manifest: dict[str, Any], nodes: Result
 
 
 def _colour(scene: Any, nodes: ResultNodes) -> None:
-    """Lung window for the scans, a scale symmetric about 0 for the difference, a sequential one for
-    spread and attention."""
+    """Lung window for the scans, a scale symmetric about 0 for the difference."""
     for role in ("original", "counterfactual"):
         showWindow(nodes.byRole[role], *WINDOWS["lung"], "vtkMRMLColorTableNodeGrey")
     limit = _largestChange(nodes.byRole["difference"])
     diverging = addColorTable(
         scene, "DGM-VLC difference", DIVERGING, lambda share: f"{(2 * share - 1):+.2f} of the range"
     )
-    sequential = addColorTable(scene, "DGM-VLC attention", SEQUENTIAL, lambda share: f"{share:.2f}")
     showWindow(nodes.byRole["difference"], -limit, limit, diverging)
-    spread = _largestChange(nodes.byRole["uncertainty"])
-    layers = [
-        (nodes.byRole["uncertainty"], spread, 1.0),
-        *((heat, 1.0, 0.1) for heat in nodes.attention.values()),
-        *((nodes.byRole[role], 1.0, 0.05) for role in ("change",) if role in nodes.byRole),
-    ]
-    for node, highest, visible in layers:  # what is below `visible` lets the scan through
-        display = showWindow(node, 0, highest, sequential)
-        display.SetApplyThreshold(1)
-        display.SetLowerThreshold(visible)
-        display.SetUpperThreshold(max(highest, node.GetImageData().GetScalarRange()[1]))
 
 
 def _runId(manifest: dict[str, Any]) -> str:
@@ -127,13 +141,16 @@ def _runId(manifest: dict[str, Any]) -> str:
     return f"DGM-VLC {manifest['plan']['term']} {digest[:8]}"
 
 
-def loadResult(scene: Any, path: str | Path, portable: bool = False) -> ResultNodes:
+def loadResult(
+    scene: Any, path: str | Path, portable: bool = False, layers: bool = True
+) -> ResultNodes:
     """Show a result: original | counterfactual | difference, attention and edit mask over them.
 
     Args:
         scene: vtkMRMLScene. path: the result's `result.json`.
         portable: use a layout that every Slicer knows, for a scene that is saved and opened
             elsewhere.
+        layers: load what lies over the scans, too; else `loadLayer` does when it is wanted.
 
     Raises:
         ValueError: unknown schema version, or a file that cannot be read.
@@ -142,7 +159,7 @@ def loadResult(scene: Any, path: str | Path, portable: bool = False) -> ResultNo
     manifest = readResult(path)
     nodes = ResultNodes(_runId(manifest))
     try:
-        _loadFiles(scene, path.parent, manifest, nodes)
+        _loadFiles(scene, path.parent, manifest, nodes, layers)
     except ValueError:
         removeRun(scene, nodes)
         raise

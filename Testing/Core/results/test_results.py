@@ -17,6 +17,7 @@ from DGMVLCCore.report import edit as results
 from DGMVLCCore.report.edit import slug, write_result
 from DGMVLCCore.report.explanation import explain
 from DGMVLCCore.report.figure import save_figure
+from DGMVLCCore.report.statements import make_statements
 from DGMVLCCore.results import folders
 from DGMVLCCore.results.manifest import checked_files, read_manifest, sha256_of
 from DGMVLCCore.results.scene import make_scene
@@ -278,7 +279,8 @@ def test_numbers_that_are_none_become_null(write, tmp_path, monkeypatch):
 def test_the_explanation_says_only_what_was_measured(phantom_with_nodule):
     result = make_result(phantom_with_nodule)
     place = results.locate(result.mask, segment_anatomy(phantom_with_nodule), phantom_with_nodule)
-    change, checks, notice = explain(result, place).strip().split("\n")
+    said = explain(result, make_statements(result, place))
+    change, checks, notice = said.strip().split("\n")
     mean = float(result.difference[result.mask].mean())
     assert f"{mean:+.0f} HU on average" in change
     assert (
@@ -291,7 +293,7 @@ def test_the_explanation_says_only_what_was_measured(phantom_with_nodule):
         and "Research use only" in notice
     )
     result.counterfactual, result.gates = result.original, []
-    assert explain(result, place).startswith("No voxel changed")
+    assert explain(result, make_statements(result, place)).startswith("No voxel changed")
 
 
 def test_a_figure_takes_any_words_and_leaves_the_plotting_of_the_caller_alone(
