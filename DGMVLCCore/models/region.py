@@ -153,7 +153,7 @@ def cut_region(
     """
     largest_native, largest = (np.inf, np.inf) if whole else (MAX_NATIVE_SIDE, MAX_SIDE)
     held = (mask if around is None else around)[rows[0] : rows[1]]
-    (y0, y1), (x0, x1) = ((side.start, side.stop) for side in box_around(held.any(0)))
+    (y0, y1), (x0, x1) = ((side.start, side.stop) for side in box_around(np.asarray(held.any(0))))
     dz, dy, dx = scan.spacing
     extent = max((y1 - y0) * dy, (x1 - x0) * dx) + 2 * MARGIN_MM
     native = (

@@ -32,7 +32,7 @@ SIDE = {
     "counterfactual": "synthetic, research use only",
     "difference": "difference, HU · synthetic, research use only",
 }
-PAUSE_S = 0.03  # linked views move together, the page is told once
+PAUSE_S = 0.1  # linked views move together; words follow the pictures ten times a second
 
 
 class Stage:
