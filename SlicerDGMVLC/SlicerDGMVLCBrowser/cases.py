@@ -18,6 +18,8 @@ from trame.widgets import vuetify3 as v3
 
 from DGMVLCCore.ground.whole import whole_file
 
+from .controls import button, row_buttons
+
 if TYPE_CHECKING:
     from .app import Viewer
 
@@ -199,22 +201,16 @@ def build_recent() -> None:
     with html.Div(v_show="recent.length && !scan_name && !scan_busy", classes="recent mt-2"):
         with html.Div(classes="d-flex align-center"):
             html.Span("Recent", classes="faint flex-grow-1")
-            v3.VBtn(
+            button(
                 "Forget",
+                "trigger('forget')",
                 size="x-small",
                 variant="text",
-                click="trigger('forget')",
                 classes="forget",
                 title="Take the list and the cases that were kept off this machine",
             )
-        with html.Button(
-            v_for="row in recent",
-            key="row.path",
-            type="button",
-            classes="file recent-row",
-            click="trigger('recent', [row.path])",
-            title=("row.path",),
-        ):
+        open_it = "trigger('recent', [row.path])"
+        with row_buttons("recent", "path", "file recent-row", open_it, title=("row.path",)):
             v3.VIcon("{{ row.kept ? 'mdi-folder-star-outline' : 'mdi-history' }}", size="small")
             html.Span("{{ row.title }}", classes="flex-grow-1 text-left")
             html.Span("{{ row.when }}", classes="faint")

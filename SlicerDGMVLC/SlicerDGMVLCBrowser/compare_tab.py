@@ -13,6 +13,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from .comparisons import hypothesis_files, ranking_rows
+from .controls import FEW_WORDS, button, option, run_or_cancel, text_field, toggle
 
 if TYPE_CHECKING:
     from .app import Viewer
@@ -99,12 +100,12 @@ def _hypotheses() -> None:
                 filter=True,
                 variant="outlined",
             )
-        v3.VTextField(
-            v_model=("compare_words",),
-            placeholder="own words, separated by commas",
+        text_field(
+            "compare_words",
+            hint="own words, separated by commas",
+            named="Hypotheses in your own words",
             classes="mt-2 compare-words",
-            maxlength=300,
-            raw_attrs=['aria-label="Hypotheses in your own words"'],
+            maxlength=FEW_WORDS,
         )
         html.Div(
             "Two to six. With none chosen, the report's finding brings its own list. Scan, "
@@ -113,50 +114,36 @@ def _hypotheses() -> None:
         )
 
 
+def _hypothesis_row() -> None:
+    with html.Div(classes="hypothesis-head"):
+        html.Span("{{ row.name }}")
+        html.Span(
+            "told apart",
+            v_show="row.apart",
+            classes="tag tag-present",
+            title="Both networks set it apart from the first",
+        )
+    html.Div(
+        "asks {{ row.asked }} · agreement {{ row.agreement || '–' }} · {{ row.change }}",
+        classes="faint",
+        title=(
+            "Change that the words ask for beyond the first one's, with its 95 % interval; "
+            "agreement 0–1; mean change inside the region"
+        ),
+    )
+
+
 def _ranking(work: Comparing) -> None:
     with html.Section(classes="step", v_show="compare_rows.length"):
         html.Div("How well they fit the voxels", classes="step-title mb-2")
         html.P("{{ compare_sentence }}", classes="compare-sentence")
         with html.Div(v_for="row in compare_rows", key="row.name", classes="hypothesis-row"):
-            with html.Div(classes="hypothesis-head"):
-                html.Span("{{ row.name }}")
-                html.Span(
-                    "told apart",
-                    v_show="row.apart",
-                    classes="tag tag-present",
-                    title="Both networks set it apart from the first",
-                )
-            html.Div(
-                "asks {{ row.asked }} · agreement {{ row.agreement || '–' }} · {{ row.change }}",
-                classes="faint",
-                title=(
-                    "Change that the words ask for beyond the first one's, with its 95 % interval; "
-                    "agreement 0–1; mean change inside the region"
-                ),
-            )
+            _hypothesis_row()
         html.Div("{{ compare_note }}", classes="faint mt-1 mb-2")
-        with v3.VBtnToggle(
-            v_model=("compare_layer",),
-            mandatory=True,
-            density="compact",
-            variant="outlined",
-            divided=True,
-            classes="wide",
-        ):
-            v3.VBtn(
-                "Counterfactuals",
-                value="counterfactual",
-                size="small",
-                classes="layer-counterfactual",
-            )
-            v3.VBtn("Differences", value="difference", size="small", classes="layer-difference")
-        v3.VBtn(
-            "Show side by side",
-            size="small",
-            variant="tonal",
-            classes="mt-2 show-hypotheses",
-            click=work.show,
-        )
+        with toggle("compare_layer", classes="wide"):
+            option("counterfactual", "Counterfactuals", classes="layer-counterfactual")
+            option("difference", "Differences", classes="layer-difference")
+        button("Show side by side", work.show, classes="mt-2 show-hypotheses")
 
 
 def build_compare(viewer: Viewer) -> None:
@@ -166,28 +153,5 @@ def build_compare(viewer: Viewer) -> None:
         _hypotheses()
         _ranking(work)
     with html.Div(classes="run"):
-        v3.VBtn(
-            "{{ running ? (cancelling ? 'Stopping …' : 'Cancel') : 'Compare' }}",
-            block=True,
-            size="large",
-            click=work.start_or_cancel,
-            color=("running ? 'error' : 'primary'",),
-            variant=("running ? 'tonal' : 'flat'",),
-            disabled=("(!running && !!compare_why) || cancelling",),
-            classes="compare-button",
-            prepend_icon=("running ? 'mdi-stop' : 'mdi-compare'",),
-        )
-        with html.Div(v_show="running", classes="mt-2"):
-            v3.VProgressLinear(
-                model_value=("100 * share",),
-                indeterminate=("share === 0",),
-                height=5,
-                rounded=True,
-                color="primary",
-            )
-            with html.Div(classes="d-flex justify-space-between faint mt-1"):
-                html.Span("{{ stage }}")
-                html.Span("{{ time_left }}")
-        html.Div(
-            "{{ compare_why }}", v_show="!running && compare_why", classes="faint mt-1 compare-why"
-        )
+        start = work.start_or_cancel
+        run_or_cancel("Compare", "mdi-compare", start, "compare_why", "compare-button")

@@ -13,7 +13,8 @@ from SlicerDGMVLCPresenters.clinical import (
     why_not_clinical,
 )
 from trame.widgets import html
-from trame.widgets import vuetify3 as v3
+
+from .controls import FEW_WORDS, ROW, button, choice, note, text_field
 
 if TYPE_CHECKING:
     from .app import Viewer
@@ -54,53 +55,49 @@ class Form:
 
 
 def _field(name: str, label: str, **more: Any) -> None:
-    v3.VTextField(v_model=(name,), label=label, classes=name.replace("_", "-"), **more)
+    text_field(name, label, classes=name.replace("_", "-"), **more)
 
 
-def build_form(viewer: Viewer) -> None:
+def _clinical_facts() -> None:
+    with html.Div(classes=ROW):
+        _field("clinical_age", "Age")
+        for name, label, values in (("sex", "Sex", SEXES), ("smoking", "Smoking", SMOKING)):
+            facts = {"classes": f"clinical-{name}", "clearable": True}
+            choice(f"clinical_{name}", str(list(values)), label, **facts)
+    with html.Div(classes=ROW):
+        _field("clinical_pack_years", "Pack-years")
+        _field("clinical_other", "Other clinical facts", maxlength=FEW_WORDS)
+
+
+def _machine() -> None:
+    with html.Div(classes=ROW):
+        devices = "[{title: 'automatic', value: ''}, ...devices.map((d) => ({title: d, value: d}))]"
+        choice("device", devices, "Device")
+        choice(
+            "threads",
+            "thread_choices",
+            "Threads",
+            disabled=("running",),
+            classes="threads",
+            title="The edit process starts anew with so many",
+        )
+
+
+def build_form() -> None:
     """Quality, device and threads; clinical facts; slices to edit."""
-    with html.Div(classes="d-flex ga-2 mt-2"):
-        v3.VSelect(v_model=("quality",), label="Quality", classes="quality", items=("qualities",))
-        v3.VBtn(
+    with html.Div(classes=ROW):
+        choice("quality", "qualities", "Quality", classes="quality")
+        button(
             "{{ more ? 'Less' : 'More' }}",
+            "more = !more",
             variant="text",
-            size="small",
             classes="more align-self-center",
-            click="more = !more",
             title="Slices, clinical facts, device, threads",
         )
     with html.Div(v_show="more", classes="form"):
-        with html.Div(classes="d-flex ga-2 mt-2"):
+        with html.Div(classes=ROW):
             _field("slices_from", "From slice")
-            _field("slices_to", "to slice", placeholder=("String(slices_whole || '')",))
-        with html.Div(classes="d-flex ga-2 mt-2"):
-            _field("clinical_age", "Age")
-            for name, label, items in (("sex", "Sex", SEXES), ("smoking", "Smoking", SMOKING)):
-                v3.VSelect(
-                    v_model=(f"clinical_{name}",),
-                    label=label,
-                    items=(str(list(items)),),
-                    clearable=True,
-                    classes=f"clinical-{name}",
-                )
-        with html.Div(classes="d-flex ga-2 mt-2"):
-            _field("clinical_pack_years", "Pack-years")
-            _field("clinical_other", "Other clinical facts", maxlength=300)
-        with html.Div(classes="d-flex ga-2 mt-2"):
-            v3.VSelect(
-                v_model=("device",),
-                label="Device",
-                items=(
-                    "[{title: 'automatic', value: ''}, ...devices.map((d) => ({title: d, value: "
-                    "d}))]",
-                ),
-            )
-            v3.VSelect(
-                v_model=("threads",),
-                label="Threads",
-                items=("thread_choices",),
-                disabled=("running",),
-                classes="threads",
-                title="The edit process starts anew with so many",
-            )
-    html.Div("{{ form_note }}", v_show="form_note", classes="faint mt-1 form-note")
+            _field("slices_to", "to slice", hint=("String(slices_whole || '')",))
+        _clinical_facts()
+        _machine()
+    note("form_note", "faint mt-1 form-note")

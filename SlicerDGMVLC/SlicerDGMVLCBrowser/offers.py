@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trame.widgets import html
-from trame.widgets import vuetify3 as v3
+
+from .controls import button, choice, row_buttons
 
 if TYPE_CHECKING:
     from .app import Viewer
@@ -56,32 +57,27 @@ def build(viewer: Viewer) -> None:
         html.Div(v_show="scan_offer", classes="scan-offer"),
         html.Div(classes="d-flex ga-2 mt-2 align-center"),
     ):
-        v3.VSelect(
+        choice(
+            "scan_choice",
+            str(list(ORIENTATIONS)),
+            "x, y, z run to",
             v_show="scan_offer === 'orientation'",
-            v_model=("scan_choice",),
-            items=(str(list(ORIENTATIONS)),),
-            label="x, y, z run to",
-            density="compact",
-            hide_details=True,
             classes="offer-orientation",
         )
-        v3.VBtn(
+        button(
             "{{ scan_offer === 'untilt' ? 'Open it resampled to a straight grid' : 'Open' }}",
-            size="small",
-            variant="tonal",
+            viewer.open_offered,
             v_show="scan_offer !== 'series'",
-            click=viewer.open_offered,
             disabled=("scan_busy || running",),
             classes="offer-open",
         )
     with (
         html.Div(v_show="scan_offer === 'series'", classes="offer-series mt-2"),
-        html.Button(
-            v_for="row in series",
-            key="row.number",
-            type="button",
-            classes="file series-row",
-            click=(viewer.open_series, "[row.number]"),
+        row_buttons(
+            "series",
+            "number",
+            "file series-row",
+            (viewer.open_series, "[row.number]"),
             disabled=("scan_busy || running",),
         ),
     ):

@@ -9,6 +9,7 @@ from trame.ui.vuetify3 import VAppLayout
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
+from .controls import aria, button, icon_button, option, slider, toggle
 from .panel import build_panel
 from .results import build_results
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from .app import Viewer
 
 NOTICE = "Research use only; not a medical device"
+LAYOUTS = (
+    ("columns", "Compare", "Original, counterfactual and difference"),
+    ("rows", "+ coronal", "With a coronal row"),
+)
+READOUT = ("original", "counterfactual", "difference")
 POINTERS = (
     ("window", "mdi-contrast-circle", "Drag: window and level (V)"),
     ("ruler", "mdi-ruler", "Drag: length (L)"),
@@ -26,101 +32,59 @@ SLABS = ((0, "Slice"), (10, "MIP 10 mm"), (20, "MIP 20 mm"), (30, "MIP 30 mm"))
 
 def _bar(viewer: Viewer) -> None:
     with v3.VAppBar(height=52, flat=True, classes="bar"):
-        v3.VBtn(
-            icon="mdi-menu",
-            size="small",
-            variant="text",
-            classes="ml-2",
-            click="panel = !panel",
-            title="Show or hide the panel",
-            raw_attrs=['aria-label="Panel"'],
-        )
+        about_panel = "Show or hide the panel"
+        icon_button("mdi-menu", about_panel, "panel = !panel", "Panel", classes="ml-2")
         html.Img(src="dgmvlc/favicon.svg", classes="logo", alt="")
         html.Span("DGM-VLC", classes="brand")
         html.Span("{{ header }}", classes="scan-name", title=("scan_facts",))
         v3.VSpacer()
-        with v3.VBtnToggle(
-            v_model=("preset",),
-            mandatory=True,
-            density="compact",
-            variant="outlined",
-            divided=True,
-            classes="mr-3",
-            v_show="scan_name",
-        ):
-            for preset in ("lung", "mediastinum", "bone"):
-                v3.VBtn(preset.capitalize(), value=preset, size="small", classes=f"preset-{preset}")
-        with v3.VBtnToggle(
-            model_value=("layout",),
-            density="compact",
-            variant="outlined",
-            divided=True,
-            classes="mr-3",
-            v_show="runs.length",
-        ):
-            v3.VBtn(
-                "Scan",
-                value="scan",
-                size="small",
-                click=viewer.show_scan,
-                title="The scan alone, in three planes",
-            )
-            v3.VBtn(
-                "Compare",
-                value="columns",
-                size="small",
-                click=(viewer.show_run, "[shown_run || (runs[0] || {}).number, 'columns']"),
-                title="Original, counterfactual and difference",
-            )
-            v3.VBtn(
-                "+ coronal",
-                value="rows",
-                size="small",
-                click=(viewer.show_run, "[shown_run || (runs[0] || {}).number, 'rows']"),
-                title="With a coronal row",
-            )
-        v3.VBtn(
-            "Save scene",
-            prepend_icon="mdi-download",
-            size="small",
-            variant="tonal",
-            classes="mr-3 save",
-            loading=("saving",),
-            v_show="runs.length",
-            click="trigger('save').then((address) => address && utils.dgmvlc.download(address))",
-            title="A .mrb file that 3D Slicer opens",
-        )
-        v3.VBtn(
-            icon="mdi-content-save-outline",
-            size="small",
-            variant="text",
-            v_show="scan_name",
-            disabled=("running",),
-            click="trigger('keep')",
-            classes="keep",
-            title="Keep this case on this machine, to go on another day",
-            raw_attrs=['aria-label="Keep this case"'],
-        )
-        v3.VBtn(
-            icon="mdi-fit-to-screen-outline",
-            size="small",
-            variant="text",
-            v_show="layout !== 'empty'",
-            click="trigger('fit')",
-            classes="fit",
-            title="Fit the views (F)",
-            raw_attrs=['aria-label="Fit the views"'],
-        )
-        v3.VBtn(
-            icon="mdi-help-circle-outline",
-            size="small",
-            variant="text",
-            click="help = true",
-            classes="mr-2",
-            title="Keys (?)",
-            raw_attrs=['aria-label="Keys"'],
-        )
+        _looks(viewer)
+        _case_buttons()
         html.Span(NOTICE, classes="notice mr-4")
+
+
+def _looks(viewer: Viewer) -> None:
+    """The window, and which views are shown."""
+    with toggle("preset", classes="mr-3", v_show="scan_name"):
+        for preset in ("lung", "mediastinum", "bone"):
+            option(preset, preset.capitalize(), classes=f"preset-{preset}")
+    with toggle("layout", acts=False, classes="mr-3", v_show="runs.length"):
+        planes = "The scan alone, in three planes"
+        option("scan", "Scan", click=viewer.show_scan, title=planes)
+        for layout, label, title in LAYOUTS:
+            run = f"[shown_run || (runs[0] || {{}}).number, '{layout}']"
+            option(layout, label, click=(viewer.show_run, run), title=title)
+
+
+def _case_buttons() -> None:
+    """Save the scene, keep the case, fit the views, show the keys."""
+    button(
+        "Save scene",
+        "trigger('save').then((address) => address && utils.dgmvlc.download(address))",
+        prepend_icon="mdi-download",
+        classes="mr-3 save",
+        loading=("saving",),
+        v_show="runs.length",
+        title="A .mrb file that 3D Slicer opens",
+    )
+    icon_button(
+        "mdi-content-save-outline",
+        "Keep this case on this machine, to go on another day",
+        "trigger('keep')",
+        "Keep this case",
+        v_show="scan_name",
+        disabled=("running",),
+        classes="keep",
+    )
+    icon_button(
+        "mdi-fit-to-screen-outline",
+        "Fit the views (F)",
+        "trigger('fit')",
+        "Fit the views",
+        v_show="layout !== 'empty'",
+        classes="fit",
+    )
+    icon_button("mdi-help-circle-outline", "Keys (?)", "help = true", "Keys", classes="mr-2")
 
 
 def _help() -> None:
@@ -149,14 +113,8 @@ def _message(viewer: Viewer) -> None:
         with html.Div(classes="flex-grow-1"):
             html.Span("{{ message }}", classes="message-text")
             html.Span(" {{ advice }}", classes="message-advice", v_show="advice")
-        v3.VBtn(
-            icon="mdi-close",
-            size="x-small",
-            variant="text",
-            click="message = ''; advice = ''",
-            title="Close",
-            raw_attrs=['aria-label="Close the message"'],
-        )
+        close = "message = ''; advice = ''"
+        icon_button("mdi-close", "Close", close, "Close the message", size="x-small")
 
 
 def _views(viewer: Viewer) -> None:
@@ -188,66 +146,51 @@ def _strip(viewer: Viewer) -> None:
             title="Wheel, or arrow keys; Page keys move by ten",
         )
         with html.Div(classes="strip-slider"):
-            v3.VSlider(
-                v_model=("slice",),
-                min=1,
-                max=("Math.max(slices_of, 1)",),
-                step=1,
-                hide_details=True,
-                density="compact",
-                raw_attrs=['aria-label="Slice"'],
-            )
+            slider("slice", 1, ("Math.max(slices_of, 1)",), 1, "Slice")
             html.Div(
                 classes="strip-changes",
                 style=("{background: changes}",),
                 title="Where the scan is changed, or the region lies",
             )
-        v3.VBtn(
-            icon="mdi-target",
-            size="x-small",
-            variant="text",
-            v_show="peak",
-            click="trigger('to_change')",
-            classes="to-change",
-            title="To the largest change (G)",
-            raw_attrs=['aria-label="To the largest change"'],
-        )
-        with v3.VBtnToggle(
-            v_model=("pointer",),
-            mandatory=True,
-            density="compact",
-            variant="outlined",
-            divided=True,
-            classes="pointers",
-        ):
-            for value, icon, title in POINTERS:
-                v3.VBtn(
-                    icon=icon,
-                    value=value,
-                    size="x-small",
-                    title=title,
-                    classes=f"pointer-{value}",
-                    raw_attrs=[f'aria-label="{title}"'],
-                )
-        v3.VSelect(
-            v_model=("slab",),
-            items=(str([{"title": t, "value": v} for v, t in SLABS]),),
-            classes="slab",
-            title="Highest HU of a slab (S)",
-            raw_attrs=['aria-label="Slab"'],
-        )
+        _pointers()
         html.Span("{{ window_words }}", classes="strip-window", title="Drag with the left button")
         html.Span("{{ measured }}", v_show="measured", classes="strip-measured")
         with html.Div(classes="readout"):
             html.Span("{{ readout.place || 'Point at a voxel' }}", classes="readout-place")
-            for name, label in (
-                ("original", "original"),
-                ("counterfactual", "counterfactual"),
-                ("difference", "difference"),
-            ):
+            for name in READOUT:
                 with html.Span(v_show=f"readout.{name}", classes=f"readout-{name}"):
-                    html.Span(label, classes="readout-label")
+                    html.Span(name, classes="readout-label")
                     html.Span("{{ readout." + name + " }}", classes="readout-value")
+
+
+def _pointers() -> None:
+    """To the largest change, what dragging does, the thickness of the slab."""
+    icon_button(
+        "mdi-target",
+        "To the largest change (G)",
+        "trigger('to_change')",
+        "To the largest change",
+        size="x-small",
+        v_show="peak",
+        classes="to-change",
+    )
+    with toggle("pointer", classes="pointers"):
+        for value, icon, title in POINTERS:
+            v3.VBtn(
+                icon=icon,
+                value=value,
+                size="x-small",
+                title=title,
+                classes=f"pointer-{value}",
+                **aria(title),
+            )
+    v3.VSelect(
+        v_model=("slab",),
+        items=(str([{"title": t, "value": v} for v, t in SLABS]),),
+        classes="slab",
+        title="Highest HU of a slab (S)",
+        **aria("Slab"),
+    )
 
 
 def build_page(viewer: Viewer) -> VAppLayout:

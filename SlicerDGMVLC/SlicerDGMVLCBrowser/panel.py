@@ -13,6 +13,19 @@ from trame.widgets import vuetify3 as v3
 from . import offers
 from .cases import build_recent
 from .compare_tab import build_compare
+from .controls import (
+    FEW_WORDS,
+    ROW,
+    aria,
+    button,
+    icon_button,
+    note,
+    option,
+    row_buttons,
+    run_or_cancel,
+    text_field,
+    toggle,
+)
 from .draw_tools import build_draw_tools
 from .form import build_form
 from .review_tab import build_review
@@ -20,9 +33,6 @@ from .teach_tab import build_teach
 
 if TYPE_CHECKING:
     from .app import Viewer
-
-
-KEYS = [("keyup_enter", "keyup.enter")]  # an event trame does not list
 
 
 @contextmanager
@@ -34,60 +44,26 @@ def _step(number: int, title: str, **attributes: str) -> Iterator[None]:
         yield
 
 
+BUSY = ("scan_busy || running",)
+
+
 def _scan(viewer: Viewer) -> None:
     with _step(1, "Scan"):
         with html.Div(v_show="scan_name", classes="chosen"):
             html.Div("{{ scan_name }}", classes="chosen-name", title=("scan_path",))
             html.Div("{{ scan_facts }}", classes="faint")
             html.Div("Finding the lungs …", v_show="prepared === 'asked'", classes="faint")
-            html.Div("{{ scan_note }}", v_show="scan_note", classes="faint scan-note")
+            note("scan_note", "faint scan-note")
         with html.Div(classes="d-flex ga-2 flex-wrap"):
-            v3.VBtn(
-                "Sample",
-                size="small",
-                variant="tonal",
-                color="primary",
-                prepend_icon="mdi-image-search-outline",
-                click=viewer.open_sample,
-                disabled=("scan_busy || running",),
-                classes="open-sample",
-                title="The scan that comes with the program, with its report",
-            )
-            v3.VBtn(
-                "Browse",
-                size="small",
-                variant="tonal",
-                prepend_icon="mdi-folder-open-outline",
-                click=(viewer.files.browse, "['', 'scan']"),
-                disabled=("scan_busy || running",),
-                classes="open-browse",
-                title="A file or a DICOM folder on this machine",
-            )
-            v3.VBtn(
-                "Upload",
-                size="small",
-                variant="tonal",
-                prepend_icon="mdi-upload",
-                click="utils.dgmvlc.pick('upload-files')",
-                disabled=("scan_busy || running",),
-                title="One image file, or all files of one DICOM series",
-            )
-            html.Input(
-                id="upload-files",
-                type="file",
-                multiple=True,
-                style="display: none",
-                change="utils.dgmvlc.upload($event.target.files); $event.target.value = ''",
-            )
-        with html.Div(classes="d-flex ga-2 mt-2"):
-            v3.VTextField(
-                v_model=("scan_typed",),
-                placeholder="or type a path, then Enter",
+            _scan_buttons(viewer)
+        with html.Div(classes=ROW):
+            text_field(
+                "scan_typed",
+                hint="or type a path, then Enter",
+                named="Path of a scan",
                 classes="scan-path",
-                __events=KEYS,
-                keyup_enter=(viewer.open_path, "[scan_typed]"),
-                disabled=("scan_busy || running",),
-                raw_attrs=['aria-label="Path of a scan"'],
+                entered=(viewer.open_path, "[scan_typed]"),
+                disabled=BUSY,
             )
         offers.build(viewer)
         build_recent()
@@ -101,6 +77,41 @@ def _scan(viewer: Viewer) -> None:
         )
 
 
+def _scan_buttons(viewer: Viewer) -> None:
+    """Where a scan may come from: the program, this machine, the machine of the browser."""
+    button(
+        "Sample",
+        viewer.open_sample,
+        color="primary",
+        prepend_icon="mdi-image-search-outline",
+        disabled=BUSY,
+        classes="open-sample",
+        title="The scan that comes with the program, with its report",
+    )
+    button(
+        "Browse",
+        (viewer.files.browse, "['', 'scan']"),
+        prepend_icon="mdi-folder-open-outline",
+        disabled=BUSY,
+        classes="open-browse",
+        title="A file or a DICOM folder on this machine",
+    )
+    button(
+        "Upload",
+        "utils.dgmvlc.pick('upload-files')",
+        prepend_icon="mdi-upload",
+        disabled=BUSY,
+        title="One image file, or all files of one DICOM series",
+    )
+    html.Input(
+        id="upload-files",
+        type="file",
+        multiple=True,
+        style="display: none",
+        change="utils.dgmvlc.upload($event.target.files); $event.target.value = ''",
+    )
+
+
 def _report() -> None:
     with _step(2, "Report"):
         v3.VTextarea(
@@ -110,11 +121,11 @@ def _report() -> None:
             auto_grow=True,
             placeholder="Paste the report (English)",
             classes="report",
-            raw_attrs=['aria-label="Report"'],
             spellcheck="false",
             maxlength=100000,
+            **aria("Report"),
         )
-        html.Div("{{ report_note }}", v_show="report_note", classes="faint mt-1 report-note")
+        note("report_note", "faint mt-1 report-note")
 
 
 def _finding() -> None:
@@ -125,14 +136,13 @@ def _finding() -> None:
     with (
         _step(3, "Finding", v_show="findings.length"),
         html.Div(classes="findings", raw_attrs=['role="listbox"']),
-        html.Button(
-            v_for="row in findings",
-            key="row.number",
-            type="button",
-            raw_attrs=['role="option"'],
-            classes=(classes,),
+        row_buttons(
+            "findings",
+            "number",
+            (classes,),
+            "finding = row.number",
             title=("row.sentence",),
-            click="finding = row.number",
+            raw_attrs=['role="option"'],
         ),
     ):
         with html.Div(classes="d-flex align-center ga-2"):
@@ -151,135 +161,81 @@ def _finding() -> None:
 
 def _region(viewer: Viewer) -> None:
     with _step(4, "Region", v_show="scan_name"):
-        with v3.VBtnToggle(
-            v_model=("region_from",),
-            mandatory=True,
-            density="compact",
-            variant="outlined",
-            divided=True,
-            classes="wide",
-        ):
-            v3.VBtn(
-                "Proposed",
-                value="proposed",
-                size="small",
-                click="region_path = ''",
-                title="Found from the finding by the reading pass",
-            )
-            v3.VBtn(
-                "From a file",
-                value="file",
-                size="small",
-                click="region_path = ''",
-                title="A segmentation (.seg.nrrd, .nrrd, NIfTI)",
-            )
-            v3.VBtn(
-                "Draw",
-                value="drawn",
-                size="small",
-                classes="draw-region",
-                title="Draw it, or correct the one that is shown",
-            )
+        with toggle("region_from", classes="wide"):
+            drop_file = "region_path = ''"
+            proposed = "Found from the finding by the reading pass"
+            option("proposed", "Proposed", click=drop_file, title=proposed)
+            formats = "A segmentation (.seg.nrrd, .nrrd, NIfTI)"
+            option("file", "From a file", click=drop_file, title=formats)
+            drawn = "Draw it, or correct the one that is shown"
+            option("drawn", "Draw", classes="draw-region", title=drawn)
         with html.Div(v_show="region_from === 'proposed'", classes="mt-2"):
-            v3.VBtn(
+            button(
                 "Show the proposed region",
-                size="small",
-                variant="tonal",
+                viewer.propose_region,
                 loading=("region_busy",),
                 disabled=("running || !!cannot_propose",),
                 title=("cannot_propose",),
-                click=viewer.propose_region,
                 classes="propose",
             )
-        html.Div("{{ region_note }}", v_show="region_note", classes="faint mt-1 region-note")
+        note("region_note", "faint mt-1 region-note")
         build_draw_tools()
         with html.Div(v_show="region_from === 'file'", classes="mt-2"):
-            html.Div(
-                "{{ region_path.split(/[\\\\/]/).pop() }}",
-                v_show="region_path",
-                classes="chosen-name mb-2",
-                title=("region_path",),
-            )
-            with html.Div(classes="d-flex ga-2"):
-                v3.VTextField(
-                    v_model=("region_typed",),
-                    placeholder="type a path, then Enter",
-                    raw_attrs=['aria-label="Path of the segmentation"'],
-                    classes="region-path",
-                    __events=KEYS,
-                    keyup_enter="region_path = region_typed; region_typed = ''",
-                )
-                v3.VBtn(
-                    icon="mdi-folder-open-outline",
-                    size="small",
-                    variant="tonal",
-                    click=(viewer.files.browse, "['', 'mask']"),
-                    title="Browse",
-                    raw_attrs=['aria-label="Browse for a segmentation"'],
-                )
-            v3.VTextField(
-                v_model=("region_segment",),
-                placeholder="segment (all when empty)",
-                classes="mt-2",
-                raw_attrs=['aria-label="Name of the segment"'],
-            )
+            _region_file(viewer)
 
 
-def _what(viewer: Viewer) -> None:
-    with _step(5, "Show", v_show="finding"):
-        with v3.VBtnToggle(
-            v_model=("what",),
-            mandatory=True,
-            density="compact",
-            variant="outlined",
-            divided=True,
-            classes="wide",
-        ):
-            v3.VBtn("Without it", value="without", size="small")
-            v3.VBtn("Instead …", value="instead", size="small")
-        v3.VTextField(
-            v_show="what === 'instead'",
-            v_model=("target",),
-            placeholder="e.g. ground-glass opacity",
-            classes="mt-2 target",
-            maxlength=300,
-            raw_attrs=['aria-label="What to show instead"'],
+def _region_file(viewer: Viewer) -> None:
+    """A segmentation from a file, and which of its segments."""
+    html.Div(
+        "{{ region_path.split(/[\\\\/]/).pop() }}",
+        v_show="region_path",
+        classes="chosen-name mb-2",
+        title=("region_path",),
+    )
+    with html.Div(classes="d-flex ga-2"):
+        text_field(
+            "region_typed",
+            hint="type a path, then Enter",
+            named="Path of the segmentation",
+            classes="region-path",
+            entered="region_path = region_typed; region_typed = ''",
         )
-        build_form(viewer)
+        icon_button(
+            "mdi-folder-open-outline",
+            "Browse",
+            (viewer.files.browse, "['', 'mask']"),
+            "Browse for a segmentation",
+            variant="tonal",
+        )
+    text_field(
+        "region_segment",
+        hint="segment (all when empty)",
+        named="Name of the segment",
+        classes="mt-2",
+    )
+
+
+def _what() -> None:
+    with _step(5, "Show", v_show="finding"):
+        with toggle("what", classes="wide"):
+            option("without", "Without it")
+            option("instead", "Instead …")
+        text_field(
+            "target",
+            hint="e.g. ground-glass opacity",
+            named="What to show instead",
+            v_show="what === 'instead'",
+            classes="mt-2 target",
+            maxlength=FEW_WORDS,
+        )
+        build_form()
 
 
 def _run(viewer: Viewer) -> None:
     with html.Div(classes="run"):
-        v3.VBtn(
-            "{{ running ? (cancelling ? 'Stopping …' : 'Cancel') : 'Run' }}",
-            block=True,
-            size="large",
-            click=viewer.run_or_cancel,
-            color=("running ? 'error' : 'primary'",),
-            variant=("running ? 'tonal' : 'flat'",),
-            disabled=("(!running && !!cannot_run) || cancelling",),
-            classes="run-button",
-            prepend_icon=("running ? 'mdi-stop' : 'mdi-play'",),
-        )
-        with html.Div(v_show="running", classes="mt-2"):
-            v3.VProgressLinear(
-                model_value=("100 * share",),
-                indeterminate=("share === 0",),
-                height=5,
-                rounded=True,
-                color="primary",
-            )
-            with html.Div(classes="d-flex justify-space-between faint mt-1"):
-                html.Span("{{ stage }}", classes="stage-text")
-                html.Span("{{ time_left }}")
-        html.Div(
-            "{{ cannot_run }}", v_show="!running && cannot_run", classes="faint mt-1 cannot-run"
-        )
-        html.Div(
-            "{{ preflight }}",
-            v_show="!running && preflight && !cannot_run",
-            classes="faint mt-1 preflight",
-        )
+        run_or_cancel("Run", "mdi-play", viewer.run_or_cancel, "cannot_run", "run-button")
+        free = "!running && preflight && !cannot_run"
+        note("preflight", "faint mt-1 preflight", free)
         html.Div(
             "The edit process is starting …",
             v_show="worker === 'starting' && !running",
@@ -288,6 +244,7 @@ def _run(viewer: Viewer) -> None:
 
 
 def _files(viewer: Viewer) -> None:
+    """The dialog that chooses a file or a folder of this machine."""
     with v3.VDialog(v_model=("files_open",), max_width=640), v3.VCard(classes="files"):
         with html.Div(classes="files-head"):
             html.Div(
@@ -295,46 +252,34 @@ def _files(viewer: Viewer) -> None:
                 "with one DICOM series' }}",
                 classes="step-title",
             )
-            v3.VTextField(
-                v_model=("files_folder",),
-                __events=KEYS,
-                keyup_enter=(viewer.files.browse, "[files_folder]"),
+            text_field(
+                "files_folder",
+                named="Folder",
+                entered=(viewer.files.browse, "[files_folder]"),
                 classes="mt-2",
-                raw_attrs=['aria-label="Folder"'],
             )
         with html.Div(classes="files-list"):
-            with html.Button(
-                type="button",
-                classes="file",
-                click=(
-                    viewer.files.browse,
-                    "[files_folder.replace(/[\\/\\\\][^\\/\\\\]+[\\/\\\\]?$/, '') || '/']",
-                ),
-            ):
-                v3.VIcon("mdi-arrow-up", size="small")
-                html.Span("up")
-            with html.Button(
-                v_for="file in files",
-                key="file.path",
-                type="button",
-                classes="file",
-                click="file.folder ? trigger('browse', [file.path]) : trigger('pick', [file.path])",
-            ):
+            _folder_up(viewer)
+            choose = "row.folder ? trigger('browse', [row.path]) : trigger('pick', [row.path])"
+            with row_buttons("files", "path", "file", choose):
                 v3.VIcon(
-                    "{{ file.folder ? 'mdi-folder-outline' : 'mdi-file-outline' }}", size="small"
+                    "{{ row.folder ? 'mdi-folder-outline' : 'mdi-file-outline' }}", size="small"
                 )
-                html.Span("{{ file.name }}", classes="flex-grow-1 text-left")
-                html.Span("{{ file.size }}", classes="faint")
-        html.Div("{{ files_note }}", v_show="files_note", classes="faint pa-3")
+                html.Span("{{ row.name }}", classes="flex-grow-1 text-left")
+                html.Span("{{ row.size }}", classes="faint")
+        note("files_note", "faint pa-3")
         with html.Div(classes="d-flex pa-3 ga-2 justify-end"):
-            v3.VBtn(
-                "Open this folder as a DICOM series",
-                v_show="files_for === 'scan'",
-                size="small",
-                variant="tonal",
-                click="trigger('pick', [files_folder])",
-            )
-            v3.VBtn("Close", size="small", variant="text", click="files_open = false")
+            scan_only = "files_for === 'scan'"
+            this_folder = "trigger('pick', [files_folder])"
+            button("Open this folder as a DICOM series", this_folder, v_show=scan_only)
+            button("Close", "files_open = false", variant="text")
+
+
+def _folder_up(viewer: Viewer) -> None:
+    parent = "[files_folder.replace(/[\\/\\\\][^\\/\\\\]+[\\/\\\\]?$/, '') || '/']"
+    with html.Button(type="button", classes="file", click=(viewer.files.browse, parent)):
+        v3.VIcon("mdi-arrow-up", size="small")
+        html.Span("up")
 
 
 def _edit(viewer: Viewer) -> None:
@@ -343,7 +288,7 @@ def _edit(viewer: Viewer) -> None:
         _report()
         _finding()
         _region(viewer)
-        _what(viewer)
+        _what()
     _run(viewer)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
+from .controls import choice, icon_button, lines, slider, switch
+
 if TYPE_CHECKING:
     from .app import Viewer
 
@@ -34,6 +36,10 @@ OVERLAYS = (
     ),
     ("mask", "Edit region", "mask", "Outline; every voxel outside it is the patient's own"),
 )
+RUN_STEPS = (
+    ("undo", "mdi-undo", "Take the last run back (Ctrl Z)"),
+    ("redo", "mdi-redo", "The run that was taken back (Ctrl Y)"),
+)
 
 
 def _overlays() -> None:
@@ -41,32 +47,17 @@ def _overlays() -> None:
         html.Div("Overlays", classes="card-title")
         for name, label, has, title in OVERLAYS:
             with html.Div(classes="overlay", v_show=f"has.{has}", title=title):
-                v3.VSwitch(v_model=(f"show_{name}",), label=label, classes=f"switch-{name}")
-                v3.VSlider(
-                    v_model=(f"opacity_{name}",),
-                    min=0,
-                    max=1,
-                    step=0.05,
-                    hide_details=True,
-                    density="compact",
-                    disabled=(f"!show_{name}",),
-                    raw_attrs=[f'aria-label="Opacity of {label}"'],
-                )
-        v3.VSelect(
-            v_show="maps.length > 1 && show_heat",
-            v_model=("map",),
-            items=("maps",),
-            label="Heat map of",
-            classes="mt-1",
-        )
+                switch(f"show_{name}", label, classes=f"switch-{name}")
+                off = (f"!show_{name}",)
+                slider(f"opacity_{name}", 0, 1, 0.05, f"Opacity of {label}", disabled=off)
+        several = "maps.length > 1 && show_heat"
+        choice("map", "maps", "Heat map of", v_show=several, classes="mt-1")
 
 
 def _words() -> None:
     with html.Div(classes="card words"):
         html.Div("{{ plan }}", classes="card-title")
-        html.P(
-            "{{ line }}", v_for="(line, index) in explanation", key="index", classes="explanation"
-        )
+        lines("explanation", "explanation", html.P)
         with (
             html.Div(classes="gates"),
             html.Div(
@@ -82,52 +73,40 @@ def _words() -> None:
             html.Span("{{ gate.name }}: {{ gate.words }}")
 
 
+def _run_row(viewer: Viewer) -> None:
+    """A run by its time and title, with a warning when a check failed, and its removal."""
+    with html.Button(
+        type="button",
+        classes="run-name",
+        click=(viewer.show_run, "[run.number]"),
+        title=("run.title",),
+    ):
+        html.Span("{{ run.when }}", classes="faint mr-2")
+        html.Span("{{ run.title }}")
+    v3.VIcon("mdi-alert", v_show="!run.ok", size="x-small", color="warning", title="A check failed")
+    remove = (viewer.remove_run, "[run.number]")
+    icon_button("mdi-delete-outline", "Remove this run", remove, size="x-small")
+
+
 def _runs(viewer: Viewer) -> None:
     with html.Div(classes="card runs"):
         with html.Div(classes="d-flex align-center"):
             html.Div("Runs", classes="card-title flex-grow-1")
-            for name, icon, title in (
-                ("undo", "mdi-undo", "Take the last run back (Ctrl Z)"),
-                ("redo", "mdi-redo", "The run that was taken back (Ctrl Y)"),
-            ):
-                v3.VBtn(
-                    icon=icon,
+            for name, icon, title in RUN_STEPS:
+                icon_button(
+                    icon,
+                    title,
+                    f"trigger('run_{name}')",
                     size="x-small",
-                    variant="text",
                     disabled=(f"!run_{name} || running",),
-                    click=f"trigger('run_{name}')",
-                    title=title,
                     classes=f"run-{name}",
-                    raw_attrs=[f'aria-label="{title}"'],
                 )
         with html.Div(
             v_for="run in runs",
             key="run.number",
             classes=("['run-row', {'run-shown': shown_run === run.number}]",),
         ):
-            with html.Button(
-                type="button",
-                classes="run-name",
-                click=(viewer.show_run, "[run.number]"),
-                title=("run.title",),
-            ):
-                html.Span("{{ run.when }}", classes="faint mr-2")
-                html.Span("{{ run.title }}")
-            v3.VIcon(
-                "mdi-alert",
-                v_show="!run.ok",
-                size="x-small",
-                color="warning",
-                title="A check failed",
-            )
-            v3.VBtn(
-                icon="mdi-delete-outline",
-                size="x-small",
-                variant="text",
-                click=(viewer.remove_run, "[run.number]"),
-                title="Remove this run",
-                raw_attrs=['aria-label="Remove this run"'],
-            )
+            _run_row(viewer)
 
 
 def build_results(viewer: Viewer) -> None:

@@ -8,11 +8,10 @@ from SlicerDGMVLCLib.reading import REVIEW_KEYS
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
+from .controls import ROW, aria, button, lines, row_buttons, text_field, work_bar
+
 if TYPE_CHECKING:
     from .app import Viewer
-
-KEYS = [("keyup_enter", "keyup.enter")]
-
 
 # what the fields hold; the server's state follows a fast typist late
 OPEN = "[review_folder, review_session]"
@@ -20,31 +19,28 @@ OPEN = "[review_folder, review_session]"
 
 def _folder(viewer: Viewer) -> None:
     with html.Section(classes="step"):
-        v3.VTextField(
-            v_model=("review_folder",),
-            placeholder="folder of studies, then Enter",
+        open_folder = (viewer.review.open, OPEN)
+        text_field(
+            "review_folder",
+            hint="folder of studies, then Enter",
+            named="Folder of studies",
             classes="review-folder",
-            __events=KEYS,
-            keyup_enter=(viewer.review.open, OPEN),
+            entered=open_folder,
             disabled=("running",),
-            raw_attrs=['aria-label="Folder of studies"'],
         )
-        with html.Div(classes="d-flex ga-2 mt-2"):
-            v3.VTextField(
-                v_model=("review_session",),
-                placeholder="session folder (FOLDER-review)",
+        with html.Div(classes=ROW):
+            text_field(
+                "review_session",
+                hint="session folder (FOLDER-review)",
+                named="Session folder",
                 classes="review-session",
-                __events=KEYS,
-                keyup_enter=(viewer.review.open, OPEN),
+                entered=open_folder,
                 disabled=("running",),
-                raw_attrs=['aria-label="Session folder"'],
             )
-            v3.VBtn(
+            button(
                 "Open",
-                size="small",
-                variant="tonal",
+                open_folder,
                 color="primary",
-                click=(viewer.review.open, OPEN),
                 disabled=("running || !review_folder",),
                 classes="review-open-button",
             )
@@ -72,12 +68,11 @@ def _worklist(viewer: Viewer) -> None:
         )
         with (
             html.Div(classes="review-list"),
-            html.Button(
-                v_for="row in review_studies",
-                key="row.id",
-                type="button",
-                classes=("['review-row', {'review-chosen': review_study === row.id}]",),
-                click=(viewer.review.look, "[row.id]"),
+            row_buttons(
+                "review_studies",
+                "id",
+                ("['review-row', {'review-chosen': review_study === row.id}]",),
+                (viewer.review.look, "[row.id]"),
                 title=("row.name",),
                 disabled=("running || scan_busy",),
             ),
@@ -90,12 +85,7 @@ def _worklist(viewer: Viewer) -> None:
 
 
 def _notes(viewer: Viewer) -> None:
-    html.Div(
-        "{{ note }}",
-        v_for="(note, index) in review_notes",
-        key="index",
-        classes="faint mb-1 review-note",
-    )
+    lines("review_notes", "faint mb-1 review-note")
     v3.VSelect(
         v_show="review_series.length > 1",
         model_value=("review_chosen",),
@@ -118,93 +108,74 @@ def _regions(viewer: Viewer) -> None:
                 "review_study && row.state === 'done')"
             ),
         )
+        classes = (
+            "['review-region', {'review-chosen': review_region === row.number}, "
+            "row.verdict && 'review-' + row.verdict]"
+        )
+        choose = (viewer.review.choose, "[row.number]")
         with (
             html.Div(classes="review-list"),
-            html.Button(
-                v_for="row in review_regions",
-                key="row.number",
-                type="button",
-                click=(viewer.review.choose, "[row.number]"),
-                title=("row.sentence",),
-                classes=(
-                    "['review-region', {'review-chosen': review_region === row.number}, "
-                    "row.verdict && 'review-' + row.verdict]",
-                ),
-            ),
+            row_buttons("review_regions", "number", (classes,), choose, title=("row.sentence",)),
         ):
-            with html.Div(classes="d-flex align-center ga-2"):
-                html.Span("{{ row.number }}", classes="step-number")
-                html.Span("{{ row.size }}", classes="review-name")
-                html.Span("{{ row.volume }}", classes="faint")
-                v3.VSpacer()
-                html.Span(
-                    "{{ row.verdict || (row.earlier && row.earlier + ' on an earlier scan') }}",
-                    v_show="row.verdict || row.earlier",
-                    classes="tag",
-                )
-            html.Div("{{ row.place }} · {{ row.change }}", classes="faint text-left")
-            html.Div(
-                "{{ row.phrases }}",
-                classes="faint text-left",
-                title="Agreement of findings with the region, 0 to 1; no probability of disease",
-            )
-            with html.Div(classes="d-flex ga-1 mt-1"):
-                html.Span(
-                    "{{ row.tag }}", classes=("['tag', row.alert ? 'tag-warn' : 'tag-present']",)
-                )
-                v3.VIcon(
-                    "mdi-comment-outline",
-                    v_show="row.comment",
-                    size="x-small",
-                    title=("row.comment",),
-                )
-        with html.Div(v_show="review_study && report", classes="mt-2"):
-            html.Div("Report", classes="card-title")
-            html.Div("{{ report }}", classes="review-report")
-        with html.Div(v_show="review_unseen.length", classes="mt-2"):
-            html.Div("Reported, not seen", classes="card-title")
-            html.Div(
-                "{{ line }}",
-                v_for="(line, index) in review_unseen",
-                key="index",
-                classes="faint mb-1 review-unseen",
-            )
+            _region()
+        _report()
+
+
+def _region() -> None:
+    """One region: its size, where it is, how it differs, what it agrees with, its verdict."""
+    with html.Div(classes="d-flex align-center ga-2"):
+        html.Span("{{ row.number }}", classes="step-number")
+        html.Span("{{ row.size }}", classes="review-name")
+        html.Span("{{ row.volume }}", classes="faint")
+        v3.VSpacer()
+        html.Span(
+            "{{ row.verdict || (row.earlier && row.earlier + ' on an earlier scan') }}",
+            v_show="row.verdict || row.earlier",
+            classes="tag",
+        )
+    html.Div("{{ row.place }} · {{ row.change }}", classes="faint text-left")
+    html.Div(
+        "{{ row.phrases }}",
+        classes="faint text-left",
+        title="Agreement of findings with the region, 0 to 1; no probability of disease",
+    )
+    with html.Div(classes="d-flex ga-1 mt-1"):
+        html.Span("{{ row.tag }}", classes=("['tag', row.alert ? 'tag-warn' : 'tag-present']",))
+        v3.VIcon(
+            "mdi-comment-outline", v_show="row.comment", size="x-small", title=("row.comment",)
+        )
+
+
+def _report() -> None:
+    """The report, and what it names that no region shows."""
+    with html.Div(v_show="review_study && report", classes="mt-2"):
+        html.Div("Report", classes="card-title")
+        html.Div("{{ report }}", classes="review-report")
+    with html.Div(v_show="review_unseen.length", classes="mt-2"):
+        html.Div("Reported, not seen", classes="card-title")
+        lines("review_unseen", "faint mb-1 review-unseen")
 
 
 def _decide(viewer: Viewer) -> None:
     with html.Div(v_show="review_region", classes="run"):
         with html.Div(classes="d-flex ga-2"):
-            v3.VBtn(
+            review = viewer.review
+            button(
                 "Accept",
-                size="small",
-                variant="tonal",
+                (review.verdict, "['accepted']"),
                 color="success",
-                click=(viewer.review.verdict, "['accepted']"),
                 classes="review-accept flex-grow-1",
             )
-            v3.VBtn(
-                "Reject",
-                size="small",
-                variant="tonal",
-                click=(viewer.review.verdict, "['rejected']"),
-                classes="review-reject flex-grow-1",
-            )
-            v3.VBtn(
+            reject = (review.verdict, "['rejected']")
+            button("Reject", reject, classes="review-reject flex-grow-1")
+            button(
                 "Undo",
-                size="small",
-                variant="tonal",
-                click=viewer.review.undo,
+                review.undo,
                 disabled=("!review_undo",),
                 title=("review_undo && 'Take back: ' + review_undo",),
                 classes="review-undo flex-grow-1",
             )
-            v3.VBtn(
-                "Next",
-                size="small",
-                variant="tonal",
-                click=(viewer.review.step, "[1]"),
-                classes="flex-grow-1",
-            )
+            button("Next", (review.step, "[1]"), classes="flex-grow-1")
         v3.VTextarea(
             v_model=("review_comment",),
             rows=1,
@@ -214,7 +185,7 @@ def _decide(viewer: Viewer) -> None:
             placeholder="Comment; saved when you leave the field (Esc)",
             classes="review-comment mt-2",
             blur=(viewer.review.save_comment, "[$event.target.value]"),
-            raw_attrs=['aria-label="Comment on the region"'],
+            **aria("Comment on the region"),
         )
         with html.Div(classes="review-legend mt-2"):
             for key, what in REVIEW_KEYS:
@@ -227,29 +198,21 @@ def _decide(viewer: Viewer) -> None:
 def _export(viewer: Viewer) -> None:
     with html.Div(v_show="review_open", classes="run"):
         with html.Div(v_show="running", classes="mb-2"):
-            v3.VProgressLinear(
-                model_value=("100 * share",),
-                indeterminate=("share === 0",),
-                height=5,
-                rounded=True,
-                color="primary",
-            )
+            work_bar()
             with html.Div(classes="d-flex justify-space-between align-center faint mt-1"):
                 html.Span("{{ stage }}")
-                v3.VBtn(
+                button(
                     "Cancel",
+                    viewer.jobs.cancel,
                     size="x-small",
                     variant="text",
-                    click=viewer.jobs.cancel,
                     disabled=("cancelling",),
                 )
-        v3.VBtn(
+        button(
             "Export report, table and accepted regions",
+            viewer.review.export,
             block=True,
-            size="small",
-            variant="tonal",
             prepend_icon="mdi-download",
-            click=viewer.review.export,
             disabled=("running",),
             classes="review-export",
         )

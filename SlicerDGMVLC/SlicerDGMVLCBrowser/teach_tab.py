@@ -7,6 +7,19 @@ from typing import TYPE_CHECKING
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
+from .controls import (
+    button,
+    choice,
+    lines,
+    main_button,
+    note,
+    number_field,
+    slider,
+    switch,
+    text_field,
+    work_bar,
+)
+
 if TYPE_CHECKING:
     from .app import Viewer
 
@@ -17,6 +30,10 @@ CHOSEN = (
 )
 
 
+# what stands in for the choice of a finding and of its subtlety
+IN_WORDS = ("!!teach_query || !!teach_folder",)
+
+
 def _choose(viewer: Viewer) -> None:
     with html.Section(classes="step", v_show="!teach_on && !teach_study_on"):
         html.Div("Cases", classes="step-title mb-2")
@@ -24,127 +41,106 @@ def _choose(viewer: Viewer) -> None:
             "A finding is put into clear lung: find it, name it, see the answer.",
             classes="faint mb-3",
         )
-        v3.VSelect(
-            v_model=("teach_finding",),
-            label="Finding",
-            items=("[{title: 'all findings', value: ''}, ...known]",),
-            classes="teach-finding mb-3",
-            disabled=("!!teach_query || !!teach_folder",),
-        )
-        with html.Div(classes="d-flex ga-2 mb-3"):
-            v3.VSelect(
-                v_model=("teach_subtlety",),
-                label="Subtlety",
-                items=(
-                    "['', 'obvious', 'typical', 'subtle'].map((s) => ({title: s || 'any', value: "
-                    "s}))",
-                ),
-                disabled=("!!teach_query || !!teach_folder",),
-            )
-            v3.VTextField(
-                v_model=("teach_number",),
-                label="Number",
-                type="number",
-                min=1,
-                max=50,
-                style="max-width: 92px",
-                classes="teach-number",
-                disabled=("!!teach_folder",),
-            )
-        v3.VTextField(
-            v_model=("teach_query",),
-            placeholder="or in words: reticulation in both lower zones",
-            clearable=True,
-            maxlength=200,
-            classes="teach-query mb-3",
-            raw_attrs=['aria-label="Cases in words"'],
-        )
-        v3.VSwitch(
-            v_model=("teach_own",),
-            label="From the opened scan, taken to be clear",
-            disabled=("!scan_path || !!teach_folder",),
-            density="compact",
-        )
-        v3.VSwitch(
-            v_model=("teach_attention",),
-            label="Show attention in the answer (takes longer)",
-            density="compact",
-            classes="teach-attention",
-        )
-        v3.VTextField(
-            v_model=("teach_folder",),
-            placeholder="or the path of a folder of cases",
-            clearable=True,
-            classes="teach-folder mt-1",
-            raw_attrs=['aria-label="Folder of cases"'],
-        )
-        v3.VBtn(
+        _which_cases()
+        _where_from()
+        main_button(
             "Start",
-            block=True,
-            color="primary",
-            classes="teach-start mt-3",
+            (viewer.teach.start, f"[{CHOSEN}]"),
+            "teach-start mt-3",
             disabled=("running || scan_busy",),
-            click=(viewer.teach.start, f"[{CHOSEN}]"),
         )
 
 
-def _question(viewer: Viewer) -> None:
+def _which_cases() -> None:
+    """The finding, how subtle, how many; or in words."""
+    findings = "[{title: 'all findings', value: ''}, ...known]"
+    classes = "teach-finding mb-3"
+    choice("teach_finding", findings, "Finding", classes=classes, disabled=IN_WORDS)
+    with html.Div(classes="d-flex ga-2 mb-3"):
+        subtleties = "['', 'obvious', 'typical', 'subtle']"
+        named = ".map((s) => ({title: s || 'any', value: s}))"
+        choice("teach_subtlety", subtleties + named, "Subtlety", disabled=IN_WORDS)
+        given = ("!!teach_folder",)
+        number_field("teach_number", "Number", 92, min=1, max=50, disabled=given)
+    text_field(
+        "teach_query",
+        hint="or in words: reticulation in both lower zones",
+        named="Cases in words",
+        clearable=True,
+        maxlength=200,
+        classes="teach-query mb-3",
+    )
+
+
+def _where_from() -> None:
+    """The opened scan or the sample; or a folder of cases that were made before."""
+    switch(
+        "teach_own",
+        "From the opened scan, taken to be clear",
+        disabled=("!scan_path || !!teach_folder",),
+    )
+    attention = "Show attention in the answer (takes longer)"
+    switch("teach_attention", attention, classes="teach-attention")
+    text_field(
+        "teach_folder",
+        hint="or the path of a folder of cases",
+        named="Folder of cases",
+        clearable=True,
+        classes="teach-folder mt-1",
+    )
+
+
+def _case(viewer: Viewer) -> None:
+    """One case: its mark, its name, the answer."""
     with html.Section(classes="step", v_show="teach_on && !teach_done"):
         html.Div(
             "Case {{ teach_case.number }} of {{ teach_case.of }}",
             classes="step-title teach-place mb-1",
         )
-        html.Div("{{ teach_understood }}", classes="faint mb-3", v_show="teach_understood")
+        note("teach_understood", "faint mb-3")
         html.Div(
             "{{ teach_mark ? 'Marked: ' + teach_mark : 'Click where it is; click again to move "
             "the mark.' }}",
             classes="teach-mark mb-3",
         )
-        v3.VSelect(
-            v_model=("teach_named",),
-            label="What is it?",
-            items=("teach_choices",),
+        choice(
+            "teach_named",
+            "teach_choices",
+            "What is it?",
             classes="teach-named mb-3",
             disabled=("teach_shown",),
         )
-        v3.VBtn(
+        main_button(
             "Reveal",
-            block=True,
-            color="primary",
-            classes="teach-reveal",
+            (viewer.teach.reveal, "[teach_named, teach_attention]"),
+            "teach-reveal",
             v_show="!teach_shown",
-            click=(viewer.teach.reveal, "[teach_named, teach_attention]"),
             disabled=("running || !teach_named || (teach_named !== 'no finding' && !teach_mark)",),
         )
-        html.Div(
-            "{{ teach_words }}",
-            v_show="teach_shown",
-            raw_attrs=['role="status"'],
-            classes=("['teach-words', teach_right ? 'teach-right' : 'teach-wrong']",),
-        )
-        html.Div(
-            "Orange outline: the finding. Shaded: where the network looks when it reads the "
-            "finding's name.",
-            v_show="teach_shown && teach_has_heat",
-            classes="faint mt-2",
-        )
-        v3.VBtn(
-            "Next",
-            block=True,
-            color="primary",
-            classes="teach-next mt-3",
-            v_show="teach_shown",
-            click=viewer.teach.next,
-            disabled=("running",),
-        )
+        _answer(viewer)
+
+
+def _answer(viewer: Viewer) -> None:
+    html.Div(
+        "{{ teach_words }}",
+        v_show="teach_shown",
+        raw_attrs=['role="status"'],
+        classes=("['teach-words', teach_right ? 'teach-right' : 'teach-wrong']",),
+    )
+    html.Div(
+        "Orange outline: the finding. Shaded: where the network looks when it reads the "
+        "finding's name.",
+        v_show="teach_shown && teach_has_heat",
+        classes="faint mt-2",
+    )
+    shown = {"v_show": "teach_shown", "disabled": ("running",)}
+    main_button("Next", viewer.teach.next, "teach-next mt-3", **shown)
+
+
+def _score() -> None:
     with html.Section(classes="step", v_show="teach_done"):
         html.Div("Score", classes="step-title mb-2")
-        html.Div(
-            "{{ line }}",
-            v_for="(line, index) in teach_score",
-            key="index",
-            classes="teach-score-line",
-        )
+        lines("teach_score", "teach-score-line")
         with (
             html.Div(classes="mt-3 teach-review"),
             html.Div(v_for="row in teach_review", key="row.case", classes="d-flex ga-2 mb-2"),
@@ -155,108 +151,80 @@ def _question(viewer: Viewer) -> None:
                 color=("row.right ? 'success' : 'error'",),
             )
             html.Span("{{ row.words }}", classes="faint")
+
+
+def _end(viewer: Viewer) -> None:
     with html.Section(classes="step", v_show="teach_on"):
-        v3.VBtn(
+        button(
             "{{ teach_done ? 'New cases' : 'End' }}",
-            size="small",
+            viewer.teach.end,
             variant="text",
             classes="teach-end",
-            click=viewer.teach.end,
             disabled=("running",),
         )
 
 
 def _study(viewer: Viewer) -> None:
     with html.Section(classes="step", v_show="!teach_on"):
-        v3.VSwitch(
-            v_model=("teach_study",),
-            label="Reader study",
-            classes="teach-study",
-            disabled=("teach_study_on",),
-            density="compact",
-        )
+        switch("teach_study", "Reader study", classes="teach-study", disabled=("teach_study_on",))
         with html.Div(v_show="teach_study && !teach_study_on"):
-            v3.VTextField(
-                v_model=("teach_study_folder",),
-                placeholder="path of the study's folder",
-                classes="teach-study-folder mt-1 mb-2",
-                raw_attrs=['aria-label="Folder of the study"'],
-            )
-            v3.VTextField(
-                v_model=("teach_reader",), label="Reader", maxlength=40, classes="teach-reader mb-2"
-            )
-            v3.VBtn(
-                "Begin or go on",
-                block=True,
-                color="primary",
-                classes="teach-begin",
-                click=(viewer.teach.begin_study, "[teach_study_folder, teach_reader]"),
-                disabled=("running || scan_busy || !teach_study_folder || !teach_reader",),
-            )
+            _begin_study(viewer)
         with html.Div(v_show="teach_study_on"):
-            html.Div("Is there {{ teach_item.asked }}?", classes="step-title teach-asked mb-1")
-            html.Div("{{ teach_item.mode }} · {{ teach_left }} to read", classes="faint mb-3")
-            html.Div(
-                "{{ teach_mark ? 'Marked: ' + teach_mark : 'Click where it would be most "
-                "likely.' }}",
-                classes="teach-mark mb-3",
-            )
-            html.Div(
-                "How sure, from 0 (not there) to 100 (there): {{ teach_confidence }}",
-                classes="teach-confidence-text",
-            )
-            v3.VSlider(
-                v_model=("teach_confidence",),
-                min=0,
-                max=100,
-                step=1,
-                hide_details=True,
-                classes="teach-confidence mb-3",
-                raw_attrs=['aria-label="Confidence"'],
-            )
-            v3.VBtn(
-                "Save and next",
-                block=True,
-                color="primary",
-                classes="teach-save",
-                disabled=("running",),
-                click=(viewer.teach.save_reading, "[teach_confidence]"),
-            )
-            v3.VBtn(
-                "Pause",
-                size="small",
-                variant="text",
-                classes="teach-pause mt-2",
-                click=viewer.teach.end,
-                disabled=("running",),
-            )
-        html.Div(
-            "{{ teach_study_note }}",
-            v_show="teach_study_note",
-            classes="faint mt-2 teach-study-note",
-        )
+            _reading(viewer)
+        note("teach_study_note", "faint mt-2 teach-study-note")
+
+
+def _begin_study(viewer: Viewer) -> None:
+    """Which study is read, and by whom."""
+    text_field(
+        "teach_study_folder",
+        hint="path of the study's folder",
+        named="Folder of the study",
+        classes="teach-study-folder mt-1 mb-2",
+    )
+    text_field("teach_reader", "Reader", maxlength=40, classes="teach-reader mb-2")
+    main_button(
+        "Begin or go on",
+        (viewer.teach.begin_study, "[teach_study_folder, teach_reader]"),
+        "teach-begin",
+        disabled=("running || scan_busy || !teach_study_folder || !teach_reader",),
+    )
+
+
+def _reading(viewer: Viewer) -> None:
+    """One item of a study: where it would be, and how sure the reader is."""
+    html.Div("Is there {{ teach_item.asked }}?", classes="step-title teach-asked mb-1")
+    html.Div("{{ teach_item.mode }} · {{ teach_left }} to read", classes="faint mb-3")
+    html.Div(
+        "{{ teach_mark ? 'Marked: ' + teach_mark : 'Click where it would be most likely.' }}",
+        classes="teach-mark mb-3",
+    )
+    html.Div(
+        "How sure, from 0 (not there) to 100 (there): {{ teach_confidence }}",
+        classes="teach-confidence-text",
+    )
+    look = {"density": None, "classes": "teach-confidence mb-3"}
+    slider("teach_confidence", 0, 100, 1, "Confidence", **look)
+    save = (viewer.teach.save_reading, "[teach_confidence]")
+    main_button("Save and next", save, "teach-save", disabled=("running",))
+    button(
+        "Pause",
+        viewer.teach.end,
+        variant="text",
+        classes="teach-pause mt-2",
+        disabled=("running",),
+    )
 
 
 def build_teach(viewer: Viewer) -> None:
     """The whole tab."""
     with html.Div(classes="panel-scroll teach"):
         _choose(viewer)
-        _question(viewer)
+        _case(viewer)
+        _score()
+        _end(viewer)
         _study(viewer)
     with html.Div(classes="run", v_show="running"):
         html.Div("{{ stage }}", classes="faint")
-        v3.VProgressLinear(
-            model_value=("100 * share",),
-            indeterminate=("share === 0",),
-            height=5,
-            rounded=True,
-            color="primary",
-            classes="my-2",
-        )
-        v3.VBtn(
-            "Cancel",
-            size="small",
-            variant="text",
-            click=viewer.jobs.cancel,
-            disabled=("cancelling",),
-        )
+        work_bar(classes="my-2")
+        button("Cancel", viewer.jobs.cancel, variant="text", disabled=("cancelling",))
