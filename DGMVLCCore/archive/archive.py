@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from DGMVLCCore.archive.address import UID
@@ -124,7 +125,8 @@ class Archive:
             for number, (path, facts) in enumerate(files, 1):
                 sent.append(_sent(path, facts, facts.uid in held))
                 if not sent[-1].already:
-                    again(self.name, self._backend.tries, lambda: self._backend.store(path))  # noqa: B023
+                    store = partial(self._backend.store, path)
+                    again(self.name, self._backend.tries, store)
                 if facts.uid not in known:
                     note_sent(self.name, _now(), sent[-1])
                 if progress:
@@ -139,11 +141,8 @@ class Archive:
         for study in sorted({study for study, _ in series}):
             there = {one.uid for one in self.series(study)}
             for uid in sorted(uid for known, uid in series if known == study and uid in there):
-                rows = again(
-                    self.name,
-                    self._backend.tries,
-                    lambda: self._backend.instances(study, uid),  # noqa: B023
-                )
+                instances = partial(self._backend.instances, study, uid)
+                rows = again(self.name, self._backend.tries, instances)
                 held |= {row.uid for row in rows}
         return held
 

@@ -187,7 +187,8 @@ class WebBackend:
     ) -> None:
         """WADO-RS, an object a request, as the archive stores it."""
         for one in wanted:
-            data = self._asked(lambda: self._client.retrieve_instance(study, series, one.uid))  # noqa: B023
+            retrieve = partial(self._client.retrieve_instance, study, series, one.uid)
+            data = self._asked(retrieve)
             buffer = io.BytesIO()
             data.save_as(buffer, enforce_file_format=True)
             keep(buffer.getvalue())

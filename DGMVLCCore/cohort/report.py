@@ -37,9 +37,6 @@ BEFORE = (
 )
 
 
-OF_A_CONTRAST = ("name", "attribute", "low", "high", "number")
-
-
 def _round(value: Any, digits: int = 4) -> Any:
     """Numbers short, not finite ones as null; the rest as it is."""
     if isinstance(value, float):

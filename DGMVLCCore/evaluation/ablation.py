@@ -18,11 +18,6 @@ from DGMVLCCore.evaluation.hole import Hole, removal
 from DGMVLCCore.language.encoder import LanguageEncoder, TextStates
 from DGMVLCCore.models.denoiser import Denoiser, ResBlock, Stage
 
-NOTE = (
-    "Parts are taken away from the trained network when it is used; it was not trained again "
-    "without "
-    "them."
-)
 NOISES = (1, 4, 8, 16)
 STEPS = (1, 2, 4)
 Change = Callable[[CounterfactualPipeline], CounterfactualPipeline]
@@ -188,23 +183,3 @@ def noise_rows(
             for count in noises
         ]
     return rows
-
-
-def ablation_table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of cases -> one line a setting: group, name, n, and the mean of each score."""
-    lines: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in rows:
-        lines.setdefault((row["group"], row["name"]), []).append(row)
-    return [
-        {
-            "group": group,
-            "name": name,
-            "n": len(part),
-            "patients": len({row["patient"] for row in part}),
-            **{
-                key: float(np.mean([row[key] for row in part]))
-                for key in ("mae_hu", "sd_ratio", "gradient_w1")
-            },
-        }
-        for (group, name), part in lines.items()
-    ]

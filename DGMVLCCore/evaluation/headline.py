@@ -12,26 +12,6 @@ from DGMVLCCore.evaluation.statistics import Figure, largest, missing, over
 from DGMVLCCore.evaluation.summary import best, flipped
 from DGMVLCCore.evaluation.trial import MEAN, READING, SINGLE, SUBMITTED
 
-KEYS = (
-    "composition_max_hu",
-    "identity_max_hu",
-    "mae_hu",
-    "mae_hu_single",
-    "mae_hu_best_classical",
-    "mae_hu_best_generative",
-    "texture_error",
-    "texture_error_best_baseline",
-    "frd",
-    "frd_best_baseline",
-    "rim_within_range",
-    "flip_rate",
-    "clean_probe_fp",
-    "clean_median_dhu",
-    "pointing_game",
-    "attention_cnr",
-    "attention_iou",
-    "reader_auc_gain_subtle",
-)
 NOT_OF_SUBMISSION = "not asked of a submission"
 
 

@@ -127,34 +127,6 @@ def minimality(
     return float((np.abs(made - scan)[mask] > threshold_hu).mean())
 
 
-def latent_divergence(
-    before: np.ndarray,
-    after: np.ndarray,
-    sources: np.ndarray,
-    targets: np.ndarray,
-    weights: tuple[float, float] = (0.8, 0.2),
-) -> float:
-    """Counterfactual latent divergence of one edit (Sanchez & Tsaftaris 2022), with cosine
-    distances of region vectors; lower is better.
-
-    log(w1 exp P(other regions of the target lie nearer than the edit) + w2 exp P(other regions of
-    the source lie farther than the edit)):
-    the first is small when the edit went no farther than needed, the second when it left what it
-    was; between 0 and 1.
-
-    Args:
-        before, after: unit vectors (E,) of the region before and after the edit.
-        sources, targets: unit vectors (N,E) of other patients' regions with the source's and with
-            the target's content.
-    """
-    moved = 1 - float(before @ after)
-    nearer, farther = (
-        float((1 - targets @ before < moved).mean()),
-        float((1 - sources @ before > moved).mean()),
-    )
-    return float(np.log(weights[0] * np.exp(nearer) + weights[1] * np.exp(farther)))
-
-
 def _gradients(hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
     gy, gx = np.gradient(hu, axis=(1, 2))
     return np.hypot(gy, gx)[mask]

@@ -40,11 +40,6 @@ def channels() -> np.ndarray:
     return np.stack(out)
 
 
-def lesion_contrast(scan: np.ndarray, true: np.ndarray, lesion: np.ndarray) -> float:
-    """Mean absolute HU difference that a lesion makes inside its own mask; arrays (D,H,W)."""
-    return float(np.abs(scan - true)[lesion].mean())
-
-
 def reader_row(
     scan: np.ndarray,
     made: np.ndarray,

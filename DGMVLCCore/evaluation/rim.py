@@ -35,23 +35,6 @@ def _inner(lungs: np.ndarray) -> np.ndarray:
     )
 
 
-def rim_ratio(
-    made: np.ndarray, true: np.ndarray, mask: np.ndarray, lungs: np.ndarray
-) -> float | None:
-    """Mean gradient on the mask's rim of the edited scan divided by the true scan's on the same
-    rim; None without a rim in the lungs.
-
-    Args:
-        made, true: HU (D,H,W). mask, lungs: bool (D,H,W).
-    """
-    rim = inner_rim(mask, lungs)
-    return (
-        float(gradient(made)[rim].mean() / max(float(gradient(true)[rim].mean()), 1e-6))
-        if rim.any()
-        else None
-    )
-
-
 def untouched_rims(
     scan: np.ndarray,
     mask: np.ndarray,

@@ -3,8 +3,7 @@ presence check refuse them?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,10 @@ from scipy import ndimage
 from DGMVLCCore.editing.asked import change_evidence
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.evaluation.cases import Case, make_cases
+from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import removal
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import denial_prompt, require_known
-from DGMVLCCore.simulation.insert import KINDS
 
 CHANGED_HU = 20.0
 VESSEL_HU = -500.0
@@ -138,22 +136,3 @@ def _abstentions(pipe: CounterfactualPipeline, case: Case, seed: int) -> dict[st
         else abstains(pipe, case.scan, case, elsewhere, seed),
         "abstains_present": abstains(pipe, case.scan, case, case.mask, seed),
     }
-
-
-def clean_region_rows(
-    pipe: CounterfactualPipeline,
-    shards: Path | Iterable[Case],
-    seed: int = 0,
-    *,
-    kinds: tuple[str, ...] = KINDS,
-    noises: int = 4,
-    steps: int = 10,
-    score: Score | None = None,
-) -> list[dict[str, Any]]:
-    """One row a case (`clean_region_row`): of every native scan of a shard folder and every kind,
-    or of the given cases."""
-    cases = make_cases(shards, kinds=kinds) if isinstance(shards, Path) else shards
-    return [
-        clean_region_row(pipe, case, seed, noises=noises, steps=steps, score=score)
-        for case in cases
-    ]

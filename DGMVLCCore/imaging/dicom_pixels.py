@@ -34,7 +34,6 @@ PLAIN = (
     ExplicitVRBigEndian,
     DeflatedExplicitVRLittleEndian,
 )
-MOST_PIXELS = 2**29
 
 
 def check_grey(item: Slice) -> None:

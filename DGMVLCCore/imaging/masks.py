@@ -74,13 +74,6 @@ def lung_region(anatomy: Anatomy, side: str | None = None) -> np.ndarray:
     return {"left": anatomy.left, "right": anatomy.right}.get(side or "", anatomy.lungs)
 
 
-def pleural_band(anatomy: Anatomy, spacing: Spacing, mm: float = 10.0) -> np.ndarray:
-    """Lung within `mm` of the pleura, in the slice, bool (D,H,W)."""
-    lungs = anatomy.lungs
-    flat = (1e6, *spacing[1:])
-    return lungs & (ndimage.distance_transform_edt(lungs, sampling=flat) <= mm)
-
-
 def fullest_rows(mask: np.ndarray, most: int = 12) -> list[int]:
     """Slices of a region's mask (D,S,T) that carry the finding: those at least half as full as the
     fullest one, `most` of them evenly chosen."""

@@ -12,7 +12,6 @@ from DGMVLCCore.imaging.volume import Volume
 MODALITIES = ("CT", "MR", "XR")
 ALIASES = {"CR": "XR", "DX": "XR", "DR": "XR", "RG": "XR", "MRI": "MR"}
 AIR_HU, TISSUE_HU, MIN_SHARE = (-1250.0, -700.0), (-150.0, 200.0), 0.02
-PADDING_HU = -1500.0  # below what noise makes of air; scanners pad with -2000, -2048 or -3024
 UNSIGNED_OFFSET = 1024.0
 
 
@@ -37,11 +36,6 @@ class Profile:
         clipped outside."""
         low, high = limits or self.window(array)
         return (2 * (np.clip(array, low, high) - low) / (high - low) - 1).astype(np.float32)
-
-    def denormalise(self, values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-        """-1..1 -> float32 in stored units; the inverse of `normalise` with the same `limits`."""
-        low, high = limits
-        return ((np.asarray(values) + 1) / 2 * (high - low) + low).astype(np.float32)
 
 
 OTHER = (
@@ -132,12 +126,6 @@ def require_ct(volume: Volume, name: str) -> Volume:
     if volume.modality != "CT":
         raise UnsuitableInputError(f"{name}: {PROFILES[volume.modality].note}")
     return volume
-
-
-def air_padding(volume: Volume) -> np.ndarray:
-    """Voxels outside the scanner's field of view, bool (D,H,W): those a CT holds below -1500 HU;
-    none in other modalities."""
-    return volume.array < PADDING_HU if volume.modality == "CT" else np.zeros(volume.shape, bool)
 
 
 def window(hu: np.ndarray, level: float = -500.0, width: float = 1500.0) -> np.ndarray:

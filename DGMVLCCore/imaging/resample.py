@@ -34,21 +34,6 @@ def resize_in_plane(array: np.ndarray, size: tuple[int, ...], order: int = 1) ->
     return out
 
 
-def resample_in_plane(
-    array: np.ndarray, spacing: tuple[float, float], wanted: tuple[float, float], order: int = 1
-) -> tuple[np.ndarray, tuple[float, float]]:
-    """(D,H,W) at `spacing` -> about the `wanted` spacing, both (y,x) in mm, over exactly the same
-    field of view.
-
-    Returns:
-        The array and its true spacing: the field of view holds whole pixels, so it may differ a
-            little from `wanted`.
-    """
-    extent = [n * mm for n, mm in zip(array.shape[1:], spacing)]
-    height, width = (max(round(mm / step), 1) for mm, step in zip(extent, wanted))
-    return resize_in_plane(array, (height, width), order), (extent[0] / height, extent[1] / width)
-
-
 def _overlap(box: Box, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Index of the part a box shares with an image: in the image, in the box."""
     inside: list[Any] = [...]

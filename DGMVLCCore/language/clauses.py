@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+# “, 8 mm nodule”: a size that begins a finding of its own, and is not one more measure of the last.
+NEW_SIZE = (
+    r"\d[\d.,x to-]{0,12}(?:mm|cm)\s+(?!is\b|are\b|was\b|cranio|trans|antero|axial|ap\b|cc\b|"
+    r"long\b|short\b|wide\b|high\b|deep\b|thick\b|present\b|seen\b|x\b|by\b|in\b|at\b|on\b|"
+    r"from\b)[a-z]"
+)
+# “, stable nodule”, but not “, stable since May”.
+NEW_STATE = (
+    r"(?:stable|unchanged|persistent)\s+(?!from|since|compared|when|in\b|and\b|to\b|over\b)\w"
+)
 TURN = re.compile(
     r"\b(?:but|except(?:ing)?(?: for)?|with the exception of|however|although|though|apart "
-    r"from|other than|aside from|besides|whereas|while|there "
-    r"(?:is|are|was|were)|(?:and|,)\s+(?=(?:an?|the|several|there)\b|(?:stable|unchanged|"
-    r"persistent)\s+(?!from|since|compared|when|in\b|and\b|to\b|over\b)\w|"
-    r"\d[\d.,x "
-    r"to-]{0,12}(?:mm|cm)\s+(?!is\b|are\b|was\b|cranio|trans|antero|axial|ap\b|cc\b|long\b|short\b|wide\b|high\b|deep\b|thick\b|present\b|seen\b|x\b|by\b|in\b|at\b|on\b|from\b)[a-z])|"
-    r"which|yet|shows?|showing|demonstrat(?:es?|ing)|reveal(?:s|ing)|with "
-    r"(?=(?:an?|residual|remaining|persistent|persisting|new|now)\b))|;"
+    r"from|other than|aside from|besides|whereas|while|there (?:is|are|was|were)|"
+    rf"(?:and|,)\s+(?=(?:an?|the|several|there)\b|{NEW_STATE}|{NEW_SIZE})|"
+    r"which|yet|shows?|showing|demonstrat(?:es?|ing)|reveal(?:s|ing)|"
+    r"with (?=(?:an?|residual|remaining|persistent|persisting|new|now)\b))|;"
 )
 
 

@@ -232,11 +232,6 @@ def _said(attribute: Attribute, value: Value, schema: ClinicalSchema) -> Value:
     return value
 
 
-def row_to_text(row: dict[str, str], outcomes: tuple[str, ...] = ()) -> str:
-    """The text of a row by the shipped schema, see `row_text`."""
-    return row_text(row, outcomes=outcomes).text
-
-
 def _id_column(table: Table, schema: ClinicalSchema, named: str | None) -> str:
     """The column of the ids: the one named, else the first that the schema knows.
 

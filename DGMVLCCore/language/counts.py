@@ -24,19 +24,21 @@ WORDS = {
     "twelve": 12,
 }
 SIZED = r"\d+(?:[.,]\d+)?\s*-?\s*(?:mm|cm)"
+NO_NOUN = r"(?:and|or|with|in|of|is|are|no|the|ct|scans?|patient|show\w*|demonstrat\w*|reveal\w*)\b"
+NO_COUNT = r"(?:mm|cm|x\b|×|by\b|to\b|–|%|days?|weeks?|months?|years?|[.):/])"  # but a measure
+# “Two small nodules”: from the number to the finding.
 BEFORE = re.compile(
-    r"(?<![\w.,/×-])(?<!\bin )(?<!\bof "
-    rf")(?:(?P<word>{'|'.join(WORDS)})|(?P<number>[1-9]\d?))(?:\s+(?:of|or "
-    r"more|distinct|separate|discrete))?"
-    rf"(?!\s*-?\s*(?:mm|cm|x\b|×|by\b|to\b|–|%|days?|weeks?|months?|years?|[.):/]))\s+"
-    rf"(?:(?!(?:and|or|with|in|of|is|are|no|the|ct|scans?|patient|show\w*|demonstrat\w*|reveal\w*)\b)"
-    rf"(?:{SIZED}|[a-z][\w/-]*),?\s+){{0,7}}$",
+    rf"(?<![\w.,/×-])(?<!\bin )(?<!\bof )(?:(?P<word>{'|'.join(WORDS)})|(?P<number>[1-9]\d?))"
+    r"(?:\s+(?:of|or more|distinct|separate|discrete))?"
+    rf"(?!\s*-?\s*{NO_COUNT})\s+(?:(?!{NO_NOUN})(?:{SIZED}|[a-z][\w/-]*),?\s+){{0,7}}$",
     re.IGNORECASE,
 )
+# “Nodules: 3”, “nodules (n = 3)”, “nodules x 3”.
 AFTER = re.compile(
-    r"(?:\(s\))?\s*(?:[:=]\s*(?:(?:y|yes|present|seen)\b\s*[,(]\s*)?|\(\s*(?:n\s*=\s*)?|x\s?|×\s?|n\s*=\s*)"
-    rf"(?P<number>[1-9]\d?|(?:{'|'.join(w for w in WORDS if w != 'single')})\b)(?!\s*-?\s*(?:mm|"
-    rf"cm|x\b|×|to\b|-|–|%|[.,/]\d|\w))",
+    r"(?:\(s\))?\s*(?:[:=]\s*(?:(?:y|yes|present|seen)\b\s*[,(]\s*)?|\(\s*(?:n\s*=\s*)?|"
+    r"x\s?|×\s?|n\s*=\s*)"
+    rf"(?P<number>[1-9]\d?|(?:{'|'.join(w for w in WORDS if w != 'single')})\b)"
+    r"(?!\s*-?\s*(?:mm|cm|x\b|×|to\b|-|–|%|[.,/]\d|\w))",
     re.IGNORECASE,
 )
 

@@ -7,31 +7,57 @@ import re
 from DGMVLCCore.language.items import FINDING
 from DGMVLCCore.language.row import Row
 
+# A label as a form prints it: “nodule(s)”, “effusion present?”.
+LABEL_END = (
+    r"(?:\s?\(s\)|\s?s\b|\s\d{1,2}\b(?=\s?:)|"
+    r"\s(?:present|seen|identified|found|visible)(?=\s?[?:]))?\s*"
+)
+# Answers behind a colon, a tab or dots.
+OFF = (
+    r"(?P<off>(?:no|n(?!\s?/\s?a\b)|none|neg|false|0|zero|-{1,3}|\u2013|\(-\)|\[-\]|n\.s\.?)"
+    r"(?=\s*(?:[.,;()/|\n\t]|$|\s\s))|no(?=\s+(?:evidence|sign)s?\s*(?:[.,;]|$))|\u2717|\u2718)"
+)
+ON = (
+    r"(?P<on>(?:yes|y|pos|true|1|x|\+{1,3}|\(\+\)|\[\+\])(?=\s*(?:[.,;()|\n\t]|$|\s))"
+    r"|\u2713|\u2714)"
+)
+MAYBE = (
+    r"(?P<maybe>\?|(?:possible|possibly|probable|probably|equivocal|suspected|indeterminate|"
+    r"questionable|uncertain|maybe|borderline|likely|unclear|\+/-|\u00b1)(?!\w))"
+)
+OPEN = (
+    r"(?P<open>(?:not (?:assessed|evaluated|evaluable|applicable|reported|assessable|included|"
+    r"imaged|scored)|n/a|unknown|unable to|cannot (?:be )?(?:assess|evaluat)\w*|"
+    r"not possible to assess|y\s?/\s?n|yes\s?/\s?no)(?!\w))"
+)
+# Signs right behind the label, most of them in brackets.
+SIGN_OFF = (
+    r"(?P<off2>[(\[]\s?(?:[-\u2013]{1,2}|0|no|none|absent|neg(?:ative)?|n)\s?[)\]]|-\s?ve\b|"
+    r"[-\u2013](?=\s*(?:[.,;\n]|$))|[\u2717\u2718\u2610\u25a1])"
+)
+SIGN_ON = (
+    r"(?P<on2>[(\[]\s?(?:\+{1,3}|yes|y|present|pos(?:itive)?)\b\s?[,)\]]|[(\[]\+{1,3}[)\]]|"
+    r"\+\s?ve\b|\+{1,3}(?=\s|[.,;\n]|$)|[\u2713\u2714\u2611])"
+)
+SIGN_MAYBE = (
+    r"(?P<maybe2>[(\[]\s?(?:\?|\+/-|\u00b1)\s?[)\]]|\+/-|\?+(?!\s*\(?"
+    r"(?:yes|no|none|nil|y|n|absent|present|neg\w*|pos\w*|unlikely|possible|probable)\b))"
+)
 # “Effusion (-)”, “Nodule: N”: a sign or letter as a verdict; group off, on, maybe or open.
 VERDICT = re.compile(
-    rf"(?P<label>{FINDING}+)(?:\s?\(s\)|\s?s\b|\s\d{{1,2}}\b(?=\s?:)|\s(?:present|seen|identified|found|visible)(?=\s?[?:]))?\s*"
-    r"(?:(?:[:=|\t?]|\.{3,}|\s-(?=\s))[ \t]*"
-    r"(?:(?P<off>(?:no|n(?!\s?/\s?a\b)|none|neg|false|0|zero|-{1,3}|\u2013|\(-\)|\[-\]|n\.s\.?)(?=\s*(?:[.,;()/|\n\t]|$|\s\s))"
-    r"|no(?=\s+(?:evidence|sign)s?\s*(?:[.,;]|$))|\u2717|\u2718)"
-    r"|(?P<on>(?:yes|y|pos|true|1|x|\+{1,3}|\(\+\)|\[\+\])(?=\s*(?:[.,;()|\n\t]|$|\s))"
-    r"|\u2713|\u2714)"
-    r"|(?P<maybe>\?|(?:possible|possibly|probable|probably|equivocal|suspected|indeterminate|"
-    r"questionable|uncertain|maybe|borderline|likely|unclear|\+/-|\u00b1)(?!\w))"
-    r"|(?P<open>(?:not (?:assessed|evaluated|evaluable|applicable|reported|assessable|included|"
-    r"imaged|scored)|n/a|unknown|unable to|cannot (?:be )?(?:assess|evaluat)\w*|"
-    r"not possible to assess|y\s?/\s?n|yes\s?/\s?no)(?!\w)))"
-    r"|(?P<off2>[(\[]\s?(?:[-\u2013]{1,2}|0|no|none|absent|neg(?:ative)?|n)\s?[)\]]|-\s?ve\b|[-\u2013](?=\s*(?:[.,;\n]|$))|[\u2717\u2718\u2610\u25a1])"
-    r"|(?P<on2>[(\[]\s?(?:\+{1,3}|yes|y|present|pos(?:itive)?)\b\s?[,)\]]|[(\[]\+{1,3}[)\]]|\+\s?ve\b|\+{1,3}(?=\s|[.,;\n]|$)|[\u2713\u2714\u2611])"
-    r"|(?P<maybe2>[(\[]\s?(?:\?|\+/-|\u00b1)\s?[)\]]|\+/-"
-    r"|\?+(?!\s*\(?(?:yes|no|none|nil|y|n|absent|present|neg\w*|pos\w*|unlikely|possible|probable)\b)))"
+    rf"(?P<label>{FINDING}+){LABEL_END}"
+    rf"(?:(?:[:=|\t?]|\.{{3,}}|\s-(?=\s))[ \t]*(?:{OFF}|{ON}|{MAYBE}|{OPEN})"
+    rf"|{SIGN_OFF}|{SIGN_ON}|{SIGN_MAYBE})"
 )
 SIGN = re.compile(
     r"[:=|?(\[+\t\u2610-\u2612\u25a0\u25a1\u2713-\u2718\u274c\u00b1]|[-\u2013](?!\w)|\.{3}"
 )
 JOINED = re.compile(r"\s*(?:/|,|&|\band\b|\bor\b|\band/or\b)\s*")
 BOX = re.compile(
-    r"(?P<off>\[\s*_*\s*\]|\(\s*_*\s*\)|[\u2610\u25a1\u2717\u2718\u274c]|\(\s?[-\u2013]\s?\)|\[\s?-\s?\]|\[n\]|\[no\])"
-    r"|(?P<on>\[\s?[xy\u2713\u2714*]\s?\]|\[yes\]|\(\s?[x\u2713\u2714+]\s?\)|\[\s?\+\s?\]|[\u2611\u2612\u25a0\u2713\u2714])"
+    r"(?P<off>\[\s*_*\s*\]|\(\s*_*\s*\)|[\u2610\u25a1\u2717\u2718\u274c]|\(\s?[-\u2013]\s?\)|"
+    r"\[\s?-\s?\]|\[n\]|\[no\])"
+    r"|(?P<on>\[\s?[xy\u2713\u2714*]\s?\]|\[yes\]|\(\s?[x\u2713\u2714+]\s?\)|\[\s?\+\s?\]|"
+    r"[\u2611\u2612\u25a0\u2713\u2714])"
     r"|(?P<maybe>\[\s?\?\s?\]|\(\s?\?\s?\))"
 )
 

@@ -10,7 +10,6 @@ POLARITY = {
     **dict.fromkeys(("+", "(+)", "yes", "y", "present", "pos", "positive", "1"), "present"),
     **dict.fromkeys(("?", "possible", "uncertain", "equivocal", "indeterminate"), "uncertain"),
 }
-CELL = re.compile(r"[^\t|]+")
 TICK = re.compile(r"\s*(?:x|\*|\[x\]|[\u2713\u2714\u2611\u2612\u25a0\u2022])\s*", re.IGNORECASE)
 TICKED = r"\[\s?[x\u2713\u2714*]\s?\]|\(\s?[x\u2713\u2714]\s?\)|[\u2611\u2612\u25a0\u2713\u2714]"
 UNTICKED = r"\[\s*_*\s*\]|\(\s*_*\s*\)|[\u2610\u25a1\u2717\u2718\u274c]"

@@ -41,10 +41,11 @@ ENLARGED = (
 # more.
 BIG_NODES = re.compile(
     rf"\b{ENLARGED}\s+(?:and\s+)?{STATION}*{NODE}\b"
-    rf"|\b(?:lymph[\s-]*)?nodes?(?=\s+(?:(?:is|are|was|were|appears?)\s+)?(?:\w+\s+){{0,2}}?enlarged\b)"
-    rf"|\b(?:no|nil)\s+{STATION}*{NODE}\b|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{{0,60}}\bnot\s+(?:\w+\s+)?enlarged\b)"
-    rf"|\b(?:lymph[\s-]*)nodes?(?=\s+(?:in|of|with|"
-    rf"at) (?:[\w-]+ ){{0,4}}pathologic\w*(?: \w+){{0,3}} "
+    r"|\b(?:lymph[\s-]*)?nodes?"
+    r"(?=\s+(?:(?:is|are|was|were|appears?)\s+)?(?:\w+\s+){0,2}?enlarged\b)"
+    rf"|\b(?:no|nil)\s+{STATION}*{NODE}\b"
+    r"|\b(?:lymph[\s-]*)?nodes?(?=[^.;]{0,60}\bnot\s+(?:\w+\s+)?enlarged\b)"
+    r"|\b(?:lymph[\s-]*)nodes?(?=\s+(?:in|of|with|at) (?:[\w-]+ ){0,4}pathologic\w*(?: \w+){0,3} "
     r"(?:size|dimension|appearance)s?)"
     r"|\b(?:no|mediastinal|hilar|axillary|bulky|significant)\s+lad\b"
 )

@@ -10,8 +10,8 @@ from DGMVLCCore.language.findings import Finding
 
 SAME_MM = 0.5
 OTHER = re.compile(
-    r"\b(?:new|other|additional|further|more|larger|enlarging|suspicious|remaining|elsewhere|second|"
-    r"significant|acute)\s+(?:[\w-]+\s+)?$",
+    r"\b(?:new|other|additional|further|more|larger|enlarging|suspicious|remaining|elsewhere|"
+    r"second|significant|acute)\s+(?:[\w-]+\s+)?$",
     re.IGNORECASE,
 )
 ELSEWHERE = re.compile(r"^[^.;]{0,40}\belsewhere\b", re.IGNORECASE)

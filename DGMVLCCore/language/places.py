@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# “Left ventricle”, “right kidney”: a side that is not a lung's.
 NOT_LUNG = (
-    r"(?!\s+(?:main |lower |upper "
-    r")?(?:ventric|atri|heart|cavit|chamber|coronary|kidney|adrenal|breast|thyroid|arm\b|subclavian|vocal|jugular|carotid|"
-    r"recurrent|sinus|chest tube|chest drain|drain|picc|port\b|internal|ij\b|pleural "
-    r"(?:tube|drain|catheter)|aortic|aorta|renal|lobe of (?:the"
-    r" )?(?:thyroid|liver)|hepatic|liver|axill|scapul|clavic|sided chest pain|chest pain))"
+    r"(?!\s+(?:main |lower |upper )?(?:ventric|atri|heart|cavit|chamber|coronary|kidney|adrenal|"
+    r"breast|thyroid|arm\b|subclavian|vocal|jugular|carotid|recurrent|sinus|chest tube|chest drain|"
+    r"drain|picc|port\b|internal|ij\b|pleural (?:tube|drain|catheter)|aortic|aorta|renal|"
+    r"lobe of (?:the )?(?:thyroid|liver)|hepatic|liver|axill|scapul|clavic|sided chest pain|"
+    r"chest pain))"
 )
 LETTER = (
     r"[lr](?=\s(?:[a-z-]+\s){0,2}(?:lungs?|base|apex|hil|effusion|pleural|lobe|upper|lower|middle|"
@@ -22,7 +23,8 @@ SEGMENT = (
     r"(?:posterior|anterior|lateral|medial|anteromedial)[- ]basal(?=[\w ]{0,24}segments?)|"
     r"apico-?posterior|apical segment|superior(?= segment)|superior basal(?= segment)|"
     r"(?:anterior|posterior|lateral|medial)(?= (?:sub)?segments?))(?: (?:sub)?segments?)?"
-    r"|(?:s|seg(?:ment|\.)?\s?)(?P<number>10|[1-9])(?:\s?[+/]\s?(?:10|[1-9]))?(?!\s?(?:mm|cm|[.,]\d)))"
+    r"|(?:s|seg(?:ment|\.)?\s?)(?P<number>10|[1-9])(?:\s?[+/]\s?(?:10|[1-9]))?"
+    r"(?!\s?(?:mm|cm|[.,]\d)))"
 )
 LOBE_OF = {
     "a": "upper", "p": "upper", "m": "middle", "l": "middle", "s": "lower", "b": "lower",
@@ -43,7 +45,8 @@ ZONE = (
 )
 ATOMS = re.compile(
     rf"\b(?:(?P<lobe>rul|rml|rll|lul|lll)s?|{BOTH}|(?P<two>bibasilar|bibasal|biapical)"
-    rf"|(?P<side>left|right|ri[gh]{{1,2}}th?|lef|letf|(?:lt|rt)(?=\.?\s)|{LETTER})(?:-sided|-side)?\b{NOT_LUNG}"
+    rf"|(?P<side>left|right|ri[gh]{{1,2}}th?|lef|letf|(?:lt|rt)(?=\.?\s)|{LETTER})"
+    rf"(?:-sided|-side)?\b{NOT_LUNG}"
     rf"|{SEGMENT}|(?P<minor>(?:minor|horizontal)(?= fissure))|{SHORT}"
     r"|(?P<lingula>lingular?)|(?P<same>ipsilateral|contralateral|same (?:lobe|lung|side))"
     rf"|{ZONE}|(?P<apex>apex|apices|apical|apically)"
@@ -59,9 +62,9 @@ LOBES = {
 }
 NOUN = r"lungs?|lobes?|lobar|zones?|bases?|apex|apices|hemithorax|fields?|side"
 FILLER = re.compile(
-    rf"(?:[\s,/&+.-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|superior|inferior|basal|apical|segments?|segmental"
-    rf"|small|moderate|moderate-sized|large|trace|tiny|minimal|an?|"
-    r"portions?|regions?|predominantly|aspect|part)\b)*",
+    rf"(?:[\s,/&+.-]|\b(?:{NOUN}|and|of|the|in|at|sided|anterior|posterior|lateral|medial|"
+    r"superior|inferior|basal|apical|segments?|segmental|small|moderate|moderate-sized|large|trace|"
+    r"tiny|minimal|an?|portions?|regions?|predominantly|aspect|part)\b)*",
     re.IGNORECASE,
 )
 GREATER = re.compile(

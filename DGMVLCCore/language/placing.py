@@ -12,15 +12,19 @@ LINK = (
     r"than|suspicious for|suggestive of|consistent with|"
     r"compatible with|representing|(?:which |that )?(?:may|might|could) (?:represent|reflect|be))"
 )
+AMOUNT = r"(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)"
+NO_ADJECTIVE = (
+    r"(?:in|at|of|with|is|are|was|no|and|or|to|from|left|right|bilateral|both|lobe|lung)\b"
+)
 JOINED = re.compile(
-    rf"\s*{LINK}?\s*(?:(?:the|an?|some|\d+(?:[.,]\d+)?|mm|cm)\s+)*(?:(?!(?:in|at|of|with|is|are|was|no|and|or|to|from|left|right|bilateral"
-    rf"|both|lobe|lung)\b)[\w-]+\s+){{0,3}}",
+    rf"\s*{LINK}?\s*{AMOUNT}*(?:(?!{NO_ADJECTIVE})[\w-]+\s+){{0,3}}",
     re.IGNORECASE,
 )
 BREAK = re.compile(
     r"[;:]|\b(?:with|and|or|of|in|at|which|is|are|was|were|there|showing|shows|demonstrates?|"
-    r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+|suggest\w*|but|no|without|has|have|now|"
-    r"previously|compatible|consistent|suspicious|possibly|probably|mimic\w*|simulat\w+|resembl\w+)\b|,",
+    r"within|by|from|to|on|making|causing|forming|could|may|might|represents?|likely|measur\w+|"
+    r"suggest\w*|but|no|without|has|have|now|previously|compatible|consistent|suspicious|possibly|"
+    r"probably|mimic\w*|simulat\w+|resembl\w+)\b|,",
     re.IGNORECASE,
 )
 PART_OF = re.compile(
@@ -31,13 +35,16 @@ COUNTED = re.compile(
     re.IGNORECASE,
 )  # “bilateral effusions and multiple nodules”
 VERB = re.compile(
-    r"\b(?:is|are|was|were|has|have|absent|none|not|no|causing|show\w*|extend\w*|displac\w*|compress\w*|shift\w*)\b",
+    r"\b(?:is|are|was|were|has|have|absent|none|not|no|causing|show\w*|extend\w*|displac\w*|"
+    r"compress\w*|shift\w*)\b",
     re.IGNORECASE,
 )
 WITH = re.compile(r"with\b", re.IGNORECASE)
 WITHOUT = re.compile(r"\s*without\s+(?:[\w-]+\s+){0,2}")
 ADJACENT = re.compile(
-    rf"(?:\s*(?:{NOUN}|bronch\w+|arter\w+|segments?|branch\w*))?\s*,?\s*(?:and|with)\s+(?:distal|secondary|resultant|central|associated|adjacent|surrounding|overlying|underlying|accompanying)\s+(?:[\w-]+\s+){{0,2}}",
+    rf"(?:\s*(?:{NOUN}|bronch\w+|arter\w+|segments?|branch\w*))?\s*,?\s*(?:and|with)\s+"
+    r"(?:distal|secondary|resultant|central|associated|adjacent|surrounding|overlying|"
+    r"underlying|accompanying)\s+(?:[\w-]+\s+){0,2}",
     re.IGNORECASE,
 )
 NEXT = re.compile(
@@ -49,7 +56,8 @@ NEXT = re.compile(
 OF_SIDE = re.compile(rf"\s*(?:{NOUN})?\s*,?\s*(?:(?:on|in|of|at)\s+)?(?:the\s+)?")
 # A size between two wordings, with its comma.
 MEASURED = re.compile(
-    r",?\s*\(?(?:measur\w+\s+)?\d+(?:[.,]\d+)?(?:\s*(?:mm|cm)?\s*[x-]\s*\d+(?:[.,]\d+)?)*\s?(?:mm|cm)\b\)?"
+    r",?\s*\(?(?:measur\w+\s+)?"
+    r"\d+(?:[.,]\d+)?(?:\s*(?:mm|cm)?\s*[x-]\s*\d+(?:[.,]\d+)?)*\s?(?:mm|cm)\b\)?"
 )
 INHERITS = re.compile(
     r"^\s*and an?\b|\b(?:consistent|compatible|in keeping) with(?:\s+[\w-]+){0,2}\s*$|\b(?:may|"

@@ -11,8 +11,8 @@ SCATTERED = tuple(
     for trigger, pattern, term in (
         (
             "nodular",
-            r"\b(nodular)(?=\s*(?:and/or|and|or|nor|/|,)\s*(?:infiltrative|cystic|cavitary|mass-like|"
-            r"consolidative|reticular) (?:lesions?|formations?)\b)",
+            r"\b(nodular)(?=\s*(?:and/or|and|or|nor|/|,)\s*(?:infiltrative|cystic|cavitary|"
+            r"mass-like|consolidative|reticular) (?:lesions?|formations?)\b)",
             "nodule",
         ),
         (
@@ -90,8 +90,8 @@ SCATTERED = tuple(
         ),
         (
             "pleura",
-            r"\bpleurae?\b[^.;,]{0,30}?\b(?:shows?|demonstrates?|with|has|have|without)\b[^.;]{0,20}?\b"
-            r"(thickening|plaques?)",
+            r"\bpleurae?\b[^.;,]{0,30}?\b(?:shows?|demonstrates?|with|has|have|without)\b"
+            r"[^.;]{0,20}?\b(thickening|plaques?)",
             "pleural thickening",
         ),
         ("free", r"\b(free air)(?= in the (?:\w+ )?pleural)", "pneumothorax"),

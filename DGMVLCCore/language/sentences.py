@@ -66,8 +66,8 @@ END = re.compile(
     r"|(?<=[\w.,])\s+(?=[\[(]\s?[xX*]?\s?[\])]\s+[A-Za-z])"
 )
 NO_END = re.compile(
-    r"(?:\b(?:vs|approx|dr|e\.g|i\.e|ca|prev|bilat|lt|rt|mod|max|min|fig|ser?|im|img|esp|post|ant|inf|"
-    r"sup|seg|incl|resp|sm|pl|cf|eff|approx|st|mr|mrs|ms)\.|(?<!\w)\?|\.\.)$",
+    r"(?:\b(?:vs|approx|dr|e\.g|i\.e|ca|prev|bilat|lt|rt|mod|max|min|fig|ser?|im|img|esp|post|"
+    r"ant|inf|sup|seg|incl|resp|sm|pl|cf|eff|approx|st|mr|mrs|ms)\.|(?<!\w)\?|\.\.)$",
     re.IGNORECASE,
 )
 FOLLOWS = re.compile(r"(?:in|at|of|on|or|and|vs|versus|with)\b")  # “embolus? in the artery”
@@ -94,8 +94,8 @@ BULLET = re.compile(
 GOES_ON = re.compile(
     r"(?:,|-|\b(?:the|an?|of|in|at|on|to|and|or|nor|with|without|no|not|from|by|for|is|are|was|were"
     r"|be|been|has|have|both|measuring|measures|upper|middle|lower|new|small|large|mild|"
-    r"moderate|multiple|several|pleural|pulmonary|ground|bilateral|possible|probable|suspected|than|"
-    r"as|which|that|there|evidence|suggesting|\d+(?:[.,]\d+)?(?:\s?x)?|(?:mm|cm)(?= *$)))\s*$",
+    r"moderate|multiple|several|pleural|pulmonary|ground|bilateral|possible|probable|suspected|"
+    r"than|as|which|that|there|evidence|suggesting|\d+(?:[.,]\d+)?(?:\s?x)?|(?:mm|cm)(?= *$)))\s*$",
     re.IGNORECASE,
 )
 BEGINS_ON = re.compile(

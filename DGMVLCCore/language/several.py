@@ -23,8 +23,8 @@ GROUP = re.compile(
     rf"\b(?P<number>\d{{1,2}}|{'|'.join(WORDS)}|several|multiple|few) (?=in |on |at )"
 )
 DIRECTIONS = re.compile(
-    r"\b(?:axial\w*|coronal\w*|sagittal\w*|cranio-?caudal\w*|transvers\w*|antero-?posterior|ap\b|cc\b|tr\b|"
-    r"depth|width|length|long axis|short axis|height|wall|thick\w*)"
+    r"\b(?:axial\w*|coronal\w*|sagittal\w*|cranio-?caudal\w*|transvers\w*|antero-?posterior|"
+    r"ap\b|cc\b|tr\b|depth|width|length|long axis|short axis|height|wall|thick\w*)"
 )
 
 

@@ -76,12 +76,13 @@ GREW_TO = re.compile(
     re.IGNORECASE,
 )
 LISTED = re.compile(
-    rf"(?<![\w.,/])(?P<number>{NUMBER})(?=\s*(?:,\s*{NUMBER}\s*)*(?:and|&)\s*{NUMBER}\s*(?P<unit>{UNIT})\b)",
+    rf"(?<![\w.,/])(?P<number>{NUMBER})"
+    rf"(?=\s*(?:,\s*{NUMBER}\s*)*(?:and|&)\s*{NUMBER}\s*(?P<unit>{UNIT})\b)",
     re.IGNORECASE,
 )
 NO_SIZE = re.compile(
-    r"\b(?:between|series|ser?\.?|images?|im\.?|slices?|levels?|station|segments?|nodules?|ribs?|grade|zone|from|"
-    r"and|to|\d\s*of)\s*$",
+    r"\b(?:between|series|ser?\.?|images?|im\.?|slices?|levels?|station|segments?|nodules?|ribs?|"
+    r"grade|zone|from|and|to|\d\s*of)\s*$",
     re.IGNORECASE,
 )
 # The solid part of a part-solid nodule.

@@ -127,12 +127,13 @@ MISSED = re.compile(
     r"|[^.;,]{0,40}\b(?:is|are) (?:an? )?(?:\w+ )?complications?\b"
 )
 DEFINITE = re.compile(
-    r"\b(?:the|this|these|those|known|described|above|aforementioned|previously)\s+(?:[\w\ue000-\ue002,.-]+\s+){0,6}$"
+    r"\b(?:the|this|these|those|known|described|above|aforementioned|previously)\s+"
+    r"(?:[\w\ue000-\ue002,.-]+\s+){0,6}$"
 )
 # “To document resolution of the consolidation”: it is there.
 OUTCOME = re.compile(
-    r"\b(?:resolution|stability|clearance|clearing|regression|response|progress\w*|course|evolution|"
-    r"growth) of (?:the|this|these) (?:[\w-]+ ){0,4}$"
+    r"\b(?:resolution|stability|clearance|clearing|regression|response|progress\w*|course|"
+    r"evolution|growth) of (?:the|this|these) (?:[\w-]+ ){0,4}$"
 )
 # “Known to have had a pneumothorax in 2018.”
 HAD = re.compile(r"\b(?:had|previous(?:ly)?|prior|treated|old)\b[^.;]{0,40}$")

@@ -12,7 +12,8 @@ WHICH = re.compile(r",\s*which\b")
 VERB = re.compile(r"(?:is|are|was|were|has|have|had|can|could)\b")
 STATE = re.compile(r"(?:enlarged|thickened|dilated|ectatic|thick|widened|collapsed|consolidated)$")
 BY_ORGAN = re.compile(
-    r"nodes?$|glands?$|^heart|^cardiac|walls?$|^bronchi$|septa$|^pleura|silhouette$|^collapsed|^consolidated"
+    r"nodes?$|glands?$|^heart|^cardiac|walls?$|^bronchi$|septa$|^pleura|silhouette$|^collapsed|"
+    r"^consolidated"
 )
 
 

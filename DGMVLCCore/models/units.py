@@ -12,7 +12,7 @@ from DGMVLCCore.imaging.profiles import PROFILES
 from DGMVLCCore.imaging.volume import Volume
 
 HU_LOW, HU_HIGH = -1100.0, 400.0
-HU_CENTRE, HU_SCALE = -350.0, 750.0
+HU_SCALE = 750.0
 LUNG_DEFAULT, TISSUE_DEFAULT = (
     -860.0,
     20.0,

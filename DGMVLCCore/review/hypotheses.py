@@ -51,17 +51,6 @@ def clear_lung() -> Hypothesis:
     return Hypothesis(_data()["clear"]["name"], _data()["clear"]["sentence"], None)
 
 
-def builtin() -> list[Hypothesis]:
-    """The built-in list: every finding the weights were taught, its taught variants, and clear
-    lung."""
-    found = [Hypothesis(term, present_prompt(term), term) for term in load_vocabulary().known]
-    found += [
-        Hypothesis(name, said_plainly(v["term"], v["descriptors"]), v["term"])
-        for name, v in _data()["variants"].items()
-    ]
-    return [*found, clear_lung()]
-
-
 def _plain(words: str) -> str:
     return " ".join(words.lower().rstrip(" .").split())
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +64,6 @@ class Study:
                 "files": tuple(fields["files"]),
             }
         )
-
-
-@dataclass
-class _Found:
-    """Studies of one folder, before reports are looked for."""
-
-    folder: Path
-    studies: list[Study] = field(default_factory=list)
 
 
 def hash_files(root: Path, names: tuple[str, ...]) -> str:

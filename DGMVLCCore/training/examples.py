@@ -26,7 +26,7 @@ from DGMVLCCore.simulation.phrases import Phrase, compatible
 from DGMVLCCore.simulation.shapes import Centre
 from DGMVLCCore.training.masks import random_edit_mask
 
-REGION, NODULE_REGION, SLAB = 128, 48, 7
+REGION, SLAB = 128, 7
 TRAIN_KINDS = tuple(kind for kind in KINDS if kind != HELD_OUT_KIND)
 Example = dict[str, np.ndarray]
 

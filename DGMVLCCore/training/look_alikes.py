@@ -39,7 +39,8 @@ def look_alikes(editor: EditPredictor, bank: PhraseBank, scan: TrainingScan) -> 
         row = int(z - near.start)
         if lungs[row].sum() < 500:
             continue
-        spacing: tuple[float, float, float] = tuple(map(float, scan.spacing))  # type: ignore[assignment]
+        slice_mm, row_mm, column_mm = map(float, scan.spacing)
+        spacing = (slice_mm, row_mm, column_mm)
         region = Region.of_stack(hu.astype(np.float32), lungs, labels, spacing)
         asked = np.zeros(hu.shape[1:], np.float32)
         for number in numbers:

@@ -23,7 +23,7 @@ from .preflight import Machine, Preflight
 from .review import Worklist
 from .work import AHEAD, PREPARE, REGION, REPORT, RUN, SUGGEST, TASK, Order, Work
 
-SCAN_LAYOUT, COLUMNS, ROWS = "scan", "columns", "rows"
+SCAN_LAYOUT, COLUMNS = "scan", "columns"
 TEACH = "teach"
 
 

@@ -9,7 +9,6 @@ from SlicerDGMVLCLib.comparison import whyNotCompare
 from .case import FILE, Case
 
 OPEN_FIRST = "Open a scan first."
-NO_SIDE = "both sides"
 
 
 def why_not_open(busy: str, opening: str) -> str:

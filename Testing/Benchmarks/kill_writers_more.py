@@ -187,7 +187,8 @@ def _item(_: Any, out: Path, version: int, overwrite: bool) -> None:
     lesion = np.zeros(volume.shape, bool)
     lesion[4:8, 20:28, 40:50] = True
     result = SimpleNamespace(counterfactual=volume.with_array(volume.array + version))
-    _write_item(out.parent, out.name, SimpleNamespace(result=result, lesion=lesion), "nodule")  # type: ignore[arg-type]
+    made: Any = SimpleNamespace(result=result, lesion=lesion)
+    _write_item(out.parent, out.name, made, "nodule")
 
 
 def _read_item(_: Any, out: Path) -> Version:

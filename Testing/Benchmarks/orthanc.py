@@ -100,7 +100,7 @@ def sample_study(folder: Path) -> tuple[str, list[Path]]:
     scan = load_volume(resource("sample/ct.nrrd"))
     origin = tuple(map(float, scan.affine[:3, 3]))
     hu = np.rint(scan.array).astype(np.int16)
-    study, _ = write_study(folder, hu, spacing=scan.spacing, origin=origin)  # type: ignore[arg-type]
+    study, _ = write_study(folder, hu, spacing=scan.spacing, origin=origin)
     text = resource("sample/report.txt").read_text(encoding="utf-8")
     write_report(folder / "report.dcm", study, "P-4711", text)
     return study, sorted(folder.iterdir())

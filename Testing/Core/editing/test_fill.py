@@ -17,7 +17,6 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.units import (
     CT_SCALE,
-    HU_CENTRE,
     HU_HIGH,
     HU_LOW,
     HU_SCALE,
@@ -204,14 +203,11 @@ def test_commands_for_ct_refuse_other_weights(weights, untrained, phantom):
 def test_the_scale_of_ct_is_what_it_was_to_the_bit(phantom):
     hu = np.random.default_rng(0).uniform(-2000, 2000, 4096).astype(np.float32)
     assert np.array_equal(
-        to_units(hu), ((np.clip(hu, HU_LOW, HU_HIGH) - HU_CENTRE) / HU_SCALE).astype(np.float32)
+        to_units(hu), ((np.clip(hu, HU_LOW, HU_HIGH) + 350) / HU_SCALE).astype(np.float32)
     )
     units = to_units(hu)
-    assert np.array_equal(to_hu(units), (units * HU_SCALE + HU_CENTRE).astype(np.float32))
-    assert scale_of(phantom) is CT_SCALE and (CT_SCALE.centre, CT_SCALE.half) == (
-        HU_CENTRE,
-        HU_SCALE,
-    )
+    assert np.array_equal(to_hu(units), (units * HU_SCALE - 350).astype(np.float32))
+    assert scale_of(phantom) is CT_SCALE and (CT_SCALE.centre, CT_SCALE.half) == (-350, HU_SCALE)
 
 
 def test_another_scale_follows_the_picture():

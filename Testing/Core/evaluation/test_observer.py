@@ -8,7 +8,6 @@ from scipy import ndimage
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.observer import (
     channels,
-    lesion_contrast,
     observer_scores,
     reader_gain,
     reader_row,
@@ -134,8 +133,3 @@ def test_what_cannot_be_compared_is_refused():
             present=True,
             contrast_hu=1.0,
         )
-
-
-def test_contrast_is_the_lesions_own():
-    true = np.zeros(SHAPE)
-    assert lesion_contrast(np.where(MASK, -30.0, true), true, MASK) == 30

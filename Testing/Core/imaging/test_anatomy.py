@@ -7,7 +7,7 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, segment_anatomy
 from DGMVLCCore.imaging.labels import LabelMap
 from DGMVLCCore.imaging.lung_labels import anatomy_from_labels
-from DGMVLCCore.imaging.masks import dilate_mm, lesion_region, lung_region, pleural_band
+from DGMVLCCore.imaging.masks import dilate_mm, lesion_region, lung_region
 from DGMVLCCore.imaging.volume import Orientation
 from DGMVLCCore.imaging.zones import locate, zone_region
 
@@ -91,8 +91,6 @@ def test_edit_masks(phantom_with_nodule):
     region = lesion_region(lesion, anatomy, volume.spacing, 6.0)
     assert (region | ~lesion).all() and region.sum() > lesion.sum()
     assert not (region & ~anatomy.lungs & ~lesion).any()
-    band = pleural_band(anatomy, volume.spacing, 10.0)
-    assert 0 < band.sum() < anatomy.lungs.sum() and not (band & ~anatomy.lungs).any()
     assert np.array_equal(lung_region(anatomy, "left"), anatomy.left)
     for mask, word in (
         (np.zeros(volume.shape, bool), "empty"),

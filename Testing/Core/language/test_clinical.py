@@ -15,7 +15,6 @@ from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.language.clinical import (
     read_row,
     row_text,
-    row_to_text,
     table_texts,
     text_to_attributes,
 )
@@ -65,7 +64,7 @@ from DGMVLCCore.language.tables import read_table
 def test_clauses_stand_in_order_and_what_is_not_known_is_left_out(
     row: dict[str, str], text: str
 ) -> None:
-    assert row_to_text(row) == text
+    assert row_text(row).text == text
 
 
 def test_every_cell_that_is_not_said_has_its_reason() -> None:
@@ -81,9 +80,9 @@ def test_every_cell_that_is_not_said_has_its_reason() -> None:
 
 def test_an_outcome_is_said_only_when_asked_for() -> None:
     row = {"age": "50", "status": "dead"}
-    assert row_to_text(row, outcomes=("status",)) == "50-year-old, status dead"
+    assert row_text(row, outcomes=("status",)).text == "50-year-old, status dead"
     with pytest.raises(UnsuitableInputError, match="no outcome column"):
-        row_to_text(row, outcomes=("age",))
+        row_text(row, outcomes=("age",))
 
 
 SCHEMA = load_schema()

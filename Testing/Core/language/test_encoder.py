@@ -12,8 +12,6 @@ import pytest
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, WeightsError
 from DGMVLCCore.language import encoder as room
 from DGMVLCCore.language.encoder import MAX_TOKENS, LanguageEncoder
-from DGMVLCCore.language.parser import parse_report
-from DGMVLCCore.language.reports import encode_report, finding_sentence
 from DGMVLCCore.simulation.phrases import phrase_bank
 
 
@@ -107,42 +105,6 @@ LONG = (
 )
 
 
-def test_a_report_of_two_thousand_words_is_read_finding_by_finding(
-    encoder: LanguageEncoder,
-) -> None:
-    text = LONG + " Small pneumothorax."
-    assert len(text.split()) > 1200
-    text += " The heart is normal." * 250
-    read = encode_report(text, encoder)
-    assert len(text.split()) > 2000 and [f.term for f in read.findings] == [
-        f.term for f in parse_report(text)
-    ]
-    assert (
-        read.findings[-1].term == "pneumothorax"
-        and read.sentences[-1] == "Small pneumothorax."
-        and read.states.tokens.shape[0] == len(read.findings)
-    )
-    assert read.sentences[
-        0
-    ] == "3 mm spiculated calcified nodule in the left upper lobe." and not any(read.left_out)
-    with pytest.raises(UnsuitableInputError, match="no finding"):
-        encode_report("The heart is normal.", encoder)
-
-
-def test_descriptors_without_room_are_listed(encoder: LanguageEncoder) -> None:
-    words = (
-        "spiculated, lobulated, calcified, cavitary, necrotic, ill-defined, irregular, subpleural, "
-        "heterogeneous, patchy, suspicious, confluent"
-    )
-    read = encode_report(f"33 mm {words} nodule in the left upper lobe.", encoder)
-    assert read.left_out[0] and set(read.left_out[0]) < set(read.findings[0].descriptors)
-    assert all(
-        word in read.sentences[0]
-        for word in read.findings[0].descriptors
-        if word not in read.left_out[0]
-    )
-
-
 def test_pieces_lose_no_word(encoder: LanguageEncoder) -> None:
     words = LONG.split()[:200]
     parts = encoder.pieces(" ".join(words))
@@ -151,20 +113,6 @@ def test_pieces_lose_no_word(encoder: LanguageEncoder) -> None:
     )
     with pytest.raises(UnsuitableInputError, match="no text"):
         encoder.pieces("nodule-" * 20)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("No effusion on the left.", "No pleural effusion in the left lung."),
-        ("Possible nodule in the lingula.", "Possible nodule in the left lingula."),
-        ("Emphysema in both upper lobes.", "Emphysema in both upper lobes."),
-        ("8 mm RUL nodule.", "8 mm nodule in the right upper lobe."),
-        ("Basal reticulation.", "Reticulation in the lower zone."),
-    ],
-)
-def test_a_finding_in_one_sentence(text: str, said: str) -> None:
-    assert finding_sentence(parse_report(text)[0]) == said
 
 
 def test_states_are_kept_on_disk_and_damage_is_noticed(

@@ -1,33 +1,11 @@
 """The panel's choices: what it asks for, what it refuses, and that all of it is kept in the
 scene."""
 
-import math
-import sys
-import types
-
-import numpy as np
-import pytest
 import slicer
 import slicer.util
 import vtk
-from SlicerDGMVLCLib import logic
 
-import SlicerDGMVLC
 from Testing.Slicer.substitutes.desk import REPORT, addScan
-
-
-def paint(segmentation, segmentId, volume, k=(2, 4), i=(40, 50), j=(22, 32)):
-    """Fill a box of voxels of the volume's grid."""
-    image = slicer.vtkOrientedImageData()
-    image.SetExtent(i[0], i[1] - 1, j[0], j[1] - 1, k[0], k[1] - 1)
-    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-    image.GetPointData().GetScalars().Fill(1)
-    matrix = vtk.vtkMatrix4x4()
-    volume.GetIJKToRASMatrix(matrix)
-    image.SetGeometryFromImageToWorldMatrix(matrix)
-    slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(
-        image, segmentation, segmentId
-    )
 
 
 def test_reasons_come_in_the_order_of_the_work(desk, make_chest):
@@ -173,150 +151,6 @@ def test_a_table_row_fills_the_fields_and_mixes_no_patients(desk, scan):
     assert "has 2 rows, so there is no row 3" in desk.reason
 
 
-def test_proposed_region_comes_into_the_scene(desk, scan):
-    desk.readReport()
-    assert "found in the scan during the run" in desk.ui.regionLabel.text
-    desk.ui.proposeButton.click()
-    assert desk.ui.applyButton.text == "Cancel"
-    desk.finished()
-    node = desk.parameters.regionNode
-    assert (
-        node
-        and desk.ui.segmentSelector.currentText
-        and desk.ui.regionLabel.text == "Proposed for “nodule”: 12.5 ml, 29 mm, fit 0.80 of 1."
-    )
-    assert not node.GetStorageNode(), "the file is in a folder that goes away"
-    desk.apply()
-    desk.finished()
-    assert desk.heard("job")[0]["request"]["mask"].endswith("region.seg.nrrd")
-
-
-def test_a_proposal_can_be_cancelled(desk, scan):
-    desk.behave(steps=1000, step_s=0.02)
-    desk.readReport()
-    desk.ui.proposeButton.click()
-    desk.until(lambda: desk.heard("region"), "the question")
-    desk.ui.applyButton.click()
-    desk.finished()
-    assert desk.parameters.regionNode is None and desk.reason == ""
-
-
-def test_draw_opens_an_empty_segment_that_is_refused_until_drawn(desk, scan):
-    desk.readReport()
-    desk.ui.drawButton.click()
-    node, segmentId, volume = desk.edited[0]
-    assert (
-        volume is scan
-        and desk.parameters.regionNode is node
-        and desk.ui.segmentSelector.currentText == "nodule"
-    )
-    assert "is empty" in desk.reason and "is empty" in desk.ui.regionLabel.text
-    paint(node, segmentId, scan)
-    assert desk.ui.applyButton.enabled, desk.reason
-    desk.ui.editButton.click()
-    assert desk.edited[1] == (node, segmentId, scan)
-
-
-def test_nothing_is_looked_at_while_another_module_draws(desk, scan):
-    desk.readReport()
-    desk.ui.drawButton.click()
-    node, segmentId, _ = desk.edited[0]
-    desk.widget.exit()
-    paint(node, segmentId, scan)
-    desk.widget.enter()
-    assert desk.ui.applyButton.enabled, desk.reason
-
-
-def test_segment_list_follows_the_segmentation(desk, scan):
-    desk.readReport()
-    desk.ui.drawButton.click()
-    node, first, _ = desk.edited[0]
-    second = node.GetSegmentation().AddEmptySegment("", "other")
-    assert desk.ui.segmentSelector.count == 2
-    desk.ui.segmentSelector.setCurrentIndex(1)
-    assert desk.parameters.regionSegment == second
-    node.GetSegmentation().RemoveSegment(second)
-    assert desk.parameters.regionSegment == first
-    node.GetSegmentation().RemoveSegment(first)
-    assert "has no segment" in desk.reason
-    slicer.mrmlScene.RemoveNode(node)
-    assert desk.parameters.regionNode is None and desk.ui.applyButton.enabled
-
-
-def test_a_drawn_region_belongs_to_one_finding(desk, scan):
-    desk.readReport("nodule;present\nemphysema;present")
-    desk.ui.drawButton.click()
-    node, segmentId, _ = desk.edited[0]
-    paint(node, segmentId, scan)
-    desk.parameters.findingNumbers = [1, 2]
-    assert "belongs to one finding" in desk.reason
-
-
-@pytest.mark.parametrize("flip", [False, True])
-def test_slices_are_counted_from_the_feet(desk, make_chest, flip, monkeypatch):
-    monkeypatch.setattr(logic, "REGION_MARGIN_MM", 9.0)
-    volume = make_chest((6, 56, 64), (4.0, 5.0, 5.0))
-    scan = addScan(volume)
-    if flip:  # the same scan, stored head first
-        matrix = vtk.vtkMatrix4x4()
-        scan.GetIJKToRASMatrix(matrix)
-        matrix.SetElement(2, 2, -4.0)
-        matrix.SetElement(2, 3, matrix.GetElement(2, 3) + 5 * 4.0)
-        slicer.util.updateVolumeFromArray(scan, volume.array[::-1].astype(np.int16))
-        scan.SetIJKToRASMatrix(matrix)
-    desk.ui.inputSelector.setCurrentNode(scan)
-    desk.readReport("nodule;present")
-    for view in (
-        node
-        for node in map(
-            lambda index: slicer.mrmlScene.GetNthNodeByClass(index, "vtkMRMLSliceNode"),
-            range(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSliceNode")),
-        )
-    ):
-        slicer.mrmlScene.RemoveNode(view)
-    view = slicer.vtkMRMLSliceNode()
-    view.SetName("Red")
-    view.SetLayoutName("Red")
-    view.SetSingletonTag("Red")
-    view = slicer.mrmlScene.AddNode(view)
-    axial = vtk.vtkMatrix3x3()
-    axial.SetElement(0, 0, -1.0)
-    view.AddSliceOrientationPreset("Axial", axial)
-    view.SetOrientation("Axial")
-    view.GetSliceToRAS().SetElement(2, 3, -300.0 + 4 * 4.0)
-    desk.ui.slicesCombo.setCurrentIndex(1)
-    desk.apply()
-    desk.finished()
-    assert desk.heard("job")[0]["request"]["slices"] == [4, 5]
-    view.GetSliceToRAS().SetElement(2, 3, 500.0)
-    desk.apply()
-    assert "shows no slice of the scan" in desk.reason and not desk.panel.session.running
-    desk.ui.slicesCombo.setCurrentIndex(0)
-    desk.ui.drawButton.click()
-    node, segmentId, _ = desk.edited[0]
-    paint(node, segmentId, scan, k=(5, 6))
-    desk.apply()
-    desk.finished()
-    assert desk.heard("job")[1]["request"]["slices"] == ([0, 3] if flip else [3, 6])
-    desk.ui.slicesCombo.setCurrentIndex(2)
-    desk.apply()
-    desk.finished()
-    assert desk.heard("job")[2]["request"]["slices"] is None
-
-
-def test_a_moved_scan_counts_where_it_is(desk, scan):
-    from SlicerDGMVLCLib.logic import canonicalSlice
-
-    assert canonicalSlice(scan, (0, 0, -300 + 2 * 4.0)) == 2
-    transform = slicer.vtkMRMLLinearTransformNode()
-    slicer.mrmlScene.AddNode(transform)
-    matrix = vtk.vtkMatrix4x4()
-    matrix.SetElement(2, 3, 8.0)
-    transform.SetMatrixTransformToParent(matrix)
-    scan.SetAndObserveTransformNodeID(transform.GetID())
-    assert canonicalSlice(scan, (0, 0, -300 + 2 * 4.0)) == 0
-
-
 def test_two_parameter_sets(desk, scan):
     desk.readReport()
     desk.ui.seedSpin.setValue(5)
@@ -350,40 +184,6 @@ def test_choices_are_saved_with_the_scene(desk, scan, tmp_path):
         "the checked finding is the one of the saved scene"
     )
     assert desk.ui.applyButton.enabled, desk.reason
-
-
-def test_sample_fills_the_panel(desk):
-    desk.ui.sampleButton.click()
-    assert desk.parameters.inputVolume.GetImageData().GetDimensions() == (512, 512, 14)
-    assert (
-        "33 mm" in desk.ui.reportEdit.toPlainText()
-        and desk.ui.segmentSelector.currentText == "nodule"
-    )
-    assert not desk.parameters.inputVolume.GetStorageNode(), (
-        "saving the scene must not write into the extension"
-    )
-
-
-def test_sample_is_registered_without_a_download(desk, monkeypatch):
-    sources = []
-    module = types.ModuleType("SampleData")
-    module.SampleDataLogic = types.SimpleNamespace(
-        registerCustomSampleDataSource=lambda **what: sources.append(what)
-    )
-    monkeypatch.setitem(sys.modules, "SampleData", module)
-    SlicerDGMVLC.registerSampleData()
-    source = sources[0]
-    assert source["category"] == "DGM-VLC" and source["uris"].startswith("file:")
-    volume, region, report = source["customDownloader"](None)
-    center = [0.0, 0.0, 0.0]
-    region.GetSegmentation().GetNthSegment(0).GetRepresentation("Binary labelmap").GetCenter(center)
-    bounds = [0.0] * 6
-    volume.GetRASBounds(bounds)
-    assert (
-        all(math.isfinite(value) for value in center)
-        and region.GetSegmentation().GetNumberOfSegments() == 1
-        and report.GetText()
-    )
 
 
 def test_results_list(desk, scan, tmp_path):
@@ -445,59 +245,3 @@ def test_the_notice_is_always_there(desk):
         desk.ui.noticeLabel.text == "Research use only; not a medical device"
         and desk.ui.noticeLabel.isVisibleTo(desk.widget.parent)
     )
-
-
-def vector(name):
-    node = slicer.vtkMRMLVectorVolumeNode()
-    image = vtk.vtkImageData()
-    image.SetDimensions(20, 20, 20)
-    image.AllocateScalars(vtk.VTK_SHORT, 3)
-    node.SetAndObserveImageData(image)
-    node.SetName(name)
-    return slicer.mrmlScene.AddNode(node)
-
-
-def test_unsuitable_volumes_are_refused_with_the_reason(desk, scan):
-    desk.readReport()
-    vector("colour")
-    assert [node.GetName() for node in desk.ui.inputSelector.nodes()] == ["scan"], (
-        "colour volumes are not offered"
-    )
-    tiny = slicer.mrmlScene.AddNode(slicer.vtkMRMLScalarVolumeNode())
-    tiny.SetName("tiny")
-    slicer.util.updateVolumeFromArray(tiny, np.arange(8, dtype=np.int16).reshape(2, 2, 2))
-    desk.ui.inputSelector.setCurrentNode(tiny)
-    assert "2x2x2 voxels" in desk.reason and not desk.ui.applyButton.enabled
-    empty = slicer.mrmlScene.AddNode(slicer.vtkMRMLScalarVolumeNode())
-    empty.SetName("empty")
-    desk.ui.inputSelector.setCurrentNode(empty)
-    assert "holds no voxels" in desk.reason
-    warp = slicer.mrmlScene.AddNode(slicer.vtkMRMLBSplineTransformNode())
-    warp.SetName("warp")
-    scan.SetAndObserveTransformNodeID(warp.GetID())
-    desk.ui.inputSelector.setCurrentNode(scan)
-    assert "non-linear transform warp" in desk.reason or desk.ui.applyButton.enabled is False
-
-
-def test_a_segment_of_another_geometry_is_resampled_and_said(desk, scan, make_chest):
-    other = addScan(make_chest((12, 112, 128), (2.0, 2.5, 2.5)), "other")
-    desk.ui.inputSelector.setCurrentNode(scan)
-    desk.readReport()
-    desk.ui.drawButton.click()
-    node, segmentId, _ = desk.edited[0]
-    paint(node, segmentId, other, k=(3, 7), i=(80, 99), j=(45, 63))
-    desk.apply()
-    desk.finished()
-    assert (
-        "drawn on another grid than scan" in desk.ui.logText.toPlainText()
-        and len(desk.panel.results.runs) == 1
-    )
-
-
-def test_a_segment_outside_the_scan_is_refused(desk, scan):
-    desk.readReport()
-    desk.ui.drawButton.click()
-    node, segmentId, _ = desk.edited[0]
-    paint(node, segmentId, scan, k=(200, 202))
-    desk.apply()
-    assert "does not reach a voxel" in desk.reason and not desk.panel.session.running

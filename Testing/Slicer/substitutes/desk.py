@@ -128,6 +128,23 @@ def addScan(volume, name: str = "scan"):
     return node
 
 
+def paint(segmentation, segmentId, volume, k=(2, 4), i=(40, 50), j=(22, 32)):
+    """Fill a box of voxels of the volume's grid."""
+    import slicer
+    import vtk
+
+    image = slicer.vtkOrientedImageData()
+    image.SetExtent(i[0], i[1] - 1, j[0], j[1] - 1, k[0], k[1] - 1)
+    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    image.GetPointData().GetScalars().Fill(1)
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    image.SetGeometryFromImageToWorldMatrix(matrix)
+    slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(
+        image, segmentation, segmentId
+    )
+
+
 def running(pid: int) -> bool:
     """True while a process of this number is there."""
     return subprocess.run(["kill", "-0", str(pid)], capture_output=True).returncode == 0
