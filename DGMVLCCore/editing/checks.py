@@ -9,7 +9,7 @@ from DGMVLCCore.editing.asked import Evidence
 from DGMVLCCore.editing.result import CounterfactualResult, Gate
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.imaging.masks import share_near
+from DGMVLCCore.imaging.masks import box_around, share_near
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.findings import Finding
@@ -107,9 +107,14 @@ def evidence_gate(evidence: Evidence) -> Gate:
     return Gate("finding in the region", passed, round(evidence.value, 2), limit, "", sentence)
 
 
+def vessel_pixels(spacing: tuple[float, float, float]) -> int:
+    """Width of what is called a vessel, pixels, odd."""
+    return max(int(round(VESSEL_MM / spacing[1])) * 2 + 1, 3)
+
+
 def vessel_contrast(hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """White top-hat (D,H,W) in the slice, HU: how far thin dense structures rise above the lung."""
-    width = max(int(round(VESSEL_MM / spacing[1])) * 2 + 1, 3)
+    width = vessel_pixels(spacing)
     clipped = np.clip(hu, -1024, 200)
     return np.stack([ndimage.white_tophat(plane, size=(width, width)) for plane in clipped])
 
@@ -174,6 +179,7 @@ def vessels_of(result: CounterfactualResult) -> Gate | None:
             result.change,
         )
     )
-    rows = slice(*(np.nonzero(mask.any((1, 2)))[0][[0, -1]] + (0, 1)))
-    changed = change[rows] > CHANGED
-    return vessels_gate(original[rows], edited[rows], mask[rows], changed, scan.spacing)
+    reach = 2 * vessel_pixels(scan.spacing)  # an opening looks as far
+    box = box_around(mask, (0, reach, reach))
+    changed = change[box] > CHANGED
+    return vessels_gate(original[box], edited[box], mask[box], changed, scan.spacing)

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from DGMVLCCore.editing.result import Agreement, CounterfactualResult, Gate
 from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import box_around, put_back
 
 DARKER = ("emphysema",)  # findings that lower HU; all others raise it
 RIM_TOLERANCE = 1.25
@@ -34,9 +35,10 @@ def rim_gate(
 ) -> Gate:
     """Mean gradient on the mask's rim against the same rim laid elsewhere in the untouched lung of
     this scan."""
-    rim = mask_rim(mask) & lungs
-    before, after = gradient(original), gradient(edited)
-    value = float(after[rim].mean()) if rim.any() else 0.0
+    box = box_around(mask, (0, 2, 2))  # as far as its rim and the gradient there reach
+    rim = put_back(mask_rim(mask[box]) & lungs[box], box, mask.shape)
+    before, after = gradient(original), gradient(edited[box])
+    value = float(after[rim[box]].mean()) if rim.any() else 0.0
     rng, elsewhere = np.random.default_rng(seed), []
     reach = np.array(mask.shape[1:]) // 3
     for _ in range(20 * SHIFTS):

@@ -119,6 +119,8 @@ class CounterfactualResult:
     @property
     def largest_outside(self) -> float:
         """Largest absolute difference outside the mask, HU."""
-        change = self.difference
-        change[self.mask] = 0
-        return float(max(change.max(initial=0), -change.min(initial=0)))
+        slices = zip(self.mask, self.counterfactual.array, self.original.array)
+        return max(
+            float(np.abs(np.where(inside, 0, after - before)).max(initial=0))
+            for inside, after, before in slices
+        )
