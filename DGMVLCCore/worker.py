@@ -21,6 +21,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import msgspec
+
 from DGMVLCCore import __version__
 from DGMVLCCore.errors import (
     Cancelled,
@@ -43,6 +45,19 @@ PROGRESS_S = 0.1  # no more than ten reports a second
 # how long leaving waits for a job that is asked to stop, and for one that is writing
 GRACE_S, WRITING_GRACE_S = 2.0, 60.0
 LONGEST_LINE, LONGEST_REPORT = 1 << 24, 200_000
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of a viewer; what a type does not need is left out. Its values are checked where they
+    are used, so that the refusal carries the request's id."""
+
+    type: str
+    id: Any = None
+    protocol: Any = None
+    text: Any = None
+    request: Any = None
+    preview: Any = False
+    name: Any = ""
 
 
 class Worker:
@@ -126,50 +141,50 @@ class Worker:
 
     def _take(self, line: bytes) -> None:
         try:
-            message = json.loads(line.decode("utf-8"))
-        except (ValueError, RecursionError):
-            message = None
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            message = msgspec.json.decode(line, type=Line)
+        except (ValueError, RecursionError, msgspec.MsgspecError):
             self._fail(None, UsageError("A line was no JSON object with a type; it was dropped."))
             return
-        id = message.get("id") if isinstance(message.get("id"), str) else None
+        id = message.id if isinstance(message.id, str) else None
         try:
-            self._dispatch(message["type"], id, message)
+            self._dispatch(id, message)
         except DGMVLCError as error:
             self._fail(None if id in self._jobs else id, error)
 
-    def _dispatch(self, kind: str, id: str | None, message: dict[str, Any]) -> None:
+    def _dispatch(self, id: str | None, message: Line) -> None:
+        kind = message.type
         if kind == "shutdown":
             self.leave("asked to")
         elif kind == "hello":
-            if message.get("protocol") != PROTOCOL:
+            if message.protocol != PROTOCOL:
                 self._fail(
                     None,
                     UsageError(
-                        f"The viewer speaks protocol {message.get('protocol')}, this worker "
+                        f"The viewer speaks protocol {message.protocol}, this worker "
                         f"{PROTOCOL}; install two that belong together."
                     ),
                 )
-            self._greeted = message.get("protocol") == PROTOCOL
+            self._greeted = message.protocol == PROTOCOL
             self._queue.put(Job("", "hello"))
         elif not self._greeted:
             raise UsageError("The first message must be the hello of this protocol.")
         elif kind == "cancel":
             self._cancel(id)
         elif kind in ("report", "region", "job", "task"):
-            self._accept(kind, id, message)
+            self._accept(id, message)
         else:
             raise UsageError(f"The message type {kind[:40]!r} is not known.")
 
-    def _accept(self, kind: str, id: str | None, message: dict[str, Any]) -> None:
+    def _accept(self, id: str | None, message: Line) -> None:
+        kind = message.type
         if not id:
             raise UsageError(f"A {kind} needs an id, a text.")
         job = Job(
             id,
             kind,
-            message.get("text") if kind == "report" else message.get("request"),
-            message.get("preview") is True,
-            str(message.get("name", "")),
+            message.text if kind == "report" else message.request,
+            message.preview is True,
+            str(message.name),
         )
         with self._lock:
             if id in self._jobs:
@@ -237,15 +252,11 @@ class Worker:
 
     def _hello(self) -> None:
         from DGMVLCCore.ground.devices import available_devices
-        from DGMVLCCore.jobs.shipped import weights_facts
+        from DGMVLCCore.jobs.shipped import Known, weights_facts
 
-        facts: dict[str, Any] = {
-            "findings": [],
-            "attributes": [],
-            "weights": {"name": "", "sha256": ""},
-        }
+        known = Known()
         try:
-            facts |= weights_facts()
+            known = weights_facts()
         except DGMVLCError as error:
             self._fail(None, error)
         self.send(
@@ -254,7 +265,7 @@ class Worker:
             version=__version__,
             pid=os.getpid(),
             devices=available_devices(),
-            **facts,
+            **msgspec.to_builtins(known),
         )
 
     def _warm_up(self) -> None:
@@ -306,11 +317,11 @@ class Worker:
     def _region(self, job: Job) -> None:
         from DGMVLCCore.jobs.edit import Request
         from DGMVLCCore.jobs.requests import read_request
-        from DGMVLCCore.jobs.session import region_facts
+        from DGMVLCCore.jobs.session import region_proposed
 
         request = read_request(job.request, Request)
         found = self._session.region(request, self._tell(job), job.stop.is_set)
-        self._settle(job, "region", path=str(request.out), **region_facts(found))
+        self._settle(job, "region", **msgspec.to_builtins(region_proposed(found, request.out)))
 
     def _counterfactual(self, job: Job) -> None:
         from DGMVLCCore.jobs.edit import Request

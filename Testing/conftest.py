@@ -7,11 +7,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from DGMVLCCore.imaging.volume import Volume
+
+if TYPE_CHECKING:
+    from DGMVLCCore.results.comparison import Comparison
 
 
 def chest(
@@ -51,8 +55,12 @@ def chest(
     return Volume(np.rint(np.clip(hu, -1024, 3000)).astype(np.float32), affine)
 
 
-def comparison_record(names: tuple[str, ...]) -> dict:
+def comparison_record(names: tuple[str, ...]) -> Comparison:
     """What a comparison's record says of hypotheses, invented, the first one in front."""
+    from msgspec import convert
+
+    from DGMVLCCore.results.comparison import Comparison
+
     rows = [
         {
             "name": name,
@@ -78,13 +86,9 @@ def comparison_record(names: tuple[str, ...]) -> dict:
         "slices": 2,
     }
     between = [[0.0 if i == j else 40.0 for j in range(len(names))] for i in range(len(names))]
-    return {
-        "hypotheses": rows,
-        "between_hu": between,
-        "location": {},
-        "settings": {"seed": 1},
-        "ranking": ranking,
-    }
+    place = {"side": "left", "zone": None, "centre_mm": (0, 0, 0), "volume_ml": 1, "diameter_mm": 9}
+    record = {"hypotheses": rows, "between_hu": between, "location": place, "ranking": ranking}
+    return convert(record | {"settings": {"seed": 1}}, Comparison)
 
 
 def review_region(number: int, status: str) -> dict:

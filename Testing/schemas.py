@@ -12,11 +12,24 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from msgspec import Struct
+
 from DGMVLCCore.readers import records as readers
 from DGMVLCCore.report.fill import FillRecord
-from DGMVLCCore.results.records import SCHEMAS, Record, schema_of
+from DGMVLCCore.results.comparison import ComparisonRecord
+from DGMVLCCore.results.dicom_result import DicomRecord
+from DGMVLCCore.results.manifest import ResultRecord
+from DGMVLCCore.results.records import SCHEMAS, schema_of
+from DGMVLCCore.review import records as review
 
-RECORDS: dict[str, tuple[type[Record], str]] = {
+RECORDS: dict[str, tuple[type[Struct], str]] = {
+    "result": (ResultRecord, "DGM-VLC result"),
+    "comparison": (ComparisonRecord, "DGM-VLC comparison of hypotheses"),
+    "dicom": (DicomRecord, "DGM-VLC DICOM record"),
+    "review-study": (review.StudyReview, "What a review found in one study"),
+    "review-worklist": (review.Worklist, "Worklist of a review session"),
+    "review-decision": (review.DecisionMade, "One decision of a reader"),
+    "review-decisions": (review.Decisions, "What readers decided in a review session"),
     "cases": (readers.CasesRecord, "DGM-VLC set of cases, as its reader sees it"),
     "keys": (readers.KeysRecord, "DGM-VLC answer key of a set of cases"),
     "quiz": (readers.QuizRecord, "DGM-VLC quiz"),

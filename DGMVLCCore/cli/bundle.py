@@ -32,14 +32,15 @@ def add_commands(add: Add) -> None:
 
 def run_bundle(args: argparse.Namespace) -> Answer:
     """`dgmvlc bundle`."""
+    from DGMVLCCore.editing.result import NOTICE
     from DGMVLCCore.jobs.bundle import export_bundle
 
-    about = export_bundle(args.output, args.weights, overwrite=args.overwrite)
+    files = export_bundle(args.output, args.weights, overwrite=args.overwrite)
     return Answer(
         {
             "output": str(args.output),
-            "files": [entry["name"] for entry in about["files"]],
-            "notes": [about["notice"]],
+            "files": files,
+            "notes": [NOTICE],
         }
     )
 

@@ -29,6 +29,17 @@ class CompareOptions:
     ] = None
 
 
+SHOWN = (
+    "rank",
+    "name",
+    "asked_hu",
+    "more_hu",
+    "low",
+    "high",
+    "agreement",
+    "apart",
+    "mean_change_hu",
+)  # of a hypothesis
 HELPS = {
     "mask": "segmentation of the region; proposed from the report when left out",
     "noises": "samples behind each hypothesis' uncertainty map (default 4)",
@@ -70,28 +81,21 @@ def run_compare(args: argparse.Namespace) -> Answer:
     with progress_of(args) as progress:
         path = run_comparison(request, progress)
     record = read_comparison(path)
-    shown = (
-        "rank",
-        "name",
-        "asked_hu",
-        "more_hu",
-        "low",
-        "high",
-        "agreement",
-        "apart",
-        "mean_change_hu",
-    )
     ranking = [
-        {key: round(row[key], 4) if isinstance(row[key], float) else row[key] for key in shown}
-        for row in record["hypotheses"]
+        {
+            key: round(value, 4) if isinstance(value, float) else value
+            for key in SHOWN
+            for value in [getattr(row, key)]
+        }
+        for row in record.hypotheses
     ]
     return Answer(
         {
             "result": str(path),
             "figure": str(path.parent / "figure.png"),
             "ranking": ranking,
-            "conclusion": record["ranking"]["sentence"],
-            "notes": [record["ranking"]["note"]],
+            "conclusion": record.ranking.sentence,
+            "notes": [record.ranking.note],
         }
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -78,10 +77,11 @@ def _request(args: argparse.Namespace, **fields: Any) -> Request:
 
 def _run_edit(args: argparse.Namespace, request: Any) -> Answer:
     from DGMVLCCore.jobs.edit import run_counterfactual
+    from DGMVLCCore.results.manifest import read_manifest
 
     with progress_of(args) as progress:
         path = run_counterfactual(request, progress)
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_manifest(path)
     folder = path.parent
     scene = folder / "scene.mrb"
     return Answer(
@@ -90,10 +90,10 @@ def _run_edit(args: argparse.Namespace, request: Any) -> Answer:
             "figure": str(folder / "figure.png"),
             "scene": str(scene) if scene.exists() else None,
             "volumes": [
-                str(folder / f["name"]) for f in manifest["files"] if f["name"].endswith(".nrrd")
+                str(folder / each.name) for each in manifest.files if each.name.endswith(".nrrd")
             ],
             "explanation": (folder / "explanation.txt").read_text(encoding="utf-8").strip(),
-            "notes": manifest["notes"],
+            "notes": manifest.notes,
         }
     )
 
@@ -101,18 +101,20 @@ def _run_edit(args: argparse.Namespace, request: Any) -> Answer:
 def _run_fill(args: argparse.Namespace) -> Answer:
     """A region of an MR or X-ray picture."""
     from DGMVLCCore.jobs.fill import run_fill
+    from DGMVLCCore.report.fill import FillRecord
+    from DGMVLCCore.results.records import read_typed
 
     said = read_report(args.report).text if args.report else ""
     with progress_of(args) as progress:
         path = run_fill(_request(args, report_text=said), progress)
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = read_typed(path, FillRecord)
     return Answer(
         {
             "result": str(path),
             "figure": str(path.with_name("figure.png")),
-            "unit": record["unit"],
-            "measures": record["measures"],
-            "notes": [record["notice"], *record["notes"]],
+            "unit": record.unit,
+            "measures": record.measures,
+            "notes": [record.notice, *record.notes],
         }
     )
 

@@ -144,13 +144,13 @@ def run_command_list(args: argparse.Namespace, use: Use, kind: type, **given: An
         made = run_list(args.command, items, args.out, place, bar)
     finally:
         bar.close()
-    rows: list[Row] = made["rows"]
+    rows = made.rows
     failed = [row for row in rows if row.state == "failed"]
     return Answer(
         {
             "output": str(args.out),
             "scans": counted([row.columns() for row in rows]),
-            "summary": [made["csv"], made["html"]],
+            "summary": [made.csv, made.html],
             "problems": [f"{row.id}: {row.problem}" for row in failed],
         },  # some scans failed: listed; all of them: no success
         exit_code=UnsuitableInputError.exit_code if len(failed) == len(rows) else 0,

@@ -68,13 +68,18 @@ def run_dicom(args: argparse.Namespace) -> Answer:
     return Answer(
         {
             "output": str(args.output),
-            "study_uid": record["study_uid"],
-            "patient": record["patient"],
+            "study_uid": record.study_uid,
+            "patient": record.patient,
             "objects": [
-                {key: entry[key] for key in ("name", "kind", "instances", "description")}
-                for entry in record["objects"]
+                {
+                    "name": entry.name,
+                    "kind": entry.kind,
+                    "instances": entry.instances,
+                    "description": entry.description,
+                }
+                for entry in record.objects
             ],
-            "notes": record["notes"],
+            "notes": record.notes,
             **sent_after(args, args.output),
         }
     )
@@ -86,11 +91,11 @@ def run_check(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.report.statements import check_result
 
     rows = check_result(args.result)
-    if wrong := [row for row in rows if not row["agrees"]]:
+    if wrong := [row for row in rows if not row.agrees]:
         raise UnreadableError(
             f"{len(wrong)} of {len(rows)} numbers do not follow from the result's files (first: "
-            f"“{wrong[0]['said']}” {wrong[0]['unit']}, "
-            f"{wrong[0]['from']}, is {wrong[0]['again']:g}); make the result again."
+            f"“{wrong[0].said}” {wrong[0].unit}, {wrong[0].source}, is {wrong[0].again:g}); make "
+            "the result again."
         )
     return Answer({"files": "unchanged", "numbers": rows})
 

@@ -111,7 +111,9 @@ def _decide(args: argparse.Namespace) -> Answer:
     return Answer(
         {
             "region": region,
-            **{key: made[key] for key in ("verdict", "comment", "when")},
+            "verdict": made.verdict,
+            "comment": made.comment,
+            "when": made.when,
             "progress": session.progress(),
         }
     )
@@ -134,29 +136,23 @@ def _look(args: argparse.Namespace, session: ReviewSession) -> list[str]:
 def _summary(session: ReviewSession, problems: list[str]) -> Answer:
     studies = []
     for study in session.studies:
-        done = session.analysis(study.id) or {}
+        done = session.analysis(study.id)
         regions = [
-            f"{study.id}/{r['number']}: {r['location']['diameter_mm']:.0f} mm {r['place']}, "
-            f"{r['change_hu']:+.0f} HU, "
-            f"{r['phrases'][0]['term']} {r['phrases'][0]['agreement']:.2f}; "
-            f"{r['check']['sentence']}"
-            for r in done.get("regions", [])
-        ]
-        unseen = [
-            fact["sentence"]
-            for fact in done.get("report_check", [])
-            if fact["status"] in ("not seen", "not looked for")
+            f"{study.id}/{region.number}: {region.location.diameter_mm:.0f} mm {region.place}, "
+            f"{region.change_hu:+.0f} HU, "
+            f"{region.phrases[0].term} {region.phrases[0].agreement:.2f}; {region.check.sentence}"
+            for region in session.regions(study.id)
         ]
         studies.append(
             {
                 "study": study.id,
                 "state": session.state(study.id),
                 "regions": regions,
-                "reported, not seen": unseen,
+                "reported, not seen": done.unseen() if done else [],
                 "notes": [
-                    *filter(None, (study.problem, done.get("problem"))),
+                    *filter(None, (study.problem, done.problem if done else None)),
                     *study.notes,
-                    *done.get("report_notes", []),
+                    *(done.report_notes if done else ()),
                 ],
             }
         )
@@ -183,6 +179,8 @@ def run_review(args: argparse.Namespace) -> Answer:
             "--comment needs the region it is on: --accept, --reject, --undo or --on STUDY/N."
         )
     if args.export:
+        from msgspec.structs import asdict
+
         from DGMVLCCore.review.review_report import export
 
         made = export(
@@ -191,7 +189,7 @@ def run_review(args: argparse.Namespace) -> Answer:
             overwrite=args.overwrite,
             dicom=args.dicom or bool(args.send),
         )
-        return Answer({**made, **sent_after(args, args.export / "dicom")})
+        return Answer(asdict(made) | sent_after(args, args.export / "dicom"))
     if args.dicom or args.send:
         raise UsageError("--dicom and --send belong to --export FOLDER.")
     folder: Path | None = args.folder

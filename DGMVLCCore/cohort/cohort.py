@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from DGMVLCCore.errors import DGMVLCError, UnsuitableInputError
 from DGMVLCCore.language.clinical import Value, table_texts
 from DGMVLCCore.language.schema import ClinicalSchema
 from DGMVLCCore.language.tables import listed
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +137,10 @@ def refuse_problems(problems: list[str]) -> None:
 
 
 def load_each(
-    scans: dict[str, Path], read: Callable[[str, Path], Any]
-) -> tuple[dict[str, Any], list[str]]:
+    scans: dict[str, Path], read: Callable[[str, Path], S]
+) -> tuple[dict[str, S], list[str]]:
     """What `read` makes of each scan, and one sentence for each that could not be used."""
-    good: dict[str, Any] = {}
+    good: dict[str, S] = {}
     problems = []
     for name, path in scans.items():
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+from msgspec import Struct
 
 from DGMVLCCore.cohort.cohort import Cohort, match
 from DGMVLCCore.cohort.groups import Rows
@@ -145,8 +146,20 @@ def plan_cohort(request: CohortRequest, encoder: LanguageEncoder | None = None) 
     )
 
 
-def describe(plan: CohortPlan) -> dict[str, Any]:
-    """The plan in words: what `--dry-run` shows."""
+class PlanShown(Struct, frozen=True, kw_only=True):
+    """A plan in words: what `--dry-run` shows."""
+
+    scans: int
+    paired: int
+    masks: int
+    attributes: str
+    patients: list[str]
+    problems: list[str]
+    notes: list[str]
+
+
+def describe(plan: CohortPlan) -> PlanShown:
+    """The plan in words."""
     patients = [
         f"{name}: scan {plan.layout.scans[name].name}, mask "
         f"{plan.layout.masks[name].name if name in plan.layout.masks else 'none'}; “"
@@ -154,12 +167,12 @@ def describe(plan: CohortPlan) -> dict[str, Any]:
         + "”"
         for name, row in plan.cohort.attributes.items()
     ]
-    return {
-        "scans": len(plan.layout.scans),
-        "paired": len(patients),
-        "masks": len(plan.layout.masks),
-        "attributes": ", ".join(plan.sentences.names),
-        "patients": patients,
-        "problems": list(dict.fromkeys(plan.layout.problems + plan.cohort.problems)),
-        "notes": plan.notes,
-    }
+    return PlanShown(
+        scans=len(plan.layout.scans),
+        paired=len(patients),
+        masks=len(plan.layout.masks),
+        attributes=", ".join(plan.sentences.names),
+        patients=patients,
+        problems=list(dict.fromkeys(plan.layout.problems + plan.cohort.problems)),
+        notes=plan.notes,
+    )

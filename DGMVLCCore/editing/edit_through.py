@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from DGMVLCCore.editing.finish import Progress, counted, described
 from DGMVLCCore.editing.noise import volume_noise
-from DGMVLCCore.editing.result import EditPlan
+from DGMVLCCore.editing.result import EditPlan, Settings
 from DGMVLCCore.editing.sampler import Text
 from DGMVLCCore.editing.see_through import SMOOTH_MM, STEPS, Answer, EditPredictor, RegionEditor
 from DGMVLCCore.imaging.anatomy import Anatomy
@@ -38,7 +38,7 @@ def edit_through(
     anatomy: Anatomy,
     mask: np.ndarray,
     plan: EditPlan,
-    settings: dict[str, Any],
+    settings: Settings,
     callback: Progress | None = None,
     should_cancel: Callable[[], bool] | None = None,
 ) -> Answer:

@@ -10,7 +10,7 @@ import numpy as np
 
 from DGMVLCCore.editing.compose import compose, feather
 from DGMVLCCore.editing.noise import slice_correlation
-from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
+from DGMVLCCore.editing.result import CounterfactualResult, EditPlan, Settings
 from DGMVLCCore.editing.sampler import Step
 from DGMVLCCore.editing.see_through import Answer
 from DGMVLCCore.errors import Cancelled
@@ -42,7 +42,7 @@ def finish(
     place: Place,
     deltas: np.ndarray,
     plan: EditPlan,
-    settings: dict[str, Any],
+    settings: Settings,
     draw: int | None = None,
     edited: Answer | None = None,
 ) -> CounterfactualResult:
@@ -95,7 +95,7 @@ def finish(
 
 
 def described(
-    settings: dict[str, Any], region: Region, scan: Volume, anatomy: Anatomy, mask: np.ndarray
+    settings: Settings, region: Region, scan: Volume, anatomy: Anatomy, mask: np.ndarray
 ) -> float:
     """Record how a region is worked on; returns the texture's correlation along z."""
     rows = slice(*region.rows)

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Hashable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.archive.address import local
@@ -23,6 +22,8 @@ from DGMVLCCore.language.report_files import ReportSource
 from DGMVLCCore.models.alignment import AlignmentPipeline
 
 MAPS_KEPT = 4  # each is as large as the scan
+# role of a file that a run read -> name and SHA-256; of a report also its kind and encoding
+Inputs = dict[str, dict[str, str | None]]
 
 
 def file_facts(path: Path) -> dict[str, str]:
@@ -46,17 +47,15 @@ def file_facts(path: Path) -> dict[str, str]:
     return {"name": path.name, "sha256": joined}
 
 
-def input_facts(
-    image: dict[str, str], mask: Path | None, report: ReportSource | None
-) -> dict[str, dict[str, Any]]:
+def input_facts(image: dict[str, str], mask: Path | None, report: ReportSource | None) -> Inputs:
     """Role -> name and SHA-256 of every file a run read; of a report also its kind and encoding.
 
     Raises:
         UnreadableError: the mask is gone.
     """
-    inputs: dict[str, dict[str, Any]] = {"image": dict(image)}
+    inputs: Inputs = {"image": {**image}}
     if mask:
-        inputs["mask"] = dict(file_facts(mask))
+        inputs["mask"] = {**file_facts(mask)}
     if report:
         inputs["report"] = asdict(report)
     return inputs

@@ -17,7 +17,7 @@ from DGMVLCCore.editing.compose import residual
 from DGMVLCCore.editing.edit_through import edit_through
 from DGMVLCCore.editing.finish import Place, Progress, counted, described, finish
 from DGMVLCCore.editing.noise import volume_noise
-from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
+from DGMVLCCore.editing.result import CounterfactualResult, EditPlan, Settings
 from DGMVLCCore.editing.see_through import EditPredictor
 from DGMVLCCore.editing.tiles import TiledPredictor, WindowPlan, announce, joined, plan_for
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
@@ -279,7 +279,7 @@ class CounterfactualPipeline:
                 "The edit mask holds no voxel of the body in the chosen slices; choose another "
                 "region."
             )
-        settings: dict[str, Any] = {
+        settings: Settings = {
             "noises": noises,
             "steps": steps,
             "seed": seed,
@@ -338,7 +338,7 @@ class CounterfactualPipeline:
         anatomy: Anatomy,
         mask: np.ndarray,
         plan: EditPlan,
-        settings: dict[str, Any],
+        settings: Settings,
         callback: Progress | None = None,
         should_cancel: Callable[[], bool] | None = None,
     ) -> np.ndarray:

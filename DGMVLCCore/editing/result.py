@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.language.findings import Finding
 
 NOTICE = "Research use only; not a medical device. Voxels inside the edit mask are synthetic."
+
+# what an edit was asked with, and what rooms note of it on its way, by name: open, as JSON holds it
+Settings = dict[str, Any]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Cosine = Annotated[float, Meta(ge=-1.001, le=1.001)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +28,7 @@ class EditPlan:
         source: what the scan shows, as a taught sentence. target: what it shall show.
         term: finding the edit is about. removes: True when the target says it is absent.
         mode: "replace" (as the target says) or "shift" (what target and source differ by).
-        finding: the report's finding as a dict, None when the user gave only words.
+        finding: of the report, None when the user gave only words.
         hidden: bool (D,H,W), what an editor is not shown of the scan and makes anew; None where it
             shall see through the mask. A hole-filling network is shown nothing of the mask.
     """
@@ -32,7 +39,7 @@ class EditPlan:
     term: str
     removes: bool = True
     mode: str = "replace"
-    finding: dict[str, Any] | None = None
+    finding: Finding | None = None
     hidden: np.ndarray | None = None
 
 
@@ -76,9 +83,9 @@ class Agreement:
         ranked: findings that fit the region before the edit, the best first, with their agreement.
     """
 
-    source: tuple[float, float]
-    target: tuple[float, float]
-    direction: float
+    source: tuple[Share, Share]
+    target: tuple[Share, Share]
+    direction: Cosine
     ranked: tuple[tuple[str, float], ...]
 
 
@@ -104,7 +111,7 @@ class CounterfactualResult:
     mask: np.ndarray
     plan: EditPlan
     gates: list[Gate] = field(default_factory=list)
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
     attention: dict[str, AttentionMap] = field(default_factory=dict)
     agreement: Agreement | None = None
     change: np.ndarray | None = None

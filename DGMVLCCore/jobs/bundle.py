@@ -12,7 +12,6 @@ import json
 import shutil
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from DGMVLCCore.editing.result import NOTICE
 from DGMVLCCore.errors import UnreadableError, UsageError
@@ -69,7 +68,7 @@ def _licence() -> str:
     return found[0].read_text(encoding="utf-8")
 
 
-def inference_config() -> dict[str, Any]:
+def inference_config() -> dict[str, object]:
     """configs/inference.json: the properties that MONAI asks of a bundle for inference."""
     return {
         "imports": ["$from pathlib import Path", "$import torch"],
@@ -100,7 +99,7 @@ def inference_config() -> dict[str, Any]:
     }
 
 
-def metadata_of(weights: Path) -> dict[str, Any]:
+def metadata_of(weights: Path) -> dict[str, object]:
     """configs/metadata.json.
 
     Raises:
@@ -154,7 +153,7 @@ def _versions() -> dict[str, str]:
         ) from error
 
 
-def _channel(kind: str, words: str) -> dict[str, Any]:
+def _channel(kind: str, words: str) -> dict[str, object]:
     """A slice as the bundle's schema describes what goes in or comes out."""
     return {
         "type": "image",
@@ -169,10 +168,8 @@ def _channel(kind: str, words: str) -> dict[str, Any]:
     }
 
 
-def export_bundle(
-    out: Path, weights: Path | None = None, *, overwrite: bool = False
-) -> dict[str, Any]:
-    """Write a bundle, whole or not at all; returns its metadata.
+def export_bundle(out: Path, weights: Path | None = None, *, overwrite: bool = False) -> list[str]:
+    """Write a bundle, whole or not at all; returns its files' names.
 
     Args:
         out: new folder. weights: a generator's folder; the shipped one when None.
@@ -204,12 +201,13 @@ def export_bundle(
         (work / "configs" / "inference.json").write_text(
             json.dumps(inference_config(), indent=1) + "\n", encoding="utf-8"
         )
-        about["files"] = [
-            {"name": str(path.relative_to(work).as_posix()), "sha256": sha256_of(path)}
+        files = {
+            path.relative_to(work).as_posix(): sha256_of(path)
             for path in sorted(work.rglob("*"))
             if path.is_file()
-        ]
+        }
+        about["files"] = [{"name": name, "sha256": digest} for name, digest in files.items()]
         (work / RECORD).write_text(
             json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-    return about
+    return list(files)

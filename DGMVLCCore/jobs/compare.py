@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from DGMVLCCore.editing.agreement import agreement_of
 from DGMVLCCore.editing.find import Proposal
@@ -21,7 +22,7 @@ from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.imaging.zones import locate
+from DGMVLCCore.imaging.zones import Location, locate
 from DGMVLCCore.jobs.edit import (
     Progress,
     check_options,
@@ -30,13 +31,15 @@ from DGMVLCCore.jobs.edit import (
     propose_region,
 )
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
-from DGMVLCCore.jobs.ranking import NOTE, Ranking, rank
+from DGMVLCCore.jobs.ranking import NOTE, Ranked, Ranking, rank
 from DGMVLCCore.jobs.region import choose_finding
 from DGMVLCCore.jobs.requests import CompareRequest
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.report.comparison import RECORD, write_comparison
+from DGMVLCCore.report.edit import Facts
+from DGMVLCCore.results.comparison import ComparedWith, Comparison, HypothesisRow, RankingFact
 from DGMVLCCore.results.manifest import measures
 from DGMVLCCore.review.hypotheses import Hypothesis, as_reported, differential, resolve
 
@@ -141,7 +144,7 @@ def _draw(
             one.term or str(other.term),
             one.term is None,
             "replace",
-            finding.to_dict() if finding else None,
+            finding,
         )
         result = pipe(
             volume,
@@ -175,48 +178,50 @@ def between(results: list[CounterfactualResult]) -> np.ndarray:
     return out
 
 
-def _record(
-    ranking: Ranking, results: list[CounterfactualResult], request: CompareRequest
-) -> dict[str, Any]:
+def _row(each: Ranked, result: CounterfactualResult) -> HypothesisRow:
+    numbers = measures(result)
+    return HypothesisRow(
+        name=each.hypothesis.name,
+        sentence=each.hypothesis.sentence,
+        term=each.hypothesis.term,
+        asked_hu=each.asked_hu,
+        more_hu=each.more_hu,
+        low=each.low,
+        high=each.high,
+        agreement=each.agreement,
+        lead=each.lead,
+        apart=each.apart,
+        mean_change_hu=numbers["mean_change_hu"],
+        mean_uncertainty_hu=numbers["mean_uncertainty_hu"],
+    )
+
+
+def _ranked(
+    ranking: Ranking,
+    results: list[CounterfactualResult],
+    request: CompareRequest,
+    location: Location,
+) -> Comparison:
     """What `comparison.json` says of the hypotheses, in the ranking's order."""
-    rows = []
-    for each, result in zip(ranking.ranked, results):
-        numbers = measures(result)
-        rows.append(
-            {
-                "name": each.hypothesis.name,
-                "sentence": each.hypothesis.sentence,
-                "term": each.hypothesis.term,
-                "asked_hu": each.asked_hu,
-                "more_hu": each.more_hu,
-                "low": each.low,
-                "high": each.high,
-                "agreement": each.agreement,
-                "lead": each.lead,
-                "apart": each.apart,
-                "mean_change_hu": numbers["mean_change_hu"],
-                "mean_uncertainty_hu": numbers["mean_uncertainty_hu"],
-            }
-        )
-    settings = {
-        "noises": request.noises,
-        "steps": request.steps,
-        "seed": request.seed,
-        "slices": request.slices,
-        "shown": results[0].settings["shown"],
-    }
-    return {
-        "hypotheses": rows,
-        "between_hu": between(results).tolist(),
-        "settings": settings,
-        "ranking": {
-            "distinguishable": ranking.distinguishable,
-            "sentence": ranking.sentence,
-            "note": NOTE,
-            "noises": ranking.readings,
-            "slices": ranking.slices,
-        },
-    }
+    return Comparison(
+        hypotheses=[_row(each, result) for each, result in zip(ranking.ranked, results)],
+        between_hu=between(results).tolist(),
+        location=location,
+        settings=ComparedWith(
+            noises=request.noises,
+            steps=request.steps,
+            seed=request.seed,
+            slices=request.slices,
+            shown=results[0].settings["shown"],
+        ),
+        ranking=RankingFact(
+            distinguishable=ranking.distinguishable,
+            sentence=ranking.sentence,
+            note=NOTE,
+            noises=ranking.readings,
+            slices=ranking.slices,
+        ),
+    )
 
 
 def run_comparison(
@@ -257,20 +262,25 @@ def run_comparison(
     for result in results:
         result.settings |= {"region": region.origin, **known}
     tell("writing", 0.0)
-    record = _record(ranking, results, request)
-    record["location"] = vars(locate(region.mask, anatomy, volume))
-    facts = {
-        "report": request.report_text,
-        "findings": findings,
-        "inputs": input_facts(memory.facts, request.mask, request.report_source),
-        "weights": {"name": pipe.weights, "sha256": pipe.weights_sha256},
-    }
+    ranked = _ranked(ranking, results, request, locate(region.mask, anatomy, volume))
+    facts = Facts(
+        request.report_text,
+        findings,
+        input_facts(memory.facts, request.mask, request.report_source),
+        {"name": pipe.weights, "sha256": pipe.weights_sha256},
+    )
     path = write_comparison(
-        results, record, request.out, anatomy=anatomy, facts=facts, overwrite=request.overwrite
+        results, ranked, request.out, anatomy=anatomy, facts=facts, overwrite=request.overwrite
     )
     if progress:
         progress("writing", 1.0)
     return path
+
+
+class Compared(Struct, frozen=True):
+    """Where `comparison.json` lies."""
+
+    record: str
 
 
 def compare(
@@ -278,9 +288,8 @@ def compare(
     request: CompareRequest,
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
-) -> dict[str, Any]:
-    """Hypotheses of one region, for a viewer, which builds its own scene; the answer is the path of
-    `comparison.json`."""
+) -> Compared:
+    """Hypotheses of one region, for a viewer, which builds its own scene."""
     path = run_comparison(
         replace(request, scene=False),
         tell,
@@ -288,4 +297,4 @@ def compare(
         should_cancel=should_cancel,
         memory=session.memory,
     )
-    return {"record": str(path)}
+    return Compared(str(path))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from DGMVLCCore.editing.agreement import agreement_of, refuse_opposed
 from DGMVLCCore.editing.asked import Evidence
@@ -282,14 +281,13 @@ class _Edit:
     def plan(self, marked: MarkedRegion) -> EditPlan:
         """The edit in the region."""
         asked = self.asked
-        finding = asked.finding.to_dict()
-        edit = (asked.source, asked.target, asked.term, asked.removes, self.request.mode, finding)
+        edit = (asked.source, asked.target, asked.term, asked.removes, self.request.mode)
         hidden = None
         if asked.finding.presence == "absent" and not asked.removes:
             hidden = hidden_for(asked.term, marked.lesion, marked.mask, self.volume.spacing)
-        return EditPlan(marked.mask, *edit, hidden)
+        return EditPlan(marked.mask, *edit, asked.finding, hidden)
 
-    def evidence(self, plan: EditPlan, tell: Progress) -> dict[str, Any] | None:
+    def evidence(self, plan: EditPlan, tell: Progress) -> Evidence | None:
         """Does the network see the finding that the report states? None where nobody asks."""
         if not self.reads or self.asked.finding.presence == "absent":
             return None
@@ -319,7 +317,7 @@ class _Edit:
         )
 
     def check(
-        self, result: CounterfactualResult, marked: MarkedRegion, evidence: dict[str, Any] | None
+        self, result: CounterfactualResult, marked: MarkedRegion, evidence: Evidence | None
     ) -> None:
         """Agreement, gates and what is to be known of the run, into the result.
 
@@ -332,7 +330,7 @@ class _Edit:
                 result.agreement = agreement_of(self.pipe.alignment, result, anatomy)
                 refuse_opposed(result.agreement)
             location = locate(marked.lesion, anatomy, volume)
-            seen = [evidence_gate(Evidence(**evidence))] if evidence else []
+            seen = [evidence_gate(evidence)] if evidence else []
             result.gates = [
                 *region_gates(asked.finding, marked, location, anatomy, volume),
                 *seen,
@@ -341,7 +339,7 @@ class _Edit:
             ]
         result.settings |= {
             "region": marked.origin,
-            "evidence": evidence,
+            "evidence": asdict(evidence) if evidence else None,
             "clinical": self.request.clinical,
             "anatomy": anatomy.origin,
         }

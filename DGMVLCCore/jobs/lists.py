@@ -4,7 +4,7 @@ to an archive."""
 from __future__ import annotations
 
 import re
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,24 @@ PATHS = ("image", "mask", "anatomy", "weights")
 NOT_A_COLUMN = ("out", "overwrite", "report_text", "report_source", "scene")
 
 
+Given = dict[str, object]  # fields of a request as a row or the command gives them, unchecked
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of every scan of a list.
+
+    Args:
+        kind: class of the request. out: gets a folder for each. given: fields of every request; a
+            cell goes before them.
+    """
+
+    use: Use
+    kind: type
+    out: Path
+    given: Given
+
+
 def _named(text: str, used: set[str]) -> str:
     """A name for a result's folder, from a file's name or an address's last UID, that is not used
     yet."""
@@ -31,53 +49,46 @@ def _named(text: str, used: set[str]) -> str:
     return next(name for name in names if name not in used)
 
 
-def _request(cells: dict[str, Any], kind: type, defaults: dict[str, Any]) -> Any:
+def _request(cells: Given, wanted: Wanted, identifier: str) -> Any:
     """A row's request, with its report read.
 
     Raises:
         DGMVLCError: a cell that does not fit, or a report that cannot be read.
     """
     report = cells.pop("report", None)
-    asked: Any = read_request({**defaults, "report_text": "", **cells}, kind, lax=True)
+    given = {**wanted.given, "out": str(wanted.out / identifier), "report_text": "", **cells}
+    asked: Any = read_request(given, wanted.kind, lax=True)
     if report:
-        said = read_report(Path(report))
+        said = read_report(Path(str(report)))
         asked = replace(asked, report_text=said.text, report_source=said.source)
     return asked
 
 
-def _item(
-    identifier: str,
-    use: Use,
-    cells: dict[str, Any],
-    kind: type,
-    out: Path,
-    defaults: dict[str, Any],
-) -> Item:
+def _item(identifier: str, cells: Given, wanted: Wanted) -> Item:
     try:
-        asked = _request(cells, kind, {**defaults, "out": str(out / identifier)})
-        return Item(identifier, use, placed(asked, out, identifier))
+        asked = _request(cells, wanted, identifier)
+        return Item(identifier, wanted.use, placed(asked, wanted.out, identifier))
     except DGMVLCError as error:  # this row's; the others go on
-        return Item(identifier, use, None, str(error))
+        return Item(identifier, wanted.use, None, str(error))
 
 
-def _cells(row: dict[str, str], folder: Path) -> dict[str, Any]:
+def _cells(row: dict[str, str], folder: Path) -> Given:
     """A row's cells that are not empty: paths from the table's folder, slices as two numbers."""
-    cells: dict[str, Any] = {name: text for name, text in row.items() if text and name != "id"}
+    said = {name: text for name, text in row.items() if text and name != "id"}
+    cells: Given = {**said}
     for name in (*PATHS, "report"):
-        if name in cells:
-            cells[name] = str(from_row(folder, cells[name]))
-    if re.fullmatch(r"\d+:\d+", cells.get("slices", "")):
-        cells["slices"] = [int(part) for part in cells["slices"].split(":")]
-    if "hypotheses" in cells:
-        cells["hypotheses"] = [part.strip() for part in cells["hypotheses"].split(";")]
+        if name in said:
+            cells[name] = str(from_row(folder, said[name]))
+    if re.fullmatch(r"\d+:\d+", said.get("slices", "")):
+        cells["slices"] = [int(part) for part in said["slices"].split(":")]
+    if "hypotheses" in said:
+        cells["hypotheses"] = [part.strip() for part in said["hypotheses"].split(";")]
     return cells
 
 
-def _from_table(
-    place: Path, use: Use, kind: type, out: Path, defaults: dict[str, Any]
-) -> list[Item]:
+def _from_table(place: Path, wanted: Wanted) -> list[Item]:
     table = read_table(place)
-    known = [field.name for field in fields(kind) if field.name not in NOT_A_COLUMN]
+    known = [field.name for field in fields(wanted.kind) if field.name not in NOT_A_COLUMN]
     known = ["id", "report", *known]
     if unknown := [name for name in table.columns if name not in known]:
         raise UsageError(
@@ -96,58 +107,50 @@ def _from_table(
                 " of letters, digits, dots, - and _, because its result's folder is named by it."
             )
         used.add(identifier)
-        items.append(_item(identifier, use, _cells(row, place.parent), kind, out, defaults))
+        items.append(_item(identifier, _cells(row, place.parent), wanted))
     return items
 
 
-def _from_folder(
-    place: Path, use: Use, kind: type, out: Path, defaults: dict[str, Any]
-) -> list[Item]:
+def _from_folder(place: Path, wanted: Wanted) -> list[Item]:
     from DGMVLCCore.review.worklist import find_studies
 
     items = []
     for study in find_studies(place):
-        cells: dict[str, Any] = {"image": str(place / study.path)}
+        cells: Given = {"image": str(place / study.path)}
         if study.report:
             cells["report"] = str(place / study.report)
         if study.chosen is not None:
             cells["series"] = study.series[study.chosen].number
-        made = _item(study.id, use, cells, kind, out, defaults)
+        made = _item(study.id, cells, wanted)
         problem = study.problem or ("" if study.report else "No report lies beside the scan.")
         items.append(replace(made, problem=made.problem or problem))
     return items
 
 
-def _from_archive(
-    text: str, use: Use, kind: type, out: Path, defaults: dict[str, Any]
-) -> list[Item]:
-    return [
-        _item(one.study, use, {"image": str(one)}, kind, out, defaults) for one in asked_scans(text)
-    ]
+def _from_archive(text: str, wanted: Wanted) -> list[Item]:
+    return [_item(one.study, {"image": str(one)}, wanted) for one in asked_scans(text)]
 
 
-def read_list(text: str, use: Use, kind: type, out: Path, defaults: dict[str, Any]) -> list[Item]:
+def read_list(text: str, use: Use, kind: type, out: Path, given: Given) -> list[Item]:
     """The items of a list.
 
     Args:
         text: path of a CSV or Excel table whose columns are fields of the request (image, report,
             mask, target, …; paths from the table's own folder), or of a folder of studies with
             their reports beside them; or archive:NAME?QUERY or the
-            address of one scan. kind: class of the request.
-        out: gets a folder for each.
-        defaults: fields of every request; a cell goes before them.
+            address of one scan. use, kind, out, given: as `Wanted`.
 
     Raises:
         UnreadableError: no such list, or nothing in it. UsageError: an unknown column, or an id
             twice. A row that cannot be asked is an item with its problem.
     """
-    place = Path(text)
+    place, wanted = Path(text), Wanted(use, kind, out, given)
     if is_address(text):
-        items = _from_archive(text, use, kind, out, defaults)
+        items = _from_archive(text, wanted)
     elif place.is_dir():
-        items = _from_folder(place, use, kind, out, defaults)
+        items = _from_folder(place, wanted)
     elif place.exists():
-        items = _from_table(place, use, kind, out, defaults)
+        items = _from_table(place, wanted)
     else:
         raise UnreadableError(f"The list {place} does not exist; give a table or a folder.")
     if not items:

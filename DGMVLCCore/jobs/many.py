@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str, float], None]
+Cells = dict[str, str | int | float | None]  # of a row of the summary, by column
 ROWS, LIST = "rows", "list.json"
 # where a result lies and what computes it changes no result; the report's text is hashed itself
 NO_IDENTITY = ("out", "device", "overwrite", "report_source", "scene")
@@ -48,7 +49,7 @@ class Use:
             use case itself knows what is still to do.
     """
 
-    run: Callable[[Session, Any, Progress], dict[str, Any]]
+    run: Callable[[Session, Any, Progress], Cells]
     record: str | None = None
 
 
@@ -79,9 +80,9 @@ class Row(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     memory_mb: float = 0.0
     where: str = ""
-    facts: dict[str, Any] = {}
+    facts: Cells = {}
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Cells:
         """As the summary shows it."""
         made = {name: getattr(self, name) for name in self.__struct_fields__ if name != "facts"}
         return {**made, **self.facts}
@@ -121,6 +122,14 @@ class Pace:
         if not self._spent or not remaining:
             return 0.0 if not remaining else None
         return remaining * sum(self._spent) / len(self._spent) / min(self.at_once, remaining)
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """What became of a list: its rows, and the files of its summary."""
+
+    rows: list[Row]
+    csv: str
+    html: str
 
 
 OnRow = Callable[[Row, Pace], None]
@@ -265,7 +274,7 @@ def run_list(
     place: Place,
     on_row: OnRow | None = None,
     tell: Progress | None = None,
-) -> dict[str, Any]:
+) -> Listed:
     """`run_many` with its folder: a result a scan, the rows, and one summary, which is written
     even when the run is stopped.
 
@@ -284,7 +293,7 @@ def run_list(
         rows = run_many(items, place, kept, tell)
     finally:
         files = write_summary(title, [row.columns() for row in rows], out)
-    return {"rows": rows, **files}
+    return Listed(rows, **files)
 
 
 def _begin(title: str, out: Path) -> None:

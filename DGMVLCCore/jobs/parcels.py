@@ -13,14 +13,43 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+import msgspec
 
 PIECE = 1 << 18  # bytes; a line stays far below the longest, and signs of life get between
 PREFIX = b'{"type": "file-'
+
+
+class Open(msgspec.Struct, frozen=True, tag="file-open"):
+    """Where may files be put?"""
+
+
+class Put(msgspec.Struct, frozen=True, tag="file-put"):
+    """A piece of a file, base64; sha256: of the whole, with the last one."""
+
+    path: str
+    data: str
+    first: bool
+    sha256: str | None = None
+
+
+class Get(msgspec.Struct, frozen=True, tag="file-get"):
+    """A file, or the files of a folder, that are wanted."""
+
+    path: str
+
+
+class Drop(msgspec.Struct, frozen=True, tag="file-drop"):
+    """What is done with."""
+
+    path: str
+
+
+Message = Open | Put | Get | Drop
 
 
 class Lines(Protocol):
@@ -49,8 +78,8 @@ class WithFiles:
         """The next line of another kind; empty at the end."""
         while (line := self._lines.readline(size)).startswith(PREFIX):
             try:
-                self._take(json.loads(line))
-            except (ValueError, KeyError, TypeError, OSError, binascii.Error) as error:
+                self._take(msgspec.json.decode(line, type=Message))
+            except (ValueError, OSError, binascii.Error, msgspec.MsgspecError) as error:
                 self.send("file-failed", message=f"A file could not be passed on ({error}).")
         return line
 
@@ -65,27 +94,27 @@ class WithFiles:
             raise ValueError(f"{name[:80]} lies outside")
         return path
 
-    def _take(self, message: dict[str, Any]) -> None:
-        kind = message["type"]
-        if kind == "file-open":
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Open):
             self.send("file-root", root=str(self.root))
-        elif kind == "file-put":
-            self._put(message, self._inside(message["path"]))
-        elif kind == "file-get":
-            self._get(message["path"], self._inside(message["path"]))
-        elif kind == "file-drop":
-            path = self._inside(message["path"])
+            return
+        path = self._inside(message.path)
+        if isinstance(message, Put):
+            self._put(message, path)
+        elif isinstance(message, Get):
+            self._get(message.path, path)
+        else:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
-    def _put(self, message: dict[str, Any], path: Path) -> None:
+    def _put(self, message: Put, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb" if message["first"] else "ab") as file:
-            file.write(base64.b64decode(message["data"], validate=True))
-        if wanted := message.get("sha256"):
-            if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+        with path.open("wb" if message.first else "ab") as file:
+            file.write(base64.b64decode(message.data, validate=True))
+        if message.sha256:
+            if hashlib.sha256(path.read_bytes()).hexdigest() != message.sha256:
                 path.unlink()
                 raise ValueError(f"{path.name} arrived damaged")
-            self.send("file-put", path=message["path"])
+            self.send("file-put", path=message.path)
 
     def _get(self, name: str, path: Path) -> None:
         """Every piece of a file, or of the files of a folder, and then their sums."""

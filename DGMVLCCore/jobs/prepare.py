@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -31,14 +31,20 @@ class Prepare(Struct, frozen=True):
     device: str | None = None
 
 
+class Prepared(Struct, frozen=True):
+    """The file of the anatomy's labels, and what is uncertain of the lungs."""
+
+    labels: str
+    notes: list[str]
+
+
 def prepare(
     session: Session,
     request: Prepare,
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
-) -> dict[str, Any]:
-    """Read the scan, find its lungs, look at it; answers with the labels' file and what is
-    uncertain of the lungs.
+) -> Prepared:
+    """Read the scan, find its lungs, look at it.
 
     Raises:
         DGMVLCError: every refusal, with its sentence.
@@ -55,4 +61,4 @@ def prepare(
     if pipe.alignment is not None:
         looking = session.memory.look
         looking(pipe.alignment, scan, anatomy, lambda _, share: tell("reading", share))
-    return {"labels": str(request.out), "notes": list(anatomy.notes)}
+    return Prepared(str(request.out), list(anatomy.notes))

@@ -4,11 +4,10 @@ and whether the report speaks of it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.editing.asked import SEEN, change_evidence
+from DGMVLCCore.editing.asked import SEEN, Evidence, change_evidence
 from DGMVLCCore.editing.checks import place_gate, size_gate, tissue_gate
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.result import EditPlan, Gate
@@ -62,7 +61,7 @@ def check_presence(
     slices: tuple[int, int] | None,
     seed: int,
     tell: Progress,
-) -> dict[str, Any]:
+) -> Evidence:
     """Abstain when the scan, in the slices to edit, does not show the finding that is to go."""
     scan, turn = volume.canonical()
     mask = turn.apply(plan.mask).copy()
@@ -77,7 +76,7 @@ def check_presence(
             f"{asked.value:.0%} of its most suspicious part (95 % interval {asked.low:.0%} to "
             f"{asked.high:.0%}, {SEEN:.0%} needed); check the region or the finding."
         )
-    return vars(asked)
+    return asked
 
 
 def region_gates(

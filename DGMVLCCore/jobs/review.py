@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.imaging.io import save_volume
@@ -16,7 +16,8 @@ from DGMVLCCore.jobs.requests import Name
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import WORKLIST
 from DGMVLCCore.review.listing import UNREADABLE, list_regions, list_studies
-from DGMVLCCore.review.review_report import export
+from DGMVLCCore.review.records import Listed, Regions
+from DGMVLCCore.review.review_report import Exported, export
 from DGMVLCCore.review.worklist import load_study
 
 if TYPE_CHECKING:
@@ -61,14 +62,37 @@ class ExportReview(Struct, frozen=True):
     out: Path
 
 
+class Opened(Listed, frozen=True, kw_only=True):
+    """A session's folder and its worklist."""
+
+    session: str
+
+
+class Looked(Struct, frozen=True):
+    """A study that was looked at, and why it could not be."""
+
+    study: str
+    problem: str | None
+
+
+class Shown(Regions, Listed, frozen=True, kw_only=True):
+    """A study's regions with the worklist; scan: where its scan was written."""
+
+    scan: str | None = None
+
+
+def _shown(session: ReviewSession, identifier: str, scan: str | None = None) -> Shown:
+    regions, listed = list_regions(session, identifier), list_studies(session)
+    return Shown(**structs.asdict(regions), **structs.asdict(listed), scan=scan)
+
+
 def review_open(
     session: Session,
     request: OpenReview,
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
-) -> dict[str, Any]:
-    """{"folder", "session"} -> {"session"} and its worklist: a new session, or that of this folder
-    looked at anew; {"study", "series"} also choose a series.
+) -> Opened:
+    """A new session, or that of this folder looked at anew.
 
     Raises:
         UsageError: the session belongs to another folder.
@@ -87,7 +111,7 @@ def review_open(
         made = ReviewSession.open(place, refresh=True, series=series)
     else:
         made = ReviewSession.create(folder, place, series=series)
-    return {"session": str(made.folder), **list_studies(made)}
+    return Opened(session=str(made.folder), **structs.asdict(list_studies(made)))
 
 
 def review_study(
@@ -95,15 +119,14 @@ def review_study(
     request: OneStudy,
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
-) -> dict[str, Any]:
-    """{"session", "study"} -> {"study", "problem"}; the study's folder then holds what was
-    found."""
+) -> Looked:
+    """Look at a study, whose folder then holds what was found."""
     # with the network; a worklist does not wait for it
     from DGMVLCCore.review.analyse import analyse_study
 
     identifier, opened = request.study, ReviewSession.open(request.session)
     done = analyse_study(session.pipeline(), opened, identifier, tell, should_cancel)
-    return {"study": identifier, "problem": done["problem"]}
+    return Looked(identifier, done.problem)
 
 
 def review_show(
@@ -111,20 +134,18 @@ def review_show(
     request: ShowStudy,
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
-) -> dict[str, Any]:
-    """{"session", "study"} -> the study's regions, the worklist, and with "out" (a new .nrrd) the
-    study's scan written there as "scan" (null when unreadable).
+) -> Shown:
+    """A study's regions, its scan written where that was asked for, and the worklist.
 
     Raises:
         UnreadableError, UnsuitableInputError: the scan cannot be read any more.
     """
     made, identifier = ReviewSession.open(request.session), request.study
-    answer: dict[str, Any] = {**list_regions(made, identifier), **list_studies(made), "scan": None}
-    if request.out and made.state(identifier) not in UNREADABLE:
-        tell("reading the scan", 0.0)
-        save_volume(load_study(made.study(identifier), made.root), request.out)
-        answer["scan"] = str(request.out)
-    return answer
+    if request.out is None or made.state(identifier) in UNREADABLE:
+        return _shown(made, identifier)
+    tell("reading the scan", 0.0)
+    save_volume(load_study(made.study(identifier), made.root), request.out)
+    return _shown(made, identifier, str(request.out))
 
 
 def review_decide(
@@ -132,9 +153,8 @@ def review_decide(
     request: Decide,
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
-) -> dict[str, Any]:
-    """{"session", "study", "region", "verdict" and/or "comment"} -> the study's regions and the
-    worklist, after the decision was saved.
+) -> Shown:
+    """The study's regions and the worklist, after the decision was saved.
 
     Raises:
         UsageError: no such region or verdict. OutputError: it cannot be saved; nothing changes
@@ -144,7 +164,7 @@ def review_decide(
     if request.verdict is None and request.comment is None:
         raise UsageError("A decision needs the field verdict or comment, as text.")
     made.decide(f"{identifier}/{request.region}", request.verdict, request.comment)
-    return {**list_regions(made, identifier), **list_studies(made)}
+    return _shown(made, identifier)
 
 
 def review_export(
@@ -152,11 +172,7 @@ def review_export(
     request: ExportReview,
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
-) -> dict[str, Any]:
-    """{"session", "out"} -> the exported files; an earlier export there is replaced."""
+) -> Exported:
+    """The exported files; an earlier export there is replaced."""
     tell("writing", 0.0)
-    return export(
-        ReviewSession.open(request.session),
-        request.out,
-        overwrite=True,
-    )
+    return export(ReviewSession.open(request.session), request.out, overwrite=True)

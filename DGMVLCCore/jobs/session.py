@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+
+from msgspec import Struct
 
 from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
@@ -135,13 +136,21 @@ class Session:
         return found
 
 
-def region_facts(found: Proposed) -> dict[str, Any]:
-    """Volume, score and a sentence on a proposal."""
+class RegionProposed(Struct, frozen=True):
+    """A proposed region for a viewer: where it was written, and what to know of it."""
+
+    path: str
+    volume_ml: float
+    score: float
+    sentence: str
+
+
+def region_proposed(found: Proposed, path: Path) -> RegionProposed:
+    """A proposal that was written to `path`."""
     location, score = found.region.location, found.region.score
-    return {
-        "volume_ml": location.volume_ml,
-        "score": score,
-        "sentence": f"Proposed for “{found.finding.term}”: {location.volume_ml:.1f} ml, "
+    sentence = (
+        f"Proposed for “{found.finding.term}”: {location.volume_ml:.1f} ml, "
         f"{location.diameter_mm:.0f} mm, fit {score:.2f} of 1; an edit also takes "
-        f"{MARGIN_MM:.0f} mm of lung around it. Check it before the run.",
-    }
+        f"{MARGIN_MM:.0f} mm of lung around it. Check it before the run."
+    )
+    return RegionProposed(str(path), location.volume_ml, score, sentence)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+import msgspec
 
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.models.networks import WEIGHTS
+from DGMVLCCore.results.records import FileFact
 
 
-def weights_facts() -> dict[str, Any]:
+class Known(msgspec.Struct, frozen=True):
+    """Findings and attributes that weights know, and which weights; nothing without any."""
+
+    findings: list[str] = []
+    attributes: list[str] = []
+    weights: FileFact = FileFact("", "")
+
+
+def weights_facts() -> Known:
     """What the shipped weights know, without loading them.
 
     Raises:
         WeightsError: they are missing or altered.
     """
     folder = resource(WEIGHTS)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return {
-        "findings": config["findings"],
-        "attributes": config["attributes"],
-        "weights": {"name": folder.name, "sha256": check_weights(folder)},
-    }
+    known = msgspec.json.decode((folder / "config.json").read_bytes(), type=Known)
+    weights = FileFact(folder.name, check_weights(folder))
+    return msgspec.structs.replace(known, weights=weights)

@@ -1,5 +1,5 @@
 """What a worker can do besides counterfactuals, by name: each task gets a warm session and a
-request, and answers with plain JSON."""
+request, and answers with a record."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.jobs.requests import read_request
+from DGMVLCCore.results.records import builtins_of
 
 if TYPE_CHECKING:
     from DGMVLCCore.jobs.session import Session
 
 Tell = Callable[[str, float], None]
-Task = Callable[["Session", Any, Tell, Callable[[], bool]], dict[str, Any]]
+Task = Callable[["Session", Any, Tell, Callable[[], bool]], Struct]
 # name of a task -> its module, which is imported when it is first asked for, and its function,
 # whose argument `request` says what it takes
 TASKS: dict[str, tuple[str, str]] = {
@@ -33,8 +36,8 @@ TASKS: dict[str, tuple[str, str]] = {
 
 def run_task(
     name: str, session: Session, request: Any, tell: Tell, should_cancel: Callable[[], bool]
-) -> dict[str, Any]:
-    """Run the task `name`.
+) -> dict[str, object]:
+    """Run the task `name`; returns its answer as JSON holds it.
 
     Args:
         request: the task's fields as JSON holds them. tell: gets (stage, share 0..1).
@@ -49,4 +52,4 @@ def run_task(
     module = import_module(TASKS[name][0])
     task: Task = getattr(module, TASKS[name][1])
     kind = getattr(module, task.__annotations__["request"])
-    return task(session, read_request(request, kind), tell, should_cancel)
+    return builtins_of(task(session, read_request(request, kind), tell, should_cancel))

@@ -1,14 +1,13 @@
-"""What a viewer asks the worker for while somebody learns or reads: plain JSON in, plain JSON
-out."""
+"""What a viewer asks the worker for while somebody learns or reads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct, structs
 
 from DGMVLCCore.errors import Cancelled, UsageError
 from DGMVLCCore.imaging.io import save_volume
@@ -17,7 +16,7 @@ from DGMVLCCore.readers.build import Order, build_cases
 from DGMVLCCore.readers.cases import CaseSet
 from DGMVLCCore.readers.design import Wish
 from DGMVLCCore.readers.query import parse_query, wish_in_words
-from DGMVLCCore.readers.quiz import NOTHING, Quiz
+from DGMVLCCore.readers.quiz import NOTHING, Quiz, Revealed
 from DGMVLCCore.readers.readings import Reading, check_reading
 from DGMVLCCore.readers.records import NOTICE
 from DGMVLCCore.readers.study import AIDED, Study
@@ -77,6 +76,68 @@ class RecordReading(NextReading, frozen=True, kw_only=True):
     seconds: float | None = None
 
 
+class NextCase(Struct, frozen=True):
+    """The case of a quiz that is to be read; number from 1."""
+
+    case: str
+    path: str
+    number: int
+    of: int
+
+
+class Reviewed(Struct, frozen=True):
+    """A case of a finished quiz in words."""
+
+    case: str
+    words: str
+    right: bool
+
+
+class QuizState(Struct, frozen=True, kw_only=True):
+    """How far a quiz is: the next case and the score; at the end also the review."""
+
+    next: NextCase | None
+    score: dict[str, object]  # of `Quiz.score`
+    review: list[Reviewed]
+
+
+class QuizBegun(QuizState, frozen=True, kw_only=True):
+    """A quiz that was begun or is gone on with, what was understood, and what may be answered."""
+
+    quiz: str
+    understood: str
+    choices: list[str]
+
+
+class AnswerShown(Revealed, frozen=True, kw_only=True):
+    """An answered case with its key, and what follows; attention: a file."""
+
+    next: NextCase | None
+    score: dict[str, object]
+    attention: str | None
+
+
+class ToRead(Struct, frozen=True, kw_only=True):
+    """A reading to be made, as `readings.Item`, and its files; aid: the counterfactual's."""
+
+    reader: str
+    session: int
+    position: int
+    case: str
+    mode: str
+    asked: str
+    path: str
+    aid: dict[str, str] | None
+
+
+class ReadingState(Struct, frozen=True):
+    """How many readings are left of how many, and the next."""
+
+    left: int
+    of: int
+    next: ToRead | None
+
+
 def _guard(tell: Tell, should_cancel: Cancel) -> Tell:
     def told(stage: str, share: float) -> None:
         if should_cancel():
@@ -86,33 +147,18 @@ def _guard(tell: Tell, should_cancel: Cancel) -> Tell:
     return told
 
 
-def _next(quiz: Quiz) -> dict[str, Any] | None:
-    name = quiz.current
-    return (
-        {
-            "case": name,
-            "path": str(quiz.cases.path(name)),
-            "number": len(quiz.record.answers) + 1,
-            "of": len(quiz.record.order),
-        }
-        if name
-        else None
-    )
+def _next(quiz: Quiz) -> NextCase | None:
+    if not (name := quiz.current):
+        return None
+    number, of = len(quiz.record.answers) + 1, len(quiz.record.order)
+    return NextCase(name, str(quiz.cases.path(name)), number, of)
 
 
-def _where(quiz: Quiz) -> dict[str, Any]:
-    """The next case and the score; at the end also the review."""
+def _where(quiz: Quiz) -> QuizState:
     following = _next(quiz)
     told = [] if following else quiz.review()
-    review = [
-        {
-            "case": r.key.id,
-            "words": r.words,
-            "right": r.answer.found and r.answer.right_name,
-        }
-        for r in told
-    ]
-    return {"next": following, "score": quiz.score(), "review": review}
+    review = [Reviewed(r.key.id, r.words, r.answer.found and r.answer.right_name) for r in told]
+    return QuizState(next=following, score=quiz.score(), review=review)
 
 
 def _order(request: StartQuiz) -> Order:
@@ -141,7 +187,7 @@ def _order(request: StartQuiz) -> Order:
 
 def start_quiz(
     session: Session, request: StartQuiz, tell: Tell, should_cancel: Cancel
-) -> dict[str, Any]:
+) -> QuizBegun:
     """Make cases into `out`, or open the folder `cases`, and begin (or go on with) a quiz over
     them.
 
@@ -157,37 +203,31 @@ def start_quiz(
         understood = wish_in_words(order.wish)
     path = Path(folder) / "quiz.json"
     quiz = Quiz.resume(path) if path.exists() else Quiz.start(folder, path, seed=int(request.seed))
-    return {
-        "quiz": str(path),
-        "understood": understood,
-        "choices": [*quiz.cases.record.choices, NOTHING],
-        **_where(quiz),
-    }
+    return QuizBegun(
+        quiz=str(path),
+        understood=understood,
+        choices=[*quiz.cases.record.choices, NOTHING],
+        **structs.asdict(_where(quiz)),
+    )
 
 
 def answer_quiz(
     session: Session, request: AnswerQuiz, tell: Tell, should_cancel: Cancel
-) -> dict[str, Any]:
+) -> AnswerShown:
     """Answer the current case (`quiz`, `case`, `named`, `point`, `seconds`) and reveal it;
     `attention`: also read where the network looks."""
     quiz = Quiz.resume(request.quiz)
     case = request.case
     if all(a.case != case for a in quiz.record.answers):  # a second press reveals again
         quiz.answer(case, request.named, request.point, request.seconds)
-    told = {
-        **to_builtins(quiz.reveal(case)),
-        "next": _next(quiz),
-        "score": quiz.score(),
-        "attention": None,
-    }
-    if request.attention and told["key"]["term"]:
-        told["attention"] = _attention(
-            session, quiz.cases, case, told["key"], _guard(tell, should_cancel)
-        )
-    return told
+    told, attention = quiz.reveal(case), None
+    if request.attention and (term := told.key.term):
+        attention = _attention(session, quiz.cases, case, term, _guard(tell, should_cancel))
+    follows = {"next": _next(quiz), "score": quiz.score()}
+    return AnswerShown(**structs.asdict(told), **follows, attention=attention)
 
 
-def _attention(session: Session, cases: CaseSet, case: str, key: dict[str, Any], tell: Tell) -> str:
+def _attention(session: Session, cases: CaseSet, case: str, term: str, tell: Tell) -> str:
     """The reading pass of a case as a file beside its key; read once."""
     path = cases.folder / "keys" / f"{case}-attention.nrrd"
     if not path.exists():
@@ -200,9 +240,9 @@ def _attention(session: Session, cases: CaseSet, case: str, key: dict[str, Any],
             session.pipeline(),
             cases.volume(case),
             anatomy,
-            key["term"],
-            present_prompt(key["term"]),
-            denial_prompt(key["term"]),
+            term,
+            present_prompt(term),
+            denial_prompt(term),
             slices=(int(rows[0]), int(rows[-1]) + 1),
             callback=tell,
         )
@@ -211,48 +251,38 @@ def _attention(session: Session, cases: CaseSet, case: str, key: dict[str, Any],
             path,
             {
                 "DGMVLC_Unit": "attention 0..1",
-                "DGMVLC_Finding": key["term"],
+                "DGMVLC_Finding": term,
                 "DGMVLC_Notice": NOTICE,
             },
         )
     return str(path)
 
 
-def next_quiz(
-    session: Session, request: NextQuiz, tell: Tell, should_cancel: Cancel
-) -> dict[str, Any]:
+def next_quiz(session: Session, request: NextQuiz, tell: Tell, should_cancel: Cancel) -> QuizState:
     """The next case of `quiz`; at its end `next` is null and the review is there."""
     return _where(Quiz.resume(request.quiz))
 
 
 def next_reading(
     session: Session, request: NextReading, tell: Tell, should_cancel: Cancel
-) -> dict[str, Any]:
+) -> ReadingState:
     """What `reader` of `study` reads next; null when all is read."""
     study, reader = Study.read(request.study), request.reader
-    item = study.next_item(reader)
-    answer: dict[str, Any] = {
-        "left": len(study.of(reader)) - len(study.readings(reader)),
-        "of": len(study.of(reader)),
-        "next": None,
-    }
-    if item is not None:
-        entry = study.cases.case(item.case)
-        aid = (
-            {
-                what: str(study.cases.folder / getattr(entry, what))
-                for what in ("counterfactual", "difference")
-            }
-            if item.mode == AIDED
-            else None
-        )
-        answer["next"] = {**vars(item), "path": str(study.cases.path(item.case)), "aid": aid}
-    return answer
+    item, of = study.next_item(reader), len(study.of(reader))
+    left = of - len(study.readings(reader))
+    if item is None:
+        return ReadingState(left, of, None)
+    entry, aid = study.cases.case(item.case), None
+    if item.mode == AIDED:
+        files = {"counterfactual": entry.counterfactual, "difference": entry.difference}
+        aid = {what: str(study.cases.folder / str(name)) for what, name in files.items()}
+    path = str(study.cases.path(item.case))
+    return ReadingState(left, of, ToRead(**vars(item), path=path, aid=aid))
 
 
 def record_reading(
     session: Session, request: RecordReading, tell: Tell, should_cancel: Cancel
-) -> dict[str, Any]:
+) -> ReadingState:
     """Save a reading (`study`, `reader`, `case`, `confidence`, `point`, `seconds`) of what was to
     be read next, and say what follows."""
     study, reader = Study.read(request.study), request.reader

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from DGMVLCCore.cohort.cohort import refuse_unpaired, require_several
 from DGMVLCCore.cohort.plan import CohortPlan, CohortRequest, plan_cohort
 from DGMVLCCore.cohort.teach import COHORT, write_shards
@@ -79,6 +81,16 @@ def cohort_shards(
     return unread
 
 
+class Trained(Struct, frozen=True):
+    """The weights' folder, what they were trained on, and what to know of it."""
+
+    weights: str
+    patients: int
+    attributes: str
+    problems: list[str]
+    notes: list[str]
+
+
 def train_cohort(
     request: CohortRequest,
     out: Path,
@@ -88,7 +100,7 @@ def train_cohort(
     tell: Tell | None = None,
     quiet: bool = False,
     **fields: Any,
-) -> dict[str, Any]:
+) -> Trained:
     """Do the whole job; an interrupted run goes on.
 
     Args:
@@ -96,9 +108,6 @@ def train_cohort(
             ones when None.
         quiet: show no progress bar of the training. fields: of the recipe (minutes, steps, batch,
             workers, …).
-
-    Returns:
-        "weights", "patients", "attributes", "problems", "notes".
 
     Raises:
         DGMVLCError: every refusal, with its sentence.
@@ -112,10 +121,10 @@ def train_cohort(
     trained = train(recipe, quiet=quiet)
     facts = json.loads((trained / COHORT).read_text(encoding="utf-8"))
     kept = f"{shards} holds the patients' scans; delete it when the run needs not go on."
-    return {
-        "weights": str(trained),
-        "patients": len(facts["scans"]),
-        "attributes": ", ".join(facts["attributes"]),
-        "problems": list(dict.fromkeys([*plan.layout.problems, *plan.cohort.problems, *unread])),
-        "notes": [*plan.notes, kept],
-    }
+    return Trained(
+        str(trained),
+        len(facts["scans"]),
+        ", ".join(facts["attributes"]),
+        list(dict.fromkeys([*plan.layout.problems, *plan.cohort.problems, *unread])),
+        [*plan.notes, kept],
+    )

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from DGMVLCCore.archive.address import is_address, parse_address
 from DGMVLCCore.archive.reports import report_in
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.ground.scratch import scratch_folder
-from DGMVLCCore.jobs.many import Item, OnRow, Pace, Place, Row, Use, run_many
+from DGMVLCCore.jobs.many import Cells, Item, OnRow, Pace, Place, Row, Use, run_many
 from DGMVLCCore.language.report_files import read_report
+from DGMVLCCore.report.comparison import read_comparison
 from DGMVLCCore.report.summary import write_summary
+from DGMVLCCore.results.manifest import read_manifest
 from DGMVLCCore.review.decisions import ReviewSession
 
 if TYPE_CHECKING:
@@ -52,25 +53,24 @@ def brought(request: Any) -> Iterator[Any]:
         yield replace(request, image=scan)
 
 
-def _edit(session: Session, request: Any, tell: Progress) -> dict[str, Any]:
+def _edit(session: Session, request: Any, tell: Progress) -> Cells:
     with brought(request) as here:
         path = session.run(here, tell)
-    record = read_json(path, "make the result again")
-    gates = record.get("gates", [])
+    record = read_manifest(path)
+    passed = sum(gate.passed for gate in record.gates)
     return {
         "result": str(path.parent),
-        "checks": f"{sum(bool(gate['passed']) for gate in gates)} of {len(gates)} passed",
-        **{name: record["measures"][name] for name in SHOWN if name in record["measures"]},
+        "checks": f"{passed} of {len(record.gates)} passed",
+        **{name: record.measures[name] for name in SHOWN if name in record.measures},
     }
 
 
-def _compare(session: Session, request: Any, tell: Progress) -> dict[str, Any]:
+def _compare(session: Session, request: Any, tell: Progress) -> Cells:
     from DGMVLCCore.jobs.compare import compare
 
     with brought(request) as here:
-        path = Path(compare(session, here, tell, lambda: False)["record"])
-    ranking = read_json(path, "make the comparison again")["ranking"]
-    return {"result": str(path.parent), "conclusion": ranking["sentence"]}
+        path = Path(compare(session, here, tell, lambda: False).record)
+    return {"result": str(path.parent), "conclusion": read_comparison(path).ranking.sentence}
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class OneReview:
     device: str | None = None
 
 
-def _review(session: Session, request: OneReview, tell: Progress) -> dict[str, Any]:
+def _review(session: Session, request: OneReview, tell: Progress) -> Cells:
     from DGMVLCCore.ground.devices import choose_device
     from DGMVLCCore.review.analyse import analyse_study
 
@@ -91,14 +91,12 @@ def _review(session: Session, request: OneReview, tell: Progress) -> dict[str, A
     opened.states.clear()  # marks belong to whoever opened the list; several write here at once
     pipe = session.pipeline(request.weights).to(choose_device(request.device))
     analysis = analyse_study(pipe, opened, request.study, tell)
-    if analysis["problem"]:
-        raise UnsuitableInputError(analysis["problem"])
+    if analysis.problem:
+        raise UnsuitableInputError(analysis.problem)
     return {
         "result": str(opened.place(request.study)),
-        "regions": len(analysis["regions"]),
-        "not mentioned": sum(
-            region["check"]["status"] == "not mentioned" for region in analysis["regions"]
-        ),
+        "regions": len(analysis.regions),
+        "not mentioned": sum(one.check.status == "not mentioned" for one in analysis.regions),
     }
 
 

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+
+from msgspec import Struct
 
 from DGMVLCCore.archive.archive import Archive, open_archive
 from DGMVLCCore.archive.records import StudyQuery
@@ -176,7 +177,7 @@ class Watch:
             if study.uid not in Path(listed.path).parts:
                 continue
             analysis = session.analysis(listed.id)
-            problem = listed.problem or (analysis or {}).get("problem") or ""
+            problem = listed.problem or (analysis.problem if analysis else None) or ""
             if problem or session.current(listed.id):
                 self.state.note(study.uid, REFUSED if problem else REVIEWED, problem)
             elif listed.id in rows:  # it could not be looked at this time
@@ -187,15 +188,22 @@ class Watch:
         self.state.note(study.uid, REFUSED, "The study holds no scan that can be read.")
 
 
+class WatchReport(Struct, frozen=True):
+    """Counts of studies by state, the worklists, and what went wrong with which study."""
+
+    studies: dict[str, int]
+    sessions: list[str]
+    problems: list[str]
+
+
 def run_watch(
     request: WatchRequest,
     *,
     once: bool = False,
     tell: Callable[[str], None] | None = None,
     on_row: OnRow | None = None,
-) -> dict[str, Any]:
-    """Watch until interrupted, or look once; returns counts of studies by state, the worklists,
-    and what went wrong with which study.
+) -> WatchReport:
+    """Watch until interrupted, or look once.
 
     Args:
         tell: gets a sentence when something has changed.
@@ -220,11 +228,11 @@ def run_watch(
             counts, studies = state.counts(), state.studies()
             state.close()
     days = sorted({study.day for study in studies if study.state == REVIEWED})
-    return {
-        "studies": counts,
-        "sessions": [str(request.folder / day / "session") for day in days],
-        "problems": [f"{study.uid}: {study.problem}" for study in studies if study.problem],
-    }
+    return WatchReport(
+        counts,
+        [str(request.folder / day / "session") for day in days],
+        [f"{study.uid}: {study.problem}" for study in studies if study.problem],
+    )
 
 
 def _rounds(watch: Watch, once: bool, tell: Callable[[str], None], on_row: OnRow | None) -> None:

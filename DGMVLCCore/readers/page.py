@@ -18,7 +18,7 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.readers.records import NOTICE
 from DGMVLCCore.report.drawing import MARK, Layer, hu_limit, key_slice, panel, save, signed
 from DGMVLCCore.report.pages import render
-from DGMVLCCore.results.manifest import read_manifest, sha256_of
+from DGMVLCCore.results.manifest import ResultFile, ResultRecord, read_manifest, sha256_of
 from DGMVLCCore.results.records import write_text
 
 SIDES = {"left": "the left lung", "right": "the right lung", "bilateral": "both lungs"}
@@ -39,28 +39,28 @@ ALTS = (
 )
 
 
-def _load(folder: Path, manifest: dict[str, Any]) -> tuple[Volume, Volume, np.ndarray]:
+def _load(folder: Path, manifest: ResultRecord) -> tuple[Volume, Volume, np.ndarray]:
     """Original and counterfactual on the canonical grid, and the edit mask.
 
     Raises:
         UnreadableError: a file is missing, or is not the one that the record names.
     """
-    files = {entry["role"]: entry for entry in manifest["files"]}
+    files: dict[str, ResultFile] = {entry.role: entry for entry in manifest.files}
     for role in ("original", "counterfactual", "edit-mask"):
         if role not in files:
             raise UnreadableError(
                 f"The result in {folder} has no {role}, so there is nothing to explain; choose a "
                 "result that changed something."
             )
-        path = folder / files[role]["name"]
-        if not path.is_file() or sha256_of(path) != files[role]["sha256"]:
+        path = folder / files[role].name
+        if not path.is_file() or sha256_of(path) != files[role].sha256:
             raise UnreadableError(
                 f"{path} is missing or was changed after the result was written; run the edit "
                 "again."
             )
-    original = load_volume(folder / files["original"]["name"], "CT")
-    edited = load_volume(folder / files["counterfactual"]["name"], "CT")
-    mask = load_labels(folder / files["edit-mask"]["name"], original).union()
+    original = load_volume(folder / files["original"].name, "CT")
+    edited = load_volume(folder / files["counterfactual"].name, "CT")
+    mask = load_labels(folder / files["edit-mask"].name, original).union()
     scan, turn = original.canonical()
     return (
         scan,
@@ -111,17 +111,16 @@ def _pictures(scan: Volume, edited: Volume, mask: np.ndarray) -> tuple[list[str]
     return [_picture(layer, scan.spacing[1:]) for layer in layers], z + 1, limit
 
 
-def plain_sentences(manifest: dict[str, Any]) -> list[str]:
+def plain_sentences(manifest: ResultRecord) -> list[str]:
     """What the pictures show, for a lay reader; every number is one of the record's own."""
-    plan, numbers = manifest["plan"], manifest["measures"]
-    term = plan["term"]
-    finding = plan.get("finding") or {}
+    plan, numbers = manifest.plan, manifest.measures
+    term, finding = plan.term, plan.finding
     sentences = []
-    if finding.get("presence") in ("present", "uncertain"):
-        meaning = PLAIN.get(finding["term"], "a finding")
-        sentences.append(f"The report speaks of {_named(finding['term'])}: {meaning}.")
+    if finding is not None and finding.presence in ("present", "uncertain"):
+        meaning = PLAIN.get(finding.term, "a finding")
+        sentences.append(f"The report speaks of {_named(finding.term)}: {meaning}.")
     shown = f"with {_named(term)} ({PLAIN.get(term, 'a finding')})"
-    if plan["removes"]:
+    if plan.removes:
         shown = f"without {_named(term)}"
     change = float(numbers.get("mean_change_hu") or 0.0)
     way = "brighter, which means that it is denser"
@@ -137,21 +136,21 @@ def plain_sentences(manifest: dict[str, Any]) -> list[str]:
         f"picture is on average {abs(change):.0f} Hounsfield units "
         f"(the unit of CT brightness) {way}. {rest}",
     ]
-    failed = sum(not gate["passed"] for gate in manifest["gates"])
+    failed = sum(not gate.passed for gate in manifest.gates)
     if failed:
         sentences.append(
-            f"{failed} of the {len(manifest['gates'])} automatic checks of this picture failed, so "
+            f"{failed} of the {len(manifest.gates)} automatic checks of this picture failed, so "
             "it must be read with special care."
         )
     return sentences
 
 
-def _where(manifest: dict[str, Any]) -> str:
+def _where(manifest: ResultRecord) -> str:
     """The region by size and place."""
-    volume, place = manifest["measures"].get("volume_ml"), manifest["location"]
+    volume, place = manifest.measures.get("volume_ml"), manifest.location
     size = f"a region of {volume:.1f} millilitres" if volume else "a region"
-    zone = f"the {place['zone']} part of " if place.get("zone") else ""
-    return f"{size} in {zone}{SIDES.get(place.get('side') or '', 'the chest')}"
+    zone = f"the {place.zone} part of " if place.zone else ""
+    return f"{size} in {zone}{SIDES.get(place.side or '', 'the chest')}"
 
 
 def _named(term: str) -> str:
@@ -182,18 +181,18 @@ def write_page(result: Path, out: Path, *, overwrite: bool = False) -> Path:
     return out
 
 
-def _html(manifest: dict[str, Any], pictures: list[str], z: int, limit: float) -> str:
-    target = manifest["plan"]["target"].rstrip(".")
+def _html(manifest: ResultRecord, pictures: list[str], z: int, limit: float) -> str:
+    target = manifest.plan.target.rstrip(".")
     captions = (
         "1. The original scan",
         f"2. Made by a computer: “{target}”",
         "3. Difference (2 − 1): blue is darker, red is brighter in 2; the colours reach from "
         f"−{limit:.0f} to +{limit:.0f} Hounsfield units",
     )
-    software, image = manifest["software"], manifest["inputs"].get("image", {})
+    image = manifest.inputs.get("image")
     origin = (
-        f"dgmvlc {software['version']}; scan {image.get('name', 'not named')}; weights "
-        f"{manifest['weights']['name']}; seed {manifest['settings']['seed']}"
+        f"dgmvlc {manifest.software.version}; scan {image.name if image else 'not named'}; weights "
+        f"{manifest.weights.name}; seed {manifest.settings['seed']}"
     )
     return render(
         "patient",
@@ -204,6 +203,6 @@ def _html(manifest: dict[str, Any], pictures: list[str], z: int, limit: float) -
         ],
         slice=z,
         sentences=plain_sentences(manifest),
-        report=manifest["report"],
+        report=manifest.report,
         origin=origin,
     )

@@ -5,19 +5,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+
+from msgspec import structs
 
 from DGMVLCCore.editing.result import NOTICE, CounterfactualResult
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.report.edit import slug, write_result
+from DGMVLCCore.report.edit import Facts, slug, write_result
 from DGMVLCCore.report.figure import save_comparison_figure
+from DGMVLCCore.results.comparison import Comparison, ComparisonRecord, HypothesisFact
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
-from DGMVLCCore.results.records import plain, read_record, write_record
+from DGMVLCCore.results.records import as_record, builtins_of, plain, read_typed, write_typed
 
 RECORD = "comparison.json"
 SCHEMA_VERSION = "1.1"
-SCHEMA = "comparison.schema.json"
 
 
 def _share_original(first: Path, other: Path) -> None:
@@ -33,19 +34,17 @@ def _share_original(first: Path, other: Path) -> None:
 
 def write_comparison(
     results: list[CounterfactualResult],
-    record: dict[str, Any],
+    ranked: Comparison,
     out: Path,
     *,
     anatomy: Anatomy,
-    facts: dict[str, Any],
+    facts: Facts,
     overwrite: bool = False,
 ) -> Path:
     """Write a comparison folder.
 
     Args:
-        results: one a hypothesis, in the record's order. record: `hypotheses`, `ranking`,
-            `between_hu`, `location`, `settings` of the schema.
-        facts: report, findings, inputs and weights, as `write_result` takes them.
+        results: one a hypothesis, in the order of `ranked`.
 
     Returns:
         path of its `comparison.json`.
@@ -54,50 +53,48 @@ def write_comparison(
         OutputError: it exists, or cannot be written; nothing half-written stays.
     """
     with whole_folder(out, overwrite, RECORD) as folder:
-        names = [f"{i}-{slug(row['name'])}" for i, row in enumerate(record["hypotheses"], 1)]
+        names = [f"{i}-{slug(row.name)}" for i, row in enumerate(ranked.hypotheses, 1)]
         for name, result in zip(names, results):
-            write_result(result, folder / name, anatomy=anatomy, scene=False, **facts)
+            write_result(result, folder / name, anatomy=anatomy, scene=False, **vars(facts))
             if name != names[0]:
                 original = folder / names[0] / "original.nrrd"
                 _share_original(original, folder / name / "original.nrrd")
-        save_comparison_figure(results, record, folder / "figure.png")
-        write_record(_manifest(folder, names, record, facts), folder / RECORD, SCHEMA)
+        save_comparison_figure(results, ranked, folder / "figure.png")
+        write_typed(_record(folder, names, ranked, facts), folder / RECORD)
     return out / RECORD
 
 
-def _manifest(
-    folder: Path, names: list[str], record: dict[str, Any], facts: dict[str, Any]
-) -> dict[str, Any]:
+def _record(folder: Path, names: list[str], ranked: Comparison, facts: Facts) -> ComparisonRecord:
     """`comparison.json`, over the folders and the figure that stand already."""
     from DGMVLCCore import __version__
 
     figure, rows = folder / "figure.png", []
-    for rank, (row, name) in enumerate(zip(record["hypotheses"], names), 1):
+    for rank, (row, name) in enumerate(zip(ranked.hypotheses, names), 1):
         digest = sha256_of(folder / name / "result.json")
-        rows.append({**row, "rank": rank, "folder": name, "result_sha256": digest})
-    return plain(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "kind": "comparison",
-            "software": {"name": "dgmvlc", "version": __version__},
-            "notice": NOTICE,
-            "synthetic": True,
-            "files": [{"name": figure.name, "role": "figure", "sha256": sha256_of(figure)}],
-            "results": names,
-            **record,
-            "hypotheses": rows,
-            "report": facts["report"],
-            "findings": [f.to_dict() for f in facts["findings"]],
-            "inputs": facts["inputs"],
-            "weights": facts["weights"],
-        }
-    )
+        placed = {"rank": rank, "folder": name, "result_sha256": digest}
+        rows.append(HypothesisFact(**structs.asdict(row), **placed))
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "comparison",
+        "software": {"name": "dgmvlc", "version": __version__},
+        "notice": NOTICE,
+        "synthetic": True,
+        "files": [{"name": figure.name, "role": "figure", "sha256": sha256_of(figure)}],
+        "results": names,
+        **builtins_of(ranked),
+        "hypotheses": [builtins_of(row) for row in rows],
+        "report": facts.report,
+        "findings": [finding.to_dict() for finding in facts.findings],
+        "inputs": facts.inputs,
+        "weights": facts.weights,
+    }
+    return as_record(plain(record), ComparisonRecord)
 
 
-def read_comparison(path: Path) -> dict[str, Any]:
+def read_comparison(path: Path) -> ComparisonRecord:
     """A checked `comparison.json`.
 
     Raises:
-        UnreadableError: it is missing, no JSON, or does not follow the schema.
+        UnreadableError: it is missing, no JSON, or no record of a comparison.
     """
-    return read_record(path, SCHEMA)
+    return read_typed(path, ComparisonRecord)

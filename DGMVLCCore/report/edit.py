@@ -3,13 +3,13 @@ there."""
 
 from __future__ import annotations
 
-import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from DGMVLCCore.editing.memory import Inputs
 from DGMVLCCore.editing.result import NOTICE, CounterfactualResult
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.io import save_volume
@@ -20,7 +20,8 @@ from DGMVLCCore.report.explanation import explain
 from DGMVLCCore.report.figure import save_figure
 from DGMVLCCore.report.statements import make_statements
 from DGMVLCCore.results.folders import whole_folder
-from DGMVLCCore.results.manifest import build_manifest, sha256_of, validate_manifest
+from DGMVLCCore.results.manifest import ResultFile, build_manifest, sha256_of
+from DGMVLCCore.results.records import as_record, write_typed
 from DGMVLCCore.results.scene import make_scene
 from DGMVLCCore.results.segmentation import Segment, attention_segments, save_segmentation
 
@@ -28,6 +29,20 @@ SIGN = "counterfactual - original"
 SHARE = "share of change asked for, 0..1"
 INVENTED_COLOUR = (0.85, 0.75, 0.35)
 EDIT_COLOUR = (0.45, 0.90, 0.45)  # none of the attention's, none of the difference's
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a result's record says besides the edit.
+
+    Args:
+        inputs: of what the run read. weights: {"name", "sha256"}.
+    """
+
+    report: str
+    findings: list[Finding]
+    inputs: Inputs
+    weights: dict[str, str]
 
 
 def slug(term: str) -> str:
@@ -105,7 +120,7 @@ def _write_segments(result: CounterfactualResult, folder: Path) -> list[dict[str
 
 
 def _write_all(
-    result: CounterfactualResult, anatomy: Anatomy, folder: Path, facts: dict[str, Any], scene: bool
+    result: CounterfactualResult, anatomy: Anatomy, folder: Path, facts: Facts, scene: bool
 ) -> None:
     location = locate(result.mask, anatomy, result.original)
     statements = make_statements(result, location)
@@ -118,19 +133,22 @@ def _write_all(
     ]
 
     def save(notes: list[str]) -> None:
-        files = [{**entry, "sha256": sha256_of(folder / entry["name"])} for entry in entries]
+        files = [
+            as_record({**entry, "sha256": sha256_of(folder / entry["name"])}, ResultFile)
+            for entry in entries
+        ]
         manifest = build_manifest(
             result,
             files,
-            location=vars(location),
+            location=location,
             notes=notes,
-            statements=[statement.to_dict() for statement in statements],
-            **facts,
+            statements=[statement.fact() for statement in statements],
+            report=facts.report,
+            findings=facts.findings,
+            inputs=facts.inputs,
+            weights=facts.weights,
         )
-        validate_manifest(manifest)
-        (folder / "result.json").write_text(
-            json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8"
-        )
+        write_typed(manifest, folder / "result.json")
 
     save([])
     if not scene:
@@ -148,7 +166,7 @@ def write_result(
     anatomy: Anatomy,
     report: str,
     findings: list[Finding],
-    inputs: dict[str, Any],
+    inputs: Inputs,
     weights: dict[str, str],
     overwrite: bool = False,
     scene: bool = True,
@@ -156,8 +174,7 @@ def write_result(
     """Write a result folder.
 
     Args:
-        inputs: role -> {"name", "sha256"} of what the run read. weights: {"name", "sha256"}. scene:
-            also pack scene.mrb.
+        report, findings, inputs, weights: as `Facts`. scene: also pack scene.mrb.
 
     Returns:
         path of its `result.json`.
@@ -166,11 +183,6 @@ def write_result(
         OutputError: it exists, or cannot be written; nothing half-written stays.
     """
     with whole_folder(out, overwrite) as folder:
-        facts = {
-            "report": report,
-            "findings": [f.to_dict() for f in findings],
-            "inputs": inputs,
-            "weights": weights,
-        }
+        facts = Facts(report, findings, inputs, weights)
         _write_all(result, anatomy, folder, facts, scene)
     return out / "result.json"

@@ -31,6 +31,7 @@ from DGMVLCCore.report.drawing import (
     sheet,
     signed,
 )
+from DGMVLCCore.results.comparison import Comparison, HypothesisRow
 
 HEADING = re.compile(r"^[A-Z][A-Za-z ]{2,30}:\s*")
 OUTLINED = "outline by software – research use only"
@@ -58,7 +59,7 @@ def _heading(result: CounterfactualResult, z: int, depth: int) -> tuple[str, str
     """Two lines: what the report says and what is shown; what the checks say, in plain words."""
     finding, said = result.plan.finding, ""
     if finding:
-        sentence = textwrap.shorten(HEADING.sub("", finding["sentence"]), 140, placeholder=" …")
+        sentence = textwrap.shorten(HEADING.sub("", finding.sentence), 140, placeholder=" …")
         said = f"Report: “{sentence}”   ·   "
     failed = [gate.sentence for gate in result.gates if not gate.passed]
     if failed:
@@ -107,7 +108,7 @@ def _result(result: CounterfactualResult) -> Any:
 
 
 def save_comparison_figure(
-    results: list[CounterfactualResult], record: dict[str, Any], path: Path
+    results: list[CounterfactualResult], record: Comparison, path: Path
 ) -> None:
     """Write the figure of a comparison (PNG): the original, then a column a hypothesis with its
     counterfactual and its difference, close up on the region's fullest slice.
@@ -118,19 +119,16 @@ def save_comparison_figure(
     save(lambda: _comparison(results, record), path, f"comparison, {MARK}")
 
 
-def caption(row: dict[str, Any], rank: int) -> str:
+def caption(row: HypothesisRow, rank: int) -> str:
     """Two lines over a column: rank and name; the change that the words ask for beyond the first
     one's, and agreement."""
-    fits = "" if row["agreement"] is None else f" · agreement {row['agreement']:.2f}"
-    error = (
-        "fits best"
-        if rank == 1
-        else f"asks {row['more_hu']:+.0f} HU [{row['low']:+.0f}, {row['high']:+.0f}]"
-    )
-    return f"{rank}. {row['name']}\n{error}{fits}"
+    fits = "" if row.agreement is None else f" · agreement {row.agreement:.2f}"
+    more = row.more_hu or 0.0
+    error = f"asks {more:+.0f} HU [{row.low:+.0f}, {row.high:+.0f}]" if rank > 1 else "fits best"
+    return f"{rank}. {row.name}\n{error}{fits}"
 
 
-def _comparison(results: list[CounterfactualResult], record: dict[str, Any]) -> Any:
+def _comparison(results: list[CounterfactualResult], record: Comparison) -> Any:
     scan, turn = results[0].original.canonical()
     mask = turn.apply(results[0].mask)
     z, spacing = int(mask.sum((1, 2)).argmax()), scan.spacing[1:]
@@ -144,16 +142,16 @@ def _comparison(results: list[CounterfactualResult], record: dict[str, Any]) -> 
     panel(axes[0, 0], original, spacing, window)
     ruler(axes[0, 0], original.image[window].shape, spacing[1])
     panel(axes[1, 0], replace(original, title="Original, whole slice"), spacing)
-    for column, (row, result, change) in enumerate(zip(record["hypotheses"], results, changes), 1):
+    for column, (row, result, change) in enumerate(zip(record.hypotheses, results, changes), 1):
         edited = turn.apply(result.counterfactual.array)[z]
         above = Layer(edited, caption(row, column), mark=MARK, mask=outline)
         panel(axes[0, column], above, spacing, window)
         below = Layer(change, "Difference from the original", scale, MARK, outline)
         panel(axes[1, column], below, spacing, window)
         bar(figure, axes[1, column], "HU", scale)
-    ranking = record["ranking"]
-    words = textwrap.fill(f"{ranking['sentence']} {ranking['note']}", 30 * columns)
-    figure.supxlabel(words, color=INK if ranking["distinguishable"] else ACCENT, fontsize=11)
+    ranking = record.ranking
+    words = textwrap.fill(f"{ranking.sentence} {ranking.note}", 30 * columns)
+    figure.supxlabel(words, color=INK if ranking.distinguishable else ACCENT, fontsize=11)
     return figure
 
 

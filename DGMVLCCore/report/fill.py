@@ -4,17 +4,18 @@ not to be mistaken for a CT's result."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-from DGMVLCCore.editing.result import CounterfactualResult
+from DGMVLCCore.editing.memory import Inputs
+from DGMVLCCore.editing.result import CounterfactualResult, Settings
 from DGMVLCCore.imaging.profiles import PROFILES
 from DGMVLCCore.report.edit import write_volumes
 from DGMVLCCore.report.figure import save_fill_figure
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
-from DGMVLCCore.results.records import FileEntry, FileFact, Record, Software, write_typed
+from DGMVLCCore.results.records import FileEntry, FileFact, Record, Software, as_record, write_typed
 
 RECORD = "fill.json"
 Notice = Literal[
@@ -57,7 +58,7 @@ class FillRecord(Record, frozen=True, kw_only=True):
     unit: str
     plan: FillPlan
     measures: Measures
-    settings: dict[str, Any]
+    settings: Settings
     inputs: dict[str, FileFact]
     weights: FileFact
     notes: list[str]
@@ -81,7 +82,7 @@ def write_fill(
     result: CounterfactualResult,
     out: Path,
     *,
-    inputs: dict[str, dict[str, str]],
+    inputs: Inputs,
     weights: dict[str, str],
     overwrite: bool = False,
 ) -> Path:
@@ -98,7 +99,7 @@ def write_fill(
         save_fill_figure(result, folder / "figure.png")
         entries.append({"name": "figure.png", "role": "figure"})
         files = [FileEntry(**e, sha256=sha256_of(folder / e["name"])) for e in entries]
-        read = {role: FileFact(**fact) for role, fact in inputs.items()}
+        read = {role: as_record(fact, FileFact) for role, fact in inputs.items()}
         write_typed(_record(result, read, FileFact(**weights), files), folder / RECORD)
     return out / RECORD
 

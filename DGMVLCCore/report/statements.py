@@ -4,17 +4,20 @@ voxels or which record it comes from."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msgspec import Struct, convert, to_builtins
+from msgspec import Struct
 
 from DGMVLCCore.editing.result import CounterfactualResult
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.zones import Location, axial_diameter
 from DGMVLCCore.language.prompts import absent_prompt, denial_prompt
+from DGMVLCCore.results.manifest import Number, RegionRead, StatementFact, checked_files
+from DGMVLCCore.results.records import builtins_of
 from DGMVLCCore.stats import t_interval
 
 SIDES = {"bilateral": "both lungs", "left": "the left lung", "right": "the right lung"}
@@ -24,25 +27,19 @@ DIFFERENCE, LARGEST = (
     "largest absolute value outside the region of difference.nrrd",
 )
 INTERVAL = "95 % t interval, {} end, of /settings/sample_change_hu"
+Json = Mapping[str, object]  # a record as its file holds it, for JSON pointers
 TOLERANCE = 0.01  # what single precision and the record's own rounding leave, in the number's unit
 
 
-class RegionRead(Struct, frozen=True):
-    """The voxels a number is of: a segment of a file of the result."""
-
-    file: str
-    segment: str
-    voxels: int
-
-
-class Number(Struct, frozen=True, rename={"source": "from"}):
-    """A number of a statement: as measured, as the sentence writes it, and whence it comes."""
+class NumberCheck(Struct, frozen=True, kw_only=True, rename={"source": "from"}):
+    """A number of a statement as it was said, and computed once more."""
 
     value: float
     said: str
     unit: str
     source: str
-    region: RegionRead | None
+    again: float
+    agrees: bool
 
 
 @dataclass
@@ -63,9 +60,9 @@ class Statement:
         self.numbers.append(Number(float(value), said, unit, source, region))
         return said
 
-    def to_dict(self) -> dict[str, Any]:
+    def fact(self) -> StatementFact:
         """As result.json holds it."""
-        return {"text": self.text, "numbers": to_builtins(self.numbers)}
+        return StatementFact(self.text, self.numbers)
 
 
 def _place(result: CounterfactualResult, location: Location, region: RegionRead) -> Statement:
@@ -123,7 +120,7 @@ def _change(result: CounterfactualResult, region: RegionRead) -> Statement:
     return out
 
 
-def _error(out: Statement, evidence: dict[str, Any], result: CounterfactualResult) -> str:
+def _error(out: Statement, evidence: Mapping[str, float], result: CounterfactualResult) -> str:
     """What a hole-filling network's error says."""
     value, low, high = (
         out.say(100 * evidence[key], "+.0f", "%", f"100 x /settings/evidence/{key}")
@@ -137,7 +134,7 @@ def _error(out: Statement, evidence: dict[str, Any], result: CounterfactualResul
     )
 
 
-def _asked(out: Statement, evidence: dict[str, Any], term: str) -> str:
+def _asked(out: Statement, evidence: Mapping[str, float], term: str) -> str:
     """What an editor's change map says."""
 
     def share(key: str) -> str:
@@ -203,7 +200,7 @@ def make_statements(result: CounterfactualResult, location: Location) -> list[St
     ]
 
 
-def _pointed(manifest: dict[str, Any], pointer: str) -> Any:
+def _pointed(manifest: Json, pointer: str) -> Any:
     """The value a JSON pointer (RFC 6901) names."""
     value: Any = manifest
     try:
@@ -220,7 +217,7 @@ def _pointed(manifest: dict[str, Any], pointer: str) -> Any:
     return value
 
 
-def _from_record(manifest: dict[str, Any], source: str) -> float | None:
+def _from_record(manifest: Json, source: str) -> float | None:
     """A number that stands in the record itself, or follows from one; None when it comes from
     voxels."""
     if source.startswith("/"):
@@ -236,7 +233,7 @@ def _from_record(manifest: dict[str, Any], source: str) -> float | None:
     return None
 
 
-def recompute(folder: Path, manifest: dict[str, Any], number: Number) -> float:
+def recompute(folder: Path, manifest: Json, number: Number) -> float:
     """A statement's number once more, from the result's files.
 
     Raises:
@@ -280,27 +277,29 @@ def recompute(folder: Path, manifest: dict[str, Any], number: Number) -> float:
     return float(pick[found[1]](values))
 
 
-def check_result(folder: Path) -> list[dict[str, Any]]:
-    """Every number of a result's statements, computed again from its files: {"said", "unit",
-    "from", "value", "again", "agrees"}.
+def check_result(folder: Path) -> list[NumberCheck]:
+    """Every number of a result's statements, computed again from its files.
 
     Raises:
         UnreadableError: no result, a file that is missing or was changed, or a result of a version
             without statements.
     """
-    from DGMVLCCore.results.manifest import checked_files
-
-    folder, manifest = checked_files(folder)
-    if not manifest.get("statements"):
+    folder, record = checked_files(folder)
+    if not record.statements:
         raise UnreadableError(
             f"{folder} is of a version without statements; make the result again."
         )
-    rows = []
-    for statement in manifest["statements"]:
-        for number in convert(statement["numbers"], list[Number]):
-            again = recompute(folder, manifest, number)
-            told = to_builtins(number)
-            del told["region"]
-            agrees = abs(again - number.value) <= TOLERANCE
-            rows.append({**told, "again": again, "agrees": agrees})
+    rows, manifest = [], builtins_of(record)
+    for number in (number for statement in record.statements for number in statement.numbers):
+        again = recompute(folder, manifest, number)
+        rows.append(
+            NumberCheck(
+                value=number.value,
+                said=number.said,
+                unit=number.unit,
+                source=number.source,
+                again=again,
+                agrees=abs(again - number.value) <= TOLERANCE,
+            )
+        )
     return rows

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from DGMVLCCore.results.csv_table import csv_text
 from DGMVLCCore.results.records import write_text
@@ -19,13 +18,13 @@ STYLE = (
 NOTICE = "Research use only; not a medical device."
 
 
-def counted(rows: Sequence[dict[str, Any]]) -> str:
+def counted(rows: Sequence[Mapping[str, object]]) -> str:
     """ "198 done, 2 failed" in words."""
     counts = Counter(str(row["state"]) for row in rows)
     return ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "nothing"
 
 
-def write_summary(title: str, rows: Sequence[dict[str, Any]], folder: Path) -> dict[str, str]:
+def write_summary(title: str, rows: Sequence[Mapping[str, object]], folder: Path) -> dict[str, str]:
     """`summary.csv` and `summary.html` in `folder`; returns their paths.
 
     Args:

@@ -3,11 +3,11 @@ Segmentation, with a record of what they are."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from DGMVLCCore.editing.result import NOTICE
 from DGMVLCCore.errors import UnsuitableInputError
@@ -24,22 +24,69 @@ from DGMVLCCore.results.dicom_source import (
     source_of_volume,
 )
 from DGMVLCCore.results.folders import check_output, whole_folder
-from DGMVLCCore.results.manifest import checked_files, sha256_of
-from DGMVLCCore.results.records import check_schema
+from DGMVLCCore.results.manifest import ResultRecord, Synthetic, checked_files, sha256_of
+from DGMVLCCore.results.records import Record, Sha256, Software, write_typed
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from DGMVLCCore.imaging.volume import Volume
 
-SCHEMA_VERSION, RECORD = "1.0", "dicom.json"
-SCHEMA = "dicom.schema.json"
+RECORD = "dicom.json"
+Role = Literal[
+    "original",
+    "counterfactual",
+    "difference",
+    "uncertainty",
+    "attention",
+    "edit-mask",
+    "regions",
+    "measurements",
+]
+Kind = Literal["CT series", "Parametric Map", "Segmentation", "Structured Report"]
+Uid = Annotated[str, Meta(pattern="^[0-9.]{1,64}$")]
 NO_SOURCE = (
     "No DICOM series was given, so the objects belong to a new study without a patient, with new "
     "identifiers; the folder original holds the scan "
     "as that study's CT series. Give the series that the result was made from to put the objects "
     "beside it."
 )
+
+
+class DicomObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An object of an export; a series also with its rescale (slope, intercept)."""
+
+    name: str
+    role: Role
+    kind: Kind
+    instances: Annotated[int, Meta(ge=1)]
+    series_uid: Uid
+    description: str
+    synthetic: bool
+    rescale: tuple[float, float] | UnsetType = UNSET
+    largest_rounding_hu: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
+
+
+class Written(Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of an export, from its folder."""
+
+    name: str
+    sha256: Sha256
+
+
+class DicomRecord(Record, frozen=True, kw_only=True):
+    """`dicom.json`."""
+
+    synthetic: Synthetic
+    study_uid: Uid
+    patient: Annotated[
+        bool,
+        Meta(description="false: a new study without a patient, with new identifiers"),
+    ]
+    result_sha256: Annotated[Sha256, Meta(description="of the result.json that was exported")]
+    objects: Annotated[list[DicomObject], Meta(min_length=3)]
+    files: Annotated[list[Written], Meta(min_length=3)]
+    notes: list[str]
 
 
 def _values(path: Path) -> np.ndarray:
@@ -52,18 +99,15 @@ class _Writer:
 
     def __init__(self, folder: Path, source: Source) -> None:
         self.folder, self.source = folder, source
-        self.objects: list[dict[str, Any]] = []
-        self.files: list[dict[str, str]] = []
+        self.objects: list[DicomObject] = []
+        self.files: list[Written] = []
 
     def _listed(self, path: Path) -> None:
-        self.files.append(
-            {"name": path.relative_to(self.folder).as_posix(), "sha256": sha256_of(path)}
-        )
+        self.files.append(Written(path.relative_to(self.folder).as_posix(), sha256_of(path)))
 
     def series(
         self,
-        name: str,
-        role: str,
+        name: Literal["original", "counterfactual", "difference"],
         hu: np.ndarray,
         facts: Series,
         rescale: tuple[float, float] | None,
@@ -73,30 +117,30 @@ class _Writer:
         for path, _ in written:
             self._listed(path)
         self.objects.append(
-            {
-                "name": name,
-                "role": role,
-                "kind": "CT series",
-                "instances": len(written),
-                **written[-1][1],
-            }
+            DicomObject(
+                name=name,
+                role=name,
+                kind="CT series",
+                instances=len(written),
+                **structs.asdict(written[-1][1]),
+            )
         )
 
-    def single(self, name: str, role: str, kind: str, dataset: Dataset) -> None:
+    def single(self, name: str, role: Role, kind: Kind, dataset: Dataset) -> None:
         """One multi-frame object."""
         path = self.folder / name
         save_dataset(dataset, path)
         self._listed(path)
         self.objects.append(
-            {
-                "name": name,
-                "role": role,
-                "kind": kind,
-                "instances": 1,
-                "series_uid": str(dataset.SeriesInstanceUID),
-                "description": str(dataset.SeriesDescription),
-                "synthetic": dataset.get("SyntheticData") == "YES",
-            }
+            DicomObject(
+                name=name,
+                role=role,
+                kind=kind,
+                instances=1,
+                series_uid=str(dataset.SeriesInstanceUID),
+                description=str(dataset.SeriesDescription),
+                synthetic=dataset.get("SyntheticData") == "YES",
+            )
         )
 
 
@@ -118,22 +162,19 @@ def _source(original: Volume, folder: Path | None, series: int | None, descripti
     return source
 
 
-def _write_volumes(
-    write: _Writer, original: Volume, folder: Path, manifest: dict[str, Any]
-) -> None:
+def _write_volumes(write: _Writer, original: Volume, folder: Path, manifest: ResultRecord) -> None:
     """The counterfactual, the difference and, in a new study, the original as CT series."""
     from pydicom.uid import generate_uid
 
-    plan, settings, steps = manifest["plan"], manifest["settings"], source_rescale(write.source)
-    said = f"{plan['mode']} inside an edit mask: “{plan['target']}” instead of “{plan['source']}”"
+    plan, steps = manifest.plan, source_rescale(write.source)
+    said = f"{plan.mode} inside an edit mask: “{plan.target}” instead of “{plan.source}”"
     made = (
-        f"Synthetic: {said}; dgmvlc {manifest['software']['version']}, weights "
-        f"{manifest['weights']['sha256'][:12]}, seed {settings['seed']}. "
+        f"Synthetic: {said}; dgmvlc {manifest.software.version}, weights "
+        f"{manifest.weights.sha256[:12]}, seed {manifest.settings['seed']}. "
         "Voxels outside the mask equal the source."
     )
     if not write.source.patient:
         write.series(
-            "original",
             "original",
             original.array,
             Series(
@@ -149,11 +190,10 @@ def _write_volumes(
     edited = load_volume(folder / "counterfactual.nrrd", original.modality)
     write.series(
         "counterfactual",
-        "counterfactual",
         edited.array,
         Series(
             SERIES_NUMBER + 1,
-            f"SYNTHETIC counterfactual: {plan['target']}",
+            f"SYNTHETIC counterfactual: {plan.target}",
             made,
             (-500, 1500),
             True,
@@ -164,7 +204,6 @@ def _write_volumes(
     change = edited.array - original.array
     limit = max(float(np.abs(change).max()), 100.0)
     write.series(
-        "difference",
         "difference",
         change,
         Series(
@@ -180,7 +219,7 @@ def _write_volumes(
     )
 
 
-def _write_maps(write: _Writer, folder: Path, manifest: dict[str, Any]) -> None:
+def _write_maps(write: _Writer, folder: Path, manifest: ResultRecord) -> None:
     """Uncertainty and attention as Parametric Maps, edit mask as Segmentation."""
     write.single(
         "uncertainty.dcm",
@@ -196,41 +235,41 @@ def _write_maps(write: _Writer, folder: Path, manifest: dict[str, Any]) -> None:
             synthetic=True,
         ),
     )
-    maps = [entry for entry in manifest["files"] if entry["role"] == "attention"]
+    maps = [entry for entry in manifest.files if entry.role == "attention"]
     for index, entry in enumerate(maps):
         write.single(
-            entry["name"].replace(".nrrd", ".dcm"),
+            entry.name.replace(".nrrd", ".dcm"),
             "attention",
             "Parametric Map",
             build_map(
-                _values(folder / entry["name"]),
+                _values(folder / entry.name),
                 write.source,
                 ATTENTION,
                 number=SERIES_NUMBER + 10 + index,
                 label="ATTENTION",
-                description=f"Attention of the network to “{entry['finding']}”, 0 to 1",
+                description=f"Attention of the network to “{entry.finding}”, 0 to 1",
                 synthetic=False,
                 high=1.0,
             ),
         )
 
 
-def _write_report(write: _Writer, drawn: Dataset, label: str, manifest: dict[str, Any]) -> None:
+def _write_report(write: _Writer, drawn: Dataset, label: str, manifest: ResultRecord) -> None:
     """Every number that the result's sentences state, with the sentences, about the edit mask."""
-    said = manifest.get("statements", [])
+    said = manifest.statements
     if not said:  # results of version 1.0
         return
     figures = [
-        Figure(number["from"], number["value"], number["unit"])
+        Figure(number.source, number.value, number.unit)
         for statement in said
-        for number in statement["numbers"]
+        for number in statement.numbers
     ]
     about = Measured(
         label,
         1,
         figures,
-        manifest["location"].get("side"),
-        remarks=tuple(statement["text"] for statement in said),
+        manifest.location.side,
+        remarks=tuple(statement.text for statement in said),
     )
     report = build_report(
         [about],
@@ -238,7 +277,7 @@ def _write_report(write: _Writer, drawn: Dataset, label: str, manifest: dict[str
         write.source,
         description="SYNTHETIC counterfactual, measurements",
         number=SERIES_NUMBER + 6,
-        remarks=[manifest["notice"]],
+        remarks=[manifest.notice],
     )
     write.single("measurements.dcm", "measurements", "Structured Report", report)
 
@@ -248,7 +287,7 @@ def _write_regions(
     folder: Path,
     original: Volume,
     regions: Path | None,
-    manifest: dict[str, Any],
+    manifest: ResultRecord,
 ) -> None:
     """Edit mask and regions of the user's choice as Segmentations."""
     mask = folder / "edit-mask.seg.nrrd"
@@ -291,7 +330,7 @@ def export_dicom(
     series: int | None = None,
     regions: str | Path | None = None,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> DicomRecord:
     """Write a result as DICOM objects; returns the record, which is also in the folder as
     dicom.json.
 
@@ -321,20 +360,17 @@ def export_dicom(
         _write_volumes(write, original, folder, manifest)
         _write_maps(write, folder, manifest)
         _write_regions(write, folder, original, Path(regions) if regions else None, manifest)
-        record = {
-            "schema_version": SCHEMA_VERSION,
-            "software": {"name": "dgmvlc", "version": __version__},
-            "notice": NOTICE,
-            "synthetic": True,
-            "study_uid": str(chosen.headers[0].StudyInstanceUID),
-            "patient": chosen.patient,
-            "result_sha256": sha256_of(folder / "result.json"),
-            "objects": write.objects,
-            "files": write.files,
-            "notes": list(chosen.notes) if chosen.patient else [NO_SOURCE],
-        }
-        check_schema(record, SCHEMA)
-        (made / RECORD).write_text(
-            json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8"
+        record = DicomRecord(
+            schema_version="1.0",
+            software=Software("dgmvlc", __version__),
+            notice=NOTICE,
+            synthetic=True,
+            study_uid=str(chosen.headers[0].StudyInstanceUID),
+            patient=chosen.patient,
+            result_sha256=sha256_of(folder / "result.json"),
+            objects=write.objects,
+            files=write.files,
+            notes=list(chosen.notes) if chosen.patient else [NO_SOURCE],
         )
+        write_typed(record, made / RECORD)
     return record

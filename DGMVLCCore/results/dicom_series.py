@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.results.dicom_clean import UTF8
@@ -203,13 +204,23 @@ def derived_slice(
     return data
 
 
+class SeriesFact(Struct, frozen=True, kw_only=True):
+    """What the record says of a series; rescale: slope and intercept."""
+
+    series_uid: str
+    description: str
+    synthetic: bool
+    rescale: tuple[float, float]
+    largest_rounding_hu: float
+
+
 def write_series(
     source: Source,
     hu: np.ndarray,
     facts: Series,
     folder: Path,
     rescale: tuple[float, float] | None = None,
-) -> Iterator[tuple[Path, dict[str, Any]]]:
+) -> Iterator[tuple[Path, SeriesFact]]:
     """Write HU (D,H,W) on the source's grid as a series into a new folder, a file a slice; yields
     each file with what the record says of the series.
 
@@ -232,13 +243,13 @@ def write_series(
         )
         yield (
             path,
-            {
-                "series_uid": str(source.headers[0].SeriesInstanceUID)
+            SeriesFact(
+                series_uid=str(source.headers[0].SeriesInstanceUID)
                 if facts.keep_uids
                 else facts.uid,
-                "description": words(facts.description),
-                "synthetic": facts.synthetic,
-                "rescale": [code.slope, code.intercept],
-                "largest_rounding_hu": code.rounding,
-            },
+                description=words(facts.description),
+                synthetic=facts.synthetic,
+                rescale=(code.slope, code.intercept),
+                largest_rounding_hu=code.rounding,
+            ),
         )

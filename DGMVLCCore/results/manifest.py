@@ -5,17 +5,184 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
 
-from DGMVLCCore.editing.result import NOTICE, CounterfactualResult
+from DGMVLCCore.editing.memory import Inputs
+from DGMVLCCore.editing.result import NOTICE, Agreement, CounterfactualResult, Settings
 from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.imaging.zones import Location
+from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import difference_words
-from DGMVLCCore.results.records import check_schema, plain, read_record
+from DGMVLCCore.results.records import (
+    MOST_FILES,
+    FileEntry,
+    Grid,
+    Head,
+    Sha256,
+    as_record,
+    plain,
+    read_typed,
+)
 
 SCHEMA_VERSION = "1.1"  # 1.1 adds "statements"; results of 1.0 are still read
-SCHEMA = "result.schema.json"
+Side = Literal["left", "right", "bilateral"] | None
+Synthetic = Annotated[bool, Meta(extra_json_schema={"const": True})]
+
+
+class ResultFile(
+    FileEntry, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A file of a result."""
+
+    role: Literal[
+        "original",
+        "counterfactual",
+        "difference",
+        "uncertainty",
+        "attention",
+        "attention-segments",
+        "edit-mask",
+        "change",
+        "invented",
+        "figure",
+        "explanation",
+        "scene",
+    ]
+
+
+class FindingFact(Struct, frozen=True, kw_only=True):
+    """A finding of the report, as `language.findings.Finding.to_dict` says it."""
+
+    term: str
+    presence: Literal["present", "absent", "uncertain"]
+    side: Side
+    zone: str | None
+    size_mm: float | None
+    descriptors: list[str] = []
+    span: tuple[int, int]
+    text: str = ""
+    sentence: str = ""
+    lobe: Literal["upper", "middle", "lower", "lingula"] | None = None
+    count: int | None = None
+    change: Literal["new", "increased", "decreased", "unchanged", "resolved"] | None = None
+    contradicted: bool = False
+    earlier_size_mm: float | None = None
+    component_mm: float | None = None
+    organ: str | None = None
+    corrected: str | None = None
+    again: list[tuple[int, int]] = []
+    taught_as: str = ""
+    codes: dict[str, str] = {}
+
+
+class PlanFact(Struct, frozen=True, kw_only=True):
+    """What was edited, in taught sentences; differs: the words that take each other's place."""
+
+    term: str
+    source: str
+    target: str
+    mode: Literal["replace", "shift"]
+    removes: bool
+    finding: FindingFact | None = None
+    differs: list[tuple[str, str]] = []
+
+
+class RegionRead(Struct, frozen=True, forbid_unknown_fields=True):
+    """The voxels a number is of: a segment of a file of the result."""
+
+    file: str
+    segment: str
+    voxels: Annotated[int, Meta(ge=1)]
+
+
+class Number(Struct, frozen=True, rename={"source": "from"}, forbid_unknown_fields=True):
+    """A number of a statement: as measured, as the sentence writes it, and whence it comes."""
+
+    value: float
+    said: Annotated[str, Meta(description="as the sentence writes it")]
+    unit: str
+    source: Annotated[
+        str,
+        Meta(
+            description="a JSON pointer into this file, or what is computed over the region's "
+            "voxels of which volume"
+        ),
+    ]
+    region: RegionRead | None
+
+
+class StatementFact(Struct, frozen=True, forbid_unknown_fields=True):
+    """A sentence on the result and its numbers."""
+
+    text: str
+    numbers: list[Number]
+
+
+class GateFact(Struct, frozen=True):
+    """A check of the result; value: None where it is no finite number."""
+
+    name: str
+    passed: bool
+    value: float | None
+    limit: str
+    unit: str
+    sentence: str
+
+
+class InputFact(Struct, frozen=True, kw_only=True):
+    """A file that the run read; of a report also its kind and encoding."""
+
+    name: str
+    sha256: Sha256
+    kind: str | UnsetType = UNSET
+    encoding: str | None | UnsetType = UNSET
+
+
+class WeightsFact(Struct, frozen=True):
+    """The weights that made the result."""
+
+    name: str
+    sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]
+
+
+class ResultRecord(Head, frozen=True, kw_only=True):
+    """`result.json`."""
+
+    ALSO: ClassVar[dict[str, object]] = {
+        "if": {"properties": {"schema_version": {"const": "1.1"}}},
+        "then": {"required": ["statements"]},
+    }
+    schema_version: Literal["1.0", "1.1"]
+    notice: Literal[
+        "Research use only; not a medical device. Voxels inside the edit mask are synthetic."
+    ]
+    synthetic: Synthetic
+    files: Annotated[list[ResultFile], Meta(min_length=5, max_length=MOST_FILES)]
+    grid: Grid
+    report: str
+    findings: list[FindingFact]
+    plan: PlanFact
+    location: Location
+    measures: dict[str, float | None]
+    statements: list[StatementFact] = []
+    agreement: Agreement | None = None
+    gates: list[GateFact]
+    settings: Settings
+    inputs: dict[str, InputFact]
+    weights: WeightsFact
+    notes: list[str]
+
+    def __post_init__(self) -> None:
+        if not self.synthetic:
+            raise ValueError("the voxels inside the mask are synthetic")
+        if self.schema_version != "1.0" and not self.statements:
+            raise ValueError("a result of this version has statements")
+        if not isinstance(self.settings.get("seed"), int):
+            raise ValueError("the settings lack the seed, a whole number")
 
 
 def sha256_of(path: Path) -> str:
@@ -48,47 +215,57 @@ def measures(result: CounterfactualResult) -> dict[str, float]:
     }
 
 
+def grid_of(scan: Volume) -> Grid:
+    """The grid of a scan as records hold it."""
+    x, y, z = (int(n) for n in scan.shape[::-1])
+    dx, dy, dz = (float(s) for s in scan.spacing[::-1])
+    rows = [tuple(map(float, row)) for row in scan.affine]
+    return as_record(
+        {"size_xyz": (x, y, z), "spacing_mm": (dx, dy, dz), "index_to_lps": rows}, Grid
+    )
+
+
 def build_manifest(
     result: CounterfactualResult,
-    files: list[dict[str, str]],
+    files: list[ResultFile],
     *,
     report: str,
-    findings: list[dict[str, Any]],
-    location: dict[str, Any],
-    inputs: dict[str, Any],
+    findings: list[Finding],
+    location: Location,
+    inputs: Inputs,
     weights: dict[str, str],
     notes: list[str],
-    statements: list[dict[str, Any]],
-) -> dict[str, Any]:
-    """The manifest as JSON holds it."""
+    statements: list[StatementFact],
+) -> ResultRecord:
+    """The record of a result.
+
+    Raises:
+        UnreadableError: something in it is not of its kind.
+    """
     from DGMVLCCore import __version__
 
-    scan, plan = result.original, result.plan
+    plan = result.plan
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "software": {"name": "dgmvlc", "version": __version__},
         "notice": NOTICE,
         "synthetic": True,
-        "files": files,
-        "grid": {
-            "size_xyz": [int(n) for n in scan.shape[::-1]],
-            "spacing_mm": [float(s) for s in scan.spacing[::-1]],
-            "index_to_lps": scan.affine.tolist(),
-        },
+        "files": to_builtins(files),
+        "grid": to_builtins(grid_of(result.original)),
         "report": report,
-        "findings": findings,
+        "findings": [finding.to_dict() for finding in findings],
         "plan": {
             "term": plan.term,
             "source": plan.source,
             "target": plan.target,
             "mode": plan.mode,
             "removes": plan.removes,
-            "finding": plan.finding,
+            "finding": plan.finding.to_dict() if plan.finding else None,
             "differs": difference_words(plan.source, plan.target),
         },
-        "location": location,
+        "location": asdict(location),
         "measures": {k: round(v, 3) for k, v in measures(result).items()},
-        "statements": statements,
+        "statements": to_builtins(statements),
         "agreement": asdict(result.agreement) if result.agreement else None,
         "gates": [asdict(gate) for gate in result.gates],
         "settings": result.settings,
@@ -96,28 +273,19 @@ def build_manifest(
         "weights": weights,
         "notes": notes,
     }
-    return plain(manifest)
+    return as_record(plain(manifest), ResultRecord)
 
 
-def validate_manifest(manifest: dict[str, Any]) -> None:
-    """Check a manifest against `schema/result.schema.json` (JSON Schema 2020-12).
-
-    Raises:
-        UnreadableError: it does not follow the schema; the sentence says where.
-    """
-    check_schema(manifest, SCHEMA)
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """Read and check a `result.json` against its schema.
+def read_manifest(path: Path) -> ResultRecord:
+    """Read and check a `result.json`.
 
     Raises:
-        UnreadableError: missing, not JSON, or not of this schema.
+        UnreadableError: missing, not JSON, or no record of a result.
     """
-    return read_record(path, SCHEMA)
+    return read_typed(path, ResultRecord)
 
 
-def checked_files(path: Path) -> tuple[Path, dict[str, Any]]:
+def checked_files(path: Path) -> tuple[Path, ResultRecord]:
     """A result's folder and its manifest; every file is what the manifest says.
 
     Raises:
@@ -125,15 +293,15 @@ def checked_files(path: Path) -> tuple[Path, dict[str, Any]]:
     """
     folder = path.parent if path.name == "result.json" else path
     manifest = read_manifest(folder / "result.json")
-    names = [entry["name"] for entry in manifest["files"]]
+    names = [entry.name for entry in manifest.files]
     if len(set(names)) < len(names):
         raise UnreadableError(
             f"{folder / 'result.json'} lists a file twice, which no result of this program does; "
             "make the result again."
         )
-    for entry in manifest["files"]:
-        file = folder / entry["name"]
-        if not file.is_file() or sha256_of(file) != entry["sha256"]:
+    for entry in manifest.files:
+        file = folder / entry.name
+        if not file.is_file() or sha256_of(file) != entry.sha256:
             raise UnreadableError(
                 f"{file} is missing or was changed after the result was written; make the result "
                 "again."

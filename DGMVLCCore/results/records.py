@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -18,9 +19,12 @@ from DGMVLCCore.ground.whole import whole_file
 
 MOST_FILES = 10_000  # a record of more would take minutes to be checked
 SCHEMAS = Path(__file__).parent / "schema"
-R = TypeVar("R", bound="Record")
+R = TypeVar("R", bound=Struct)
 FileName = Annotated[str, Meta(pattern=r"^[^/\\]+$")]  # in the record's own folder
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Size = Annotated[int, Meta(ge=1)]
+Step = Annotated[float, Meta(gt=0)]  # mm
+Row4 = tuple[float, float, float, float]
 
 
 class Software(Struct, frozen=True):
@@ -28,6 +32,14 @@ class Software(Struct, frozen=True):
 
     name: Literal["dgmvlc"]
     version: str
+
+
+class Grid(Struct, frozen=True):
+    """The voxels of a scan: counts and mm along x, y, z, and index to LPS (4,4)."""
+
+    size_xyz: tuple[Size, Size, Size]
+    spacing_mm: tuple[Step, Step, Step]
+    index_to_lps: tuple[Row4, Row4, Row4, Row4]
 
 
 class FileFact(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,51 +60,73 @@ class FileEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     finding: str | None = None
 
 
-class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every typed record begins with; a subclass says `kind` and `seed`. Its JSON schema is
-    made from it, so a field is declared once."""
+class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every record of a folder begins with. Its JSON schema is made from it, so a field is
+    declared once; `ALSO` adds to the schema what types cannot say."""
 
-    schema_version: Literal["1.0"]
+    ALSO: ClassVar[dict[str, object]] = {}
+    schema_version: str
     software: Software
     notice: str
     synthetic: bool
 
 
-def schema_of(kind: type[Record], title: str) -> str:
+class Record(Head, frozen=True, kw_only=True):
+    """A record of which there is one version; a subclass says `kind` and `seed`."""
+
+    schema_version: Literal["1.0"]
+
+
+def schema_of(kind: type[Struct], title: str) -> str:
     """The JSON schema (2020-12) of a typed record, as its file in `schema/` holds it."""
     facts = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
-    return json.dumps(facts | msgspec.json.schema(kind), indent=1) + "\n"
+    also = getattr(kind, "ALSO", {})
+    return json.dumps(facts | also | msgspec.json.schema(kind), indent=1) + "\n"
 
 
-def read_typed(path: Path, kind: type[R]) -> R:
+ADVICE = "choose the folder or file that the program wrote"
+
+
+def read_typed(path: Path, kind: type[R], advice: str = ADVICE) -> R:
     """A typed record from its file.
 
     Raises:
         UnreadableError: missing, not JSON, or not of this kind; the sentence says where.
     """
-    value = read_json(Path(path), "choose the folder or file that the program wrote")
+    value = read_json(Path(path), advice)
     try:
-        return _typed(value, kind)
+        return as_record(value, kind)
     except UnreadableError as error:
         raise UnreadableError(f"{path}: {error}") from error
 
 
-def _typed(value: Any, kind: type[R]) -> R:
+def as_record(value: object, kind: type[R]) -> R:
+    """A record from what JSON holds.
+
+    Raises:
+        UnreadableError: it is not of this kind; the sentence says where.
+    """
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at ")
         place = where.strip("`") or "$"
         raise UnreadableError(
-            f"The record is no {kind.__name__} of this program (at {place}: {what[:160]})."
+            f"The record does not follow the schema of {kind.__name__} (at {place}: {what[:160]})."
         ) from error
 
 
-def write_typed(record: Record, path: Path) -> None:
+def builtins_of(record: Struct) -> dict[str, object]:
+    """A record as JSON holds it."""
+    value: dict[str, object] = plain(msgspec.to_builtins(record, enc_hook=plain))
+    return value
+
+
+def write_typed(record: Struct, path: Path) -> None:
     """Check a typed record and write it, whole or not at all; errors as `read_typed` and
     `write_text`."""
-    value = plain(msgspec.to_builtins(record, enc_hook=plain))
-    _typed(value, type(record))
+    value = builtins_of(record)
+    as_record(value, type(record))
     write_text(json.dumps(value, indent=1, ensure_ascii=False), path)
 
 
@@ -109,7 +143,7 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int) else str(value)
 
 
-def check_schema(record: dict[str, Any], name: str) -> None:
+def check_schema(record: Mapping[str, object], name: str) -> None:
     """Check a record against a schema of `schema/` (JSON Schema 2020-12).
 
     Raises:
@@ -125,26 +159,6 @@ def check_schema(record: dict[str, Any], name: str) -> None:
         raise UnreadableError(
             f"The record does not follow {name} (at {error.json_path}: {error.message[:160]})."
         )
-
-
-def read_record(path: Path, name: str) -> dict[str, Any]:
-    """A JSON record that follows the schema `name`.
-
-    Raises:
-        UnreadableError: missing, not JSON, or of another schema; the sentence says where.
-    """
-    record = read_json(Path(path), "choose the folder or file that the program wrote")
-    files = record.get("files")
-    if isinstance(files, list) and len(files) > MOST_FILES:
-        raise UnreadableError(
-            f"{path} lists {len(files)} files, more than the {MOST_FILES} that a folder of this "
-            "program holds."
-        )
-    try:
-        check_schema(record, name)
-    except UnreadableError as error:
-        raise UnreadableError(f"{path}: {error}") from error
-    return dict(record)
 
 
 def write_text(text: str, path: Path) -> None:
@@ -166,7 +180,7 @@ def write_text(text: str, path: Path) -> None:
         ) from error
 
 
-def write_record(record: dict[str, Any], path: Path, name: str) -> None:
+def write_record(record: Mapping[str, object], path: Path, name: str) -> None:
     """Check a record against the schema `name` and write it; errors as `check_schema` and
     `write_text`."""
     check_schema(record, name)

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,13 +27,16 @@ from DGMVLCCore.language.report_files import ReportText
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.report.figure import save_region_figure
 from DGMVLCCore.results.folders import replaced_folder
+from DGMVLCCore.results.manifest import grid_of
+from DGMVLCCore.results.records import FileFact, as_record, plain
 from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.review.abnormality import Looked, look
 from DGMVLCCore.review.candidates import Candidate, find_candidates
 from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
 from DGMVLCCore.review.decisions import ReviewSession
-from DGMVLCCore.review.files import ANALYSIS, LUNGS, NOTICE, SCHEMA_VERSION, write_json
+from DGMVLCCore.review.files import ANALYSIS, LUNGS, NOTICE, write_json
 from DGMVLCCore.review.listing import COLOURS
+from DGMVLCCore.review.records import Phrase, RegionFact, RegionPlace, StudyReview
 from DGMVLCCore.review.score import load_shown
 from DGMVLCCore.review.without import Without, name_regions, without
 from DGMVLCCore.review.worklist import Study, load_study
@@ -107,54 +108,54 @@ def cut_out(mask: np.ndarray, scan: Volume) -> tuple[np.ndarray, Volume]:
     return mask[box], Volume(scan.array[box], affine, scan.modality, scan.stored_dtype)
 
 
-def _region_fact(number: int, one: Candidate, made: Without, checked: Checked) -> dict[str, Any]:
+def _region_fact(number: int, one: Candidate, made: Without, checked: Checked) -> RegionFact:
     """A region as `review.json` holds it."""
     change, phrases = one.change, one.phrases[:SHOWN_PHRASES]
     middle = np.argwhere(one.mask)
     z = int(np.bincount(middle[:, 0]).argmax())
-    return {
-        "number": number,
-        "score": round(one.score, 3),
-        "location": asdict(one.location),
-        "place": place_words(one.location.side, one.location.zone),
-        "slice": z,
-        "slices": [int(middle[:, 0].min()), int(middle[:, 0].max()) + 1],
-        "voxels": int(one.mask.sum()),
-        "change_hu": round(change.hu, 1),
-        "change_low_hu": None if change.low is None else round(change.low, 1),
-        "change_high_hu": None if change.high is None else round(change.high, 1),
-        "mean_hu": round(change.mean_hu, 1),
-        "places": change.places,
-        "phrases": [{"term": m.term, "agreement": round(m.share, 3)} for m in phrases],
-        "check": checked.regions[number],
-        "outline": f"region-{number}.seg.nrrd",
-        "picture": f"region-{number}.png",
-        "without": f"region-{number}-without.nrrd",
-        "denied": made.denied,
-        "removed_hu": round(made.removed_hu, 1),
-    }
+    return RegionFact(
+        number=number,
+        score=round(one.score, 3),
+        location=as_record(plain(vars(one.location)), RegionPlace),
+        place=place_words(one.location.side, one.location.zone),
+        slice=z,
+        slices=[int(middle[:, 0].min()), int(middle[:, 0].max()) + 1],
+        voxels=int(one.mask.sum()),
+        change_hu=round(change.hu, 1),
+        change_low_hu=None if change.low is None else round(change.low, 1),
+        change_high_hu=None if change.high is None else round(change.high, 1),
+        mean_hu=round(change.mean_hu, 1),
+        places=change.places,
+        phrases=[Phrase(each.term, round(each.share, 3)) for each in phrases],
+        check=checked.regions[number],
+        outline=f"region-{number}.seg.nrrd",
+        picture=f"region-{number}.png",
+        without=f"region-{number}-without.nrrd",
+        denied=made.denied,
+        removed_hu=round(made.removed_hu, 1),
+    )
 
 
 def _write_region(
-    folder: Path, scan: Volume, one: Candidate, made: Without, fact: dict[str, Any]
+    folder: Path, scan: Volume, one: Candidate, made: Without, fact: RegionFact
 ) -> Segment:
     """A region's outline, its counterfactual and their picture; returns its segment."""
-    number = int(fact["number"])
+    number = fact.number
     tags = {
         "DGMVLC.Origin": "review",
         "DGMVLC.Value": f"{one.score:.3f}",
-        "DGMVLC.Check": fact["check"]["status"],
+        "DGMVLC.Check": fact.check.status,
     }
     colour = COLOURS[(number - 1) % len(COLOURS)]
     segment = Segment(one.mask, f"region {number}", colour, number - 1, 1, tags)
     small, around = cut_out(one.mask, scan)
     save_segmentation(
-        [Segment(small, segment.name, colour, 0, 1, tags)], around, folder / fact["outline"]
+        [Segment(small, segment.name, colour, 0, 1, tags)], around, folder / fact.outline
     )
     _, edited = cut_out(one.mask, made.scan)
-    save_volume(edited, folder / fact["without"], {"DGMVLC_Notice": SYNTHETIC})
+    save_volume(edited, folder / str(fact.without), {"DGMVLC_Notice": SYNTHETIC})
     save_region_figure(
-        scan, made.scan, one.mask, number, int(fact["slice"]), made.denied, folder / fact["picture"]
+        scan, made.scan, one.mask, number, fact.slice, made.denied, folder / fact.picture
     )
     return segment
 
@@ -166,7 +167,7 @@ def _write_files(
     found: list[Candidate],
     edits: list[Without],
     looked: Looked,
-    facts: list[dict[str, Any]],
+    facts: list[RegionFact],
 ) -> None:
     """Segmentations, map, counterfactuals and pictures of a study, on the canonical grid."""
     made = {
@@ -194,7 +195,7 @@ def analyse_study(
     identifier: str,
     callback: Progress | None = None,
     should_cancel: Callable[[], bool] | None = None,
-) -> dict[str, Any]:
+) -> StudyReview:
     """Look at one study of a session and write its folder; a study that cannot be read gets a
     folder that says why.
 
@@ -206,23 +207,19 @@ def analyse_study(
             itself are recorded, not raised.
     """
     study, started = session.study(identifier), time.monotonic()
-    base: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "review of a study",
-        "notice": NOTICE,
-        "study": study.id,
-        "name": study.name,
-        "sha256": study.sha256,
-        "weights": {"name": pipe.weights, "sha256": pipe.weights_sha256},
-        "series": _series_words(study),
-        "notes": list(study.notes),
-        "regions": [],
-        "report": "",
-        "report_source": None,
-        "report_check": [],
-        "report_notes": [],
-        "problem": None,
-    }
+    base = StudyReview(
+        kind="review of a study",
+        notice=NOTICE,
+        study=study.id,
+        name=study.name,
+        sha256=study.sha256,
+        weights=FileFact(pipe.weights, pipe.weights_sha256),
+        series=_series_words(study),
+        notes=list(study.notes),
+        regions=[],
+        report_check=[],
+        problem=None,
+    )
 
     def tell(stage: str, share: float) -> None:
         if should_cancel and should_cancel():
@@ -236,8 +233,8 @@ def analyse_study(
         except (Cancelled, OutputError):
             raise
         except DGMVLCError as error:
-            base["problem"] = str(error)
-        base["seconds"] = round(time.monotonic() - started, 1)
+            base.problem = str(error)
+        base.seconds = round(time.monotonic() - started, 1)
         write_json(folder / ANALYSIS, base)
     if session.states.pop(study.id, None) is not None:
         session.save()
@@ -262,7 +259,7 @@ def _look_and_write(
     pipe: CounterfactualPipeline,
     session: ReviewSession,
     study: Study,
-    base: dict[str, Any],
+    base: StudyReview,
     folder: Path,
     tell: Progress,
 ) -> None:
@@ -272,13 +269,9 @@ def _look_and_write(
     text = report.text if report else None
     volume = load_study(study, session.root)
     scan, _ = volume.canonical()
-    base["grid"] = {
-        "size_xyz": [int(n) for n in scan.shape[::-1]],
-        "spacing_mm": [float(s) for s in scan.spacing[::-1]],
-        "index_to_lps": scan.affine.tolist(),
-    }
+    base.grid = grid_of(scan)
     anatomy = find_anatomy(scan)
-    base["notes"] += anatomy.notes
+    base.notes += anatomy.notes
     found, looked = find_regions(pipe, scan, anatomy, tell)
     edits = []
     for index, one in enumerate(found):
@@ -289,19 +282,15 @@ def _look_and_write(
         findings, [Seen(i, one.location, one.phrases) for i, one in enumerate(found, 1)]
     )
     tell("writing", 0.0)
-    facts = [
+    base.regions = [
         _region_fact(i, one, made, checked) for i, (one, made) in enumerate(zip(found, edits), 1)
     ]
-    _write_files(folder, scan, anatomy, found, edits, looked, facts)
-    base |= {
-        "regions": facts,
-        "report": text or "",
-        "report_source": asdict(report.source) if report else None,
-        "report_check": checked.findings,
-        "report_notes": [*unread, *notes, *checked.notes],
-    }
+    _write_files(folder, scan, anatomy, found, edits, looked, base.regions)
+    base.report, base.report_source = text or "", report.source if report else None
+    base.report_check = checked.findings
+    base.report_notes = [*unread, *notes, *checked.notes]
     if load_shown().weights_sha256 != pipe.weights_sha256:
-        base["notes"].append(
+        base.notes.append(
             "Which regions are shown was set with another editor than the one used; "
             "their order and number may be off."
         )

@@ -4,8 +4,7 @@ seen, and what fits together."""
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from DGMVLCCore.editing.find import same_place as _same_place
 from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.vocabulary import load_vocabulary
+from DGMVLCCore.review.records import FindingCheck, RegionCheck, SoughtStatus
 
 SIZE_RATIO = 2.0  # a region and a reported size that differ by more are not the same finding
 MASS_MM = 30.0  # a mass is larger, a nodule smaller
@@ -59,22 +59,13 @@ class Checked:
     """A report's findings against the regions.
 
     Args:
-        regions: number of a region -> {"status": "reported" | "not mentioned" | "denied",
-            "finding": index or None, "sentence"}.
-        findings: index of a finding -> {"status": "seen" | "not seen" | "not looked for" |
-            "denied", "region": number or None, "sentence"}.
+        regions: by number. findings: one each, in the report's order.
         notes: what concerns the report as a whole.
     """
 
-    regions: dict[int, dict[str, Any]]
-    findings: list[dict[str, Any]]
+    regions: dict[int, RegionCheck]
+    findings: list[FindingCheck]
     notes: list[str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it; the regions' numbers as text."""
-        fields = asdict(self)
-        fields["regions"] = {str(number): fact for number, fact in self.regions.items()}
-        return fields
 
 
 def place_words(side: str | None, zone: str | None) -> str:
@@ -204,29 +195,20 @@ def _opposite_note(findings: list[Finding], seen: list[Seen], pairs: dict[int, i
     return []
 
 
-def _finding_fact(finding: Finding, number: int | None, seen: list[Seen]) -> dict[str, Any]:
+def _finding_check(finding: Finding, number: int | None, seen: list[Seen]) -> FindingCheck:
+    def told(status: SoughtStatus, sentence: str, region: int | None = None) -> FindingCheck:
+        return FindingCheck(
+            finding.term, finding.text, list(finding.span), status, region, sentence
+        )
+
+    said = _said(finding)
     if finding.presence == "absent":
-        return {
-            "status": "denied",
-            "region": None,
-            "sentence": f"The report denies {_said(finding)}.",
-        }
+        return told("denied", f"The report denies {said}.")
     if finding.taught not in load_vocabulary().known:
-        return {
-            "status": "not looked for",
-            "region": None,
-            "sentence": (
-                f"The report names {_said(finding)}, which the weights were never taught; not "
-                "looked "
-                "for."
-            ),
-        }
+        untaught = f"The report names {said}, which the weights were never taught; not looked for."
+        return told("not looked for", untaught)
     if number is not None:
-        return {
-            "status": "seen",
-            "region": number,
-            "sentence": f"The report's {_said(finding)} fits region {number}.",
-        }
+        return told("seen", f"The report's {said} fits region {number}.", number)
     elsewhere = [one.number for one in seen if finding.taught in likely_terms(one.phrases)]
     more = (
         " Regions that might be one, elsewhere or of another size: "
@@ -234,11 +216,17 @@ def _finding_fact(finding: Finding, number: int | None, seen: list[Seen]) -> dic
         if elsewhere
         else ""
     )
-    return {
-        "status": "not seen",
-        "region": None,
-        "sentence": f"The report names {_said(finding)}; no region found fits it.{more}",
-    }
+    return told("not seen", f"The report names {said}; no region found fits it.{more}")
+
+
+def _region_check(findings: list[Finding], one: Seen, paired: int | None) -> RegionCheck:
+    """A region against the report; paired: the finding that it is."""
+    if paired is not None:
+        return RegionCheck("reported", paired, f"Fits the report's “{findings[paired].text}”.")
+    if (denied := _denial(findings, one)) is not None:
+        sentence = findings[denied].sentence.strip()
+        return RegionCheck("denied", denied, f"The report says there is none: “{sentence}”")
+    return RegionCheck("not mentioned", None, "Not mentioned in the report.")
 
 
 def cross_check(findings: list[Finding] | None, seen: list[Seen]) -> Checked:
@@ -248,48 +236,12 @@ def cross_check(findings: list[Finding] | None, seen: list[Seen]) -> Checked:
         findings: of the report; None when there is no report that could be read. seen: the regions.
     """
     if findings is None:
-        return Checked(
-            {
-                one.number: {
-                    "status": "no report",
-                    "finding": None,
-                    "sentence": "There is no report to compare with.",
-                }
-                for one in seen
-            },
-            [],
-            [],
-        )
+        alone = RegionCheck("no report", None, "There is no report to compare with.")
+        return Checked({one.number: alone for one in seen}, [], [])
     pairs = _pairs(findings, seen)
-    regions: dict[int, dict[str, Any]] = {}
-    for one in seen:
-        if one.number in pairs:
-            finding = findings[pairs[one.number]]
-            regions[one.number] = {
-                "status": "reported",
-                "finding": pairs[one.number],
-                "sentence": f"Fits the report's “{finding.text}”.",
-            }
-        elif (denied := _denial(findings, one)) is not None:
-            regions[one.number] = {
-                "status": "denied",
-                "finding": denied,
-                "sentence": f"The report says there is none: “{findings[denied].sentence.strip()}”",
-            }
-        else:
-            regions[one.number] = {
-                "status": "not mentioned",
-                "finding": None,
-                "sentence": "Not mentioned in the report.",
-            }
     first = {index: number for number, index in reversed(list(pairs.items()))}
-    facts = [
-        {
-            "term": f.term,
-            "text": f.text,
-            "span": list(f.span),
-            **_finding_fact(f, first.get(i), seen),
-        }
-        for i, f in enumerate(findings)
-    ]
-    return Checked(regions, facts, _opposite_note(findings, seen, pairs))
+    return Checked(
+        {one.number: _region_check(findings, one, pairs.get(one.number)) for one in seen},
+        [_finding_check(f, first.get(i), seen) for i, f in enumerate(findings)],
+        _opposite_note(findings, seen, pairs),
+    )

@@ -17,16 +17,16 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from DGMVLCCore.errors import UnreadableError
+from msgspec import to_builtins
+
 from DGMVLCCore.ground.whole import temporary_name
-from DGMVLCCore.results.records import check_schema, write_text
+from DGMVLCCore.results.records import as_record, builtins_of, read_typed, write_text
+from DGMVLCCore.review.records import Decision, DecisionMade, Decisions
 
 FOLDER, LOCK, BASE = "decided", ".decisions.lock", "00000000-base.json"
-SCHEMA, ENTRY_SCHEMA = "review-decisions.schema.json", "review-decision.schema.json"
 ENTRY = re.compile(r"(\d{8})-[0-9a-f]{8}\.json")
-Decisions = dict[str, dict[str, Any]]
+Kept = dict[str, Decision]  # by region id (STUDY/NUMBER)
 
 
 def now() -> str:
@@ -69,9 +69,9 @@ class DecisionLog:
     def __init__(self, folder: Path) -> None:
         self.place = folder / FOLDER
         self._lock = folder / LOCK
-        self._entries: dict[str, dict[str, Any]] = {}  # an entry never changes once it is there
+        self._entries: dict[str, DecisionMade] = {}  # an entry never changes once it is there
 
-    def begin(self, earlier: Decisions) -> None:
+    def begin(self, earlier: Kept) -> None:
         """Make the log of a session that has none; `earlier` are decisions of a version without
         one.
 
@@ -84,7 +84,7 @@ class DecisionLog:
         fresh.mkdir()
         try:
             if earlier:
-                write_text(json.dumps(earlier, ensure_ascii=False), fresh / BASE)
+                write_text(json.dumps(to_builtins(earlier), ensure_ascii=False), fresh / BASE)
             with suppress(OSError):  # somebody else began it in this moment
                 fresh.rename(self.place)
         finally:
@@ -95,47 +95,42 @@ class DecisionLog:
     def _names(self) -> list[str]:
         return sorted(name for name in os.listdir(self.place) if ENTRY.fullmatch(name))
 
-    def add(self, region: str, sha256: str | None, **said: str) -> None:
+    def add(
+        self, region: str, sha256: str | None, verdict: str | None, comment: str | None
+    ) -> None:
         """Save one decision.
 
         Args:
-            region: its id. sha256: of the scan as it was looked at. said: "verdict" and/or
-                "comment".
+            region: its id. sha256: of the scan as it was looked at. verdict, comment: what
+                is None stays as it is.
 
         Raises:
             OutputError: it cannot be saved; nothing changes then.
         """
         last = self._names()[-1:]
         number = int(last[0][:8]) + 1 if last else 1
-        entry = {"region": region, "sha256": sha256, "when": now(), "by": who(), **said}
-        check_schema(entry, ENTRY_SCHEMA)
+        said = {"region": region, "sha256": sha256, "verdict": verdict, "comment": comment}
+        made = as_record(said | {"when": now(), "by": who()}, DecisionMade)
         name = f"{number:08d}-{uuid.uuid4().hex[:8]}.json"
-        write_text(json.dumps(entry, ensure_ascii=False), self.place / name)
+        write_text(json.dumps(builtins_of(made), ensure_ascii=False), self.place / name)
 
-    def history(self) -> list[dict[str, Any]]:
-        """Every decision ever saved, in order: {"region", "verdict"?, "comment"?, "when", "by",
-        "sha256"}.
+    def history(self) -> list[DecisionMade]:
+        """Every decision ever saved, in order.
 
         Raises:
             UnreadableError: one is damaged.
         """
-        from DGMVLCCore.ground.plain_json import read_json
-
         if not self.place.is_dir():
             return []
         names = self._names()
         for name in names:
             if name not in self._entries:
-                entry = read_json(self.place / name, "put back a copy of it; the others stay")
-                try:
-                    check_schema(entry, ENTRY_SCHEMA)
-                except UnreadableError as error:
-                    raise UnreadableError(f"{self.place / name}: {error}") from error
-                self._entries[name] = entry
-        rows = [(name[:8], self._entries[name]["when"], name) for name in names]
+                advice = "put back a copy of it; the others stay"
+                self._entries[name] = read_typed(self.place / name, DecisionMade, advice)
+        rows = [(name[:8], self._entries[name].when, name) for name in names]
         return [self._entries[name] for _, _, name in sorted(rows)]
 
-    def replay(self, earlier: Decisions) -> Decisions:
+    def replay(self, earlier: Kept) -> Kept:
         """Region id -> what holds now; a decision on an earlier version of the scan is kept beside
         the newer one, as "REGION@HASH".
 
@@ -147,20 +142,23 @@ class DecisionLog:
         if not self.place.is_dir():
             return dict(earlier)
         base = self.place / BASE
-        state: Decisions = dict(read_json(base, "put back a copy")) if base.is_file() else {}
-        for entry in self.history():
-            region = entry["region"]
-            before = state.get(region, {})
-            if before and before.get("sha256") != entry["sha256"]:
-                state[f"{region}@{str(before.get('sha256'))[:8]}"] = before
-                before = {}
-            state[region] = {
-                "verdict": entry.get("verdict", before.get("verdict", "")),
-                "comment": entry.get("comment", before.get("comment", "")),
-                "when": entry["when"],
-                "sha256": entry["sha256"],
-                "by": entry["by"],
-            }
+        state: Kept = {}
+        if base.is_file():
+            first = {"decisions": read_json(base, "put back a copy")}
+            state = as_record(first, Decisions).decisions
+        for made in self.history():
+            before = state.get(made.region)
+            if before is not None and before.sha256 != made.sha256:
+                state[f"{made.region}@{str(before.sha256)[:8]}"] = before
+                before = None
+            before = before or Decision(verdict="")
+            state[made.region] = Decision(
+                verdict=before.verdict if made.verdict is None else made.verdict,
+                comment=before.comment if made.comment is None else made.comment,
+                when=made.when,
+                sha256=made.sha256,
+                by=made.by,
+            )
         return state
 
     @contextmanager

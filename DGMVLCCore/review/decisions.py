@@ -7,24 +7,20 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
 from DGMVLCCore.ground.whole import clean_folder
 from DGMVLCCore.language.report_files import ReportText, read_report
 from DGMVLCCore.results.folders import replaced_folder
-from DGMVLCCore.review.decision_log import SCHEMA, DecisionLog, now
+from DGMVLCCore.review.decision_log import DecisionLog, now
 from DGMVLCCore.review.files import (
     ANALYSIS,
-    ANALYSIS_SCHEMA,
     DECISIONS,
     DELETE_IT,
     LOOK_AGAIN,
     NOTICE,
     PUT_BACK,
-    SCHEMA_VERSION,
     WORKLIST,
-    WORKLIST_SCHEMA,
     check_paths,
     keep_report,
     read_session_file,
@@ -32,6 +28,14 @@ from DGMVLCCore.review.files import (
     with_report,
     with_series_chosen,
     write_json,
+)
+from DGMVLCCore.review.records import (
+    Decision,
+    DecisionMade,
+    Decisions,
+    RegionFact,
+    StudyReview,
+    Worklist,
 )
 from DGMVLCCore.review.worklist import Study, choose_series, find_studies, hashed
 
@@ -66,7 +70,7 @@ class ReviewSession:
     ) -> None:
         self.folder, self.root, self.studies = folder, root, studies
         self.states = states or {}
-        self._read: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._read: dict[str, tuple[float, StudyReview]] = {}
         self.log = DecisionLog(folder)
 
     # beginning ------------------------------------------------------------------
@@ -128,15 +132,11 @@ class ReviewSession:
                 f"{folder} is no review session (it has no {WORKLIST}); start one with dgmvlc "
                 "review FOLDER -o SESSION."
             )
-        fields = read_session_file(folder / WORKLIST, WORKLIST_SCHEMA, PUT_BACK)
-        try:
-            studies = [Study.from_dict(one) for one in fields["studies"]]
-        except (KeyError, TypeError) as error:
-            raise UnreadableError(f"{folder / WORKLIST} is damaged; {PUT_BACK}.") from error
-        if len({study.id for study in studies}) != len(studies):
+        listed = read_session_file(folder / WORKLIST, Worklist, PUT_BACK)
+        if len({study.id for study in listed.studies}) != len(listed.studies):
             raise UnreadableError(f"{folder / WORKLIST} names a study twice; {PUT_BACK}.")
-        studies = with_given_report(folder, studies)
-        session = cls(folder, Path(fields["folder"]), studies, dict(fields["states"]))
+        studies = with_given_report(folder, listed.studies)
+        session = cls(folder, Path(listed.folder), studies, {**listed.states})
         check_paths(folder, session.root, studies)
         for place in (folder, folder / "studies", session.log.place):
             clean_folder(place)
@@ -151,15 +151,14 @@ class ReviewSession:
         """Write the worklist."""
         write_json(
             self.folder / WORKLIST,
-            {
-                "schema_version": SCHEMA_VERSION,
-                "kind": "review worklist",
-                "notice": NOTICE,
-                "folder": str(self.root),
-                "saved": now(),
-                "states": self.states,
-                "studies": [study.to_dict() for study in self.studies],
-            },
+            Worklist(
+                kind="review worklist",
+                notice=NOTICE,
+                folder=str(self.root),
+                saved=now(),
+                states=self.states,
+                studies=self.studies,
+            ),
         )
 
     def refresh(self) -> None:
@@ -241,7 +240,7 @@ class ReviewSession:
         """Folder of a study's analysis."""
         return self.folder / "studies" / self.study(identifier).id
 
-    def analysis(self, identifier: str) -> dict[str, Any] | None:
+    def analysis(self, identifier: str) -> StudyReview | None:
         """What was found in a study, None when it was not looked at yet; it may be of an earlier
         version of the scan (`current`)."""
         path = self.place(identifier) / ANALYSIS
@@ -251,15 +250,20 @@ class ReviewSession:
         if identifier not in self._read or self._read[identifier][0] != stamp:
             self._read[identifier] = (
                 stamp,
-                read_session_file(path, ANALYSIS_SCHEMA, LOOK_AGAIN),
+                read_session_file(path, StudyReview, LOOK_AGAIN),
             )
         return self._read[identifier][1]
+
+    def regions(self, identifier: str) -> list[RegionFact]:
+        """What was found in a study; nothing while it was not looked at."""
+        done = self.analysis(identifier)
+        return done.regions if done else []
 
     def current(self, identifier: str) -> bool:
         """True when a study's analysis belongs to the scan and report as the worklist knows
         them."""
         done = self.analysis(identifier)
-        return done is not None and done.get("sha256") == self.study(identifier).sha256
+        return done is not None and done.sha256 == self.study(identifier).sha256
 
     def report(self, study: Study) -> ReportText | None:
         """The report beside a scan, None without one.
@@ -278,65 +282,55 @@ class ReviewSession:
         done = self.analysis(identifier)
         if done is None or not self.current(identifier):
             return "changed" if done is not None else "waiting"
-        if done.get("problem"):
+        if done.problem:
             return "failed"
         decided = self.decisions()
         return (
             "done"
             if all(
-                self.valid(decided.get(f"{identifier}/{region['number']}"), identifier)
-                for region in done["regions"]
+                self.valid(decided.get(f"{identifier}/{region.number}"), identifier)
+                for region in done.regions
             )
             else "open"
         )
 
     # deciding -------------------------------------------------------------------
 
-    def decisions(self) -> dict[str, dict[str, Any]]:
-        """Region id ("STUDY/NUMBER") -> {"verdict", "comment", "when", "sha256", "by"}, as saved by
-        anybody."""
-        if self.log.place.is_dir():
-            return self.log.replay({})
-        return dict(self._summary()["decisions"])
+    def decisions(self) -> dict[str, Decision]:
+        """Region id ("STUDY/NUMBER") -> what holds, as saved by anybody."""
+        return self.log.replay({}) if self.log.place.is_dir() else self._summary()
 
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[DecisionMade]:
         """Every decision in order, with who made it and when."""
         return self.log.history()
 
-    def _summary(self) -> dict[str, Any]:
-        """What `decisions.json` holds.
+    def _summary(self) -> dict[str, Decision]:
+        """The decisions that `decisions.json` holds.
 
         Raises:
             UnreadableError: it is damaged.
         """
         if not (self.folder / DECISIONS).exists() and self.log.place.is_dir():
-            return {"decisions": {}}
-        return read_session_file(self.folder / DECISIONS, SCHEMA, DELETE_IT)
+            return {}
+        return read_session_file(self.folder / DECISIONS, Decisions, DELETE_IT).decisions
 
-    def _summarise(self) -> dict[str, dict[str, Any]]:
+    def _summarise(self) -> dict[str, Decision]:
         """Write what holds now as `decisions.json`, for whoever reads the session without this
         program; returns it."""
         with self.log.alone():
             made = self.log.replay({})
             try:
-                write_json(
-                    self.folder / DECISIONS, {"schema_version": SCHEMA_VERSION, "decisions": made}
-                )
+                write_json(self.folder / DECISIONS, Decisions(decisions=made))
             except OutputError as error:  # the decisions themselves are saved
                 logger.warning("%s", error)
         return made
 
-    def valid(self, decision: dict[str, Any] | None, identifier: str) -> bool:
+    def valid(self, decision: Decision | None, identifier: str) -> bool:
         """True for a verdict on the scan as it is analysed now."""
         done = self.analysis(identifier)
-        return bool(
-            decision
-            and decision.get("verdict")
-            and done
-            and decision.get("sha256") == done.get("sha256")
-        )
+        return bool(decision and decision.verdict and done and decision.sha256 == done.sha256)
 
-    def region(self, region_id: str) -> tuple[Study, dict[str, Any]]:
+    def region(self, region_id: str) -> tuple[Study, RegionFact]:
         """A study and one of its regions by the region's id.
 
         Raises:
@@ -344,10 +338,8 @@ class ReviewSession:
         """
         identifier, _, number = region_id.rpartition("/")
         study = self.study(identifier) if identifier else None
-        done = self.analysis(identifier) if study else None
-        region = next(
-            (one for one in (done or {}).get("regions", []) if str(one["number"]) == number), None
-        )
+        regions = self.regions(identifier) if study else []
+        region = next((one for one in regions if str(one.number) == number), None)
         if study is None or region is None:
             raise UsageError(
                 f"The session has no region {region_id!r}; regions are named STUDY/NUMBER, for "
@@ -359,12 +351,12 @@ class ReviewSession:
     def region_ids(self) -> Iterable[str]:
         """Ids of all regions of all studies looked at."""
         for study in self.studies:
-            for region in (self.analysis(study.id) or {}).get("regions", []):
-                yield f"{study.id}/{region['number']}"
+            for region in self.regions(study.id):
+                yield f"{study.id}/{region.number}"
 
     def decide(
         self, region_id: str, verdict: str | None = None, comment: str | None = None
-    ) -> dict[str, Any]:
+    ) -> Decision:
         """Save a verdict ("accepted", "rejected" or "" to take it back) or a comment; what is None
         stays as it is.
 
@@ -379,8 +371,7 @@ class ReviewSession:
             raise UsageError(
                 f"The comment has {len(comment)} characters, at most {LONGEST_COMMENT} are kept."
             )
-        done, earlier = self.analysis(study.id) or {}, self._summary()["decisions"]
-        said = {"verdict": verdict, "comment": comment.strip() if comment is not None else None}
+        done, earlier = self.analysis(study.id), self._summary()
         try:
             self.log.begin(earlier)
         except OSError as error:
@@ -388,11 +379,8 @@ class ReviewSession:
                 f"The decision could not be saved in {self.folder} ({error.strerror or error}); "
                 "check permission and free space."
             ) from error
-        self.log.add(
-            region_id,
-            done.get("sha256"),
-            **{name: value for name, value in said.items() if value is not None},
-        )
+        said = comment.strip() if comment is not None else None
+        self.log.add(region_id, done.sha256 if done else None, verdict, said)
         return self._summarise()[region_id]
 
     def progress(self) -> dict[str, int]:
@@ -401,9 +389,9 @@ class ReviewSession:
         counts = {"studies": len(self.studies), "regions": 0, "decided": 0}
         for study in self.studies:
             counts[self.state(study.id)] = counts.get(self.state(study.id), 0) + 1
-            for region in (self.analysis(study.id) or {}).get("regions", []):
+            for region in self.regions(study.id):
                 counts["regions"] += 1
                 counts["decided"] += self.valid(
-                    decided.get(f"{study.id}/{region['number']}"), study.id
+                    decided.get(f"{study.id}/{region.number}"), study.id
                 )
         return counts

@@ -7,21 +7,23 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import TypeVar
+
+from msgspec import Struct, to_builtins
 
 from DGMVLCCore.errors import UnreadableError, UsageError, quoted
 from DGMVLCCore.ground.plain_json import read_json
-from DGMVLCCore.results.records import check_schema, write_text
+from DGMVLCCore.results.records import as_record, plain, write_text
 from DGMVLCCore.review.beside import may_be_report
+from DGMVLCCore.review.records import SCHEMA_VERSION
 from DGMVLCCore.review.worklist import Study, choose_series, hashed
 
-SCHEMA_VERSION = "1.0"
+R = TypeVar("R", bound=Struct)
 NOTICE = (
     "Research use only; not a medical device. Regions are where an editor would change the lungs "
     "if findings were denied; they are no diagnosis, and pictures without them are synthetic."
 )
 WORKLIST, DECISIONS, ANALYSIS = "worklist.json", "decisions.json", "review.json"
-WORKLIST_SCHEMA, ANALYSIS_SCHEMA = "review-worklist.schema.json", "review-study.schema.json"
 LUNGS = "lungs.seg.nrrd"  # as they were found when the study was looked at
 GIVEN = "given"  # the folder of a report that was given by hand, within the session
 LOOK_AGAIN = "put back a copy, or remove it and look at the study again; decisions stay"
@@ -29,24 +31,25 @@ PUT_BACK = "put back a copy, or start a session in another folder and copy the f
 DELETE_IT = "delete it: every decision is kept in the folder decided beside it"
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write under a temporary name, then rename: the file is there whole, as it was before, or not
     at all.
 
     Raises:
         OutputError: no space, no permission, or the folder is gone.
     """
+    value = to_builtins(value, enc_hook=plain)
     write_text(json.dumps(value, indent=1, ensure_ascii=False), path)
 
 
-def read_session_file(path: Path, schema: str, repair: str) -> dict[str, Any]:
+def read_session_file(path: Path, kind: type[R], repair: str) -> R:
     """A file of a session, which may be another's.
 
     Args:
         repair: what to do when it is damaged; it is never deleted or replaced here.
 
     Raises:
-        UnreadableError: missing, damaged, of another version, or against its schema.
+        UnreadableError: missing, damaged, of another version, or not of this kind.
     """
     try:
         value = read_json(path, repair)
@@ -59,10 +62,9 @@ def read_session_file(path: Path, schema: str, repair: str) -> dict[str, Any]:
             "the program that wrote it."
         )
     try:
-        check_schema(value, schema)
+        return as_record(value, kind)
     except UnreadableError as error:
         raise UnreadableError(f"{path} is damaged: {str(error).rstrip('.')}; {repair}.") from error
-    return value
 
 
 def check_paths(folder: Path, root: Path, studies: list[Study]) -> None:

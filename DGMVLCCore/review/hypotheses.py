@@ -3,11 +3,11 @@ weights know."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+
+import msgspec
 
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.ground.resources import resource
@@ -38,17 +38,35 @@ class Hypothesis:
     term: str | None
 
 
-@lru_cache(maxsize=1)
-def _data() -> dict[str, Any]:
+class _Clear(msgspec.Struct, frozen=True):
+    name: str
+    sentence: str
+    synonyms: list[str]
+
+
+class _Variant(msgspec.Struct, frozen=True):
+    term: str
+    descriptors: list[str]
+    synonyms: list[str]
+
+
+class _Lists(msgspec.Struct, frozen=True):
     """`Resources/hypotheses.json`: names besides the vocabulary's, and a differential list for each
     finding."""
-    data: dict[str, Any] = json.loads(resource("hypotheses.json").read_text(encoding="utf-8"))
-    return data
+
+    clear: _Clear
+    variants: dict[str, _Variant]
+    differential: dict[str, list[str]]
+
+
+@lru_cache(maxsize=1)
+def _lists() -> _Lists:
+    return msgspec.json.decode(resource("hypotheses.json").read_bytes(), type=_Lists)
 
 
 def clear_lung() -> Hypothesis:
     """The hypothesis that nothing is there."""
-    return Hypothesis(_data()["clear"]["name"], _data()["clear"]["sentence"], None)
+    return Hypothesis(_lists().clear.name, _lists().clear.sentence, None)
 
 
 def _plain(words: str) -> str:
@@ -65,20 +83,18 @@ def hypothesis(words: str) -> Hypothesis:
     said, clear = _plain(words), clear_lung()
     if not said:
         raise UnsuitableInputError("A hypothesis is empty; name a finding or “no finding”.")
-    if said in (clear.name, *_data()["clear"]["synonyms"]):
+    if said in (clear.name, *_lists().clear.synonyms):
         return clear
-    for name, variant in _data()["variants"].items():
-        if said in (name, *variant["synonyms"]):
-            return Hypothesis(
-                name, said_plainly(variant["term"], variant["descriptors"]), variant["term"]
-            )
+    for name, variant in _lists().variants.items():
+        if said in (name, *variant.synonyms):
+            return Hypothesis(name, said_plainly(variant.term, variant.descriptors), variant.term)
     meaning = describe_prompt(words)
     if not meaning.present:
         return clear  # a denied finding says what clear lung says: nothing is there
     term = str(meaning.term)
-    for name, variant in _data()["variants"].items():
-        if variant["term"] == term and any(word in said for word in variant["descriptors"]):
-            return Hypothesis(name, said_plainly(term, variant["descriptors"]), term)
+    for name, variant in _lists().variants.items():
+        if variant.term == term and any(word in said for word in variant.descriptors):
+            return Hypothesis(name, said_plainly(term, variant.descriptors), term)
     return Hypothesis(term, present_prompt(term), term)
 
 
@@ -138,6 +154,6 @@ def differential(finding: Finding) -> list[Hypothesis]:
     Raises:
         UnsuitableInputError: the weights were never taught the finding.
     """
-    listed = [hypothesis(name) for name in _data()["differential"][require_known(finding.term)]]
+    listed = [hypothesis(name) for name in _lists().differential[require_known(finding.term)]]
     own = hypothesis(said_plainly(finding.taught, finding.descriptors))
     return beside([own, *(each for each in listed if each.term != own.term)])

@@ -27,6 +27,7 @@ from DGMVLCCore.results.dicom_segments import build_segmentation, save_dataset
 from DGMVLCCore.results.dicom_source import Source, source_of_folder
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import LUNGS
+from DGMVLCCore.review.records import RegionFact, StudyReview
 from DGMVLCCore.review.review_pdf import write_study_pdf
 from DGMVLCCore.review.worklist import Study
 
@@ -42,7 +43,7 @@ def write_study_dicom(session: ReviewSession, study: Study, folder: Path) -> lis
             UsageError: highdicom is not installed. OutputError: they cannot be written.
     """
     done = session.analysis(study.id)
-    if study.kind != "dicom" or done is None or done.get("problem"):
+    if study.kind != "dicom" or done is None or done.problem:
         raise UnsuitableInputError(
             f"{study.id} is no DICOM study that was looked at, so no DICOM is written of it."
         )
@@ -81,14 +82,14 @@ def write_study_dicom(session: ReviewSession, study: Study, folder: Path) -> lis
     return paths
 
 
-def _name(region: dict[str, Any]) -> str:
+def _name(region: RegionFact) -> str:
     """A region's name: its number, and the finding whose denial changes it most."""
-    terms = (phrase["term"] for phrase in region["phrases"])
-    return " ".join(filter(None, (f"region {region['number']}", next(terms, ""))))
+    terms = (phrase.term for phrase in region.phrases)
+    return " ".join(filter(None, (f"region {region.number}", next(terms, ""))))
 
 
 def _segmentation(
-    session: ReviewSession, study: Study, source: Source, done: dict[str, Any]
+    session: ReviewSession, study: Study, source: Source, done: StudyReview
 ) -> tuple[Any, list[Measured]]:
     """Lungs, then regions; and the lungs as what is measured of them."""
     masks = _lungs(session.place(study.id) / LUNGS, source.volume)
@@ -103,9 +104,9 @@ def _segmentation(
         for number, (name, mask) in enumerate(masks, 1)
     ]
     regions = session.place(study.id) / "regions.seg.nrrd"
-    if done["regions"]:
+    if done.regions:
         drawn = load_labels(regions, source.volume).segments
-        masks += [(_name(one), drawn[f"region {one['number']}"]) for one in done["regions"]]
+        masks += [(_name(one), drawn[f"region {one.number}"]) for one in done.regions]
     made = build_segmentation(
         masks, source, description="DGM-VLC review, regions", series_number=SERIES_NUMBER
     )
@@ -147,25 +148,25 @@ def load_cells(path: Path) -> Volume:
 
 
 def _measured(
-    session: ReviewSession, study: Study, done: dict[str, Any], first: int
+    session: ReviewSession, study: Study, done: StudyReview, first: int
 ) -> list[Measured]:
     """Every region with its numbers and what the reader decided."""
     decided = session.decisions()
     rows = []
-    for index, region in enumerate(done["regions"]):
-        made = decided.get(f"{study.id}/{region['number']}") or {}
-        verdict = made["verdict"] if session.valid(made, study.id) else "not decided"
-        remarks = [region["check"]["sentence"]]
-        remarks += [f"Reader: {made['comment']}"] if made.get("comment") else []
+    for index, region in enumerate(done.regions):
+        made = decided.get(f"{study.id}/{region.number}")
+        verdict = made.verdict if made and session.valid(made, study.id) else "not decided"
+        remarks = [region.check.sentence]
+        remarks += [f"Reader: {made.comment}"] if made and made.comment else []
         rows.append(
             Measured(
                 label=_name(region),
                 segment=first + index,
                 figures=_figures(region),
-                side=region["location"]["side"],
+                side=region.location.side,
                 answers=(
                     ("Decision of the reader", verdict),
-                    ("Cross-check with the report", region["check"]["status"]),
+                    ("Cross-check with the report", region.check.status),
                 ),
                 remarks=tuple(remarks),
             )
@@ -173,30 +174,25 @@ def _measured(
     return rows
 
 
-def _figures(region: dict[str, Any]) -> list[Figure]:
-    place = region["location"]
+def _figures(region: RegionFact) -> list[Figure]:
     figures = [
-        Figure("diameter", place["diameter_mm"], "mm"),
-        Figure("volume", place["volume_ml"], "ml"),
-        Figure("attenuation", region["mean_hu"], "HU", mean=True),
-        Figure("Change against this patient's lungs", region["change_hu"], "HU"),
-        Figure("Score for ranking, no probability of disease", region["score"], ""),
+        Figure("diameter", region.location.diameter_mm, "mm"),
+        Figure("volume", region.location.volume_ml, "ml"),
+        Figure("attenuation", region.mean_hu, "HU", mean=True),
+        Figure("Change against this patient's lungs", region.change_hu, "HU"),
+        Figure("Score for ranking, no probability of disease", region.score, ""),
     ]
-    for end in ("low", "high"):
-        if (value := region[f"change_{end}_hu"]) is not None:
+    for end, value in (("low", region.change_low_hu), ("high", region.change_high_hu)):
+        if value is not None:
             figures.append(Figure(f"95 % interval of the change, {end} end", value, "HU"))
-    if region["change_low_hu"] is not None:
-        figures.append(Figure("Places compared with", region["places"], "places"))
+    if region.change_low_hu is not None:
+        figures.append(Figure("Places compared with", region.places, "places"))
     return figures + [
-        Figure(f"Change asked for by denying: {phrase['term']}", phrase["agreement"], "")
-        for phrase in region["phrases"]
+        Figure(f"Change asked for by denying: {phrase.term}", phrase.agreement, "")
+        for phrase in region.phrases
     ]
 
 
-def _remarks(done: dict[str, Any]) -> list[str]:
-    unseen = [
-        fact["sentence"]
-        for fact in done["report_check"]
-        if fact["status"] in ("not seen", "not looked for")
-    ]
-    return [done["notice"], *unseen, *([] if done["regions"] else ["No region stood out."])]
+def _remarks(done: StudyReview) -> list[str]:
+    none = [] if done.regions else ["No region stood out."]
+    return [done.notice, *done.unseen(), *none]

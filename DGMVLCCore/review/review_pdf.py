@@ -6,13 +6,14 @@ from __future__ import annotations
 import io
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import NOTICE
-from DGMVLCCore.review.listing import UNSEEN, list_studies, region_row
+from DGMVLCCore.review.listing import list_studies, region_row
+from DGMVLCCore.review.records import Decision, Listed, RegionRow, StudyReview
 from DGMVLCCore.review.worklist import Study
 
 if TYPE_CHECKING:
@@ -87,30 +88,26 @@ def _folded(text: str, letters: int, most: int) -> list[str]:
     )
 
 
-def _region_facts(row: dict[str, Any]) -> list[tuple[str, str, int]]:
-    verdict = row["verdict"] or (
-        f"{row['earlier']} on an earlier scan" if row["earlier"] else "not decided"
-    )
+def _region_facts(row: RegionRow) -> list[tuple[str, str, int]]:
+    verdict = row.verdict or (f"{row.earlier} on an earlier scan" if row.earlier else "not decided")
     facts = [
-        (f"{row['tag']} · {verdict}", ALERT if row["alert"] else INK, 1),
-        (
-            f"{row['size']}, {row['volume']}, {row['change']} against this patient's lungs",
-            INK,
-            1,
-        ),
-        (f"Change asked for 0–1, no probability: {row['phrases']}", FAINT, 1),
-        (row["sentence"], FAINT, 1),
+        (f"{row.tag} · {verdict}", ALERT if row.alert else INK, 1),
+        (f"{row.size}, {row.volume}, {row.change} against this patient's lungs", INK, 1),
+        (f"Change asked for 0–1, no probability: {row.phrases}", FAINT, 1),
+        (row.sentence, FAINT, 1),
     ]
-    return facts + ([(f"Comment: {row['comment']}", INK, 2)] if row["comment"] else [])
+    return facts + ([(f"Comment: {row.comment}", INK, 2)] if row.comment else [])
 
 
-def _study_words(session: ReviewSession, study: Study, page: _Page, done: dict[str, Any]) -> None:
+def _study_words(
+    session: ReviewSession, study: Study, page: _Page, done: StudyReview | None
+) -> None:
     """What stands over a study's regions."""
-    problem = study.problem or done.get("problem")
+    problem = study.problem or (done.problem if done else None)
     page.write(study.name, FAINT)
     if problem:
         page.write(problem, ALERT, "bold")
-    elif not done:
+    elif done is None:
         page.write("Not looked at yet.")
     elif not session.current(study.id):
         page.write(
@@ -118,61 +115,52 @@ def _study_words(session: ReviewSession, study: Study, page: _Page, done: dict[s
             ALERT,
             "bold",
         )
-    for note in [*study.notes, *done.get("report_notes", [])][:STUDY_LINES]:
+    for note in [*study.notes, *(done.report_notes if done else ())][:STUDY_LINES]:
         page.write(note, FAINT, most=2)
-    if done.get("report"):
-        page.write(f"Report: {done['report']}", most=5)
-    for fact in [fact for fact in done.get("report_check", []) if fact["status"] in UNSEEN][
-        :STUDY_LINES
-    ]:
-        page.write(f"Reported, not seen: {fact['sentence']}", ALERT, most=2)
-    if done and not problem and not done["regions"]:
+    if done is None:
+        return
+    if done.report:
+        page.write(f"Report: {done.report}", most=5)
+    for sentence in done.unseen()[:STUDY_LINES]:
+        page.write(f"Reported, not seen: {sentence}", ALERT, most=2)
+    if not problem and not done.regions:
         page.write("No region stood out.")
 
 
 def _study_pages(
-    session: ReviewSession, study: Study, decided: dict[str, dict[str, Any]], state: str, first: int
+    session: ReviewSession, study: Study, decided: dict[str, Decision], state: str, first: int
 ) -> list[Figure]:
     """One page, and more when its regions need the room."""
-    done = session.analysis(study.id) or {}
+    done = session.analysis(study.id)
     page = _Page(study.id, state, first)
     _study_words(session, study, page, done)
     pages = [page]
-    for region in done.get("regions", []) if not (study.problem or done.get("problem")) else []:
+    readable = done is not None and not (study.problem or done.problem)
+    for region in session.regions(study.id) if readable else []:
         if page.y - ROW < BOTTOM:
             page = _Page(f"{study.id} (continued)", state, first + len(pages))
             pages.append(page)
-        made = decided.get(f"{study.id}/{region['number']}")
-        row = region_row(region, made, session.valid(made, study.id))
-        page.region(
-            session.place(study.id) / region["picture"],
-            f"Region {row['number']} · {row['place']}",
-            _region_facts(row),
-        )
+        made = decided.get(f"{study.id}/{region.number}")
+        row = region_row(session, study.id, region, made)
+        page.region(Path(row.picture), f"Region {row.number} · {row.place}", _region_facts(row))
     return [one.figure for one in pages]
 
 
-def _first_page(session: ReviewSession, listed: dict[str, Any]) -> Figure:
-    page, counts = _Page(f"Review of {session.root.name}", "", 1), listed["progress"]
+def _first_page(session: ReviewSession, listed: Listed) -> Figure:
+    page, counts = _Page(f"Review of {session.root.name}", "", 1), listed.progress
     page.write(NOTICE, ALERT, "bold")
     page.write(
         f"Studies: {counts['studies']}. Regions: {counts['regions']}, {counts['decided']} of "
         "them decided."
     )
     page.y -= LINE
-    rows = listed["studies"]
+    rows = listed.studies
     fits = int((page.y - BOTTOM) / (LINE * 1.4)) - 1
     for row in rows[:fits]:
-        unreported = f", {row['unreported']} not in the report" if row["unreported"] else ""
-        words = (
-            row["words"]
-            if not row["regions"]
-            else (
-                f"{row['words']} · {row['regions']} "
-                f"region{'s' if row['regions'] > 1 else ''}{unreported}"
-            )
-        )
-        page.write(f"{row['id']}: {words}", ALERT if row["unreported"] else INK, most=1)
+        unreported = f", {row.unreported} not in the report" if row.unreported else ""
+        several = "s" if row.regions > 1 else ""
+        found = f" · {row.regions} region{several}{unreported}" if row.regions else ""
+        page.write(f"{row.id}: {row.words}{found}", ALERT if row.unreported else INK, most=1)
     if len(rows) > fits:
         page.write(f"… and {len(rows) - fits} more; each has its page.", FAINT)
     return page.figure
@@ -182,12 +170,12 @@ def write_study_pdf(session: ReviewSession, study: Study) -> bytes:
     """The pages of one study alone, without the list of the others, as a PDF."""
     from matplotlib.backends.backend_pdf import PdfPages
 
-    row = next(row for row in list_studies(session)["studies"] if row["id"] == study.id)
+    row = next(row for row in list_studies(session).studies if row.id == study.id)
     out = io.BytesIO()
     with PdfPages(
         out, metadata={"Title": "Review", "Subject": NOTICE, "Creator": "DGM-VLC"}
     ) as pdf:
-        for figure in _study_pages(session, study, session.decisions(), row["words"], 1):
+        for figure in _study_pages(session, study, session.decisions(), row.words, 1):
             pdf.savefig(figure)
     return out.getvalue()
 
@@ -205,7 +193,7 @@ def write_pdf(session: ReviewSession, path: Path) -> None:
     from matplotlib.backends.backend_pdf import PdfPages
 
     listed, decided = list_studies(session), session.decisions()
-    words = {row["id"]: row["words"] for row in listed["studies"]}
+    words = {row.id: row.words for row in listed.studies}
     with PdfPages(
         path,
         metadata={

@@ -7,7 +7,9 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+import numpy as np
+from msgspec import Struct
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
 from DGMVLCCore.ground.whole import clean
@@ -16,7 +18,8 @@ from DGMVLCCore.results.csv_table import csv_text
 from DGMVLCCore.results.folders import replaced_folder, unknown_in
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import NOTICE
-from DGMVLCCore.review.listing import UNSEEN
+from DGMVLCCore.review.listing import ALERTS, COLOURS
+from DGMVLCCore.review.records import UNSEEN, Decision, RegionFact
 from DGMVLCCore.review.review_pdf import write_pdf
 from DGMVLCCore.review.worklist import Study
 
@@ -100,72 +103,76 @@ class StudyShown:
     unseen: list[str] = field(default_factory=list)  # reported findings
 
 
-def rows(session: ReviewSession) -> Iterator[dict[str, Any]]:
+Cells = dict[str, str | int | float]  # of a row of the table, by column
+
+
+class Exported(Struct, frozen=True, kw_only=True):
+    """The paths of an export's files, and notes."""
+
+    csv: str
+    html: str
+    pdf: str
+    accepted: list[str]
+    dicom: list[str]
+    notes: list[str]
+
+
+def rows(session: ReviewSession) -> Iterator[Cells]:
     """A row a region, and a row for each study without one and for each reported finding that was
     not seen."""
     decided = session.decisions()
     for study in session.studies:
         done, state = session.analysis(study.id), session.state(study.id)
-        base = {
+        base: Cells = {
             "study": study.id,
             "state": state,
             "scan_sha256": study.sha256,
-            "series": (done or {}).get("series") or "",
+            "series": (done.series if done else None) or "",
         }
-        if done is None or done.get("problem") or study.problem:
-            yield {
-                **base,
-                "sentence": study.problem or (done or {}).get("problem") or "Not looked at yet.",
-            }
+        if done is None or done.problem or study.problem:
+            said = study.problem or (done.problem if done else None)
+            yield {**base, "sentence": said or "Not looked at yet."}
             continue
-        for region in done["regions"]:
-            yield {
-                **base,
-                **_region_row(
-                    region, decided.get(f"{study.id}/{region['number']}"), session, study
-                ),
-            }
-        for fact in done["report_check"]:
-            if fact["status"] in UNSEEN:
-                yield {**base, "check": STATUS[fact["status"]], "sentence": fact["sentence"]}
-        if not done["regions"] and not done["report_check"]:
+        for region in done.regions:
+            made = decided.get(f"{study.id}/{region.number}")
+            yield {**base, **_region_row(region, made, session, study)}
+        for fact in done.report_check:
+            if fact.status in UNSEEN:
+                yield {**base, "check": STATUS[fact.status], "sentence": fact.sentence}
+        if not done.regions and not done.report_check:
             yield {**base, "sentence": "No region stood out."}
 
 
 def _region_row(
-    region: dict[str, Any], decision: dict[str, Any] | None, session: ReviewSession, study: Study
-) -> dict[str, Any]:
-    place, made = region["location"], decision or {}
-    stale = bool(made) and not session.valid(decision, study.id) and bool(made.get("verdict"))
-    x, y, z = place["centre_mm"]
-    best = next(iter(region["phrases"]), {"term": "", "agreement": ""})
+    region: RegionFact, decision: Decision | None, session: ReviewSession, study: Study
+) -> Cells:
+    place, made = region.location, decision or Decision(verdict="")
+    stale = bool(made.verdict) and not session.valid(decision, study.id)
+    x, y, z = place.centre_mm
+    first = region.phrases[0] if region.phrases else None
     return {
-        "region": region["number"],
-        "check": STATUS[region["check"]["status"]],
-        "verdict": made.get("verdict", "") + (" (earlier scan)" if stale else ""),
-        "comment": made.get("comment", ""),
-        "decided": made.get("when", ""),
-        "side": place["side"] or "",
-        "zone": place["zone"] or "",
-        "diameter_mm": round(place["diameter_mm"], 1),
-        "volume_ml": round(place["volume_ml"], 2),
-        "change_hu": region["change_hu"],
-        "change_low_hu": _or_empty(region["change_low_hu"]),
-        "change_high_hu": _or_empty(region["change_high_hu"]),
-        "mean_hu": region["mean_hu"],
-        "slice": region["slice"] + 1,
+        "region": region.number,
+        "check": STATUS[region.check.status],
+        "verdict": made.verdict + (" (earlier scan)" if stale else ""),
+        "comment": made.comment,
+        "decided": made.when,
+        "side": place.side or "",
+        "zone": place.zone or "",
+        "diameter_mm": round(place.diameter_mm, 1),
+        "volume_ml": round(place.volume_ml, 2),
+        "change_hu": region.change_hu,
+        "change_low_hu": "" if region.change_low_hu is None else region.change_low_hu,
+        "change_high_hu": "" if region.change_high_hu is None else region.change_high_hu,
+        "mean_hu": region.mean_hu,
+        "slice": region.slice + 1,
         "centre_x_mm": round(x, 1),
         "centre_y_mm": round(y, 1),
         "centre_z_mm": round(z, 1),
-        "score": region["score"],
-        "first_phrase": best["term"],
-        "first_agreement": best["agreement"],
-        "sentence": region["check"]["sentence"],
+        "score": region.score,
+        "first_phrase": first.term if first else "",
+        "first_agreement": first.agreement if first else "",
+        "sentence": region.check.sentence,
     }
-
-
-def _or_empty(value: Any) -> Any:
-    return "" if value is None else value
 
 
 def table(session: ReviewSession) -> str:
@@ -173,27 +180,26 @@ def table(session: ReviewSession) -> str:
     return csv_text(COLUMNS, rows(session))
 
 
-def change_words(region: dict[str, Any]) -> str:
+def change_words(region: RegionFact) -> str:
     """“+612 HU (95 % +540 to +700, 214 places of this patient's lungs)”."""
-    if region["change_low_hu"] is None:
+    if region.change_low_hu is None:
         return (
-            f"{region['change_hu']:+.0f} HU against this patient's lungs (no place of this shape "
-            "to "
+            f"{region.change_hu:+.0f} HU against this patient's lungs (no place of this shape to "
             "compare with)"
         )
     return (
-        f"{region['change_hu']:+.0f} HU (95 % {region['change_low_hu']:+.0f} to "
-        f"{region['change_high_hu']:+.0f}, "
-        f"against {region['places']} places of the same shape in this patient's lungs)"
+        f"{region.change_hu:+.0f} HU (95 % {region.change_low_hu:+.0f} to "
+        f"{region.change_high_hu:+.0f}, "
+        f"against {region.places} places of the same shape in this patient's lungs)"
     )
 
 
-def without_words(region: dict[str, Any]) -> str:
+def without_words(region: RegionFact) -> str:
     """“Edited as “No nodule.”: −412 HU in the region (synthetic)”; empty in an earlier review."""
-    if "denied" not in region:
+    if region.removed_hu is None:
         return ""
     return (
-        f"edited as “{region['denied']}”: {region['removed_hu']:+.0f} HU in the region on average "
+        f"edited as “{region.denied}”: {region.removed_hu:+.0f} HU in the region on average "
         "(synthetic)"
     )
 
@@ -207,48 +213,44 @@ def _picture(session: ReviewSession, study: Study, name: str) -> str:
 
 
 def _region_shown(
-    session: ReviewSession, study: Study, region: dict[str, Any], decision: dict[str, Any] | None
+    session: ReviewSession, study: Study, region: RegionFact, decision: Decision | None
 ) -> RegionShown:
-    place, check, made = region["location"], region["check"], decision or {}
-    given = made.get("verdict") or ""
+    check, made = region.check, decision or Decision(verdict="")
+    given = made.verdict
     valid = session.valid(decision, study.id)
     stale = "" if valid or not given else " (on an earlier version of the scan)"
     return RegionShown(
-        number=region["number"],
-        place=region["place"],
-        picture=_picture(session, study, region["picture"]),
-        alert=check["status"] in ("not mentioned", "denied"),
-        tag=STATUS[check["status"]],
+        number=region.number,
+        place=region.place,
+        picture=_picture(session, study, region.picture),
+        alert=check.status in ALERTS,
+        tag=STATUS[check.status],
         verdict=(given or "not decided") + stale,
         verdict_class=given if valid else "",
-        diameter_mm=place["diameter_mm"],
-        volume_ml=place["volume_ml"],
+        diameter_mm=region.location.diameter_mm,
+        volume_ml=region.location.volume_ml,
         change=change_words(region),
-        mean_hu=region["mean_hu"],
-        phrases=", ".join(f"{p['term']} {p['agreement']:.2f}" for p in region["phrases"]),
+        mean_hu=region.mean_hu,
+        phrases=", ".join(f"{each.term} {each.agreement:.2f}" for each in region.phrases),
         without=without_words(region),
-        sentence=check["sentence"],
-        comment=made.get("comment", ""),
+        sentence=check.sentence,
+        comment=made.comment,
     )
 
 
-def _study_shown(
-    session: ReviewSession, study: Study, decided: dict[str, dict[str, Any]]
-) -> StudyShown:
-    done = session.analysis(study.id) or {}
-    problem = study.problem or done.get("problem") or ""
+def _study_shown(session: ReviewSession, study: Study, decided: dict[str, Decision]) -> StudyShown:
+    done = session.analysis(study.id)
+    problem = study.problem or (done.problem if done else None) or ""
     shown = StudyShown(study.id, study.name, session.state(study.id), problem)
-    shown.notes = [*study.notes, *done.get("report_notes", [])]
-    if not done or problem:
+    shown.notes = [*study.notes, *(done.report_notes if done else ())]
+    if done is None or problem:
         return shown
     shown.looked_at, shown.stale = True, not session.current(study.id)
-    shown.report = done.get("report") or ""
+    shown.report, shown.unseen = done.report, done.unseen()
     shown.regions = [
-        _region_shown(session, study, region, decided.get(f"{study.id}/{region['number']}"))
-        for region in done["regions"]
+        _region_shown(session, study, region, decided.get(f"{study.id}/{region.number}"))
+        for region in done.regions
     ]
-    facts = done["report_check"]
-    shown.unseen = [fact["sentence"] for fact in facts if fact["status"] in UNSEEN]
     return shown
 
 
@@ -264,14 +266,14 @@ def page(session: ReviewSession) -> str:
     )
 
 
-def _accepted(session: ReviewSession, study: Study) -> list[dict[str, Any]]:
-    decided, done = session.decisions(), session.analysis(study.id) or {}
+def _accepted(session: ReviewSession, study: Study) -> list[RegionFact]:
+    decided = session.decisions()
     return [
         region
-        for region in done.get("regions", [])
-        if (made := decided.get(f"{study.id}/{region['number']}"))
+        for region in session.regions(study.id)
+        if (made := decided.get(f"{study.id}/{region.number}"))
         and session.valid(made, study.id)
-        and made["verdict"] == "accepted"
+        and made.verdict == "accepted"
     ]
 
 
@@ -280,7 +282,6 @@ def _write_accepted(session: ReviewSession, study: Study, folder: Path) -> list[
     DICOM SEG; returns notes."""
     from DGMVLCCore.imaging.labels import load_labels
     from DGMVLCCore.results.segmentation import Segment, save_segmentation
-    from DGMVLCCore.review.listing import COLOURS
     from DGMVLCCore.review.worklist import load_study
 
     regions = _accepted(session, study)
@@ -293,9 +294,7 @@ def _write_accepted(session: ReviewSession, study: Study, folder: Path) -> list[
         ]
     volume = load_study(study, session.root)
     labels = load_labels(session.place(study.id) / "regions.seg.nrrd", volume).segments
-    chosen = [
-        (f"region {region['number']}", labels[f"region {region['number']}"]) for region in regions
-    ]
+    chosen = [(f"region {region.number}", labels[f"region {region.number}"]) for region in regions]
     save_segmentation(
         [
             Segment(mask, name, COLOURS[i % len(COLOURS)], i)
@@ -308,7 +307,7 @@ def _write_accepted(session: ReviewSession, study: Study, folder: Path) -> list[
 
 
 def _write_dicom(
-    session: ReviewSession, study: Study, chosen: list[tuple[str, Any]], folder: Path
+    session: ReviewSession, study: Study, chosen: list[tuple[str, np.ndarray]], folder: Path
 ) -> list[str]:
     """Accepted regions as DICOM SEG beside the .seg.nrrd; a note when it cannot be written."""
     try:
@@ -354,15 +353,12 @@ def _not_exported(out: Path) -> str | None:
 
 def export(
     session: ReviewSession, out: Path, *, overwrite: bool = False, dicom: bool = False
-) -> dict[str, Any]:
+) -> Exported:
     """Write `review.csv`, `review.html`, `review.pdf` and `accepted/` into a new folder, whole or
     not at all.
 
     Args:
         dicom: also write `dicom/STUDY/` of each DICOM study for the archive (`review_dicom`).
-
-    Returns:
-        the files' paths and notes.
 
     Raises:
         OutputError: it exists already, or cannot be written.
@@ -388,9 +384,11 @@ def export(
         ]
         for study in session.studies if dicom else ():
             notes += _write_objects(session, study, folder / "dicom")
-    return {
-        **{kind: str(out / f"review.{kind}") for kind in ("csv", "html", "pdf")},
-        "accepted": sorted(str(p) for p in (out / "accepted").iterdir()),
-        "dicom": sorted(str(p) for p in (out / "dicom").rglob("*.dcm")),
-        "notes": notes,
-    }
+    return Exported(
+        csv=str(out / "review.csv"),
+        html=str(out / "review.html"),
+        pdf=str(out / "review.pdf"),
+        accepted=sorted(str(p) for p in (out / "accepted").iterdir()),
+        dicom=sorted(str(p) for p in (out / "dicom").rglob("*.dcm")),
+        notes=notes,
+    )

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+# a path within the folder of studies
+Inside = Annotated[str, Meta(pattern=r"^(?!/|[A-Za-z]:|\\)(?!(.*[/\\])?\.\.([/\\]|$))")]
 
 SAME_REACH = 0.9
 MIN_IMAGES = 4
@@ -13,8 +19,8 @@ class SeriesFacts:
     """What is known of a series before it is read; `number` as `load_volume(folder, series=number)`
     takes it."""
 
-    folder: str
-    number: int
+    folder: Inside
+    number: Annotated[int, Meta(ge=1)]
     description: str
     modality: str
     images: int

@@ -7,18 +7,24 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from msgspec import Meta
 
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UsageError
 from DGMVLCCore.language.report_files import SUFFIXES
 from DGMVLCCore.review.beside import report_beside
-from DGMVLCCore.review.series import SeriesFacts, best_series
+from DGMVLCCore.review.series import Inside, SeriesFacts, best_series
+
+if TYPE_CHECKING:
+    from DGMVLCCore.imaging.volume import Volume
 
 IMAGES = (".nrrd", ".nii", ".nii.gz", ".mha")
 OURS = ("result.json", "worklist.json")  # folders of results and sessions hold no studies
 MOST, DEEPEST = 500, 8
+Identifier = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 
 @dataclass(frozen=True)
@@ -36,10 +42,10 @@ class Study:
             sha256: hash of what they hold.
     """
 
-    id: str
-    name: str
-    kind: str
-    path: str
+    id: Identifier
+    name: Inside
+    kind: Literal["file", "dicom"]
+    path: Inside
     series: tuple[SeriesFacts, ...] = ()
     chosen: int | None = None
     report: str | None = None
@@ -47,23 +53,6 @@ class Study:
     notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     sha256: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Study:
-        """From `to_dict`."""
-        series = tuple(SeriesFacts(**one) for one in fields["series"])
-        return cls(
-            **{
-                **fields,
-                "series": series,
-                "notes": tuple(fields["notes"]),
-                "files": tuple(fields["files"]),
-            }
-        )
 
 
 def hash_files(root: Path, names: tuple[str, ...]) -> str:
@@ -336,8 +325,8 @@ def choose_series(study: Study, number: int, root: Path) -> Study:
     )
 
 
-def load_study(study: Study, root: Path) -> Any:
-    """The study's scan as a `Volume` of CT.
+def load_study(study: Study, root: Path) -> Volume:
+    """The study's scan, a CT.
 
     Raises:
         UnsuitableInputError: the study has a problem, or is no CT. UnreadableError: its files

@@ -10,6 +10,7 @@ from SlicerDGMVLCPresenters.case import FILE
 from SlicerDGMVLCPresenters.review import LONGEST_COMMENT
 
 from DGMVLCCore.errors import DGMVLCError
+from DGMVLCCore.results.records import builtins_of
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.listing import UNREADABLE, WAITING, list_regions, list_studies
 
@@ -64,10 +65,11 @@ class Review:
         if self.session is None:
             return
         listed = list_studies(self.session)
-        self.list.studies, self.list.counts = listed["studies"], listed["progress"]
+        self.list.studies = [builtins_of(row) for row in listed.studies]
+        self.list.counts = listed.progress
         if self.list.study:
             try:
-                self.list.take(list_regions(self.session, self.list.study))
+                self.list.take(builtins_of(list_regions(self.session, self.list.study)))
             except DGMVLCError as error:
                 self.viewer.say(str(error))
         self.viewer.refresh()

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
+from msgspec import to_builtins
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
@@ -159,8 +160,8 @@ def _read_session(folder: Path) -> str:
     session = ReviewSession.open(folder / "session")
     study = session.studies[0].id
     rows = [list_studies(session), session.analysis(study), list_regions(session, study)]
-    rows.append(session.decide(f"{study}/2", "rejected")["verdict"])
-    return hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()
+    said = [to_builtins(rows), session.decide(f"{study}/2", "rejected").verdict]
+    return hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()
 
 
 def _make_order(folder: Path) -> None:

@@ -95,10 +95,10 @@ def _read_result(_: Any, out: Path) -> Version:
     if not out.exists():
         return None
     folder, manifest = checked_files(out)
-    names = {"result.json", *(entry["name"] for entry in manifest["files"])}
+    names = {"result.json", *(entry.name for entry in manifest.files)}
     if {path.name for path in folder.iterdir()} != names:
         raise ValueError("other files than the manifest lists")
-    return int(manifest["report"].split()[1][0])
+    return int(manifest.report.split()[1][0])
 
 
 def _begin_folder(record: str) -> Callable[[Any, Path], None]:
@@ -196,10 +196,10 @@ def _read_session(_: Any, out: Path) -> Version:
     if not out.exists():
         return None
     session = ReviewSession.open(out)
-    made = session.decisions().get("case/1", {})
+    made = session.decisions().get("case/1")
     if session.report(session.study("case")) is None:
         raise ValueError("no report")
-    return int(made["comment"]) if made else 2
+    return int(made.comment) if made else 2
 
 
 def _reviewed(root: Path) -> Any:

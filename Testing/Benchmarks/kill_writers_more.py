@@ -48,9 +48,10 @@ def _whole(out: Path, record: str) -> dict[str, Any] | None:
 
 def _compare(made: Any, out: Path, version: int, overwrite: bool) -> None:
     from DGMVLCCore.report.comparison import write_comparison
+    from DGMVLCCore.report.edit import Facts
     from Testing.conftest import comparison_record, without_figures
 
-    facts = {"report": f"{version}", "findings": [], "inputs": {}, "weights": WEIGHTS}
+    facts = Facts(f"{version}", [], {}, WEIGHTS)
     record = comparison_record(("nodule", "emphysema"))
     with without_figures():
         write_comparison(
@@ -340,7 +341,7 @@ def _look(root: Path, out: Path, version: int, overwrite: bool) -> None:
 
     def invented(pipe: Any, session: Any, study: Any, base: Any, folder: Path, tell: Any) -> None:
         (folder / "picture.png").write_bytes(b"x" * 100_000)
-        base["notes"] = [str(version)]
+        base.notes = [str(version)]
 
     if version == 1:
         ReviewSession.create(root / "studies", out)
@@ -361,7 +362,7 @@ def _read_look(_: Any, out: Path) -> Version:
     found = ReviewSession.open(out).analysis("case")
     if found is None or not (out / "studies" / "case" / "picture.png").is_file():
         raise ValueError("an analysis without its picture")
-    return int(found["notes"][0])
+    return int(found.notes[0])
 
 
 MORE = (

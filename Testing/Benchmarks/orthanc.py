@@ -72,7 +72,7 @@ def returned(server: Orthanc, folder: Path, args: argparse.Namespace) -> dict[st
     stored = [server.rest("instances", body=path.read_bytes())["Status"] for path in paths]
     originals = {path.read_bytes() for path in paths}
     same, found = 0, set()
-    names = {entry["series_uid"]: Path(entry["name"]).stem for entry in record["objects"]}
+    names = {entry.series_uid: Path(entry.name).stem for entry in record.objects}
     for instance in server.rest("instances"):
         data = server.file(instance)
         same += data in originals

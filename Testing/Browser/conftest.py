@@ -21,7 +21,7 @@ from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.report import edit as results
 from DGMVLCCore.report.comparison import write_comparison
-from DGMVLCCore.report.edit import write_result
+from DGMVLCCore.report.edit import Facts, write_result
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -161,7 +161,7 @@ def prepared(tmp_path_factory, make_chest, make_record, no_figures):
             [result, fainter, result],
             make_record(("nodule", "emphysema", "no finding (clear lung)")),
             folder / "comparison",
-            facts=facts,
+            facts=Facts(**facts),
             anatomy=segment_anatomy(volume),
         )
     make, results.make_scene = results.make_scene, lambda *_: "made in the viewer"

@@ -302,7 +302,7 @@ def test_the_main_job_on_the_sample(capsys, tmp_path):
     nodule[:4] = nodule[9:] = False
     change = load_volume(out / "difference.nrrd", "MR").array
     assert change[nodule].mean() < -400
-    assert manifest["measures"]["max_change_outside_hu"] == 0
+    assert manifest.measures["max_change_outside_hu"] == 0
     heat = load_volume(out / "attention-nodule.nrrd", "MR").array
     assert nodule.ravel()[heat.argmax()]
     assert json.loads(printed)["figure"].endswith("figure.png")

@@ -63,7 +63,7 @@ def test_a_review_goes_back_and_an_ordinary_reader_takes_it(
     before = orthanc.count()
     monkeypatch.setattr(review_dicom, "find_anatomy", None)  # the lungs are those of the review
     made = export(session, tmp_path / "out", dicom=True)
-    assert [path.rsplit("/", 1)[1] for path in made["dicom"]] == [
+    assert [path.rsplit("/", 1)[1] for path in made.dicom] == [
         "abnormality.dcm",
         "measurements.dcm",
         "review.dcm",

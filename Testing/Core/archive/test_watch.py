@@ -83,9 +83,9 @@ def test_killed_after_every_step_nothing_is_lost_or_done_twice(
             run_watch(request_of(), once=True)
     budget = 100
     answer = run_watch(request_of(), once=True)
-    assert answer["studies"] == {"reviewed": 2}
+    assert answer.studies == {"reviewed": 2}
     assert sorted(brought) == sorted(uids) and len(looks) == len(set(looks)) == 2
-    (session,) = answer["sessions"]
+    (session,) = answer.sessions
     assert "P-0" not in (tmp_path / "watch" / "watch.sqlite").read_bytes().decode("latin1")
     assert {s.name for s in ReviewSession.open(session).studies} == set(uids)
 
@@ -101,7 +101,7 @@ def test_late_studies_join_an_archive_that_went_away_comes_back(
     orthanc.start()
     later = stored(orthanc, make_study, tmp_path, phantom, 1, first=1)
     answer = run_watch(request_of(), once=True)
-    assert answer["studies"] == {"reviewed": 2} and looks == [*first, *later]
+    assert answer.studies == {"reviewed": 2} and looks == [*first, *later]
     assert run_watch(request_of(), once=True) == answer and len(looks) == 2
 
 
@@ -124,18 +124,18 @@ def test_one_study_that_cannot_be_brought_or_sent_keeps_no_other(
     monkeypatch.setattr("DGMVLCCore.review.review_dicom.write_study_dicom", made)
     for _ in range(6):
         answer = run_watch(request_of(send="web"), once=True)
-    assert answer["studies"] == {"refused": 1, "reviewed": 2} and {*looks} == {bad, good}
-    said = "\n".join(answer["problems"])
+    assert answer.studies == {"refused": 1, "reviewed": 2} and {*looks} == {bad, good}
+    said = "\n".join(answer.problems)
     assert f"{gone}: The archive web does not hold the study" in said
     assert f"{bad}: Its results were not sent: Unexpected error (ValueError" in said
-    assert len(answer["problems"]) == 2
+    assert len(answer.problems) == 2
     folder = tmp_path / "again"
     make_study(folder, phantom.array, patient="P-0", study=gone)
     orthanc.storescu(*sorted(folder.iterdir())[:5])  # another number of images: another chance
     run_watch(waiting, once=True)
     orthanc.storescu(*sorted(folder.iterdir()))
     answer = run_watch(request_of(send="web"), once=True)
-    assert answer["studies"] == {"reviewed": 3} and looks[2:] == [gone]
+    assert answer.studies == {"reviewed": 3} and looks[2:] == [gone]
 
 
 def test_a_report_of_the_archive_comes_along_and_a_look_that_fails_is_said(
@@ -147,11 +147,11 @@ def test_a_report_of_the_archive_comes_along_and_a_look_that_fails_is_said(
     look = uses.REVIEW
     monkeypatch.setattr(uses, "REVIEW", uses.Use(lambda *_: [][0]))
     answer = run_watch(request_of(), once=True)
-    assert answer["studies"] == {"here": 1} and "IndexError" in answer["problems"][0]
+    assert answer.studies == {"here": 1} and "IndexError" in answer.problems[0]
     monkeypatch.setattr(uses, "REVIEW", look)
     answer = run_watch(request_of(), once=True)
-    assert answer["studies"] == {"reviewed": 1} and answer["problems"] == []
-    session = ReviewSession.open(answer["sessions"][0])
+    assert answer.studies == {"reviewed": 1} and answer.problems == []
+    session = ReviewSession.open(answer.sessions[0])
     assert session.report(session.studies[0]).text.strip() == "No nodule."
 
 
@@ -160,7 +160,7 @@ def test_a_study_that_grows_is_waited_for(
 ):
     stored(orthanc, make_study, tmp_path, phantom, 1)
     patient = WatchRequest("web", StudyQuery(), tmp_path / "watch", settle_s=3600.0)
-    assert run_watch(patient, once=True)["studies"] == {"arriving": 1} and looks == []
+    assert run_watch(patient, once=True).studies == {"arriving": 1} and looks == []
 
 
 def test_one_watch_a_folder_and_its_state_is_a_database(tmp_path):

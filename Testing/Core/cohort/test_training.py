@@ -98,8 +98,7 @@ def test_a_run_goes_on_with_its_shards_and_not_with_other_patients(
     monkeypatch.setattr(training, "load_cohort", lambda *a: pytest.fail("the shards are there"))
     request = CohortRequest(folder, folder / "table.csv")
     assert (
-        train_cohort(request, trained, weights=small, steps=3, batch=2, quiet=True)["patients"]
-        == 16
+        train_cohort(request, trained, weights=small, steps=3, batch=2, quiet=True).patients == 16
     )
     with pytest.raises(WeightsError, match="other scans, rows or attributes"):
         train_cohort(
@@ -199,7 +198,7 @@ def test_what_does_not_fit_stops_or_is_skipped_by_choice(folder, small, tmp_path
     answer = train_cohort(
         request, tmp_path / "run", missing="skip", weights=small, steps=1, batch=1, quiet=True
     )
-    assert answer["patients"] == 2 and len(answer["problems"]) == 3
+    assert answer.patients == 2 and len(answer.problems) == 3
     (tmp_path / "one.csv").write_text("\n".join(lines[:2]), encoding="utf-8")
     with pytest.raises(UnsuitableInputError, match="several patients"):
         train_cohort(

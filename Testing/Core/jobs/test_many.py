@@ -103,18 +103,18 @@ def test_failures_are_listed_and_the_same_command_goes_on(table, tmp_path):
     out, use = tmp_path / "out", written(calls)
     items = read_list(str(table), use, Request, out, {})
     first = run_list("words", items, out, Place())
-    assert [row.state for row in first["rows"]] == ["done", "done", "failed", "failed"]
+    assert [row.state for row in first.rows] == ["done", "done", "failed", "failed"]
     assert calls == ["a", "b", "c"]
     with open(first["csv"], newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["words"] for row in rows] == ["1", "2", "", ""]
-    assert rows[2]["problem"] == "Refused." and "2 failed" in Path(first["html"]).read_text(
+    assert rows[2]["problem"] == "Refused." and "2 failed" in Path(first.html).read_text(
         encoding="utf-8"
     )
     calls.clear()
     (tmp_path / "b.nrrd").write_bytes(b"another scan")
     again = run_list("words", read_list(str(table), use, Request, out, {}), out, Place())
-    assert [row.state for row in again["rows"]] == ["kept", "done", "failed", "failed"]
+    assert [row.state for row in again.rows] == ["kept", "done", "failed", "failed"]
     assert calls == ["b", "c"]
     (out / "a" / "result.json").unlink()  # a result that is gone is made again
     changed = [replace(items[0], request=replace(items[0].request, seed=9))]

@@ -65,7 +65,7 @@ def test_the_page(result, tmp_path, capsys):
         "nothing is fetched from anywhere"
     )
     assert (
-        f"{manifest['measures']['volume_ml']:.1f} millilitres in the left lung" in text
+        f"{manifest.measures['volume_ml']:.1f} millilitres in the left lung" in text
         and "300 Hounsfield units" in text
         and "darker" in text
     )

@@ -11,10 +11,10 @@ import pytest
 from DGMVLCCore import cli
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
 from DGMVLCCore.imaging.io import load_volume
-from DGMVLCCore.results.dicom_result import SCHEMA, export_dicom
+from DGMVLCCore.results.dicom_result import export_dicom
 from DGMVLCCore.results.dicom_series import stored
 from DGMVLCCore.results.manifest import sha256_of
-from DGMVLCCore.results.records import check_schema
+from DGMVLCCore.results.records import builtins_of, check_schema
 
 
 @pytest.fixture(scope="module")
@@ -118,17 +118,14 @@ def test_maps_and_regions_hold_their_values(made, beside):
 
 def test_the_record_lists_all_of_it(made, beside):
     out, record = beside
-    check_schema(record, SCHEMA)
-    assert (
-        json.loads((out / "dicom.json").read_text(encoding="utf-8")) == record
-        and record["patient"]
-        and record["notes"] == []
-    )
-    assert {f["name"] for f in record["files"]} == {
+    written = json.loads((out / "dicom.json").read_text(encoding="utf-8"))
+    check_schema(written, "dicom.schema.json")
+    assert written == builtins_of(record) and record.patient and record.notes == []
+    assert {f.name for f in record.files} == {
         p.relative_to(out).as_posix() for p in out.rglob("*.dcm")
     }
-    assert all(sha256_of(out / f["name"]) == f["sha256"] for f in record["files"])
-    assert {o["name"]: o["synthetic"] for o in record["objects"]} == {
+    assert all(sha256_of(out / f.name) == f.sha256 for f in record.files)
+    assert {o.name: o.synthetic for o in record.objects} == {
         "counterfactual": True,
         "difference": True,
         "uncertainty.dcm": True,

@@ -14,12 +14,13 @@ from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.zones import Location
 from DGMVLCCore.report.statements import check_result, make_statements
 from DGMVLCCore.results.manifest import read_manifest
+from DGMVLCCore.results.records import builtins_of
 from DGMVLCCore.stats import t_interval
 
 
 @pytest.fixture(scope="module")
 def manifest(made):
-    return read_manifest(made[1] / "result.json")
+    return builtins_of(read_manifest(made[1] / "result.json"))
 
 
 def numerals(text):
@@ -92,7 +93,7 @@ def test_a_reader_gets_the_same_numbers_from_the_volumes(made, manifest):
 
 def test_check_agrees_and_notices_what_does_not_follow(made, tmp_path, capsys):
     assert (
-        all(row["agrees"] for row in check_result(made[1]))
+        all(row.agrees for row in check_result(made[1]))
         and cli.main(["check", str(made[1]), "-q"]) == 0
     )
     shutil.copytree(made[1], tmp_path / "result")
@@ -117,7 +118,7 @@ def test_results_of_the_first_schema_are_still_read(manifest, tmp_path):
         "schema_version": "1.0"
     }
     (tmp_path / "result.json").write_text(json.dumps(old), encoding="utf-8")
-    assert read_manifest(tmp_path / "result.json")["schema_version"] == "1.0"
+    assert read_manifest(tmp_path / "result.json").schema_version == "1.0"
     (tmp_path / "result.json").write_text(
         json.dumps(old | {"schema_version": "1.1"}), encoding="utf-8"
     )

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from msgspec import to_builtins
 
 from DGMVLCCore import cli
 from DGMVLCCore.errors import Cancelled, OutputError, UnreadableError, UsageError
@@ -58,45 +59,43 @@ def compared(inputs, untrained_editor):
 def test_the_folder_holds_a_result_a_hypothesis_and_one_record(compared, inputs):
     path, stages = compared
     record = read_comparison(path)
-    assert {row["name"] for row in record["hypotheses"]} == {
+    assert {row.name for row in record.hypotheses} == {
         "nodule",
         "emphysema",
         "no finding (clear lung)",
-    } and record["synthetic"] is True
-    assert [row["rank"] for row in record["hypotheses"]] == [1, 2, 3] and record["hypotheses"][0][
-        "more_hu"
-    ] == 0
+    } and record.synthetic is True
+    assert [row.rank for row in record.hypotheses] == [1, 2, 3]
+    assert record.hypotheses[0].more_hu == 0
     assert (path.parent / "figure.png").read_bytes()[:4] == b"\x89PNG"
     assert sorted(p.name for p in path.parent.iterdir()) == sorted(
-        [*record["results"], "comparison.json", "figure.png"]
+        [*record.results, "comparison.json", "figure.png"]
     )
     assert (
         stages[-1] == ("writing", 1.0) and ("reading", 1.0) in stages and ("editing", 1.0) in stages
     )
     assert not [p for p in inputs.iterdir() if "partial" in p.name]
-    assert record["inputs"]["report"] == {
+    assert to_builtins(record.inputs["report"]) == {
         "name": "report.pdf",
         "sha256": "ab" * 32,
         "kind": "PDF",
         "encoding": None,
     }
-    assert set(record["inputs"]) == {"image", "mask", "report"}
+    assert set(record.inputs) == {"image", "mask", "report"}
 
 
 def test_same_mask_same_noise_same_slices_one_original(compared):
     path, _ = compared
     record = read_comparison(path)
     manifests = [
-        read_manifest(path.parent / row["folder"] / "result.json") for row in record["hypotheses"]
+        read_manifest(path.parent / row.folder / "result.json") for row in record.hypotheses
     ]
-    scan = load_volume(path.parent / record["results"][0] / "original.nrrd")
+    scan = load_volume(path.parent / record.results[0] / "original.nrrd")
     masks = [
         load_labels(path.parent / name / "edit-mask.seg.nrrd", scan).union()
-        for name in record["results"]
+        for name in record.results
     ]
     changes = [
-        load_volume(path.parent / name / "difference.nrrd", "MR").array
-        for name in record["results"]
+        load_volume(path.parent / name / "difference.nrrd", "MR").array for name in record.results
     ]
     assert all(np.array_equal(mask, masks[0]) for mask in masks) and np.nonzero(
         masks[0].any((1, 2))
@@ -104,15 +103,14 @@ def test_same_mask_same_noise_same_slices_one_original(compared):
     assert all(not change[~masks[0]].any() and change[masks[0]].any() for change in changes)
     assert not np.array_equal(changes[0], changes[1])
     assert (
-        len({manifest["settings"]["shown"] for manifest in manifests}) == 1
-        and len({manifest["settings"]["seed"] for manifest in manifests}) == 1
+        len({manifest.settings["shown"] for manifest in manifests}) == 1
+        and len({manifest.settings["seed"] for manifest in manifests}) == 1
     )
     assert (
-        len({(path.parent / name / "original.nrrd").stat().st_ino for name in record["results"]})
-        == 1
+        len({(path.parent / name / "original.nrrd").stat().st_ino for name in record.results}) == 1
     ), "one original on the disc"
-    assert all(manifest["plan"]["source"] != manifest["plan"]["target"] for manifest in manifests)
-    between = np.array(record["between_hu"])
+    assert all(manifest.plan.source != manifest.plan.target for manifest in manifests)
+    between = np.array(record.between_hu)
     assert (
         np.array_equal(between, between.T)
         and not between.diagonal().any()
@@ -124,7 +122,7 @@ def test_an_earlier_comparison_is_replaced_only_when_allowed(compared, inputs, u
     path, _ = compared
     with pytest.raises(OutputError, match="exists already"):
         run_comparison(request(inputs, path.parent), None, untrained_editor)
-    stray = path.parent / read_comparison(path)["results"][0] / "notes.txt"
+    stray = path.parent / read_comparison(path).results[0] / "notes.txt"
     stray.write_text("mine", encoding="utf-8")
     with pytest.raises(OutputError, match=r"notes\.txt"):
         run_comparison(request(inputs, path.parent, overwrite=True), None, untrained_editor)
@@ -146,7 +144,7 @@ def test_an_earlier_comparison_is_replaced_only_when_allowed(compared, inputs, u
         lambda stage, share: None,
         lambda: False,
     )
-    assert answer == {"record": str(path)} and len(read_comparison(path)["results"]) == 2
+    assert answer == {"record": str(path)} and len(read_comparison(path).results) == 2
 
 
 def _session(pipe):

@@ -19,8 +19,8 @@ def check(report, *regions):
 
 
 def status(checked):
-    return {number: fact["status"] for number, fact in checked.regions.items()}, [
-        fact["status"] for fact in checked.findings
+    return {number: fact.status for number, fact in checked.regions.items()}, [
+        fact.status for fact in checked.findings
     ]
 
 
@@ -42,7 +42,7 @@ def test_another_side_zone_or_size_is_another_finding():
         done = check(report, seen(1, "left", 12, "nodule", zone="upper"))
         assert (
             status(done) == ({1: "not mentioned"}, ["not seen"])
-            and "1" in done.findings[0]["sentence"]
+            and "1" in done.findings[0].sentence
         )
 
 
@@ -63,10 +63,7 @@ def test_a_denied_finding_that_is_seen_is_told_apart():
     done = check(
         "No pulmonary nodule. Lungs clear of consolidation.", seen(1, "left", 12, "nodule")
     )
-    assert (
-        done.regions[1]["status"] == "denied"
-        and "No pulmonary nodule" in done.regions[1]["sentence"]
-    )
+    assert done.regions[1].status == "denied" and "No pulmonary nodule" in done.regions[1].sentence
 
 
 def test_uncertain_and_plural_findings_count_as_mentioned():

@@ -66,7 +66,7 @@ def test_a_decision_is_saved_before_the_answer_comes(session):
         "review-decide", session=str(session.folder), study="a-ct", region=1, verdict="accepted"
     )
     assert (
-        ReviewSession.open(session.folder).decisions()["a-ct/1"]["verdict"]
+        ReviewSession.open(session.folder).decisions()["a-ct/1"].verdict
         == "accepted"
         == answer["regions"][0]["verdict"]
     )

@@ -33,9 +33,9 @@ def test_decisions_are_there_after_reopening(session):
     again = ReviewSession.open(session.folder)
     made = again.decisions()
     assert (
-        made["a-ct/1"]["verdict"] == "accepted"
-        and made["a-ct/1"]["comment"] == "third look"
-        and made["a-ct/2"]["verdict"] == "rejected"
+        made["a-ct/1"].verdict == "accepted"
+        and made["a-ct/1"].comment == "third look"
+        and made["a-ct/2"].verdict == "rejected"
     )
     assert (again.state("a-ct"), again.state("b-ct")) == ("done", "waiting")
     assert again.progress() == {"studies": 2, "regions": 2, "decided": 2, "done": 1, "waiting": 1}
@@ -84,14 +84,14 @@ def test_a_folder_that_changes_marks_its_studies_and_keeps_decisions(
         "b-ct": "missing",
         "c-ct": "waiting",
     }
-    assert again.decisions()["a-ct/1"]["comment"] == "mine"
+    assert again.decisions()["a-ct/1"].comment == "mine"
     assert "changed since it was looked at" in page(again)
     found(again, "a-ct", regions=1)
     assert again.state("a-ct") == "open", "a verdict on the earlier scan is none on this one"
     again.decide("a-ct/1", "rejected")
     kept = again.decisions()
-    assert kept["a-ct/1"]["verdict"] == "rejected" and [
-        v["comment"] for key, v in kept.items() if "@" in key
+    assert kept["a-ct/1"].verdict == "rejected" and [
+        v.comment for key, v in kept.items() if "@" in key
     ] == ["mine"]
 
 
@@ -187,11 +187,11 @@ def test_accepted_regions_of_a_dicom_study_leave_as_dicom_segmentation_too(
     )
     made.decide(f"{one.id}/1", "accepted")
     answer = export(made, tmp_path / "out")
-    assert answer["notes"] == [] and [Path(p).suffix for p in answer["accepted"]] == [
+    assert answer.notes == [] and [Path(p).suffix for p in answer.accepted] == [
         ".dcm",
         ".nrrd",
     ]
-    written = pydicom.dcmread(answer["accepted"][0])
+    written = pydicom.dcmread(answer.accepted[0])
     assert (
         written.Modality == "SEG"
         and written.StudyInstanceUID == study
@@ -213,8 +213,8 @@ def test_accepted_regions_leave_as_segmentation_and_an_export_is_whole(session, 
     )
     session.decide("a-ct/2", "accepted")
     made = export(session, tmp_path / "out")
-    assert [Path(p).name for p in made["accepted"]] == ["a-ct.seg.nrrd"]
-    labels = load_labels(made["accepted"][0], volume)
+    assert [Path(p).name for p in made.accepted] == ["a-ct.seg.nrrd"]
+    labels = load_labels(made.accepted[0], volume)
     assert list(labels.segments) == ["region 2"] and (labels.segments["region 2"] == masks[1]).all()
     with pytest.raises(OutputError, match="exists already"):
         export(session, tmp_path / "out")

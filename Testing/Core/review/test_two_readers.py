@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
 
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.review.decisions import ReviewSession
@@ -56,11 +57,11 @@ def test_what_two_readers_save_at_once_is_all_there(session):
         assert process.returncode == 0
     made = session.decisions()
     assert set(made) == {f"a-ct/{n}" for n in range(1, 81)}
-    assert {row["comment"] for row in made.values()} == {"one", "two"}
+    assert {row.comment for row in made.values()} == {"one", "two"}
     history = session.history()
-    assert len(history) == 80 and all("@" in row["by"] and row["when"] for row in history)
+    assert len(history) == 80 and all("@" in row.by and row.when for row in history)
     summary = json.loads((session.folder / DECISIONS).read_text(encoding="utf-8"))
-    assert summary["decisions"] == made
+    assert summary["decisions"] == to_builtins(made)
 
 
 def test_a_reader_that_is_killed_keeps_what_it_acknowledged(session):
@@ -74,17 +75,17 @@ def test_a_reader_that_is_killed_keeps_what_it_acknowledged(session):
     numbers = {int(line) for line in (*acknowledged, *rest) if line.strip()}
     assert numbers <= {int(key.split("/")[1]) for key in session.decisions()}
     session.decide("a-ct/399", "rejected")
-    assert session.decisions()["a-ct/399"]["verdict"] == "rejected"
+    assert session.decisions()["a-ct/399"].verdict == "rejected"
 
 
 def test_each_sees_what_the_other_decided_and_the_order_is_kept(session):
     other = ReviewSession.open(session.folder)
     session.decide("a-ct/1", "accepted", "mine")
-    assert other.decisions()["a-ct/1"]["comment"] == "mine"
+    assert other.decisions()["a-ct/1"].comment == "mine"
     other.decide("a-ct/1", "rejected")
     now = session.decisions()["a-ct/1"]
-    assert (now["verdict"], now["comment"]) == ("rejected", "mine")
-    assert [row.get("verdict") for row in session.history()] == ["accepted", "rejected"]
+    assert (now.verdict, now.comment) == ("rejected", "mine")
+    assert [row.verdict for row in session.history()] == ["accepted", "rejected"]
 
 
 def test_a_session_without_a_log_goes_on(session):
@@ -93,9 +94,9 @@ def test_a_session_without_a_log_goes_on(session):
         path.unlink()
     session.log.place.rmdir()
     again = ReviewSession.open(session.folder)
-    assert again.decisions()["a-ct/1"]["comment"] == "early"
+    assert again.decisions()["a-ct/1"].comment == "early"
     again.decide("a-ct/2", "rejected")
-    assert {key: row["verdict"] for key, row in again.decisions().items()} == {
+    assert {key: row.verdict for key, row in again.decisions().items()} == {
         "a-ct/1": "accepted",
         "a-ct/2": "rejected",
     }

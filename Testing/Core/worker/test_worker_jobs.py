@@ -53,8 +53,8 @@ def test_two_jobs_are_done_in_order_each_with_preview_and_result(worker, scan):
         < order.index((Progress, second))
     ), "reports are answered while a job runs"
     manifest = read_manifest(Path(done[1].manifest))
-    assert Path(done[1].manifest).parent == scan / "zwei ü" and manifest["synthetic"]
-    assert "scene" not in {f["role"] for f in manifest["files"]}
+    assert Path(done[1].manifest).parent == scan / "zwei ü" and manifest.synthetic
+    assert "scene" not in {f.role for f in manifest.files}
     preview = worker.wait(Preview, id=first)
     shown, whole = load_volume(preview.path), load_volume(scan / "ct é.nrrd")
     assert (

@@ -73,12 +73,7 @@ def prepared(tmp_path_factory, make_chest, make_record, no_figures):
         )
     finally:
         results.make_scene = keep
-    facts = {
-        "report": "Nodule.",
-        "findings": [],
-        "inputs": {},
-        "weights": {"name": "w", "sha256": "0" * 64},
-    }
+    facts = results.Facts("Nodule.", [], {}, {"name": "w", "sha256": "0" * 64})
     with no_figures():
         write_comparison(
             [result] * 3,
