@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from DGMVLCCore.archive.backend import (
@@ -30,17 +30,20 @@ STUDY_FIELDS = (
 )
 SERIES_FIELDS = ("SeriesDescription", "NumberOfSeriesRelatedInstances", "Manufacturer")
 T = TypeVar("T")
+# an object in the DICOM JSON model (PS3.18 F.2): tag -> what is said of the element
+DicomJson = Mapping[str, Mapping[str, object]]
 
 
-def _values(item: dict[str, Any], keyword: str) -> list[str]:
+def _values(item: DicomJson, keyword: str) -> list[str]:
     """Values of an element in the DICOM JSON model (PS3.18 F.2), as text."""
     from pydicom.datadict import tag_for_keyword
 
     values = item.get(f"{tag_for_keyword(keyword):08X}", {}).get("Value", [])
-    return [str(value) for value in values if isinstance(value, str | int | float)]
+    given = values if isinstance(values, list) else []
+    return [str(value) for value in given if isinstance(value, str | int | float)]
 
 
-def _text(item: dict[str, Any], keyword: str) -> str:
+def _text(item: DicomJson, keyword: str) -> str:
     return next(iter(_values(item, keyword)), "")
 
 
@@ -121,10 +124,12 @@ class WebBackend:
             f"The archive {self.name} {reason} (HTTP {status}); check address and identifiers."
         )
 
-    def _pages(self, search: Callable[..., list[dict[str, Any]]], uid: str, most: int) -> list[Any]:
+    def _pages(
+        self, search: Callable[..., Sequence[DicomJson]], uid: str, most: int
+    ) -> list[DicomJson]:
         """All answers of a search, page by page, each object once even where the archive knows no
         offset."""
-        rows: dict[str, dict[str, Any]] = {}
+        rows: dict[str, DicomJson] = {}
         for _ in range(MOST_PAGES):
             page = min(PAGE, most - len(rows)) if most else PAGE
             offset = len(rows)

@@ -113,7 +113,7 @@ def _check(args: argparse.Namespace) -> None:
 def run_benchmark_command(args: argparse.Namespace) -> Answer:
     """`dgmvlc benchmark`."""
     _check(args)
-    from DGMVLCCore.evaluation.benchmark.run import Request, run_benchmark
+    from DGMVLCCore.evaluation.benchmark.run import OnlyTrained, Request, run_benchmark
     from DGMVLCCore.evaluation.benchmark.training import Budget
 
     trained = args.trained or args.output.absolute().with_name(args.output.name + TRAINED)
@@ -126,7 +126,7 @@ def run_benchmark_command(args: argparse.Namespace) -> Answer:
         raise Cancelled(
             f"Cancelled; trained runs are kept in {trained}, and --resume goes on with the scoring."
         ) from error
-    if args.only == "train":
+    if isinstance(record, OnlyTrained):
         return Answer(record)
     lines = [f"{line['title']}: {line['good_for']}" for line in record["lines"]]
     return Answer(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +19,7 @@ from DGMVLCCore.cli.shared import (
 )
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.ground.options import Device, Option, Seed
+from DGMVLCCore.ground.plain_json import read_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ def run_discover(args: argparse.Namespace) -> Answer:
     request = request_of(args, Request, options=options)
     with progress_of(args) as progress:
         path = run_discovery(request, progress)
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = read_json(path)
     return Answer(
         {
             "patients": record["cohort"]["patients"],

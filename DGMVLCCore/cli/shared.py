@@ -77,9 +77,10 @@ class Answer:
 
     def said(self) -> Mapping[str, object]:
         """The facts by name."""
-        if isinstance(self.facts, msgspec.Struct):
-            return msgspec.structs.asdict(self.facts)
-        return self.facts
+        if not isinstance(self.facts, msgspec.Struct):
+            return self.facts
+        names = self.facts.__struct_encode_fields__
+        return dict(zip(names, msgspec.structs.astuple(self.facts)))
 
 
 Command = Callable[[argparse.Namespace], Answer]

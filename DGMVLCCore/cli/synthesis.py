@@ -206,7 +206,7 @@ def run_lungs(args: argparse.Namespace) -> Answer:
             pipe, volume, anatomy, args.text, slices, args.seed, steps=args.steps, callback=progress
         )
     agreement = chest.agreement_record(made[0], volume, anatomy, slices) if all_of_it else None
-    record = whole.write_lungs(
+    files = whole.write_lungs(
         made,
         args.output,
         pipe,
@@ -220,9 +220,9 @@ def run_lungs(args: argparse.Namespace) -> Answer:
     return Answer(
         {
             "output": str(args.output),
-            "files": [entry["name"] for entry in record["files"]],
+            "files": files,
             "agreement": agreement,
-            "notes": [record["notice"]],
+            "notes": [notice],
         }
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from DGMVLCCore.cli.options import add_options
 from DGMVLCCore.cli.shared import Add, Answer, Command, in_colour
@@ -146,7 +146,7 @@ def run_prompts(args: argparse.Namespace) -> Answer:
     return Answer(pairs | ({"attributes": _attribute_pairs(args)} if args.clinical else {}))
 
 
-def _attribute_pairs(args: argparse.Namespace) -> list[dict[str, Any]]:
+def _attribute_pairs(args: argparse.Namespace) -> list[dict[str, object]]:
     from DGMVLCCore.ground.resources import resource
     from DGMVLCCore.language.clinical import read_row, row_text
     from DGMVLCCore.language.pairs import attribute_pairs

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from DGMVLCCore.errors import DGMVLCError, UnsuitableInputError
-from DGMVLCCore.language.clinical import Value, table_texts
+from DGMVLCCore.language.clinical import RowSaid, Value, table_texts
 from DGMVLCCore.language.schema import ClinicalSchema
 from DGMVLCCore.language.tables import listed
 
@@ -33,7 +33,7 @@ class Cohort:
     unpaired: list[str] = field(default_factory=list)
 
 
-def _cells(rows: list[dict[str, Any]]) -> list[str]:
+def _cells(rows: list[RowSaid]) -> list[str]:
     """One sentence for each reason why cells are not used, with its count and its first
     patients."""
     groups: dict[tuple[str, str], list[str]] = {}
@@ -83,7 +83,7 @@ def match(
     return Cohort(attributes, unpaired + cells, notes, unpaired)
 
 
-def _unpaired(scans: dict[str, Path], rows: list[str], refused: list[dict[str, Any]]) -> list[str]:
+def _unpaired(scans: dict[str, Path], rows: list[str], refused: list[dict[str, str]]) -> list[str]:
     """Scans without a row, rows without a scan and rows that were refused, a sentence each."""
     known = {*rows, *(entry["id"] for entry in refused)}
     sorts = (

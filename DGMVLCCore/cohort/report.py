@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from DGMVLCCore.cohort.frame import PatientScan
 from DGMVLCCore.cohort.maps import reference_scan, save_map
 from DGMVLCCore.cohort.patterns import Answer, Discovery
+from DGMVLCCore.language.clinical import Value
 from DGMVLCCore.report.edit import slug
 from DGMVLCCore.report.pages import render
 from DGMVLCCore.results.folders import whole_folder
@@ -66,14 +67,102 @@ def sentence(answer: Answer) -> str:
     )
 
 
-def build_record(
-    found: Discovery, facts: dict[str, Any], files: list[dict[str, str]]
-) -> dict[str, Any]:
-    """The record as JSON holds it.
+class CohortCount(TypedDict):
+    """How many patients there are, and of how many scans and rows."""
 
-    Args:
-        facts: cohort, method, inputs, weights, problems, notes.
-    """
+    patients: int
+    scans_found: int
+    rows_matched: int
+
+
+class _Sweep(TypedDict):
+    minutes: float
+    steps: int
+    batch: int
+    patients_a_contrast: int
+
+
+class Sweep(_Sweep, total=False):
+    """How was swept; taught before, where the weights had learned from patients of the cohort."""
+
+    taught_before: bool
+    patients_seen: int
+
+
+class Method(TypedDict, total=False):
+    """How groups were compared; sweep: None where it was skipped."""
+
+    permutations: int
+    seed: int
+    fdr: float
+    device: str
+    sweep: Sweep | None
+
+
+class Inputs(TypedDict, total=False):
+    """Names and hashes of the table and the scans."""
+
+    table: dict[str, str]
+    scans: list[dict[str, str]]
+
+
+class Facts(TypedDict):
+    """What a discovery's record says besides its answers."""
+
+    cohort: CohortCount
+    method: Method
+    inputs: Inputs
+    weights: dict[str, str] | None
+    problems: list[str]
+    notes: list[str]
+
+
+class ContrastFact(TypedDict):
+    """A question to the cohort."""
+
+    name: str
+    attribute: str
+    low: Value
+    high: Value
+    number: bool
+    patients: int
+    adjusted_for: list[str]
+
+
+class AnswerFact(TypedDict):
+    """A question in one region: statistic -> difference of the groups, and the sweep, HU."""
+
+    contrast: str
+    region: str
+    groups: dict[str, dict[str, float | None]]
+    sweep_hu: dict[str, float | None] | None
+    pattern: bool
+
+
+class Pattern(TypedDict):
+    """What groups and sweep agree on."""
+
+    contrast: str
+    region: str
+    sentence: str
+
+
+class Record(Facts):
+    """`discovery.json`."""
+
+    schema_version: str
+    software: dict[str, str]
+    notice: str
+    synthetic: bool
+    kind: str
+    files: list[dict[str, str]]
+    contrasts: list[ContrastFact]
+    patterns: list[Pattern]
+    answers: list[AnswerFact]
+
+
+def build_record(found: Discovery, facts: Facts, files: list[dict[str, str]]) -> Record:
+    """The record as JSON holds it."""
     from DGMVLCCore import __version__
 
     contrasts = list(dict.fromkeys(a.contrast for a in found.answers))
@@ -86,10 +175,11 @@ def build_record(
         "files": files,
         "contrasts": [
             {
-                **{
-                    name: getattr(c, name)
-                    for name in ("name", "attribute", "low", "high", "number")
-                },
+                "name": c.name,
+                "attribute": c.attribute,
+                "low": c.low,
+                "high": c.high,
+                "number": c.number,
                 "patients": len(c.patients),
                 "adjusted_for": found.adjusted[c.name],
             }
@@ -104,7 +194,7 @@ def build_record(
     }
 
 
-def _answer(a: Answer) -> dict[str, Any]:
+def _answer(a: Answer) -> AnswerFact:
     return {
         "contrast": a.contrast.name,
         "region": a.region,
@@ -114,11 +204,11 @@ def _answer(a: Answer) -> dict[str, Any]:
     }
 
 
-def page(record: dict[str, Any], maps: dict[str, str]) -> str:
+def page(record: Record, maps: dict[str, str]) -> str:
     """The report as one HTML page; all words of tables are escaped. `maps`: contrast -> name of its
     picture."""
     sweep, fdr = record["method"]["sweep"], record["method"]["fdr"]
-    how = BEFORE if (sweep or {}).get("taught_before") else HALVES
+    how = BEFORE if sweep and sweep.get("taught_before") else HALVES
     verdict = f"{len(record['patterns'])} pattern(s)" if sweep else SKIPPED
     reading = READ.format(fdr=fdr, how=how)
     return render("discovery", record=record, maps=maps, verdict=verdict, reading=reading)
@@ -128,7 +218,7 @@ def write_discovery(
     found: Discovery,
     scans: list[PatientScan],
     out: Path,
-    facts: dict[str, Any],
+    facts: Facts,
     overwrite: bool = False,
 ) -> Path:
     """Write the folder of a discovery, whole or not at all; returns the path of `discovery.json`.

@@ -15,6 +15,7 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.evaluation import metrics
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import Hole, removal
+from DGMVLCCore.evaluation.tables import SettingRow
 from DGMVLCCore.language.encoder import LanguageEncoder, TextStates
 from DGMVLCCore.models.denoiser import Denoiser, ResBlock, Stage
 
@@ -128,9 +129,20 @@ SETTINGS: tuple[Setting, ...] = (
 def scores(made: np.ndarray, case: Case) -> dict[str, float]:
     """mae_hu in the mask, sd_ratio and gradient_w1 in its lung."""
     inside = case.mask & case.anatomy.lungs
+    mae_hu = metrics.mae(made, case.true.array, case.mask)
+    return {"mae_hu": mae_hu, **metrics.texture_error(made, case.true.array, inside)}
+
+
+def _row(group: str, name: str, case: Case, made: np.ndarray) -> SettingRow:
+    found = scores(made, case)
     return {
-        "mae_hu": metrics.mae(made, case.true.array, case.mask),
-        **metrics.texture_error(made, case.true.array, inside),
+        "group": group,
+        "name": name,
+        "case": case.name,
+        "patient": case.patient,
+        "mae_hu": found["mae_hu"],
+        "sd_ratio": found["sd_ratio"],
+        "gradient_w1": found["gradient_w1"],
     }
 
 
@@ -139,7 +151,7 @@ def setting_rows(
     cases: list[Case],
     seed: int = 0,
     settings: Iterable[Setting] = SETTINGS,
-) -> list[dict[str, Any]]:
+) -> list[SettingRow]:
     """One row a setting and case, one noise each."""
     rows = []
     for setting in settings:
@@ -148,15 +160,7 @@ def setting_rows(
             plan, hole = removal(case, setting.mode), Hole.cut(case, setting.whole_slice)
             plan = plan if setting.target is None else replace(plan, target=setting.target)
             made = hole.filled(*hole.samples(changed, plan, seed, steps=setting.steps))
-            rows.append(
-                {
-                    "group": setting.group,
-                    "name": setting.name,
-                    "case": case.name,
-                    "patient": case.patient,
-                    **scores(made, case),
-                }
-            )
+            rows.append(_row(setting.group, setting.name, case, made))
     return rows
 
 
@@ -166,20 +170,14 @@ def noise_rows(
     seed: int = 0,
     noises: tuple[int, ...] = NOISES,
     steps: int = 10,
-) -> list[dict[str, Any]]:
+) -> list[SettingRow]:
     """One row a number of noises and case: the mean of the first of one set of samples."""
-    rows = []
+    rows: list[SettingRow] = []
     for case in cases:
         hole = Hole.cut(case)
         samples = hole.samples(pipe, removal(case), seed, noises=max(noises), steps=steps)
         rows += [
-            {
-                "group": "noises",
-                "name": f"mean of {count}",
-                "case": case.name,
-                "patient": case.patient,
-                **scores(hole.filled(*samples[:count]), case),
-            }
+            _row("noises", f"mean of {count}", case, hole.filled(*samples[:count]))
             for count in noises
         ]
     return rows

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from DGMVLCCore.editing.result import NOTICE
 from DGMVLCCore.evaluation import figures, summary
 from DGMVLCCore.evaluation.extras import ablation_table, randomised_table, safety_rows, safety_table
 from DGMVLCCore.evaluation.headline import headline, subject, targets
 from DGMVLCCore.evaluation.pooled import REALISM_NOTE, pooled_scores
-from DGMVLCCore.evaluation.records import Records, Row
+from DGMVLCCore.evaluation.records import Records
 from DGMVLCCore.evaluation.report import markdown_report
 from DGMVLCCore.evaluation.statistics import FEWEST_PATIENTS
+from DGMVLCCore.evaluation.tables import CaseTables, Figures, Pair, Pooled, Report, Row
 from DGMVLCCore.results.records import check_schema, plain
 
 SCHEMA_VERSION = "1.0"
@@ -23,7 +23,9 @@ REAL_SHOWN = 4
 POOLED = ("frd", "kid", "fid", "fid_inception")  # scored over all cases
 
 
-def write(work: Path, about: Row, records: Records, tell: Callable[[str, float], None]) -> None:
+def write(
+    work: Path, about: Mapping[str, object], records: Records, tell: Callable[[str, float], None]
+) -> None:
     """Write report.json, report.md and the figures into the working folder."""
     rows = records.of("case")
     tell("scoring over all cases", 0.0)
@@ -39,7 +41,7 @@ def write(work: Path, about: Row, records: Records, tell: Callable[[str, float],
     tell("drawing", 1.0 if rows else 0.0)
 
 
-def build_report(about: Row, records: Records, pooled: dict[str, Any]) -> dict[str, Any]:
+def build_report(about: Mapping[str, object], records: Records, pooled: Pooled) -> Report:
     """report.json as JSON holds it: no times, no dates, no paths."""
     rows = records.of("case")
     table = summary.method_table(rows)
@@ -48,31 +50,33 @@ def build_report(about: Row, records: Records, pooled: dict[str, Any]) -> dict[s
         entry |= {score: pooled[score].get(name) for score in scores}
     found = headline(rows, table, pooled, safety_rows(records))
     patients = sorted({row["patient"] for row in rows})
-    report = {
-        "schema_version": SCHEMA_VERSION,
-        "notice": NOTICE,
-        **about,
-        "cases": len(rows),
-        "patients": len(patients),
-        "patient_names": patients,
-        "exploratory": len(patients) < FEWEST_PATIENTS,
-        "headline": found,
-        "targets": targets(found),
-        "tables": {
-            "methods": table,
-            "pairs": _pairs(rows, found),
-            **_tables_of_cases(rows),
-            "randomised": randomised_table(records),
-            "safety": safety_table(records),
-            "reader": pooled["reader"],
-            "real": _real(records, pooled),
-            "ablations": ablation_table(records),
-        },
-    }
-    return plain(report)
+    report: Report = plain(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "notice": NOTICE,
+            **about,
+            "cases": len(rows),
+            "patients": len(patients),
+            "patient_names": patients,
+            "exploratory": len(patients) < FEWEST_PATIENTS,
+            "headline": found,
+            "targets": targets(found),
+            "tables": {
+                "methods": table,
+                "pairs": _pairs(rows, found),
+                **_tables_of_cases(rows),
+                "randomised": randomised_table(records),
+                "safety": safety_table(records),
+                "reader": pooled["reader"],
+                "real": _real(records, pooled),
+                "ablations": ablation_table(records),
+            },
+        }
+    )
+    return report
 
 
-def _tables_of_cases(rows: list[Row]) -> dict[str, Any]:
+def _tables_of_cases(rows: list[Row]) -> CaseTables:
     """What the rows of cases with known truth give by themselves."""
     contrasts = summary.contrast_groups(rows)
     held_out = [row for row in rows if row["held_out_kind"]]
@@ -89,7 +93,7 @@ def _tables_of_cases(rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def _pairs(rows: list[Row], found: dict[str, Any]) -> list[dict[str, Any]]:
+def _pairs(rows: list[Row], found: Figures) -> list[Pair]:
     """The method under test against the best baselines, case by case."""
     single, mean, _ = subject(rows)
     asked = [
@@ -110,10 +114,10 @@ def _pairs(rows: list[Row], found: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _real(records: Records, pooled: dict[str, Any]) -> dict[str, Any]:
+def _real(records: Records, pooled: Pooled) -> dict[str, Figures]:
     """Real lesions in tables of their own; patients that training saw stand apart from those it did
     not."""
-    found, larger = {}, records.of("tumour")
+    found, larger = dict[str, Figures](), records.of("tumour")
     if rows := records.of("nodule"):
         found["nodules with masks, 48 mm squares"] = summary.real_table(rows) | pooled["nodules"]
     for name, seen in (
@@ -129,7 +133,7 @@ def _real(records: Records, pooled: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def draw(work: Path, records: Records, report: dict[str, Any]) -> list[str]:
+def draw(work: Path, records: Records, report: Report) -> list[str]:
     """All figures; returns their file names."""
     rows, drawn = records.of("case"), []
     single, _, _ = subject(rows)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy import stats
+
+from DGMVLCCore.evaluation.tables import Calibration
 
 WIDTHS = (1.0, 2.0, 3.0)
 BINS = 10
@@ -43,7 +43,7 @@ def error_curve(
 
 def calibration(
     mean: np.ndarray, sd: np.ndarray, true: np.ndarray, mask: np.ndarray
-) -> dict[str, Any]:
+) -> Calibration:
     """All figures of one case inside the mask.
 
     Args:
@@ -63,7 +63,8 @@ def calibration(
         for row in curve
     ]
     rms = [float(np.sqrt((values**2).mean())) for values in (spread, error)]
-    return coverage(mean, sd, true, mask) | {
+    return {
+        **coverage(mean, sd, true, mask),
         "curve": curve,
         "spearman": float(stats.spearmanr(spread, error).statistic) if varied else None,
         "calibration_error": float(np.mean(off)),

@@ -4,7 +4,6 @@ give."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -14,9 +13,10 @@ from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.localisers import LOCALISERS, randomised, rank_correlation
 from DGMVLCCore.evaluation.metrics import pointing_hit
 from DGMVLCCore.evaluation.real import healthy_square
-from DGMVLCCore.evaluation.records import Records, Row
+from DGMVLCCore.evaluation.records import Records
 from DGMVLCCore.evaluation.safety import clean_region_row
-from DGMVLCCore.evaluation.statistics import Figure, at, over
+from DGMVLCCore.evaluation.statistics import at, over
+from DGMVLCCore.evaluation.tables import Figure, Row
 from DGMVLCCore.evaluation.trial import radiomics_of
 
 Plan = list[tuple[str, Callable[[], Case]]]
@@ -162,7 +162,7 @@ def randomised_table(records: Records) -> dict[str, Figure]:
 
 def ablation_table(records: Records) -> dict[str, dict[str, Figure]]:
     """ "group: setting" -> score -> figure."""
-    lines: dict[str, list[dict[str, Any]]] = {}
+    lines: dict[str, list[Row]] = {}
     for row in (line for entry in records.of("ablations") for line in entry["rows"]):
         lines.setdefault(f"{row['group']}: {row['name']}", []).append(row)
     return {name: {score: at(part, score) for score in ABLATED} for name, part in lines.items()}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.evaluation.records import Row
+from DGMVLCCore.evaluation.tables import Row
 from DGMVLCCore.report.drawing import MARK, Layer, bar, chart, panel, ruler, save, sheet, signed
 
 COLOURS = {

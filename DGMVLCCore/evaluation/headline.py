@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import ge, le, lt
-from typing import Any
 
-from DGMVLCCore.evaluation.records import Row
-from DGMVLCCore.evaluation.statistics import Figure, largest, missing, over
+from DGMVLCCore.evaluation.statistics import largest, missing, over
 from DGMVLCCore.evaluation.summary import best, flipped
+from DGMVLCCore.evaluation.tables import Aim, Figure, Pooled, Row
 from DGMVLCCore.evaluation.trial import MEAN, READING, SINGLE, SUBMITTED
 
 NOT_OF_SUBMISSION = "not asked of a submission"
@@ -32,7 +31,7 @@ def _named(found: tuple[str, Figure] | None) -> Figure:
 
 
 def headline(
-    rows: list[Row], table: dict[str, Row], pooled: dict[str, Any], clean: list[Row]
+    rows: list[Row], table: dict[str, Row], pooled: Pooled, clean: list[Row]
 ) -> dict[str, Figure]:
     """Exactly `KEYS`.
 
@@ -135,9 +134,9 @@ AIMS: tuple[tuple[str, str, Callable[[float, float], bool], float | str], ...] =
 )
 
 
-def targets(found: dict[str, Figure]) -> list[dict[str, Any]]:
+def targets(found: dict[str, Figure]) -> list[Aim]:
     """The aims, and whether each is met; None where a figure is missing."""
-    rows = []
+    rows: list[Aim] = []
     for aim, key, lies, limit in AIMS:
         value = found[key]["value"]
         held = found[limit]["value"] if isinstance(limit, str) else limit

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import READING_MM, read_region
+from DGMVLCCore.evaluation.tables import InfectionRow
 from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import denial_prompt
@@ -49,7 +49,7 @@ def chosen_slices(infected: np.ndarray, count: int = SLICES) -> list[int]:
     )
 
 
-def infection_rows(pipe: CounterfactualPipeline, data: Path) -> Iterator[dict[str, Any]]:
+def infection_rows(pipe: CounterfactualPipeline, data: Path) -> Iterator[InfectionRow]:
     """One row a lung of a chosen slice: infected or not, and the 99th percentile of the stronger of
     the two findings' maps there."""
     for patient, scan in labelled(data):

@@ -3,12 +3,11 @@ weights."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from DGMVLCCore.editing.reading import READING_MM
 from DGMVLCCore.evaluation import metrics
+from DGMVLCCore.evaluation.tables import Scores
 from DGMVLCCore.models.denoiser import PATCH
 
 
@@ -22,7 +21,7 @@ def cells(lesion: np.ndarray, spacing: tuple[float, float, float]) -> float:
 
 def map_scores(
     values: np.ndarray, lesion: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float, float]
-) -> dict[str, Any]:
+) -> Scores:
     """Pointing game, signed contrast-to-noise ratio, IoU (mean over thresholds 0.1–0.5 of the map's
     highest value) and hit.
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from DGMVLCCore.evaluation.records import Row
-from DGMVLCCore.evaluation.statistics import Figure
+from DGMVLCCore.evaluation.tables import Figure, Group, Row
 
 
 def cell(found: Figure | None) -> str:
@@ -15,7 +13,8 @@ def cell(found: Figure | None) -> str:
         return "–"
     if found["value"] is None:
         return f"– ({found['note']})" if found.get("note") else "–"
-    interval = f" [{found['ci95'][0]:.4g}–{found['ci95'][1]:.4g}]" if found.get("ci95") else ""
+    ends = found.get("ci95")
+    interval = f" [{ends[0]:.4g}–{ends[1]:.4g}]" if ends else ""
     return f"{found['value']:.4g}{interval} n={found['n']}"
 
 
@@ -57,7 +56,7 @@ def methods(entries: dict[str, Row], scores: Sequence[tuple[str, str]]) -> str:
     return table(["method", "family", *(title for _, title in scores), "ranked"], lines)
 
 
-def groups(found: dict[str, Any], names: Sequence[str], score: str, title: str) -> str:
+def groups(found: dict[str, Group], names: Sequence[str], score: str, title: str) -> str:
     """One score by group: a group a line, a method a column."""
     lines = [
         [

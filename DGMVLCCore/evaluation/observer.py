@@ -4,11 +4,11 @@ subtle lesions?"""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.evaluation.tables import Channel, Gain, ReaderRow, Third
 from DGMVLCCore.models.probe import FULLEST, SQUARE, square
 from DGMVLCCore.stats import central, roc_area
 
@@ -20,9 +20,8 @@ LOWEST, GROWTH, BAND = (
 )  # cycles a mm; the dense difference-of-Gaussian channels of Abbey & Barrett 2001
 SHRINKAGE = 0.1  # of the covariance towards its mean variance; few cases, twenty channels
 SPECIFICITY = 0.9
-THIRDS = ("subtle", "middle", "obvious")
+THIRDS: tuple[Third, ...] = ("subtle", "middle", "obvious", "all")
 EXPLORATORY = 8
-Row = dict[str, Any]
 
 
 def channels() -> np.ndarray:
@@ -51,7 +50,7 @@ def reader_row(
     case: str,
     present: bool,
     contrast_hu: float,
-) -> Row:
+) -> ReaderRow:
     """What the observer sees of one case: channel outputs of the scan and of the counterfactual
     difference, mean over the fullest slices.
 
@@ -92,11 +91,13 @@ def reader_row(
     }
 
 
-def _features(rows: Sequence[Row], names: tuple[str, ...]) -> np.ndarray:
+def _features(rows: Sequence[ReaderRow], names: tuple[Channel, ...]) -> np.ndarray:
     return np.array([[value for name in names for value in row[name]] for row in rows])
 
 
-def hotelling(rows: Sequence[Row], names: tuple[str, ...]) -> tuple[np.ndarray, float, float]:
+def hotelling(
+    rows: Sequence[ReaderRow], names: tuple[Channel, ...]
+) -> tuple[np.ndarray, float, float]:
     """Template of the observer trained on rows, and mean and SD of its score on those without
     lesion.
 
@@ -122,7 +123,7 @@ def hotelling(rows: Sequence[Row], names: tuple[str, ...]) -> tuple[np.ndarray, 
 
 
 def observer_scores(
-    rows: Sequence[Row], names: tuple[str, ...], train: Sequence[Row] | None = None
+    rows: Sequence[ReaderRow], names: tuple[Channel, ...], train: Sequence[ReaderRow] | None = None
 ) -> np.ndarray:
     """Scores (N,) in SDs of cases without lesion; trained on `train`, or for each patient on all
     the others."""
@@ -137,13 +138,13 @@ def observer_scores(
     return out
 
 
-def _pair(rows: Sequence[Row], scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _pair(rows: Sequence[ReaderRow], scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     present = np.array([row["present"] for row in rows], bool)
     return scores[present], scores[~present]
 
 
 def _compare(
-    rows: Sequence[Row], alone: np.ndarray, both: np.ndarray, kept: np.ndarray
+    rows: Sequence[ReaderRow], alone: np.ndarray, both: np.ndarray, kept: np.ndarray
 ) -> dict[str, float]:
     """AUC of the kept rows with the scan alone and with both; share of their lesions found where
     nine tenths of all without lesion are passed."""
@@ -162,7 +163,7 @@ def _compare(
 
 
 def _interval(
-    rows: Sequence[Row],
+    rows: Sequence[ReaderRow],
     alone: np.ndarray,
     both: np.ndarray,
     third: np.ndarray,
@@ -185,8 +186,12 @@ def _interval(
 
 
 def reader_gain(
-    rows: Sequence[Row], train: Sequence[Row] | None = None, *, draws: int = 1000, seed: int = 0
-) -> dict[str, Any]:
+    rows: Sequence[ReaderRow],
+    train: Sequence[ReaderRow] | None = None,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Gain:
     """AUC of the observer with the scan alone and with scan + difference, by third of lesion
     contrast.
 
@@ -207,18 +212,17 @@ def reader_gain(
     """
     _require_partners(rows, train)
     patients = {row["patient"] for row in rows}
-    alone, both = (
-        observer_scores(rows, names, train) for names in (("scan",), ("scan", "difference"))
-    )
+    alone = observer_scores(rows, ("scan",), train)
+    both = observer_scores(rows, ("scan", "difference"), train)
     contrast = np.array([row["contrast_hu"] for row in rows])
     present = [row["contrast_hu"] for row in rows if row["present"]]
     rank = np.searchsorted(np.quantile(present, (1 / 3, 2 / 3)), contrast, side="left")
-    out: dict[str, Any] = {
+    out: Gain = {
         "patients": len(patients),
         "exploratory": len(patients) < EXPLORATORY,
         "specificity": SPECIFICITY,
     }
-    for index, name in enumerate((*THIRDS, "all")):
+    for index, name in enumerate(THIRDS):
         third = rank == index if name != "all" else np.ones(len(rows), bool)
         kept = np.nonzero(third)[0]
         if not len(kept):
@@ -232,7 +236,7 @@ def reader_gain(
     return out
 
 
-def _require_partners(rows: Sequence[Row], train: Sequence[Row] | None) -> None:
+def _require_partners(rows: Sequence[ReaderRow], train: Sequence[ReaderRow] | None) -> None:
     """Refuse cases without their partner, and training on patients that are tested on."""
     cases: dict[str, set[bool]] = {}
     for row in rows:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
-from DGMVLCCore.evaluation.observer import reader_gain
+from DGMVLCCore.evaluation.observer import THIRDS, reader_gain
 from DGMVLCCore.evaluation.realism import FEWEST, fid, frechet_radiomics, kid
 from DGMVLCCore.evaluation.records import Records
-from DGMVLCCore.evaluation.statistics import Figure, missing, rounded
+from DGMVLCCore.evaluation.statistics import missing, rounded
+from DGMVLCCore.evaluation.tables import Figure, Figures, Gain, Pooled, ReaderRow, Third
 from DGMVLCCore.evaluation.trial import NO_FRD, TRUE
 
 REALISM_NOTE = (
@@ -27,7 +27,7 @@ NO_RADIOMICS = "needs radiomics of two or more regions in each set (pip install 
 Kept = dict[str, np.ndarray]
 
 
-def pooled_scores(records: Records) -> dict[str, Any]:
+def pooled_scores(records: Records) -> Pooled:
     """What `set_scores` gives; "reader": figures of the observer; "nodules": realism of real
     nodules' counterfactuals."""
     rows = records.of("case")
@@ -90,7 +90,7 @@ def _distance(
     return {"value": rounded(measure(np.stack(real), np.stack(made))), "n": len(made), "ci95": None}
 
 
-def _reader(entries: list[dict[str, Any]]) -> dict[str, Figure]:
+def _reader(entries: list[ReaderRow]) -> dict[str, Figure]:
     """Figures of the observer, leave one patient out, by third of contrast; `auc_gain_subtle` is
     the headline's."""
     if not entries:
@@ -103,7 +103,8 @@ def _reader(entries: list[dict[str, Any]]) -> dict[str, Figure]:
         found = reader_gain(entries)
     except UnsuitableInputError as error:
         return {"auc_gain_subtle": missing(str(error))}
-    thirds = {third: part for third, part in found.items() if isinstance(part, dict)}
+    parts: dict[Third, Figures | None] = {third: found.get(third) for third in THIRDS}
+    thirds = {third: part for third, part in parts.items() if part}
     figures = {
         f"{key.replace('_', ' ')}, {third}": _shared(value, found)
         for third, part in thirds.items()
@@ -112,10 +113,11 @@ def _reader(entries: list[dict[str, Any]]) -> dict[str, Figure]:
     return {"auc_gain_subtle": _shared(found["subtle"]["gain"], found), **figures}
 
 
-def _shared(value: dict[str, Any], found: dict[str, Any]) -> Figure:
-    interval = value["ci95"] and [rounded(limit) for limit in value["ci95"]]
+def _shared(value: Figure, found: Gain) -> Figure:
+    ends, mean = value["ci95"], value["value"]
+    interval = [rounded(limit) for limit in ends] if ends else None
     return {
-        "value": rounded(value["value"]),
+        "value": None if mean is None else rounded(mean),
         "n": value["n"],
         "ci95": interval,
         "patients": found["patients"],

@@ -4,7 +4,6 @@ good the model is."""
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.simulation.insert import KINDS
@@ -47,7 +46,7 @@ class Profile:
     tumours: bool = True
     note: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """As JSON holds it."""
         return asdict(self)
 

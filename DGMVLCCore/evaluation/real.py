@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from scipy import ndimage
@@ -20,6 +20,7 @@ from DGMVLCCore.evaluation.hole import Hole, removal
 from DGMVLCCore.evaluation.localisation import map_scores
 from DGMVLCCore.evaluation.rim import rim_within_range
 from DGMVLCCore.evaluation.scoring import Judge
+from DGMVLCCore.evaluation.tables import RealRow
 from DGMVLCCore.imaging.anatomy import BODY, LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.masks import lesion_region
@@ -133,7 +134,14 @@ def tumours(data: Path | None) -> Iterator[RealLesion]:
     )
 
 
-def _boxed(shape: tuple[int, int, int], boxes: list[dict[str, Any]]) -> np.ndarray:
+class Box(TypedDict):
+    """A reader's box around a lesion, in a slice of 256x256 pixels."""
+
+    z_index: int
+    x0y0x1y1_px256: list[float]
+
+
+def _boxed(shape: tuple[int, int, int], boxes: list[Box]) -> np.ndarray:
     """An ellipse in each box, bool (D,H,W)."""
     lesion, (y, x) = np.zeros(shape, bool), np.ogrid[: shape[1], : shape[2]]
     for box in boxes:
@@ -176,7 +184,7 @@ def real_row(
     *,
     steps: int,
     seed: int,
-) -> tuple[dict[str, Any], Made]:
+) -> tuple[RealRow, Made]:
     """Scores and arrays of one real lesion: identity, rim, probe before and after, where the
     reading pass points."""
     case, hole = real.case, Hole.cut(real.case)
@@ -185,7 +193,7 @@ def real_row(
     made = hole.filled(*hole.samples(pipe, removal(case), seed, noises=1, steps=steps))
     hu, lungs, mask, lesion = case.scan.array, case.anatomy.lungs, case.mask, case.lesion.mask
     values = _read(pipe, real)
-    row = {
+    row: RealRow = {
         "name": case.name,
         "patient": case.patient,
         "kind": case.lesion.kind,

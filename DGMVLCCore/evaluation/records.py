@@ -5,19 +5,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from DGMVLCCore.errors import UnreadableError, UsageError
+from DGMVLCCore.evaluation.tables import Row
 from DGMVLCCore.ground.whole import whole_file
 from DGMVLCCore.results.records import plain, write_text
 
 ROWS = "rows.jsonl"
 STORE = "arrays"
-Row = dict[str, Any]
 
 
 class Records:
@@ -27,7 +26,7 @@ class Records:
     The first line says what the run is; another run's rows are refused.
     """
 
-    def __init__(self, folder: Path, about: Row, resume: bool) -> None:
+    def __init__(self, folder: Path, about: Mapping[str, object], resume: bool) -> None:
         self.folder, self.path = folder, folder / ROWS
         self.rows: dict[tuple[str, str], Row] = {}
         (folder / STORE).mkdir(parents=True, exist_ok=True)
@@ -37,7 +36,7 @@ class Records:
         else:
             write_text(json.dumps({"about": about}) + "\n", self.path)
 
-    def _read(self, about: Row) -> None:
+    def _read(self, about: Mapping[str, object]) -> None:
         """Rows of the interrupted run; a last line that was cut off is dropped.
 
         Raises:
@@ -86,16 +85,16 @@ class Records:
         """True when this row was made already."""
         return (stage, key) in self.rows
 
-    def add(self, stage: str, key: str, row: Row) -> None:
+    def add(self, stage: str, key: str, row: Mapping[str, object]) -> None:
         """Append a row and flush it to the disk."""
-        row = plain(row)
+        line: Row = plain(row)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(
-                json.dumps({"stage": stage, "key": key, "row": row}, ensure_ascii=False) + "\n"
+                json.dumps({"stage": stage, "key": key, "row": line}, ensure_ascii=False) + "\n"
             )
             file.flush()
             os.fsync(file.fileno())
-        self.rows[stage, key] = row
+        self.rows[stage, key] = line
 
     def of(self, stage: str) -> list[Row]:
         """Rows of a stage in the order they were made."""

@@ -3,10 +3,9 @@ their order."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from DGMVLCCore.editing.result import NOTICE
 from DGMVLCCore.evaluation import markdown as md
+from DGMVLCCore.evaluation.tables import Figures, Report
 from DGMVLCCore.evaluation.trial import MEAN, PHRASED, SINGLE, SUBMITTED
 
 FIDELITY = (
@@ -53,7 +52,7 @@ def _section(title: str, *parts: str) -> str:
     return "\n".join([f"## {title}\n", *(part.rstrip() + "\n" for part in parts if part)])
 
 
-def _intro(report: dict[str, Any]) -> str:
+def _intro(report: Report) -> str:
     split, profile = report["split"], report["profile"]
     who = (
         f"{report['patients']} patient{'s' if report['patients'] != 1 else ''} "
@@ -75,7 +74,7 @@ def _intro(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _headline(report: dict[str, Any]) -> str:
+def _headline(report: Report) -> str:
     lines = [
         (f"`{key}`", md.cell(found) + (f" ({found['method']})" if found.get("method") else ""))
         for key, found in report["headline"].items()
@@ -95,7 +94,7 @@ def _headline(report: dict[str, Any]) -> str:
     )
 
 
-def _compared(report: dict[str, Any]) -> list[str]:
+def _compared(report: Report) -> list[str]:
     """Columns of the tables by group: the method under test, the reference points and the best of
     each family."""
     table, heads = report["tables"]["methods"], report["headline"]
@@ -110,7 +109,7 @@ def _compared(report: dict[str, Any]) -> list[str]:
     return [name for name in dict.fromkeys(wanted) if name in table]
 
 
-def _truth(report: dict[str, Any]) -> str:
+def _truth(report: Report) -> str:
     tables, names = report["tables"], _compared(report)
     pairs = [
         (f"{pair['first']} − {pair['second']}", pair["score"], md.cell(pair["figure"]))
@@ -125,16 +124,15 @@ def _truth(report: dict[str, Any]) -> str:
         "Differences on the same cases (below 0: the first is better):",
         md.table(("pair", "score", "mean difference"), pairs),
         "MAE by kind, size and contrast, HU:",
-        *(
-            md.groups(tables[f"by_{key}"], names, "mae_hu", title)
-            for key, title in (("kind", "kind"), ("size", "size"), ("contrast", "contrast"))
-        ),
+        md.groups(tables["by_kind"], names, "mae_hu", "kind"),
+        md.groups(tables["by_size"], names, "mae_hu", "size"),
+        md.groups(tables["by_contrast"], names, "mae_hu", "contrast"),
         "SSIM by kind:",
         md.groups(tables["by_kind"], names, "ssim", "kind"),
     )
 
 
-def _apart(report: dict[str, Any]) -> str:
+def _apart(report: Report) -> str:
     tables = report["tables"]
     phrased = {
         name: entry for name, entry in tables["methods"].items() if name in (SINGLE, PHRASED)
@@ -158,7 +156,7 @@ def _apart(report: dict[str, Any]) -> str:
     return _section("Never trained on", *parts)
 
 
-def _appearance(report: dict[str, Any]) -> str:
+def _appearance(report: Report) -> str:
     tables = report["tables"]
     return _section(
         "Texture and realism",
@@ -171,7 +169,7 @@ def _appearance(report: dict[str, Any]) -> str:
     )
 
 
-def _own(report: dict[str, Any]) -> str:
+def _own(report: Report) -> str:
     tables = report["tables"]
     parts = [md.by_name(tables["own"])] if tables["own"] else ["Not asked of a submission.\n"]
     return _section(
@@ -182,7 +180,7 @@ def _own(report: dict[str, Any]) -> str:
     )
 
 
-def _localisation(report: dict[str, Any]) -> str:
+def _localisation(report: Report) -> str:
     parts = [
         "The lungs as mask, sentences without side or zone. X-ray anchors for comparison: CNR "
         "1.33, mIoU 0.24."
@@ -209,19 +207,18 @@ def _localisation(report: dict[str, Any]) -> str:
     return _section("Localisation", *parts)
 
 
-def _plain(report: dict[str, Any], key: str, title: str, lead: str = "") -> str:
-    found = report["tables"].get(key)
+def _plain(found: Figures, title: str, lead: str) -> str:
     return _section(title, lead, md.by_name(found) if found else "Not run in this profile.\n")
 
 
-def _real(report: dict[str, Any]) -> str:
+def _real(report: Report) -> str:
     parts = ["No truth is known for real lesions; nothing here is mixed with the simulated ones."]
     for group, found in report["tables"]["real"].items():
         parts += [f"{group[0].upper()}{group[1:]}:", md.by_name(found)]
     return _section("Real lesions", *parts)
 
 
-def _ablations(report: dict[str, Any]) -> str:
+def _ablations(report: Report) -> str:
     found = report["tables"]["ablations"]
     if not found:
         return _section("Ablations", "Not run in this profile.\n")
@@ -239,18 +236,16 @@ def _ablations(report: dict[str, Any]) -> str:
     )
 
 
-def markdown_report(report: dict[str, Any], pictures: list[str]) -> str:
+def markdown_report(report: Report, pictures: list[str]) -> str:
     """The whole report as Markdown; `pictures` are file names beside it."""
     shown = "\n".join(f"![{name.rsplit('.', 1)[0].replace('-', ' ')}]({name})" for name in pictures)
     safety = _plain(
-        report,
-        "safety",
+        report["tables"]["safety"],
         "Safety: edits asked of clean regions",
         "No finding is there; the edit should change nothing that matters.",
     )
     reader = _plain(
-        report,
-        "reader",
+        report["tables"]["reader"],
         "Reader proxy",
         "Channelised Hotelling observer; present and absent cases share masks and sentences.",
     )

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+
+from msgspec import Struct
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UsageError
@@ -76,7 +77,7 @@ def planned(request: Request, shards: Path | None) -> list[tuple[str, Callable[[
 
 def _about(
     request: Request, pipe: CounterfactualPipeline, probe: Probe, answers: dict[str, str] | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What makes two runs the same run."""
     from DGMVLCCore import __version__
 
@@ -209,8 +210,16 @@ def _infection(bench: Bench) -> Iterator[float]:
     yield 1.0
 
 
-def export(request: Request, *, with_truth: bool) -> dict[str, Any]:
-    """Write the cases for others to answer; returns folder and count.
+class CasesWritten(Struct, frozen=True):
+    """Where the cases lie, how many, and what became of their truth."""
+
+    output: str
+    cases: int
+    truth: str
+
+
+def export(request: Request, *, with_truth: bool) -> CasesWritten:
+    """Write the cases for others to answer.
 
     Raises:
         DGMVLCError: as `run_evaluation`.
@@ -227,8 +236,5 @@ def export(request: Request, *, with_truth: bool) -> dict[str, Any]:
     entries = export_cases((make() for _, make in plan), work, with_truth=with_truth)
     shutil.rmtree(work / SHARDS, ignore_errors=True)
     close_output(work, request.out)
-    return {
-        "output": str(request.out),
-        "cases": len(entries),
-        "truth": "given" if with_truth else "kept back",
-    }
+    truth = "given" if with_truth else "kept back"
+    return CasesWritten(str(request.out), len(entries), truth)

@@ -4,7 +4,6 @@ presence check refuse them?"""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -14,6 +13,7 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import removal
+from DGMVLCCore.evaluation.tables import Abstentions, CleanRow
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import denial_prompt, require_known
 
@@ -80,7 +80,7 @@ def clean_region_row(
     noises: int = 4,
     steps: int = 10,
     score: Score | None = None,
-) -> dict[str, Any]:
+) -> CleanRow:
     """What removing a finding that is not there does to the untouched scan of a case, in the case's
     mask, with the presence check overruled.
 
@@ -105,7 +105,7 @@ def clean_region_row(
 
     shift, replaced = made("shift"), made("replace")
     vessels, lost = lost_vessels(true, replaced, mask, lungs)
-    row: dict[str, Any] = {
+    row: CleanRow = {
         "case": case.name,
         "patient": case.patient,
         "kind": case.lesion.kind,
@@ -126,7 +126,7 @@ def clean_region_row(
     return row
 
 
-def _abstentions(pipe: CounterfactualPipeline, case: Case, seed: int) -> dict[str, bool | None]:
+def _abstentions(pipe: CounterfactualPipeline, case: Case, seed: int) -> Abstentions:
     """Does it abstain where nothing is, where the finding is elsewhere, and where it is?"""
     elsewhere = misplaced(case, seed)
     return {

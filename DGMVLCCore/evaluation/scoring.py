@@ -4,7 +4,6 @@ be asked."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import Hole
 from DGMVLCCore.evaluation.inception import Inception
 from DGMVLCCore.evaluation.rim import within_places
+from DGMVLCCore.evaluation.tables import Scores
 from DGMVLCCore.models.probe import Probe
 
 CROP_MM = 18.0  # what the Fréchet radiomics distance looks at, and a little more
@@ -33,7 +33,7 @@ class Judge:
         """The probe's logit that a lesion is in the case's mask; above 0 it says present."""
         return self.probe.score(made, case.mask, case.anatomy.lungs, case.scan.spacing)
 
-    def score(self, case: Case, made: np.ndarray, places: np.ndarray) -> dict[str, Any]:
+    def score(self, case: Case, made: np.ndarray, places: np.ndarray) -> Scores:
         """Scores of one method's scan (D,H,W) HU for one case; `places` are the gradients of the
         mask's rim on untouched places (`untouched_rims`)."""
         true, mask, lungs = case.true.array, case.mask, case.anatomy.lungs

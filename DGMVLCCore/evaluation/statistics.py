@@ -6,12 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from DGMVLCCore.evaluation.records import Row
+from DGMVLCCore.evaluation.tables import Figure, Row
 from DGMVLCCore.stats import over_patients
 
 FEWEST_PATIENTS = 8  # below, an interval over patients is called exploratory
 DIGITS = 4
-Figure = dict[str, Any]
 
 
 def rounded(value: float) -> float:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -127,14 +127,24 @@ def _words(volume: Volume) -> str:
     return f"{size} voxels of {step} mm from ({start[0]:.1f}, {start[1]:.1f}, {start[2]:.1f})"
 
 
-def export_cases(cases: Iterable[Case], folder: Path, *, with_truth: bool) -> list[dict[str, Any]]:
+class ExportedCase(TypedDict):
+    """A case as cases.json names it."""
+
+    name: str
+    patient: str
+    finding: str
+    source: str
+    target: str
+
+
+def export_cases(cases: Iterable[Case], folder: Path, *, with_truth: bool) -> list[ExportedCase]:
     """Write the cases that others answer: scans/, masks/, lungs/, cases.json and, if asked, truth/.
 
     Args:
         folder: exists and is empty. with_truth: also write the scans without the lesion and the
             lesions' own masks.
     """
-    entries = []
+    entries: list[ExportedCase] = []
     parts = ["scans", "masks", "lungs", *(["truth", "lesions"] if with_truth else [])]
     for part in parts:
         (folder / part).mkdir()

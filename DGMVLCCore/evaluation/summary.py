@@ -4,14 +4,13 @@ methods."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 
 from DGMVLCCore.evaluation.methods import METHODS
-from DGMVLCCore.evaluation.records import Row
 from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE
-from DGMVLCCore.evaluation.statistics import Figure, at, figure, missing, over, rounded
+from DGMVLCCore.evaluation.statistics import at, figure, missing, over, rounded
+from DGMVLCCore.evaluation.tables import Figure, Figures, Group, Row
 from DGMVLCCore.evaluation.trial import MEAN, MEDOID, PHRASED, SINGLE, SUBMITTED
 from DGMVLCCore.models import probe
 from DGMVLCCore.stats import roc_area
@@ -113,7 +112,7 @@ def broken_down(
     key: Callable[[Row], str],
     order: Callable[[Row], float] | None = None,
     scores: tuple[str, ...] = ("mae_hu", "psnr_db", "ssim", "texture_error"),
-) -> dict[str, Any]:
+) -> dict[str, Group]:
     """Scores of every method by kind, size or contrast: group -> {"n", method -> score -> figure};
     groups by `order`, else as they come."""
     groups: dict[str, list[Row]] = {}
@@ -151,10 +150,10 @@ def contrast_groups(rows: list[Row]) -> Callable[[Row], str]:
     return lambda row: names[int(np.searchsorted(edges, row["contrast_hu"], side="right"))]
 
 
-def localisation_table(rows: list[Row]) -> dict[str, Any]:
+def localisation_table(rows: list[Row]) -> dict[str, dict[str, Figures]]:
     """Every map's scores: all lesions, by size, and those of two or more attention cells."""
 
-    def table(part: list[Row]) -> dict[str, Any]:
+    def table(part: list[Row]) -> dict[str, Figures]:
         names = dict.fromkeys(name for row in part for name in row["maps"])
         return {
             name: {score: at(part, "maps", name, score, note="no map") for score in MAP_SCORES}
@@ -212,7 +211,7 @@ def calibration_table(rows: list[Row]) -> dict[str, Figure]:
 def real_table(rows: list[Row]) -> dict[str, Figure]:
     """Real lesions: everything that needs no counterfactual truth."""
     seen = [row for row in rows if row["probe_before"] > 0]
-    table = {
+    table: Figures = {
         "identity_max_hu": {
             "value": rounded(max(row["outside_hu"] for row in rows)),
             "n": len(rows),

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from DGMVLCCore.evaluation.reversibility import reversibility
 from DGMVLCCore.evaluation.rim import untouched_rims
 from DGMVLCCore.evaluation.scoring import LEFT_IN_PLACE, Judge, composition_hu, kept_arrays
 from DGMVLCCore.evaluation.submission import Answer
+from DGMVLCCore.evaluation.tables import CaseFacts, CaseRow, Own, Questions, ReaderRow
 from DGMVLCCore.evaluation.text import text_alignment
 from DGMVLCCore.language.prompts import absent_prompt, denial_prompt, present_prompt
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND
@@ -48,7 +48,7 @@ SENTENCES = [(present_prompt(term), absent_prompt(term)) for term in TERMS]
 Arrays = dict[str, np.ndarray]
 
 
-def facts(case: Case) -> dict[str, Any]:
+def facts(case: Case) -> CaseFacts:
     """What is known of a case."""
     lesion = case.lesion
     return {
@@ -72,10 +72,11 @@ def run_case(
     judge: Judge,
     seed: int,
     answer: Answer | None = None,
-) -> tuple[dict[str, Any], Arrays]:
+) -> tuple[CaseRow, Arrays]:
     """The row of a case and the arrays to keep; with an answer, the answer is scored in the model's
     place and only classical fills stand beside it."""
-    row, extra = facts(case), dict[str, np.ndarray]()
+    row: CaseRow = {**facts(case)}
+    extra: Arrays = {}
     if answer is None:
         fills, extra, row["own"] = _own(pipe, case, profile, judge, seed)
         maps = {
@@ -89,10 +90,8 @@ def run_case(
     fills |= _others(pipe, case, profile, seed, classical=answer is not None)
     fills[LEFT_IN_PLACE] = case.scan.array
     places = untouched_rims(case.scan.array, case.mask, case.anatomy.lungs, seed)
-    row |= {
-        "probe_before": judge.probed(case, case.scan.array),
-        "probe_true": judge.probed(case, case.true.array),
-    }
+    row["probe_before"] = judge.probed(case, case.scan.array)
+    row["probe_true"] = judge.probed(case, case.true.array)
     row["methods"] = {name: judge.score(case, made, places) for name, made in fills.items()}
     lungs = case.anatomy.lungs
     row["maps"] = {
@@ -170,7 +169,7 @@ def _others(
 
 def _own(
     pipe: CounterfactualPipeline, case: Case, profile: Profile, judge: Judge, seed: int
-) -> tuple[dict[str, np.ndarray], Arrays, dict[str, Any]]:
+) -> tuple[dict[str, np.ndarray], Arrays, Own]:
     """The model's own edits of a case, extra arrays, and facts that need the model."""
     hole, plan = Hole.cut(case), removal(case)
     samples = hole.samples(pipe, plan, seed, noises=profile.noises, steps=profile.steps)
@@ -187,7 +186,7 @@ def _own(
     result = CounterfactualResult(
         case.scan, case.scan.with_array(fills[MEDOID]), fills[MEAN], spread, case.mask, plan
     )
-    own = {
+    own: Own = {
         "composition_hu": composition_hu(pipe, case, profile.steps, seed),
         "phrase": said,
         "reversibility": reversibility(
@@ -198,15 +197,12 @@ def _own(
         "calibration": calibration(fills[MEAN], spread, case.true.array, case.mask),
         "z": z_consistency(fills[SINGLE], case.true.array, case.mask, case.anatomy.lungs),
         "reader": _reader(case, fills[SINGLE], clear),
+        **_questions(pipe, case, result, seed),
     }
-    return (
-        fills,
-        {"fill_clear": clear, "spread": spread},
-        own | _questions(pipe, case, result, seed),
-    )
+    return fills, {"fill_clear": clear, "spread": spread}, own
 
 
-def _reader(case: Case, made: np.ndarray, clear: np.ndarray) -> list[dict[str, Any]]:
+def _reader(case: Case, made: np.ndarray, clear: np.ndarray) -> list[ReaderRow]:
     """What the observer sees of the case with and without its lesion, under one mask and the same
     sentences."""
     return [
@@ -240,14 +236,22 @@ def _questions(
     case: Case,
     result: CounterfactualResult,
     seed: int,
-) -> dict[str, Any]:
+) -> Questions:
     """Presence check on the lesion and on the untouched scan, gates, agreement of image and
     words."""
-    found: dict[str, Any] = {}
-    for name, asked in (("evidence", case), ("evidence_clear", replace(case, scan=case.true))):
+    evidence = []
+    for asked in (case, replace(case, scan=case.true)):
         hole, denial = Hole.cut(asked), denial_prompt(case.lesion.term)
-        evidence = change_evidence(pipe, hole.scan, hole.anatomy, hole.mask, denial, seed=seed)
-        found[name], found[f"{name}_abstains"] = evidence.value, evidence.absent
+        evidence.append(
+            change_evidence(pipe, hole.scan, hole.anatomy, hole.mask, denial, seed=seed)
+        )
+    there, clear = evidence
+    found: Questions = {
+        "evidence": there.value,
+        "evidence_abstains": there.absent,
+        "evidence_clear": clear.value,
+        "evidence_clear_abstains": clear.absent,
+    }
     if pipe.alignment is not None:
         result.agreement = agreement_of(pipe.alignment, result, case.anatomy)
         found["text"] = text_alignment(

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from DGMVLCCore.cohort.cohort import (
     Cohort,
@@ -26,7 +25,7 @@ from DGMVLCCore.cohort.patterns import (
     taught_before,
     with_sweep,
 )
-from DGMVLCCore.cohort.report import RECORD, write_discovery
+from DGMVLCCore.cohort.report import RECORD, Facts, Sweep, write_discovery
 from DGMVLCCore.editing.memory import file_facts
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError, quoted
 from DGMVLCCore.ground.devices import choose_device
@@ -52,9 +51,6 @@ NO_PATTERN = (
     "that "
     "the weights have not seen."
 )
-
-
-TOLD = ("permutations", "seed", "fdr", "device")  # of the options, in the record
 
 
 @dataclass(frozen=True)
@@ -200,13 +196,19 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
     weights = options.weights or resource(WEIGHTS)
     sweep, before = _sweep_facts(request, options, seen, len(scans))
     not_asked = [f"Not asked: {reason}" for reason in skipped + found.untold]
-    facts = {
+    facts: Facts = {
         "cohort": {
             "patients": len(scans),
             "scans_found": len(layout.scans),
             "rows_matched": len(cohort.attributes),
         },
-        "method": {**{name: getattr(options, name) for name in TOLD}, "sweep": sweep},
+        "method": {
+            "permutations": options.permutations,
+            "seed": options.seed,
+            "fdr": options.fdr,
+            "device": options.device,
+            "sweep": sweep,
+        },
         "inputs": {
             "table": file_facts(request.table),
             "scans": [file_facts(layout.scans[name]) for name in scans],
@@ -236,12 +238,12 @@ def _load(
 
 def _sweep_facts(
     request: Request, options: Options, seen: int | None, patients: int
-) -> tuple[dict[str, Any] | None, list[str]]:
+) -> tuple[Sweep | None, list[str]]:
     """How was swept, and notes on it; `seen`: patients the weights had learned from, None when the
     halves taught each other."""
     if request.skip_sweep:
         return None, []
-    swept = {
+    swept: Sweep = {
         "minutes": options.minutes,
         "steps": options.steps,
         "batch": options.batch,

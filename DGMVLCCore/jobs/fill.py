@@ -115,7 +115,7 @@ def run_fill(
     path = write_fill(
         result,
         request.out,
-        inputs={role: file_facts(file) for role, file in read.items() if file and request.mask},
+        inputs={role: {**file_facts(file)} for role, file in read.items() if file and request.mask},
         weights={"name": pipe.weights, "sha256": pipe.weights_sha256},
         overwrite=request.overwrite,
     )

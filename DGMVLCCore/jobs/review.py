@@ -16,7 +16,7 @@ from DGMVLCCore.jobs.requests import Name
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import WORKLIST
 from DGMVLCCore.review.listing import UNREADABLE, list_regions, list_studies
-from DGMVLCCore.review.records import Listed, Regions
+from DGMVLCCore.review.records import Listed, Regions, StudyRow
 from DGMVLCCore.review.review_report import Exported, export
 from DGMVLCCore.review.worklist import load_study
 
@@ -75,9 +75,11 @@ class Looked(Struct, frozen=True):
     problem: str | None
 
 
-class Shown(Regions, Listed, frozen=True, kw_only=True):
-    """A study's regions with the worklist; scan: where its scan was written."""
+class Shown(Regions, frozen=True, kw_only=True):
+    """A study's regions with the worklist, as `Listed`; scan: where its scan was written."""
 
+    studies: list[StudyRow]
+    progress: dict[str, int]
     scan: str | None = None
 
 

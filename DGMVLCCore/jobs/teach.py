@@ -223,8 +223,8 @@ def answer_quiz(
     told, attention = quiz.reveal(case), None
     if request.attention and (term := told.key.term):
         attention = _attention(session, quiz.cases, case, term, _guard(tell, should_cancel))
-    follows = {"next": _next(quiz), "score": quiz.score()}
-    return AnswerShown(**structs.asdict(told), **follows, attention=attention)
+    known = structs.asdict(told)
+    return AnswerShown(**known, next=_next(quiz), score=quiz.score(), attention=attention)
 
 
 def _attention(session: Session, cases: CaseSet, case: str, term: str, tell: Tell) -> str:

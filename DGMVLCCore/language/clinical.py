@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.schema import Attribute, ClinicalSchema, load_schema
@@ -42,9 +42,23 @@ class ClinicalText:
     attributes: dict[str, Value] = field(default_factory=dict)
     left_out: list[dict[str, str]] = field(default_factory=list)
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {"text": self.text, "attributes": self.attributes, "left_out": self.left_out}
+
+class RowSaid(TypedDict):
+    """What the row of an id says, as `ClinicalText`."""
+
+    id: str
+    text: str
+    attributes: dict[str, Value]
+    left_out: list[dict[str, str]]
+
+
+class TableSaid(TypedDict):
+    """What the rows of a table say, those with an id of their own; refused: id and reason."""
+
+    rows: list[RowSaid]
+    refused: list[dict[str, str]]
+    unknown_columns: list[str]
+    notes: list[str]
 
 
 class _LeftOut(Exception):
@@ -289,16 +303,12 @@ def table_texts(
     outcomes: tuple[str, ...] = (),
     sheet: str | None = None,
     id_column: str | None = None,
-) -> dict[str, Any]:
+) -> TableSaid:
     """What the rows of a table say.
 
     Args:
         row_id: only this row; every row with an id of its own when None. id_column: the column of
             the ids; the schema's when None.
-
-    Returns:
-        "rows": [{"id", "text", "attributes", "left_out"}], "refused": [{"id", "reason"}],
-        "unknown_columns", "notes".
 
     Raises:
         UnreadableError, UnsuitableInputError: as `read_table` and `read_row`.
@@ -315,9 +325,16 @@ def table_texts(
         for name, n in times.items()
         if row_id is None and (n > 1 or not name)
     ]
-    said = [
-        {"id": row[key], **row_text(row, schema, outcomes).to_dict()}
-        for row in rows
-        if row[key] and times[row[key]] == 1
-    ]
+    said: list[RowSaid] = []
+    for row in rows:
+        if row[key] and times[row[key]] == 1:
+            text = row_text(row, schema, outcomes)
+            said.append(
+                {
+                    "id": row[key],
+                    "text": text.text,
+                    "attributes": text.attributes,
+                    "left_out": text.left_out,
+                }
+            )
     return {"rows": said, "refused": refused, "unknown_columns": unknown, "notes": table.notes}

@@ -71,8 +71,8 @@ def _record(folder: Path, names: list[str], ranked: Comparison, facts: Facts) ->
     figure, rows = folder / "figure.png", []
     for rank, (row, name) in enumerate(zip(ranked.hypotheses, names), 1):
         digest = sha256_of(folder / name / "result.json")
-        placed = {"rank": rank, "folder": name, "result_sha256": digest}
-        rows.append(HypothesisFact(**structs.asdict(row), **placed))
+        known = structs.asdict(row)
+        rows.append(HypothesisFact(**known, rank=rank, folder=name, result_sha256=digest))
     record = {
         "schema_version": SCHEMA_VERSION,
         "kind": "comparison",

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 TIMEOUT_S = 600  # for slow discs: 512x512x300 takes 13 s on two cores and 1.3 GB
 
@@ -37,9 +36,15 @@ def _run(package: Path, manifest: Path, scene: Path) -> str:
             **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch),
             "PYTHONPATH": os.pathsep.join(paths),
         }
-        how: dict[str, Any] = {"capture_output": True, "encoding": "utf-8", "errors": "replace"}
         try:
-            done = subprocess.run(command, env=environment, timeout=TIMEOUT_S, **how)
+            done = subprocess.run(
+                command,
+                env=environment,
+                timeout=TIMEOUT_S,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+            )
         except subprocess.TimeoutExpired:
             return f"the scene process took longer than {TIMEOUT_S} s"
         except OSError as error:

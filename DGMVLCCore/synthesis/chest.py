@@ -4,13 +4,13 @@ is shown to it."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
-from DGMVLCCore.editing.result import EditPlan
+from DGMVLCCore.editing.result import EditPlan, Settings
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import AIRWAY, LEFT, NAMES, RIGHT, Anatomy
 from DGMVLCCore.imaging.volume import Volume
@@ -78,12 +78,20 @@ def make_chest(
         )
     region = MaskRegion(**vars(cut_region(flat, straight, body, (0, len(labels)))))
     plan = EditPlan(body, "", sentence, term, removes=not present, hidden=body)
-    settings: dict[str, Any] = {"noises": 1, "steps": steps, "seed": seed, "guidance": 1.5}
+    settings: Settings = {"noises": 1, "steps": steps, "seed": seed, "guidance": 1.5}
     made = pipe.sample(region, flat, straight, body, plan, settings, callback, should_cancel)[0]
     hu = np.rint(region.to_scan(to_hu(made), flat.shape))
     return flat.with_array(
         np.where(body, np.maximum(hu, OUTSIDE_HU), OUTSIDE_HU).astype(np.float32)
     ), body
+
+
+class MaskAgreement(TypedDict):
+    """How a generated chest keeps to its mask: Dice by class, 0..1; None in neither."""
+
+    method: str
+    generated: dict[str, float | None]
+    mask_painted_flat: dict[str, float | None]
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float | None:
@@ -116,7 +124,7 @@ def mask_agreement(made: Volume, labels: np.ndarray) -> dict[str, float | None]:
 
 def agreement_record(
     made: Volume, volume: Volume, anatomy: Anatomy, slices: tuple[int, int]
-) -> dict[str, Any]:
+) -> MaskAgreement:
     """What synthesis.json says of a generated chest: `mask_agreement` of the chest, and of its mask
     painted with one HU value a class.
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -25,7 +25,12 @@ from DGMVLCCore.results.manifest import sha256_of
 from DGMVLCCore.results.records import check_schema, write_text
 from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.synthesis.lesions import Made, make_lesion
-from DGMVLCCore.synthesis.memorisation import lesion_patch, memorisation, reference_patches
+from DGMVLCCore.synthesis.memorisation import (
+    Memorisation,
+    lesion_patch,
+    memorisation,
+    reference_patches,
+)
 from DGMVLCCore.synthesis.orders import Order
 
 SCHEMA_VERSION, MANIFEST = "1.0", "manifest.jsonl"
@@ -76,12 +81,37 @@ def network_facts(pipe: CounterfactualPipeline) -> dict[str, str]:
     }
 
 
+class ItemRow(TypedDict, total=False):
+    """A line of manifest.jsonl: an item that was made, as `LesionFacts`, or `refused`."""
+
+    schema_version: str
+    id: str
+    synthetic: bool
+    notice: str
+    software: dict[str, str]
+    source: dict[str, str]
+    order: dict[str, str | float | bool | None]
+    settings: dict[str, int | str]
+    made_by: dict[str, str]
+    judged_by: dict[str, str]
+    refused: str
+    files: list[dict[str, str]]
+    presence: dict[str, float]
+    gates: list[dict[str, object]]
+    mean_change_hu: float
+    lesion_voxels: int
+    sentence: str
+    size_mm: float
+    attempts: int
+    rejected: list[str]
+
+
 class Manifest:
     """The lines of manifest.jsonl, each checked against its schema and written at once."""
 
     def __init__(self, out: Path, settings: Settings) -> None:
         self.path, self.settings = out / MANIFEST, settings
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[ItemRow] = []
         clean_folder(out)
         if self.path.exists():
             try:
@@ -109,7 +139,7 @@ class Manifest:
         """True when this item was made or refused before."""
         return any(row["id"] == name for row in self.rows)
 
-    def add(self, row: dict[str, Any]) -> None:
+    def add(self, row: ItemRow) -> None:
         """Write one more line; the file is replaced whole."""
         check_schema(row, ROW_SCHEMA)
         self.rows.append(row)
@@ -159,7 +189,7 @@ def synthesize(
     steps: int = 10,
     judge: CounterfactualPipeline | None = None,
     progress: Callable[[str, float], None] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, int]:
     """Make every ordered lesion that is not in the folder yet.
 
     Args:
@@ -208,12 +238,12 @@ def _make_item(
     judge: CounterfactualPipeline | None,
     manifest: Manifest,
     memory: ScanMemory,
-) -> dict[str, Any]:
+) -> ItemRow:
     """An item's folder and its row of the manifest; a refused one has a row alone."""
     from DGMVLCCore import __version__
 
     (name, order, volume), settings = item, manifest.settings
-    row = {
+    row: ItemRow = {
         "schema_version": SCHEMA_VERSION,
         "id": name,
         "synthetic": True,
@@ -237,7 +267,7 @@ def _make_item(
     return {**row, **made.facts, "files": listed}
 
 
-def compare(out: Path, training: Path, held_out: Path | None = None) -> dict[str, Any]:
+def compare(out: Path, training: Path, held_out: Path | None = None) -> Memorisation:
     """The memorisation check of a data set against training shards, written beside its manifest as
     memorisation.json.
 

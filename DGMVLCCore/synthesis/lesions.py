@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -40,6 +40,24 @@ NEEDED = (
 )  # a visible rim is recorded, an edit against its words is not taken
 
 
+class Seen(TypedDict):
+    """What was measured of an accepted lesion."""
+
+    presence: dict[str, float]
+    gates: list[dict[str, object]]
+    mean_change_hu: float
+    lesion_voxels: int
+
+
+class LesionFacts(Seen):
+    """What the manifest says of a lesion; rejected: the checks that each earlier attempt failed."""
+
+    sentence: str
+    size_mm: float
+    attempts: int
+    rejected: list[str]
+
+
 @dataclass(frozen=True, eq=False)
 class Made:
     """An accepted lesion.
@@ -51,7 +69,7 @@ class Made:
 
     result: CounterfactualResult
     lesion: np.ndarray
-    facts: dict[str, Any]
+    facts: LesionFacts
 
 
 def _kind(order: Order) -> str:
@@ -178,7 +196,7 @@ def make_lesion(
         if failed := _failed(result, lesion, evidence):
             reasons.append(", ".join(failed))
             continue
-        facts = {
+        facts: LesionFacts = {
             "sentence": sentence,
             "size_mm": round(size, 1),
             "attempts": attempt,
@@ -200,9 +218,7 @@ def _failed(result: CounterfactualResult, lesion: np.ndarray, evidence: Evidence
     return [*failed, *unseen, *(["visible"] if faint else [])]
 
 
-def _measured(
-    result: CounterfactualResult, lesion: np.ndarray, evidence: Evidence
-) -> dict[str, Any]:
+def _measured(result: CounterfactualResult, lesion: np.ndarray, evidence: Evidence) -> Seen:
     return {
         "presence": {"value": evidence.value, "low": evidence.low, "high": evidence.high},
         "gates": [asdict(gate) for gate in result.gates],

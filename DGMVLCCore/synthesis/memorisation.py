@@ -4,7 +4,7 @@ of real patches of other patients."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -12,6 +12,28 @@ from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.resample import resize_in_plane
 
 SIDE, WHOLE, SHIFTS = 24, 48, (-4, -2, 0, 2, 4)  # pixels of 1 mm
+
+
+class Nearness(TypedDict):
+    """Correlations of patches with their nearest training patch."""
+
+    n: int
+    median: float
+    highest: float
+
+
+class _Compared(TypedDict):
+    measure: str
+    synthetic: Nearness
+    training_patches: int
+
+
+class Memorisation(_Compared, total=False):
+    """memorisation.json; held out: real patches of other patients, where they were given."""
+
+    held_out_real: Nearness
+    held_out_99th_percentile: float
+    synthetic_above_it: float
 
 
 def reference_patches(folder: Path) -> np.ndarray:
@@ -78,7 +100,7 @@ def nearest(patches: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.
 
 def memorisation(
     patches: np.ndarray, reference: np.ndarray, held_out: np.ndarray | None = None
-) -> dict[str, Any]:
+) -> Memorisation:
     """How near synthetic patches (M,24,24) lie to training ones, and how near real ones of other
     patients (K,48,48) do.
 
@@ -86,7 +108,7 @@ def memorisation(
     lesions are repeated.
     """
 
-    def facts(values: np.ndarray) -> dict[str, Any]:
+    def facts(values: np.ndarray) -> Nearness:
         return {
             "n": len(values),
             "median": round(float(np.median(values)), 4),
@@ -94,7 +116,7 @@ def memorisation(
         }
 
     made, _ = nearest(patches, reference)
-    answer: dict[str, Any] = {
+    answer: Memorisation = {
         "measure": "highest correlation with a training patch (24x24 mm, shifts to 4 mm, mirrored)",
         "synthetic": facts(made),
         "training_patches": len(reference),
@@ -102,9 +124,8 @@ def memorisation(
     if held_out is not None:
         start = (WHOLE - SIDE) // 2
         real, _ = nearest(held_out[:, start : start + SIDE, start : start + SIDE], reference)
-        answer |= {
-            "held_out_real": facts(real),
-            "held_out_99th_percentile": round(float(np.percentile(real, 99)), 4),
-            "synthetic_above_it": round(float((made > np.percentile(real, 99)).mean()), 4),
-        }
+        limit = float(np.percentile(real, 99))
+        answer["held_out_real"] = facts(real)
+        answer["held_out_99th_percentile"] = round(limit, 4)
+        answer["synthetic_above_it"] = round(float((made > limit).mean()), 4)
     return answer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.ground.plain_json import parse_json, read_limited
@@ -18,6 +18,9 @@ from DGMVLCCore.language.vocabulary import canonical, load_vocabulary
 COLUMNS = ("scan", "finding", "size_mm", "side", "zone", "count")
 SIDES = ("left", "right")
 SIZE_MM, MOST = (3.0, 80.0), 10_000
+
+
+Cells = Mapping[str, object]  # of a row of a table or a JSON line, unchecked
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,12 @@ class Order:
     count: int = 1
     spiculated: bool = False
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, str | float | bool | None]:
         """All but the count, as JSON holds it."""
         return {key: value for key, value in asdict(self).items() if key != "count"}
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _rows(path: Path) -> list[Cells]:
     """Rows of a CSV, Excel or JSON-lines file.
 
     Raises:
@@ -58,20 +61,20 @@ def _rows(path: Path) -> list[dict[str, Any]]:
         except (OSError, ValueError, UnreadableError) as error:
             raise UnreadableError(f"The order {path} could not be read as JSON lines.") from error
     else:
-        rows = list(read_table(path).rows)
+        rows = [*read_table(path).rows]
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise UnreadableError(f"The order {path} holds no rows; give columns {', '.join(COLUMNS)}.")
     return rows
 
 
-def _number(row: dict[str, Any], key: str, where: str, low: float, high: float) -> float | None:
+def _number(row: Cells, key: str, where: str, low: float, high: float) -> float | None:
     """A number within limits, None where the cell is empty."""
     cell = row.get(key)
     if cell is None or str(cell).strip() == "":
         return None
     try:
-        value = float(cell)
-    except (TypeError, ValueError):
+        value = float(str(cell))
+    except ValueError:
         value = math.nan
     if not low <= value <= high:
         raise UnsuitableInputError(
@@ -80,7 +83,7 @@ def _number(row: dict[str, Any], key: str, where: str, low: float, high: float) 
     return value
 
 
-def _choice(row: dict[str, Any], key: str, where: str, options: tuple[str, ...]) -> str | None:
+def _choice(row: Cells, key: str, where: str, options: tuple[str, ...]) -> str | None:
     cell = str(row.get(key) or "").strip().lower()
     if cell and cell not in options:
         raise UnsuitableInputError(

@@ -4,9 +4,8 @@ patient's own chest wall."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -88,11 +87,11 @@ def write_lungs(
     sentence: str,
     seed: int,
     slices: tuple[int, int],
-    agreement: dict[str, Any] | None = None,
+    agreement: Mapping[str, object] | None = None,
     notice: str = NOTICE,
-) -> dict[str, Any]:
+) -> list[str]:
     """Write generated slices as a folder with ct.nrrd, lesion.seg.nrrd (the generated voxels) and
-    synthesis.json; whole or not at all.
+    synthesis.json, whole or not at all; returns the names of the first two.
 
     Args:
         agreement: given for a whole chest: how its anatomy agrees with the mask it was made from.
@@ -106,7 +105,7 @@ def write_lungs(
         files = save_synthetic(
             *made, "lungs (synthetic)" if agreement is None else "chest (synthetic)", folder, notice
         )
-        record = {
+        record: dict[str, object] = {
             "schema_version": "1.0",
             "software": {"name": "dgmvlc", "version": __version__},
             "synthetic": True,
@@ -122,4 +121,4 @@ def write_lungs(
         (folder / RECORD).write_text(
             json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8"
         )
-    return record
+    return [file["name"] for file in files]

@@ -12,9 +12,9 @@ import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from DGMVLCCore import errors
+from DGMVLCCore.evaluation.benchmark.records import Json
 
 # job -> (module of this room, function from the spec to the answer)
 JOBS = {
@@ -26,15 +26,15 @@ JOBS = {
 ROOT = Path(__file__).parents[3]
 
 
-def run_job(job: str, spec: dict[str, Any]) -> dict[str, Any]:
+def run_job(job: str, spec: Json) -> Json:
     """Do a job in this process."""
     module, function = JOBS[job]
     room = import_module(f"DGMVLCCore.evaluation.benchmark.{module}")
-    answer: dict[str, Any] = getattr(room, function)(spec)
+    answer: Json = getattr(room, function)(spec)
     return answer
 
 
-def call(job: str, spec: dict[str, Any], threads: int = 1) -> dict[str, Any]:
+def call(job: str, spec: Json, threads: int = 1) -> Json:
     """Do a job in a new process, on one thread, and wait for its answer.
 
     Raises:
@@ -52,7 +52,7 @@ def call(job: str, spec: dict[str, Any], threads: int = 1) -> dict[str, Any]:
                 f"The process for “{job}” ended with code {code} and without an answer "
                 f"({lines[-1][:200] if lines else 'no word'}); free some memory and resume."
             )
-        answer: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
+        answer: Json = json.loads(answered.read_text(encoding="utf-8"))
     if problem := answer.get("error"):
         raise getattr(errors, problem["kind"], errors.DGMVLCError)(problem["message"])
     return answer

@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.evaluation.benchmark.records import Json, Measured, Times
 from DGMVLCCore.evaluation.benchmark.seed_unet import VOXELS, unet_times
 from DGMVLCCore.evaluation.benchmark.variants import VARIANTS, Variant, edit
 from DGMVLCCore.evaluation.cases import Case
@@ -104,7 +105,7 @@ def _load(weights: str | None) -> CounterfactualPipeline:
     return CounterfactualPipeline.from_pretrained(weights).to("cpu")
 
 
-def measure_job(spec: dict[str, Any]) -> dict[str, Any]:
+def measure_job(spec: Json) -> Measured:
     """Of one variant: parameters, FLOPs a pass, passes an edited slice, peak memory of the process
     before and after an edit.
 
@@ -127,7 +128,7 @@ def measure_job(spec: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def time_job(spec: dict[str, Any]) -> dict[str, Any]:
+def time_job(spec: Json) -> Times:
     """Seconds of an edit of eight slices, every variant in turn, so that a busy moment of the
     machine falls on all alike.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from DGMVLCCore.evaluation.benchmark.records import Benchmark, Line, Plain
 from DGMVLCCore.evaluation.benchmark.variants import GAN_RATE
 from DGMVLCCore.evaluation.benchmark.verdict import SCORES
 from DGMVLCCore.evaluation.figures import CHARTED
 from DGMVLCCore.evaluation.markdown import cell, table
 from DGMVLCCore.evaluation.pooled import REALISM_NOTE
+from DGMVLCCore.evaluation.tables import Figure
 from DGMVLCCore.report.drawing import chart, save
 from DGMVLCCore.results.csv_table import csv_text
 from DGMVLCCore.training.recipe import Recipe
@@ -35,7 +37,7 @@ def _number(value: float | None, scale: float = 1.0, digits: str = ".3g") -> str
     return "–" if value is None else format(value / scale, digits)
 
 
-def _costs(lines: list[dict[str, Any]]) -> str:
+def _costs(lines: list[Line]) -> str:
     header = (
         "variant",
         "parameters, M",
@@ -66,7 +68,7 @@ def _costs(lines: list[dict[str, Any]]) -> str:
     return table(header, rows)
 
 
-def _scores(lines: list[dict[str, Any]]) -> str:
+def _scores(lines: list[Line]) -> str:
     header = ("variant", *(title for title, _ in SCORES.values()), "ranked")
     return table(
         header,
@@ -81,7 +83,7 @@ def _scores(lines: list[dict[str, Any]]) -> str:
     )
 
 
-def markdown(record: dict[str, Any], figure: str) -> str:
+def markdown(record: Benchmark, figure: str) -> str:
     """benchmark.md."""
     lines, budget, unet = record["lines"], record["budget"], record["seed_unet"]
     length = f"{budget['steps']} steps" if budget["steps"] else f"{budget['minutes']:g} minutes"
@@ -123,10 +125,10 @@ def markdown(record: dict[str, Any], figure: str) -> str:
     return "\n".join([*parts, "## Limits\n", *(f"- {limit}" for limit in LIMITS)]) + "\n"
 
 
-def csv_table(record: dict[str, Any]) -> str:
+def csv_table(record: Benchmark) -> str:
     """benchmark.csv: a variant a row; of every score the value, the limits of its interval and
     n."""
-    plain = ("parameters", "flops", "passes", "loaded_mb", "peak_mb")
+    plain: tuple[Plain, ...] = ("parameters", "flops", "passes", "loaded_mb", "peak_mb")
     columns = [
         "variant",
         "trained_here",
@@ -147,7 +149,9 @@ def csv_table(record: dict[str, Any]) -> str:
             line["trained_here"],
             *(line["costs"][key] for key in plain),
             line["costs"]["seconds_a_slice"]["value"],
-            *(line["training"][key] for key in ("steps", "seconds", "train_peak_mb")),
+            line["training"]["steps"],
+            line["training"]["seconds"],
+            line["training"]["train_peak_mb"],
             *(
                 value
                 for found in figures
@@ -160,14 +164,14 @@ def csv_table(record: dict[str, Any]) -> str:
     return csv_text(columns, rows)
 
 
-def draw(record: dict[str, Any], path: Path) -> None:
+def draw(record: Benchmark, path: Path) -> None:
     """Quality against time, with intervals: MAE and texture error; pale where a variant does not
     rank."""
     about = "benchmark, figures measured on synthetic lesions"
     save(lambda: _against_time(record), path, about)
 
 
-def _against_time(record: dict[str, Any]) -> Any:
+def _against_time(record: Benchmark) -> Any:
     figure, axes = chart(2, (13, 6))
     for axis, (score, label) in zip(axes, CHARTED):
         for line in record["lines"]:
@@ -185,7 +189,7 @@ def _against_time(record: dict[str, Any]) -> Any:
     return figure
 
 
-def _point(axis: Any, line: dict[str, Any], score: dict[str, Any]) -> None:
+def _point(axis: Any, line: Line, score: Figure) -> None:
     """A variant's score with its interval over the seconds it takes."""
     value, seconds = score["value"], line["costs"]["seconds_a_slice"]["value"]
     if value is None:

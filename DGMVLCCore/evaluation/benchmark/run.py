@@ -9,17 +9,20 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import cast
+
+from msgspec import Struct
 
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.evaluation.benchmark import jobs, table
+from DGMVLCCore.evaluation.benchmark.records import Benchmark, Cost, Measured, Times, Training
 from DGMVLCCore.evaluation.benchmark.training import PEAK, Budget, facts_of, finished, train_variant
 from DGMVLCCore.evaluation.benchmark.variants import SAME_NETWORK, VARIANTS, Variant, choose
 from DGMVLCCore.evaluation.output import close_output, open_output
 from DGMVLCCore.evaluation.run import SHARDS, prepare_shards
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.networks import WEIGHTS
-from DGMVLCCore.results.records import plain, write_text
+from DGMVLCCore.results.records import write_text
 from DGMVLCCore.simulation.insert import KINDS
 from DGMVLCCore.training.shards import build_shards
 
@@ -64,7 +67,17 @@ class Request:
     overwrite: bool = False
 
 
-def run_benchmark(request: Request, tell: Tell = lambda stage, share: None) -> dict[str, Any]:
+class OnlyTrained(Struct, frozen=True, rename={"left_out": "left out"}):
+    """Where the trained variants lie, and which could not be made."""
+
+    trained: str
+    variants: list[str]
+    left_out: list[str]
+
+
+def run_benchmark(
+    request: Request, tell: Tell = lambda stage, share: None
+) -> Benchmark | OnlyTrained:
     """Do what is asked; returns the record of benchmark.json, or what was trained.
 
     Raises:
@@ -80,11 +93,8 @@ def run_benchmark(request: Request, tell: Tell = lambda stage, share: None) -> d
     if request.only != "score":
         _train(request, chosen, tell)
         if request.only == "train":
-            return {
-                "trained": str(request.trained),
-                "variants": [variant.name for variant in chosen if variant.trained],
-                "left out": left_out,
-            }
+            trained = [variant.name for variant in chosen if variant.trained]
+            return OnlyTrained(str(request.trained), trained, left_out)
     if missing := [
         variant.name
         for variant in chosen
@@ -137,10 +147,10 @@ def weights_of(variant: Variant, trained: Path) -> str | None:
 
 def _scored(
     request: Request, chosen: list[Variant], left_out: list[str], work: Path, tell: Tell
-) -> dict[str, Any]:
+) -> Benchmark:
     """Measure and score the variants, then write all tables."""
     weights = {variant.name: weights_of(variant, request.trained) for variant in chosen}
-    costs: dict[str, dict[str, Any]] = {}
+    costs: dict[str, Cost] = {}
     spec = {
         "shards": str((work / SHARDS).absolute()) if request.data else None,
         "part": request.part if request.data else "sample",
@@ -157,12 +167,12 @@ def _scored(
         )  # refuses rows of other weights
         if not (folder / COSTS).exists():
             write_text(json.dumps(jobs.call("measure", one)), folder / COSTS)
-        costs[variant.name] = json.loads(
-            (folder / COSTS).read_text(encoding="utf-8")
-        ) | _training_of(variant, request.trained)
+        measured: Measured = json.loads((folder / COSTS).read_text(encoding="utf-8"))
+        costs[variant.name] = {**measured, **_training_of(variant, request.trained)}
     calls = request.calls if find_spec("monai") and find_spec("einops") else 0
     tell("timing", 0.0)
-    times = jobs.call("time", {"weights": weights, "repeats": request.repeats, "calls": calls})
+    timed = {"weights": weights, "repeats": request.repeats, "calls": calls}
+    times = cast(Times, jobs.call("time", timed))
     left_out = [*left_out, *([NO_MONAI] if calls != request.calls else [])]
     about = {
         "part": spec["part"],
@@ -173,18 +183,17 @@ def _scored(
     folders = {
         variant.name: work / ROWS_OF / variant.name for variant in VARIANTS if variant in chosen
     }
-    record: dict[str, Any] = plain(table.build(about, chosen, costs, times, folders))
+    record = table.build(about, chosen, costs, times, folders)
     table.write(record, work)
     return record
 
 
-def _training_of(variant: Variant, trained: Path) -> dict[str, Any]:
+def _training_of(variant: Variant, trained: Path) -> Training:
     """Steps, seconds and peak memory of a run; the shipped weights recorded no memory, two
     generations learn nothing of their own."""
     if variant.trained:
         peak = json.loads((trained / variant.name / PEAK).read_text(encoding="utf-8"))["peak_mb"]
         return {**facts_of(trained / variant.name / "weights"), "train_peak_mb": peak}
-    return {
-        **(facts_of(resource(WEIGHTS)) if variant.name == "shipped" else {}),
-        "train_peak_mb": None,
-    }
+    if variant.name == "shipped":
+        return {**facts_of(resource(WEIGHTS)), "train_peak_mb": None}
+    return {"train_peak_mb": None}

@@ -4,22 +4,23 @@ rows of all variants side by side."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+from DGMVLCCore.evaluation.benchmark.records import Json
 from DGMVLCCore.evaluation.benchmark.variants import VARIANTS, Variant, edit
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.consistency import z_consistency
 from DGMVLCCore.evaluation.pooled import set_scores
 from DGMVLCCore.evaluation.profile import Profile
-from DGMVLCCore.evaluation.records import Records, Row
+from DGMVLCCore.evaluation.records import Records
 from DGMVLCCore.evaluation.rim import untouched_rims
 from DGMVLCCore.evaluation.run import Request, planned
 from DGMVLCCore.evaluation.scoring import Judge
 from DGMVLCCore.evaluation.statistics import missing
 from DGMVLCCore.evaluation.summary import method_table, scored
+from DGMVLCCore.evaluation.tables import Row, Scores
 from DGMVLCCore.evaluation.trial import TRUE, Arrays, facts, features
 from DGMVLCCore.models.probe import Probe
 
@@ -30,7 +31,7 @@ UNHEARD = "not asked of this procedure, or the probe saw no lesion before"
 UNASKED = {"shown": UNHEARD, "faithful": UNHEARD, "z_error": "too few neighbouring voxels"}
 
 
-def score_job(spec: dict[str, Any]) -> dict[str, Any]:
+def score_job(spec: Json) -> dict[str, int]:
     """Score one variant on all cases; cases that were scored before are not done again.
 
     Args:
@@ -79,7 +80,7 @@ def variant_row(
     """The variant's row of a case, and the features of its region for distances between sets."""
     made, stated = edit(variant, pipe, case, seed), edit(variant, pipe, case, seed, denied=False)
     if made is None:
-        return facts(case) | {"methods": {}}, {}
+        return {**facts(case), "methods": {}}, {}
     lungs, before = case.anatomy.lungs, judge.probed(case, case.scan.array)
     scores = judge.score(case, made, untouched_rims(case.scan.array, case.mask, lungs, seed))
     along = z_consistency(made, case.true.array, case.mask, lungs)
@@ -89,15 +90,12 @@ def variant_row(
         else abs(along["inside"] - along["true"])
     )
     shown = None if stated is None or before <= 0 else judge.probed(case, stated) > 0
-    scores |= {
-        "z_error": apart,
-        "shown": shown,
-        "faithful": None if shown is None else shown and scores["probe"] <= 0,
-    }
+    after = scores["probe"]
+    faithful = None if shown is None else shown and after is not None and after <= 0
+    scores |= Scores(z_error=apart, shown=shown, faithful=faithful)
     fills = {variant.title: made} | ({TRUE: case.true.array} if truth else {})
-    return facts(case) | {"probe_before": before, "methods": {variant.title: scores}}, features(
-        pipe, case, fills, judge
-    )
+    row: Row = {**facts(case), "probe_before": before, "methods": {variant.title: scores}}
+    return row, features(pipe, case, fills, judge)
 
 
 def side_by_side(folders: list[Path]) -> tuple[list[Row], list[dict[str, np.ndarray]]]:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from DGMVLCCore.errors import UsageError
+from DGMVLCCore.evaluation.benchmark.records import UnetTimes
 
 NAME = "U-Net of the seed's stated size"
 BASE, LEVELS, PATCH, STEPS = 64, (1, 2, 4, 8), (32, 64, 64), 250
@@ -40,7 +41,7 @@ def build_unet() -> Any:
     ).eval()
 
 
-def unet_times(calls: int) -> dict[str, Any]:
+def unet_times(calls: int) -> UnetTimes:
     """Parameters, and seconds of each of `calls` calls at 64x64x32 voxels (after one that warms
     up)."""
     import torch

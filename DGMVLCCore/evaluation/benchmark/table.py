@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from DGMVLCCore.editing.result import NOTICE
 from DGMVLCCore.evaluation.benchmark.measuring import SIDE, SLICES
+from DGMVLCCore.evaluation.benchmark.records import Benchmark, Cost, Line, SeedUnet, Times
 from DGMVLCCore.evaluation.benchmark.report import csv_table, draw, markdown
 from DGMVLCCore.evaluation.benchmark.scoring import score_table, side_by_side
 from DGMVLCCore.evaluation.benchmark.seed_unet import NAME, STEPS
 from DGMVLCCore.evaluation.benchmark.variants import Variant
 from DGMVLCCore.evaluation.benchmark.verdict import SCORES, good_for
-from DGMVLCCore.evaluation.statistics import FEWEST_PATIENTS, Figure, rounded
-from DGMVLCCore.results.records import write_record, write_text
+from DGMVLCCore.evaluation.statistics import FEWEST_PATIENTS, rounded
+from DGMVLCCore.evaluation.tables import Figure, Row
+from DGMVLCCore.results.records import plain, write_record, write_text
 
 RECORD, SCHEMA, SCHEMA_VERSION = "benchmark.json", "benchmark.schema.json", "1.0"
 FIGURE = "benchmark.png"
@@ -32,12 +35,12 @@ def median_of(seconds: list[float], share: float = 1.0) -> Figure:
 
 
 def build(
-    about: dict[str, Any],
+    about: Mapping[str, object],
     chosen: list[Variant],
-    costs: dict[str, dict[str, Any]],
-    times: dict[str, Any],
+    costs: Mapping[str, Cost],
+    times: Times,
     folders: dict[str, Path],
-) -> dict[str, Any]:
+) -> Benchmark:
     """The record.
 
     Args:
@@ -56,30 +59,35 @@ def build(
     for line in lines:
         line["good_for"] = good_for(line, lines)
     patients = sorted({row["patient"] for row in rows})
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "notice": NOTICE,
-        "software": {"name": "dgmvlc", "version": __version__},
-        **about,
-        "cases": len(rows),
-        "patients": patients,
-        "exploratory": len(patients) < FEWEST_PATIENTS,
-        "phantom": {"slices": SLICES, "side": SIDE, "voxels": times["voxels"]},
-        "lines": lines,
-        "seed_unet": _seed_unet(times, lines),
-    }
+    record: Benchmark = plain(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "notice": NOTICE,
+            "software": {"name": "dgmvlc", "version": __version__},
+            **about,
+            "cases": len(rows),
+            "patients": patients,
+            "exploratory": len(patients) < FEWEST_PATIENTS,
+            "phantom": {"slices": SLICES, "side": SIDE, "voxels": times["voxels"]},
+            "lines": lines,
+            "seed_unet": _seed_unet(times, lines),
+        }
+    )
+    return record
 
 
-def _line(
-    variant: Variant, costs: dict[str, Any], seconds: list[float], entry: dict[str, Any]
-) -> dict[str, Any]:
+def _line(variant: Variant, costs: Cost, seconds: list[float], entry: Row) -> Line:
     return {
         "name": variant.name,
         "title": variant.title,
         "trained_here": variant.trained,
         "note": variant.note,
         "weights_sha256": costs["sha256"],
-        "training": {key: costs.get(key) for key in ("steps", "seconds", "train_peak_mb")},
+        "training": {
+            "steps": costs.get("steps"),
+            "seconds": costs.get("seconds"),
+            "train_peak_mb": costs.get("train_peak_mb"),
+        },
         "costs": {
             "parameters": costs["parameters"],
             "flops": costs["flops"],
@@ -92,24 +100,28 @@ def _line(
         "scores": {key: entry[key] for key in SCORES},
         "ranked": entry["ranked"],
         "why": entry["why"],
+        "good_for": "",
     }
 
 
-def _seed_unet(times: dict[str, Any], lines: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _seed_unet(times: Times, lines: list[Line]) -> SeedUnet | None:
     """Time of one call, and how much longer its steps take than an edit of as many voxels; None
     where it was not timed."""
     found = times["unet"]
     if found is None:
         return None
     call = median_of(found["seconds"])
-    sample = call["value"] * STEPS
+    once = call["value"] or 0.0
+    sample = once * STEPS
     faster = {
-        line["name"]: rounded(sample / (line["costs"]["seconds_a_slice"]["value"] * SLICES))
+        line["name"]: rounded(
+            sample / ((line["costs"]["seconds_a_slice"]["value"] or math.nan) * SLICES)
+        )
         for line in lines
     }
     sentence = (
         f"One call of a {NAME} (base 64, 64x64x32 voxels, {found['parameters'] / 1e6:.1f} "
-        f"million parameters) takes {call['value']:.3g} s (median of "
+        f"million parameters) takes {once:.3g} s (median of "
         f"{call['n']} calls, one thread); its {STEPS} steps would take {sample / 60:.3g} minutes "
         "a sample, extrapolated from these calls. "
         f"An edit here fills as many voxels ({times['voxels']})."
@@ -125,7 +137,7 @@ def _seed_unet(times: dict[str, Any], lines: list[dict[str, Any]]) -> dict[str, 
     }
 
 
-def write(record: dict[str, Any], work: Path) -> None:
+def write(record: Benchmark, work: Path) -> None:
     """benchmark.json, .md, .csv and .png into the folder; errors as `write_record`."""
     draw(record, work / FIGURE)
     write_text(markdown(record, FIGURE), work / "benchmark.md")

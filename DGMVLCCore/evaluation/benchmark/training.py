@@ -6,10 +6,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from DGMVLCCore.errors import UnreadableError, UsageError
 from DGMVLCCore.evaluation.benchmark import jobs
+from DGMVLCCore.evaluation.benchmark.records import Json, TrainingFacts
 from DGMVLCCore.evaluation.benchmark.variants import Variant
 from DGMVLCCore.results.records import write_text
 from DGMVLCCore.training.recipe import Recipe
@@ -54,7 +54,7 @@ def recipe_of(variant: Variant, budget: Budget, shards: Path, out: Path) -> Reci
     )
 
 
-def facts_of(weights: Path) -> dict[str, Any]:
+def facts_of(weights: Path) -> TrainingFacts:
     """Steps and seconds that a weights folder records of its training.
 
     Raises:
@@ -121,7 +121,7 @@ def train_variant(variant: Variant, budget: Budget, shards: Path, trained: Path)
     write_text(json.dumps({"peak_mb": max(before, answer["peak_mb"])}), folder / PEAK)
 
 
-def train_job(spec: dict[str, Any]) -> dict[str, Any]:
+def train_job(spec: Json) -> dict[str, float]:
     """One run of `training.loop.train`; the answer is the process's peak memory."""
     from DGMVLCCore.evaluation.benchmark.measuring import peak_mb
     from DGMVLCCore.training.loop import train

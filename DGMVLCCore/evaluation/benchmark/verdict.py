@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
+
+from DGMVLCCore.evaluation.benchmark.records import Line
 
 # score -> (title, whether more is better)
 SCORES = {
@@ -25,12 +27,15 @@ COSTS = {
     "flops": "FLOPs a pass",
     "peak_mb": "memory",
 }
-Line = dict[str, Any]
 
 
 def _value(line: Line, key: str) -> float | None:
-    found = line["scores"].get(key) if key in SCORES else line["costs"].get(key)
-    return found.get("value") if isinstance(found, dict) else found
+    if key in SCORES:
+        score = line["scores"].get(key)
+        return score["value"] if score else None
+    if key == "seconds_a_slice":
+        return line["costs"]["seconds_a_slice"]["value"]
+    return cast(dict[str, float], line["costs"]).get(key)
 
 
 def _places(line: Line, peers: list[Line], key: str) -> tuple[int, int] | None:
@@ -50,9 +55,13 @@ def _places(line: Line, peers: list[Line], key: str) -> tuple[int, int] | None:
 def _clear(line: Line, peers: list[Line], key: str) -> bool:
     """True when the line's interval meets no peer's interval; costs and distances between sets have
     none."""
-    own = line["scores"].get(key, {}).get("ci95")
-    rest = [peer["scores"].get(key, {}).get("ci95") for peer in peers if peer is not line]
-    return bool(own) and all(other and (own[1] < other[0] or other[1] < own[0]) for other in rest)
+    own, *rest = (
+        found.get("ci95") if (found := one["scores"].get(key)) else None
+        for one in (line, *(peer for peer in peers if peer is not line))
+    )
+    return own is not None and all(
+        other is not None and (own[1] < other[0] or other[1] < own[0]) for other in rest
+    )
 
 
 def _named(line: Line, peers: list[Line], keys: list[str]) -> str:

@@ -105,7 +105,7 @@ def test_failures_are_listed_and_the_same_command_goes_on(table, tmp_path):
     first = run_list("words", items, out, Place())
     assert [row.state for row in first.rows] == ["done", "done", "failed", "failed"]
     assert calls == ["a", "b", "c"]
-    with open(first["csv"], newline="", encoding="utf-8") as file:
+    with open(first.csv, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["words"] for row in rows] == ["1", "2", "", ""]
     assert rows[2]["problem"] == "Refused." and "2 failed" in Path(first.html).read_text(

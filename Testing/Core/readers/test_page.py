@@ -21,9 +21,7 @@ def result(tmp_path_factory, phantom_with_nodule):
     edited = np.where(mask, volume.array - 300, volume.array)
     report = 'There is a 26 mm nodule in the left lung <script>alert("x")</script> & more.'
     findings = parse_report(report)
-    plan = EditPlan(
-        mask, "Nodule.", "No nodule. Clear lung.", "nodule", finding=findings[0].to_dict()
-    )
+    plan = EditPlan(mask, "Nodule.", "No nodule. Clear lung.", "nodule", finding=findings[0])
     gates = [Gate("rim", False, 1.0, "< 0", "HU", "The rim is visible.")]
     made = CounterfactualResult(
         volume,

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def make_result(volume):
         "Nodule.",
         "No nodule. Clear lung.",
         "nodule",
-        finding=parse_report(REPORT)[0].to_dict(),
+        finding=parse_report(REPORT)[0],
     )
     gate = Gate(
         "rim gradient",
@@ -305,7 +306,7 @@ def test_a_figure_takes_any_words_and_leaves_the_plotting_of_the_caller_alone(
         "Nodule.",
         r"No nodule $\foo{ $.",
         "nodule",
-        finding={"sentence": r"It cost $5 and $x_{$ at 50 % \n."},
+        finding=replace(parse_report(REPORT)[0], sentence=r"It cost $5 and $x_{$ at 50 % \n."),
     )
     result.plan = plan
     save_figure(result, tmp_path / "figure.png")

@@ -95,8 +95,8 @@ def test_findings_of_one_term_are_compared_one_by_one():
     done = check(
         "12 mm nodule in the right upper lobe. 5 mm nodule in the left lower lobe.", *regions
     )
-    assert {n: fact["finding"] for n, fact in done.regions.items()} == {1: 0, 2: 1, 3: None}
-    assert [fact["region"] for fact in done.findings] == [1, 2]
+    assert {n: fact.finding for n, fact in done.regions.items()} == {1: 0, 2: 1, 3: None}
+    assert [fact.region for fact in done.findings] == [1, 2]
 
 
 def test_a_group_takes_as_many_regions_as_it_counts_none_larger_than_its_largest():

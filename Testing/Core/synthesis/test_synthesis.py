@@ -285,7 +285,7 @@ def test_lungs_are_made_from_the_mask_alone(phantom, tmp_path):
         np.array_equal(made.array[~mask], phantom.array[4:6][~mask])
         and made.affine[2, 3] == phantom.affine[2, 3] + 4 * phantom.spacing[0]
     )
-    record = write_lungs(
+    write_lungs(
         (made, mask),
         tmp_path / "out",
         pipe,
@@ -294,6 +294,7 @@ def test_lungs_are_made_from_the_mask_alone(phantom, tmp_path):
         seed=0,
         slices=(4, 6),
     )
+    record = json.loads((tmp_path / "out" / "synthesis.json").read_text(encoding="utf-8"))
     assert record["synthetic"] and record["made_by"] == {
         "kind": "editor",
         "weights": "fake",

@@ -1,0 +1,124 @@
+"""What benchmark.json and the processes that measure for it hold, as JSON holds it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from DGMVLCCore.evaluation.tables import Figure
+
+Json = dict[str, Any]  # what a job of another process is asked and answers; `jobs` passes it on
+Plain = Literal["parameters", "flops", "passes", "loaded_mb", "peak_mb"]
+
+
+class TrainingFacts(TypedDict):
+    """What a weights folder records of its training."""
+
+    steps: int
+    seconds: float
+
+
+class Training(TypedDict, total=False):
+    """Steps and seconds of a training, and the memory it took; None where nothing recorded it."""
+
+    steps: int | None
+    seconds: float | None
+    train_peak_mb: float | None
+
+
+class Measured(TypedDict):
+    """What `measure` answers; sha256: of the weights."""
+
+    parameters: int
+    flops: float
+    passes: float
+    pixels_a_slice: float
+    loaded_mb: float
+    peak_mb: float
+    sha256: str
+
+
+class Cost(Measured, Training):
+    """What a variant costs, with its training."""
+
+
+class UnetTimes(TypedDict):
+    """Parameters of the U-Net of the seed's stated size, and seconds of each call."""
+
+    parameters: int
+    seconds: list[float]
+
+
+class Times(TypedDict):
+    """What `time` answers: variant -> seconds of each edit."""
+
+    edits: dict[str, list[float]]
+    unet: UnetTimes | None
+    voxels: int
+
+
+class LineCosts(TypedDict):
+    """What using a variant costs."""
+
+    parameters: int
+    flops: float
+    passes: float
+    pixels_a_slice: float
+    loaded_mb: float
+    peak_mb: float
+    seconds_a_slice: Figure
+
+
+class Line(TypedDict):
+    """A variant of the benchmark; why: it is not ranked."""
+
+    name: str
+    title: str
+    trained_here: bool
+    note: str
+    weights_sha256: str
+    training: Training
+    costs: LineCosts
+    scores: dict[str, Figure]
+    ranked: bool
+    why: str
+    good_for: str
+
+
+class SeedUnet(TypedDict):
+    """3D sampling in many steps, extrapolated from its calls; faster: times, by variant."""
+
+    name: str
+    parameters: int
+    call_seconds: Figure
+    steps: int
+    sample_seconds: float
+    faster: dict[str, float]
+    sentence: str
+
+
+class BudgetFact(TypedDict):
+    """What each trained variant had."""
+
+    minutes: float
+    steps: int
+    widths: list[int]
+    batch: int
+    seed: int
+
+
+class Benchmark(TypedDict):
+    """benchmark.json."""
+
+    schema_version: str
+    notice: str
+    software: dict[str, str]
+    part: str
+    seed: int
+    budget: BudgetFact
+    left_out: list[str]
+    cases: int
+    patients: list[str]
+    exploratory: bool
+    phantom: dict[str, int]
+    lines: list[Line]
+    seed_unet: SeedUnet | None
