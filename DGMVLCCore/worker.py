@@ -33,7 +33,7 @@ from DGMVLCCore.errors import (
     as_dgmvlc_error,
 )
 from DGMVLCCore.ground.scratch import make_scratch
-from DGMVLCCore.jobs.queued import Job, Pace
+from DGMVLCCore.jobs.queued import Job, Line, Pace
 
 if TYPE_CHECKING:
     from DGMVLCCore.jobs.parcels import Lines
@@ -45,19 +45,6 @@ PROGRESS_S = 0.1  # no more than ten reports a second
 # how long leaving waits for a job that is asked to stop, and for one that is writing
 GRACE_S, WRITING_GRACE_S = 2.0, 60.0
 LONGEST_LINE, LONGEST_REPORT = 1 << 24, 200_000
-
-
-class Line(msgspec.Struct, frozen=True):
-    """A line of a viewer; what a type does not need is left out. Its values are checked where they
-    are used, so that the refusal carries the request's id."""
-
-    type: str
-    id: Any = None
-    protocol: Any = None
-    text: Any = None
-    request: Any = None
-    preview: Any = False
-    name: Any = ""
 
 
 class Worker:

@@ -6,6 +6,21 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of a viewer; what a type does not need is left out. Its values are checked where they
+    are used, so that the refusal carries the request's id."""
+
+    type: str
+    id: Any = None
+    protocol: Any = None
+    text: Any = None
+    request: Any = None
+    preview: Any = False
+    name: Any = ""
+
 
 @dataclass
 class Job:

@@ -25,12 +25,13 @@ from DGMVLCCore.evaluation.benchmark import (
 from DGMVLCCore.evaluation.benchmark.run import Request, run_benchmark
 from DGMVLCCore.evaluation.benchmark.training import Budget
 from DGMVLCCore.evaluation.benchmark.verdict import SCORES, good_for
+from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.dual import EMBEDDING, DualEncoder
-from DGMVLCCore.results.records import read_record
+from DGMVLCCore.results.records import check_schema
 
 PHANTOM, CALL, SLICES = measuring.phantom, jobs.call, measuring.SLICES
 TINY = Budget(steps=2, widths=(16, 16, 16), batch=2)
@@ -142,8 +143,15 @@ def finished(tmp_path_factory, shards):
     return folder
 
 
+def record_of(folder):
+    """benchmark.json, which follows its schema."""
+    record = read_json(folder / "out" / "benchmark.json")
+    check_schema(record, "benchmark.schema.json")
+    return record
+
+
 def test_it_writes_a_whole_folder(finished):
-    record = read_record(finished / "out" / "benchmark.json", "benchmark.schema.json")
+    record = record_of(finished)
     assert sorted(path.name for path in (finished / "out").iterdir()) == [
         "benchmark.csv",
         "benchmark.json",
@@ -172,12 +180,7 @@ def test_it_writes_a_whole_folder(finished):
 
 
 def test_every_line_had_the_same_training_and_its_own_costs(finished):
-    lines = {
-        line["name"]: line
-        for line in read_record(finished / "out" / "benchmark.json", "benchmark.schema.json")[
-            "lines"
-        ]
-    }
+    lines = {line["name"]: line for line in record_of(finished)["lines"]}
     both, neither, paper = (
         lines[name] for name in ("denoiser-both", "denoiser-neither", "two-generations")
     )
@@ -205,7 +208,7 @@ def test_every_line_had_the_same_training_and_its_own_costs(finished):
 
 
 def test_the_seeds_steps_are_extrapolated_from_timed_calls(finished):
-    record = read_record(finished / "out" / "benchmark.json", "benchmark.schema.json")
+    record = record_of(finished)
     found, line = record["seed_unet"], record["lines"][0]
     assert found["sample_seconds"] == 500 and found["call_seconds"]["n"] == 1
     assert found["faster"][line["name"]] == pytest.approx(
@@ -244,12 +247,7 @@ def test_what_is_done_is_not_done_again(finished, shards, monkeypatch, tmp_path)
     assert sorted(scored) == sorted(2 * two), (
         "three rows before the interruption, the fourth after it"
     )
-    before = {
-        line["name"]: line["scores"]
-        for line in read_record(finished / "out" / "benchmark.json", "benchmark.schema.json")[
-            "lines"
-        ]
-    }
+    before = {line["name"]: line["scores"] for line in record_of(finished)["lines"]}
     assert all(line["scores"] == before[line["name"]] for line in again["lines"])
 
 
