@@ -134,7 +134,7 @@ def request(folder, shards, **changes):
 def finished(tmp_path_factory, shards):
     """A whole benchmark, trained and scored at different times."""
     folder = tmp_path_factory.mktemp("bench")
-    assert run_benchmark(request(folder, shards, only="train"))["variants"] == [
+    assert run_benchmark(request(folder, shards, only="train")).variants == [
         "denoiser-both",
         "denoiser-neither",
     ]

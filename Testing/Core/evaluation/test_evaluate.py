@@ -121,7 +121,7 @@ def phantom_sample(make_chest):
 def given(tmp_path_factory, phantom_sample):
     """Exported cases with their truth."""
     folder = tmp_path_factory.mktemp("given") / "cases"
-    assert export(Request(folder, TINY), with_truth=True)["cases"] == 2
+    assert export(Request(folder, TINY), with_truth=True).cases == 2
     return folder
 
 
