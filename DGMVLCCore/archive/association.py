@@ -109,7 +109,6 @@ def opened(
             of the configuration cannot be used.
     """
     from pynetdicom import AE, build_role
-    from pynetdicom.pdu_primitives import UserIdentityNegotiation
 
     entity = AE(ae_title=settings.calling)
     entity.connection_timeout = CONNECT_S
@@ -119,15 +118,7 @@ def opened(
     if settings.tls:
         tls = tls_context(name, settings)
         _check_tls(name, settings, tls)
-        who = credentials(name, settings.host)  # never over a connection that anyone can read
-        if who.password:
-            identity = UserIdentityNegotiation()
-            identity.user_identity_type = 2
-            identity.primary_field, identity.secondary_field = (
-                who.user.encode(),
-                who.password.encode(),
-            )
-            extra.append(identity)
+        extra += _user(name, settings.host)  # never over a connection that anyone can read
     made = entity.associate(
         settings.host,
         settings.port,
@@ -137,14 +128,44 @@ def opened(
         tls_args=(tls, settings.host) if tls else None,
         evt_handlers=handlers or [],
     )
-    if made.is_established:
-        return made
-    if made.is_rejected:
-        raise ArchiveError(
+    if not made.is_established:
+        raise _not_opened(made, name, settings)
+    return made
+
+
+def _not_opened(association: Any, name: str, settings: DimseArchive) -> Exception:
+    if association.is_rejected:
+        return ArchiveError(
             f"The archive {name} rejects us; check the titles {settings.title} (its) and "
             f"{settings.calling} (ours), and user and password."
         )
-    raise Interrupted("could not be reached, or broke off")
+    return Interrupted("could not be reached, or broke off")
+
+
+def _user(name: str, host: str) -> list[Any]:
+    """User and password for an archive's connection, when they are known."""
+    from pynetdicom.pdu_primitives import UserIdentityNegotiation
+
+    who = credentials(name, host)
+    if not who.password:
+        return []
+    identity = UserIdentityNegotiation()
+    identity.user_identity_type = 2
+    identity.primary_field, identity.secondary_field = who.user.encode(), who.password.encode()
+    return [identity]
+
+
+def _server_tls(settings: DimseArchive) -> ssl.SSLContext:
+    """TLS for what the archive sends here: both sides show a certificate."""
+    if not settings.certificate:
+        raise UsageError(
+            'C-MOVE with TLS needs a certificate and key of this machine; or take "retrieve": '
+            '"get".'
+        )
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.ca)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.load_cert_chain(settings.certificate, settings.key)
+    return tls
 
 
 @contextmanager
@@ -158,16 +179,7 @@ def listening(
     """
     from pynetdicom import AE, evt
 
-    tls = None
-    if settings.tls:
-        if not settings.certificate:
-            raise UsageError(
-                'C-MOVE with TLS needs a certificate and key of this machine; or take "retrieve": '
-                '"get".'
-            )
-        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.ca)
-        tls.verify_mode = ssl.CERT_REQUIRED
-        tls.load_cert_chain(settings.certificate, settings.key)
+    tls = _server_tls(settings) if settings.tls else None
     entity = AE(ae_title=settings.calling)
     entity.require_called_aet = True
     entity.supported_contexts = storage_contexts(classes)

@@ -83,6 +83,21 @@ def resampled(slices: list[np.ndarray], rng: np.random.Generator) -> tuple[float
     return central([top_share(np.concatenate([slices[i] for i in draw])) for draw in draws])
 
 
+def _places_to_read(
+    slab: Volume, labels: Anatomy, mask: np.ndarray, rng: np.random.Generator
+) -> list[tuple[Region, list[int]]]:
+    """The region and other places of its shape, at one spacing, each with the slices to read."""
+    depth = (0, len(mask))
+    region = cut_region(slab, labels, mask, depth)
+    spacing_mm = None if region.native else region.spacing[1]
+    parts = [(region, fullest_rows(mask, OWN_SLICES))]
+    for shift in other_places(mask, labels.lungs, rng):
+        moved = np.roll(mask, shift, (1, 2))
+        place = cut_region(slab, labels, moved, depth, spacing_mm=spacing_mm)
+        parts.append((place, fullest_rows(mask, PLACE_SLICES)))
+    return parts
+
+
 def change_evidence(
     pipe: CounterfactualPipeline,
     scan: Volume,
@@ -107,14 +122,8 @@ def change_evidence(
     first, last = max(int(filled[0]) - 1, 0), min(int(filled[-1]) + 2, len(mask))
     part, slab = mask[first:last], scan.slab(first, last)
     labels = Anatomy(anatomy.labels[first:last], anatomy.origin)
-    rng, depth = np.random.default_rng(seed), (0, last - first)
-    region = cut_region(slab, labels, part, depth)
-    spacing_mm = None if region.native else region.spacing[1]
-    parts: list[tuple[Region, list[int]]] = [(region, fullest_rows(part, OWN_SLICES))]
-    for shift in other_places(part, labels.lungs, rng):
-        moved = np.roll(part, shift, (1, 2))
-        place = cut_region(slab, labels, moved, depth, spacing_mm=spacing_mm)
-        parts.append((place, fullest_rows(part, PLACE_SLICES)))
+    rng = np.random.default_rng(seed)
+    parts = _places_to_read(slab, labels, part, rng)
     total, done = sum(len(rows) for _, rows in parts), 0
 
     def on_slice(count: int) -> None:
@@ -123,9 +132,8 @@ def change_evidence(
         if callback:
             callback("reading", done / total)
 
-    changes = pipe.edit_predictor().changes(
-        parts, pipe.text(denial), pipe.capacity(region), on_slice
-    )
+    text, capacity = pipe.text(denial), pipe.capacity(parts[0][0])
+    changes = pipe.edit_predictor().changes(parts, text, capacity, on_slice)
     asked, *others = (
         [each[place.mask[row]] for each, row in zip(change, rows)]
         for change, (place, rows) in zip(changes, parts)

@@ -258,54 +258,19 @@ class CounterfactualPipeline:
 
         Raises:
             UnsuitableInputError: empty mask. WeightsError: the scan is of another modality than the
-                weights. DeviceError: not enough memory for
-                the tiles. Cancelled: `should_cancel` said so.
+                weights. DeviceError: not enough memory for the tiles. Cancelled: `should_cancel`
+                said so.
         """
-        if volume.modality != self.modality:
-            raise WeightsError(
-                f"The weights {self.weights} are for {self.modality}, but the scan is "
-                f"{volume.modality}; give weights of that modality."
-            )
-        if smooth_z:
-            self.require_sight("smooth change along z (--smooth-z)")
+        self._require_fit(volume, smooth_z)
         scan, turn = volume.canonical()
         anatomy = (anatomy or find_anatomy(volume)).reoriented(turn)
-        mask = np.ascontiguousarray(turn.apply(plan.mask)) & anatomy.body
-        if slices is not None:
-            mask[: slices[0]] = False
-            mask[slices[1] :] = False
-        if not mask.any():
-            raise UnsuitableInputError(
-                "The edit mask holds no voxel of the body in the chosen slices; choose another "
-                "region."
-            )
-        settings: Settings = {
-            "noises": noises,
-            "steps": steps,
-            "seed": seed,
-            "guidance": guidance,
-            "mode": plan.mode,
-            "slices": slices,
-            "device": str(self.device),
-            "network": type(self.model).__name__,
-            "tiles": tiles,
-            "smooth_z": smooth_z,
-        }
+        mask = _edit_mask(np.ascontiguousarray(turn.apply(plan.mask)) & anatomy.body, slices)
+        sampling = {"noises": noises, "steps": steps, "seed": seed, "guidance": guidance}
+        network = {"device": str(self.device), "network": type(self.model).__name__}
+        extent = {"mode": plan.mode, "slices": slices, **network, "tiles": tiles}
+        settings: Settings = {**sampling, **extent, "smooth_z": smooth_z}
         if plan.source == plan.target:
-            settings["note"] = (
-                "Source and target sentences are equal, so the scan is returned unchanged."
-            )
-            zero = np.zeros(volume.shape, np.float32)
-            return CounterfactualResult(
-                volume,
-                volume.with_array(volume.array.copy()),
-                volume.array.copy(),
-                zero,
-                plan.mask,
-                plan,
-                [],
-                settings,
-            )
+            return _unchanged(volume, plan, settings)
         if base := self.model.config.get("base_sha256"):
             settings["base_sha256"] = base  # the result's weights are then the layers along z alone
         found = np.nonzero(mask.any((1, 2)))[0]
@@ -313,23 +278,21 @@ class CounterfactualPipeline:
         region = cut_region(scan, anatomy, mask, rows, whole=tiles)
         if plan.hidden is not None:
             plan = replace(plan, hidden=turn.apply(plan.hidden))
-        if self.sees:
-            edited = edit_through(
-                self, region, scan, anatomy, mask, plan, settings, callback, should_cancel
-            )
-            deltas = edited.hu - region.hu
-        else:
-            edited = None
-            samples = self.sample(
-                region, scan, anatomy, mask, plan, settings, callback, should_cancel
-            )
-            # The shift's reference is the clipped scan it started from, so that no change is
-            # exactly no change.
-            start = region.hu.clip(region.scale.low, None)
-            deltas = np.stack([residual(each, start, region.scale) for each in samples])
+        given = (region, scan, anatomy, mask, plan, settings, callback, should_cancel)
+        edited = edit_through(self, *given) if self.sees else None
+        deltas = edited.hu - region.hu if edited else _differences(self.sample(*given), region)
         deltas = np.where(region.mask, deltas, 0).astype(np.float32)
-        place = Place(volume, scan, turn, region, mask)
-        return finish(place, deltas, plan, settings, draw, edited)
+        return finish(Place(volume, scan, turn, region, mask), deltas, plan, settings, draw, edited)
+
+    def _require_fit(self, volume: Volume, smooth_z: bool) -> None:
+        """Raise WeightsError when the weights are not for this scan, or cannot do what is asked."""
+        if volume.modality != self.modality:
+            raise WeightsError(
+                f"The weights {self.weights} are for {self.modality}, but the scan is "
+                f"{volume.modality}; give weights of that modality."
+            )
+        if smooth_z:
+            self.require_sight("smooth change along z (--smooth-z)")
 
     def sample(
         self,
@@ -349,10 +312,8 @@ class CounterfactualPipeline:
         differ by: the scan plus target minus source.
         """
         if self.sees:
-            answer = edit_through(
-                self, region, scan, anatomy, mask, plan, settings, callback, should_cancel
-            )
-            return to_units(answer.hu, region.scale)
+            given = (region, scan, anatomy, mask, plan, settings, callback, should_cancel)
+            return to_units(edit_through(self, *given).hu, region.scale)
         settings |= ONE_PASS if self.one_pass else {}
         correlation = described(settings, region, scan, anatomy, mask)
         source, target, empty = self.text(plan.source), self.text(plan.target), self.text("")
@@ -373,33 +334,53 @@ class CounterfactualPipeline:
             groups = (([(draw, row) for row in rows], image, cond) for draw in range(noises))
             chosen = TiledPredictor(predict, windows, capacity)
         step_of = counted(noises * len(rows) * steps, callback, should_cancel)
+        grid, seed = (len(scan.array), *region.hu.shape[1:]), int(settings["seed"]) * 1000
         fields: dict[int, Tensor] = {}
         for group, image, cond in groups:
-            fields = {
-                draw: fields[draw]
-                if draw in fields
-                else volume_noise(
-                    (len(scan.array), *region.hu.shape[1:]),
-                    correlation,
-                    int(settings["seed"]) * 1000 + draw,
-                )
-                for draw, _ in group
-            }
-            noise = torch.stack([fields[draw][region.rows[0] + row] for draw, row in group])[
-                :, None
-            ].to(self.device)
-            common = {
-                "steps": steps,
-                "guidance": settings["guidance"],
-                "on_step": step_of(len(group)),
-            }
+            draws = dict.fromkeys(draw for draw, _ in group)
+            new = {d: volume_noise(grid, correlation, seed + d) for d in draws if d not in fields}
+            fields = {d: new[d] if d in new else fields[d] for d in draws}
+            slabs = [fields[draw][region.rows[0] + row] for draw, row in group]
+            noise, guidance = torch.stack(slabs)[:, None].to(self.device), settings["guidance"]
+            common = {"steps": steps, "guidance": guidance, "on_step": step_of(len(group))}
             if plan.mode == "shift":
-                start = 1.0 if self.one_pass else sampler.SHIFT_START
-                edited = sampler.shift(
-                    chosen, image, noise, cond, source, target, start=start, **common
-                )
+                common["start"] = 1.0 if self.one_pass else sampler.SHIFT_START
+                edited = sampler.shift(chosen, image, noise, cond, source, target, **common)
             else:
                 edited = sampler.replace(chosen, image, noise, cond, target, empty, **common)
             for index, (draw, row) in enumerate(group):
                 out[draw, row] = edited[index, 0].float().cpu().numpy()
         return out
+
+
+def _edit_mask(mask: np.ndarray, slices: tuple[int, int] | None) -> np.ndarray:
+    """The mask's voxels, bool (D,H,W), in the chosen canonical slices.
+
+    Raises:
+        UnsuitableInputError: there are none.
+    """
+    if slices is not None:
+        mask[: slices[0]] = False
+        mask[slices[1] :] = False
+    if not mask.any():
+        raise UnsuitableInputError(
+            "The edit mask holds no voxel of the body in the chosen slices; choose another region."
+        )
+    return mask
+
+
+def _differences(samples: np.ndarray, region: Region) -> np.ndarray:
+    """Samples of a region (N,D,S,T) in model units -> what they change of it, HU."""
+    # The shift's reference is the clipped scan it started from, so that no change is exactly no
+    # change.
+    start = region.hu.clip(region.scale.low, None)
+    return np.stack([residual(each, start, region.scale) for each in samples])
+
+
+def _unchanged(volume: Volume, plan: EditPlan, settings: Settings) -> CounterfactualResult:
+    """The scan itself, where the words ask for no change."""
+    note = "Source and target sentences are equal, so the scan is returned unchanged."
+    same, zero = volume.array.copy(), np.zeros(volume.shape, np.float32)
+    made = volume.with_array(volume.array.copy())
+    settings["note"] = note
+    return CounterfactualResult(volume, made, same, zero, plan.mask, plan, [], settings)

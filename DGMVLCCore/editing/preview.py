@@ -87,6 +87,7 @@ def preview_slice(
     hidden = None if plan.hidden is None else turn.apply(plan.hidden)[start:stop]
     part = replace(plan, mask=mask[start:stop], hidden=hidden)
     labels = Anatomy(np.ascontiguousarray(turn.apply(anatomy.labels)[start:stop]), anatomy.origin)
+    shown = (middle - start, middle - start + 1)
     result = pipe(
         scan.slab(start, stop),
         part,
@@ -94,10 +95,6 @@ def preview_slice(
         noises=1,
         steps=steps or (GLANCE if pipe.sees else STEPS),
         seed=seed,
-        slices=(middle - start, middle - start + 1),
+        slices=shown,
     )
-    return Preview(
-        result.counterfactual.slab(middle - start, middle - start + 1),
-        middle,
-        result.settings["steps"],
-    )
+    return Preview(result.counterfactual.slab(*shown), middle, result.settings["steps"])

@@ -72,15 +72,13 @@ def replace(
         image, noise: (B,1,H,W), model units. target, empty: text states of the wanted and of the
             empty sentence.
         guidance: 1 = none; >1 exaggerates the text (classifier-free guidance, Ho & Salimans 2022)
-            while t is above `GUIDED_UNTIL`
-            (guidance in an interval, Kynkäänniemi et al. 2024).
+            while t is above `GUIDED_UNTIL` (in an interval, Kynkäänniemi et al. 2024).
 
     Returns:
         (B,1,H,W) clean slices, equal to `image` outside the mask.
     """
-    mask = cond.mask[:, 1:2]
+    mask, z = cond.mask[:, 1:2], noise.clone()
     with_text, without = cond.with_text(*target), cond.with_text(*empty)
-    z = noise.clone()
     for index in range(steps):
         t, s = 1 - index / steps, 1 - (index + 1) / steps
         clean, _ = predict(z, t, with_text)

@@ -89,16 +89,20 @@ def place_lesion(
         z = int(rng.choice(np.nonzero(~scan.unclear)[0]))
         low = int(np.clip(z - slab // 2, 0, max(len(scan.hu) - slab, 0)))
         if lesion := _lesion_in(scan, slice(low, low + slab), kind, rng, free):
-            break
-    else:
-        raise UnsuitableInputError(
-            f"No clear lung for a {kind.replace('_', ' ')} was found in {patient} in {TRIES} "
-            "tries; take another seed."
-        )
-    part = slice(low, low + slab)
+            return _case(scan, affine, name, patient, lesion, slice(low, low + slab))
+    raise UnsuitableInputError(
+        f"No clear lung for a {kind.replace('_', ' ')} was found in {patient} in {TRIES} "
+        "tries; take another seed."
+    )
+
+
+def _case(
+    scan: TrainingScan, affine: np.ndarray, name: str, patient: str, lesion: Lesion, part: slice
+) -> Case:
+    """The slices `part` of a scan with their lesion as a case of known truth."""
     hu, anatomy = scan.hu[part].astype(np.float32), Anatomy(scan.labels[part], origin="shard")
     moved = affine.copy()
-    moved[:3, 3] = (affine @ np.array([0, 0, low, 1.0]))[:3]
+    moved[:3, 3] = (affine @ np.array([0, 0, part.start, 1.0]))[:3]
     with_lesion = np.rint(lesion.hu)
     # A lesion's soft edge may reach beyond the lung's outline; whatever it changed is part of the
     # hole, so that the truth is the scan outside it.

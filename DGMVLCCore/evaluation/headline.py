@@ -33,7 +33,7 @@ def _named(found: tuple[str, Figure] | None) -> Figure:
 def headline(
     rows: list[Row], table: dict[str, Row], pooled: Pooled, clean: list[Row]
 ) -> dict[str, Figure]:
-    """Exactly `KEYS`.
+    """The figures of the headline by name.
 
     Args:
         rows: of the cases with known truth. table: `method_table` of them.
@@ -41,7 +41,6 @@ def headline(
             cases. clean: rows of clean regions.
     """
     single, mean, chart = subject(rows)
-    patients = [row["patient"] for row in rows]
     frd = {
         name: {**entry, "frd": pooled["frd"].get(name, missing("not scored"))}
         for name, entry in table.items()
@@ -55,18 +54,7 @@ def headline(
         return over(part, lambda row: row["maps"].get(chart, {}).get(score), "no map")
 
     return {
-        "composition_max_hu": largest(
-            [row["own"].get("composition_hu") for row in rows], patients, NOT_OF_SUBMISSION
-        ),
-        "identity_max_hu": largest(
-            [
-                row["methods"][name]["outside_hu"]
-                for row in rows
-                for name in (single, mean)
-                if name in row["methods"]
-            ],
-            patients,
-        ),
+        **_largest_differences(rows, (single, mean)),
         "mae_hu": of(mean, "mae_hu"),
         "mae_hu_single": of(single, "mae_hu"),
         "mae_hu_best_classical": _named(best(table, "mae_hu", ("classical",))),
@@ -83,6 +71,22 @@ def headline(
         "attention_cnr": map_figure(rows, "cnr"),
         "attention_iou": map_figure(rows, "iou"),
         "reader_auc_gain_subtle": pooled["reader"].get("auc_gain_subtle", missing("not scored")),
+    }
+
+
+def _largest_differences(rows: list[Row], methods: tuple[str, ...]) -> dict[str, Figure]:
+    """What must be 0 HU: beside the composition, and outside the mask."""
+    patients = [row["patient"] for row in rows]
+    composed = [row["own"].get("composition_hu") for row in rows]
+    outside = [
+        row["methods"][name]["outside_hu"]
+        for row in rows
+        for name in methods
+        if name in row["methods"]
+    ]
+    return {
+        "composition_max_hu": largest(composed, patients, NOT_OF_SUBMISSION),
+        "identity_max_hu": largest(outside, patients),
     }
 
 

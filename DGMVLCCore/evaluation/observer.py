@@ -39,6 +39,27 @@ def channels() -> np.ndarray:
     return np.stack(out)
 
 
+def _channel_outputs(
+    scan: np.ndarray,
+    made: np.ndarray,
+    mask: np.ndarray,
+    lungs: np.ndarray,
+    spacing: tuple[float, float, float],
+) -> np.ndarray:
+    """Means over the fullest slices, (channels, 2): of the scan and of the difference."""
+    inside, beside, templates = mask & lungs, lungs & ~mask, channels()
+    area, seen = inside.sum((1, 2)), []
+    for z in np.nonzero(area >= FULLEST * area.max())[0]:
+        # The chest wall is no part of the task; left in, its edge drowns every channel.
+        level = float(scan[z][beside[z] if beside[z].any() else inside[z]].mean())
+        before, after = (
+            square(np.where(lungs[z], hu[z], level), inside[z], spacing)[0] for hu in (scan, made)
+        )
+        planes = np.stack([before, after - before])
+        seen.append(np.tensordot(templates, planes, ((1, 2), (1, 2))))
+    return np.mean(seen, 0)
+
+
 def reader_row(
     scan: np.ndarray,
     made: np.ndarray,
@@ -63,24 +84,11 @@ def reader_row(
     Raises:
         UnsuitableInputError: no part of the mask lies in the lungs.
     """
-    inside = mask & lungs
-    if not inside.any():
+    if not (mask & lungs).any():
         raise UnsuitableInputError(
             "The observer's mask holds no voxel of the lungs; give a mask inside them."
         )
-    area, beside = inside.sum((1, 2)), lungs & ~mask
-    fullest = np.nonzero(area >= FULLEST * area.max())[0]
-    templates = channels()
-    seen = []
-    for z in fullest:
-        # The chest wall is no part of the task; left in, its edge drowns every channel.
-        level = float(scan[z][beside[z] if beside[z].any() else inside[z]].mean())
-        before, after = (
-            square(np.where(lungs[z], hu[z], level), inside[z], spacing)[0] for hu in (scan, made)
-        )
-        planes = np.stack([before, after - before])
-        seen.append(np.tensordot(templates, planes, ((1, 2), (1, 2))))
-    outputs = np.mean(seen, 0)
+    outputs = _channel_outputs(scan, made, mask, lungs, spacing)
     return {
         "patient": patient,
         "case": case,

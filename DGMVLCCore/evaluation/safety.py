@@ -13,11 +13,11 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import removal
+from DGMVLCCore.evaluation.metrics import minimality
 from DGMVLCCore.evaluation.tables import Abstentions, CleanRow
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import denial_prompt, require_known
 
-CHANGED_HU = 20.0
 VESSEL_HU = -500.0
 INTERIOR = 2  # voxels from the lung's edge, where dense voxels are vessels and not the wall
 UNTAUGHT = "pneumothorax"  # a finding of the vocabulary that the weights do not know
@@ -72,6 +72,15 @@ def refuses_untaught(term: str = UNTAUGHT) -> bool:
     return False
 
 
+def _removed(
+    pipe: CounterfactualPipeline, case: Case, mode: str, noises: int, steps: int, seed: int
+) -> np.ndarray:
+    """The untouched scan of a case after the removal of what is not there, HU (D,H,W)."""
+    plan, anatomy = removal(case, mode), case.anatomy
+    result = pipe(case.true, plan, anatomy=anatomy, noises=noises, steps=steps, seed=seed)
+    return result.counterfactual.array
+
+
 def clean_region_row(
     pipe: CounterfactualPipeline,
     case: Case,
@@ -91,19 +100,14 @@ def clean_region_row(
         shift_changed: share of the mask that shift changes by more than 20 HU. replace_median_dhu:
             median ΔHU of replace in the mask (signed).
         vessel_voxels, lost_vessel_voxels: of replace. abstains_absent: on this region.
-            abstains_misplaced: with the finding elsewhere in the
-        slice (None when the mask fits nowhere else). abstains_present: on the lesion itself (there
-        a refusal is wrong). refuses_untaught.
+            abstains_misplaced: with the finding elsewhere in the slice (None when the mask fits
+            nowhere else). abstains_present: on the lesion itself (there a refusal is wrong).
         probe_before, probe_after: the probe's logits, with `score`.
     """
     true, mask, lungs = case.true.array, case.mask, case.anatomy.lungs
-
-    def made(mode: str) -> np.ndarray:
-        plan, anatomy = removal(case, mode), case.anatomy
-        result = pipe(case.true, plan, anatomy=anatomy, noises=noises, steps=steps, seed=seed)
-        return result.counterfactual.array
-
-    shift, replaced = made("shift"), made("replace")
+    shift, replaced = (
+        _removed(pipe, case, mode, noises, steps, seed) for mode in ("shift", "replace")
+    )
     vessels, lost = lost_vessels(true, replaced, mask, lungs)
     row: CleanRow = {
         "case": case.name,
@@ -112,7 +116,7 @@ def clean_region_row(
         "term": case.lesion.term,
         "mask_voxels": int(mask.sum()),
         "noises": noises,
-        "shift_changed": float((np.abs(shift - true)[mask] > CHANGED_HU).mean()),
+        "shift_changed": minimality(shift, true, mask),
         "replace_median_dhu": float(np.median((replaced - true)[mask])),
         "vessel_voxels": vessels,
         "lost_vessel_voxels": lost,

@@ -145,23 +145,10 @@ def export_cases(cases: Iterable[Case], folder: Path, *, with_truth: bool) -> li
             lesions' own masks.
     """
     entries: list[ExportedCase] = []
-    parts = ["scans", "masks", "lungs", *(["truth", "lesions"] if with_truth else [])]
-    for part in parts:
+    for part in ("scans", "masks", "lungs", *(("truth", "lesions") if with_truth else ())):
         (folder / part).mkdir()
     for case in cases:
-        mark = {"DGMVLC_Synthetic": "simulated lesion in a real scan", "DGMVLC_Notice": NOTICE}
-        name = f"{case.name}.nrrd"
-        save_volume(case.scan, folder / "scans" / name, {**mark, "DGMVLC_Unit": "HU"})
-        masks = {"masks": case.mask, "lungs": case.anatomy.lungs} | (
-            {"lesions": case.lesion.mask} if with_truth else {}
-        )
-        for part, mask in masks.items():
-            save_volume(
-                case.scan.with_array(mask.astype(np.float32), stored_dtype="uint8"),
-                folder / part / name,
-            )
-        if with_truth:
-            save_volume(case.true, folder / "truth" / name, {"DGMVLC_Unit": "HU"})
+        _write_images(case, folder, with_truth)
         entries.append(
             {
                 "name": case.name,
@@ -182,3 +169,16 @@ def export_cases(cases: Iterable[Case], folder: Path, *, with_truth: bool) -> li
         json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8"
     )
     return entries
+
+
+def _write_images(case: Case, folder: Path, with_truth: bool) -> None:
+    """A case's scan and masks, marked as synthetic."""
+    mark = {"DGMVLC_Synthetic": "simulated lesion in a real scan", "DGMVLC_Notice": NOTICE}
+    name, masks = f"{case.name}.nrrd", {"masks": case.mask, "lungs": case.anatomy.lungs}
+    save_volume(case.scan, folder / "scans" / name, {**mark, "DGMVLC_Unit": "HU"})
+    if with_truth:
+        masks["lesions"] = case.lesion.mask
+        save_volume(case.true, folder / "truth" / name, {"DGMVLC_Unit": "HU"})
+    for part, mask in masks.items():
+        labels = case.scan.with_array(mask.astype(np.float32), stored_dtype="uint8")
+        save_volume(labels, folder / part / name)

@@ -277,6 +277,17 @@ def _complete(
     return out
 
 
+def _sides(air: np.ndarray, tissue: np.ndarray) -> np.ndarray:
+    """LEFT and RIGHT lung of the lungs' air; a single lung is told by the tissue beside it. Arrays
+    (D,H,W) at the working spacing."""
+    columns = np.nonzero(air.any((0, 1)))[0]
+    if np.ptp(columns) * WORKING_MM >= ONE_LUNG_MM:
+        return split_lungs(air)
+    # Heart and spine lie towards the patient's left of a right lung.
+    medial_high = np.nonzero(tissue.any(0))[1].mean() > columns.mean()
+    return np.where(air, RIGHT if medial_high else LEFT, 0).astype(np.uint8)
+
+
 def segment_anatomy(volume: Volume) -> Anatomy:
     """Find body, left and right lung and airway by thresholds and shapes; products use
     `anatomy.find`, which falls back on this.
@@ -304,16 +315,7 @@ def segment_anatomy(volume: Volume) -> Anatomy:
             f"No lungs are in view (the largest lung area of a slice is {largest_cm2:.0f} cm²); "
             "load a chest CT, or give a lung segmentation."
         )
-    columns = np.nonzero(air.any((0, 1)))[0]
-    if np.ptp(columns) * WORKING_MM < ONE_LUNG_MM:
-        tissue = np.nonzero((body & (hu > -200)).any(0))[1]
-        medial_high = (
-            tissue.mean() > columns.mean()
-        )  # heart and spine lie towards the patient's left of a right lung
-        split = np.where(air, RIGHT if medial_high else LEFT, 0).astype(np.uint8)
-    else:
-        split = split_lungs(air)
-    side = _complete(split, hu, body, airway, WORKING_MM)
+    side = _complete(_sides(air, body & (hu > -200)), hu, body, airway, WORKING_MM)
     labels = np.zeros(scan.shape, np.uint8)
     for mask, label in (
         (body, BODY),

@@ -216,18 +216,26 @@ def _check_alike(items: Slices, name: str) -> None:
             "export the original series."
         )
     first = items[0]
-    shared = ("ImageOrientationPatient", "PixelSpacing")
     for item in items:
-        same = size_of(item) == size_of(first) and all(
-            np.abs(_numbers(item, key) - _numbers(first, key)).max() <= SAME_DIRECTION
-            for key in shared
-        )
-        if not same:
+        if not _same_grid(item, first):
             raise UnsuitableInputError(
                 f"{item.path.name} has another orientation, size or spacing than "
                 f"{first.path.name}; "
                 "a scout image or another reconstruction may be among the slices, remove it."
             )
+    _check_one_series(items, name)
+    _check_directions(first, name)
+
+
+def _same_grid(item: Slice, other: Slice) -> bool:
+    return size_of(item) == size_of(other) and all(
+        np.abs(_numbers(item, key) - _numbers(other, key)).max() <= SAME_DIRECTION
+        for key in ("ImageOrientationPatient", "PixelSpacing")
+    )
+
+
+def _check_one_series(items: Slices, name: str) -> None:
+    """Refuse slices of several acquisitions, and slices of which some have no rescaling."""
     for keyword, words in OF_ONE.items():
         said = [(value, item) for item in items if (value := tags.text(item.header, keyword))]
         if other := next((item for value, item in said if value != said[0][0]), None):
@@ -242,12 +250,16 @@ def _check_alike(items: Slices, name: str) -> None:
                 f"{items[given.index(False)].path.name} lacks {keyword}, which other slices of "
                 f"{name} have, so its HU are unknown; export the original series again."
             )
+
+
+def _check_directions(item: Slice, name: str) -> None:
+    """Refuse directions of rows and columns that are no unit vectors, or not at right angles."""
     axes = np.eye(4)
-    turn = _numbers(first, "ImageOrientationPatient").reshape(2, 3)
+    turn = _numbers(item, "ImageOrientationPatient").reshape(2, 3)
     lengths = np.linalg.norm(turn, axis=1)
     if np.abs(lengths - 1).max() > 0.01:
         raise UnsuitableInputError(
-            f"{first.path.name} gives directions of length {lengths[0]:.3f} and {lengths[1]:.3f}, "
+            f"{item.path.name} gives directions of length {lengths[0]:.3f} and {lengths[1]:.3f}, "
             "not 1; its header is damaged, export it again."
         )
     axes[:3, :3] = np.stack([*turn, np.cross(*turn)], axis=1)
@@ -304,23 +316,10 @@ def _line(
     step = np.round(count @ place / (count @ count), 9)
     start = np.round(place.mean(axis=0) + count[0] * step, 9)
     off = place - start - np.outer(np.arange(len(place)), step)
-    along = np.abs(off @ normal)
-    usual = abs(float(step @ normal))
-    if along.max() > max(OFF_SHARE * usual, ROUNDED_MM):
-        gaps = np.diff(place @ normal)
-        common = float(np.median(gaps))
-        bad = np.nonzero(np.abs(gaps - common) > OFF_SHARE * common)[0]
-        where = (
-            f", but not between {_between(place @ normal, bad)}"
-            if bad.size
-            else (f", yet a slice lies {along.max():.2f} mm off the line through all")
-        )
-        raise UnsuitableInputError(
-            f"The series {name} has uneven steps: mostly {common:.2f} mm{where}; "
-            "resample it to even steps first."
-        )
-    limit = max(SIDEWAYS_PIXELS * pixel_mm, ROUNDED_MM)
-    if _aside(off, normal).max() > limit:
+    farthest = np.abs(off @ normal).max()
+    if farthest > max(OFF_SHARE * abs(float(step @ normal)), ROUNDED_MM):
+        raise _uneven(place @ normal, float(farthest), name)
+    if _aside(off, normal).max() > max(SIDEWAYS_PIXELS * pixel_mm, ROUNDED_MM):
         aside = _aside(_off_most(place), normal)
         raise UnsuitableInputError(
             f"The series {name} has a slice shifted sideways by {aside.max():.1f} mm at "
@@ -334,6 +333,23 @@ def _line(
             "untilt",
         )
     return start, step
+
+
+def _uneven(along_mm: np.ndarray, farthest_mm: float, name: str) -> UnsuitableInputError:
+    """The refusal of uneven steps, which says where they are; `along_mm` are the places (D,) along
+    the normal."""
+    gaps = np.diff(along_mm)
+    common = float(np.median(gaps))
+    bad = np.nonzero(np.abs(gaps - common) > OFF_SHARE * common)[0]
+    where = (
+        f", but not between {_between(along_mm, bad)}"
+        if bad.size
+        else f", yet a slice lies {farthest_mm:.2f} mm off the line through all"
+    )
+    return UnsuitableInputError(
+        f"The series {name} has uneven steps: mostly {common:.2f} mm{where}; "
+        "resample it to even steps first."
+    )
 
 
 def _told(item: Slice, step_mm: float, count: int) -> float:

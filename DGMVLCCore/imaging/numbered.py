@@ -56,31 +56,26 @@ def cohort_anatomy(labels: LabelMap, volume: Volume) -> Anatomy:
     """Anatomy of a scan (HU) from a mask of a cohort, on the scan's own grid.
 
     Names and TotalSegmentator's numbers are read as such. Of bare numbers, dense ones are the body,
-    small ones the airway, and the lungs are told by
-    their side; what is missing (a body beside lungs, lungs beside an airway tree) is found in the
-    scan.
+    small ones the airway, and the lungs are told by their side; what is missing (a body beside
+    lungs, lungs beside an airway tree) is found in the scan.
 
     Raises:
         UnsuitableInputError: other labels; the sentence lists them and what is accepted.
     """
-    bare = [name for name in labels.segments if name.startswith("label ")]
-    if len(bare) < len(labels.segments) or {
-        f"label {number}" for number in TOTAL_SEGMENTATOR
-    } & set(bare):
+    bare = {name for name in labels.segments if name.startswith("label ")}
+    numbers = {f"label {number}" for number in TOTAL_SEGMENTATOR}
+    if len(bare) < len(labels.segments) or numbers & bare:
         return anatomy_from_labels(labels, volume)
     if len(bare) > 4:
         raise _refuse(labels, "too many to be told apart")
     scan, turn = volume.canonical()
     masks = [np.ascontiguousarray(turn.apply(mask)) for mask in labels.segments.values()]
-    body = [mask for mask in masks if np.median(scan.array[mask]) > BODY_HU]
-    rest = [mask for mask in masks if not any(mask is other for other in body)]
-    if len(body) > 1 or not rest:
-        raise _refuse(
-            labels,
-            "none of which is lung or airway"
-            if not rest
-            else "more than one of which is dense as the body is",
-        )
+    dense = [bool(np.median(scan.array[mask]) > BODY_HU) for mask in masks]
+    rest = [mask for mask, body in zip(masks, dense) if not body]
+    if not rest:
+        raise _refuse(labels, "none of which is lung or airway")
+    if sum(dense) > 1:
+        raise _refuse(labels, "more than one of which is dense as the body is")
     if len(rest) == 1:
         found = segment_anatomy(scan)
         if (rest[0] & found.lungs).sum() < LUNGS_SHARE * found.lungs.sum():
@@ -91,9 +86,8 @@ def cohort_anatomy(labels: LabelMap, volume: Volume) -> Anatomy:
         sides, airway = split_lungs(rest[0]), found.airway & ~rest[0]
     else:
         sides, airway = _tell_apart(rest, labels)  # type: ignore[assignment]
-    out = np.where(body[0] if body else find_body(scan.array, scan.spacing[1]), BODY, 0).astype(
-        np.uint8
-    )
+    body = masks[dense.index(True)] if any(dense) else find_body(scan.array, scan.spacing[1])
+    out = np.where(body, BODY, 0).astype(np.uint8)
     out[sides > 0] = sides[sides > 0]
     if airway is not None:
         out[airway] = AIRWAY

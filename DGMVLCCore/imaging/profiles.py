@@ -31,12 +31,6 @@ class Profile:
         low, high = np.percentile(array, (1, 99))
         return float(low), float(high if high > low else low + 1)
 
-    def normalise(self, array: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
-        """(D,H,W) in stored units -> float32 -1..1 over `limits` (by default this array's window);
-        clipped outside."""
-        low, high = limits or self.window(array)
-        return (2 * (np.clip(array, low, high) - low) / (high - low) - 1).astype(np.float32)
-
 
 OTHER = (
     "The shipped weights are for chest CT; this {} can be loaded and shown, but not edited with "

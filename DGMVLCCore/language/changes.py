@@ -87,6 +87,7 @@ LISTED = re.compile(
     r"|the)\s+){0,2}",
     re.IGNORECASE,
 )
+JOINED = re.compile(r"\s*(?:and|&|/)\s*")
 TRAILING = re.compile(
     r",\s*(?:\w+ly\s+)?$"
 )  # “reticulation and bronchiectasis, slightly increased”
@@ -96,49 +97,45 @@ PLURAL = re.compile(r"\b(?:are|have|both|all|were)\b[^.;]{0,20}$", re.IGNORECASE
 def _target(sentence: str, cue: re.Match[str], spans: list[tuple[int, int]]) -> list[int]:
     """The wordings a cue speaks of: the one it qualifies, else the last before it with those listed
     beside that."""
-    after = next((i for i, (first, _) in enumerate(spans) if first >= cue.end()), None)
-    inside = next(
-        (i for i, (first, last) in enumerate(spans) if first < cue.end() and cue.start() < last),
-        None,
-    )
-    before = max((i for i, (_, last) in enumerate(spans) if last <= cue.start()), default=None)
-    if inside is not None:
+    if any(first < cue.end() and cue.start() < last for first, last in spans):
         return []
-    predicate = (
-        before is not None
-        and VERB.search(sentence[spans[before][1] : cue.start()])
-        and not re.search(r"[;,]", sentence[spans[before][1] : cue.start()])
-    )
+    after = next((i for i, (first, _) in enumerate(spans) if first >= cue.end()), None)
+    before = max((i for i, (_, last) in enumerate(spans) if last <= cue.start()), default=None)
+    tail = "" if before is None else sentence[spans[before][1] : cue.start()]
+    predicate = bool(VERB.search(tail)) and not re.search(r"[;,]", tail)
     if cue.group().lower() in COMPARED and not predicate and not THAN.match(sentence, cue.end()):
         return []
     if after is not None and not predicate:
         between = sentence[cue.end() : spans[after][0]].removeprefix(":")
         if not (BLOCK_OF if OF.match(between) else BLOCK).search(between):
-            out = [after]
-            while after + 1 < len(spans) and re.fullmatch(
-                r"\s*(?:and|&|/)\s*", sentence[spans[after][1] : spans[after + 1][0]]
-            ):
-                after += 1
-                out.append(after)
-            return out
+            return _listed_behind(sentence, spans, after)
     if before is None or TURNED.search(sentence, spans[before][1], cue.start()):
         return []
     if not predicate and cue.lastgroup != "there" and not ENDS.match(sentence, cue.end()):
         return []  # “…, unchanged lung parenchyma”: the cue qualifies something else
-    out = [before]
-    tail = sentence[spans[before][1] : cue.start()]
-    plural = PLURAL.search(tail) or TRAILING.search(tail)
-    while before > 0 and (
-        sentence[spans[before - 1][1] : spans[before][0]] == "/"
-        or plural
-        and (
-            LISTED.fullmatch(sentence[spans[before - 1][1] : spans[before][0]])
-            or re.search(r"\bboth\b", plural.group())
-        )
-    ):
-        before -= 1
-        out.append(before)
-    return out
+    return _listed_before(sentence, spans, before, PLURAL.search(tail) or TRAILING.search(tail))
+
+
+def _listed_behind(sentence: str, spans: list[tuple[int, int]], first: int) -> list[int]:
+    """A wording and those joined to it: “stable nodule and effusion”."""
+    last = first
+    while last + 1 < len(spans) and JOINED.fullmatch(sentence, spans[last][1], spans[last + 1][0]):
+        last += 1
+    return list(range(first, last + 1))
+
+
+def _listed_before(
+    sentence: str, spans: list[tuple[int, int]], last: int, plural: re.Match[str] | None
+) -> list[int]:
+    """A wording and those listed before it, the last first: “nodule and effusion are stable”."""
+    first = last
+    while first > 0:
+        between = sentence[spans[first - 1][1] : spans[first][0]]
+        listed = plural and (LISTED.fullmatch(between) or re.search(r"\bboth\b", plural.group()))
+        if between != "/" and not listed:
+            break
+        first -= 1
+    return list(range(last, first - 1, -1))
 
 
 def _of_sizes(sentence: str) -> str | None:

@@ -203,39 +203,49 @@ def row_text(
     schema = schema or load_schema()
     cells = [(name, column_key(name), value or "") for name, value in row.items()]
     keys = {key for _, key, _ in cells}
-    if strange := [
-        name
-        for name in outcomes
-        if not any(a.name == name and a.outcome and keys & {*a.columns} for a in schema.attributes)
-    ]:
+    given = {a.name for a in schema.attributes if a.outcome and keys & {*a.columns}}
+    if strange := [name for name in outcomes if name not in given]:
         raise UnsuitableInputError(
             f"The row has no outcome column {', '.join(strange)}; the schema's outcomes are: "
             f"{', '.join(schema.outcomes) or 'none'}."
         )
     result = ClinicalText("")
-    clauses = []
     for attribute in schema.attributes:
-        given: dict[Value, tuple[str, str]] = {}
-        for name, _, value in (cell for cell in cells if cell[1] in attribute.columns):
-            try:
-                if attribute.outcome and attribute.name not in outcomes:
-                    raise _LeftOut("an outcome; used only when asked for by name")
-                given.setdefault(
-                    _said(attribute, _value(attribute, value, schema.missing), schema),
-                    (name, value),
-                )
-            except _LeftOut as reason:
-                result.left_out.append({"column": name, "value": value, "reason": str(reason)})
-        if len(given) > 1:
-            result.left_out.extend(
-                {"column": name, "value": value, "reason": "the columns contradict each other"}
-                for name, value in given.values()
-            )
-        elif given:
-            said = next(iter(given))
-            result.attributes[attribute.name] = said
-            clauses.append(clause(attribute, said))
+        own = [(name, value) for name, key, value in cells if key in attribute.columns]
+        hidden = attribute.outcome and attribute.name not in outcomes
+        _say(attribute, own, hidden, schema, result)
+    clauses = [
+        clause(attribute, result.attributes[attribute.name])
+        for attribute in schema.attributes
+        if attribute.name in result.attributes
+    ]
     return ClinicalText(JOIN.join(clauses), result.attributes, result.left_out)
+
+
+def _say(
+    attribute: Attribute,
+    cells: list[tuple[str, str]],
+    hidden: bool,
+    schema: ClinicalSchema,
+    result: ClinicalText,
+) -> None:
+    """An attribute's value from its (column, cell)s into the result, or why it is left out."""
+    given: dict[Value, tuple[str, str]] = {}
+    for name, value in cells:
+        try:
+            if hidden:
+                raise _LeftOut("an outcome; used only when asked for by name")
+            said = _said(attribute, _value(attribute, value, schema.missing), schema)
+            given.setdefault(said, (name, value))
+        except _LeftOut as reason:
+            result.left_out.append({"column": name, "value": value, "reason": str(reason)})
+    if len(given) > 1:
+        result.left_out.extend(
+            {"column": name, "value": value, "reason": "the columns contradict each other"}
+            for name, value in given.values()
+        )
+    elif given:
+        result.attributes[attribute.name] = next(iter(given))
 
 
 def _said(attribute: Attribute, value: Value, schema: ClinicalSchema) -> Value:

@@ -45,17 +45,6 @@ class PromptPair:
     def __post_init__(self) -> None:
         object.__setattr__(self, "differs", difference_words(self.source, self.target))
 
-    def require_known(self) -> PromptPair:
-        """The pair itself.
-
-        Raises:
-            UnsuitableInputError: the weights were never taught it; the sentence lists what they
-                know.
-        """
-        if not self.known:
-            raise UnsuitableInputError(self.reason)
-        return self
-
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
         return {
@@ -229,26 +218,14 @@ def attribute_pair(
             f"The row says nothing of “{name}”; it says: {', '.join(attributes) or 'nothing'}."
         )
     gone = attribute.excludes.get(str(value), ())
-    said = [
-        (a, value if a.name == name else attributes[a.name])
-        for a in schema.attributes
-        if a.name in attributes and a.name not in gone
-    ]
-    source = JOIN.join(
-        clause(a, attributes[a.name]) for a in schema.attributes if a.name in attributes
+    others = {a: v for a, v in attributes.items() if a not in gone} | {name: value}
+    source, target = (
+        JOIN.join(clause(a, row[a.name]) for a in schema.attributes if a.name in row)
+        for row in (attributes, others)
     )
-    taught = name in known
-    reason = (
-        ""
-        if taught
-        else (
-            f"{_untaught(f'the attribute “{name}”')[:-1]}; "
-            f"attributes: {', '.join(known) or 'none'}."
-        )
-    )
-    return PromptPair(
-        f"{name}: {value}", source, JOIN.join(clause(a, v) for a, v in said), taught, reason
-    )
+    taught, untaught = name in known, _untaught(f"the attribute “{name}”")[:-1]
+    reason = "" if taught else f"{untaught}; attributes: {', '.join(known) or 'none'}."
+    return PromptPair(f"{name}: {value}", source, target, taught, reason)
 
 
 def attribute_pairs(

@@ -95,24 +95,12 @@ def _taken_apart(sentence: Sentence) -> _Reading | None:
     named = mentions(text, sentence.heading)
     if not named or whole_is_foreign(text):
         return None
-    measured = measurements(text)
-    where = places(text, [(m.start, m.end) for m in named])
-    blank = masked(
-        text,
-        [
-            (FINDING, [(m.start, m.end) for m in named]),
-            (SIZE, [(m.start, m.end) for m in measured]),
-            (PLACE, [(p.start, p.end) for p in where]),
-        ],
-    )
-    ranges = foreign_ranges(text)
-    verdicts = presences(
-        blank,
-        [(m.start, m.end) for m in named],
-        [m.term for m in named],
-        [text[m.start : m.end] for m in named],
-        sentence.answer,
-    )
+    measured, spans = measurements(text), [(m.start, m.end) for m in named]
+    where, ranges = places(text, spans), foreign_ranges(text)
+    sizes, sites = [(m.start, m.end) for m in measured], [(p.start, p.end) for p in where]
+    blank = masked(text, [(FINDING, spans), (SIZE, sizes), (PLACE, sites)])
+    wordings = [text[start:end] for start, end in spans]
+    verdicts = presences(blank, spans, [m.term for m in named], wordings, sentence.answer)
     text = YES.sub(_blanked, text)
     boxes = BOX.search(text)
     if boxes and boxes.start() < named[0].start:
@@ -129,10 +117,8 @@ def _taken_apart(sentence: Sentence) -> _Reading | None:
     spans = [(m.start, m.end) for m in named]
     presence = [verdicts[i] or "present" for i in kept]
     clauses = [clause(text, *span) for span in spans]
-    own = assign_places(
-        text, where, spans, clauses, [p == "absent" for p in presence],
-        [m.term in MIDLINE for m in named],
-    )  # fmt: skip
+    denied, midline = [p == "absent" for p in presence], [m.term in MIDLINE for m in named]
+    own = assign_places(text, where, spans, clauses, denied, midline)
     for i, place in enumerate(own):  # “no effusion on either side” says no side of it
         if place and presence[i] == "absent" and text.startswith("either", place.start):
             own[i] = None

@@ -23,7 +23,7 @@ class Vocabulary:
         by_name: wording without hyphens and spaces, lower case -> canonical name. prefixes: such
             beginnings of wordings as end with a word. words: the single words of wordings.
         codes: term -> {"radlex", "snomed_ct"}, where certain. sized: terms a length in mm can be
-            said of. plurals: term -> plural. descriptors: qualifying words. organs: term -> where
+            said of. descriptors: qualifying words. organs: term -> where
             it lies, when that is none of lung, pleura or airway.
         organ_of: organ word -> organ. not_findings: wording -> words before it that make it
             something else ("thoracic cavity").
@@ -37,7 +37,6 @@ class Vocabulary:
     words: frozenset[str]
     codes: dict[str, dict[str, str]]
     sized: frozenset[str]
-    plurals: dict[str, str]
     descriptors: tuple[str, ...]
     organs: dict[str, str]
     organ_of: dict[str, str]
@@ -103,7 +102,6 @@ def load_vocabulary() -> Vocabulary:
             for t, f in terms.items()
         },
         sized=frozenset(t for t, f in terms.items() if f.get("sized")),
-        plurals={t: f["plural"] for t, f in terms.items()},
         descriptors=tuple(data["descriptors"]),
         organs={t: f["organ"] for t, f in terms.items() if "organ" in f},
         organ_of={word: organ for organ, words in data["organs"].items() for word in words},

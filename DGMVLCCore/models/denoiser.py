@@ -180,15 +180,10 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         a, b, c = widths
-        cells = PATCH * PATCH
-        embed = 4 * a
+        cells, embed = PATCH * PATCH, 4 * a
         inputs = 6 * cells + 2 + ANATOMY_CHANNELS
-        how = {
-            "embed": embed,
-            "text_dim": text_dim,
-            "affine": affine_fusion,
-            "cross": cross_attention,
-        }
+        words = {"text_dim": text_dim, "affine": affine_fusion, "cross": cross_attention}
+        how = {"embed": embed, **words}
         self.time = nn.Sequential(nn.Linear(2 * a, embed), nn.SiLU(), nn.Linear(embed, embed))
         self.geometry = nn.Sequential(nn.Linear(2 * a, embed), nn.SiLU(), nn.Linear(embed, embed))
         self.stem = nn.Conv2d(inputs, a, 3, padding=1)
@@ -204,10 +199,9 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.last = Stage([a, a], **{**how, "cross": False})  # type: ignore[arg-type]
         self.norm, self.head = nn.GroupNorm(16, a), nn.Conv2d(a, cells, 3, padding=1)
         self.scan = nn.Linear(scan_dim, text_dim, bias=False) if scan_dim else None
-        if self.scan is not None:
-            nn.init.zeros_(self.scan.weight)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        for layer in (self.head, self.scan):
+            for weights in () if layer is None else layer.parameters():
+                nn.init.zeros_(weights)
 
     def arrange(self, x_t: Tensor, cond: Conditions) -> Tensor:
         """Pixels (B,1,H,W) and conditions -> cells (B,C,H/4,W/4), nothing lost but in the pooled

@@ -151,45 +151,38 @@ def cut_region(
         whole: keep native spacing (or the finest that was taught) however large the crop is, for a
             network that takes it in tiles.
     """
-    largest_native, largest = (np.inf, np.inf) if whole else (MAX_NATIVE_SIDE, MAX_SIDE)
     held = (mask if around is None else around)[rows[0] : rows[1]]
     (y0, y1), (x0, x1) = ((side.start, side.stop) for side in box_around(np.asarray(held.any(0))))
     dz, dy, dx = scan.spacing
-    extent = max((y1 - y0) * dy, (x1 - x0) * dx) + 2 * MARGIN_MM
-    native = (
-        np.isclose(dy, dx, rtol=0.02)
-        and FINEST_MM <= dy <= COARSEST_MM
-        and extent / dy <= largest_native
-    )
-    if spacing_mm is not None:
-        native, working = False, max(spacing_mm, extent / largest)
-    else:
-        working = dy if native else max(dy, FINEST_MM, extent / largest)
-    height, width = (
-        _side((y1 - y0) * dy + 2 * MARGIN_MM, working),
-        _side((x1 - x0) * dx + 2 * MARGIN_MM, working),
-    )
+    tall_mm, wide_mm = (y1 - y0) * dy + 2 * MARGIN_MM, (x1 - x0) * dx + 2 * MARGIN_MM
+    native, working = _working_spacing(dy, dx, max(tall_mm, wide_mm), spacing_mm, whole)
+    height, width = _side(tall_mm, working), _side(wide_mm, working)
     tall, wide = (
         (height, width) if native else (round(height * working / dy), round(width * working / dx))
     )
     top, left = int((y0 + y1 - tall) // 2), int((x0 + x1 - wide) // 2)
     box = (top, top + tall, left, left + wide)
-    part = slice(*rows)
-    scale = scale_of(scan)
+    part, scale = slice(*rows), scale_of(scan)
     hu, labels = crop(scan.array[part], box, scale.outside), crop(anatomy.labels[part], box, 0)
     np.maximum(hu, scale.outside, out=hu)
     if not native:
         hu = resize_in_plane(hu, (height, width), order=1)
         labels = resize_in_plane(labels, (height, width), order=0)
-    region = Region(
-        hu.astype(np.float32, copy=False),
-        np.zeros(hu.shape, bool),
-        labels.astype(np.uint8, copy=False),
-        (dz, working, working),
-        rows,
-        box,
-        bool(native),
-        scale,
-    )
+    hu, labels = hu.astype(np.float32, copy=False), labels.astype(np.uint8, copy=False)
+    grid, nowhere = (dz, working, working), np.zeros(hu.shape, bool)
+    region = Region(hu, nowhere, labels, grid, rows, box, native, scale)
     region.mask = region.inside(mask)
     return region
+
+
+def _working_spacing(
+    dy: float, dx: float, extent_mm: float, wanted_mm: float | None, whole: bool
+) -> tuple[bool, float]:
+    """Whether a crop so large keeps the scan's own in-plane spacing, and the spacing in mm."""
+    largest_native, largest = (np.inf, np.inf) if whole else (MAX_NATIVE_SIDE, MAX_SIDE)
+    if wanted_mm is not None:
+        return False, max(wanted_mm, extent_mm / largest)
+    square = bool(np.isclose(dy, dx, rtol=0.02))
+    if square and FINEST_MM <= dy <= COARSEST_MM and extent_mm / dy <= largest_native:
+        return True, dy
+    return False, max(dy, FINEST_MM, extent_mm / largest)

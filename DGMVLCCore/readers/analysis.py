@@ -28,6 +28,7 @@ from DGMVLCCore.stats import (
 
 MARKER = "analysis.json"
 SPECIFICITY = 0.8
+UNTIMED = "Not every reading has a time, so times are not compared."
 SCRIPTED = (
     "Readings by a scripted reader (a simulated observer with stated rules): these figures show "
     "that "
@@ -116,19 +117,17 @@ def analyse(
         UsageError: a specificity that is none. UnsuitableInputError: readings are missing, or a
             mark lies outside its scan.
     """
-    if not 0 < specificity < 1 or draws < 100:
-        raise UsageError(
-            "The specificity must lie between 0 and 1 and the draws be 100 or more, not "
-            f"{specificity:g} and {draws}."
-        )
-    readings, keys = _complete(study), study.cases.keys()
-    present = np.array([bool(keys[c].term) for c in study.cases.ids])
+    _require_settings(specificity, draws)
+    readings, present = _complete(study), _with_finding(study)
     scores = _arrange(study, readings, lambda r: r.confidence)
     right = _marks_right(study, readings)
     marks = _arrange(study, readings, lambda r: right.get(r.item, 0.0))
     seconds = _arrange(study, readings, lambda r: math.nan if r.seconds is None else r.seconds)
     timed = bool(np.isfinite(seconds).all())
     scripted = any(r.scripted for r in readings)
+
+    def sensitivity(with_finding: np.ndarray, without: np.ndarray) -> Any:
+        return sensitivity_at(with_finding, without, specificity)
 
     def both(values: np.ndarray, statistic: Any, count: int = draws) -> dict[str, Any]:
         measured = statistic(values[:, :, present], values[:, :, ~present]).mean(0)
@@ -144,9 +143,7 @@ def analyse(
         "draws": draws,
         "specificity": specificity,
         "roc_area": both(scores, roc_area),
-        "sensitivity": both(
-            scores, lambda p, n: sensitivity_at(p, n, specificity), min(draws, 1000)
-        ),
+        "sensitivity": both(scores, sensitivity, min(draws, 1000)),
         "marks_right": both(marks, lambda p, n: _mean(p)),
         "seconds": both(seconds, lambda p, n: np.concatenate([p, n], 2).mean(2)) if timed else None,
         "single_readers": {
@@ -154,12 +151,22 @@ def analyse(
             for i, reader in enumerate(study.record.readers)
         },
         "washout": _washout(study, readings),
-        "notes": [
-            *study.record.notes,
-            *([SCRIPTED] if scripted else []),
-            *([] if timed else ["Not every reading has a time, so times are not compared."]),
-        ],
+        "notes": [*study.record.notes, *[SCRIPTED] * scripted, *[UNTIMED] * (not timed)],
     }
+
+
+def _require_settings(specificity: float, draws: int) -> None:
+    if not 0 < specificity < 1 or draws < 100:
+        raise UsageError(
+            "The specificity must lie between 0 and 1 and the draws be 100 or more, not "
+            f"{specificity:g} and {draws}."
+        )
+
+
+def _with_finding(study: Study) -> np.ndarray:
+    """Which of the study's cases have a finding, bool (cases,)."""
+    keys = study.cases.keys()
+    return np.array([bool(keys[c].term) for c in study.cases.ids])
 
 
 def _line(name: str, fact: dict[str, Any] | None, form: str = "{:.3f}") -> str:
@@ -209,8 +216,7 @@ def in_words(result: dict[str, Any]) -> str:
 
 def _save_curves(study: Study, readings: list[Reading], path: Path, scripted: bool) -> None:
     """ROC curves: each reader thin, their mean (at equal false-positive rates) thick."""
-    keys = study.cases.keys()
-    present = np.array([bool(keys[c].term) for c in study.cases.ids])
+    present = _with_finding(study)
     scores, grid = _arrange(study, readings, lambda r: r.confidence), np.linspace(0, 1, 201)
     figure, (axis,) = chart(1, (5.4, 5.4))
     axis.plot([0, 1], [0, 1], color="#b0b8be", linewidth=0.8, linestyle="dotted")

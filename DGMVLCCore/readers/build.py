@@ -59,33 +59,27 @@ def build_cases(
         DGMVLCError: every refusal, with its sentence; then nothing was written.
     """
     check_wish(order.wish)
-    if order.seed < 0:
-        raise UsageError(f"The seed must be 0 or more, not {order.seed}.")
+    if (seed := order.seed) < 0:
+        raise UsageError(f"The seed must be 0 or more, not {seed}.")
     check_output(out, overwrite, MARKER)
     if progress:
         progress("loading", 0.0)
-    scans = [load_clear_scan(path, avoid, order.reading) for path, avoid in order.scans] or [
-        sample_scan()
-    ]
-    specs = plan_cases(
-        order.wish,
-        order.number,
-        [place for scan in scans for place in scan.places],
-        seed=order.seed,
-        balanced=order.balanced,
-        clear=order.clear,
-    )
-    aid = None
-    if order.aid or order.source == "generated":
+    given = [load_clear_scan(path, avoid, order.reading) for path, avoid in order.scans]
+    scans = given or [sample_scan()]
+    offered = [place for scan in scans for place in scan.places]
+    balanced, clear = order.balanced, order.clear
+    specs = plan_cases(order.wish, order.number, offered, seed=seed, balanced=balanced, clear=clear)
+    generated, aid = order.source == "generated", None
+    if order.aid or generated:
+        pipe = pipe or _pipeline(weights, device)
+    if order.aid:
         from DGMVLCCore.readers.aid import aid_writer
 
-        pipe = pipe or _pipeline(weights, device)
-        aid = aid_writer(pipe) if order.aid else None
-    writer = pipe if order.source == "generated" else None
-    made = make_cases(scans, specs, seed=order.seed, pipe=writer, progress=progress)
+        aid = aid_writer(pipe)
+    made = make_cases(scans, specs, seed=seed, pipe=pipe if generated else None, progress=progress)
     names = [[path.name, avoid.name if avoid else None] for path, avoid in order.scans]
     options = {**asdict(order), "scans": names}
-    return write_cases(made, out, seed=order.seed, asked_for=options, aid=aid, overwrite=overwrite)
+    return write_cases(made, out, seed=seed, asked_for=options, aid=aid, overwrite=overwrite)
 
 
 def _pipeline(weights: Path | None, device: str | None) -> Any:

@@ -61,29 +61,29 @@ def make_cases(
         UnsuitableInputError: a case has no clear place in any scan that offers one.
     """
     for number, spec in enumerate(specs):
-        rng = np.random.default_rng([seed, number])
-        fitting = [
-            scan
-            for scan in scans
-            if any(side == spec.side and spec.zone in (None, zone) for side, zone in scan.places)
-        ]
-        refused: UnsuitableInputError | None = None
-        for index in rng.permutation(len(fitting)):
-            try:
-                yield (
-                    generate_case(pipe, fitting[index], spec, rng)
-                    if pipe
-                    else insert_case(fitting[index], spec, rng)
-                )
-                break
-            except UnsuitableInputError as error:
-                refused = error
-        else:
-            raise refused or UnsuitableInputError(
-                f"No scan offers a place for a {spec.asked}; give another scan (--from)."
-            )
+        yield _made(scans, spec, np.random.default_rng([seed, number]), pipe)
         if progress:
             progress("making", (number + 1) / len(specs))
+
+
+def _made(scans: list[ClearScan], spec: Spec, rng: np.random.Generator, pipe: Any) -> Made:
+    """One case, in the first scan of a random order that has a clear place for it."""
+    fitting = [
+        scan
+        for scan in scans
+        if any(side == spec.side and spec.zone in (None, zone) for side, zone in scan.places)
+    ]
+    refused: UnsuitableInputError | None = None
+    for index in rng.permutation(len(fitting)):
+        try:
+            if pipe:
+                return generate_case(pipe, fitting[index], spec, rng)
+            return insert_case(fitting[index], spec, rng)
+        except UnsuitableInputError as error:
+            refused = error
+    raise refused or UnsuitableInputError(
+        f"No scan offers a place for a {spec.asked}; give another scan (--from)."
+    )
 
 
 def _measures(made: Made) -> tuple[float, float, Millimetres] | tuple[None, None, None]:

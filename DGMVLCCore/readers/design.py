@@ -202,8 +202,26 @@ def plan_cases(
             f"A set holds 1 to {MOST_CASES} cases, not {number} with and {clear} without a finding."
         )
     rng = np.random.default_rng(seed)
-    terms = wish.findings or tuple(term for term in TERMS if not (wish.zone and term == NO_ZONE))
     places = allowed_places(wish, offered)
+    terms = wish.findings or tuple(term for term in TERMS if not (wish.zone and term == NO_ZONE))
+    made = _with_a_finding(wish, terms, places, number, balanced, rng)
+    asked, elsewhere = column(terms, clear, balanced, rng), column(places, clear, balanced, rng)
+    made += [
+        Spec(term, None, None, None, None, None, side, zone)
+        for term, (side, zone) in zip(asked, elsewhere)
+    ]
+    return [made[int(i)] for i in rng.permutation(len(made))]
+
+
+def _with_a_finding(
+    wish: Wish,
+    terms: Sequence[str],
+    places: Sequence[Place],
+    number: int,
+    balanced: bool,
+    rng: np.random.Generator,
+) -> list[Spec]:
+    """The cases with a finding; fluid is asked for a side, the others for a zone too."""
     levels = (terms, wish.sizes or SIZES, wish.subtleties or tuple(SUBTLETIES))
     columns: list[list[Any]] = [column(each, number, balanced, rng) for each in levels]
     sides: list[Place] = [(side, None) for side in dict.fromkeys(side for side, _ in places)]
@@ -212,16 +230,10 @@ def plan_cases(
         True: iter(column(sides, fluid, balanced, rng)),
         False: iter(column(places, number - fluid, balanced, rng)),
     }
-    made = [
+    return [
         _spec(term, size, subtlety, next(turns[term == NO_ZONE]), wish, rng)
         for term, size, subtlety in zip(*columns)
     ]
-    asked, elsewhere = column(terms, clear, balanced, rng), column(places, clear, balanced, rng)
-    made += [
-        Spec(term, None, None, None, None, None, side, zone)
-        for term, (side, zone) in zip(asked, elsewhere)
-    ]
-    return [made[int(i)] for i in rng.permutation(len(made))]
 
 
 def _spec(

@@ -120,13 +120,18 @@ def plan_study(
         notes=[alone] if len(readers) == 1 else [],
     )
     with whole_folder(Path(out), overwrite, MARKER) as made:
-        for name in ("tables", "readings"):
-            (made / name).mkdir()
-        write_typed(record, made / MARKER)
-        for reader in readers:
-            table = blank_table(item for item in items if item.reader == reader)
-            write_text(table, made / "tables" / f"{reader}.csv")
+        _write_plan(record, made)
     return record
+
+
+def _write_plan(record: StudyRecord, folder: Path) -> None:
+    """The record of a study, and a table to fill in for each of its readers."""
+    for name in ("tables", "readings"):
+        (folder / name).mkdir()
+    write_typed(record, folder / MARKER)
+    for reader in record.readers:
+        table = blank_table(item for item in record.items if item.reader == reader)
+        write_text(table, folder / "tables" / f"{reader}.csv")
 
 
 def _require_cases(cases: CaseSet) -> dict[str, CaseKey]:

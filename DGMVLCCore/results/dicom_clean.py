@@ -95,6 +95,15 @@ def _value(header: Dataset, keyword: str, path: Path) -> Any:
     return values[0] if len(values) == 1 else values
 
 
+def _decimal(value: Any) -> Any:
+    """A number, or each of several, in at most the 16 characters of a decimal string."""
+    from pydicom.valuerep import DSfloat
+
+    if isinstance(value, list):
+        return [DSfloat(v, auto_format=True) for v in value]
+    return DSfloat(value, auto_format=True)
+
+
 def clean_header(
     header: Dataset, keywords: tuple[str, ...], path: Path
 ) -> tuple[Dataset, list[str]]:
@@ -103,8 +112,6 @@ def clean_header(
     Args:
         path: of the series, for sentences.
     """
-    from pydicom.valuerep import DSfloat
-
     clean, notes = Dataset(), []
     clean.SpecificCharacterSet = UTF8
     with warnings.catch_warnings():
@@ -123,11 +130,7 @@ def clean_header(
                 )
             vr = dictionary_VR(tag_for_keyword(keyword) or 0)
             if vr == "DS" and value is not None:
-                value = (
-                    [DSfloat(v, auto_format=True) for v in value]
-                    if isinstance(value, list)
-                    else DSfloat(value, auto_format=True)
-                )
+                value = _decimal(value)
             longest = LENGTHS.get(vr)
             if longest and isinstance(value, str) and len(value) > longest:
                 notes.append(

@@ -47,15 +47,10 @@ def build_map(
     rows = np.nonzero(values.any((1, 2)))[0]
     rows = rows if len(rows) else np.array([0])
     pixels, top = values[rows].astype(np.float32), float(high or values.max() or 1.0)
+    limits, explanation = (float(pixels.min()), float(pixels.max())), words(description)
     unit, quantity = (hd.sr.CodedConcept(*code) for code in meaning)
     mapping = hd.pm.RealWorldValueMapping(
-        label[:16],
-        words(description),
-        unit,
-        (float(pixels.min()), float(pixels.max())),
-        slope=1.0,
-        intercept=0.0,
-        quantity_definition=quantity,
+        label[:16], explanation, unit, limits, 1.0, 0.0, quantity_definition=quantity
     )
     made: Any = hd.pm.ParametricMap(
         [source.headers[row] for row in rows],
@@ -65,7 +60,7 @@ def build_map(
         real_world_value_mappings=[mapping],
         voi_lut_transformations=[hd.VOILUTTransformation(top / 2, top)],
         content_label=label[:16],
-        content_description=words(description),
+        content_description=explanation,
         content_qualification="RESEARCH",
         contributing_equipment=contributors(source.headers[0], f"{description}."),
     )

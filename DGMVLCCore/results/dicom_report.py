@@ -156,6 +156,25 @@ def _group(one: Measured, segmentation: Dataset) -> Any:
     return group
 
 
+def _this_program() -> Any:
+    """The program as the device that measured."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+    from pydicom.uid import generate_uid
+
+    from DGMVLCCore import __version__
+
+    return hd.sr.ObserverContext(
+        observer_type=codes.DCM.Device,
+        observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
+            uid=generate_uid(),
+            name=MODEL,
+            manufacturer_name=MAKER,
+            model_name=f"{MODEL} {__version__}",
+        ),
+    )
+
+
 def build_report(
     measured: Sequence[Measured],
     segmentation: Dataset,
@@ -173,21 +192,9 @@ def build_report(
     """
     import highdicom as hd
     from pydicom.sr.codedict import codes
-    from pydicom.uid import generate_uid
 
-    from DGMVLCCore import __version__
-
-    observer = hd.sr.ObserverContext(
-        observer_type=codes.DCM.Device,
-        observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
-            uid=generate_uid(),
-            name=MODEL,
-            manufacturer_name=MAKER,
-            model_name=f"{MODEL} {__version__}",
-        ),
-    )
     content = hd.sr.MeasurementReport(
-        observation_context=hd.sr.ObservationContext(observer_device_context=observer),
+        observation_context=hd.sr.ObservationContext(observer_device_context=_this_program()),
         procedure_reported=_code(CHEST_CT),
         imaging_measurements=[_group(one, segmentation) for one in measured],
         title=codes.DCM.ImagingMeasurementReport,

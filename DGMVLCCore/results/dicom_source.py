@@ -4,6 +4,7 @@ patient."""
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -136,6 +137,19 @@ def _complete(header: Dataset) -> Dataset:
     return header
 
 
+def _require_uids(headers: list[Any], name: str) -> None:
+    lacking = [
+        k
+        for k in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+        if any(not header.get(k) for header in headers)
+    ]
+    if lacking:
+        raise UnsuitableInputError(
+            f"The DICOM images of {name} lack {', '.join(lacking)}, so nothing can refer to them; "
+            "export the original series."
+        )
+
+
 def source_of_folder(folder: Path, series: int | None = None) -> Source:
     """The slices of a patient's CT series.
 
@@ -158,23 +172,13 @@ def source_of_folder(folder: Path, series: int | None = None) -> Source:
             "made from."
         )
     volume, headers = load_volume(folder, series=series), series_headers(folder, series)
-    lacking = [
-        k
-        for k in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
-        if any(not header.get(k) for header in headers)
-    ]
-    if lacking:
-        raise UnsuitableInputError(
-            f"The DICOM images of {Path(folder).name} lack {', '.join(lacking)}, so nothing can "
-            "refer to them; "
-            "export the original series."
-        )
+    _require_uids(headers, folder.name)
     cleaned, notes = [], []
     for header in headers:
         clean, left_out = clean_header(header, (*REQUIRED, *OPTIONAL, *PLANE, *INHERITED), folder)
         cleaned.append(clean)
         notes += left_out
-    _check_identity(cleaned, Path(folder).name)
+    _check_identity(cleaned, folder.name)
     frame = cleaned[0].get("FrameOfReferenceUID") or generate_uid()
     for header in cleaned:
         header.FrameOfReferenceUID = frame
@@ -200,48 +204,45 @@ def _check_identity(headers: list[Dataset], name: str) -> None:
 def source_of_volume(volume: Volume, description: str) -> Source:
     """A new study without a patient for a scan that came from no DICOM series; all identifiers are
     new."""
+    from pydicom.uid import generate_uid
+
+    series, headers = _new_series(volume, description), []
+    for index in range(len(volume.array)):
+        header = deepcopy(series)
+        header.SOPInstanceUID, header.InstanceNumber = generate_uid(), index + 1
+        place = volume.affine[:3, 3] + index * volume.affine[:3, 2]
+        header.ImagePositionPatient = [ds(v) for v in place]
+        headers.append(header)
+    return Source(headers, volume, False)
+
+
+def _new_series(volume: Volume, description: str) -> Any:
+    """What the slices of a new study without a patient share."""
     from pydicom.dataset import Dataset
     from pydicom.uid import CTImageStorage, generate_uid
 
-    study, series, frame = generate_uid(), generate_uid(), generate_uid()
-    step, now, headers = volume.affine[:3, 2], datetime.now(), []
+    header, now = Dataset(), datetime.now()
+    header.SOPClassUID, header.Modality, header.SeriesNumber = CTImageStorage, "CT", 1
+    header.StudyInstanceUID, header.SeriesInstanceUID = generate_uid(), generate_uid()
+    header.FrameOfReferenceUID = generate_uid()
+    header.PatientName, header.PatientID = "No^Patient", f"DGMVLC-{header.StudyInstanceUID[-8:]}"
+    header.StudyDate, header.StudyTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    header.StudyID, header.StudyDescription = "1", "DGM-VLC, study without a patient"
+    header.SeriesDescription = words(description)
+    for unknown in (
+        "PatientBirthDate",
+        "PatientSex",
+        "ReferringPhysicianName",
+        "AccessionNumber",
+        "PositionReferenceIndicator",
+    ):
+        setattr(header, unknown, "")
     axes = volume.affine[:3, :3] / np.linalg.norm(volume.affine[:3, :3], axis=0)
-    for index in range(len(volume.array)):
-        header = Dataset()
-        header.SOPClassUID, header.SOPInstanceUID = CTImageStorage, generate_uid()
-        header.StudyInstanceUID, header.SeriesInstanceUID, header.FrameOfReferenceUID = (
-            study,
-            series,
-            frame,
-        )
-        header.PatientName, header.PatientID, header.PatientBirthDate, header.PatientSex = (
-            "No^Patient",
-            f"DGMVLC-{study[-8:]}",
-            "",
-            "",
-        )
-        header.StudyDate, header.StudyTime, header.StudyID = (
-            now.strftime("%Y%m%d"),
-            now.strftime("%H%M%S"),
-            "1",
-        )
-        header.ReferringPhysicianName, header.AccessionNumber, header.PositionReferenceIndicator = (
-            "",
-            "",
-            "",
-        )
-        header.StudyDescription, header.SeriesDescription = (
-            "DGM-VLC, study without a patient",
-            words(description),
-        )
-        header.Modality, header.SeriesNumber, header.InstanceNumber = "CT", 1, index + 1
-        header.Rows, header.Columns = volume.shape[1:]
-        header.PixelSpacing = [ds(volume.spacing[1]), ds(volume.spacing[2])]
-        header.ImageOrientationPatient = [ds(v) for v in (*axes[:, 0], *axes[:, 1])]
-        header.ImagePositionPatient = [ds(v) for v in volume.affine[:3, 3] + index * step]
-        header.SliceThickness = header.SpacingBetweenSlices = ds(volume.spacing[0])
-        headers.append(header)
-    return Source(headers, volume, False)
+    header.Rows, header.Columns = volume.shape[1:]
+    header.PixelSpacing = [ds(volume.spacing[1]), ds(volume.spacing[2])]
+    header.ImageOrientationPatient = [ds(v) for v in (*axes[:, 0], *axes[:, 1])]
+    header.SliceThickness = header.SpacingBetweenSlices = ds(volume.spacing[0])
+    return header
 
 
 def body_part(header: Dataset) -> str:

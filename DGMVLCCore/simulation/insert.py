@@ -104,28 +104,19 @@ def _make(
         kind, contrast = str(rng.choice(MASS_SHAPES)), max(contrast, 0.8)
     if kind in ("smooth_nodule", "lobulated_nodule", "spiculated_nodule"):
         soft = getattr(shapes, kind)(shape, centre, radius, spacing, rng)
-        return tissue.solid(
-            hu, soft, rng.uniform(-10, 60) * contrast - 250 * (1 - contrast), noise, spacing, rng
-        ), soft
+        density = rng.uniform(-10, 60) * contrast - 250 * (1 - contrast)
+        return tissue.solid(hu, soft, density, noise, spacing, rng), soft
     if kind == "part_solid_nodule":
-        halo = shapes.blot(shape, centre, radius, spacing, rng, uneven=0.08, edge_mm=2.0)
-        core = shapes.smooth_nodule(shape, centre, radius * rng.uniform(0.35, 0.6), spacing, rng)
-        hazy = tissue.ground_glass(hu, halo, rng.uniform(0.3, 0.5) * contrast, noise, spacing, rng)
-        return tissue.solid(hazy, core, rng.uniform(-10, 50), noise, spacing, rng), np.maximum(
-            halo, core
-        )
+        return _part_solid(patch, centre, radius, contrast, noise, rng)
     if kind == "effusion":
-        lung = (
-            patch.lungs
-            == patch.lungs[tuple(int(round(c)) for c in np.clip(centre, 0, np.array(shape) - 1))]
-        )
-        soft = shapes.effusion_depth(lung & (patch.lungs > 0), spacing, size, rng)
+        at = tuple(int(round(c)) for c in np.clip(centre, 0, np.array(shape) - 1))
+        lung = (patch.lungs == patch.lungs[at]) & (patch.lungs > 0)
+        soft = shapes.effusion_depth(lung, spacing, size, rng)
         return hu * (1 - soft) + (rng.uniform(3, 22) + noise) * soft, soft
     if kind in ("reticulation", "honeycombing"):
         soft = shapes.subpleural(patch.lungs > 0, centre, radius, spacing, rng)
-        return getattr(tissue, kind)(
-            hu, soft, rng.uniform(0.5, 1.0) * contrast, noise, spacing, rng
-        ), soft
+        strength = rng.uniform(0.5, 1.0) * contrast
+        return getattr(tissue, kind)(hu, soft, strength, noise, spacing, rng), soft
     if kind == PATCHY_HAZE:
         soft = shapes.patches(patch.lungs > 0, centre, radius, spacing, rng)
         return tissue.patchy_haze(hu, soft, contrast, noise, spacing, rng), soft
@@ -137,6 +128,23 @@ def _make(
     make, strength = recipe[kind]
     soft = shapes.blot(shape, centre, radius, spacing, rng)
     return make(hu, soft, strength, noise, spacing, rng), soft
+
+
+def _part_solid(
+    patch: ScanPatch,
+    centre: tuple[float, float, float],
+    radius: float,
+    contrast: float,
+    noise: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A solid core in a hazy halo: its voxels and its soft membership."""
+    hu, spacing, shape = patch.hu, patch.spacing, patch.hu.shape
+    halo = shapes.blot(shape, centre, radius, spacing, rng, uneven=0.08, edge_mm=2.0)
+    core = shapes.smooth_nodule(shape, centre, radius * rng.uniform(0.35, 0.6), spacing, rng)
+    hazy = tissue.ground_glass(hu, halo, rng.uniform(0.3, 0.5) * contrast, noise, spacing, rng)
+    solid = tissue.solid(hazy, core, rng.uniform(-10, 50), noise, spacing, rng)
+    return solid, np.maximum(halo, core)
 
 
 def _box(
@@ -210,18 +218,24 @@ def insert_lesion(
     hu, soft = patch.hu.copy(), np.zeros(patch.hu.shape, np.float32)
     hu[box] += (changed - part.hu) * weight
     soft[box] = np.where(weight > 0, member * limit, 0)
+    descriptors = ("spiculated",) if kind == "spiculated_nodule" else ()
+    return lesion_in(patch, hu, soft, kind, TERMS_OF_ALL[kind], size, descriptors)
+
+
+def lesion_in(
+    patch: ScanPatch,
+    hu: np.ndarray,
+    soft: np.ndarray,
+    kind: str,
+    term: str,
+    size_mm: float,
+    descriptors: tuple[str, ...],
+) -> Lesion:
+    """A lesion put into a patch, with its mask and where in the lungs that lies; `hu` and `soft`
+    (membership) are on the patch's grid."""
     mask = (soft > 0.1) & (patch.lungs > 0)
-    return Lesion(
-        hu,
-        soft,
-        mask,
-        kind,
-        TERMS_OF_ALL[kind],
-        side_of(patch, mask),
-        zone_of(patch, mask),
-        size,
-        ("spiculated",) if kind == "spiculated_nodule" else (),
-    )
+    side, zone = side_of(patch, mask), zone_of(patch, mask)
+    return Lesion(hu, soft, mask, kind, term, side, zone, size_mm, descriptors)
 
 
 def side_of(patch: ScanPatch, mask: np.ndarray) -> str | None:

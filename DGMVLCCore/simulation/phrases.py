@@ -121,45 +121,44 @@ def say(
     templates = PRESENT if present else ABSENT
     family = family or str(rng.choice([name for name in templates if name != HELD_OUT_FAMILY]))
     noun = str(rng.choice(SYNONYMS[term]))
-    size = (
-        f"{min(SIZES_MM, key=lambda s: abs(s - size_mm))} mm " if size_mm and term in SIZED else ""
-    )
+    near = min(SIZES_MM, key=lambda s: abs(s - size_mm)) if size_mm and term in SIZED else None
+    size = f"{near} mm " if near is not None else ""
     words = "".join(f"{word} " for word in descriptors)
     if words and noun.startswith("solid"):
         noun = noun.removeprefix("solid ")
-    article = ("an " if (size or words or noun)[0] in "aeiou8" else "a ") if term in SIZED else ""
-    plural = noun.endswith(("opacities", "cysts"))
     template = str(rng.choice(templates[family]))
-    said_size = (
-        size
-        if present and any(field in template for field in ("{size}", "{Size}", "{comma_size}"))
-        else ""
-    )
-    said_place = "{place}" in template
-    text = template.format(
-        a=article,
-        A=_upper(article),
-        size=size,
-        Size=size,
-        words=words,
-        Words=words,
-        term=noun,
-        place=_place(side, zone, rng, present),
-        comma_size=f", {size.strip()}" if size else "",
-        be="are" if plural else "is",
-        look="look" if plural else "looks",
-    )
-    text = text if family == HELD_OUT_FAMILY else _upper(text)
+    place = _place(side, zone, rng, present)
+    text = template.format(**_fields(term, noun, size, words), place=place)
+    sized = present and any(field in template for field in ("{size}", "{Size}", "{comma_size}"))
+    placed = "{place}" in template
     return Phrase(
-        text,
+        text if family == HELD_OUT_FAMILY else _upper(text),
         term,
         present,
-        side if said_place else None,
-        zone if said_place else None,
-        float(said_size.split()[0]) if said_size else None,
+        side if placed else None,
+        zone if placed else None,
+        float(near) if sized and near is not None else None,
         family,
         descriptors if present and "ords}" in template else (),
     )
+
+
+def _fields(term: str, noun: str, size: str, words: str) -> dict[str, str]:
+    """What a template's fields are filled with, the place apart."""
+    article = ("an " if (size or words or noun)[0] in "aeiou8" else "a ") if term in SIZED else ""
+    plural = noun.endswith(("opacities", "cysts"))
+    return {
+        "a": article,
+        "A": _upper(article),
+        "size": size,
+        "Size": size,
+        "comma_size": f", {size.strip()}" if size else "",
+        "words": words,
+        "Words": words,
+        "term": noun,
+        "be": "are" if plural else "is",
+        "look": "look" if plural else "looks",
+    }
 
 
 def phrase_bank(

@@ -12,9 +12,8 @@ from DGMVLCCore.simulation.insert import (
     TERM_OF_KIND,
     Lesion,
     draw_centre,
+    lesion_in,
     lung_limit,
-    side_of,
-    zone_of,
 )
 from DGMVLCCore.simulation.patch import ScanPatch
 
@@ -97,16 +96,6 @@ def transplant(
         there = soft[z] > 0.01
         hu[z][there] = ndimage.affine_transform(values, step, **pick)[there]
     soft = np.clip(1.5 * soft - 0.1, 0, 1) * lung_limit(patch, nodule.kind)
-    changed = patch.hu + soft * (hu - patch.hu)
-    mask = (soft > 0.1) & (patch.lungs > 0)
-    return Lesion(
-        changed,
-        soft,
-        mask,
-        nodule.kind,
-        TERM_OF_KIND[nodule.kind],
-        side_of(patch, mask),
-        zone_of(patch, mask),
-        nodule.size_mm,
-        nodule.descriptors,
-    )
+    changed, kind = patch.hu + soft * (hu - patch.hu), nodule.kind
+    term, size_mm = TERM_OF_KIND[kind], nodule.size_mm
+    return lesion_in(patch, changed, soft, kind, term, size_mm, nodule.descriptors)

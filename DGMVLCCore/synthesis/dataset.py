@@ -158,6 +158,14 @@ def item_id(order: Order, scan_sha256: str, copy: int, settings: Settings) -> st
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def _require_scans(orders: list[Order], root: Path) -> None:
+    named = [order.scan for order in orders if not is_address(order.scan)]
+    if missing := next((name for name in named if not (root / name).exists()), None):
+        raise UnreadableError(
+            f"The scan {missing} of the order does not exist in {root}; correct its name."
+        )
+
+
 def _wanted(
     orders: list[Order], root: Path, settings: Settings, memory: ScanMemory
 ) -> Iterator[tuple[str, Order, Volume]]:
@@ -207,11 +215,7 @@ def synthesize(
     """
     settings = Settings(seed, 1 if pipe.one_pass else steps, pipe.weights_sha256)
     manifest, memory = Manifest(out, settings), ScanMemory()
-    named = [order.scan for order in orders if not is_address(order.scan)]
-    if missing := next((name for name in named if not (root / name).exists()), None):
-        raise UnreadableError(
-            f"The scan {missing} of the order does not exist in {root}; correct its name."
-        )
+    _require_scans(orders, root)
     total, counts = sum(order.count for order in orders), {"made": 0, "refused": 0, "kept": 0}
     try:
         for index, item in enumerate(_wanted(orders, root, settings, memory)):

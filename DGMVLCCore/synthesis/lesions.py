@@ -171,27 +171,9 @@ def make_lesion(
     reasons: list[str] = []
     for attempt in range(1, TRIES + 1):
         lesion, size = draw_region(scan, straight, order, rng)
-        mask = dilate_mm(lesion, scan.spacing, MARGIN_MM) & straight.lungs
         number = int(rng.integers(2**31))
-        result = pipe(
-            scan,
-            EditPlan(
-                mask,
-                absent_prompt(order.finding),
-                sentence,
-                order.finding,
-                removes=False,
-                hidden=hidden_for(order.finding, lesion, mask, scan.spacing),
-            ),
-            anatomy=straight,
-            noises=1,
-            steps=steps,
-            seed=number % 1_000_000,
-            should_cancel=should_cancel,
-        )
-        if pipe.alignment is not None:
-            result.agreement = agreement_of(pipe.alignment, result, straight)
-        result.gates = quality_gates(result, straight)
+        plan = _plan(order.finding, sentence, lesion, scan, straight)
+        result = _sample(pipe, scan, plan, straight, steps, number % 1_000_000, should_cancel)
         evidence = _evidence(judge or pipe, result, straight, number % 1000)
         if failed := _failed(result, lesion, evidence):
             reasons.append(", ".join(failed))
@@ -208,6 +190,40 @@ def make_lesion(
         f"None of {TRIES} samples of {order.finding} was accepted (failed: "
         f"{'; '.join(reasons)}); order another size or place."
     )
+
+
+def _sample(
+    pipe: CounterfactualPipeline,
+    scan: Volume,
+    plan: EditPlan,
+    anatomy: Anatomy,
+    steps: int,
+    seed: int,
+    should_cancel: Callable[[], bool] | None,
+) -> CounterfactualResult:
+    """One sample of a plan with its agreement and its checks."""
+    result = pipe(
+        scan,
+        plan,
+        anatomy=anatomy,
+        noises=1,
+        steps=steps,
+        seed=seed,
+        should_cancel=should_cancel,
+    )
+    if pipe.alignment is not None:
+        result.agreement = agreement_of(pipe.alignment, result, anatomy)
+    result.gates = quality_gates(result, anatomy)
+    return result
+
+
+def _plan(
+    finding: str, sentence: str, lesion: np.ndarray, scan: Volume, anatomy: Anatomy
+) -> EditPlan:
+    """The edit that puts a finding where `lesion`, bool (D,H,W), was drawn."""
+    mask = dilate_mm(lesion, scan.spacing, MARGIN_MM) & anatomy.lungs
+    hidden = hidden_for(finding, lesion, mask, scan.spacing)
+    return EditPlan(mask, absent_prompt(finding), sentence, finding, removes=False, hidden=hidden)
 
 
 def _failed(result: CounterfactualResult, lesion: np.ndarray, evidence: Evidence) -> list[str]:

@@ -16,6 +16,7 @@ from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.units import LUNG_DEFAULT
 from DGMVLCCore.results.folders import whole_folder
+from DGMVLCCore.results.records import write_text
 from DGMVLCCore.synthesis.dataset import network_facts, save_synthetic
 from DGMVLCCore.synthesis.from_mask import check_sentence
 from DGMVLCCore.synthesis.slab import slab
@@ -102,9 +103,8 @@ def write_lungs(
     from DGMVLCCore import __version__
 
     with whole_folder(out, False, RECORD) as folder:
-        files = save_synthetic(
-            *made, "lungs (synthetic)" if agreement is None else "chest (synthetic)", folder, notice
-        )
+        title = f"{'lungs' if agreement is None else 'chest'} (synthetic)"
+        files = save_synthetic(*made, title, folder, notice)
         record: dict[str, object] = {
             "schema_version": "1.0",
             "software": {"name": "dgmvlc", "version": __version__},
@@ -116,9 +116,7 @@ def write_lungs(
             "slices": list(slices),
             "made_by": network_facts(pipe),
             "files": files,
+            **({} if agreement is None else {"agreement": agreement}),
         }
-        record |= {"agreement": agreement} if agreement is not None else {}
-        (folder / RECORD).write_text(
-            json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8"
-        )
+        write_text(json.dumps(record, indent=1, ensure_ascii=False), folder / RECORD)
     return [file["name"] for file in files]

@@ -35,6 +35,15 @@ DEMONSTRATION = (
     "about the quality or the safety of its "
     "pictures was evaluated."
 )
+USUAL: dict[str, Any] = {
+    "batch": 8,
+    "learning_rate": 4e-4,
+    "warmup": 20,
+    "ema": 0.98,
+    "workers": 0,
+    "minutes": 3.0,
+    "checkpoint_every": 100,
+}
 ENDINGS = (".nii.gz", ".nrrd", ".nii", ".mha", ".mhd", ".nhdr", ".dcm")
 TEXT_COLUMNS = ("text", "sentence", "caption", "description", "report")
 
@@ -152,17 +161,8 @@ def write_shards(
                 "tokens the network reads; shorten it."
             )
     texts = list(dict.fromkeys(said.values()))
-    states = encoder.encode(["", *texts])
-    lengths = states.mask.sum(1)
-    ragged = np.concatenate([tokens[:n] for tokens, n in zip(states.tokens, lengths)])
     with replaced_folder(folder) as out:
-        np.savez(
-            out / "phrases.npz",
-            tokens=ragged.astype(np.float16),
-            lengths=lengths,
-            pooled=states.pooled.astype(np.float16),
-            phrases=np.array([json.dumps(vars(Phrase(text, "", True))) for text in texts]),
-        )
+        _write_bank(out / "phrases.npz", texts, encoder)
         for index, (name, path) in enumerate(pictures.items()):
             record = picture_record(load_volume(path, modality, series.get(name)))
             record["text"] = np.array(1 + texts.index(said[name]))
@@ -171,6 +171,20 @@ def write_shards(
             json.dumps(_about(modality, said, series), ensure_ascii=False),
             encoding="utf-8",
         )
+
+
+def _write_bank(path: Path, texts: list[str], encoder: LanguageEncoder) -> None:
+    """Encoded sentences, the empty one first; tokens without their padding."""
+    states = encoder.encode(["", *texts])
+    lengths = states.mask.sum(1)
+    ragged = np.concatenate([tokens[:n] for tokens, n in zip(states.tokens, lengths)])
+    np.savez(
+        path,
+        tokens=ragged.astype(np.float16),
+        lengths=lengths,
+        pooled=states.pooled.astype(np.float16),
+        phrases=np.array([json.dumps(vars(Phrase(text, "", True))) for text in texts]),
+    )
 
 
 def train_images(
@@ -190,8 +204,7 @@ def train_images(
     Args:
         modality: "MR" or "XR". table: sentences (an id column first, and a text column). weights:
             to begin with; the shipped ones when None. series: (picture, number) of the series to
-            read of a DICOM folder that holds several.
-        fields: of the recipe (minutes, steps, batch, …).
+            read of a DICOM folder that holds several. fields: of the recipe (minutes, steps, …).
 
     Returns:
         "weights", "pictures", "sentences", "notes".
@@ -201,27 +214,51 @@ def train_images(
     """
     from DGMVLCCore.training.loop import train
 
+    _require_plain(modality)
+    start = weights or resource(WEIGHTS)
+    check_weights(start)
+    pictures = find_pictures(folder)
+    sentences = sentences_of(pictures, modality, table, sheet)
+    shards = _shards_in(out, pictures, sentences, modality, dict(series))
+    about = {"task": "image", "modality": modality, "start_from": str(start)}
+    recipe = Recipe(**USUAL | fields | about | {"shards": str(shards), "out": str(out)})
+    return {
+        "weights": str(train(recipe, quiet=quiet)),
+        "pictures": len(pictures),
+        "sentences": sorted(set(sentences.values())),
+        "notes": [DEMONSTRATION.format(modality)],
+    }
+
+
+def _require_plain(modality: str) -> None:
     if modality not in PLAIN:
         raise UsageError(
             f"The modality must be {' or '.join(PLAIN)}, not {modality}; chest CT is trained by "
             "the other tasks."
         )
-    start = weights or resource(WEIGHTS)
-    check_weights(start)
-    pictures = find_pictures(folder)
-    said, shards, chosen = (
-        sentences_of(pictures, modality, table, sheet),
-        out / "shards",
-        dict(series),
-    )
-    if unknown := sorted(set(chosen) - set(pictures)):
+
+
+def _shards_in(
+    out: Path,
+    pictures: dict[str, Path],
+    sentences: dict[str, str],
+    modality: str,
+    series: dict[str, int],
+) -> Path:
+    """The shards of a run's folder, written unless they are there from a run before.
+
+    Raises:
+        UsageError: a series of a picture that is not there. UnsuitableInputError: the folder holds
+            a run on others.
+    """
+    if unknown := sorted(set(series) - set(pictures)):
         raise UsageError(
             f"There is no picture {quoted(unknown[0])} to choose a series of; there are "
             f"{quoted(', '.join(pictures))}."
         )
-    about = _about(modality, said, chosen)
+    shards = out / "shards"
     there = (shards / RECORD).exists()
-    known = there and read_json(shards / RECORD, AGAIN) == about
+    known = there and read_json(shards / RECORD, AGAIN) == _about(modality, sentences, series)
     if there and not known and (out / "checkpoint.pt").exists():
         raise UnsuitableInputError(
             f"{out} holds a run on other pictures or sentences than these; give the same, or "
@@ -231,30 +268,5 @@ def train_images(
     if not there:
         check_output(shards, False, RECORD)
     if not known:
-        write_shards(shards, pictures, said, modality, LanguageEncoder(), chosen)
-    usual = {
-        "batch": 8,
-        "learning_rate": 4e-4,
-        "warmup": 20,
-        "ema": 0.98,
-        "workers": 0,
-        "minutes": 3.0,
-        "checkpoint_every": 100,
-    }
-    trained = train(
-        Recipe(
-            str(shards),
-            str(out),
-            task="image",
-            modality=modality,
-            start_from=str(start),
-            **{**usual, **fields},
-        ),
-        quiet=quiet,
-    )
-    return {
-        "weights": str(trained),
-        "pictures": len(pictures),
-        "sentences": sorted(set(said.values())),
-        "notes": [DEMONSTRATION.format(modality)],
-    }
+        write_shards(shards, pictures, sentences, modality, LanguageEncoder(), series)
+    return shards

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import webbrowser
+from functools import partial
 
 NEEDED = ("slicer_core", "trame_slicer", "aiohttp")
 
@@ -44,39 +45,38 @@ def main(arguments: list[str] | None = None) -> int:
             f"The viewer needs {', '.join(missing)}; install it with: pip install 'dgmvlc[view]'.\n"
         )
         return 2
+    from SlicerDGMVLCLib.protocol import isRemote, remoteCommand
+
     from .server import port_problem, serve
 
-    command = None
+    command, problem = None, port_problem(args.port)
     if args.worker is not None:
-        from SlicerDGMVLCLib.protocol import isRemote, remoteCommand
-
         try:
             if not isRemote(args.worker):
                 raise ValueError("--worker takes 'ssh USER@HOST' and, if need be, the program.")
             command = remoteCommand(args.worker, sys.executable)
         except ValueError as error:
-            sys.stderr.write(f"{error}\n")
-            return 2
-    if problem := port_problem(args.port):
+            problem = str(error)
+    if problem:
         sys.stderr.write(f"{problem}\n")
         return 2
-
-    def ready(url: str) -> None:
-        sys.stdout.write(
-            f"DGM-VLC viewer, research use only; not a medical device.\nOpen {url}\nStop with "
-            "Ctrl-C.\n"
-        )
-        sys.stdout.flush()
-        screen = (
-            sys.platform in ("win32", "darwin")
-            or os.environ.get("DISPLAY")
-            or os.environ.get("WAYLAND_DISPLAY")
-        )
-        if args.open and screen:  # else a text browser would take the terminal
-            webbrowser.open(url)
-
-    serve(args.port, ready, command)
+    serve(args.port, partial(_ready, in_browser=args.open), command)
     return 0
+
+
+def _ready(url: str, in_browser: bool) -> None:
+    """Say where the viewer is, and open it where there is a screen."""
+    sys.stdout.write(
+        f"DGM-VLC viewer, research use only; not a medical device.\nOpen {url}\nStop with Ctrl-C.\n"
+    )
+    sys.stdout.flush()
+    screen = (
+        sys.platform in ("win32", "darwin")
+        or os.environ.get("DISPLAY")
+        or os.environ.get("WAYLAND_DISPLAY")
+    )
+    if in_browser and screen:  # else a text browser would take the terminal
+        webbrowser.open(url)
 
 
 if __name__ == "__main__":

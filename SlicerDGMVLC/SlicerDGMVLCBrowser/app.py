@@ -47,6 +47,20 @@ def _ignore_closed_tabs(loop: asyncio.AbstractEventLoop, context: dict[str, Any]
         loop.default_exception_handler(context)
 
 
+def _case_scan(scan: Scan, title: str, how: dict[str, Any]) -> CaseScan:
+    """What a case keeps of its scan, and `how` it is read again."""
+    columns, rows, slices = scan.size
+    return CaseScan(
+        str(scan.path),
+        title or scan.title,
+        scan.facts,
+        scan.modality,
+        how,
+        voxels=columns * rows * slices,
+        slices=slices,
+    )
+
+
 class Viewer(TrameApp):
     """One session, shared by every tab that shows it.
 
@@ -205,6 +219,14 @@ class Viewer(TrameApp):
             state.upload_share = 0.0
         self.say(str(sentence)[:300])
 
+    def _checked(self, text: str) -> Path | None:
+        """What was typed as a path; None when it is none, which is said."""
+        try:
+            return choose.clean_path(str(text))
+        except choose.PathError as error:
+            self.say(str(error))
+            return None
+
     async def open_path(
         self,
         text: str,
@@ -225,10 +247,7 @@ class Viewer(TrameApp):
             self.say(reason, kind="info")
             return False
         self.unsay()
-        try:
-            path = choose.clean_path(str(text))
-        except choose.PathError as error:
-            self.say(str(error))
+        if (path := self._checked(text)) is None:
             return False
         self.desk.begin_opening(title or study or path.name)
         with self.state as state:
@@ -244,15 +263,7 @@ class Viewer(TrameApp):
             self.refresh()
             self.say(str(error))
             return False
-        facts = CaseScan(
-            str(scan.path),
-            title or scan.title,
-            scan.facts,
-            scan.modality,
-            offers.as_fields(series, how),
-            voxels=scan.size[0] * scan.size[1] * scan.size[2],
-            slices=scan.size[2],
-        )
+        facts = _case_scan(scan, title, offers.as_fields(series, how))
         self._take(scan, facts, study, report or scan.report)
         self.cases.remember(facts)
         return True
@@ -353,12 +364,8 @@ class Viewer(TrameApp):
         if self.stage.scan is None or self.desk.why_not_run():
             return
         region = self.desk.case.region
-        if region.origin == FILE:
-            try:
-                choose.clean_path(region.path)
-            except choose.PathError as error:
-                self.say(str(error))
-                return
+        if region.origin == FILE and self._checked(region.path) is None:
+            return
         if region.origin == DRAWN and not self.drawing.save():
             return
         self.unsay()

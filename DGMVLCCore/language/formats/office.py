@@ -43,34 +43,38 @@ def pdf_text(data: bytes, name: str) -> str:
     if b"%%EOF" not in data[-2048:]:
         raise UnreadableError(f"{name} is cut: the end of the PDF is missing; export it again.")
     try:
-        reader = PdfReader(io.BytesIO(data))
-        locked = reader.is_encrypted and not _opens(reader)
-        pages = 0 if locked else len(reader.pages)
-        texts: list[str] = []
-        if pages <= MOST_PAGES:
-            for page in () if locked else reader.pages:
-                texts.append(page.extract_text())
-                if sum(map(len, texts)) > LONGEST_TEXT:
-                    break
+        texts = _page_texts(PdfReader(io.BytesIO(data)), name)
+    except UnsuitableInputError:
+        raise
     except Exception as error:  # pypdf raises whatever a damaged file makes it stumble over
         raise UnreadableError(
             f"{name} is a damaged PDF ({type(error).__name__}); export it again or save the "
             "report as text."
         ) from error
-    if locked:
-        raise UnsuitableInputError(
-            f"{name} is a PDF with a password; save it without one or copy its text."
-        )
-    if pages > MOST_PAGES:
-        raise UnsuitableInputError(
-            f"{name} has {pages} pages, too many for a report (at most {MOST_PAGES})."
-        )
     if not any(text.strip() for text in texts):
         raise UnsuitableInputError(
             f"{name} is a PDF without text (a scan or a picture); have its text recognised or type "
             "it."
         )
     return "\n\n".join(texts)
+
+
+def _page_texts(reader: PdfReader, name: str) -> list[str]:
+    """The pages' texts, as many as a report may be long."""
+    if reader.is_encrypted and not _opens(reader):
+        raise UnsuitableInputError(
+            f"{name} is a PDF with a password; save it without one or copy its text."
+        )
+    if (pages := len(reader.pages)) > MOST_PAGES:
+        raise UnsuitableInputError(
+            f"{name} has {pages} pages, too many for a report (at most {MOST_PAGES})."
+        )
+    texts: list[str] = []
+    for page in reader.pages:
+        texts.append(page.extract_text())
+        if sum(map(len, texts)) > LONGEST_TEXT:
+            break
+    return texts
 
 
 def _opens(reader: PdfReader) -> bool:

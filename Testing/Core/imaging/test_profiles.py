@@ -46,15 +46,6 @@ def test_ct_window_is_fixed_others_follow_the_image(phantom, mr):
     assert PROFILES["CT"].window(phantom.array) == PROFILES["CT"].window(phantom.array * 0.5)
     low, high = PROFILES["MR"].window(mr)
     assert (low, high) == pytest.approx(np.percentile(mr, (1, 99)))
-    for profile, array in (
-        (PROFILES["CT"], np.clip(phantom.array, -1250, 250)),
-        (PROFILES["MR"], np.clip(mr, low, high)),
-    ):
-        limits = profile.window(array)
-        units = profile.normalise(array, limits)
-        assert units.dtype == np.float32 and units.min() >= -1 and units.max() <= 1
-        low, high = limits
-        assert (units + 1) / 2 * (high - low) + low == pytest.approx(array, abs=1e-3)
 
 
 @pytest.mark.parametrize("modality", ["CT", "MR", "XR"])
