@@ -12,6 +12,8 @@ from torch.nn import functional as F
 from DGMVLCCore.models.denoiser import PATCH, RESIDUAL_SCALE, Conditions, Denoiser, fourier
 
 CELLS = PATCH * PATCH
+MAPS = 6  # that the U-Net gives its refinement besides its answers
+SEEN = 7  # x_t, three slices, mask, hidden, lungs
 DENSITY_SCALE = 300.0  # of the sinusoids: 750 HU are one model unit, and 5 HU must be told apart
 WIDENED = (
     "stem.weight",
@@ -32,6 +34,32 @@ class Edit(NamedTuple):
     target: Tensor
     change: Tensor
     attention: Tensor | None
+
+
+class Refinement(nn.Module):
+    """Convolutions at full resolution that correct the U-Net's target and change map: a cell of
+    16 voxels shares 64 channels, too few for what a voxel shows. Answers 0 at first.
+
+    Args:
+        width: channels between.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(2 + MAPS + SEEN, width, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(width, 2, 3, padding=1),
+        )
+        nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.layers[-1].bias)  # type: ignore[arg-type]
+
+    def forward(self, maps: Tensor, seen: Tensor) -> Tensor:
+        """Corrections (B,2,H,W) of the first two of `maps` (B,2+MAPS,H,W), which `seen`
+        (B,SEEN,H,W) stands beside."""
+        return self.layers(torch.cat([maps, seen], dim=1))
 
 
 class Editor(Denoiser):
@@ -60,6 +88,7 @@ class Editor(Denoiser):
         scan_dim: int = 0,
         vision_sha256: str = "",
         modality: str = "CT",
+        detail: int = 0,
     ) -> None:
         super().__init__(
             widths=widths,
@@ -76,24 +105,30 @@ class Editor(Denoiser):
         )
         width = widths[0]
         self.stem = nn.Conv2d(self.stem.in_channels + CELLS + 2, width, 3, padding=1)
-        self.head = nn.Conv2d(width, 2 * CELLS, 3, padding=1)
+        maps = 2 + (MAPS if detail else 0)
+        self.head = nn.Conv2d(width, maps * CELLS, 3, padding=1)
         self.density = nn.Sequential(
             nn.Linear(2 * width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
         )
+        self.refine = Refinement(detail) if detail else None
         for layer in (self.head, self.density[-1]):
             nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        if detail:  # maps of nothing, read by layers that answer nothing, would never learn
+            nn.init.normal_(self.head.weight[2 * CELLS :], std=0.02)
 
     @classmethod
     def on(cls, begun: Denoiser, **changed: Any) -> Editor:
-        """An editor that begins with the weights of a hole-filling denoiser of the same widths."""
+        """An editor that begins with the weights of a hole-filling denoiser, or of an editor
+        without a refinement, of the same widths."""
         taken = ("widths", "text_dim", "affine_fusion", "cross_attention", "anatomy", "findings")
         fields = {name: begun.config[name] for name in taken}  # type: ignore[index]
         editor = cls(**{**fields, **changed})
         state = editor.state_dict()
         for name, value in begun.state_dict().items():
             if name in WIDENED:
-                wide = torch.zeros_like(state[name])
+                first = name == "stem.weight"  # what the begun network was not shown counts 0
+                wide = torch.zeros_like(state[name]) if first else state[name].clone()
                 wide[tuple(slice(n) for n in value.shape)] = value
                 state[name] = wide
             elif name in state:
@@ -128,7 +163,14 @@ class Editor(Denoiser):
             cond: see `Conditions`; `context` is the source, smoothly filled where it is hidden.
         """
         out, attention = self.cells(x_t, t, cond, lambda name, features, embed: features)
-        target, change = (F.pixel_shuffle(part, PATCH) for part in out.split(CELLS, dim=1))
+        maps = F.pixel_shuffle(out, PATCH)
+        target, change = maps[:, :1], maps[:, 1:2]
+        if self.refine is not None:
+            hidden = cond.mask if cond.hidden is None else cond.hidden
+            lungs = cond.anatomy[:, 1:3].sum(1, keepdim=True)
+            own = (x_t, cond.context, cond.mask[:, 1:2], hidden[:, 1:2], lungs)
+            better = self.refine(maps, torch.cat(own, dim=1)).float()
+            target, change = target + better[:, :1], change + better[:, 1:]
         return Edit(cond.context[:, 1:2] + RESIDUAL_SCALE * target, change, attention)
 
 

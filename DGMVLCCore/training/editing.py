@@ -81,10 +81,12 @@ class EditingTrainer(Trainer):
                 cross_attention=recipe.cross_attention,
                 anatomy=recipe.anatomy,
                 findings=TERMS,
+                detail=recipe.detail,
             )
         begun, _ = load_generator(Path(recipe.start_from))
         if isinstance(begun, Editor):
-            return begun
+            grown = recipe.detail and not begun.config["detail"]  # type: ignore[index]
+            return Editor.on(begun, detail=recipe.detail) if grown else begun
         if type(begun) is not Denoiser:
             raise WeightsError(
                 f"An editor cannot begin with the {type(begun).__name__} in {recipe.start_from}; "

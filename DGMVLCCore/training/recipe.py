@@ -66,6 +66,7 @@ class Recipe:
         grounding: weight of the loss that asks the full-grid attention to name the lesion's cells.
         misread: share of examples read under a sentence about another finding; they teach attention
             to stay away, and no voxel.
+        detail: channels of the editor's layers at full resolution; 0 for none.
         lesion_weight: of a lesion's voxels in the editor's loss, besides 1.
         compile: fuse the network with torch.compile (needs a C++ compiler on a CPU).
         modality: of the scans: "CT", "MR" or "XR".
@@ -98,6 +99,7 @@ class Recipe:
     vision: str = ""
     depth: int = 8
     lesion_weight: float = 10.0
+    detail: int = 0
     frozen: tuple[str, ...] = ()
     modality: str = "CT"
 
