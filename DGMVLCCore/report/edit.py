@@ -126,7 +126,9 @@ def _write_all(
     statements = make_statements(result, location)
     entries = write_volumes(result, folder)
     save_figure(result, folder / "figure.png")
-    (folder / "explanation.txt").write_text(explain(result, statements), encoding="utf-8")
+    (folder / "explanation.txt").write_text(
+        explain(result, location.side, statements), encoding="utf-8"
+    )
     entries += [
         {"name": "figure.png", "role": "figure"},
         {"name": "explanation.txt", "role": "explanation"},

@@ -7,6 +7,29 @@ from DGMVLCCore.language.prompts import difference_words
 from DGMVLCCore.report.statements import Statement
 
 
+def conclusion(result: CounterfactualResult, side: str | None) -> str:
+    """A result in one sentence, as a colleague would say it: what was done, and whether it can be
+    relied on.
+
+    Args:
+        side: lung of the region, "left", "right" or another word for neither.
+    """
+    plan, gates = result.plan, result.gates
+    target = plan.target.strip().rstrip(".")
+    place = f" in the {side} lung" if side in ("left", "right") else ""
+    if target.lower().startswith("no "):
+        shown = f"This is the scan without the {plan.term}{place}"
+    else:
+        shown = f"This is the scan with “{target}” in the place of the {plan.term}{place}"
+    if not gates:
+        return f"{shown}; nothing had to be checked."
+    if failed := [gate.name for gate in gates if not gate.passed]:
+        count = f"{len(failed)} of {len(gates)} checks failed"
+        return f"{shown}. Do not rely on it: {count} ({', '.join(failed)})."
+    passed = "its one check" if len(gates) == 1 else f"all {len(gates)} checks"
+    return f"{shown}; {passed} passed."
+
+
 def _verdict(result: CounterfactualResult) -> str:
     """Which checks passed, with their numbers; a failed one in its own plain words."""
     if not result.gates:
@@ -37,8 +60,10 @@ def _words(result: CounterfactualResult) -> str:
     )
 
 
-def explain(result: CounterfactualResult, statements: list[Statement]) -> str:
-    """The statements and the words behind the edit, the checks, and the notice, a line each."""
+def explain(result: CounterfactualResult, side: str | None, statements: list[Statement]) -> str:
+    """The conclusion; the statements and the words behind the edit; the checks; the notice: a line
+    each. side: as `conclusion`."""
     said = " ".join(statement.text for statement in statements)
     notes = [_verdict(result), *filter(None, [result.settings.get("note")])]
-    return f"{said} {_words(result)}\n{' '.join(notes)}\n{NOTICE}\n"
+    lines = [conclusion(result, side), f"{said} {_words(result)}", " ".join(notes), NOTICE]
+    return "".join(f"{line}\n" for line in lines)

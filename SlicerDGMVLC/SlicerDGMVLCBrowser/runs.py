@@ -12,7 +12,6 @@ import slicer
 import vtk
 from SlicerDGMVLCLib.exchange import segmentsOn
 from SlicerDGMVLCLib.scene import ResultNodes, loadLayer, loadResult, readResult, removeRun
-from SlicerDGMVLCPresenters.words import conclusion
 
 from .readout import array_of
 from .segments import hatched, put_mask
@@ -70,7 +69,8 @@ class Run:
 
     @property
     def explanation(self) -> list[str]:
-        """The core's sentence on the change, and its notes; the checks stand beside it."""
+        """The core's conclusion, its sentences on the change, and its notes; the checks stand
+        beside it."""
         text = next(
             (
                 self.path.parent / entry["name"]
@@ -80,10 +80,10 @@ class Run:
             None,
         )
         try:
-            lines = text.read_text(encoding="utf-8").splitlines()[:1] if text else []
+            lines = text.read_text(encoding="utf-8").splitlines()[:2] if text else []
         except OSError:
             lines = []
-        said = (conclusion(self.manifest), *lines, *self.manifest.get("notes", []))
+        said = (*lines, *self.manifest.get("notes", []))
         return [line for line in said if line.strip()]
 
     @property

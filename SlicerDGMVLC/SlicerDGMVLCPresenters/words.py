@@ -94,27 +94,3 @@ def next_step(case: Case, known: tuple[str, ...]) -> str:
     if reason := why_not_run(case, known):
         return reason
     return "Look at the result, or change a choice and run again." if case.results else "Press Run."
-
-
-def conclusion(manifest: dict[str, Any]) -> str:
-    """A result in one sentence, as a colleague would say it: what was done, and whether it can be
-    trusted."""
-    plan, gates = manifest["plan"], manifest["gates"]
-    target, term = str(plan["target"]).strip().rstrip("."), str(plan["term"])
-    side = (manifest.get("location") or {}).get("side")
-    place = f" in the {side} lung" if side in ("left", "right") else ""
-    if target.lower().startswith("no "):
-        first = f"This is the scan without the {term}{place}"
-    else:
-        first = f"This is the scan with “{target}” in the place of the {term}{place}"
-    failed = [str(gate["name"]) for gate in gates if not gate["passed"]]
-    if not gates:
-        return f"{first}; nothing had to be checked."
-    if not failed:
-        return f"{first}; {_every(len(gates))} passed."
-    count = f"{len(failed)} of {len(gates)} checks failed"
-    return f"{first}. Do not rely on it: {count} ({', '.join(failed)})."
-
-
-def _every(count: int) -> str:
-    return "its one check" if count == 1 else f"all {count} checks"

@@ -8,7 +8,6 @@ from SlicerDGMVLCPresenters.clinical import clinical_words, slice_range, why_not
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.page import page
 from SlicerDGMVLCPresenters.preflight import Machine
-from SlicerDGMVLCPresenters.words import conclusion
 from SlicerDGMVLCPresenters.work import PREPARE, REPORT, RUN, SUGGEST
 
 from .test_one_patient import finding
@@ -121,19 +120,3 @@ def test_slices_are_those_that_the_views_count(first, last, slices):
 @pytest.mark.parametrize(("first", "last"), [("0", "3"), ("5", "4"), ("1", "13"), ("a", "2")])
 def test_slices_that_are_not_there_are_refused(first, last):
     assert "from 1 to 12" in slice_range(first, last, 12)[1]
-
-
-@pytest.mark.parametrize(
-    ("target", "gates", "said"),
-    [
-        ("No nodule. Clear lung.", [True], "without the nodule in the left lung; its one check"),
-        ("Consolidation.", [True, True], "with “Consolidation” in the place of the nodule in the"),
-        ("No nodule.", [True, False], "Do not rely on it: 1 of 2 checks failed (g1)."),
-        ("No nodule.", [], "nothing had to be checked"),
-    ],
-)
-def test_a_result_begins_with_one_sentence(target, gates, said):
-    plan = {"target": target, "term": "nodule"}
-    checks = [{"name": f"g{n}", "passed": passed} for n, passed in enumerate(gates)]
-    words = conclusion({"plan": plan, "gates": checks, "location": {"side": "left"}})
-    assert said in words and words.startswith("This is the scan with")

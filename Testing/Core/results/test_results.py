@@ -16,7 +16,7 @@ from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.report import edit as results
 from DGMVLCCore.report.edit import slug, write_result
-from DGMVLCCore.report.explanation import explain
+from DGMVLCCore.report.explanation import conclusion, explain
 from DGMVLCCore.report.figure import save_figure
 from DGMVLCCore.report.statements import make_statements
 from DGMVLCCore.results import folders
@@ -278,8 +278,9 @@ def test_numbers_that_are_none_become_null(write, tmp_path, monkeypatch):
 def test_the_explanation_says_only_what_was_measured(phantom_with_nodule):
     result = make_result(phantom_with_nodule)
     place = results.locate(result.mask, segment_anatomy(phantom_with_nodule), phantom_with_nodule)
-    said = explain(result, make_statements(result, place))
-    change, checks, notice = said.strip().split("\n")
+    said = explain(result, place.side, make_statements(result, place))
+    first, change, checks, notice = said.strip().split("\n")
+    assert first == conclusion(result, place.side) and "in the left lung" in first
     mean = float(result.difference[result.mask].mean())
     assert f"{mean:+.0f} HU on average" in change
     assert (
@@ -292,7 +293,30 @@ def test_the_explanation_says_only_what_was_measured(phantom_with_nodule):
         and "Research use only" in notice
     )
     result.counterfactual, result.gates = result.original, []
-    assert explain(result, make_statements(result, place)).startswith("No voxel changed")
+    assert (
+        explain(result, None, make_statements(result, place))
+        .split("\n")[1]
+        .startswith("No voxel changed")
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "passed", "said"),
+    [
+        ("No nodule. Clear lung.", [True], "without the nodule in the left lung; its one check"),
+        ("Consolidation.", [True, True], "with “Consolidation” in the place of the nodule in the"),
+        ("No nodule.", [True, False], "Do not rely on it: 1 of 2 checks failed (g1)."),
+        ("No nodule.", [], "nothing had to be checked"),
+    ],
+)
+def test_a_result_begins_with_one_sentence(phantom_with_nodule, target, passed, said):
+    result = make_result(phantom_with_nodule)
+    result.plan = replace(result.plan, target=target, term="nodule")
+    result.gates = [
+        replace(result.gates[0], name=f"g{n}", passed=good) for n, good in enumerate(passed)
+    ]
+    words = conclusion(result, "left")
+    assert said in words and words.startswith("This is the scan with")
 
 
 def test_a_figure_takes_any_words_and_leaves_the_plotting_of_the_caller_alone(
