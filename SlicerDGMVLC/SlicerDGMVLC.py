@@ -39,7 +39,7 @@ class SlicerDGMVLC(ScriptedLoadableModule):
             _(
                 "Shows what a patient's chest CT would look like without a finding, or with "
                 "another one: choose the scan, paste the report, "
-                "check a finding, press Apply. Voxels outside the region stay the patient's own. "
+                "check a finding, press Run. Voxels outside the region stay the patient's own. "
             )
             + NOTICE
         )
@@ -138,7 +138,7 @@ class SlicerDGMVLCTest(ScriptedLoadableModuleTest):
         self.assertIn("33 mm", report.GetText())
 
     def test_panel(self):
-        """Choices reach the parameter node and Apply says what is missing."""
+        """Choices reach the parameter node and Run says what is missing."""
         slicer.util.selectModule("SlicerDGMVLC")
         panel = slicer.modules.SlicerDGMVLCWidget.panel
         self.assertFalse(panel.ui.applyButton.enabled)

@@ -7,12 +7,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from SlicerDGMVLCLib.comparison import CLEAR, splitWords
 from SlicerDGMVLCPresenters.case import DRAWN
+from SlicerDGMVLCPresenters.comparison import (
+    CLEAR,
+    hypothesis_files,
+    ranking_rows,
+    splitWords,
+)
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
-from .comparisons import hypothesis_files, ranking_rows
 from .controls import FEW_WORDS, button, option, run_or_cancel, text_field, toggle
 
 if TYPE_CHECKING:

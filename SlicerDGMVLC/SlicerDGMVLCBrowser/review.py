@@ -64,9 +64,7 @@ class Review:
         """The worklist, how far the reader is, and the shown study's regions."""
         if self.session is None:
             return
-        listed = list_studies(self.session)
-        self.list.studies = [builtins_of(row) for row in listed.studies]
-        self.list.counts = listed.progress
+        self.list.take_list(builtins_of(list_studies(self.session)))
         if self.list.study:
             try:
                 self.list.take(builtins_of(list_regions(self.session, self.list.study)))
@@ -125,9 +123,7 @@ class Review:
 
     async def _look_ahead(self) -> None:
         """Have the study after the shown one looked at while the reader is busy with this one."""
-        rows = self.list.studies
-        here = next((at for at, row in enumerate(rows) if row["id"] == self.list.study), -1)
-        ahead = next((row["id"] for row in rows[here + 1 :] if row["waiting"]), "")
+        ahead = self.list.after
         if ahead:
             await self.viewer.jobs.ahead(
                 "review-study", self._looking(ahead), lambda answer: self._reload()

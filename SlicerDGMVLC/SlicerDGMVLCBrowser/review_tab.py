@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from SlicerDGMVLCLib.reading import REVIEW_KEYS
+from SlicerDGMVLCPresenters.keys import REVIEW_KEYS
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
@@ -55,9 +55,7 @@ def _folder(viewer: Viewer) -> None:
 def _worklist(viewer: Viewer) -> None:
     with html.Section(classes="step", v_show="review_open"):
         html.Div(
-            "{{ review_progress.studies }} {{ review_progress.studies === 1 ? 'study' : "
-            "'studies' }} · "
-            "{{ review_progress.decided }} of {{ review_progress.regions }} regions decided",
+            "{{ review_counted }}",
             classes="faint mb-2 review-progress",
         )
         v3.VProgressLinear(
@@ -101,12 +99,9 @@ def _regions(viewer: Viewer) -> None:
     with html.Section(classes="step", v_show="review_study"):
         _notes(viewer)
         html.Div(
-            "No region stood out.",
+            "{{ review_nothing }}",
             classes="faint",
-            v_show=(
-                "!review_regions.length && !running && review_studies.some((row) => row.id === "
-                "review_study && row.state === 'done')"
-            ),
+            v_show="review_nothing && !running",
         )
         classes = (
             "['review-region', {'review-chosen': review_region === row.number}, "

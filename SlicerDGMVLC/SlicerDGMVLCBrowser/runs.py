@@ -12,6 +12,7 @@ import slicer
 import vtk
 from SlicerDGMVLCLib.exchange import segmentsOn
 from SlicerDGMVLCLib.scene import ResultNodes, loadLayer, loadResult, readResult, removeRun
+from SlicerDGMVLCPresenters.outcome import check_rows, result_passed, result_title
 
 from .readout import array_of
 from .segments import hatched, put_mask
@@ -57,15 +58,12 @@ class Run:
     @property
     def title(self) -> str:
         """Its name, or what was changed, in words."""
-        return (
-            self.name
-            or f"{self.manifest['plan']['term']} → {self.manifest['plan']['target'].rstrip('.')}"
-        )
+        return self.name or result_title(self.manifest)
 
     @property
     def passed(self) -> bool:
         """Whether every check passed."""
-        return all(gate["passed"] for gate in self.gates)
+        return result_passed(self.manifest)
 
     @property
     def explanation(self) -> list[str]:
@@ -88,16 +86,8 @@ class Run:
 
     @property
     def gates(self) -> list[dict[str, Any]]:
-        """The checks: {name, passed, words}."""
-        return [
-            {
-                "name": gate["name"],
-                "passed": bool(gate["passed"]),
-                "sentence": gate["sentence"],
-                "words": f"{gate['value']:g} {gate['unit']} (allowed {gate['limit']})",
-            }
-            for gate in self.manifest["gates"]
-        ]
+        """The checks as the page lists them."""
+        return check_rows(self.manifest)
 
     def layers(self, role: str) -> list[dict[str, Any]]:
         """The files of a role of `LAYERS`, as the manifest lists them."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-QUALITY = {"quick look": (1, 4), "standard": (8, 10), "thorough": (16, 20)}  # noises, steps
+from SlicerDGMVLCPresenters.presets import QUALITY
+
 QUALITIES = [
     {"title": f"{name.capitalize()} ({noises} sample{'s' * (noises > 1)})", "value": name}
     for name, (noises, _) in QUALITY.items()
@@ -152,6 +153,8 @@ START: dict[str, Any] = {
     "review_region": 0,
     "review_unseen": [],
     "review_notes": [],
+    "review_counted": "",
+    "review_nothing": "",
     "review_series": [],
     "review_chosen": 0,
     "review_progress": {},

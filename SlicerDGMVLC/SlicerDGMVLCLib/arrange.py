@@ -4,15 +4,13 @@ layers, and a preview."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import slicer
 import vtk
 
 from .layout import fitView, showColumns, showPortableRows, showVolume
-from .nodes import WINDOWS, loadVolume, showWindow
-from .runs import ResultNodes, findRuns, removeRun
+from .runs import ResultNodes, findRuns
 
 TITLES = {"original": "Original", "counterfactual": "Counterfactual", "difference": "Difference"}
 ROLES = tuple(TITLES)
@@ -165,41 +163,3 @@ def markCorners(names: Sequence[str], text: str) -> None:
         widget = manager.sliceWidget(name)
         if widget is not None:
             widget.sliceView().cornerAnnotation().SetText(vtk.vtkCornerAnnotation.LowerRight, text)
-
-
-def showPreview(scene: Any, original: Any, path: str | Path, note: str) -> Any:
-    """The scan beside one slice of the counterfactual to come; returns the preview's volume node
-    for `removePreview`.
-
-    Args:
-        path: the worker's preview (NRRD, one slice, at its place in the patient). note: becomes its
-            name.
-
-    Raises:
-        ValueError: the preview cannot be read.
-    """
-    node = loadVolume(scene, Path(path), note)
-    node.SetAttribute("DGMVLC.Preview", "1")
-    showWindow(node, *WINDOWS["lung"], "vtkMRMLColorTableNodeGrey")
-    bounds = [0.0] * 6
-    node.GetRASBounds(bounds)
-    middle = ((bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, (bounds[4] + bounds[5]) / 2)
-    hideRuns(scene)
-    views = showColumns(scene, [TITLES["original"], TITLES["counterfactual"]])
-    for view, volume in zip(views, (original, node)):
-        showVolume(scene, view, volume)
-        fitView(view, original, middle)
-    markCorners([TITLES["counterfactual"]], NOTICE)
-    return node
-
-
-def removePreview(scene: Any, node: Any = None) -> None:
-    """Take a preview out of the scene, every one when None, with its display and storage nodes."""
-    found = [
-        scene.GetNthNodeByClass(i, "vtkMRMLScalarVolumeNode")
-        for i in range(scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"))
-    ]
-    wanted = [node] if node is not None else [n for n in found if n.GetAttribute("DGMVLC.Preview")]
-    removeRun(
-        scene, ResultNodes("preview", {str(index): each for index, each in enumerate(wanted)})
-    )

@@ -1,5 +1,5 @@
-"""Clinical data as one sentence, from the panel's fields or a row of a table; what is not given is
-left out, never invented."""
+"""Clinical data from the panel's fields or a row of a table; what is not given is left out, never
+invented."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from . import clinical_schema as schema
 from .parameters import Parameters, Sex, Smoking
 
 
-def sentence(parameters: Parameters) -> str:
-    """The clauses that are known, e.g. “64-year-old, female, ex-smoker, 40 pack-years”; "" when
-    none is."""
-    clauses = [
-        schema.clause("age", parameters.age) if parameters.age else "",
-        parameters.sex.value if parameters.sex is not Sex.UNKNOWN else "",
-        parameters.smoking.value if parameters.smoking is not Smoking.UNKNOWN else "",
-        schema.clause("pack_years", parameters.packYears) if parameters.packYears else "",
-        " ".join(parameters.otherClinical.split()),
-    ]
-    return ", ".join(filter(None, clauses))
+def given(parameters: Parameters) -> dict[str, str]:
+    """The panel's fields by the names of the presenters' form; "" for what is not given."""
+    sex, smoking = parameters.sex, parameters.smoking
+    return {
+        "age": str(parameters.age or ""),
+        "sex": "" if sex is Sex.UNKNOWN else sex.value,
+        "smoking": "" if smoking is Smoking.UNKNOWN else smoking.value,
+        "pack_years": str(parameters.packYears or ""),
+        "other": parameters.otherClinical,
+    }
 
 
 def _whole(text: str, limit: int) -> int:

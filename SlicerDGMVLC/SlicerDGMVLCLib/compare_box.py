@@ -4,12 +4,14 @@ in words."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import qt
+from SlicerDGMVLCPresenters.comparison import CLEAR, hypothesis_files, ranking_rows, splitWords
+from SlicerDGMVLCPresenters.desk import Desk
 
 from .arrange import compareRuns
-from .comparison import CLEAR, rankingRow, readComparison, resultPaths, splitWords, whyNotCompare
 from .results_box import ResultsBox, Run
 from .tables import COMPARE_COLUMNS, RowsTable
 
@@ -20,38 +22,32 @@ class CompareBox:
     """Which hypotheses, and what came of them.
 
     Args:
-        results: the list of runs; each hypothesis becomes one. start: gets the hypotheses. problem:
-            shows (message, advice).
+        results: the list of runs; each hypothesis becomes one. start: compares the desk's
+            hypotheses. changed: other ones were chosen. problem: shows (message, advice).
     """
 
     def __init__(
         self,
         ui: Any,
+        desk: Desk,
         scene: Any,
         results: ResultsBox,
-        start: Callable[[list[str]], None],
+        start: Callable[[], None],
+        changed: Callable[[], None],
         problem: Callable[[str, str], None],
     ) -> None:
-        self._ui, self._scene, self._results, self._start, self._problem = (
-            ui,
-            scene,
-            results,
-            start,
-            problem,
-        )
+        self._ui, self._desk, self._scene, self._results = ui, desk, scene, results
+        self._problem = problem
         self._runs: list[Run] = []
+        self._rows: list[dict[str, Any]] = []
         self._items: list[Any] = []  # the list does not keep Python's references
-        self._reason = ""
         self._table = RowsTable(ui.compareTable, COMPARE_COLUMNS)
         for _, words in LAYERS:
             ui.compareLayerCombo.addItem(words)
-        ui.compareButton.connect("clicked(bool)", lambda checked=False: self._start(self.chosen()))
-        ui.compareList.connect(
-            "itemChanged(QListWidgetItem*)", lambda item: self.refresh(self._reason)
-        )
-        ui.compareEdit.connect("textChanged(QString)", lambda text: self.refresh(self._reason))
+        ui.compareButton.connect("clicked(bool)", lambda checked=False: start())
+        ui.compareList.connect("itemChanged(QListWidgetItem*)", lambda item: changed())
+        ui.compareEdit.connect("textChanged(QString)", lambda text: changed())
         ui.compareLayerCombo.connect("currentIndexChanged(int)", lambda index: self.show())
-        self._showWords(None)
 
     def offer(self, known: tuple[str, ...]) -> None:
         """List the findings the weights know, and clear lung; what was checked stays checked."""
@@ -73,29 +69,32 @@ class CompareBox:
             item.text() for item in self._items if item.checkState() == qt.Qt.Checked
         ] + splitWords(str(self._ui.compareEdit.text))
 
-    def refresh(self, reason: str) -> None:
-        """Enable the button when it can be pressed; `reason` is why nothing can be run now."""
-        self._reason = reason
-        why = reason or whyNotCompare(self.chosen())
-        self._ui.compareButton.setEnabled(not why)
-        self._ui.compareButton.setToolTip(
-            why or "Draw every hypothesis in the region and rank them."
-        )
-        self._ui.compareLabel.setText("" if reason else why)
+    def refresh(self, says: dict[str, Any], why: str) -> None:
+        """Show what the presenters say; `why`: why nothing can be compared now."""
+        ui = self._ui
+        ui.compareButton.setEnabled(not why)
+        ui.compareButton.setToolTip(why or "Draw every hypothesis in the region and rank them.")
+        ui.compareLabel.setText(why)
+        rows = says["compare_rows"]
+        if rows != self._rows:
+            self._rows = rows
+            self._table.fill([(row["name"], row["asked"], row["agreement"]) for row in rows])
+        ui.compareText.setPlainText(f"{says['compare_sentence']}\n{says['compare_note']}".strip())
+        ui.compareLayerCombo.setEnabled(bool(rows))
 
     def accept(self, path: str) -> None:
         """Put a finished comparison on the list of runs and show it."""
         try:
-            record = readComparison(path)
+            record, files = hypothesis_files(Path(path))
         except (OSError, ValueError) as error:
             self._problem(str(error), "Compare again.")
             return
-        runs = [
-            self._results.add(str(manifest), f"{row['rank']}. {row['name']}")
-            for row, manifest in zip(record["hypotheses"], resultPaths(path, record))
-        ]
+        runs = [self._results.add(manifest, title) for title, manifest in files]
         self._runs = [run for run in runs if run is not None]
-        self._showWords(record)
+        ranking = record["ranking"]
+        made = [(run.title, str(run.manifest), run.madeAt) for run in self._runs]
+        rows = ranking_rows(record)
+        self._desk.add_comparison(rows, ranking["sentence"], ranking["note"], made)
         if self._results.load(self._runs):
             self.show()
 
@@ -112,11 +111,3 @@ class CompareBox:
     def clear(self) -> None:
         """The scene is gone."""
         self._runs = []
-        self._showWords(None)
-
-    def _showWords(self, record: dict[str, Any] | None) -> None:
-        self._table.fill([rankingRow(row) for row in record["hypotheses"]] if record else [])
-        self._ui.compareText.setPlainText(
-            f"{record['ranking']['sentence']}\n{record['ranking']['note']}" if record else ""
-        )
-        self._ui.compareLayerCombo.setEnabled(record is not None)

@@ -9,15 +9,14 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import slicer
 import vtk
+from SlicerDGMVLCPresenters.clinical import clinical_words
 
-from .clinical import sentence
+from .clinical import given
 from .exchange import checkVolume, exportSegment, exportVolume
 from .parameters import Parameters, Question, Slices
 
@@ -25,23 +24,6 @@ REGION_MARGIN_MM = 10.0  # the core lets the region grow by 6 mm
 FREE_BYTES_PER_VOXEL = 24  # a result's volumes, uncompressed
 
 _corners: dict[str, Any] = {}  # of the segment asked for last
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run or task.
-
-    Args:
-        finding: 1-based number. request: fields of the core's Request, or of the task. volumeId:
-            MRML id of the scan, "" when none of the scene is read.
-        answered: gets a task's answer.
-    """
-
-    finding: int
-    title: str
-    request: dict[str, Any]
-    volumeId: str
-    answered: Callable[[dict[str, Any]], None] = lambda answer: None
 
 
 def reportText(parameters: Parameters) -> str:
@@ -319,7 +301,7 @@ def makeRequest(
         "seed": parameters.seed,
         "noises": noises,
         "steps": steps,
-        "clinical": sentence(parameters),
+        "clinical": clinical_words(given(parameters)),
     }
     if mask is not None:
         request["mask"] = os.fspath(mask)
@@ -345,12 +327,3 @@ def makeCompareRequest(
         "hypotheses": hypotheses,
     }
     return {name: value for name, value in request.items() if name not in ("target", "mode")}
-
-
-def describe(parameters: Parameters, term: str) -> str:
-    """What a run is called in the list, e.g. “nodule → without it”."""
-    return (
-        f"{term} → {' '.join(parameters.target.split())}"
-        if parameters.question is Question.INSTEAD
-        else f"{term} → without it"
-    )

@@ -1,5 +1,5 @@
-"""From the panel's choices to the session's jobs; keeps the files that the worker reads until the
-scene is closed."""
+"""From the panel's choices to orders for the worker; keeps the files that the worker reads until
+the scene is closed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from SlicerDGMVLCPresenters.desk import Desk
+from SlicerDGMVLCPresenters.work import REGION, RUN, Order
+
 from .logic import (
     Exchange,
-    Job,
     axialPosition,
     checkSpace,
-    describe,
     makeCompareRequest,
     makeRequest,
     makeRunFolder,
@@ -21,27 +22,27 @@ from .logic import (
 from .parameters import Parameters
 
 OUTPUT_SETTING = "DGMVLC/OutputFolder"
-Chosen = list[tuple[int, dict[str, Any]]]  # 1-based number and finding
 
 
 class Orders:
-    """Makes jobs. Every method raises ValueError (a choice the core cannot take) or OSError (a file
-    that cannot be written).
+    """Makes orders. Every method raises ValueError (a choice the core cannot take) or OSError (a
+    file that cannot be written).
 
     Args:
-        settings: QSettings. temporaryPath: where results go unless the user chooses. note: gets a
-            sentence on what was done to the region.
+        desk: whose case the orders are for. settings: QSettings. temporaryPath: where results go
+            unless the user chooses. note: gets a sentence on what was done to the region.
     """
 
     def __init__(
-        self, scene: Any, settings: Any, temporaryPath: str, note: Callable[[str], None]
+        self,
+        desk: Desk,
+        scene: Any,
+        settings: Any,
+        temporaryPath: str,
+        note: Callable[[str], None],
     ) -> None:
-        self._scene, self._settings, self._temporaryPath, self._note = (
-            scene,
-            settings,
-            temporaryPath,
-            note,
-        )
+        self._desk, self._scene, self._settings = desk, scene, settings
+        self._temporaryPath, self._note = temporaryPath, note
         self._exchange: Exchange | None = None
 
     @property
@@ -63,45 +64,40 @@ class Orders:
         """A folder name that is not taken; not made."""
         return makeRunFolder(self.folder, what)
 
-    def runs(self, parameters: Parameters, chosen: Chosen) -> list[Job]:
-        """A counterfactual a finding."""
+    def runs(self, parameters: Parameters) -> list[Order]:
+        """A counterfactual a chosen finding."""
         volume = parameters.inputVolume
         slices = sliceRange(parameters, axialPosition(self._scene, volume))
         image, mask = self._export(parameters)
-        jobs: list[Job] = []
+        orders: list[Order] = []
         taken: list[Path] = []
-        for number, finding in chosen:
-            out = makeRunFolder(self.folder, finding["term"], taken=taken)
-            taken.append(out)
-            jobs.append(
-                Job(
-                    number,
-                    describe(parameters, finding["term"]),
-                    makeRequest(parameters, number, image, mask, slices, out),
-                    volume.GetID(),
-                )
-            )
+        for row in self._desk.case.chosen(self._desk.known):
+            taken.append(makeRunFolder(self.folder, row["term"], taken=taken))
+            request = makeRequest(parameters, row["number"], image, mask, slices, taken[-1])
+            more = {"title": row["term"], "preview": parameters.preview}
+            orders.append(self._desk.order(RUN, "", request, **more))
         checkSpace(self.folder, volume)
-        return jobs
+        return orders
 
-    def comparison(self, parameters: Parameters, hypotheses: list[str], chosen: Chosen) -> Job:
-        """Hypotheses of the region; its answer names `comparison.json`."""
+    def comparison(self, parameters: Parameters) -> dict[str, Any]:
+        """The request for the desk's hypotheses; its answer names `comparison.json`."""
         image, mask = self._export(parameters)
         slices = sliceRange(parameters, axialPosition(self._scene, parameters.inputVolume))
         out = makeRunFolder(self.folder, "comparison")
+        case = self._desk.case
         request = makeCompareRequest(
-            parameters, hypotheses, chosen[0][0] if chosen else None, image, mask, slices, out
+            parameters, self._desk.hypotheses, case.finding or None, image, mask, slices, out
         )
         checkSpace(self.folder, parameters.inputVolume)
-        return Job(0, "comparison", request, parameters.inputVolume.GetID())
+        return request
 
-    def proposal(self, parameters: Parameters, number: int) -> dict[str, Any]:
-        """The request for a region of finding `number`."""
+    def proposal(self, parameters: Parameters) -> Order:
+        """A region of the chosen finding."""
         self._exchange = self._exchange or Exchange()
         image = self._exchange.volume(parameters.inputVolume)
-        return makeRequest(
-            parameters, number, image, None, None, self._exchange.path("proposed.seg.nrrd")
-        )
+        out = self._exchange.path("proposed.seg.nrrd")
+        request = makeRequest(parameters, self._desk.case.finding, image, None, None, out)
+        return self._desk.order(REGION, "", request, title="region")
 
     def _export(self, parameters: Parameters) -> tuple[Path, Path | None]:
         self._exchange = self._exchange or Exchange()

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import slicer
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+from SlicerDGMVLCPresenters.presets import QUALITY
 
 from .clinical_schema import spoken
 
@@ -67,13 +68,6 @@ class Smoking(Labelled):
     NONE = spoken("smoking", "no")
 
 
-PRESETS = {
-    Quality.QUICK: (1, 4),
-    Quality.STANDARD: (8, 10),
-    Quality.THOROUGH: (16, 20),
-}  # (noises, steps)
-
-
 @parameterNodeWrapper
 class Parameters:
     """Every choice of the panel that belongs to the scene; 0 and "" mean “not given”.
@@ -108,7 +102,7 @@ class Parameters:
 
     def effort(self) -> tuple[int, int]:
         """(noises, steps) of the chosen quality."""
-        return PRESETS.get(self.quality, (self.noises, self.steps))
+        return QUALITY.get(self.quality.value, (self.noises, self.steps))
 
 
 def parametersOf(node: Any) -> Parameters:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .arrange import removePreview
 from .nodes import WINDOWS, loadVolume, showWindow
+from .runs import removeNode
 
 NAME = "Preview (synthetic – research use only)"
 
@@ -19,17 +19,21 @@ class PreviewLayer:
     def __init__(self, scene: Any) -> None:
         self._scene = scene
         self._node: Any = None
+        self._path = ""
         self._before: tuple[str, str | None, float] | None = (
             None  # composite id, foreground id, opacity
         )
 
     def show(self, path: str, volumeId: str) -> bool:
-        """Show a preview in place of an earlier one; False when its file cannot be read.
+        """Show a preview in place of an earlier one, once; False when its file cannot be read.
 
         Args:
             path: NRRD on the scan's geometry. volumeId: MRML id of the scan.
         """
+        if path == self._path:
+            return True
         self.remove()
+        self._path = path
         try:
             self._node = loadVolume(self._scene, Path(path), NAME)
         except ValueError:
@@ -50,12 +54,12 @@ class PreviewLayer:
                 composite.SetForegroundVolumeID(self._before[1])
                 composite.SetForegroundOpacity(self._before[2])
         if self._node is not None:
-            removePreview(self._scene, self._node)
-        self._node = self._before = None
+            removeNode(self._scene, self._node)
+        self.forget()
 
     def forget(self) -> None:
         """The scene is gone, and the preview with it."""
-        self._node = self._before = None
+        self._node, self._before, self._path = None, None, ""
 
     def _cover(self, volumeId: str) -> None:
         scene = self._scene

@@ -241,7 +241,7 @@ class WorkerClient:
             return []
         return self._end(
             f"The worker has not answered for {now - self._heard:.0f} s.",
-            "It is stopped; press Apply again, with fewer slices if it repeats.",
+            "It is stopped; press Run again, with fewer slices if it repeats.",
         )
 
     def ended(self, exitCode: int, crashed: bool = False) -> list[Event]:
@@ -316,7 +316,7 @@ class WorkerClient:
 
 def _diagnosis(exitCode: int, crashed: bool, log: str) -> tuple[str, str]:
     """Sentence and advice for a worker that ended without being asked to."""
-    again = "Press Apply to start it again."
+    again = "Press Run to start it again."
     if "No module named 'DGMVLCCore'" in log or "No module named DGMVLCCore" in log:
         return (
             "The chosen Python has no dgmvlc.",

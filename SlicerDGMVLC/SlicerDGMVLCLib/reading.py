@@ -1,42 +1,9 @@
-"""Steps and words that both viewers share: which region comes next, a finding's place and size, and
-a quiz's score."""
+"""Words that both viewers share: a finding's place and size, a place, and a quiz's score."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-
-REVIEW_KEYS = (
-    ("A", "accept"),
-    ("R", "reject"),
-    ("U", "undo"),
-    ("C", "comment"),
-    ("N J", "next"),
-    ("P K", "previous"),
-)
-
-
-def stepFrom(
-    regions: Sequence[dict[str, Any]],
-    region: int,
-    studies: Sequence[dict[str, Any]],
-    study: str,
-    by: int,
-) -> tuple[int, str]:
-    """Where a step leads: (region's number, "") in this study, (0, id) of the next study that can
-    be read, (0, "") at the end.
-
-    Args:
-        regions, studies: the rows that the core lists. region: number of the shown one, 0 for none.
-            by: 1 or −1.
-    """
-    numbers = [int(row["number"]) for row in regions]
-    at = numbers.index(region) if region in numbers else -1
-    if 0 <= at + by < len(numbers):
-        return numbers[at + by], ""
-    ids = [str(row["id"]) for row in studies if row["readable"]]
-    here = ids.index(study) if study in ids else -1
-    return (0, ids[here + by]) if 0 <= here + by < len(ids) else (0, "")
 
 
 def scoreLines(score: dict[str, Any]) -> list[str]:

@@ -8,9 +8,12 @@ from typing import Any
 
 import slicer
 from slicer.util import VTKObservationMixin
+from SlicerDGMVLCPresenters.case import DRAWN, PROPOSED, Region
+from SlicerDGMVLCPresenters.desk import Desk
+from SlicerDGMVLCPresenters.words import region_note
 
+from .logic import segmentCorners
 from .parameters import Parameters
-from .readiness import regionReason
 
 EVENTS = (
     slicer.vtkSegmentation.SegmentAdded,
@@ -56,31 +59,50 @@ def loadRegion(scene: Any, path: str, volume: Any, name: str) -> Any:
     return node
 
 
+def whyNotSegment(node: Any, segmentId: str) -> str:
+    """What is wrong with the segment that says where to edit; "" when it can be used."""
+    segmentation = node.GetSegmentation()
+    if not segmentation or not segmentation.GetNumberOfSegments():
+        return "The segmentation has no segment; press Draw, or let the region be proposed."
+    segment = segmentation.GetSegment(segmentId) if segmentId else None
+    if segment is None:
+        return "Choose the segment that marks the finding."
+    if segmentCorners(node, segmentId):
+        return ""
+    return (
+        f"The segment “{segment.GetName()}” is empty; draw the finding in it, or let the region be "
+        "proposed."
+    )
+
+
 class RegionBox(VTKObservationMixin):
-    """Keeps the list of segments in step with the chosen segmentation.
+    """Keeps the list of segments in step with the chosen segmentation, and that with the desk.
 
     Args:
         edit: opens a segment (segmentation, segment id, volume) for drawing. changed: something for
             the panel to re-judge.
-        nameNow: gives the name for a new segment.
+        problem: shows a sentence.
     """
 
     def __init__(
         self,
         ui: Any,
+        desk: Desk,
         edit: Callable[[Any, str, Any], None],
         changed: Callable[[], None],
-        nameNow: Callable[[], str],
+        problem: Callable[[str], None],
     ) -> None:
         VTKObservationMixin.__init__(self)
-        self._ui, self._edit, self._changed, self._nameNow = ui, edit, changed, nameNow
+        self._ui, self._desk, self._edit, self._changed = ui, desk, edit, changed
+        self._problem = problem
         self.parameters: Parameters | None = None
         self.active = (
             True  # False while another module is open: nothing is looked at during drawing
         )
-        self.words = ""  # of the last proposal
-        self._proposed: Any = None
+        self._proposed: Any = None  # node of the proposal at this path
+        self._path = ""
         self._segmentation: Any = None
+        self._segments: list[tuple[str, str]] = []
         ui.segmentSelector.connect("currentIndexChanged(int)", self._onSegment)
         ui.drawButton.connect("clicked(bool)", self._onDraw)
         ui.editButton.connect("clicked(bool)", self._onEdit)
@@ -89,9 +111,7 @@ class RegionBox(VTKObservationMixin):
         """Show another set of choices; None while the scene closes."""
         self.parameters = parameters
         self._observe(None)
-        self._proposed, self.words = None, ""
-        if parameters:
-            self.refresh()
+        self._proposed, self._path = None, ""
 
     def close(self) -> None:
         """Let go of the scene."""
@@ -99,66 +119,75 @@ class RegionBox(VTKObservationMixin):
         self.removeObservers()
 
     def refresh(self) -> None:
-        """Show what the parameters say."""
-        if not self.parameters:
+        """Show what the parameters and the desk say, while nobody draws in another module."""
+        if not (self.parameters and self.active):
             return
+        self._takeProposal()
         node = self.parameters.regionNode
         segmentation: Any = node.GetSegmentation() if node else None
         self._observe(segmentation)
-        ids = (
-            [
-                segmentation.GetNthSegmentID(index)
-                for index in range(segmentation.GetNumberOfSegments())
-            ]
-            if segmentation
-            else []
-        )
-        chosen = (
-            self.parameters.regionSegment
-            if self.parameters.regionSegment in ids
-            else (ids[0] if ids else "")
-        )
-        names = [segmentation.GetSegment(id).GetName() for id in ids]
-        combo = self._ui.segmentSelector
-        blocked = combo.blockSignals(True)
-        combo.clear()
-        for name, id in zip(names, ids):
-            combo.addItem(name, id)
-        combo.setCurrentIndex(ids.index(chosen) if chosen else -1)
-        combo.blockSignals(blocked)
-        combo.setEnabled(bool(ids))
+        count = segmentation.GetNumberOfSegments() if segmentation else 0
+        ids = [segmentation.GetNthSegmentID(index) for index in range(count)]
+        chosen = self.parameters.regionSegment
+        if chosen not in ids:
+            chosen = ids[0] if ids else ""
+        self._list([(segmentation.GetSegment(id).GetName(), id) for id in ids], chosen)
         self._ui.editButton.setEnabled(bool(ids) and self.parameters.inputVolume is not None)
         self._ui.drawButton.setEnabled(self.parameters.inputVolume is not None)
         if node and self.parameters.regionSegment != chosen:
             self.parameters.regionSegment = chosen
-        self._ui.regionLabel.setText(self._sentence(node))
+        self._tellDesk(node, chosen)
+        case = self._desk.case
+        self._ui.regionLabel.setText(case.region.why_not or region_note(case, self._desk.known))
 
-    def accept(self, path: str, volume: Any, name: str, words: str) -> None:
-        """Put a proposed region into the scene and choose it.
+    def _list(self, segments: list[tuple[str, str]], chosen: str) -> None:
+        """Offer the segments (name, id); an open list is left alone while they are the same."""
+        combo = self._ui.segmentSelector
+        blocked = combo.blockSignals(True)
+        if segments != self._segments:
+            self._segments = segments
+            combo.clear()
+            for name, id in segments:
+                combo.addItem(name, id)
+        combo.setCurrentIndex([id for _, id in segments].index(chosen) if chosen else -1)
+        combo.blockSignals(blocked)
+        combo.setEnabled(bool(segments))
 
-        Raises:
-            ValueError: the file cannot be read.
-        """
-        if not self.parameters:
+    def _takeProposal(self) -> None:
+        """A region that the desk was given comes into the scene; one that it forgot is not chosen
+        any more."""
+        region, parameters = self._desk.case.region, self.parameters
+        if parameters is None or region.origin != PROPOSED or region.path == self._path:
             return
-        scene = volume.GetScene()
-        node = loadRegion(scene, path, volume, f"{name} region (proposed)")
-        self._proposed, self.words = node, words
-        self.parameters.regionNode = node
-        self.parameters.regionSegment = node.GetSegmentation().GetNthSegmentID(0)
-        self.refresh()
+        before, self._proposed, self._path = self._proposed, None, region.path
+        volume = parameters.inputVolume
+        if not region.path or volume is None:
+            if before is not None and parameters.regionNode is before:
+                parameters.regionNode = None
+            return
+        row = self._desk.case.row(self._desk.known)
+        name = f"{row['term'] if row else 'region'} region (proposed)"
+        try:
+            self._proposed = loadRegion(volume.GetScene(), region.path, volume, name)
+        except ValueError as error:
+            self._desk.forget_proposal()
+            self._problem(str(error))
+            return
+        parameters.regionNode = self._proposed
+        parameters.regionSegment = self._proposed.GetSegmentation().GetNthSegmentID(0)
 
-    def _sentence(self, node: Any) -> str:
-        if not node:
-            return (
-                "The region is found in the scan during the run; press “Propose now” to see and "
-                "edit "
-                "it before."
-            )
-        reason = regionReason(self.parameters) if self.parameters else ""
-        if not reason and node is self._proposed:
-            return self.words
-        return reason
+    def _tellDesk(self, node: Any, segmentId: str) -> None:
+        """The chosen segmentation as the desk's region."""
+        if node is None:
+            self._path = ""
+            if self._desk.case.region != Region():
+                self._desk.case.region = Region()
+            return
+        reason = whyNotSegment(node, segmentId)
+        if node is self._proposed:
+            self._desk.case.region.why_not = reason
+        else:
+            self._desk.case.region = Region(DRAWN, segment=segmentId, why_not=reason)
 
     def _observe(self, segmentation: Any) -> None:
         if segmentation is self._segmentation:
@@ -173,7 +202,6 @@ class RegionBox(VTKObservationMixin):
 
     def _onSegmentation(self, caller: Any = None, event: Any = None) -> None:
         if self.active:
-            self.refresh()
             self._changed()
 
     def _onSegment(self, index: int) -> None:
@@ -184,7 +212,9 @@ class RegionBox(VTKObservationMixin):
     def _onDraw(self, checked: bool = False) -> None:
         volume = self.parameters.inputVolume if self.parameters else None
         if self.parameters and volume:
-            node, segmentId = addSegmentation(volume.GetScene(), volume, self._nameNow())
+            row = self._desk.case.row(self._desk.known)
+            name = row["term"] if row else "region"
+            node, segmentId = addSegmentation(volume.GetScene(), volume, name)
             self.parameters.regionNode = node
             self.parameters.regionSegment = segmentId
             self._edit(node, segmentId, volume)

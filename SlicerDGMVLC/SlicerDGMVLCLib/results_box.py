@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from SlicerDGMVLCPresenters.outcome import checks_words, result_title
+
 from .arrange import showRun
 from .runs import ResultNodes, findRuns, removeRun, runTitle
-from .scene import loadResult, saveMrb
+from .scene import loadResult, readResult, saveMrb
 from .services import Services
 from .tables import RUN_COLUMNS, RowsTable
 
@@ -28,15 +29,6 @@ class Run:
     madeAt: str
     checks: str
     nodes: ResultNodes | None = None
-
-
-def checksWords(manifest: dict[str, Any]) -> str:
-    """Quality gates in a few words."""
-    gates = manifest.get("gates", [])
-    failed = [str(gate.get("name", "?")) for gate in gates if not gate.get("passed", False)]
-    if failed:
-        return f"failed: {', '.join(failed)}"
-    return f"{len(gates)} passed" if gates else "none"
 
 
 class ResultsBox:
@@ -58,16 +50,16 @@ class ResultsBox:
         ui.folderButton.connect("clicked(bool)", lambda checked=False: self.openFolder())
         self.refresh()
 
-    def add(self, manifest: str, title: str) -> Run | None:
+    def add(self, manifest: Path, title: str = "") -> Run | None:
         """Put a finished run on the list; None (and a sentence) when its manifest cannot be
         read."""
-        path = Path(manifest)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = readResult(manifest)
         except (OSError, ValueError) as error:
-            self._problem(f"The result {path} cannot be read ({error}).", "Run it again.")
+            self._problem(f"The result {manifest} cannot be read ({error}).", "Run it again.")
             return None
-        run = Run(title, path, f"{datetime.datetime.now():%H:%M}", checksWords(content))
+        made = f"{datetime.datetime.now():%H:%M}"
+        run = Run(title or result_title(content), manifest, made, checks_words(content))
         self.runs.append(run)
         self._fill(len(self.runs) - 1)
         return run

@@ -1,5 +1,5 @@
 """The panel's review: a folder's worklist, the regions of a study in the views, decisions by
-keyboard that are saved at once."""
+keyboard that are saved at once. What is listed and what a key acts on is the desk's."""
 
 from __future__ import annotations
 
@@ -8,47 +8,67 @@ from pathlib import Path
 from typing import Any
 
 import qt
-from SlicerDGMVLCPresenters.review import Act
+from SlicerDGMVLCPresenters.desk import Desk
+from SlicerDGMVLCPresenters.keys import REVIEW_KEYS
+from SlicerDGMVLCPresenters.review import LONGEST_COMMENT
 
-from .reading import REVIEW_KEYS, stepFrom
-from .review_list import ReviewList
+from .session import Session
 from .study_scene import StudyScene
+from .tables import REGION_COLUMNS, STUDY_COLUMNS, RowsTable
 
-Ask = Callable[[str, dict[str, Any], str, Callable[[dict[str, Any]], None]], None]
+
+def studyCells(row: dict[str, Any]) -> tuple[str, ...]:
+    """A study as the worklist shows it."""
+    count = f"{row['unreported']} of {row['regions']}" if row["regions"] else ""
+    return row["id"], row["words"], count
+
+
+def regionCells(row: dict[str, Any]) -> tuple[str, ...]:
+    """A region as the list shows it."""
+    decision = row["verdict"] or (f"{row['earlier']} on an earlier scan" if row["earlier"] else "")
+    more = (row[name] for name in ("size", "place", "tag", "change", "comment"))
+    return str(row["number"]), decision, *more
+
+
+def regionWords(row: dict[str, Any]) -> str:
+    """A region in sentences."""
+    return (
+        f"Region {row['number']}, {row['size']}, {row['volume']}, {row['place']}: "
+        f"{row['change']} against this patient's lungs.\n{row['sentence']}\n"
+        f"{row['phrases']} (change its denial asks for, 0 to 1; no probability of disease)"
+    )
 
 
 class ReviewBox:
     """What a reader does; the worker reads, looks and saves.
 
     Args:
-        ask: asks the worker for (task, request, title, answered). ahead: the same, unseen, for what
-            will be wanted soon. newPath: gives a file name in the
-            panel's own folder.
-        problem: shows (message, advice). openFolder: shows a folder in the system's file browser.
+        session: the worker. newPath: gives a file name in the panel's own folder. problem: shows
+            (message, advice). openFolder: shows a folder in the system's file browser.
     """
 
     def __init__(
         self,
         ui: Any,
         scene: Any,
-        ask: Ask,
-        ahead: Ask,
+        desk: Desk,
+        session: Session,
         newPath: Callable[[str], Path],
         problem: Callable[[str, str], None],
         openFolder: Callable[[Path], None],
     ) -> None:
-        self._ui, self._ask, self._newPath, self._problem = ui, ask, newPath, problem
-        self._askAhead = ahead
+        self._ui, self._list, self._session = ui, desk.review, session
+        self._newPath, self._problem = newPath, problem
         self._view = StudyScene(scene)
-        self._session, self._exported, self._reason = "", "", ""
+        self._exported, self._reason = "", ""
         self._shown = ""  # study whose scan is in the views
-        self._deciding = 0  # decisions on their way to the worker
+        self._wanted = 0  # region to show when its study is there, 0 for the first undecided
         self._all = self._locked = False
-        self._acts: list[Act] = []
-        self._list = ReviewList(ui, self._onStudy, self.choose)
+        self._studies = RowsTable(ui.reviewStudies, STUDY_COLUMNS, self._onStudyRow)
+        self._regions = RowsTable(ui.reviewRegions, REGION_COLUMNS, self._onRegionRow)
         self._keys: list[Any] = []
         self._connect(openFolder)
-        self._enable()
+        self._fill()
 
     def _connect(self, openFolder: Callable[[Path], None]) -> None:
         ui = self._ui
@@ -57,6 +77,7 @@ class ReviewBox:
             "reject": lambda: self.verdict("rejected"),
             "undo": self.undo,
             "comment": lambda: ui.reviewComment.setFocus(),
+            "without it": self.swap,
             "next": lambda: self.step(1),
             "previous": lambda: self.step(-1),
         }
@@ -65,7 +86,9 @@ class ReviewBox:
             "reviewAll": self.lookAtAll,
             "reviewAccept": actions["accept"],
             "reviewReject": actions["reject"],
+            "reviewUndo": self.undo,
             "reviewNext": actions["next"],
+            "reviewWithout": self.swap,
             "reviewExport": self.export,
             "reviewExported": lambda: openFolder(Path(self._exported)),
         }
@@ -74,6 +97,7 @@ class ReviewBox:
                 "clicked(bool)", lambda checked=False, action=action: action()
             )
         ui.reviewFolder.connect("currentPathChanged(QString)", lambda path: self._enable())
+        ui.reviewComment.setMaxLength(LONGEST_COMMENT)
         ui.reviewComment.connect("editingFinished()", self._saveComment)
         ui.reviewComment.connect("returnPressed()", lambda: ui.reviewRegions.setFocus())
         ui.reviewSeries.connect("activated(int)", self._onSeries)
@@ -91,78 +115,84 @@ class ReviewBox:
 
     def open(self) -> None:
         """Make or continue the session of the chosen folder."""
-        self._openSession(lambda answer: None)
+        self._openSession(lambda: None)
 
-    def _openSession(self, then: Callable[[dict[str, Any]], None], **more: Any) -> None:
+    def _openSession(self, then: Callable[[], None], **more: Any) -> None:
         folder = str(self._ui.reviewFolder.currentPath).strip()
         session = str(self._ui.reviewSession.currentPath).strip() or f"{folder.rstrip('/')}-review"
 
         def opened(answer: dict[str, Any]) -> None:
-            self._view.clear()
-            if answer["session"] != self._session:
-                self._acts = []
-            self._session, self._shown, self._exported, self._all = answer["session"], "", "", False
-            self._list.leave()
-            self._list.take(answer)
-            self._enable()
-            then(answer)
+            self.clear()
+            self._exported = ""
+            self._list.open(answer["session"])
+            self._list.take_list(answer)
+            self._fill()
+            then()
 
-        self._ask("review-open", {"folder": folder, "session": session, **more}, "review", opened)
+        request = {"folder": folder, "session": session, **more}
+        self._session.task("review-open", request, "review", opened)
 
     def lookAtAll(self) -> None:
         """Look at every study that waits, one after the other; Cancel stops after what is done."""
         self._all = bool(self._list.waiting)
         if self._all:
-            self._askStudy(self._list.waiting)
+            self._askStudy(self._list.waiting[0])
 
     def _askStudy(self, study: str) -> None:
-        self._ask(
-            "review-study",
-            self._looking(study),
-            f"looking at {study}",
-            lambda answer: self._askShow(study),
+        self._session.task(
+            "review-study", self._of(study), f"looking at {study}", lambda _: self._askShow(study)
         )
 
-    def _onStudy(self, study: str) -> None:
+    def _onStudyRow(self) -> None:
+        row = self._studies.current()
+        if 0 <= row < len(self._list.studies):
+            self._goTo(self._list.studies[row]["id"])
+
+    def _onRegionRow(self) -> None:
+        row = self._regions.current()
+        if 0 <= row < len(self._list.regions):
+            self.choose(self._list.regions[row]["number"])
+
+    def _goTo(self, study: str, region: int = 0) -> None:
         if not self._locked:
             self._saveComment()
-            self._all = False
+            self._all, self._wanted = False, region
             self.look(study)
 
     def look(self, study: str) -> None:
         """Show a study; look at it first when that was not done for the scan as it is now."""
-        self._list.leave(study)
-        waits = any(row["waiting"] for row in self._list.studies if row["id"] == study)
-        (self._askStudy if waits else self._askShow)(study)
+        self._list.show(study)
+        self._fill()
+        (self._askStudy if study in self._list.waiting else self._askShow)(study)
 
     def _askShow(self, study: str) -> None:
-        request = {"session": self._session, "study": study}
+        request: dict[str, Any] = self._of(study)
         if study == self._list.study != self._shown:
             request["out"] = str(self._newPath("study.nrrd"))
-        self._ask("review-show", request, f"opening {study}", self._showed)
+        self._session.task("review-show", request, f"opening {study}", self._showed)
 
     def _showed(self, answer: dict[str, Any]) -> None:
-        self._list.take(answer)
+        self._list.take_list(answer)
         if answer["study"] == self._list.study:
             if answer["scan"]:
                 self._showScan(answer["scan"])
-            if self._list.regions:
-                self.choose(self._list.undecided)
-        self._enable()
-        if self._all and self._list.waiting != answer["study"]:
+            wanted, self._wanted = self._wanted, 0
+            self.choose(wanted or self._list.undecided)
+        self._fill()
+        if self._all and answer["study"] not in self._list.waiting[:1]:
             self.lookAtAll()
         self._lookAhead()
 
     def _lookAhead(self) -> None:
         """Have the study after the shown one looked at while the reader is busy with this one."""
         study = self._list.after
-        if study and not self._all and not self._deciding:
-            self._askAhead(
-                "review-study", self._looking(study), "", lambda answer: self._list.seen(study)
+        if study and not self._all:
+            self._session.ahead(
+                "review-study", self._of(study), lambda answer: self._list.looked(study)
             )
 
-    def _looking(self, study: str) -> dict[str, Any]:
-        return {"session": self._session, "study": study}
+    def _of(self, study: str) -> dict[str, Any]:
+        return {"session": self._list.session, "study": study}
 
     def _showScan(self, path: str) -> None:
         try:
@@ -175,7 +205,7 @@ class ReviewBox:
     def _onSeries(self, index: int) -> None:
         """Read another series of the study."""
         study = self._list.study
-        self._openSession(lambda answer: self.look(study), study=study, series=index + 1)
+        self._openSession(lambda: self.look(study), study=study, series=index + 1)
 
     # regions
 
@@ -183,12 +213,23 @@ class ReviewBox:
         """Outline a region in the views and go there."""
         self._saveComment()
         row = self._list.choose(number)
+        self._ui.reviewComment.setText(row["comment"] if row else "")
         if row is not None and self._shown == self._list.study:
             try:
                 self._view.outline(row["outline"], f"Region {number}")
             except ValueError as error:
                 self._problem(str(error), "Look at the study again.")
-        self._enable()
+        self._fill()
+
+    def swap(self) -> None:
+        """The scan without the shown region in the scan's place, and back."""
+        row = self._list.row
+        if row is None or self._shown != self._list.study:
+            return
+        try:
+            self._view.swap("" if self._view.swapped else row["without_scan"])
+        except ValueError as error:
+            self._problem(str(error), "Look at the study again.")
 
     def verdict(self, verdict: str) -> None:
         """Save a verdict on the shown region; it stays, so that a comment is on it, too."""
@@ -198,108 +239,120 @@ class ReviewBox:
     def undo(self) -> None:
         """Take the last decision back, wherever it was, and show that region."""
         self._saveComment()
-        if not self._acts or self._locked:
+        act = None if self._locked else self._list.undo()
+        if act is None:
             return
-        act = self._acts.pop()
-        self._deciding += 1
-        request = {
-            "session": self._session,
-            "study": act.study,
-            "region": act.region,
-            "verdict": act.verdict,
-            "comment": act.comment,
-        }
-        self._ask("review-decide", request, "saving", self._decided)
+        self._save(act.study, act.region, verdict=act.verdict, comment=act.comment)
         if act.study != self._list.study:
-            self._onStudy(act.study)
-        else:
+            self._goTo(act.study, act.region)
+        elif row := self._list.choose(act.region):
+            row.update(verdict=act.verdict, comment=act.comment)
+            self._ui.reviewComment.setText(act.comment)
             self.choose(act.region)
 
     def step(self, by: int) -> None:
         """The next or the previous region; past the last one, the next study."""
-        if not self._session or self._locked:
-            return
-        number, study = stepFrom(
-            self._list.regions, self._list.region, self._list.studies, self._list.study, by
-        )
+        number, study = self._list.step(by)
         if number:
             self.choose(number)
         elif study:
-            self._onStudy(study)
+            self._goTo(study)
 
     def _saveComment(self) -> None:
-        row, typed = self._list.row(), str(self._ui.reviewComment.text).strip()
-        if row is not None and typed != row["comment"] and self._decide(comment=typed):
-            row["comment"] = typed  # so that it is asked for once
+        row, typed = self._list.row, str(self._ui.reviewComment.text).strip()
+        if row is not None and typed != row["comment"]:
+            self._decide(comment=typed)
 
-    def _decide(self, **said: str) -> bool:
-        if not self._list.region or self._locked:
-            return False
-        self._deciding += 1
-        if row := self._list.row():
-            act = Act(self._list.study, self._list.region, row["verdict"], row["comment"])
-            self._acts.append(act)
-        request = {
-            "session": self._session,
-            "study": self._list.study,
-            "region": self._list.region,
-            **said,
-        }
-        self._ask("review-decide", request, "saving", self._decided)
-        return True
+    def _decide(self, **decided: str) -> None:
+        act = None if self._locked else self._list.remember(**decided)
+        if act is not None:
+            self._save(act.study, act.region, **decided)
+
+    def _save(self, study: str, region: int, **decided: str) -> None:
+        request = {**self._of(study), "region": region, **decided}
+        self._session.save("review-decide", request, self._decided)
+        self._fill()
 
     def _decided(self, answer: dict[str, Any]) -> None:
-        self._deciding = max(self._deciding - 1, 0)
-        self._list.take(answer)
-        self._enable()
+        self._list.take_list(answer)
+        self._fill()
         self._lookAhead()
 
     # export
 
     def export(self) -> None:
         """Table, pages and accepted regions into the session's folder."""
-        self._ask(
-            "review-export",
-            {"session": self._session, "out": str(Path(self._session) / "export")},
-            "export",
-            self._onExported,
-        )
+        session = self._list.session
+        request = {"session": session, "out": str(Path(session) / "export")}
+        self._session.task("review-export", request, "export", self._onExported)
 
     def _onExported(self, answer: dict[str, Any]) -> None:
         self._exported = str(Path(answer["html"]).parent)
-        files = [Path(answer[kind]).name for kind in ("html", "pdf", "csv")] + [
-            Path(path).name for path in answer["accepted"]
-        ]
-        self._ui.reviewNotes.setText(" ".join([f"Written: {', '.join(files)}.", *answer["notes"]]))
+        paths = [*(answer[kind] for kind in ("html", "pdf", "csv")), *answer["accepted"]]
+        files = ", ".join(Path(path).name for path in paths)
+        self._ui.reviewNotes.setText(" ".join([f"Written: {files}.", *answer["notes"]]))
         self._enable()
 
-    # what can be done now
+    # what is shown and can be done now
 
     def refresh(self, reason: str, running: bool) -> None:
         """`reason`: why the worker cannot be asked, "" when it can. Decisions on their way do not
         keep the reader waiting, other work does."""
-        if not running:
-            self._deciding = 0
-        self._reason, self._locked = reason, bool(reason) or (running and not self._deciding)
+        self._reason, self._locked = reason, bool(reason) or running
         self._enable()
 
+    def _fill(self) -> None:
+        """The lists and words as they are now."""
+        ui, listed = self._ui, self._list
+        row = listed.row
+        ids = [one["id"] for one in listed.studies]
+        self._studies.fill(
+            [studyCells(one) for one in listed.studies],
+            ids.index(listed.study) if listed.study in ids else -1,
+        )
+        self._regions.fill(
+            [regionCells(one) for one in listed.regions], listed.regions.index(row) if row else -1
+        )
+        ui.reviewProgress.setText(listed.counted)
+        unseen = [f"Reported, not seen: {line}" for line in listed.unseen]
+        ui.reviewNotes.setText("\n".join(filter(None, [*listed.notes, *unseen, listed.nothing])))
+        ui.reviewText.setPlainText(regionWords(row) if row else "")
+        if row is None:
+            ui.reviewComment.setText("")
+        self._offerSeries()
+        self._enable()
+
+    def _offerSeries(self) -> None:
+        combo = self._ui.reviewSeries
+        blocked = combo.blockSignals(True)
+        combo.clear()
+        for words in self._list.series:
+            combo.addItem(words)
+        combo.setCurrentIndex(self._list.chosen - 1)
+        combo.blockSignals(blocked)
+        combo.setVisible(len(self._list.series) > 1)
+
     def _enable(self) -> None:
-        ui, free = self._ui, not self._locked and not self._deciding
+        ui, free, row = self._ui, not self._locked, self._list.row
         ui.reviewOpen.setEnabled(free and bool(str(ui.reviewFolder.currentPath).strip()))
         ui.reviewOpen.setToolTip(self._reason or "Make or continue the session of this folder.")
         ui.reviewAll.setEnabled(free and bool(self._list.waiting))
-        ui.reviewExport.setEnabled(free and bool(self._session))
+        ui.reviewExport.setEnabled(free and bool(self._list.session))
         ui.reviewExported.setEnabled(bool(self._exported))
-        ui.reviewStudies.setEnabled(not self._locked)
-        ui.reviewSeries.setEnabled(free and ui.reviewSeries.count > 1)
+        ui.reviewStudies.setEnabled(free)
+        ui.reviewSeries.setEnabled(free and len(self._list.series) > 1)
         for widget in (ui.reviewAccept, ui.reviewReject, ui.reviewComment):
-            widget.setEnabled(bool(self._list.region) and not self._locked)
+            widget.setEnabled(row is not None and free)
+        ui.reviewWithout.setEnabled(bool(row and row["without_scan"]))
+        undo = self._list.undo_words()
+        ui.reviewUndo.setEnabled(bool(undo) and free)
+        ui.reviewUndo.setToolTip(f"Take back: {undo} (U)." if undo else "Nothing to take back.")
         for widget in (ui.reviewNext, *self._keys):
-            widget.setEnabled(bool(self._session) and not self._locked)
+            widget.setEnabled(bool(self._list.session) and free)
 
     def clear(self) -> None:
         """The scene is gone; the session stays open, its decisions are on disk."""
         self._view.clear()
         self._shown, self._all = "", False
         self._list.leave()
-        self._enable()
+        self._fill()

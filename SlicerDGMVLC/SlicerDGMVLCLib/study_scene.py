@@ -11,6 +11,7 @@ import slicer
 from .arrange import hideRuns, markCorners
 from .cases import (
     HEAT_OPACITY,
+    MARK,
     Point,
     keyCentre,
     keyTitles,
@@ -38,6 +39,7 @@ class StudyScene:
         self._scene, self._corner = scene, corner
         self.scan: Any = None
         self._outline: Any = None
+        self._without: Any = None
         self._others: list[Any] = []
 
     def show(self, path: str, name: str) -> None:
@@ -60,12 +62,38 @@ class StudyScene:
             ValueError: it cannot be read.
         """
         node = loadOutline(self._scene, path, name)
+        self.swap("")
         self._drop(self._outline)
         self._outline = node
         place = middle(node)
         views = showPlanes(self._scene, self.scan, place)
         node.GetDisplayNode().SetViewNodeIDs([view.GetID() for view in views])
         return place
+
+    @property
+    def swapped(self) -> bool:
+        """Whether a counterfactual covers the scan."""
+        return self._without is not None
+
+    def swap(self, path: str) -> None:
+        """The part of the scan without a region over the scan, in the scan's window; "" for the
+        scan as it is.
+
+        Raises:
+            ValueError: it cannot be read; the scan is shown as it is.
+        """
+        before, self._without = self._without, None
+        self._drop(before)
+        if path:
+            node = loadScan(self._scene, path, f"Without the region · {MARK}")
+            seen, shown = self.scan.GetDisplayNode(), node.GetDisplayNode()
+            shown.SetWindowLevel(seen.GetWindow(), seen.GetLevel())
+            self._without = node
+        for view, _ in PLANES:
+            composite = compositeNode(self._scene, view)
+            composite.SetForegroundVolumeID(self._without.GetID() if self._without else None)
+            composite.SetForegroundOpacity(float(self.swapped))
+        markCorners([view for view, _ in PLANES], MARK if self.swapped else self._corner)
 
     def mark(self, placed: Callable[[Any], None]) -> Any:
         """A list of points for the reader's mark, and the mouse ready to place one; `placed` gets
@@ -113,11 +141,11 @@ class StudyScene:
 
     def clear(self) -> None:
         """Take everything away; what has gone with the scene already is passed over."""
-        for node in (*self._others, self._outline, self.scan):
+        for node in (*self._others, self._outline, self._without, self.scan):
             self._drop(node)
         if self.scan is not None:
             markCorners([view for view, _ in PLANES], "")
-        self.scan = self._outline = None
+        self.scan = self._outline = self._without = None
         self._others = []
 
     def _drop(self, node: Any) -> None:

@@ -8,8 +8,6 @@ from typing import Any
 
 import qt
 
-from .reading import findingPlace, findingSize
-
 FINDING_COLUMNS = ("Finding", "Place", "Size", "Certainty", "Words of the report")
 RUN_COLUMNS = ("Run", "Made at", "Checks")
 COMPARE_COLUMNS = ("Hypothesis", "Change asked beyond the first, 95 % interval", "Agreement")
@@ -55,44 +53,30 @@ class FindingsTable:
         self._table, self._changed = table, changed
         self._items: list[Any] = []  # the table does not keep Python's references
         self._filling = False
+        self._filled: Any = None
         _prepare(table, FINDING_COLUMNS)
         table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
 
-    def fill(
-        self, findings: list[dict[str, Any]], known: tuple[str, ...], checked: list[int]
-    ) -> None:
-        """Show findings. known: terms the weights know; others are grey. checked: 1-based
-        numbers."""
-        self._filling = True
-        self._items = []
+    def fill(self, rows: list[dict[str, Any]], checked: list[int]) -> None:
+        """Show the presenters' rows; what the weights were not taught is grey. checked: numbers."""
+        if (rows, checked) == self._filled:
+            return
+        self._filling, self._filled, self._items = True, (rows, checked), []
         self._table.clearContents()
-        self._table.setRowCount(len(findings))
-        for row, finding in enumerate(findings):
-            taught = finding.get("taught_as", finding["term"]) in known
-            cells = (
-                finding["term"],
-                findingPlace(finding) or "–",
-                findingSize(finding) or "–",
-                finding["presence"],
-                finding["text"],
-            )
+        self._table.setRowCount(len(rows))
+        for at, row in enumerate(rows):
+            cells = (row["term"], row["place"], row["size"], row["certainty"], row["phrase"])
+            flags = qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled
             for column, text in enumerate(cells):
-                item = qt.QTableWidgetItem(str(text))
-                item.setToolTip(
-                    finding["sentence"]
-                    if taught
-                    else f"The weights were not taught “{finding['term']}”. {finding['sentence']}"
-                )
-                flags = (
-                    qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled if taught else qt.Qt.NoItemFlags
-                )
+                item = qt.QTableWidgetItem(text or "–")
+                item.setToolTip(row["sentence"])
+                item.setFlags(flags if row["taught"] else qt.Qt.NoItemFlags)
                 if column == 0:
-                    item.setFlags(flags | qt.Qt.ItemIsUserCheckable)
-                    item.setCheckState(qt.Qt.Checked if row + 1 in checked else qt.Qt.Unchecked)
-                else:
-                    item.setFlags(flags)
+                    item.setFlags(item.flags() | qt.Qt.ItemIsUserCheckable)
+                    on = row["number"] in checked
+                    item.setCheckState(qt.Qt.Checked if on else qt.Qt.Unchecked)
                 self._items.append(item)
-                self._table.setItem(row, column, item)
+                self._table.setItem(at, column, item)
         self._table.resizeColumnsToContents()
         self._filling = False
 
@@ -103,10 +87,6 @@ class FindingsTable:
             for row in range(self._table.rowCount)
             if self._table.item(row, 0).checkState() == qt.Qt.Checked
         ]
-
-    def setEnabled(self, enabled: bool) -> None:
-        """Lock the list while a run goes on."""
-        self._table.setEnabled(enabled)
 
     def _onItemChanged(self, item: Any) -> None:
         if not self._filling and item.column() == 0:
@@ -136,12 +116,6 @@ class RowsTable:
         if 0 <= current < len(rows):
             self._table.selectRow(current)
         self._table.resizeColumnsToContents()
-        self._table.blockSignals(blocked)
-
-    def choose(self, row: int) -> None:
-        """Choose a row; nobody is told."""
-        blocked = self._table.blockSignals(True)
-        self._table.selectRow(row)
         self._table.blockSignals(blocked)
 
     def current(self) -> int:

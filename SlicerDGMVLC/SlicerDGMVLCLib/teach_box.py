@@ -10,10 +10,10 @@ from typing import Any
 
 from .cases import Point, markedPlace
 from .reading import placeWords, scoreLines
-from .review_box import Ask
 from .study_scene import UNKNOWN, StudyScene
 from .tables import ANSWER_COLUMNS, RowsTable
 
+Ask = Callable[[str, dict[str, Any], str, Callable[[dict[str, Any]], None]], None]
 NOTHING = "no finding"
 ASKED = "Press Mark and click where it is; press again to move the mark. Or choose “no finding”."
 

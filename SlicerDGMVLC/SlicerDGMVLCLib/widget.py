@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import qt
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin
+from SlicerDGMVLCPresenters.case import Scan
+from SlicerDGMVLCPresenters.desk import Desk
+from SlicerDGMVLCPresenters.page import page
 
 from .compare_box import CompareBox
 from .environment import Environment
-from .events import Preview, Ready, Region
-from .logic import Job
+from .events import Heartbeat, Ready
+from .exchange import checkVolume
+from .logic import sliceCount
 from .orders import Orders
 from .parameters import Parameters, Quality, Question, parametersOf
 from .preview import PreviewLayer
-from .readiness import whyNoComparison, whyNot
 from .region_box import RegionBox
 from .report_box import ReportBox
 from .results_box import ResultsBox
 from .review_box import ReviewBox
 from .runner import Runner
+from .runs import ROLE
 from .sample import loadSample
 from .services import Services
 from .session import Session
@@ -41,6 +45,17 @@ BUSY_LOCKED = (
     "parameterSelector",
     "findingsTable",
 )
+
+
+def whyNotVolume(volume: Any) -> str:
+    """Why a volume of the scene cannot be edited; "" when it can."""
+    role = volume.GetAttribute(ROLE)
+    if role and role != "original":
+        return (
+            f"“{volume.GetName()}” is a result of an earlier run, not a scan; choose the original."
+        )
+    good, reason = checkVolume(volume)
+    return "" if good else reason
 
 
 class Panel(VTKObservationMixin):
@@ -60,38 +75,43 @@ class Panel(VTKObservationMixin):
         self.parameters: Any = None  # Parameters, with what the wrapper adds
         self._guiTag: Any = None
         self._problem = ""
-        self.orders = Orders(scene, services.settings, services.temporaryPath, self._onRegionNote)
+        self._refreshing = self._again = False
+        self._devices: tuple[str, ...] = ()
+        self._scanId = ""  # of the volume that the desk's case is of
+        self.desk = desk = Desk()
+        self.orders = Orders(
+            desk, scene, services.settings, services.temporaryPath, self._onRegionNote
+        )
         self._waiting: list[Any] = []  # runs that finished while another module was open
         self._preview = PreviewLayer(scene)
         self.entered = False
         self.environment = Environment(services.settings, self.log, services.processFactory)
         self.session = Session(
+            desk,
             lambda listener: Runner(
                 self.environment.command, listener, self.log, services.processFactory
             ),
-            self,
+            finished=self._onResult,
+            changed=self.refresh,
+            say=self.onProblem,
+            ready=self._onReady,
+            beat=self._onBeat,
         )
         self.setup = SetupBox(ui, self.environment, services.confirm, self._onEnvironment)
-        self.report = ReportBox(
-            ui,
-            self.session.askReport,
-            lambda: self.setup.usable,
-            self.refresh,
-            lambda text: self.onProblem(text, ""),
-        )
-        self.region = RegionBox(ui, services.editSegment, self.refresh, self._regionName)
-        self.results = ResultsBox(ui, scene, services, self.onProblem)
-        self.compare = CompareBox(ui, scene, self.results, self._onCompare, self.onProblem)
-        ahead = partial(self._ask, ahead=True)
+        say = self.onProblem
+        self.report = ReportBox(ui, desk, self._askReport, self.refresh, say)
+        self.region = RegionBox(ui, desk, services.editSegment, self.refresh, say)
+        self.results = ResultsBox(ui, scene, services, say)
+        self.compare = CompareBox(ui, desk, scene, self.results, self._onCompare, self.refresh, say)
         self.review = ReviewBox(
-            ui, scene, self._ask, ahead, self.orders.path, self.onProblem, services.openFolder
+            ui, scene, desk, self.session, self.orders.path, say, services.openFolder
         )
-        self.teach = TeachBox(ui, scene, self._ask, self.orders.newFolder, self.onProblem)
+        self.teach = TeachBox(ui, scene, self._task, self.orders.newFolder, say)
         self._connect()
 
     def _connect(self) -> None:
         ui = self.ui
-        ui.applyButton.connect("clicked(bool)", self._onApply)
+        ui.applyButton.connect("clicked(bool)", self._onRun)
         ui.proposeButton.connect("clicked(bool)", self._onPropose)
         ui.sampleButton.connect("clicked(bool)", self._onSample)
         ui.deviceCombo.connect("currentIndexChanged(int)", self._onDevice)
@@ -134,7 +154,6 @@ class Panel(VTKObservationMixin):
         if self.setup.found is None and not self.environment.busy:
             self.setup.check()
         self.region.active = True
-        self.region.refresh()
         waiting, self._waiting = self._waiting, []
         for run in waiting:
             self.results.show(run)
@@ -159,8 +178,6 @@ class Panel(VTKObservationMixin):
 
     def _onParameters(self, caller: Any = None, event: Any = None) -> None:
         self._problem = ""
-        self.report.refresh()
-        self.region.refresh()
         self.refresh()
 
     def _onParameterNode(self, node: Any) -> None:
@@ -195,16 +212,8 @@ class Panel(VTKObservationMixin):
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _onNodeRemoved(self, caller: Any, event: Any, node: Any) -> None:
-        if node is not None and node.GetID() in self.session.volumes:
-            self.session.abandon()
-            qt.QTimer.singleShot(0, self._onScanLost)  # after the parameters have heard of it
-
-    def _onScanLost(self) -> None:
-        if self.parameters:
-            self.onProblem(
-                "The scan was removed from the scene, so its run was stopped.",
-                "Choose a scan and press Apply.",
-            )
+        if node is not None and node.GetID() == self._scanId:
+            qt.QTimer.singleShot(0, self.refresh)  # after the parameters have heard of it
 
     # what the user does
 
@@ -228,141 +237,101 @@ class Panel(VTKObservationMixin):
             self.parameters.regionNode = region
         region.GetDisplayNode().SetVisibility2DFill(False)
 
-    def _regionName(self) -> str:
-        chosen = self.report.chosen()
-        return str(chosen[0][1]["term"]) if chosen else "region"
+    def _askReport(self) -> None:
+        if self.setup.usable:
+            self.session.askReport()
 
-    def _onApply(self, checked: bool = False) -> None:
+    def _onRun(self, checked: bool = False) -> None:
         if self.session.running:
             self.session.cancel()
         elif self.parameters:
-            self._problem = ""
-            try:
-                jobs = self.orders.runs(self.parameters, self.report.chosen())
-            except (ValueError, OSError) as error:
-                self.onProblem(str(error), "")
-                return
-            self.session.run(jobs, self.parameters.preview)
+            self._order(lambda: self.session.start(*self.orders.runs(self.parameters)))
 
-    def _onCompare(self, hypotheses: list[str]) -> None:
-        if not self.parameters or self.session.running:
-            return
-        self._problem = ""
+    def _onPropose(self, checked: bool = False) -> None:
+        if self.parameters:
+            self._order(lambda: self.session.start(self.orders.proposal(self.parameters)))
+
+    def _onCompare(self) -> None:
+        if self.parameters:
+            self._order(
+                lambda: self._task(
+                    "compare",
+                    self.orders.comparison(self.parameters),
+                    "comparison",
+                    lambda answer: self.compare.accept(str(answer.get("record", ""))),
+                )
+            )
+
+    def _order(self, give: Callable[[], None]) -> None:
+        """Give an order; a choice that cannot be is said."""
         try:
-            job = self.orders.comparison(self.parameters, hypotheses, self.report.chosen())
+            give()
         except (ValueError, OSError) as error:
-            self.onProblem(str(error), "")
-            return
-        self.session.task(
-            "compare",
-            replace(
-                job, answered=lambda answer: self.compare.accept(str(answer.get("record", "")))
-            ),
-        )
+            self.onProblem(str(error))
 
-    def _ask(
+    def _task(
         self,
-        task: str,
+        name: str,
         request: dict[str, Any],
         title: str,
         answered: Callable[[dict[str, Any]], None],
-        ahead: bool = False,
     ) -> None:
-        """A task of the reading room; several may wait for the worker. ahead: nobody waits yet."""
-        self._problem = self._problem if ahead else ""
-        job = Job(0, title, request, "", answered)
-        (self.session.ahead if ahead else self.session.task)(task, job)
+        """A task that is seen; who is elsewhere hears of its end."""
+
+        def ready(answer: dict[str, Any]) -> None:
+            answered(answer)
+            self._notify(title)
+
+        self.session.task(name, request, title, ready)
+
+    def _notify(self, title: str) -> None:
+        if not self.entered:
+            self.services.statusMessage(f"DGM-VLC: {title} is ready.")
 
     def _onRegionNote(self, note: str) -> None:
         self.log(note)
         self.ui.regionLabel.setText(note)
 
-    def _onPropose(self, checked: bool = False) -> None:
-        if not self.parameters or self.session.running:
-            return
-        self._problem = ""
-        try:
-            number, finding = self.report.chosen()[0]
-            request = self.orders.proposal(self.parameters, number)
-        except (ValueError, OSError) as error:
-            self.onProblem(str(error), "")
-            return
-        self.session.askRegion(request, finding["term"])
+    # what the worker says
 
-    # what the session says
-
-    def onReady(self, ready: Ready) -> None:
+    def _onReady(self, ready: Ready) -> None:
         """The worker is there: offer its devices."""
         combo = self.ui.deviceCombo
         blocked = combo.blockSignals(True)
         combo.clear()
-        combo.addItem(AUTOMATIC)
-        for device in ready.devices:
+        for device in (AUTOMATIC, *ready.devices):
             combo.addItem(device)
         wanted = self.parameters.device if self.parameters else ""
         combo.setCurrentIndex(ready.devices.index(wanted) + 1 if wanted in ready.devices else 0)
         combo.blockSignals(blocked)
-        self.report.onKnown(self.session.known)
-        self.compare.offer(self.session.known)
+        self._devices = ready.devices
+        self.compare.offer(self.desk.known)
         self.log(
             f"Worker {ready.version}, weights {ready.weights.get('name', '?')}, devices "
             f"{', '.join(ready.devices)}"
         )
-        self.refresh()
 
-    def onFindings(self, findings: list[dict[str, Any]]) -> None:
-        """The report has been read."""
-        self.report.onFindings(findings, self.session.known)
+    def _onBeat(self, beat: Heartbeat) -> None:
+        self.desk.machine = replace(self.desk.machine, held_mb=beat.rssMb)
 
-    def onRegion(self, region: Region, title: str) -> None:
-        """A region has been proposed."""
-        volume = self.parameters.inputVolume if self.parameters else None
-        if volume is None:
-            return
-        try:
-            self.region.accept(region.path, volume, title, region.sentence)
-        except ValueError as error:
-            self.onProblem(str(error), "")
-
-    def onProgress(self, share: float, words: str) -> None:
-        """A run is so far."""
-        self.ui.progressBar.setValue(round(100 * share))
-        self.ui.progressLabel.setText(words)
-
-    def onPreview(self, preview: Preview, job: Job) -> None:
-        """One slice is there early: shown while the user is here to see it."""
-        if self.entered:
-            self._preview.show(preview.path, job.volumeId)
-        self.log(f"Preview of slice {preview.slice}: {preview.note}")
-
-    def onResult(self, manifest: str, job: Job) -> None:
+    def _onResult(self, manifest: Path) -> None:
         """A run is done: show it, now or when the module is open again."""
+        self.desk.case.preview = None
         self._preview.remove()
-        run = self.results.add(manifest, job.title)
+        run = self.results.add(manifest)
         if run is None:
             return
         if self.entered:
             self.results.show(run)
         else:
             self._waiting.append(run)
-            self.services.statusMessage(f"DGM-VLC: {job.title} is ready.")
+        self._notify(run.title)
 
-    def onAnswer(self, answer: dict[str, Any], job: Job) -> None:
-        """A task is done."""
-        job.answered(answer)
-        if not self.entered:
-            self.services.statusMessage(f"DGM-VLC: {job.title} is ready.")
-
-    def onProblem(self, message: str, advice: str) -> None:
-        """Show what went wrong until the next try."""
+    def onProblem(self, message: str, advice: str = "") -> None:
+        """Show what went wrong until the next try; "" takes it away."""
         self._problem = " ".join(filter(None, (message, advice)))
-        self.log(self._problem)
-        self.refresh()
-
-    def onStateChanged(self) -> None:
-        """Something began or ended."""
-        if not self.session.running:
-            self._preview.remove()
+        if self._problem:
+            self.log(self._problem)
         self.refresh()
 
     def log(self, line: str) -> None:
@@ -377,44 +346,90 @@ class Panel(VTKObservationMixin):
             self.report.askAgain()
         self.refresh()
 
-    def reason(self) -> str:
-        """Why Apply is disabled; "" when it is not."""
-        if not self.parameters:
-            return "The scene is being closed."
-        if self.setup.problem:
-            return self.setup.problem
-        return whyNot(self.parameters, self.report.findings, self.session.known)
+    def _tellDesk(self) -> None:
+        """What was chosen in the scene, as the desk's case."""
+        parameters, desk = self.parameters, self.desk
+        volume = parameters.inputVolume if parameters else None
+        id = volume.GetID() if volume is not None else ""
+        if id != self._scanId:
+            lost = self.session.running and not id
+            self._scanId = id
+            self.session.stop(self._open(volume))
+            if lost:
+                self._problem = (
+                    "The scan was removed from the scene, so its run was stopped. Choose a scan."
+                )
+        case = desk.case
+        if case.scan is not None and volume is not None:
+            case.scan = replace(case.scan, why_not=whyNotVolume(volume))
+        if parameters:
+            case.what = "instead" if parameters.question is Question.INSTEAD else "without"
+            case.target = parameters.target
+            device = parameters.device or next(iter(self._devices), "")
+            desk.machine = replace(desk.machine, device=device)
+        desk.hypotheses = self.compare.chosen()
 
-    def comparisonReason(self) -> str:
-        """Why no hypotheses can be compared now; "" when they can."""
-        if not self.parameters:
-            return "The scene is being closed."
-        return self.setup.problem or whyNoComparison(
-            self.parameters, self.report.findings, self.session.known
-        )
+    def _open(self, volume: Any) -> list[str]:
+        """Another volume is the scan, or none; returns the requests to cancel."""
+        if volume is None:
+            return self.desk.closed(self.desk.review.study)
+        size = volume.GetImageData().GetDimensions() if volume.GetImageData() else (0, 0, 0)
+        slices = sliceCount(volume) if volume.GetImageData() else 0
+        scan = Scan("", volume.GetName(), "", voxels=size[0] * size[1] * size[2], slices=slices)
+        return self.desk.opened(scan, self.desk.review.study)
 
     def refresh(self) -> None:
+        """Tell the desk what was chosen, and show what it says; what changes meanwhile is shown
+        after it."""
+        self._again = True
+        if self._refreshing:
+            return
+        self._refreshing = True
+        try:
+            while self._again:
+                self._again = False
+                self._tellDesk()
+                self.report.refresh()
+                self.region.refresh()
+                self._show(page(self.desk))
+        finally:
+            self._refreshing = False
+
+    def _show(self, says: dict[str, Any]) -> None:
         """Enable what can be done now, and say why the rest cannot."""
-        ui, running = self.ui, self.session.running
-        reason = "" if running else self.reason()
-        stop = "Cancelling …" if self.session.cancelling else "Cancel"
-        ui.applyButton.setText(stop if running else "Apply")
-        ui.applyButton.setEnabled(not self.session.cancelling and not reason)
+        ui, running, parameters = self.ui, says["running"], self.parameters
+        closing = "" if parameters else "The scene is being closed."
+        unusable = closing or self.setup.problem
+        reason = "" if running else unusable or says["cannot_run"]
+        stop = "Stopping …" if says["cancelling"] else "Cancel"
+        ui.applyButton.setText(stop if running else "Run")
+        ui.applyButton.setEnabled(not says["cancelling"] and not reason)
         hint = reason or "Compute the counterfactual."
         ui.applyButton.setToolTip("Stop the run; nothing is written." if running else hint)
         ui.reasonLabel.setText("" if running else self._problem or reason)
         ui.progressBar.setVisible(running)
-        ui.progressLabel.setVisible(running)
+        ui.progressBar.setValue(round(100 * says["share"]))
+        work = (self.desk.work.title, says["stage"], says["time_left"])
+        ui.progressLabel.setText(" · ".join(filter(None, work)) if running else says["preflight"])
+        ui.progressLabel.setVisible(bool(running or says["preflight"]))
         for name in BUSY_LOCKED:
             getattr(ui, name).setEnabled(not running)
+        self._showPreview()
         self.setup.lock(running)
-        self.compare.refresh("A run is under way." if running else self.comparisonReason())
+        busy = "A run is under way." if running else ""
+        self.compare.refresh(says, busy or unusable or says["compare_why"])
         self.review.refresh(self.setup.problem, running)
         self.teach.refresh(self.setup.problem, running)
-        parameters = self.parameters
         ui.targetEdit.setEnabled(bool(parameters and parameters.question is Question.INSTEAD))
         own = bool(parameters and parameters.quality is Quality.CUSTOM)
         ui.noisesSpin.setEnabled(own)
         ui.stepsSpin.setEnabled(own)
-        where = bool(parameters and parameters.inputVolume and self.report.chosen())
-        ui.proposeButton.setEnabled(where and not running and self.setup.usable)
+        ui.proposeButton.setEnabled(not (running or unusable or says["cannot_propose"]))
+
+    def _showPreview(self) -> None:
+        """One slice of the result to come, while there is one and the user is here to see it."""
+        preview = self.desk.case.preview
+        if preview is None:
+            self._preview.remove()
+        elif self.entered:
+            self._preview.show(preview[0], self._scanId)

@@ -12,13 +12,15 @@ NOTHING_READ = (
     "No finding was read; the report is expected in English and to name one, such as “a 12 mm "
     "nodule in the left upper lobe”."
 )
+READING = "Reading …"
 PROPOSED, FILE, DRAWN = "proposed", "file", "drawn"
 
 
 @dataclass(frozen=True)
 class Scan:
     """An opened scan. title: whose it is, as the header says it. facts: size and spacing in
-    words. reading: how else it is read ("series", "untilt", "orientation"), for every request."""
+    words. reading: how else it is read ("series", "untilt", "orientation"), for every request.
+    why_not: what keeps it from being edited, "" for nothing."""
 
     path: str
     title: str
@@ -27,6 +29,7 @@ class Scan:
     reading: dict[str, Any] = field(default_factory=dict)
     voxels: int = 0
     slices: int = 0
+    why_not: str = ""
 
 
 @dataclass
@@ -87,6 +90,7 @@ class Case:
         number: counts the cases of this session; 0 before the first scan. study: its id in the
             review's worklist, "" when it was opened elsewhere.
         shown: numbers of the results that stand in the views; empty for the scan alone.
+        also: further findings that are edited one after the other, each in a region of its own.
     """
 
     number: int = 0
@@ -96,6 +100,7 @@ class Case:
     report_note: str = ""
     raw_findings: list[dict[str, Any]] = field(default_factory=list)
     finding: int = 0
+    also: tuple[int, ...] = ()
     what: str = "without"
     target: str = ""
     region: Region = field(default_factory=Region)
@@ -118,8 +123,12 @@ class Case:
 
     def row(self, known: tuple[str, ...]) -> dict[str, Any] | None:
         """The chosen finding as the list shows it."""
-        rows = finding_rows(self.raw_findings, known)
-        return next((row for row in rows if row["number"] == self.finding), None)
+        return next(iter(self.chosen(known)), None)
+
+    def chosen(self, known: tuple[str, ...]) -> list[dict[str, Any]]:
+        """The chosen findings as the list shows them, the first one first."""
+        rows = {row["number"]: row for row in finding_rows(self.raw_findings, known)}
+        return [rows[number] for number in (self.finding, *self.also) if number in rows]
 
 
 def finding_row(number: int, finding: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from .case import (
     DRAWN,
     FILE,
     PROPOSED,
+    READING,
     Case,
     Comparison,
     Region,
@@ -147,15 +148,15 @@ class Desk:
 
     def unread(self) -> None:
         """The findings are those of an earlier text."""
-        self.case.raw_findings, self.case.finding = [], 0
-        self.case.report_note = "Reading …" if self.case.report.strip() else ""
+        self.case.raw_findings, self.case.finding, self.case.also = [], 0, ()
+        self.case.report_note = READING if self.case.report.strip() else ""
         self.forget_proposal()
 
     def must_read(self) -> bool:
         """Whether the report still has to be given to the worker."""
         case = self.case
         reading = REPORT in self.work.kinds()
-        return bool(case.report.strip()) and case.report_note == "Reading …" and not reading
+        return bool(case.report.strip()) and case.report_note == READING and not reading
 
     def take_findings(self, id: str, findings: list[dict[str, Any]]) -> None:
         """The parsed report, unless another text or case stands there by now."""
@@ -175,11 +176,12 @@ class Desk:
         if not any(row["number"] == self.case.finding for row in rows):
             self.case.finding = first_usable(rows)
 
-    def choose_finding(self, number: int) -> None:
-        """Another finding; a region proposed for the one before goes."""
+    def choose_finding(self, number: int, *also: int) -> None:
+        """Another finding, or several; a region proposed for the one before goes."""
         if number != self.case.finding:
             self.case.finding = number
             self.forget_proposal()
+        self.case.also = also
 
     # region ---------------------------------------------------------------------
 

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+REVIEW_KEYS = (
+    ("A", "accept"),
+    ("R", "reject"),
+    ("U", "undo"),
+    ("C", "comment"),
+    ("X", "without it"),
+    ("N J", "next"),
+    ("P K", "previous"),
+)  # of the review, as its legend shows them
 KEYS: tuple[tuple[str, str], ...] = (
     ("Wheel ↑ ↓", "next slice; Page keys by ten, Home and End to the ends"),
     ("1 2 3", "lung, mediastinum, bone window"),

@@ -93,6 +93,8 @@ def _review(desk: Desk) -> dict[str, Any]:
         "review_region": review.region if here else 0,
         "review_unseen": review.unseen if here else [],
         "review_notes": review.notes,
+        "review_counted": review.counted,
+        "review_nothing": review.nothing if here else "",
         "review_series": review.series,
         "review_chosen": review.chosen,
         "review_comment": (review.row or {}).get("comment", "") if here else "",

@@ -6,8 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from SlicerDGMVLCLib.reading import stepFrom
-
 LONGEST_COMMENT = 2000
 
 
@@ -61,6 +59,45 @@ class Worklist:
         if self.row is None:
             self.region = 0
 
+    def take_list(self, listed: dict[str, Any]) -> None:
+        """The worklist, and a study's regions when they came with it."""
+        self.studies, self.counts = listed["studies"], listed["progress"]
+        if "regions" in listed:
+            self.take(listed)
+
+    @property
+    def counted(self) -> str:
+        """How far the reader is."""
+        counts = self.counts
+        if not counts:
+            return ""
+        studies = "study" if counts["studies"] == 1 else "studies"
+        decided = f"{counts['decided']} of {counts['regions']} regions decided"
+        return f"{counts['studies']} {studies} · {decided}"
+
+    @property
+    def nothing(self) -> str:
+        """Said of a study that was looked at and has no region."""
+        looked = any(row["id"] == self.study and row["state"] == "done" for row in self.studies)
+        return "No region stood out." if looked and not self.regions else ""
+
+    @property
+    def waiting(self) -> list[str]:
+        """Studies that were not looked at as they are now."""
+        return [str(row["id"]) for row in self.studies if row["waiting"]]
+
+    @property
+    def after(self) -> str:
+        """The first of them behind the shown study, "" for none."""
+        ids = [str(row["id"]) for row in self.studies]
+        here = ids.index(self.study) + 1 if self.study in ids else 0
+        return next((id for id in ids[here:] if id in self.waiting), "")
+
+    def looked(self, study: str) -> None:
+        """A study was looked at ahead; its words come with the next list."""
+        for row in self.studies:
+            row["waiting"] = row["waiting"] and row["id"] != study
+
     @property
     def row(self) -> dict[str, Any] | None:
         """The shown region."""
@@ -80,17 +117,25 @@ class Worklist:
         return None
 
     def step(self, by: int) -> tuple[int, str]:
-        """Where a step leads: (region, "") in this study or (0, study), (0, "") at the end."""
-        return stepFrom(self.regions, self.region, self.studies, self.study, by)
+        """Where a step leads: (region, "") in this study, (0, id) of the next study that can be
+        read, (0, "") at the end. by: 1 or −1."""
+        numbers = [int(row["number"]) for row in self.regions]
+        at = numbers.index(self.region) if self.region in numbers else -1
+        if 0 <= at + by < len(numbers):
+            return numbers[at + by], ""
+        ids = [str(row["id"]) for row in self.studies if row["readable"]]
+        here = ids.index(self.study) if self.study in ids else -1
+        return (0, ids[here + by]) if 0 <= here + by < len(ids) else (0, "")
 
-    def remember(self) -> Act | None:
+    def remember(self, **decided: str) -> Act | None:
         """Keep what the shown region says now, before it is decided anew; None when none is
-        shown."""
+        shown. decided: its new verdict or comment, which the list shows before it is saved."""
         row = self.row
         if row is None:
             return None
         act = Act(self.study, self.region, row["verdict"], row["comment"])
         self.acts.append(act)
+        row.update(decided)
         return act
 
     def undo(self) -> Act | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from SlicerDGMVLCLib.comparison import whyNotCompare
-
-from .case import FILE, Case
+from .case import FILE, READING, Case
+from .comparison import whyNotCompare
 
 OPEN_FIRST = "Open a scan first."
 
@@ -18,10 +17,8 @@ def why_not_open(busy: str, opening: str) -> str:
     return "The worker is busy with this scan; wait for it or cancel the run." if busy else ""
 
 
-def why_not_edit(row: dict[str, Any] | None, what: str, target: str) -> str:
-    """What is missing before the chosen finding can be edited; `row` is its row of the list."""
-    if row is None:
-        return "Paste a report and choose a finding."
+def why_not_edit(row: dict[str, Any], what: str, target: str) -> str:
+    """What is missing before a finding can be edited; `row` is its row of the list."""
     if not row["taught"]:
         return f"The weights were not taught “{row['term']}”; choose another finding."
     if row["presence"] == "absent" and what == "without":
@@ -36,24 +33,43 @@ def why_not_region(case: Case) -> str:
     region = case.region
     if region.origin == FILE and not region.path.strip():
         return "Choose the segmentation file of the region."
+    if case.also and region.given:
+        return "A region belongs to one finding; choose one, or let the regions be proposed."
     return region.why_not
 
 
-def why_not_run(case: Case, known: tuple[str, ...]) -> str:
-    """What is missing before a run, in the order of the page."""
+def _why_not_scan(case: Case) -> str:
     if case.scan is None:
         return OPEN_FIRST
     if case.scan.modality != "CT":
         return f"This is no CT ({case.scan.modality}); the weights are for chest CT."
-    wrong = why_not_edit(case.row(known), case.what, case.target) or why_not_region(case)
-    return wrong or case.form_wrong
+    return case.scan.why_not
+
+
+def _why_not_findings(case: Case, known: tuple[str, ...]) -> str:
+    """What is missing before the chosen findings can be edited."""
+    if not case.report.strip() and not case.raw_findings:
+        return "Paste a report and choose a finding."
+    if case.report_note == READING:
+        return "The report is being read …"
+    chosen = case.chosen(known)
+    if not chosen:
+        return case.report_note or "Choose a finding."
+    reasons = (why_not_edit(row, case.what, case.target) for row in chosen)
+    return next(filter(None, reasons), "")
+
+
+def why_not_run(case: Case, known: tuple[str, ...]) -> str:
+    """What is missing before a run, in the order of the page."""
+    wrong = _why_not_scan(case) or _why_not_findings(case, known)
+    return wrong or why_not_region(case) or case.form_wrong
 
 
 def why_not_propose(case: Case, known: tuple[str, ...]) -> str:
     """What is missing before a region can be proposed."""
-    row = case.row(known)
     if case.scan is None:
         return OPEN_FIRST
+    row = case.row(known)
     if row is None:
         return "Choose a finding first."
     return "" if row["taught"] else f"The weights were not taught “{row['term']}”."
@@ -62,15 +78,15 @@ def why_not_propose(case: Case, known: tuple[str, ...]) -> str:
 def why_not_compare(case: Case, known: tuple[str, ...], hypotheses: list[str]) -> str:
     """What is missing before hypotheses can be set side by side."""
     row = case.row(known)
-    if case.scan is None:
-        return "Open a scan first (tab Edit)."
+    if wrong := _why_not_scan(case):
+        return wrong
     if not (hypotheses or row):
         return "Choose two hypotheses or more, or a finding of the report."
     if row and not row["taught"] and not (hypotheses and case.region.given):
-        return f"The weights were not taught “{row['term']}”; choose another finding (tab Edit)."
+        return f"The weights were not taught “{row['term']}”; choose another finding."
     if not row and not case.region.given:
-        return "The region is missing: draw it, or choose a segmentation or a finding (tab Edit)."
-    return whyNotCompare(hypotheses) if hypotheses else ""
+        return "The region is missing: draw it, or choose a segmentation or a finding."
+    return case.region.why_not or (whyNotCompare(hypotheses) if hypotheses else "")
 
 
 def region_note(case: Case, known: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from .progress import Costs, Progress
 
 REPORT, REGION, RUN, TASK, AHEAD = "report", "region", "run", "task", "ahead"
+SAVE = "save"  # a decision on its way to the disk: nobody waits for it, none replaces another
 PREPARE, SUGGEST = "prepare", "suggest"  # a scan that was opened, a region nobody asked for yet
 SEEN = (REGION, RUN, TASK)  # kinds with a bar; a report is quick, the others are unseen
 UNSEEN = (AHEAD, PREPARE, SUGGEST)
@@ -17,13 +18,16 @@ UNSEEN = (AHEAD, PREPARE, SUGGEST)
 @dataclass
 class Order:
     """A request that is under way. case: number of the case it is for; None for work that belongs
-    to no patient's case (a worklist, a quiz). answered: gets a task's answer."""
+    to no patient's case (a worklist, a quiz). answered: gets a task's answer. title: what it is
+    about. preview: of a run, whether one slice is wanted early."""
 
     kind: str
     case: int | None
     name: str = ""
     request: dict[str, Any] = field(default_factory=dict)
     answered: Callable[[dict[str, Any]], None] = lambda answer: None
+    title: str = ""
+    preview: bool = True
 
 
 class Work:
@@ -66,7 +70,10 @@ class Work:
         if order is not None and order.kind in SEEN:
             if self.progress is not None:
                 self.progress.finished()
-            self.idle()
+            if coming := self.order(self.seen()):
+                self.progress = Progress(coming.name or coming.kind, self.costs)
+            else:
+                self.idle()
         return order
 
     def idle(self) -> None:
@@ -81,6 +88,12 @@ class Work:
         """Id of the work that is seen, "" before it has one."""
         return next((id for id, order in self._orders.items() if order.kind in SEEN), "")
 
+    @property
+    def title(self) -> str:
+        """What the work that is seen is about."""
+        order = self.order(self.seen())
+        return order.title if order else ""
+
     def take_over(self, name: str, request: dict[str, Any]) -> str:
         """Id of work ahead that is just what is asked for now, "" for none; it is seen from now
         on."""
@@ -90,13 +103,17 @@ class Work:
                 return id
         return ""
 
-    def retarget(self, id: str, answered: Callable[[dict[str, Any]], None]) -> None:
+    def retarget(self, id: str, order: Order) -> None:
         """Another one waits for the answer of an order."""
-        self._orders[id].answered = answered
+        self._orders[id].answered, self._orders[id].title = order.answered, order.title
+
+    def under_way(self) -> list[str]:
+        """Ids of the seen work, the last one first."""
+        return [id for id, order in reversed(self._orders.items()) if order.kind in SEEN]
 
     def drop(self, *kinds: str) -> list[str]:
-        """Forget the orders of these kinds; returns their ids, to be cancelled."""
-        ids = [id for id, order in self._orders.items() if order.kind in kinds]
+        """Forget the orders of these kinds; returns their ids, to be cancelled, the last first."""
+        ids = [id for id, order in reversed(self._orders.items()) if order.kind in kinds]
         for id in ids:
             del self._orders[id]
         if any(kind in SEEN for kind in kinds) and not self.seen():

@@ -82,7 +82,7 @@ def measure(application, quality: int) -> dict[str, float]:
         raise SystemExit(panel.setup.problem)
     stage = "sample"
     panel.ui.sampleButton.click()
-    until(lambda: panel.report.findings is not None)
+    until(lambda: panel.desk.case.raw_findings)
     panel.ui.qualityCombo.setCurrentIndex(quality)
     stage, began = "apply (exports scan and region)", time.perf_counter()
     panel.ui.applyButton.click()

@@ -19,7 +19,8 @@ from SlicerDGMVLCPresenters.work import AHEAD, PREPARE, REGION, REPORT, RUN, SUG
 
 LETTERS = "ABCD"
 STUDIES = [
-    {"id": f"study-{letter}", "readable": True, "waiting": letter == "D"} for letter in LETTERS
+    {"id": f"study-{letter}", "readable": True, "waiting": letter == "D", "state": "open"}
+    for letter in LETTERS
 ]
 PATIENT = (
     "header",

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from SlicerDGMVLCLib.comparison import rankingRow, readComparison
+from SlicerDGMVLCPresenters.comparison import rankingRow, readComparison
 
 ROW = {"rank": 2, "name": "nodule", "low": 3.0, "high": 7.0, "agreement": 0.7}
 

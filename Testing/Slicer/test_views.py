@@ -11,7 +11,6 @@ import pytest
 
 from DGMVLCCore.editing.result import AttentionMap, CounterfactualResult, EditPlan
 from DGMVLCCore.imaging.anatomy import segment_anatomy
-from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.report.edit import write_result
 
 pytestmark = pytest.mark.skipif(
@@ -241,33 +240,6 @@ def test_runs_of_a_saved_scene_are_found_again(app, results, tmp_path):
         again.scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 5
         and len(findRuns(again.scene)) == 1
     )
-
-
-def test_a_preview_comes_and_goes(app, results, tmp_path):
-    from SlicerDGMVLCLib.arrange import removePreview, showPreview
-    from SlicerDGMVLCLib.layout import compositeNode
-    from SlicerDGMVLCLib.nodes import loadVolume
-
-    flat = results[2]
-    original = loadVolume(app.scene, results[0].parent / "original.nrrd", "CT")
-    before = kinds(app.scene)
-    affine = flat.affine.copy()
-    affine[:3, 3] += 2 * affine[:3, 2]
-    save_volume(flat.with_array(flat.array[2:3], affine=affine), tmp_path / "preview.nrrd")
-    node = showPreview(app.scene, original, tmp_path / "preview.nrrd", "Preview: synthetic")
-    assert (
-        compositeNode(app.scene, "Counterfactual").GetBackgroundVolumeID() == node.GetID()
-        and "synthetic" in node.GetName()
-    )
-    assert app.scene.GetSingletonNode(
-        "Original", "vtkMRMLSliceNode"
-    ).GetSliceOffset() == pytest.approx(float(affine[2, 3]), abs=0.01)
-    removePreview(app.scene)
-    removePreview(app.scene, node)
-    assert kinds(app.scene) == before and app.scene.IsNodePresent(original)
-    with pytest.raises(ValueError, match=r"gone\.nrrd could not be read"):
-        showPreview(app.scene, original, tmp_path / "gone.nrrd", "x")
-    assert kinds(app.scene) == before
 
 
 def test_corner_text_where_there_are_views(app, results, monkeypatch):

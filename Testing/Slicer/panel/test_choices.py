@@ -9,26 +9,23 @@ from Testing.Slicer.substitutes.desk import REPORT, addScan
 
 
 def test_reasons_come_in_the_order_of_the_work(desk, make_chest):
-    assert desk.reason == "Choose a scan, or load the sample."
+    assert desk.reason == "Open a scan first."
     addScan(make_chest((6, 56, 64), (4.0, 5.0, 5.0)))
     desk.ui.inputSelector.setCurrentNode(
         slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
     )
-    assert desk.reason == "Paste the report."
+    assert desk.reason == "Paste a report and choose a finding."
     desk.ui.reportEdit.setPlainText("consolidation;present")
     assert desk.reason == "The report is being read …"
-    desk.until(lambda: desk.panel.report.findings is not None, "findings")
-    assert (
-        desk.reason
-        == "The report names no finding the weights were taught; they know nodule, emphysema."
-    )
+    desk.untilRead()
+    assert desk.reason == "The weights were not taught consolidation; they know nodule, emphysema."
     desk.readReport("emphysema;absent\nnodule;present")
     assert desk.parameters.findingNumbers == [2] and desk.ui.applyButton.enabled
     desk.ui.findingsTable.item(1, 0).setCheckState(_state("Unchecked"))
-    assert desk.reason == "Check a finding in the list."
+    assert desk.reason == "Choose a finding."
     desk.ui.findingsTable.item(0, 0).setCheckState(_state("Checked"))
     assert (
-        "is absent, so there is nothing to take away" in desk.reason
+        "The report says this finding is absent" in desk.reason
         and desk.ui.applyButton.toolTip == desk.reason
     )
     desk.ui.questionCombo.setCurrentIndex(1)
@@ -53,7 +50,7 @@ def test_what_the_weights_do_not_know_cannot_be_checked(desk, scan):
     assert rows == [
         ["nodule", "left", "33 mm", "present", "NODULE"],
         ["consolidation", "right", "–", "uncertain", "CONSOLIDATION"],
-        ["emphysema", "–", "–", "absent", "EMPHYSEMA"],
+        ["emphysema", "–", "–", "said to be absent", "EMPHYSEMA"],
     ]
     assert not desk.ui.findingsTable.item(1, 0).flags() & QtCore.Qt.ItemFlag.ItemIsEnabled
     desk.parameters.findingNumbers = [2]
@@ -69,7 +66,7 @@ def test_typing_does_not_move_the_cursor_and_asks_once(desk, scan):
     for letter in "ab\n":
         edit.insertPlainText(letter)
     assert edit.textCursor().position() == 3 and edit.toPlainText() == "ab\nnodule;present"
-    desk.until(lambda: desk.panel.report.findings is not None, "findings")
+    desk.untilRead()
     assert [message["text"] for message in desk.heard("report")] == [
         "nodule;present",
         "ab\nnodule;present",
@@ -92,9 +89,13 @@ def test_a_text_node_is_the_report_both_ways(desk, scan):
 
 
 def test_clinical_fields_make_a_sentence(desk, scan):
-    from SlicerDGMVLCLib.clinical import sentence
+    from SlicerDGMVLCLib.clinical import given
+    from SlicerDGMVLCPresenters.clinical import clinical_words
 
-    assert sentence(desk.parameters) == "" and desk.ui.clinicalLabel.text == "Nothing recorded."
+    assert (
+        clinical_words(given(desk.parameters)) == ""
+        and desk.ui.clinicalLabel.text == "Nothing recorded."
+    )
     desk.ui.ageSpin.setValue(71)
     desk.ui.sexCombo.setCurrentIndex(1)
     desk.ui.smokingCombo.setCurrentIndex(2)
@@ -107,8 +108,9 @@ def test_clinical_fields_make_a_sentence(desk, scan):
 
 
 def test_every_choice_of_the_form_is_understood_by_the_core(desk, scan):
-    from SlicerDGMVLCLib.clinical import sentence
+    from SlicerDGMVLCLib.clinical import given
     from SlicerDGMVLCLib.parameters import Sex, Smoking
+    from SlicerDGMVLCPresenters.clinical import clinical_words
 
     from DGMVLCCore.language.clinical import text_to_attributes
 
@@ -116,11 +118,11 @@ def test_every_choice_of_the_form_is_understood_by_the_core(desk, scan):
         for smoking in Smoking:
             desk.parameters.sex, desk.parameters.smoking = sex, smoking
             known = {"sex": sex, "smoking": smoking}
-            assert text_to_attributes(sentence(desk.parameters)) == {
+            assert text_to_attributes(clinical_words(given(desk.parameters))) == {
                 name: choice.value for name, choice in known.items() if choice.name != "UNKNOWN"
             }
     desk.parameters.age, desk.parameters.packYears = 71, 40
-    assert text_to_attributes(sentence(desk.parameters))["pack_years"] == 40
+    assert text_to_attributes(clinical_words(given(desk.parameters)))["pack_years"] == 40
 
 
 def test_a_table_row_fills_the_fields_and_mixes_no_patients(desk, scan):
@@ -179,7 +181,7 @@ def test_choices_are_saved_with_the_scene(desk, scan, tmp_path):
     assert (
         desk.parameters.inputVolume.GetName() == "scan" and desk.ui.targetEdit.text == "emphysema"
     )
-    desk.until(lambda: desk.panel.report.findings, "findings")
+    desk.until(lambda: desk.findings, "findings")
     assert desk.parameters.findingNumbers == [2], (
         "the checked finding is the one of the saved scene"
     )

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import slicer
+from SlicerDGMVLCPresenters.work import AHEAD
 
 
 @pytest.fixture
@@ -200,7 +201,76 @@ def test_the_next_study_is_looked_at_while_this_one_is_read(desk, reviewed):
         if message["name"] == "review-study"
     ]
     desk.until(lambda: looked() == ["later"], "the next study is asked for")
-    desk.until(lambda: desk.panel.session._ahead is None, "it was looked at, unseen")
+    desk.until(lambda: AHEAD not in desk.panel.desk.work.kinds(), "it was looked at, unseen")
     assert not desk.panel.session.running and row(desk, desk.ui.reviewStudies)[0] == "case"
     open_study(desk, "later")
     assert looked() == ["later"], "it is there at once"
+
+
+def add_counterfactuals(session, study="case"):
+    """Beside each region of a study the part of the scan without it, as the core writes it."""
+    from DGMVLCCore.imaging.io import load_volume, save_volume
+
+    place = session / "studies" / study
+    found = json.loads((place / "review.json").read_text(encoding="utf-8"))
+    scan = load_volume(session.parent / "studies" / f"{study}.nrrd")
+    for region in found["regions"]:
+        region["without"] = f"region-{region['number']}-without.nrrd"
+        save_volume(scan.with_array(scan.array - 50.0), place / region["without"])
+    (place / "review.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def covers():
+    """Names of what lies over the scan in the three planes."""
+    scene, names = slicer.mrmlScene, set()
+    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        node = scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
+        if node.GetLayoutName() in planes() and node.GetForegroundVolumeID():
+            assert node.GetForegroundOpacity() == 1
+            names.add(scene.GetNodeByID(node.GetForegroundVolumeID()).GetName())
+    return names
+
+
+def test_the_scan_without_the_shown_region_is_one_key_away(desk, reviewed):
+    add_counterfactuals(reviewed)
+    open_study(desk, "case")
+    volumes = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
+    window = desk.panel.review._view.scan.GetDisplayNode()
+    window.SetWindowLevel(350, 40)
+    assert covers() == set() and desk.ui.reviewWithout.enabled
+    press(desk, "X")
+    (name,) = covers()
+    assert "synthetic" in name
+    shown = slicer.mrmlScene.GetFirstNodeByName(name).GetDisplayNode()
+    assert (shown.GetWindow(), shown.GetLevel()) == (350, 40), "in the window of the scan"
+    press(desk, "X")
+    assert covers() == set()
+    desk.ui.reviewWithout.click()
+    press(desk, "N")
+    assert covers() == set() and outlines() == ["Region 2"], "another region shows the scan"
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == volumes
+    desk.finished()
+
+
+def test_undo_takes_back_the_last_act_and_shows_it(desk, reviewed):
+    open_study(desk, "case")
+    assert not desk.ui.reviewUndo.enabled
+    press(desk, "R")
+    press(desk, "A")  # before the first answer is there
+    press(desk, "N")
+    assert "region 1 of case" in desk.ui.reviewUndo.toolTip
+    desk.ui.reviewUndo.click()
+    assert row(desk, desk.ui.reviewRegions)[:2] == ["1", "rejected"], "shown at once"
+    desk.until(lambda: decisions(reviewed) == {"case/1": "rejected"}, "the act before on disk")
+    press(desk, "U")
+    desk.until(lambda: decisions(reviewed) == {"case/1": ""}, "the first act taken back")
+    assert not desk.ui.reviewUndo.enabled
+
+
+def test_a_comment_that_is_being_typed_is_left_alone(desk, reviewed):
+    open_study(desk, "case")
+    press(desk, "A")
+    desk.ui.reviewComment.setText("half a sen")
+    desk.until(lambda: decisions(reviewed) == {"case/1": "accepted"}, "the decision on disk")
+    desk.until(lambda: " 1 of " in desk.ui.reviewProgress.text, "its answer")
+    assert desk.ui.reviewComment.text == "half a sen"

@@ -17,7 +17,7 @@ def count(kind):
 
 
 def test_from_report_to_result(desk, scan):
-    assert not desk.ui.applyButton.enabled and desk.reason == "Paste the report."
+    assert not desk.ui.applyButton.enabled and desk.reason.startswith("Paste a report")
     desk.readReport()
     assert desk.parameters.findingNumbers == [1]
     desk.ui.ageSpin.setValue(64)
@@ -49,9 +49,9 @@ def test_from_report_to_result(desk, scan):
         Path(request["image"]).exists()
         and Path(request["out"]).parent == Path(slicer.app.temporaryPath) / "DGM-VLC"
     )
-    assert [run.title for run in desk.panel.results.runs] == ["nodule → without it"]
+    assert [run.title for run in desk.panel.results.runs] == ["nodule → No nodule. Clear lung"]
     assert count("vtkMRMLScalarVolumeNode") == 6
-    assert desk.ui.applyButton.text == "Apply" and desk.ui.applyButton.enabled and desk.reason == ""
+    assert desk.ui.applyButton.text == "Run" and desk.ui.applyButton.enabled and desk.reason == ""
     assert desk.ui.progressBar.isHidden() and desk.ui.inputSelector.enabled
     assert desk.ui.resultText.plainText
 
@@ -102,13 +102,14 @@ def test_cancel(desk, scan):
     desk.readReport()
     desk.apply()
     desk.until(
-        lambda: desk.ui.progressBar.value > 0 or "editing" in desk.ui.progressLabel.text, "progress"
+        lambda: desk.ui.progressBar.value > 0 or "Editing" in desk.ui.progressLabel.text, "progress"
     )
     assert "nodule" in desk.ui.progressLabel.text and "left" in desk.ui.progressLabel.text
     desk.ui.applyButton.click()
-    assert desk.ui.applyButton.text == "Cancelling …" and not desk.ui.applyButton.enabled
+    assert desk.ui.applyButton.text == "Stopping …" and not desk.ui.applyButton.enabled
     desk.finished()
-    assert desk.ui.applyButton.text == "Apply" and desk.ui.applyButton.enabled and desk.reason == ""
+    assert desk.ui.applyButton.text == "Run" and desk.ui.applyButton.enabled
+    assert desk.reason == "Cancelled; nothing was written."
     assert not desk.panel.results.runs and desk.panel.session._runner.running, "the worker lives on"
 
 
@@ -132,7 +133,7 @@ def test_a_worker_that_does_not_obey_is_ended(desk, scan, monkeypatch):
     desk.ui.applyButton.click()
     desk.finished()
     desk.until(lambda: not running(pid), "the process's end")
-    assert desk.ui.applyButton.text == "Apply" and desk.reason == "", (
+    assert desk.ui.applyButton.text == "Run" and desk.reason == "", (
         "the user wanted it to stop; no complaint"
     )
     desk.behave()
@@ -149,8 +150,8 @@ def test_several_findings_run_one_after_the_other(desk, scan):
     desk.apply()
     desk.finished()
     assert [run.title for run in desk.panel.results.runs] == [
-        "nodule → without it",
-        "emphysema → without it",
+        "nodule → No nodule. Clear lung",
+        "nodule → No nodule. Clear lung",
     ]
     outs = [job["request"]["out"] for job in desk.heard("job")]
     assert len(set(outs)) == 2
@@ -178,7 +179,7 @@ def test_killed_worker_is_one_sentence_and_the_panel_goes_on(desk, scan):
         desk.reason.startswith("The worker was stopped by the system")
         and "nothing was written" in desk.reason
     )
-    assert desk.ui.applyButton.enabled and desk.ui.applyButton.text == "Apply"
+    assert desk.ui.applyButton.enabled and desk.ui.applyButton.text == "Run"
     desk.behave()
     desk.apply()
     desk.finished()
@@ -219,7 +220,7 @@ def test_scene_closed_during_a_run(desk, scan):
         and desk.parameters is not None
         and desk.parameters.inputVolume is None
     )
-    assert desk.ui.applyButton.text == "Apply" and not desk.ui.applyButton.enabled
+    assert desk.ui.applyButton.text == "Run" and not desk.ui.applyButton.enabled
     desk.until(lambda: desk.heard("cancel"), "the cancel")
     assert desk.ui.reportEdit.toPlainText() == "" and not desk.panel.results.runs
 
@@ -251,7 +252,7 @@ def test_module_left_during_a_run(desk, scan):
     desk.widget.exit()
     desk.finished()
     assert (
-        desk.messages == ["DGM-VLC: nodule → without it is ready."]
+        desk.messages == ["DGM-VLC: nodule → No nodule. Clear lung is ready."]
         and count("vtkMRMLScalarVolumeNode") == 1
     ), "nothing moves while the user is elsewhere"
     desk.widget.enter()
@@ -282,14 +283,14 @@ def test_worker_that_cannot_start(desk, scan):
     desk.panel.environment.chosen = "/nowhere/python"
     desk.ui.applyButton.click()
     desk.until(lambda: "could not be started" in desk.reason, "the sentence")
-    assert not desk.panel.session.running and desk.ui.applyButton.text == "Apply"
+    assert not desk.panel.session.running and desk.ui.applyButton.text == "Run"
 
 
 def test_worker_of_another_protocol(desk, scan):
     desk.behave(protocol=99)
     desk.ui.reportEdit.setPlainText(REPORT)
     desk.until(lambda: "protocol 99" in desk.reason, "the sentence")
-    assert not desk.ui.applyButton.enabled or desk.panel.report.findings is None
+    assert not desk.ui.applyButton.enabled or not desk.findings
 
 
 def test_silent_worker_is_noticed(desk, scan, monkeypatch):
@@ -304,7 +305,7 @@ def test_silent_worker_is_noticed(desk, scan, monkeypatch):
     desk.apply()
     monkeypatch.setattr(runner, "KILL_GRACE_MS", 100)
     desk.finished()
-    assert "has not answered" in desk.reason and desk.ui.applyButton.text == "Apply"
+    assert "has not answered" in desk.reason and desk.ui.applyButton.text == "Run"
     desk.until(lambda: not running(pid), "the process's end")
 
 
@@ -375,11 +376,9 @@ def test_answers_to_earlier_questions_are_ignored(desk, scan):
     from SlicerDGMVLCLib.events import Findings, Result
 
     desk.readReport("nodule;present")
-    desk.panel.session.handle(Findings("report-99", []))
-    desk.panel.session.handle(Result("job-99", "/nowhere/result.json"))
-    assert (
-        len(desk.panel.report.findings) == 1 and not desk.panel.results.runs and desk.reason == ""
-    )
+    desk.panel.session.on_event(Findings("report-99", []))
+    desk.panel.session.on_event(Result("job-99", "/nowhere/result.json"))
+    assert len(desk.findings) == 1 and not desk.panel.results.runs and desk.reason == ""
 
 
 def test_runs_of_a_scene_file_come_back_and_no_result_is_a_scan(desk, scan):

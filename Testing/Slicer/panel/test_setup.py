@@ -215,7 +215,7 @@ def test_another_python_gets_another_worker(desk, scan):
     desk.ui.pythonCombo.setCurrentIndex(1)
     desk.until(
         lambda: (
-            desk.panel.report.findings
+            desk.findings
             and desk.panel.session._runner.ready
             and desk.panel.session._runner.ready.pid != old
         ),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from SlicerDGMVLCPresenters.case import READING
 
 FAKE_WORKER = Path(__file__).resolve().parents[1] / "panel" / "fake_worker.py"
 REPORT = "nodule;present;left;33\nconsolidation;uncertain;right\nemphysema;absent\n"
@@ -57,7 +58,7 @@ class Desk:
         lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
         return [message for message in map(json.loads, lines) if message["type"] == kind]
 
-    def until(self, condition, what: str = "", seconds: float = 60) -> None:
+    def until(self, condition, what: str = "", seconds: float = 240) -> None:
         """Run the event loop until the condition holds; the limit is for a broken test, not a
         measurement."""
         from PySide6 import QtCore
@@ -74,7 +75,17 @@ class Desk:
     def readReport(self, text: str = REPORT) -> None:
         """Type a report and wait for its findings."""
         self.ui.reportEdit.setPlainText(text)
-        self.until(lambda: self.panel.report.findings is not None, "findings")
+        self.untilRead()
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        """What the report was found to say."""
+        return self.panel.desk.case.raw_findings
+
+    def untilRead(self) -> None:
+        """Wait for the findings of the report."""
+        case = self.panel.desk.case
+        self.until(lambda: case.report_note != READING and self.panel.desk.known, "findings")
 
     def apply(self) -> None:
         assert self.ui.applyButton.enabled, self.reason
