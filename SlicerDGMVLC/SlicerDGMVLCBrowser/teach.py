@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from SlicerDGMVLCLib.cases import Point
 from SlicerDGMVLCLib.reading import placeWords, scoreLines
 
+from .readout import value_at
 from .teach_views import TeachViews
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class Teach:
                 or (state.teach_on and not state.teach_shown and not state.teach_done)
             )
         ):
+            return
+        case = self.viewer.stage.case
+        if case and value_at(case[0], ras) is None:  # beside the scan there is nothing to mark
             return
         self._mark = ras
         self.views.show_mark(ras)

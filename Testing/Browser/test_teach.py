@@ -48,11 +48,18 @@ def cases(tmp_path_factory, make_chest):
 
 
 def click_middle_of(page, tab, share=(0.5, 0.5)):
-    """Click into the first view and wait until the panel says where."""
-    box = page.locator(".layout-grid-item >> nth=0").bounding_box()
-    page.mouse.move(box["x"] + share[0] * box["width"], box["y"] + share[1] * box["height"])
-    page.mouse.click(box["x"] + share[0] * box["width"], box["y"] + share[1] * box["height"])
-    tab.until(lambda: "Marked:" in page.inner_text(".teach-mark >> visible=true"))
+    """Click into the first view until the panel says where: a view that was just laid out does
+    not know its size yet, and takes no mark."""
+
+    def marked() -> bool:
+        box = page.locator(".layout-grid-item >> nth=0").bounding_box()
+        at = (box["x"] + share[0] * box["width"], box["y"] + share[1] * box["height"])
+        page.mouse.move(*at)
+        page.mouse.click(*at)
+        page.wait_for_timeout(300)
+        return "Marked:" in page.inner_text(".teach-mark >> visible=true")
+
+    tab.until(marked)
 
 
 def unhindered(page):
