@@ -52,6 +52,20 @@ def test_an_editor_on_a_denoiser_fills_a_hole_as_that_does():
     assert torch.allclose(edit.target, wanted, atol=1e-5)
 
 
+def test_layers_at_full_resolution_begin_with_what_the_editor_answers():
+    editor, cond = trained(), conditions()
+    source, t = cond.context[:, 1:2], torch.ones(2)
+    refined = Editor.on(editor, detail=8).eval()
+    with torch.no_grad():
+        wanted, made = editor(source, t, cond), refined(source, t, cond)
+        torch.nn.init.normal_(refined.refine.layers[-1].weight, std=0.1)
+        other = refined(source, t, cond)
+    assert torch.allclose(made.target, wanted.target, atol=1e-5)
+    assert torch.allclose(made.change, wanted.change, atol=1e-4)
+    assert not torch.allclose(other.target, made.target, atol=1e-2)
+    assert not torch.allclose(other.change, made.change, atol=1e-2)
+
+
 def test_hidden_places_and_density_are_seen():
     editor, cond = trained(), conditions()
     source, t = cond.context[:, 1:2], torch.ones(2)
