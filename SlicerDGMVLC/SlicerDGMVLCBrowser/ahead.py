@@ -27,6 +27,7 @@ class Ahead:
     def __init__(self, viewer: Viewer) -> None:
         self.viewer, self.desk, self.state = viewer, viewer.desk, viewer.state
         self._busy = False
+        self._threads = 0  # that the worker was started with
 
     def go_on(self) -> None:
         """Start what is wanted now; called after every change of the desk."""
@@ -75,8 +76,7 @@ class Ahead:
         device = str(self.state.device or (devices[0] if devices else ""))
         free = psutil.virtual_memory().available / MB if device == "cpu" else None
         held = beat.rssMb if beat else self.desk.machine.held_mb
-        threads = int(self.state.threads or 0)
-        self.desk.machine = Machine(device, free, held, threads)
+        self.desk.machine = Machine(device, free, held, self._threads)
         if not self.desk.opening:
             with self.state as state:
                 state.preflight = self.desk.preflight().words
@@ -89,8 +89,9 @@ class Ahead:
     async def use_threads(self, threads: Any) -> None:
         """Start the worker anew with so many threads; 0 lets it choose."""
         number = int(threads) if str(threads).isdecimal() else 0
-        if self.desk.work.busy or number == self.desk.machine.threads:
+        if self.desk.work.busy or number == self._threads:
             return
+        self._threads = number
         await self.viewer.jobs.worker.use_threads(min(number, os.cpu_count() or 1))
         self.desk.case.prepared = ""
         self.machine()

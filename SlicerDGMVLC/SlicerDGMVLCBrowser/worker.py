@@ -69,6 +69,7 @@ class WorkerSession:
                 with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
                     await asyncio.wait_for(self._process.wait(), GRACE_S)
         await self._stop_process()
+        self.client = None  # it heard nothing of the end; the next one begins anew
 
     async def _start(self) -> None:
         command = self._command

@@ -31,7 +31,12 @@ def test_no_tool_adds_what_is_locked(serve, tab, prepared):
     one = tab(serve("--fake", str(prepared[1])))
     page = one.page
     one.open_scan(prepared[0])
+    page.fill(TEXT, REPORT)
+    page.click(".finding >> nth=0")
+    one.until(lambda: "Proposed for" in page.inner_text(".region-note"))
     page.click(".draw-region")
+    one.until(lambda: "across" in page.inner_text(".region-note"))
+    page.click(".draw-clear")
     one.until(lambda: "Draw the region first" in page.inner_text(".cannot-run"))
 
     def stroke() -> float:
@@ -62,6 +67,8 @@ def test_a_chosen_number_of_threads_is_what_the_worker_gets(serve, tab, prepared
     one = tab(served)
     page = one.page
     one.open_scan(prepared[0])
+    page.fill(TEXT, REPORT)
+    page.click(".finding >> nth=0")
     one.until(lambda: "cpu · needs about" in page.inner_text(".preflight"))
     page.click(".more")
     page.click(".threads")
