@@ -74,11 +74,12 @@ def lung_region(anatomy: Anatomy, side: str | None = None) -> np.ndarray:
     return {"left": anatomy.left, "right": anatomy.right}.get(side or "", anatomy.lungs)
 
 
-def fullest_rows(mask: np.ndarray, most: int = 12) -> list[int]:
-    """Slices of a region's mask (D,S,T) that carry the finding: those at least half as full as the
-    fullest one, `most` of them evenly chosen."""
+def fullest_rows(mask: np.ndarray, most: int = 12, share: float = 0.5) -> list[int]:
+    """Slices of a region's mask (D,S,T) that carry the finding: those that hold at least `share`
+    of what the fullest one holds, `most` of them evenly chosen."""
     area = mask.sum((1, 2))
-    rows = np.nonzero(2 * area >= max(area.max(), 1))[0]  # the mask's caps hold little but margin
+    # the mask's caps hold little but margin
+    rows = np.nonzero(area >= share * max(area.max(), 1))[0]
     return [
         int(rows[i])
         for i in np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)

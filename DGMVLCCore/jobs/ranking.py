@@ -16,6 +16,9 @@ from DGMVLCCore.review.hypotheses import Hypothesis
 from DGMVLCCore.stats import t_interval
 
 MOST_SLICES = 6
+# Of the fullest slice's mask: where the margin passes the finding's ends, naming the finding asks
+# to put it in, and says nothing of whether it fits.
+FULL = 0.8
 FEW_SLICES = 4  # fewer give no narrow interval, so each is read at several places of the grid
 SHIFTS = ((0, 0), (0, 2), (2, 0), (2, 2))  # pixels, against the network's cells of four
 # Chosen on validation patients (`Testing/Benchmarks/compare.py DATA OUT.json --part val`): what a
@@ -91,7 +94,7 @@ def change_asked(
         UnsuitableInputError: the weights are no editor's.
     """
     pipe.require_sight("ranking")
-    rows = fullest_rows(region.mask, most_slices)
+    rows = fullest_rows(region.mask, most_slices, FULL)
     shifts = SHIFTS if len(rows) < FEW_SLICES else SHIFTS[:1]
     asked = np.zeros((len(rows) * len(shifts), len(sentences)))
     predict, capacity = pipe.edit_predictor(), pipe.capacity(region)
@@ -198,5 +201,5 @@ def rank(
             dual encoder; None without one.
     """
     asked = change_asked(pipe, region, [each.sentence for each in hypotheses], callback=callback)
-    slices = len(fullest_rows(region.mask, MOST_SLICES))
+    slices = len(fullest_rows(region.mask, MOST_SLICES, FULL))
     return order(hypotheses, asked, logits, slices=slices)

@@ -150,3 +150,5 @@ def test_the_fullest_slices_are_read():
         and fullest_rows(mask)[-1] == 24
         and len(fullest_rows(mask, 100)) == 20
     )
+    mask[5:8, 2] = False  # three quarters of the fullest: the margin past the finding's end
+    assert fullest_rows(mask, share=0.8)[0] == 8 and fullest_rows(mask)[0] == 5
