@@ -47,20 +47,6 @@ def _ignore_closed_tabs(loop: asyncio.AbstractEventLoop, context: dict[str, Any]
         loop.default_exception_handler(context)
 
 
-def _case_scan(scan: Scan, title: str, how: dict[str, Any]) -> CaseScan:
-    """What a case keeps of its scan, and `how` it is read again."""
-    columns, rows, slices = scan.size
-    return CaseScan(
-        str(scan.path),
-        title or scan.title,
-        scan.facts,
-        scan.modality,
-        how,
-        voxels=columns * rows * slices,
-        slices=slices,
-    )
-
-
 class Viewer(TrameApp):
     """One session, shared by every tab that shows it.
 
@@ -263,7 +249,7 @@ class Viewer(TrameApp):
             self.refresh()
             self.say(str(error))
             return False
-        facts = _case_scan(scan, title, offers.as_fields(series, how))
+        facts = scan.kept(title, offers.as_fields(series, how))
         self._take(scan, facts, study, report or scan.report)
         self.cases.remember(facts)
         return True

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from SlicerDGMVLCLib.nodes import loadVolume
+from SlicerDGMVLCPresenters.case import Scan as CaseScan
 
 TIMEOUT_S = 300.0
 PACKAGES = (
@@ -57,6 +58,19 @@ class Scan:
         return (
             f"{' × '.join(map(str, self.size))} voxels of "
             f"{' × '.join(f'{s:g}' for s in self.spacing)} mm · {self.modality}"
+        )
+
+    def kept(self, title: str, how: dict[str, Any]) -> CaseScan:
+        """What a case keeps of it: a title of its own, and `how` it is read again."""
+        columns, rows, slices = self.size
+        return CaseScan(
+            str(self.path),
+            title or self.title,
+            self.facts,
+            self.modality,
+            how,
+            voxels=columns * rows * slices,
+            slices=slices,
         )
 
 

@@ -11,15 +11,12 @@ import qt
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin
-from SlicerDGMVLCPresenters.case import Scan
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.page import page
 
 from .compare_box import CompareBox
 from .environment import Environment
 from .events import Heartbeat, Ready
-from .exchange import checkVolume
-from .logic import sliceCount
 from .orders import Orders
 from .parameters import Parameters, Quality, Question, parametersOf
 from .preview import PreviewLayer
@@ -28,12 +25,12 @@ from .report_box import ReportBox
 from .results_box import ResultsBox
 from .review_box import ReviewBox
 from .runner import Runner
-from .runs import ROLE
 from .sample import loadSample
 from .services import Services
 from .session import Session
 from .setup_box import SetupBox
 from .teach_box import TeachBox
+from .volumes import scanOf, whyNotVolume
 
 AUTOMATIC = "automatic"
 BUSY_LOCKED = (
@@ -45,17 +42,6 @@ BUSY_LOCKED = (
     "parameterSelector",
     "findingsTable",
 )
-
-
-def whyNotVolume(volume: Any) -> str:
-    """Why a volume of the scene cannot be edited; "" when it can."""
-    role = volume.GetAttribute(ROLE)
-    if role and role != "original":
-        return (
-            f"“{volume.GetName()}” is a result of an earlier run, not a scan; choose the original."
-        )
-    good, reason = checkVolume(volume)
-    return "" if good else reason
 
 
 class Panel(VTKObservationMixin):
@@ -373,10 +359,7 @@ class Panel(VTKObservationMixin):
         """Another volume is the scan, or none; returns the requests to cancel."""
         if volume is None:
             return self.desk.closed(self.desk.review.study)
-        size = volume.GetImageData().GetDimensions() if volume.GetImageData() else (0, 0, 0)
-        slices = sliceCount(volume) if volume.GetImageData() else 0
-        scan = Scan("", volume.GetName(), "", voxels=size[0] * size[1] * size[2], slices=slices)
-        return self.desk.opened(scan, self.desk.review.study)
+        return self.desk.opened(scanOf(volume), self.desk.review.study)
 
     def refresh(self) -> None:
         """Tell the desk what was chosen, and show what it says; what changes meanwhile is shown
