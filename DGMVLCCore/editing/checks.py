@@ -11,7 +11,7 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import box_around, share_near
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.imaging.zones import Location
+from DGMVLCCore.imaging.zones import Location, axial_diameter
 from DGMVLCCore.language.findings import Finding
 
 NEAR_LUNG_MM = 3.0
@@ -26,6 +26,7 @@ ZONES_OF_LOBE = {
 VESSEL_MM, VESSEL_HU = 3.0, 60.0  # width and contrast of what a top-hat calls a vessel
 LEAST_KEPT, LEAST_VESSELS = 0.8, 60
 CHANGED = 0.5
+CHANGED_FACTOR = 1.5  # nearer than of a region: what changed has no margin and is no guess
 
 
 def refuse_other_side(finding: Finding, location: Location) -> None:
@@ -162,6 +163,34 @@ def named_gate(result: CounterfactualResult) -> Gate | None:
     )
     limit = f"rank {len(ranked)} or better"
     return Gate("removed as named", passed, float(rank), limit, "rank", sentence)
+
+
+def changed_gate(result: CounterfactualResult) -> Gate | None:
+    """The size of what was taken away against the size that the report names: a region as large
+    as the finding may hold a vessel that is not.
+
+    None without a size, without a change map, and where something was put in.
+    """
+    finding = result.plan.finding
+    said = finding.size_mm if finding is not None else None
+    if result.change is None or said is None or not result.plan.removes:
+        return None
+    turn = result.original.orientation()
+    scan, _ = result.original.canonical()
+    taken = turn.apply(result.change) > CHANGED
+    parts, count = ndimage.label(taken[box_around(turn.apply(result.mask))])
+    sizes = [axial_diameter(parts == part, scan.spacing) for part in range(1, count + 1)]
+    size = max(sizes, default=0.0)
+    low, high = said / CHANGED_FACTOR, said * CHANGED_FACTOR
+    passed = bool(low <= size <= high)
+    sentence = (
+        "What was taken away is about as large as the report says."
+        if passed
+        else f"The report says {said:g} mm, what was taken away is {size:.0f} mm across; it may be "
+        "something else, such as a vessel, or only part of it."
+    )
+    limit = f"{low:.0f} to {high:.0f}"
+    return Gate("size of what changed", passed, round(size, 1), limit, "mm", sentence)
 
 
 def vessels_of(result: CounterfactualResult) -> Gate | None:

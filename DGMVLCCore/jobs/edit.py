@@ -10,6 +10,7 @@ from pathlib import Path
 from DGMVLCCore.editing.agreement import agreement_of, refuse_opposed
 from DGMVLCCore.editing.asked import Evidence
 from DGMVLCCore.editing.checks import (
+    changed_gate,
     evidence_gate,
     named_gate,
     refuse_other_side,
@@ -335,7 +336,7 @@ class _Edit:
                 *region_gates(asked.finding, marked, location, anatomy, volume),
                 *seen,
                 *quality_gates(result, anatomy),
-                *filter(None, [vessels_of(result), named_gate(result)]),
+                *filter(None, [vessels_of(result), changed_gate(result), named_gate(result)]),
             ]
         result.settings |= {
             "region": marked.origin,

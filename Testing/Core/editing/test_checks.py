@@ -5,6 +5,7 @@ import pytest
 
 from DGMVLCCore.editing.asked import Evidence, other_places, resampled, top_share
 from DGMVLCCore.editing.checks import (
+    changed_gate,
     evidence_gate,
     place_gate,
     refuse_other_side,
@@ -12,8 +13,10 @@ from DGMVLCCore.editing.checks import (
     tissue_gate,
     vessels_gate,
 )
+from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import segment_anatomy
+from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location, locate
 from DGMVLCCore.language.parser import parse_report
 
@@ -59,6 +62,32 @@ def test_a_six_centimetre_mass_is_not_a_nine_millimetre_vessel():
     said = finding("A 60 mm nodule in the left lung.")
     assert not size_gate(said, 9.0).passed and "60 mm" in size_gate(said, 9.0).sentence
     assert size_gate(said, 50.0).passed and size_gate(finding("Nodule."), 9.0) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "wide", "passed"),
+    [
+        ("A 30 mm nodule in the left lung.", 30, True),
+        ("A 30 mm nodule in the left lung.", 12, False),
+        ("A 6 mm nodule in the left lung.", 30, False),
+        ("A nodule in the left lung.", 12, None),
+    ],
+)
+def test_taking_a_vessel_away_is_not_taking_the_named_mass_away(text, wide, passed):
+    scan = Volume(np.full((5, 60, 60), -850, np.float32), np.diag([1.0, 1.0, 3.0, 1.0]))
+    mask = np.zeros(scan.shape, bool)
+    mask[1:4, 5:55, 5:55] = True  # the region is as large as the report says in every case
+    change = np.zeros(scan.shape, np.float32)
+    change[2, 10 : 10 + wide, 10 : 10 + wide] = 0.9
+    change[2, 50:53, 50:53] = 0.9  # a bit beside it is not the finding
+    plan = EditPlan(mask, "Nodule.", "No nodule.", "nodule", finding=finding(text))
+    result = CounterfactualResult(scan, scan, scan.array, scan.array, mask, plan, change=change)
+    gate = changed_gate(result)
+    if passed is None:
+        assert gate is None
+    else:
+        assert gate.passed == passed and gate.value == pytest.approx(wide, abs=1.5)
+        assert passed or "may be something else" in gate.sentence
 
 
 def test_a_region_in_the_heart_is_told(phantom):
