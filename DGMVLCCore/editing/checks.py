@@ -61,19 +61,25 @@ def place_gate(finding: Finding, location: Location) -> Gate | None:
     return Gate("place", passed, value, f"third of the {words}", "third", sentence)
 
 
+def _sized(name: str, what: str, said: float, size: float, factor: float, doubt: str) -> Gate:
+    """A size (mm) against the one that the report names, which it may differ from by a factor."""
+    low, high = said / factor, said * factor
+    passed = bool(low <= size <= high)
+    sentence = (
+        f"{what} is about as large as the report says."
+        if passed
+        else f"The report says {said:g} mm, {what[0].lower()}{what[1:]} is {size:.0f} mm across; "
+        f"it may be {doubt}."
+    )
+    return Gate(name, passed, round(size, 1), f"{low:.0f} to {high:.0f}", "mm", sentence)
+
+
 def size_gate(finding: Finding, diameter_mm: float) -> Gate | None:
     """The marked region's diameter against the size that the report names."""
     if finding.size_mm is None:
         return None
-    low, high = finding.size_mm / SIZE_FACTOR, finding.size_mm * SIZE_FACTOR
-    passed = bool(low <= diameter_mm <= high)
-    sentence = (
-        "The region is about as large as the report says."
-        if passed
-        else f"The report says {finding.size_mm:g} mm, the region is {diameter_mm:.0f} mm across; "
-        "it may be another finding, or only part of it."
-    )
-    return Gate("size", passed, round(diameter_mm, 1), f"{low:.0f} to {high:.0f}", "mm", sentence)
+    doubt = "another finding, or only part of it"
+    return _sized("size", "The region", finding.size_mm, diameter_mm, SIZE_FACTOR, doubt)
 
 
 def tissue_gate(lesion: np.ndarray, anatomy: Anatomy, volume: Volume) -> Gate:
@@ -180,17 +186,9 @@ def changed_gate(result: CounterfactualResult) -> Gate | None:
     taken = turn.apply(result.change) > CHANGED
     parts, count = ndimage.label(taken[box_around(turn.apply(result.mask))])
     sizes = [axial_diameter(parts == part, scan.spacing) for part in range(1, count + 1)]
-    size = max(sizes, default=0.0)
-    low, high = said / CHANGED_FACTOR, said * CHANGED_FACTOR
-    passed = bool(low <= size <= high)
-    sentence = (
-        "What was taken away is about as large as the report says."
-        if passed
-        else f"The report says {said:g} mm, what was taken away is {size:.0f} mm across; it may be "
-        "something else, such as a vessel, or only part of it."
-    )
-    limit = f"{low:.0f} to {high:.0f}"
-    return Gate("size of what changed", passed, round(size, 1), limit, "mm", sentence)
+    doubt = "something else, such as a vessel, or only part of it"
+    what, size = "What was taken away", max(sizes, default=0.0)
+    return _sized("size of what changed", what, said, size, CHANGED_FACTOR, doubt)
 
 
 def vessels_of(result: CounterfactualResult) -> Gate | None:

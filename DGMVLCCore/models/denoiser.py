@@ -56,6 +56,11 @@ class Conditions:
     hidden: Tensor | None = None
     density: Tensor | None = None
 
+    @property
+    def unseen(self) -> Tensor:
+        """(B,3,H,W) where the context shows no voxels of the scan."""
+        return self.mask if self.hidden is None else self.hidden
+
     def map(self, change: Callable[[Tensor], Tensor]) -> Conditions:
         """The same conditions with `change` applied to every tensor."""
         return Conditions(
@@ -203,16 +208,19 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
             for weights in () if layer is None else layer.parameters():
                 nn.init.zeros_(weights)
 
+    def anatomy_shown(self, cond: Conditions) -> Tensor:
+        """Body, lungs and airway (B,4,H,W); zeros where the network is not to see them."""
+        shown = self.config.anatomy  # type: ignore[attr-defined]
+        return cond.anatomy if shown else torch.zeros_like(cond.anatomy)
+
     def arrange(self, x_t: Tensor, cond: Conditions) -> Tensor:
         """Pixels (B,1,H,W) and conditions -> cells (B,C,H/4,W/4), nothing lost but in the pooled
         masks."""
         cells = [F.pixel_unshuffle(x, PATCH) for x in (x_t, cond.context, cond.mask[:, 1:2])]
-        lungs = cond.anatomy[:, 1:3].sum(1, keepdim=True)
         around = F.avg_pool2d(cond.mask[:, ::2], PATCH)
-        pooled = F.avg_pool2d(cond.anatomy, PATCH)
-        lungs = F.pixel_unshuffle(lungs, PATCH)
-        if not self.config.anatomy:  # type: ignore[attr-defined]
-            pooled, lungs = torch.zeros_like(pooled), torch.zeros_like(lungs)
+        anatomy = self.anatomy_shown(cond)
+        pooled = F.avg_pool2d(anatomy, PATCH)
+        lungs = F.pixel_unshuffle(anatomy[:, 1:3].sum(1, keepdim=True), PATCH)
         return torch.cat([*cells, lungs, around, pooled], dim=1)
 
     def forward(self, x_t: Tensor, t: Tensor, cond: Conditions) -> tuple[Tensor, Tensor | None]:

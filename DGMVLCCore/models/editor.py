@@ -138,9 +138,8 @@ class Editor(Denoiser):
 
     def arrange(self, x_t: Tensor, cond: Conditions) -> Tensor:
         """As `Denoiser.arrange`, with the hidden places of the three slices behind."""
-        hidden = cond.mask if cond.hidden is None else cond.hidden
-        here = F.pixel_unshuffle(hidden[:, 1:2], PATCH)
-        around = F.avg_pool2d(hidden[:, ::2], PATCH)
+        here = F.pixel_unshuffle(cond.unseen[:, 1:2], PATCH)
+        around = F.avg_pool2d(cond.unseen[:, ::2], PATCH)
         return torch.cat([super().arrange(x_t, cond), here, around], dim=1)
 
     def embedding(self, t: Tensor, cond: Conditions) -> Tensor:
@@ -166,9 +165,8 @@ class Editor(Denoiser):
         maps = F.pixel_shuffle(out, PATCH)
         target, change = maps[:, :1], maps[:, 1:2]
         if self.refine is not None:
-            hidden = cond.mask if cond.hidden is None else cond.hidden
-            lungs = cond.anatomy[:, 1:3].sum(1, keepdim=True)
-            own = (x_t, cond.context, cond.mask[:, 1:2], hidden[:, 1:2], lungs)
+            lungs = self.anatomy_shown(cond)[:, 1:3].sum(1, keepdim=True)
+            own = (x_t, cond.context, cond.mask[:, 1:2], cond.unseen[:, 1:2], lungs)
             better = self.refine(maps, torch.cat(own, dim=1)).float()
             target, change = target + better[:, :1], change + better[:, 1:]
         return Edit(cond.context[:, 1:2] + RESIDUAL_SCALE * target, change, attention)

@@ -25,8 +25,8 @@ class Training(TypedDict, total=False):
     train_peak_mb: float | None
 
 
-class Measured(TypedDict):
-    """What `measure` answers; sha256: of the weights."""
+class Use(TypedDict):
+    """What using a variant costs, without its time."""
 
     parameters: int
     flops: float
@@ -34,6 +34,11 @@ class Measured(TypedDict):
     pixels_a_slice: float
     loaded_mb: float
     peak_mb: float
+
+
+class Measured(Use):
+    """What `measure` answers; sha256: of the weights."""
+
     sha256: str
 
 
@@ -56,15 +61,9 @@ class Times(TypedDict):
     voxels: int
 
 
-class LineCosts(TypedDict):
+class LineCosts(Use):
     """What using a variant costs."""
 
-    parameters: int
-    flops: float
-    passes: float
-    pixels_a_slice: float
-    loaded_mb: float
-    peak_mb: float
     seconds_a_slice: Figure
 
 
