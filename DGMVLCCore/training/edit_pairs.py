@@ -31,12 +31,12 @@ from DGMVLCCore.training.masks import random_edit_mask
 
 # *Empty* is *remove* where nothing was put in: else a denial alone would tell of a lesion.
 ROLES = {
-    "remove": 0.32,
-    "empty": 0.2,
-    "insert": 0.1,
-    "exchange": 0.06,
-    "one of two": 0.14,
-    "stay": 0.18,
+    "remove": 0.38,
+    "empty": 0.16,
+    "insert": 0.08,
+    "exchange": 0.05,
+    "one of two": 0.16,
+    "stay": 0.17,
 }
 DRAWN_KINDS = (*TRAIN_KINDS, MASS, MASS, PATCHY_HAZE, PATCHY_HAZE, PATCHY_HAZE)
 CONTRAST = (0.35, 1.1)  # real haze is often subtler than the simulation's own
