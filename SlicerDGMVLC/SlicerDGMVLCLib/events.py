@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from .records import Fields, readRecord
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class Progress:
     stage: str
     share: float
     secondsLeft: float | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "share", min(max(self.share, 0.0), 1.0))
 
 
 @dataclass(frozen=True)
@@ -141,80 +145,29 @@ Event = (
     | Ended
 )
 # no event of the same request follows these
-LAST = (
-    Findings,
-    Region,
-    Result,
-    Answer,
-    Cancelled,
-    Failed,
-)  # no event of the same request follows these
+LAST = (Findings, Region, Result, Answer, Cancelled, Failed)
 
 
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("not a number")
-    return float(value)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
-
-
-def _maybe(kind: Callable[[Any], Any], value: Any) -> Any:
-    return None if value is None else kind(value)
-
-
-_EVENTS: dict[str, Callable[[dict[str, Any]], Event]] = {
-    "hello": lambda m: Ready(
-        _text(m["version"]),
-        int(m["pid"]),
-        tuple(m["findings"]),
-        tuple(m["attributes"]),
-        tuple(m["devices"]),
-        dict(m["weights"]),
-    ),
-    "accepted": lambda m: Accepted(_text(m["id"])),
-    "findings": lambda m: Findings(_text(m["id"]), [dict(finding) for finding in m["findings"]]),
-    "region": lambda m: Region(
-        _text(m["id"]),
-        _text(m["path"]),
-        _number(m["volume_ml"]),
-        _number(m["score"]),
-        _text(m["sentence"]),
-    ),
-    "progress": lambda m: Progress(
-        _text(m["id"]),
-        _text(m["stage"]),
-        min(max(_number(m["share"]), 0.0), 1.0),
-        _maybe(_number, m.get("seconds_left")),
-    ),
-    "preview": lambda m: Preview(
-        _text(m["id"]), _text(m["path"]), int(m["slice"]), _text(m["note"])
-    ),
-    "result": lambda m: Result(_text(m["id"]), _text(m["manifest"])),
-    "answer": lambda m: Answer(_text(m["id"]), _text(m["name"]), dict(m["answer"])),
-    "cancelled": lambda m: Cancelled(_text(m["id"])),
-    "error": lambda m: Failed(
-        _maybe(_text, m.get("id")),
-        _text(m["kind"]),
-        int(m["exit_code"]),
-        _text(m["message"]),
-        _text(m["advice"]),
-    ),
-    "heartbeat": lambda m: Heartbeat(
-        _number(m["uptime_s"]), _maybe(_text, m.get("busy")), _number(m["rss_mb"])
-    ),
+_EVENTS: dict[str, type[Event]] = {
+    "hello": Ready,
+    "accepted": Accepted,
+    "findings": Findings,
+    "region": Region,
+    "progress": Progress,
+    "preview": Preview,
+    "result": Result,
+    "answer": Answer,
+    "cancelled": Cancelled,
+    "error": Failed,
+    "heartbeat": Heartbeat,
 }
 
 
-def decodeEvent(message: Mapping[str, Any]) -> Event | None:
+def decodeEvent(message: Fields) -> Event | None:
     """A worker's message as an event; None for a kind this version does not know or one with wrong
     fields."""
-    build = _EVENTS.get(str(message.get("type")))
+    kind = _EVENTS.get(str(message.get("type")))
     try:
-        return build(dict(message)) if build else None
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        return readRecord(kind, message) if kind else None
+    except (ValueError, RecursionError):
         return None
