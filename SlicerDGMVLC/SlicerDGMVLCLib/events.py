@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from SlicerDGMVLCPresenters.findings import Finding
+
 from .records import Fields, readRecord
 
 
@@ -30,11 +32,10 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a report says: one dict a finding (term, presence, side, zone, size_mm, descriptors,
-    span, text, sentence)."""
+    """What a report says."""
 
     id: str
-    findings: list[dict[str, Any]]
+    findings: list[Finding]
 
 
 @dataclass(frozen=True)

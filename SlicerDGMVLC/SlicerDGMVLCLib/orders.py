@@ -72,9 +72,9 @@ class Orders:
         orders: list[Order] = []
         taken: list[Path] = []
         for row in self._desk.case.chosen(self._desk.known):
-            taken.append(makeRunFolder(self.folder, row["term"], taken=taken))
-            request = makeRequest(parameters, row["number"], image, mask, slices, taken[-1])
-            more = {"title": row["term"], "preview": parameters.preview}
+            taken.append(makeRunFolder(self.folder, row.term, taken=taken))
+            request = makeRequest(parameters, row.number, image, mask, slices, taken[-1])
+            more = {"title": row.term, "preview": parameters.preview}
             orders.append(self._desk.order(RUN, "", request, **more))
         checkSpace(self.folder, volume)
         return orders

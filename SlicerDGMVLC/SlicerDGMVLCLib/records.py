@@ -7,7 +7,6 @@ import dataclasses
 import re
 import types
 from collections.abc import Mapping
-
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Fields = Mapping[str, object]  # as they stand in a message

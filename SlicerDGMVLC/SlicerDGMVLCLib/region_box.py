@@ -166,7 +166,7 @@ class RegionBox(VTKObservationMixin):
                 parameters.regionNode = None
             return
         row = self._desk.case.row(self._desk.known)
-        name = f"{row['term'] if row else 'region'} region (proposed)"
+        name = f"{row.term if row else 'region'} region (proposed)"
         try:
             self._proposed = loadRegion(volume.GetScene(), region.path, volume, name)
         except ValueError as error:
@@ -213,7 +213,7 @@ class RegionBox(VTKObservationMixin):
         volume = self.parameters.inputVolume if self.parameters else None
         if self.parameters and volume:
             row = self._desk.case.row(self._desk.known)
-            name = row["term"] if row else "region"
+            name = row.term if row else "region"
             node, segmentId = addSegmentation(volume.GetScene(), volume, name)
             self.parameters.regionNode = node
             self.parameters.regionSegment = segmentId

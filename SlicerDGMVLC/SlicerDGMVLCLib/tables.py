@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import qt
+from SlicerDGMVLCPresenters.findings import FindingRow
 
 FINDING_COLUMNS = ("Finding", "Place", "Size", "Certainty", "Words of the report")
 RUN_COLUMNS = ("Run", "Made at", "Checks")
@@ -57,7 +58,7 @@ class FindingsTable:
         _prepare(table, FINDING_COLUMNS)
         table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
 
-    def fill(self, rows: list[dict[str, Any]], checked: list[int]) -> None:
+    def fill(self, rows: list[FindingRow], checked: list[int]) -> None:
         """Show the presenters' rows; what the weights were not taught is grey. checked: numbers."""
         if (rows, checked) == self._filled:
             return
@@ -65,15 +66,15 @@ class FindingsTable:
         self._table.clearContents()
         self._table.setRowCount(len(rows))
         for at, row in enumerate(rows):
-            cells = (row["term"], row["place"], row["size"], row["certainty"], row["phrase"])
+            cells = (row.term, row.place, row.size, row.certainty, row.phrase)
             flags = qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled
             for column, text in enumerate(cells):
                 item = qt.QTableWidgetItem(text or "–")
-                item.setToolTip(row["sentence"])
-                item.setFlags(flags if row["taught"] else qt.Qt.NoItemFlags)
+                item.setToolTip(row.sentence)
+                item.setFlags(flags if row.taught else qt.Qt.NoItemFlags)
                 if column == 0:
                     item.setFlags(item.flags() | qt.Qt.ItemIsUserCheckable)
-                    on = row["number"] in checked
+                    on = row.number in checked
                     item.setCheckState(qt.Qt.Checked if on else qt.Qt.Unchecked)
                 self._items.append(item)
                 self._table.setItem(at, column, item)

@@ -5,13 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from SlicerDGMVLCLib.reading import findingPlace, findingSize
+from .findings import Finding, FindingRow, finding_rows
 
-CERTAINTY = {"present": "present", "absent": "said to be absent", "uncertain": "uncertain"}
-NOTHING_READ = (
-    "No finding was read; the report is expected in English and to name one, such as “a 12 mm "
-    "nodule in the left upper lobe”."
-)
 READING = "Reading …"
 PROPOSED, FILE, DRAWN = "proposed", "file", "drawn"
 
@@ -98,7 +93,7 @@ class Case:
     study: str = ""
     report: str = ""
     report_note: str = ""
-    raw_findings: list[dict[str, Any]] = field(default_factory=list)
+    raw_findings: list[Finding] = field(default_factory=list)
     finding: int = 0
     also: tuple[int, ...] = ()
     what: str = "without"
@@ -121,60 +116,11 @@ class Case:
         """The result of this number."""
         return next((result for result in self.results if result.number == number), None)
 
-    def row(self, known: tuple[str, ...]) -> dict[str, Any] | None:
+    def row(self, known: tuple[str, ...]) -> FindingRow | None:
         """The chosen finding as the list shows it."""
         return next(iter(self.chosen(known)), None)
 
-    def chosen(self, known: tuple[str, ...]) -> list[dict[str, Any]]:
+    def chosen(self, known: tuple[str, ...]) -> list[FindingRow]:
         """The chosen findings as the list shows them, the first one first."""
-        rows = {row["number"]: row for row in finding_rows(self.raw_findings, known)}
+        rows = {row.number: row for row in finding_rows(self.raw_findings, known)}
         return [rows[number] for number in (self.finding, *self.also) if number in rows]
-
-
-def finding_row(number: int, finding: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
-    """A finding as a list shows it; `known` are the terms of the weights, none while they are not
-    known yet."""
-    return {
-        "number": number,
-        "term": finding["term"],
-        "phrase": " ".join((*finding["descriptors"], finding["text"])),
-        "sentence": finding["sentence"],
-        "place": findingPlace(finding),
-        "size": findingSize(finding),
-        "certainty": CERTAINTY.get(finding["presence"], finding["presence"]),
-        "presence": finding["presence"],
-        "side": finding.get("side") or "",
-        "taught": not known or finding.get("taught_as", finding["term"]) in known,
-    }
-
-
-def finding_rows(findings: list[dict[str, Any]], known: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The parsed findings as rows, numbered from 1."""
-    return [finding_row(number, finding, known) for number, finding in enumerate(findings, 1)]
-
-
-def first_usable(rows: list[dict[str, Any]]) -> int:
-    """Number of the first finding that can be edited, 0 for none."""
-    return next((row["number"] for row in rows if row["taught"] and row["presence"] != "absent"), 0)
-
-
-def findings_note(rows: list[dict[str, Any]], known: tuple[str, ...]) -> str:
-    """Why none of a report's findings can be edited as it stands; "" when one can."""
-    if not rows:
-        return NOTHING_READ
-    if first_usable(rows):
-        return ""
-    if denied := [row["term"] for row in rows if row["taught"]]:
-        return (
-            f"The report only denies {_listed(denied)}; choose one to show it instead, or another "
-            "report."
-        )
-    return (
-        f"The weights were not taught {_listed([row['term'] for row in rows])}; they know "
-        f"{', '.join(known)}."
-    )
-
-
-def _listed(terms: list[str]) -> str:
-    once = list(dict.fromkeys(terms))
-    return once[0] if len(once) == 1 else f"{', '.join(once[:-1])} and {once[-1]}"

@@ -16,10 +16,8 @@ from .case import (
     Region,
     Result,
     Scan,
-    finding_rows,
-    findings_note,
-    first_usable,
 )
+from .findings import Finding, FindingRow, finding_rows, findings_note, first_usable
 from .preflight import Machine, Preflight
 from .review import Worklist
 from .work import AHEAD, PREPARE, REGION, REPORT, RUN, SUGGEST, TASK, Order, Work
@@ -118,7 +116,7 @@ class Desk:
         row = case.row(self.known)
         if case.prepared != "ready" or self.work.busy or self.tab != "edit":
             return False
-        if row is None or row["presence"] == "absent" or self.why_not_propose():
+        if row is None or row.denied or self.why_not_propose():
             return False
         empty = case.region.origin == PROPOSED and not case.region.path
         return empty and case.suggested != (case.report, case.finding)
@@ -158,7 +156,7 @@ class Desk:
         reading = REPORT in self.work.kinds()
         return bool(case.report.strip()) and case.report_note == READING and not reading
 
-    def take_findings(self, id: str, findings: list[dict[str, Any]]) -> None:
+    def take_findings(self, id: str, findings: list[Finding]) -> None:
         """The parsed report, unless another text or case stands there by now."""
         order = self.work.done(id)
         if order is None or order.case != self.case.number:
@@ -173,7 +171,7 @@ class Desk:
             return
         rows = finding_rows(self.case.raw_findings, self.known)
         self.case.report_note = findings_note(rows, self.known)
-        if not any(row["number"] == self.case.finding for row in rows):
+        if not any(row.number == self.case.finding for row in rows):
             self.case.finding = first_usable(rows)
 
     def choose_finding(self, number: int, *also: int) -> None:
@@ -386,7 +384,7 @@ class Desk:
             return f"{self.opening} is being opened."
         return words.why_not_propose(self.case, self.known)
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[FindingRow]:
         """The report's findings as the list shows them."""
         return [] if self.opening else finding_rows(self.case.raw_findings, self.known)
 

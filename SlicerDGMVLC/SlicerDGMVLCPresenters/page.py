@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from . import words
@@ -37,7 +38,7 @@ def _edit(desk: Desk) -> dict[str, Any]:
     return {
         "report": "" if hidden else case.report,
         "report_note": "" if hidden else case.report_note,
-        "findings": desk.rows(),
+        "findings": [asdict(row) for row in desk.rows()],
         "finding": 0 if hidden else case.finding,
         "region_from": case.region.origin,
         "region_path": "" if hidden else case.region.path,

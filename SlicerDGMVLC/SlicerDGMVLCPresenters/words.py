@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .case import FILE, READING, Case
 from .comparison import whyNotCompare
+from .findings import FindingRow
 
 OPEN_FIRST = "Open a scan first."
 
@@ -17,11 +16,11 @@ def why_not_open(busy: str, opening: str) -> str:
     return "The worker is busy with this scan; wait for it or cancel the run." if busy else ""
 
 
-def why_not_edit(row: dict[str, Any], what: str, target: str) -> str:
+def why_not_edit(row: FindingRow, what: str, target: str) -> str:
     """What is missing before a finding can be edited; `row` is its row of the list."""
-    if not row["taught"]:
-        return f"The weights were not taught “{row['term']}”; choose another finding."
-    if row["presence"] == "absent" and what == "without":
+    if not row.taught:
+        return f"The weights were not taught “{row.term}”; choose another finding."
+    if row.denied and what == "without":
         return "The report says this finding is absent; choose “instead” or another finding."
     if what == "instead" and not target.strip():
         return "Say what to show instead."
@@ -72,7 +71,7 @@ def why_not_propose(case: Case, known: tuple[str, ...]) -> str:
     row = case.row(known)
     if row is None:
         return "Choose a finding first."
-    return "" if row["taught"] else f"The weights were not taught “{row['term']}”."
+    return "" if row.taught else f"The weights were not taught “{row.term}”."
 
 
 def why_not_compare(case: Case, known: tuple[str, ...], hypotheses: list[str]) -> str:
@@ -82,8 +81,8 @@ def why_not_compare(case: Case, known: tuple[str, ...], hypotheses: list[str]) -
         return wrong
     if not (hypotheses or row):
         return "Choose two hypotheses or more, or a finding of the report."
-    if row and not row["taught"] and not (hypotheses and case.region.given):
-        return f"The weights were not taught “{row['term']}”; choose another finding."
+    if row and not row.taught and not (hypotheses and case.region.given):
+        return f"The weights were not taught “{row.term}”; choose another finding."
     if not row and not case.region.given:
         return "The region is missing: draw it, or choose a segmentation or a finding."
     return case.region.why_not or (whyNotCompare(hypotheses) if hypotheses else "")
@@ -96,7 +95,7 @@ def region_note(case: Case, known: tuple[str, ...]) -> str:
     if case.region.origin != "proposed" or case.scan is None:
         return ""
     row = case.row(known)
-    both = row is not None and row["side"] in ("bilateral", "both")
+    both = row is not None and row.side in ("bilateral", "both")
     more = " The finding is on both sides; one region is proposed, on one of them." if both else ""
     return f"No region yet: it is proposed when you press Run.{more}"
 

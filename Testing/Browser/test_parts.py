@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +25,8 @@ from SlicerDGMVLCBrowser.access import Access
 from SlicerDGMVLCBrowser.choose import SCANS, PathError, clean_path, list_folder
 from SlicerDGMVLCBrowser.server import port_problem
 from SlicerDGMVLCBrowser.workspace import Workspace, remove_leftovers
-from SlicerDGMVLCPresenters.case import Case, Scan, finding_row
+from SlicerDGMVLCPresenters.case import Case, Scan
+from SlicerDGMVLCPresenters.findings import Finding, finding_row
 from SlicerDGMVLCPresenters.progress import time_left
 from SlicerDGMVLCPresenters.words import why_not_run
 
@@ -132,32 +134,19 @@ def test_the_reader_says_what_is_wrong_with_a_file(tmp_path):
 
 def test_the_button_says_why_it_waits():
     case, known = Case(), ("nodule",)
-    finding = {
-        "term": "nodule",
-        "presence": "present",
-        "side": "left",
-        "zone": None,
-        "size_mm": 26.0,
-        "descriptors": ["solid"],
-        "text": "nodule",
-        "sentence": "s",
-    }
+    finding = Finding("nodule", "present", "nodule", "s", ("solid",), side="left", size_mm=26.0)
     assert "Open a scan" in why_not_run(case, known)
     case.scan = Scan("/ct.nrrd", "ct", "", "CT")
     assert "Paste a report" in why_not_run(case, known)
     case.raw_findings = [
         finding,
-        finding | {"term": "fracture"},
-        finding | {"presence": "absent"},
+        replace(finding, term="fracture"),
+        replace(finding, presence="absent"),
     ]
     first = finding_row(1, finding, known)
-    assert (first["phrase"], first["place"], first["size"]) == (
-        "solid nodule",
-        "left",
-        "26 mm",
-    )
+    assert (first.phrase, first.place, first.size) == ("solid nodule", "left", "26 mm")
     said = [
-        finding_row(1, finding | facts, ())
+        finding_row(1, replace(finding, **facts), ())
         for facts in (
             {"lobe": "upper", "zone": "upper", "count": 5},
             {"lobe": "lingula", "zone": "middle", "earlier_size_mm": 9.0},
@@ -165,7 +154,7 @@ def test_the_button_says_why_it_waits():
             {"side": None, "organ": "liver", "size_mm": None},
         )
     ]
-    assert [(row["place"], row["size"]) for row in said] == [
+    assert [(row.place, row.size) for row in said] == [
         ("left upper lobe", "5, up to 26 mm"),
         ("left lingula", "26 mm (before 9 mm)"),
         ("right lower zone", "2"),

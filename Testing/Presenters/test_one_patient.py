@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from SlicerDGMVLCPresenters.case import FILE, PROPOSED, Scan
 from SlicerDGMVLCPresenters.desk import Desk
+from SlicerDGMVLCPresenters.findings import Finding
 from SlicerDGMVLCPresenters.page import page
 from SlicerDGMVLCPresenters.work import AHEAD, PREPARE, REGION, REPORT, RUN, SUGGEST, TASK
 
@@ -41,17 +42,8 @@ PATIENT = (
 )
 
 
-def finding(letter: str, presence: str = "present") -> dict[str, Any]:
-    return {
-        "term": "nodule",
-        "presence": presence,
-        "side": "left",
-        "zone": None,
-        "size_mm": 9.0,
-        "descriptors": [],
-        "text": "nodule",
-        "sentence": f"<{letter}> nodule.",
-    }
+def finding(letter: str, presence: str = "present") -> Finding:
+    return Finding("nodule", presence, "nodule", f"<{letter}> nodule.", side="left", size_mm=9.0)
 
 
 def regions_of(study: str) -> dict[str, Any]:
@@ -319,7 +311,7 @@ class Walk(RuleBasedStateMachine):
             assert desk.why_not_run() and desk.why_not_compare() and desk.why_not_propose()
         elif not desk.why_not_run():
             row = desk.case.row(desk.known)
-            assert row is not None and f"<{self.letter}>" in row["sentence"]
+            assert row is not None and f"<{self.letter}>" in row.sentence
             assert not desk.case.report or f"<{self.letter}>" in desk.case.report
 
     @invariant()

@@ -134,7 +134,7 @@ def test_files_travel_and_a_cut_is_mended(viewer, scan, tmp_path):
     accepted = [e for e in host.events if type(e).__name__ == "Accepted"]
     assert len({e.id for e in accepted}) == len(accepted) == 1
     found = host.wait(Findings, host.client.report(REPORT))
-    assert found.findings[0]["term"] == "nodule"
+    assert found.findings[0].term == "nodule"
     gone = host.client.region({"image": str(tmp_path / "no.nrrd"), "out": str(tmp_path / "x")})
     assert "no.nrrd does not exist" in host.wait(Failed, gone).message
     taken = host.client.job({"image": str(scan), "report_text": REPORT, "out": str(scan)})

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from SlicerDGMVLCPresenters.case import READING
+from SlicerDGMVLCPresenters.findings import Finding
 
 FAKE_WORKER = Path(__file__).resolve().parents[1] / "panel" / "fake_worker.py"
 REPORT = "nodule;present;left;33\nconsolidation;uncertain;right\nemphysema;absent\n"
@@ -52,7 +53,7 @@ class Desk:
         """Say how the fake worker behaves from now on."""
         self.behaviourFile.write_text(json.dumps(how), encoding="utf-8")
 
-    def heard(self, kind: str) -> list[dict[str, Any]]:
+    def heard(self, kind: str) -> list[Finding]:
         """Messages of this kind the fake worker has got."""
         file = self.behaviourFile.parent / "heard.jsonl"
         lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
@@ -78,7 +79,7 @@ class Desk:
         self.untilRead()
 
     @property
-    def findings(self) -> list[dict[str, Any]]:
+    def findings(self) -> list[Finding]:
         """What the report was found to say."""
         return self.panel.desk.case.raw_findings
 
