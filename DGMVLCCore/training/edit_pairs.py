@@ -191,8 +191,8 @@ class EditPairMaker(ExampleMaker):
 
     def exchange(self, patch: ScanPatch, first: Lesion, rng: np.random.Generator) -> Pair:
         """One lesion, another finding -> that one at the place."""
-        where = ndimage.center_of_mass(first.soft)
-        second = self.lesion(patch, rng, first.term, tuple(map(float, where)))  # type: ignore[arg-type]
+        z, y, x = map(float, ndimage.center_of_mass(first.soft))
+        second = self.lesion(patch, rng, first.term, (z, y, x))
         edit = ndimage.binary_dilation(first.mask | second.mask, IN_PLANE, iterations=2)
         text = self.sentences.states(second, rng)
         return self.pair(patch, first.hu, second.hu, edit, [first, second], [], text, rng)
@@ -291,9 +291,9 @@ class EditPairMaker(ExampleMaker):
         points = np.argwhere(edit & (patch.lungs > 0))
         if core.any() or turn > 0.25 or not len(points):
             return np.zeros_like(edit)
-        centre = tuple(map(float, points[rng.integers(len(points))]))
+        z, y, x = map(float, points[rng.integers(len(points))])
         radius = float(rng.uniform(3, 14))
-        return (blot(edit.shape, centre, radius, patch.spacing, rng) > 0.5) & edit  # type: ignore[arg-type]
+        return (blot(edit.shape, (z, y, x), radius, patch.spacing, rng) > 0.5) & edit
 
     def real_pairs(self, rng: np.random.Generator) -> Iterator[Pair]:
         """A real nodule in its own patient: what lies behind it is not known, where it is, is."""

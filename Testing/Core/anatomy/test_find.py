@@ -146,12 +146,15 @@ def test_what_is_missing_or_cut_is_said():
     assert any("exchange front and back" in note for note in turned)
 
 
-@pytest.mark.parametrize("rows, said", [(slice(8, 12), False), (slice(0, 4), True)])
-def test_a_trachea_at_the_base_is_said(rows, said):
+@pytest.mark.parametrize("turn, said", [(1, False), (-1, True)])
+def test_a_heart_above_the_lungs_is_said(turn, said):
     hu, labels = chest()
-    labels[rows, 44:50, 61:67] = AIRWAY
-    notes = view_notes(labels, hu, (20.0, 3.2, 3.2))
+    for row in range(12):  # heart and diaphragm take ever more of the lungs towards the feet
+        labels[row, :, 56 - 2 * (11 - row) : 72 + 2 * (11 - row)] = BODY
+    notes = view_notes(labels[::turn], hu[::turn], (20.0, 3.2, 3.2))
     assert any("exchange head and feet" in note for note in notes) is said
+    short = view_notes(labels[::turn], hu[::turn], (5.0, 3.2, 3.2))
+    assert not any("head and feet" in note for note in short)  # a part of the lungs says nothing
 
 
 def test_the_grid_keeps_the_mean():
