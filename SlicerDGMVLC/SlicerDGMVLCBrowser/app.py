@@ -32,7 +32,7 @@ from .saving import SETTINGS, offer_scene
 from .scans import Scan, ScanError, open_scan
 from .stage import Stage
 from .state import START
-from .teach import Teach
+from .teach import TeachTab
 from .transfers import Transfers
 from .worker import WorkerSession
 from .workspace import Workspace
@@ -90,7 +90,7 @@ class Viewer(TrameApp):
         self.form = Form(self)
         self.drawing = Drawing(self)
         self.pointer = Pointer(self)
-        self.teach = Teach(self)
+        self.teach = TeachTab(self)
         self.review = Review(self)
         self._connect()
         self.ui = build_page(self)

@@ -94,15 +94,11 @@ def _case(viewer: Viewer) -> None:
     """One case: its mark, its name, the answer."""
     with html.Section(classes="step", v_show="teach_on && !teach_done"):
         html.Div(
-            "Case {{ teach_case.number }} of {{ teach_case.of }}",
+            "{{ teach_title }}",
             classes="step-title teach-place mb-1",
         )
         note("teach_understood", "faint mb-3")
-        html.Div(
-            "{{ teach_mark ? 'Marked: ' + teach_mark : 'Click where it is; click again to move "
-            "the mark.' }}",
-            classes="teach-mark mb-3",
-        )
+        html.Div("{{ teach_place }}", classes="teach-mark mb-3")
         choice(
             "teach_named",
             "teach_choices",
@@ -115,7 +111,7 @@ def _case(viewer: Viewer) -> None:
             (viewer.teach.reveal, "[teach_named, teach_attention]"),
             "teach-reveal",
             v_show="!teach_shown",
-            disabled=("running || !teach_named || (teach_named !== 'no finding' && !teach_mark)",),
+            disabled=("running || !!teach_why",),
         )
         _answer(viewer)
 
@@ -134,12 +130,12 @@ def _answer(viewer: Viewer) -> None:
         classes="faint mt-2",
     )
     shown = {"v_show": "teach_shown", "disabled": ("running",)}
-    main_button("Next", viewer.teach.next, "teach-next mt-3", **shown)
+    main_button("Next", viewer.teach.presenter.next, "teach-next mt-3", **shown)
 
 
 def _score() -> None:
     with html.Section(classes="step", v_show="teach_done"):
-        html.Div("Score", classes="step-title mb-2")
+        html.Div("{{ teach_title }}", classes="step-title mb-2")
         lines("teach_score", "teach-score-line")
         with (
             html.Div(classes="mt-3 teach-review"),
@@ -157,7 +153,7 @@ def _end(viewer: Viewer) -> None:
     with html.Section(classes="step", v_show="teach_on"):
         button(
             "{{ teach_done ? 'New cases' : 'End' }}",
-            viewer.teach.end,
+            viewer.teach.presenter.end,
             variant="text",
             classes="teach-end",
             disabled=("running",),
@@ -193,12 +189,9 @@ def _begin_study(viewer: Viewer) -> None:
 
 def _reading(viewer: Viewer) -> None:
     """One item of a study: where it would be, and how sure the reader is."""
-    html.Div("Is there {{ teach_item.asked }}?", classes="step-title teach-asked mb-1")
-    html.Div("{{ teach_item.mode }} · {{ teach_left }} to read", classes="faint mb-3")
-    html.Div(
-        "{{ teach_mark ? 'Marked: ' + teach_mark : 'Click where it would be most likely.' }}",
-        classes="teach-mark mb-3",
-    )
+    html.Div("{{ teach_title }}", classes="step-title teach-asked mb-1")
+    html.Div("{{ teach_mode }}", classes="faint mb-3")
+    html.Div("{{ teach_place }}", classes="teach-mark mb-3")
     html.Div(
         "How sure, from 0 (not there) to 100 (there): {{ teach_confidence }}",
         classes="teach-confidence-text",
@@ -209,7 +202,7 @@ def _reading(viewer: Viewer) -> None:
     main_button("Save and next", save, "teach-save", disabled=("running",))
     button(
         "Pause",
-        viewer.teach.end,
+        viewer.teach.presenter.end,
         variant="text",
         classes="teach-pause mt-2",
         disabled=("running",),

@@ -10,7 +10,6 @@ from typing import Any
 from SlicerDGMVLCLib.cases import (
     HEAT_OPACITY,
     MARK,
-    Point,
     keyCentre,
     keyTitles,
     loadDifference,
@@ -19,9 +18,12 @@ from SlicerDGMVLCLib.cases import (
     makeMark,
     middle,
 )
+from SlicerDGMVLCPresenters.lesson_records import Aid, Point, Revealed
 
 from .stage import Stage
 from .views import COLUMNS, SCAN
+
+UNSURE = 50  # where the confidence of a reading begins
 
 
 class TeachViews:
@@ -58,7 +60,7 @@ class TeachViews:
             if node.IsA("vtkMRMLMarkupsNode") or node.IsA("vtkMRMLSegmentationNode"):
                 node.GetDisplayNode().SetVisibility(visible)
 
-    def load_case(self, path: Path, title: str, aid: dict[str, str] | None = None) -> None:
+    def show_case(self, path: Path, title: str, aid: Aid | None = None) -> None:
         """A case in three planes; beside the counterfactual and the difference when a reader gets
         them.
 
@@ -66,13 +68,14 @@ class TeachViews:
             ValueError: a file cannot be read.
         """
         self.clear()
+        self.stage.state.teach_confidence = UNSURE
         self._case = case = self._keep(loadScan(self.scene, path, title))
         if aid is None:
             self._again = lambda: self._planes(title)
             return
         made = (
-            self._keep(loadScan(self.scene, aid["counterfactual"], "Counterfactual")),
-            self._keep(loadDifference(self.scene, aid["difference"])),
+            self._keep(loadScan(self.scene, aid.counterfactual, "Counterfactual")),
+            self._keep(loadDifference(self.scene, aid.difference)),
         )
         titles = (title, f"Counterfactual · {MARK}", "Difference · counterfactual − scan, HU")
         self._again = lambda: self._columns((case, *made), titles, middle(case))
@@ -98,20 +101,20 @@ class TeachViews:
             self.stage.views.show(name, volume)
         self.stage.views.fit(COLUMNS, at)
 
-    def load_key(self, answer: dict[str, Any]) -> None:
+    def show_key(self, shown: Revealed) -> None:
         """The case beside the scan before the finding came in, and their difference; outline and
         attention over the case.
 
         Raises:
             ValueError: a file cannot be read.
         """
-        key = loadKey(self.scene, answer)
+        key = loadKey(self.scene, shown)
         for node in key.all:
             self._keep(node)
         volumes = (self._case, key.before, key.difference)
 
         def show() -> None:
-            self._columns(volumes, keyTitles(answer), keyCentre(answer, self._case))
+            self._columns(volumes, keyTitles(shown), keyCentre(shown, self._case))
             if key.outline is not None:
                 key.outline.GetDisplayNode().SetViewNodeIDs(self.stage.views.ids(COLUMNS))
             if key.attention is not None:

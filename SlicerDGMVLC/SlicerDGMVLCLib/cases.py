@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import slicer
+from SlicerDGMVLCPresenters.lesson_records import Point, Revealed
 
 from .colors import DIVERGING, SEQUENTIAL, addColorTable
 from .nodes import WINDOWS, loadSegments, loadVolume, showWindow
@@ -18,7 +19,6 @@ MARK = "synthetic, research use only"
 HEAT_FROM = 0.1  # weaker attention lets the scan through
 HEAT_OPACITY = 0.55
 MARK_COLOR = (0.35, 0.75, 1.0)
-Point = tuple[float, float, float]
 
 
 @dataclass
@@ -106,7 +106,7 @@ def loadOutline(scene: Any, path: str | Path, name: str, only: str | None = None
     return node
 
 
-def loadKey(scene: Any, answer: dict[str, Any]) -> KeyNodes:
+def loadKey(scene: Any, shown: Revealed) -> KeyNodes:
     """The files that the worker names in its answer to a case.
 
     Raises:
@@ -120,13 +120,13 @@ def loadKey(scene: Any, answer: dict[str, Any]) -> KeyNodes:
 
     try:
         nodes = KeyNodes(
-            keep(loadScan(scene, answer["before"], "Before")),
-            keep(loadDifference(scene, answer["difference"])),
+            keep(loadScan(scene, shown.before, "Before")),
+            keep(loadDifference(scene, shown.difference)),
         )
-        if answer["key"]["term"]:
-            nodes.outline = keep(loadOutline(scene, answer["segments"], "Answer", "finding"))
+        if shown.key.term:
+            nodes.outline = keep(loadOutline(scene, shown.segments, "Answer", "finding"))
             nodes.attention = (
-                keep(loadAttention(scene, answer["attention"])) if answer["attention"] else None
+                keep(loadAttention(scene, shown.attention)) if shown.attention else None
             )
     except ValueError:
         for node in loaded:
@@ -135,9 +135,9 @@ def loadKey(scene: Any, answer: dict[str, Any]) -> KeyNodes:
     return nodes
 
 
-def keyTitles(answer: dict[str, Any]) -> tuple[str, str, str]:
+def keyTitles(shown: Revealed) -> tuple[str, str, str]:
     """Titles of case, before and difference."""
-    term = answer["key"]["term"]
+    term = shown.key.term
     return (
         f"With {term} · {MARK}" if term else "The case",
         "Before the finding was put in",
@@ -145,10 +145,10 @@ def keyTitles(answer: dict[str, Any]) -> tuple[str, str, str]:
     )
 
 
-def keyCentre(answer: dict[str, Any], case: Any) -> Point:
+def keyCentre(shown: Revealed, case: Any) -> Point:
     """RAS position (mm) of the finding, the scan's middle for a case without one; keys are LPS."""
-    centre = answer["key"]["centre_mm"]
-    return (-float(centre[0]), -float(centre[1]), float(centre[2])) if centre else middle(case)
+    centre = shown.key.centre_mm
+    return (-centre[0], -centre[1], centre[2]) if centre else middle(case)
 
 
 def makeMark(scene: Any) -> Any:

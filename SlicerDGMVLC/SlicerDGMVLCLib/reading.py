@@ -1,36 +1,9 @@
-"""Words that both viewers share: a finding's place and size, a place, and a quiz's score."""
+"""Words that both viewers share: a finding's place and size, and a place."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-
-
-def scoreLines(score: dict[str, Any]) -> list[str]:
-    """A quiz's score in words; lines without a case are left out."""
-    have, without = score["with a finding"], score["without a finding"]
-    lines = (
-        [
-            f"{have['found']} of {have['n']} findings found, {have['named']} of {have['n']} "
-            f"named, {have['found and named']} both"
-        ]
-        if have["n"]
-        else []
-    )
-    lines += (
-        [f"{without['left alone']} of {without['n']} scans without a finding left alone"]
-        if without["n"]
-        else []
-    )
-    lines += [
-        f"{level}: {count['found and named']} of {count['n']}"
-        for level, count in score["by"]["term"].items()
-    ]
-    return lines + (
-        [f"median {score['median_seconds']:.0f} s a case"]
-        if score["median_seconds"] is not None
-        else []
-    )
 
 
 def findingPlace(finding: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import re
 import types
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Fields = Mapping[str, object]  # as they stand in a message
@@ -60,7 +61,7 @@ def _plain(value: object) -> object:
         return asFields(value)
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    return value
+    return str(value) if isinstance(value, Path) else value
 
 
 def _value(wanted: Any, value: object) -> Any:
@@ -77,6 +78,8 @@ def _value(wanted: Any, value: object) -> Any:
         return {_value(inner[0], key): _value(inner[1], one) for key, one in value.items()}
     if dataclasses.is_dataclass(wanted) and isinstance(value, Mapping):
         return readRecord(wanted, value)  # type: ignore[arg-type]
+    if wanted is Path and type(value) is str:
+        return Path(value)
     if wanted is float and type(value) is int and abs(value) < LARGEST:
         return float(value)
     if type(value) is not wanted:  # a truth value is no number

@@ -10,8 +10,9 @@ from SlicerDGMVLCPresenters.dialogue import Dialogue
 from SlicerDGMVLCPresenters.work import AHEAD, REPORT, SAVE, SEEN, TASK, Order
 
 from .events import Event
+from .records import Fields
 
-Answered = Callable[[dict[str, Any]], None]
+Answered = Callable[[Fields], None]
 
 
 class Session(Dialogue):
@@ -51,18 +52,18 @@ class Session(Dialogue):
             self._ask(order)
         self._changed()
 
-    def task(self, name: str, request: dict[str, Any], title: str, answered: Answered) -> None:
+    def task(self, name: str, request: Fields, title: str, answered: Answered) -> None:
         """Start a task of the core, seen; `answered` gets its answer."""
-        self.start(self.desk.order(TASK, name, request, title=title, answered=answered))
+        self.start(self.desk.order(TASK, name, dict(request), title=title, answered=answered))
 
-    def ahead(self, name: str, request: dict[str, Any], answered: Answered) -> None:
+    def ahead(self, name: str, request: Fields, answered: Answered) -> None:
         """Start a task that will be wanted soon, unseen."""
         if not self.running and AHEAD not in self.desk.work.kinds():
-            self._ask(self.desk.order(AHEAD, name, request, answered=answered))
+            self._ask(self.desk.order(AHEAD, name, dict(request), answered=answered))
 
-    def save(self, name: str, request: dict[str, Any], answered: Answered) -> None:
+    def save(self, name: str, request: Fields, answered: Answered) -> None:
         """Have a decision saved; nobody waits for it."""
-        self._ask(self.desk.order(SAVE, name, request, answered=answered))
+        self._ask(self.desk.order(SAVE, name, dict(request), answered=answered))
 
     def stop(self, ids: list[str]) -> None:
         """Cancel requests."""

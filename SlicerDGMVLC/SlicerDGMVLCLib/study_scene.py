@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import slicer
+from SlicerDGMVLCPresenters.lesson_records import Point, Revealed
 
 from .arrange import hideRuns, markCorners
 from .cases import (
     HEAT_OPACITY,
     MARK,
-    Point,
     keyCentre,
     keyTitles,
     loadKey,
@@ -116,17 +116,17 @@ class StudyScene:
         interaction.SetPlaceModePersistence(0)
         interaction.SetCurrentInteractionMode(interaction.Place)
 
-    def reveal(self, answer: dict[str, Any]) -> None:
+    def reveal(self, shown: Revealed) -> None:
         """The case beside the scan before the finding came in and their difference; outline and
         attention over the case.
 
         Raises:
             ValueError: a file cannot be read; the scene is as it was.
         """
-        key = loadKey(self._scene, answer)
+        key = loadKey(self._scene, shown)
         self._others += key.all
         views = showColumns(self._scene, list(COLUMNS))
-        at = keyCentre(answer, self.scan)
+        at = keyCentre(shown, self.scan)
         for view, volume in zip(views, (self.scan, key.before, key.difference)):
             showVolume(self._scene, view, volume)
             fitView(view, self.scan, at)
@@ -136,7 +136,7 @@ class StudyScene:
             composite = compositeNode(self._scene, COLUMNS[0])
             composite.SetForegroundVolumeID(key.attention.GetID())
             composite.SetForegroundOpacity(HEAT_OPACITY)
-        for view, title in zip(COLUMNS, keyTitles(answer)):
+        for view, title in zip(COLUMNS, keyTitles(shown)):
             markCorners([view], title)
 
     def clear(self) -> None:

@@ -20,6 +20,7 @@ from .events import Heartbeat, Ready
 from .orders import Orders
 from .parameters import Parameters, Quality, Question, parametersOf
 from .preview import PreviewLayer
+from .records import Fields
 from .region_box import RegionBox
 from .report_box import ReportBox
 from .results_box import ResultsBox
@@ -92,7 +93,7 @@ class Panel(VTKObservationMixin):
         self.review = ReviewBox(
             ui, scene, desk, self.session, self.orders.path, say, services.openFolder
         )
-        self.teach = TeachBox(ui, scene, self._task, self.orders.newFolder, say)
+        self.teach = TeachBox(ui, scene, desk, self._task, self.orders.newFolder, self.refresh, say)
         self._connect()
 
     def _connect(self) -> None:
@@ -176,8 +177,9 @@ class Panel(VTKObservationMixin):
         self.session.abandon()
         self.setParameters(None)
         self.results.clear()
-        for box in (self.compare, self.review, self.teach):
-            box.clear()
+        self.compare.clear()
+        self.review.clear()
+        self.teach.presenter.end()  # it is saved and can be gone on with
         self._waiting = []
         self._preview.forget()
         self.orders.close()
@@ -258,13 +260,13 @@ class Panel(VTKObservationMixin):
     def _task(
         self,
         name: str,
-        request: dict[str, Any],
+        request: Fields,
         title: str,
-        answered: Callable[[dict[str, Any]], None],
+        answered: Callable[[Fields], None],
     ) -> None:
         """A task that is seen; who is elsewhere hears of its end."""
 
-        def ready(answer: dict[str, Any]) -> None:
+        def ready(answer: Fields) -> None:
             answered(answer)
             self._notify(title)
 

@@ -18,6 +18,7 @@ from .case import (
     Scan,
 )
 from .findings import Finding, FindingRow, finding_rows, findings_note, first_usable
+from .lesson import Lesson
 from .preflight import Machine, Preflight
 from .review import Worklist
 from .work import AHEAD, PREPARE, REGION, REPORT, RUN, SUGGEST, TASK, Order, Work
@@ -55,7 +56,7 @@ class Desk:
         self.case, self.work, self.review = Case(), Work(), Worklist()
         self.tab, self.opening, self.layout, self.role = "edit", "", COLUMNS, "counterfactual"
         self.known: tuple[str, ...] = ()
-        self.quiz, self._quizzes = "", 0  # title of what a quiz or a reading shows
+        self.lesson = Lesson()
         self.hypotheses: list[str] = []
         self.machine = Machine()
         self._cases = self._results = 0
@@ -307,11 +308,6 @@ class Desk:
         self.show_result(result.number)
         return True
 
-    def show_quiz(self, title: str) -> None:
-        """A case of a quiz or of a reading, or its answer, in the tab Teach; "" for none."""
-        self.quiz = title
-        self._quizzes += 1
-
     # what is seen -----------------------------------------------------------------
 
     def picture(self) -> Picture:
@@ -319,8 +315,8 @@ class Desk:
         case = self.case
         if self.opening:
             return Picture()
-        if self.tab == TEACH and self.quiz:
-            return Picture(layout="quiz", scan=self.quiz, results=(self._quizzes,))
+        if self.tab == TEACH and self.lesson.header:
+            return Picture(layout="quiz", scan=self.lesson.header, results=(self.lesson.turn,))
         if case.scan is None:
             return Picture()
         whole = Picture(case.number, SCAN_LAYOUT, case.scan.path)
@@ -356,8 +352,8 @@ class Desk:
         """Whose scan is shown."""
         if self.opening:
             return f"Opening {self.opening} …"
-        if self.tab == TEACH and self.quiz:
-            return self.quiz
+        if self.tab == TEACH and self.lesson.header:
+            return self.lesson.header
         return self.case.scan.title if self.case.scan else ""
 
     def why_not_run(self) -> str:

@@ -14,7 +14,14 @@ NO_REVIEW = {"studies": 0, "regions": 0, "decided": 0}
 
 def page(desk: Desk) -> dict[str, Any]:
     """Everything the page says and allows now."""
-    return {**_scan(desk), **_edit(desk), **_run(desk), **_compare(desk), **_review(desk)}
+    return {
+        **_scan(desk),
+        **_edit(desk),
+        **_run(desk),
+        **_compare(desk),
+        **_review(desk),
+        **desk.lesson.page(),
+    }
 
 
 def _scan(desk: Desk) -> dict[str, Any]:
