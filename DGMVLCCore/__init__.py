@@ -16,7 +16,7 @@ _HOME = {
     "save_volume": "imaging.io",
     "load_labels": "imaging.labels",
     "Anatomy": "imaging.anatomy",
-    "find_anatomy": "anatomy.find",
+    "find_anatomy": "models.anatomy",
     "segment_anatomy": "imaging.anatomy",
     "lesion_region": "imaging.masks",
     "Finding": "language.findings",

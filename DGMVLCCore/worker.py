@@ -28,7 +28,6 @@ from DGMVLCCore.errors import (
     Cancelled,
     DGMVLCError,
     OutputError,
-    UnsuitableInputError,
     UsageError,
     as_dgmvlc_error,
 )
@@ -44,7 +43,7 @@ HEARTBEAT_S = 2.0
 PROGRESS_S = 0.1  # no more than ten reports a second
 # how long leaving waits for a job that is asked to stop, and for one that is writing
 GRACE_S, WRITING_GRACE_S = 2.0, 60.0
-LONGEST_LINE, LONGEST_REPORT = 1 << 24, 200_000
+LONGEST_LINE = 1 << 24
 
 
 class Worker:
@@ -268,18 +267,9 @@ class Worker:
         return Session()
 
     def _report(self, job: Job) -> None:
-        from DGMVLCCore.language.parser import parse_report
+        from DGMVLCCore.jobs.report import findings_of
 
-        if not isinstance(job.request, str):
-            raise UsageError("A report needs a text.")
-        if len(job.request) > LONGEST_REPORT:
-            raise UnsuitableInputError(
-                f"The text has {len(job.request)} characters, too many for a report (at most "
-                f"{LONGEST_REPORT})."
-            )
-        self._settle(
-            job, "findings", findings=[finding.to_dict() for finding in parse_report(job.request)]
-        )
+        self._settle(job, "findings", findings=findings_of(job.request))
 
     def _tell(self, job: Job) -> Callable[[str, float], None]:
         def tell(stage: str, share: float) -> None:

@@ -69,9 +69,9 @@ def add_commands(add: Add) -> None:
 
 def run_anatomy(args: argparse.Namespace) -> Answer:
     """`dgmvlc anatomy`."""
-    from DGMVLCCore.anatomy.find import find_anatomy
     from DGMVLCCore.imaging.anatomy import NAMES
     from DGMVLCCore.imaging.io import load_volume
+    from DGMVLCCore.models.anatomy import find_anatomy
     from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
     check_new_file(args.output, args.overwrite)
@@ -98,10 +98,10 @@ def run_anatomy(args: argparse.Namespace) -> Answer:
 
 def _look(args: argparse.Namespace) -> tuple[Any, Any, Any]:
     """Dual encoder, scan and anatomy of `explain` and `find`."""
+    from DGMVLCCore.editing.alignment import AlignmentPipeline
     from DGMVLCCore.editing.memory import ScanMemory
     from DGMVLCCore.ground.devices import choose_device
     from DGMVLCCore.imaging.profiles import require_ct
-    from DGMVLCCore.models.alignment import AlignmentPipeline
 
     device, memory = choose_device(args.device), ScanMemory()
     volume = require_ct(memory.volume(args.image, None, reading(args)), args.image.name)

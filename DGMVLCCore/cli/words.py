@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
+from msgspec import to_builtins
+
 from DGMVLCCore.cli.options import add_options
 from DGMVLCCore.cli.shared import Add, Answer, Command, in_colour
 from DGMVLCCore.errors import OutputError, UnreadableError, UsageError, WeightsError
@@ -165,7 +167,7 @@ def _attribute_pairs(args: argparse.Namespace) -> list[dict[str, object]]:
     schema = load_schema(args.schema)
     cells = read_row(args.clinical, args.row, schema, args.sheet, args.id_column)
     row = row_text(cells, schema)
-    return [pair.to_dict() for pair in attribute_pairs(row.attributes, schema, taught)]
+    return [to_builtins(pair) for pair in attribute_pairs(row.attributes, schema, taught)]
 
 
 COMMANDS: dict[str, Command] = {

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.labels import LabelMap
 from DGMVLCCore.imaging.resample import crop, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import MIN_THIRDS_MM, ZONES, thirds_in_view, zone_edges
+from DGMVLCCore.models.anatomy import find_anatomy
 
 PIXEL_MM, SLICE_MM = (
     2.0,

@@ -20,12 +20,12 @@ from DGMVLCCore.cohort.groups import (
 )
 from DGMVLCCore.cohort.sweep import SweepEffect, summarise, sweep
 from DGMVLCCore.cohort.teach import COHORT, Sentences, scan_key, write_shards
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.schema import ClinicalSchema
-from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.stats import false_discovery
 
 FDR = 0.05

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.result import Agreement, CounterfactualResult
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.models.alignment import AlignmentPipeline
 
 RANKED = 3
 OPPOSED = (

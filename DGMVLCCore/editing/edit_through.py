@@ -9,12 +9,12 @@ from typing import Protocol
 import numpy as np
 
 from DGMVLCCore.editing.finish import Progress, counted, described
-from DGMVLCCore.editing.noise import volume_noise
 from DGMVLCCore.editing.result import EditPlan, Settings
 from DGMVLCCore.editing.sampler import Text
 from DGMVLCCore.editing.see_through import SMOOTH_MM, STEPS, Answer, EditPredictor, RegionEditor
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.noise import volume_noise
 from DGMVLCCore.models.region import Region
 
 

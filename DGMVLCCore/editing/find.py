@@ -10,13 +10,13 @@ import torch
 from scipy import ndimage, special
 from scipy.optimize import linear_sum_assignment
 
+from DGMVLCCore.editing.alignment import LOOK_MM, AlignmentPipeline, slice_heights
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location, locate, zone_region
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import said_plainly
-from DGMVLCCore.models.alignment import LOOK_MM, AlignmentPipeline, slice_heights
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.region import Region, cut_region
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.editing.compose import compose, feather
-from DGMVLCCore.editing.noise import slice_correlation
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan, Settings
 from DGMVLCCore.editing.sampler import Step
 from DGMVLCCore.editing.see_through import Answer
@@ -17,6 +16,7 @@ from DGMVLCCore.errors import Cancelled
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import box_around, put_back
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.noise import slice_correlation
 from DGMVLCCore.models.region import Region
 
 Progress = Callable[[str, float], None]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import asdict
 from pathlib import Path
 
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.archive.address import local
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.find import Cells, Progress, look_at_cells
 from DGMVLCCore.editing.result import AttentionMap
 from DGMVLCCore.errors import UnreadableError
@@ -19,7 +19,7 @@ from DGMVLCCore.imaging.lung_labels import anatomy_from_labels
 from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.report_files import ReportSource
-from DGMVLCCore.models.alignment import AlignmentPipeline
+from DGMVLCCore.models.anatomy import find_anatomy
 
 MAPS_KEPT = 4  # each is as large as the scan
 # role of a file that a run read -> name and SHA-256; of a report also its kind and encoding

@@ -11,25 +11,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.editing import sampler
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.compose import residual
 from DGMVLCCore.editing.edit_through import edit_through
 from DGMVLCCore.editing.finish import Place, Progress, counted, described, finish
-from DGMVLCCore.editing.noise import volume_noise
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan, Settings
 from DGMVLCCore.editing.see_through import EditPredictor
 from DGMVLCCore.editing.tiles import TiledPredictor, WindowPlan, announce, joined, plan_for
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
-from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.encoder import LanguageEncoder
-from DGMVLCCore.models.alignment import AlignmentPipeline
-from DGMVLCCore.models.checks import move
+from DGMVLCCore.models.anatomy import find_anatomy
+from DGMVLCCore.models.checks import move, weights_folder
 from DGMVLCCore.models.denoiser import Conditions, Denoiser
 from DGMVLCCore.models.editor import Editor
 from DGMVLCCore.models.networks import WEIGHTS, load_generator
+from DGMVLCCore.models.noise import volume_noise
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_units
 
@@ -81,7 +80,7 @@ class CounterfactualPipeline:
             WeightsError: missing, altered, of another architecture or modality, or trained with
                 another dual encoder.
         """
-        folder = Path(path) if path else resource(WEIGHTS)
+        folder = weights_folder(path, WEIGHTS)
         model, sha256 = load_generator(folder)
         if (made_for := model.config.get("modality", "CT")) != modality:
             raise WeightsError(

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import Anatomy
@@ -20,6 +19,7 @@ from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
+from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.simulation.insert import KINDS, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import ScanPatch, clear, estimate_noise
 from DGMVLCCore.training.examples import TrainingScan

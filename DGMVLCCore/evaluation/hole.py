@@ -10,13 +10,13 @@ import numpy as np
 from torch import Tensor
 
 from DGMVLCCore.editing.compose import compose, feather, residual
-from DGMVLCCore.editing.noise import slice_correlation, volume_noise
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Orientation, Volume
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
+from DGMVLCCore.models.noise import slice_correlation, volume_noise
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import HU_LOW
 

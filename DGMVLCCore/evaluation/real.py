@@ -12,7 +12,6 @@ from typing import TypedDict
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map, read_region
 from DGMVLCCore.evaluation.cases import MARGIN_MM, SAMPLE_PATIENT, Case, load_sample
@@ -25,6 +24,7 @@ from DGMVLCCore.imaging.anatomy import BODY, LEFT, RIGHT, Anatomy
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.models.region import OUTSIDE_HU, Region
 from DGMVLCCore.simulation.insert import Lesion
 from DGMVLCCore.simulation.patch import clear

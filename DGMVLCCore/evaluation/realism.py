@@ -199,7 +199,7 @@ def region_features(look: Any, volume: Any, anatomy: Any, mask: np.ndarray) -> n
     import torch
     from torch.nn import functional as F
 
-    from DGMVLCCore.models.alignment import LOOK_MM, slice_heights
+    from DGMVLCCore.editing.alignment import LOOK_MM, slice_heights
     from DGMVLCCore.models.denoiser import PATCH
     from DGMVLCCore.models.region import cut_region
 

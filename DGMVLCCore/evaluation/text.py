@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.models.alignment import AlignmentPipeline
 
 Words = tuple[str, str]
 

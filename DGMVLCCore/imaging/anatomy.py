@@ -290,7 +290,7 @@ def _sides(air: np.ndarray, tissue: np.ndarray) -> np.ndarray:
 
 def segment_anatomy(volume: Volume) -> Anatomy:
     """Find body, left and right lung and airway by thresholds and shapes; products use
-    `anatomy.find`, which falls back on this.
+    `models.anatomy`, which falls back on this.
 
     Args:
         volume: CT in HU, any orientation, (D,H,W).

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from DGMVLCCore.language.vocabulary import load_vocabulary, taught
 
@@ -52,28 +53,9 @@ class Finding:
         """The term by which the weights know it: a mass is a nodule to them."""
         return taught(self.term)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The finding as JSON holds it, with the term's RadLex and SNOMED CT codes where they are
         certain."""
-        return {
-            "term": self.term,
-            "presence": self.presence,
-            "side": self.side,
-            "zone": self.zone,
-            "size_mm": self.size_mm,
-            "descriptors": list(self.descriptors),
-            "span": list(self.span),
-            "text": self.text,
-            "sentence": self.sentence,
-            "lobe": self.lobe,
-            "count": self.count,
-            "change": self.change,
-            "contradicted": self.contradicted,
-            "earlier_size_mm": self.earlier_size_mm,
-            "component_mm": self.component_mm,
-            "organ": self.organ,
-            "corrected": self.corrected,
-            "again": [list(span) for span in self.again],
-            "taught_as": self.taught,
-            "codes": load_vocabulary().codes.get(self.term, {}),
-        }
+        held: dict[str, object] = msgspec.json.decode(msgspec.json.encode(self))
+        codes = load_vocabulary().codes.get(self.term, {})
+        return held | {"taught_as": self.taught, "codes": codes}

@@ -4,7 +4,8 @@ whether the weights were taught it."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+
+from msgspec import Struct
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.language.clinical import JOIN, Value, clause
@@ -45,16 +46,16 @@ class PromptPair:
     def __post_init__(self) -> None:
         object.__setattr__(self, "differs", difference_words(self.source, self.target))
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {
-            "name": self.name,
-            "source": self.source,
-            "target": self.target,
-            "known": self.known,
-            "reason": self.reason,
-            "differs": [list(words) for words in self.differs],
-        }
+
+class FindingPairs(Struct, frozen=True):
+    """What can be asked of one finding of a report; number: which it is, from 1."""
+
+    number: int
+    term: str
+    presence: str
+    side: str | None
+    size_mm: float | None
+    pairs: list[PromptPair]
 
 
 def _untaught(what: str) -> str:
@@ -171,26 +172,23 @@ def words_pair(finding: Finding, words: str) -> PromptPair:
 
 def report_pairs(
     findings: list[Finding], number: int | None = None, words: str | None = None
-) -> list[dict[str, Any]]:
+) -> list[FindingPairs]:
     """What can be asked of a report's findings, for the command line.
 
     Args:
         number: only the finding with this number, from 1. words: free words to ask of each as well.
     """
-    chosen = [(i, f) for i, f in enumerate(findings, 1) if number in (None, i)]
     return [
-        {
-            "number": i,
-            "term": f.term,
-            "presence": f.presence,
-            "side": f.side,
-            "size_mm": f.size_mm,
-            "pairs": [
-                pair.to_dict()
-                for pair in (*finding_pairs(f), *([words_pair(f, words)] if words else []))
-            ],
-        }
-        for i, f in chosen
+        FindingPairs(
+            i,
+            f.term,
+            f.presence,
+            f.side,
+            f.size_mm,
+            finding_pairs(f) + ([words_pair(f, words)] if words else []),
+        )
+        for i, f in enumerate(findings, 1)
+        if number in (None, i)
     ]
 
 

@@ -10,12 +10,18 @@ from typing import Any
 
 from DGMVLCCore.errors import DeviceError, UnreadableError, WeightsError, quoted
 from DGMVLCCore.ground.plain_json import read_json
+from DGMVLCCore.ground.resources import resource
 
 logger = logging.getLogger(__name__)
 
 FILE, RECORD, CONFIG = "diffusion_pytorch_model.safetensors", "training.json", "config.json"
 BESIDE = (CONFIG, "alignment.json", "probe.json")  # what a loader reads beside the tensors
 SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def weights_folder(path: str | Path | None, shipped: str) -> Path:
+    """The folder that is given, else the carried one (its name among the resources)."""
+    return Path(path) if path else resource(shipped)
 
 
 def read_facts(path: Path) -> dict[str, Any]:

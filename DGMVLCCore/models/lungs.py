@@ -13,8 +13,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from DGMVLCCore.ground.resources import resource
-from DGMVLCCore.models.checks import load_network
+from DGMVLCCore.models.checks import load_network, weights_folder
 
 WEIGHTS = "weights/dgmvlc-lungs"
 GRID_MM, STEP_MM = 3.2, 4.0  # in-plane pixels, and how far apart the three slices lie
@@ -83,5 +82,5 @@ def load_lung_net(path: str | Path | None = None) -> tuple[LungNet, str]:
     Raises:
         WeightsError: missing, altered, or of another architecture.
     """
-    model, sha256 = load_network(LungNet, Path(path) if path else resource(WEIGHTS), "lung network")
+    model, sha256 = load_network(LungNet, weights_folder(path, WEIGHTS), "lung network")
     return model.eval(), sha256

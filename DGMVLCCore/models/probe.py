@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.resample import crop, resize_in_plane
-from DGMVLCCore.models.checks import load_network
+from DGMVLCCore.models.checks import load_network, weights_folder
 from DGMVLCCore.models.units import to_units
 
 WEIGHTS = "weights/dgmvlc-probe"
@@ -155,7 +154,7 @@ class Probe:
         Raises:
             WeightsError: missing, altered, or of another architecture.
         """
-        return cls(*load_network(ProbeNet, Path(path) if path else resource(WEIGHTS), "probe"))
+        return cls(*load_network(ProbeNet, weights_folder(path, WEIGHTS), "probe"))
 
     @torch.no_grad()
     def score(

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.readers.readings import Item, Reading
 from DGMVLCCore.readers.study import AIDED, Study
 

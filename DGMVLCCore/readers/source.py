@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import LEFT, RIGHT, Anatomy
@@ -18,6 +17,7 @@ from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.untilt import AS_IT_IS, Reading
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import MIN_THIRDS_MM, thirds_in_view, zone_edges
+from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.readers.design import ZONES, Place
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch, estimate_noise
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import (
     Cancelled,
@@ -24,6 +23,7 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report, report_notes
 from DGMVLCCore.language.report_files import ReportText
+from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.report.figure import save_region_figure
 from DGMVLCCore.results.folders import replaced_folder

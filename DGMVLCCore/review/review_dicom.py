@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.io import read_image, to_image
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.results.dicom_maps import build_map
 from DGMVLCCore.results.dicom_report import (
     Figure,

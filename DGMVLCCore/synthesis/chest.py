@@ -8,12 +8,12 @@ from typing import TypedDict
 
 import numpy as np
 
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.result import EditPlan, Settings
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import AIRWAY, LEFT, NAMES, RIGHT, Anatomy
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.models.region import OUTSIDE_HU, Region, cut_region
 from DGMVLCCore.models.units import class_fill, to_hu
 from DGMVLCCore.synthesis.from_mask import check_sentence

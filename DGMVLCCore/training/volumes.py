@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from DGMVLCCore.editing.noise import correlated, slice_correlation
 from DGMVLCCore.errors import UnreadableError, UsageError
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.dual import EMBEDDING, DualEncoder
 from DGMVLCCore.models.networks import load_generator
+from DGMVLCCore.models.noise import correlated, slice_correlation
 from DGMVLCCore.models.volume_denoiser import VolumeDenoiser
 from DGMVLCCore.simulation.phrases import TERMS
 from DGMVLCCore.training.denoising import DenoisingTrainer, conditions_of, flow_loss, grounding_loss

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import alignment_scores as alignment
-from DGMVLCCore.models.alignment import AlignmentPipeline
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND
 from DGMVLCCore.simulation.phrases import HELD_OUT_FAMILY
 from DGMVLCCore.training.shards import build_shards

@@ -13,11 +13,11 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.find import find, heat_maps
 from DGMVLCCore.evaluation.cases import Case, make_case
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
-from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.dual import UNKNOWN_PLACE, Look
 from DGMVLCCore.models.units import anatomy_channels, to_units

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from alignment_scores import see_nodules
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import WeightsError
@@ -19,7 +20,6 @@ from DGMVLCCore.evaluation.cases import MARGIN_MM, Case
 from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.jobs.ranking import change_asked, order
-from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.review.hypotheses import Hypothesis, beside, clear_lung, hypothesis
 from DGMVLCCore.simulation.phrases import TERMS

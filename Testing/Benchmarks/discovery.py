@@ -33,9 +33,9 @@ from DGMVLCCore.cohort.patterns import (
     sweep_answers,
     with_sweep,
 )
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.schema import load_schema
-from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.training.tuning import fine_tune
 from simulated_cohort import NULL, SimulatedCohort, simulated_cohort
 

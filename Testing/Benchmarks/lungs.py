@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore import Volume, load_labels, load_volume
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
+from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.simulation.gross import KINDS, Slices, paint
 from DGMVLCCore.stats import over_patients
 from DGMVLCCore.training.shards import build_scan

@@ -20,13 +20,13 @@ import numpy as np
 from scipy import ndimage
 
 from detection import ScanRow, froc, hits, plant, real_nodules
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.evaluation.anomaly import load_anomaly
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.review.analyse import find_regions
 from DGMVLCCore.review.score import load_shown
 from DGMVLCCore.review.without import without

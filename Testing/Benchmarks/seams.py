@@ -25,10 +25,10 @@ from scipy import ndimage
 
 from DGMVLCCore import Anatomy, CounterfactualPipeline, Volume
 from DGMVLCCore.editing import sampler
-from DGMVLCCore.editing.noise import slice_correlation, volume_noise
 from DGMVLCCore.editing.tiles import TiledPredictor, WindowPlan, cut
 from DGMVLCCore.evaluation.cases import Case, make_case
 from DGMVLCCore.evaluation.hole import removal
+from DGMVLCCore.models.noise import slice_correlation, volume_noise
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_hu
 from DGMVLCCore.models.volume_denoiser import VolumeDenoiser

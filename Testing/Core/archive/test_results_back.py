@@ -12,12 +12,12 @@ import pydicom
 import pytest
 
 from DGMVLCCore import cli
-from DGMVLCCore.anatomy.find import find_anatomy
 from DGMVLCCore.archive.archive import open_archive
 from DGMVLCCore.archive.ledger import read_ledger
 from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.review import review_dicom
 from DGMVLCCore.review.decisions import ReviewSession

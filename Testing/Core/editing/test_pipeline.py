@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from DGMVLCCore.editing import sampler
-from DGMVLCCore.editing.noise import slice_correlation, volume_noise
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import Cancelled, UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.volume import Orientation
 from DGMVLCCore.models.denoiser import Conditions
+from DGMVLCCore.models.noise import slice_correlation, volume_noise
 
 SOURCE, TARGET = "Nodule.", "No nodule. Clear lung."
 ORIENTATIONS = list(

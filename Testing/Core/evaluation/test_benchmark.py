@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from DGMVLCCore.cli import main
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.errors import Cancelled, OutputError, UnreadableError, UsageError, WeightsError
 from DGMVLCCore.evaluation import cases, trial
 from DGMVLCCore.evaluation.benchmark import (
@@ -28,7 +29,6 @@ from DGMVLCCore.evaluation.benchmark.verdict import SCORES, good_for
 from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.language.encoder import LanguageEncoder
-from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.dual import EMBEDDING, DualEncoder
 from DGMVLCCore.results.records import check_schema

@@ -13,6 +13,7 @@ import torch
 
 from card import BEGIN, END, update_card
 from DGMVLCCore.cli import main
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.asked import Evidence
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import (
@@ -29,7 +30,6 @@ from DGMVLCCore.evaluation.records import Records
 from DGMVLCCore.evaluation.run import Request, export, run_evaluation
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.language.encoder import LanguageEncoder
-from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.dual import DualEncoder
 from DGMVLCCore.models.editor import Editor
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation import ablation, baselines, generative, localisers, safety
@@ -19,7 +20,6 @@ from DGMVLCCore.evaluation.methods import METHODS
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.language.encoder import LanguageEncoder
-from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.denoiser import Conditions
 from DGMVLCCore.models.dual import DualEncoder
 from DGMVLCCore.models.editor import CELLS, Editor

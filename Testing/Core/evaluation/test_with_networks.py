@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan
 from DGMVLCCore.evaluation.realism import region_features
 from DGMVLCCore.evaluation.reversibility import reversibility
 from DGMVLCCore.evaluation.text import text_alignment
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.models.alignment import AlignmentPipeline
 from DGMVLCCore.models.dual import DualEncoder
 
 SHAPE = (3, 96, 96)

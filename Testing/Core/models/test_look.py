@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from DGMVLCCore.editing.alignment import AlignmentPipeline, slice_heights
 from DGMVLCCore.editing.find import find, heat_maps, look_at_cells, segments, size_fit
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
 from DGMVLCCore.ground.resources import resource
@@ -13,7 +14,6 @@ from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_region
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import wanted_finding
-from DGMVLCCore.models.alignment import AlignmentPipeline, slice_heights
 
 
 @pytest.fixture(scope="module")

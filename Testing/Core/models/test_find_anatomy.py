@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from DGMVLCCore.anatomy import find
-from DGMVLCCore.anatomy.border import find_border, native_labels
-from DGMVLCCore.anatomy.shares import Shares, coarse_grid, lung_shares
-from DGMVLCCore.anatomy.view import view_notes
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
 from DGMVLCCore.imaging.anatomy import AIRWAY, BODY, LEFT, RIGHT, segment_anatomy
+from DGMVLCCore.imaging.view import view_notes
+from DGMVLCCore.models import anatomy as find
+from DGMVLCCore.models.lung_border import find_border, native_labels
+from DGMVLCCore.models.lung_shares import Shares, coarse_grid, lung_shares
 from DGMVLCCore.models.lungs import LungNet
 from DGMVLCCore.training.lungs import lung_dice_loss
 

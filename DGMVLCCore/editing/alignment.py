@@ -12,13 +12,12 @@ import torch
 from torch import Tensor
 
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import height, thirds_in_view, zone_edges
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.prompts import said_plainly
-from DGMVLCCore.models.checks import load_network, move
+from DGMVLCCore.models.checks import load_network, move, weights_folder
 from DGMVLCCore.models.dual import UNKNOWN_PLACE, DualEncoder, Look
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import anatomy_channels, neighbours, to_units
@@ -71,7 +70,7 @@ class AlignmentPipeline:
         Raises:
             WeightsError: missing, altered, or of another architecture.
         """
-        folder = Path(path) if path else resource(WEIGHTS)
+        folder = weights_folder(path, WEIGHTS)
         model, sha256 = load_network(DualEncoder, folder, "dual encoder")
         return cls(model, encoder or LanguageEncoder(), sha256, folder.name)
 

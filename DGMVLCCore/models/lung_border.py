@@ -11,8 +11,8 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from DGMVLCCore.anatomy.shares import Shares
 from DGMVLCCore.imaging.anatomy import AIRWAY, BODY, LEFT, RIGHT, SKIN_HU
+from DGMVLCCore.models.lung_shares import Shares
 
 WORK_MM = 1.6
 BORDER_HU = -300.0  # where experts draw the border (an LCTSC validation patient)

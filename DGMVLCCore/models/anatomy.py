@@ -12,12 +12,12 @@ import torch
 from scipy import ndimage
 from torch.nn import functional as F
 
-from DGMVLCCore.anatomy.border import WORK_MM, find_border, native_labels
-from DGMVLCCore.anatomy.shares import Shares, coarse_grid, lung_shares
-from DGMVLCCore.anatomy.view import check_lungs, view_notes
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
 from DGMVLCCore.imaging.anatomy import NAMES, Anatomy, segment_anatomy
+from DGMVLCCore.imaging.view import check_lungs, view_notes
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.lung_border import WORK_MM, find_border, native_labels
+from DGMVLCCore.models.lung_shares import Shares, coarse_grid, lung_shares
 from DGMVLCCore.models.lungs import LungNet, load_lung_net
 
 log = logging.getLogger(__name__)
