@@ -13,6 +13,7 @@ from torch import Tensor
 
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import rows_around
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import height, thirds_in_view, zone_edges
 from DGMVLCCore.language.encoder import LanguageEncoder
@@ -119,19 +120,11 @@ class AlignmentPipeline:
         Raises:
             UnsuitableInputError: empty mask.
         """
-        scan, turn = volume.canonical()
-        inside = np.ascontiguousarray(turn.apply(mask))
-        if not inside.any():
+        if not mask.any():
             raise UnsuitableInputError("The region is empty; draw or choose one.")
-        found = np.nonzero(inside.any((1, 2)))[0]
-        first, last = max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(inside))
-        canonical = anatomy.reoriented(turn)
-        region = cut_region(
-            scan, canonical, inside, (first, last), spacing_mm=max(LOOK_MM, *scan.spacing[1:])
-        )
+        region, place = cut_to_look(volume, anatomy, mask)
         total: Any = 0
-        place = slice_heights(canonical, scan)[first:last]
-        for rows in self.batches(region, [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]):
+        for rows in self.batches(region, region.filled):
             chosen = torch.from_numpy(region.mask[rows]).float()[:, None].to(self.device)
             _, vectors = self.model(self.look(region, rows, place), chosen)
             total = total + (vectors * chosen.sum((1, 2, 3))[:, None]).sum(0)
@@ -172,6 +165,16 @@ class AlignmentPipeline:
         image, words = after - before, texts[1] - texts[0]
         size = float(image.norm() * words.norm())
         return float(image @ words) / size if size > 1e-6 else 0.0
+
+
+def cut_to_look(volume: Volume, anatomy: Anatomy, mask: np.ndarray) -> tuple[Region, np.ndarray]:
+    """A region of a scan as the dual encoder looks at it, and the heights (D,) of its slices."""
+    scan, turn = volume.canonical()
+    inside, canonical = np.ascontiguousarray(turn.apply(mask)), anatomy.reoriented(turn)
+    rows = rows_around(inside)
+    spacing_mm = max(LOOK_MM, *scan.spacing[1:])
+    region = cut_region(scan, canonical, inside, rows, spacing_mm=spacing_mm)
+    return region, slice_heights(canonical, scan)[slice(*rows)]
 
 
 def slice_heights(anatomy: Anatomy, scan: Volume) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.imaging.masks import fullest_rows
+from DGMVLCCore.imaging.masks import fullest_rows, rows_around
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.stats import central
@@ -118,8 +118,7 @@ def change_evidence(
         UnsuitableInputError: the weights are no editor's.
     """
     pipe.require_sight("evidence")
-    filled = np.nonzero(mask.any((1, 2)))[0]
-    first, last = max(int(filled[0]) - 1, 0), min(int(filled[-1]) + 2, len(mask))
+    first, last = rows_around(mask)
     part, slab = mask[first:last], scan.slab(first, last)
     labels = Anatomy(anatomy.labels[first:last], anatomy.origin)
     rng = np.random.default_rng(seed)

@@ -84,7 +84,7 @@ def _lungs(
         )
     spacing_mm = max(LOOK_MM, *scan.spacing[1:])
     region = cut_region(scan, anatomy, lungs, (first, last), spacing_mm=spacing_mm)
-    return region, [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
+    return region, region.filled
 
 
 def _looks(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from DGMVLCCore.editing import sampler
 from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.compose import residual
 from DGMVLCCore.editing.edit_through import edit_through
-from DGMVLCCore.editing.finish import Place, Progress, counted, described, finish
+from DGMVLCCore.editing.finish import finish
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan, Settings
 from DGMVLCCore.editing.see_through import EditPredictor
 from DGMVLCCore.editing.tiles import TiledPredictor, WindowPlan, announce, joined, plan_for
+from DGMVLCCore.editing.work import Progress, Work
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
 from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import rows_around
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.anatomy import find_anatomy
@@ -28,11 +31,13 @@ from DGMVLCCore.models.checks import move, weights_folder
 from DGMVLCCore.models.denoiser import Conditions, Denoiser
 from DGMVLCCore.models.editor import Editor
 from DGMVLCCore.models.networks import WEIGHTS, load_generator
-from DGMVLCCore.models.noise import volume_noise
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import to_units
 
 BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
+Group = tuple[
+    list[tuple[int, int]], Tensor, Conditions
+]  # (noise, slice) pairs, image, what is known
 ONE_PASS = {
     "network": "one pass",
     "steps": 1,
@@ -207,9 +212,7 @@ class CounterfactualPipeline:
             own = cond.map(lambda value, index=index: value[index])  # type: ignore[misc]
             yield part, image, own
 
-    def _batched(
-        self, region: Region, rows: list[int], noises: int
-    ) -> Iterator[tuple[list[tuple[int, int]], Tensor, Conditions]]:
+    def _batched(self, region: Region, rows: list[int], noises: int) -> Iterator[Group]:
         """(noise, slice) pairs in batches: samples of one slice share one, so that an edit of few
         slices keeps the processor as busy as one of many."""
         pairs = [(draw, row) for draw in range(noises) for row in rows]
@@ -272,16 +275,14 @@ class CounterfactualPipeline:
             return _unchanged(volume, plan, settings)
         if base := self.model.config.get("base_sha256"):
             settings["base_sha256"] = base  # the result's weights are then the layers along z alone
-        found = np.nonzero(mask.any((1, 2)))[0]
-        rows = (max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(mask)))
-        region = cut_region(scan, anatomy, mask, rows, whole=tiles)
+        region = cut_region(scan, anatomy, mask, rows_around(mask), whole=tiles)
         if plan.hidden is not None:
             plan = replace(plan, hidden=turn.apply(plan.hidden))
-        given = (region, scan, anatomy, mask, plan, settings, callback, should_cancel)
-        edited = edit_through(self, *given) if self.sees else None
-        deltas = edited.hu - region.hu if edited else _differences(self.sample(*given), region)
+        work = Work(region, scan, anatomy, mask, plan, settings, callback, should_cancel)
+        edited = edit_through(self, work) if self.sees else None
+        deltas = edited.hu - region.hu if edited else _differences(self.sample(work), region)
         deltas = np.where(region.mask, deltas, 0).astype(np.float32)
-        return finish(Place(volume, scan, turn, region, mask), deltas, plan, settings, draw, edited)
+        return finish(volume, work, deltas, draw, edited)
 
     def _require_fit(self, volume: Volume, smooth_z: bool) -> None:
         """Raise WeightsError when the weights are not for this scan, or cannot do what is asked."""
@@ -293,63 +294,49 @@ class CounterfactualPipeline:
         if smooth_z:
             self.require_sight("smooth change along z (--smooth-z)")
 
-    def sample(
-        self,
-        region: Region,
-        scan: Volume,
-        anatomy: Anatomy,
-        mask: np.ndarray,
-        plan: EditPlan,
-        settings: Settings,
-        callback: Progress | None = None,
-        should_cancel: Callable[[], bool] | None = None,
-    ) -> np.ndarray:
-        """Edited regions, one for each noise: float32 (N,D,S,T) in model units; what the plan hides
-        is canonical here.
+    def sample(self, work: Work) -> np.ndarray:
+        """Edited regions, one for each noise: float32 (N,D,S,T) in model units.
 
         A one-pass network replaces in one pass, and shifts by what two passes from the same noise
         differ by: the scan plus target minus source.
         """
+        region, plan, settings = work.region, work.plan, work.settings
         if self.sees:
-            given = (region, scan, anatomy, mask, plan, settings, callback, should_cancel)
-            return to_units(edit_through(self, *given).hu, region.scale)
+            return to_units(edit_through(self, work).hu, region.scale)
         settings |= ONE_PASS if self.one_pass else {}
-        correlation = described(settings, region, scan, anatomy, mask)
+        field = lru_cache(maxsize=1)(work.fields())  # one of them is as large as the scan
+        predict, groups, pairs = self._groups(work)
+        steps = int(settings["steps"])
+        step_of = work.counted(pairs * steps)
         source, target, empty = self.text(plan.source), self.text(plan.target), self.text("")
-        noises, steps, predict = int(settings["noises"]), int(settings["steps"]), self.predictor()
-        out = np.repeat(to_units(region.hu, region.scale)[None], noises, axis=0)
-        chosen: sampler.Predict = predict
-        windows = plan_for(self.model, region.hu.shape, bool(settings.get("tiles")))
-        if windows is None:
-            rows = [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
-            groups = self._batched(region, rows, noises)
-        else:
-            rows, capacity = list(range(len(region.hu))), self.capacity(region, windows)
-            settings |= {
-                "windows": vars(windows),
-                "memory_mb": announce(windows, region.hu.shape, capacity, noises, self.device),
-            }
-            image, cond = self.stack(region, rows)
-            groups = (([(draw, row) for row in rows], image, cond) for draw in range(noises))
-            chosen = TiledPredictor(predict, windows, capacity)
-        step_of = counted(noises * len(rows) * steps, callback, should_cancel)
-        grid, seed = (len(scan.array), *region.hu.shape[1:]), int(settings["seed"]) * 1000
-        fields: dict[int, Tensor] = {}
+        out = np.repeat(to_units(region.hu, region.scale)[None], work.noises, axis=0)
         for group, image, cond in groups:
-            draws = dict.fromkeys(draw for draw, _ in group)
-            new = {d: volume_noise(grid, correlation, seed + d) for d in draws if d not in fields}
-            fields = {d: new[d] if d in new else fields[d] for d in draws}
-            slabs = [fields[draw][region.rows[0] + row] for draw, row in group]
-            noise, guidance = torch.stack(slabs)[:, None].to(self.device), settings["guidance"]
-            common = {"steps": steps, "guidance": guidance, "on_step": step_of(len(group))}
+            noise = torch.stack([field(draw)[row] for draw, row in group])[:, None].to(self.device)
+            common = {"steps": steps, "guidance": settings["guidance"]}
+            common["on_step"] = step_of(len(group))
             if plan.mode == "shift":
                 common["start"] = 1.0 if self.one_pass else sampler.SHIFT_START
-                edited = sampler.shift(chosen, image, noise, cond, source, target, **common)
+                edited = sampler.shift(predict, image, noise, cond, source, target, **common)
             else:
-                edited = sampler.replace(chosen, image, noise, cond, target, empty, **common)
-            for index, (draw, row) in enumerate(group):
-                out[draw, row] = edited[index, 0].float().cpu().numpy()
+                edited = sampler.replace(predict, image, noise, cond, target, empty, **common)
+            for (draw, row), made in zip(group, edited[:, 0]):
+                out[draw, row] = made.float().cpu().numpy()
         return out
+
+    def _groups(self, work: Work) -> tuple[sampler.Predict, Iterator[Group], int]:
+        """What predicts, the (noise, slice) pairs in groups, and how many pairs there are; a stack
+        that is computed in windows is a group of its own for each noise."""
+        region, noises, predict = work.region, work.noises, self.predictor()
+        windows = plan_for(self.model, region.hu.shape, bool(work.settings.get("tiles")))
+        if windows is None:
+            rows = region.filled
+            return predict, self._batched(region, rows, noises), noises * len(rows)
+        rows, capacity = list(range(len(region.hu))), self.capacity(region, windows)
+        memory = announce(windows, region.hu.shape, capacity, noises, self.device)
+        work.settings.update(windows=vars(windows), memory_mb=memory)
+        image, cond = self.stack(region, rows)
+        stacks = (([(draw, row) for row in rows], image, cond) for draw in range(noises))
+        return TiledPredictor(predict, windows, capacity), stacks, noises * len(rows)
 
 
 def _edit_mask(mask: np.ndarray, slices: tuple[int, int] | None) -> np.ndarray:

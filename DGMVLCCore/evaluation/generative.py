@@ -150,7 +150,7 @@ def _fill(pipe: CounterfactualPipeline, case: Case, seed: int, sampler: Sampler)
         hole.noise(seed),
     )
     edited = np.zeros(hole.region.hu.shape, np.float32)
-    for rows, image, cond in pipe.batches(hole.region, hole.rows):
+    for rows, image, cond in pipe.batches(hole.region, hole.region.filled):
         made = sampler(predict, image, noise[rows][:, None].to(pipe.device), cond, source, target)
         edited[rows] = made[:, 0].float().cpu().numpy()
     return hole.filled(edited)

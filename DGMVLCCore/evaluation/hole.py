@@ -12,8 +12,10 @@ from torch import Tensor
 from DGMVLCCore.editing.compose import compose, feather, residual
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
+from DGMVLCCore.editing.work import Work
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import rows_around
 from DGMVLCCore.imaging.volume import Orientation, Volume
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.models.noise import slice_correlation, volume_noise
@@ -50,15 +52,9 @@ class Hole:
         scan, turn = case.scan.canonical()
         anatomy = case.anatomy.reoriented(turn)
         mask = np.ascontiguousarray(turn.apply(case.mask)) & anatomy.body
-        found = np.nonzero(mask.any((1, 2)))[0]
-        rows = (max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(mask)))
         around = anatomy.lungs | mask if whole_slice else None
-        return cls(scan, anatomy, mask, turn, cut_region(scan, anatomy, mask, rows, around=around))
-
-    @property
-    def rows(self) -> list[int]:
-        """Slices of the region that hold a part of the hole."""
-        return [int(row) for row in np.nonzero(self.region.mask.any((1, 2)))[0]]
+        region = cut_region(scan, anatomy, mask, rows_around(mask), around=around)
+        return cls(scan, anatomy, mask, turn, region)
 
     def noise(self, seed: int, side: tuple[int, int] | None = None) -> Tensor:
         """(D,S,T) noise of the region's slices: the field of the pipeline's first draw under the
@@ -75,14 +71,8 @@ class Hole:
     ) -> np.ndarray:
         """(N,D,S,T) the pipeline's own samples of this hole, in model units; `settings` as the
         pipeline's, by default one noise of ten steps."""
-        return pipe.sample(
-            self.region,
-            self.scan,
-            self.anatomy,
-            self.mask,
-            plan,
-            {"noises": 1, "steps": 10, "guidance": 1.5, "seed": seed} | settings,
-        )
+        given = {"noises": 1, "steps": 10, "guidance": 1.5, "seed": seed} | settings
+        return pipe.sample(Work(self.region, self.scan, self.anatomy, self.mask, plan, given))
 
     def filled(self, *edited: np.ndarray) -> np.ndarray:
         """The case's scan with the hole filled by the mean of the given slices (each (D,S,T), model

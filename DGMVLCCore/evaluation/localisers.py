@@ -70,9 +70,7 @@ def _compared(pipe: CounterfactualPipeline, case: Case, seed: int, compare: Comp
     )
     total, generator = np.zeros(region.hu.shape, np.float32), torch.Generator().manual_seed(seed)
     predict, said, denied = pipe.predictor(), pipe.text(plan.source), pipe.text(plan.target)
-    for rows, image, cond in pipe.batches(
-        region, [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
-    ):
+    for rows, image, cond in pipe.batches(region, region.filled):
         for t in TIMES:
             for _ in range(NOISES):
                 x_t = (1 - t) * image + t * torch.randn(image.shape, generator=generator).to(
@@ -119,9 +117,7 @@ def gradient(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.ndarray:
     )
     total, generator = np.zeros(region.hu.shape, np.float32), torch.Generator().manual_seed(seed)
     autocast = pipe.predictor().autocast
-    for rows, image, cond in pipe.batches(
-        region, [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]
-    ):
+    for rows, image, cond in pipe.batches(region, region.filled):
         noise = torch.randn(image.shape, generator=generator).to(image.device)
         pixels, times = (
             image.clone().requires_grad_(),

@@ -199,20 +199,13 @@ def region_features(look: Any, volume: Any, anatomy: Any, mask: np.ndarray) -> n
     import torch
     from torch.nn import functional as F
 
-    from DGMVLCCore.editing.alignment import LOOK_MM, slice_heights
+    from DGMVLCCore.editing.alignment import cut_to_look
     from DGMVLCCore.models.denoiser import PATCH
-    from DGMVLCCore.models.region import cut_region
 
-    scan, turn = volume.canonical()
-    inside, canonical = np.ascontiguousarray(turn.apply(mask)), anatomy.reoriented(turn)
-    found = np.nonzero(inside.any((1, 2)))[0]
-    first, last = max(int(found[0]) - 1, 0), min(int(found[-1]) + 2, len(inside))
-    region = cut_region(
-        scan, canonical, inside, (first, last), spacing_mm=max(LOOK_MM, *scan.spacing[1:])
-    )
-    place, total, size = slice_heights(canonical, scan)[first:last], 0.0, 0.0
+    region, place = cut_to_look(volume, anatomy, mask)
+    total, size = 0.0, 0.0
     with torch.no_grad():
-        for rows in look.batches(region, [int(r) for r in np.nonzero(region.mask.any((1, 2)))[0]]):
+        for rows in look.batches(region, region.filled):
             share = F.avg_pool2d(
                 torch.from_numpy(region.mask[rows]).float()[:, None].to(look.device), PATCH
             )

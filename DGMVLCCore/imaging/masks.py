@@ -74,6 +74,17 @@ def lung_region(anatomy: Anatomy, side: str | None = None) -> np.ndarray:
     return {"left": anatomy.left, "right": anatomy.right}.get(side or "", anatomy.lungs)
 
 
+def rows_of(mask: np.ndarray) -> list[int]:
+    """Slices that hold a part of a mask (D,H,W)."""
+    return [int(row) for row in np.nonzero(mask.any((1, 2)))[0]]
+
+
+def rows_around(mask: np.ndarray) -> tuple[int, int]:
+    """[first, last) of the slices that hold a part of a mask (D,H,W), with their neighbours."""
+    rows = rows_of(mask)
+    return max(rows[0] - 1, 0), min(rows[-1] + 2, len(mask))
+
+
 def fullest_rows(mask: np.ndarray, most: int = 12, share: float = 0.5) -> list[int]:
     """Slices of a region's mask (D,S,T) that carry the finding: those that hold at least `share`
     of what the fullest one holds, `most` of them evenly chosen."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.imaging.masks import box_around
+from DGMVLCCore.imaging.masks import box_around, rows_of
 from DGMVLCCore.imaging.resample import crop, paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import Conditions
@@ -81,6 +81,11 @@ class Region:
         share = resize_in_plane(part.astype(np.float32), self.hu.shape[1:], order=1)
         # a region finer than the working grid must not vanish
         return share > min(0.25, 0.5 * float(share.max()))
+
+    @property
+    def filled(self) -> list[int]:
+        """Slices that hold a part of the mask."""
+        return rows_of(self.mask)
 
     @property
     def lungs(self) -> np.ndarray:

@@ -53,6 +53,16 @@ NO_SOURCE = (
 )
 
 
+CONVERTED = Series(
+    1,
+    "Original (converted, no patient)",
+    "Converted from an image file without DICOM header.",
+    (-500, 1500),
+    False,
+    keep_uids=True,
+)
+
+
 class DicomObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An object of an export; a series also with its rescale (slope, intercept)."""
 
@@ -113,17 +123,13 @@ class _Writer:
         rescale: tuple[float, float] | None,
     ) -> None:
         """A derived CT series in a folder of its own."""
-        written = list(write_series(self.source, hu, facts, self.folder / name, rescale))
-        for path, _ in written:
+        made = write_series(self.source, hu, facts, self.folder / name, rescale)
+        slices = sorted((self.folder / name).iterdir())
+        for path in slices:
             self._listed(path)
+        said = structs.asdict(made)
         self.objects.append(
-            DicomObject(
-                name=name,
-                role=name,
-                kind="CT series",
-                instances=len(written),
-                **structs.asdict(written[-1][1]),
-            )
+            DicomObject(name=name, role=name, kind="CT series", instances=len(slices), **said)
         )
 
     def single(self, name: str, role: Role, kind: Kind, dataset: Dataset) -> None:
@@ -143,15 +149,32 @@ class _Writer:
             )
         )
 
+    def record(self, result: Path) -> DicomRecord:
+        """What was written of a result, so far."""
+        from DGMVLCCore import __version__
 
-def _source(original: Volume, folder: Path | None, series: int | None, description: str) -> Source:
+        return DicomRecord(
+            schema_version="1.0",
+            software=Software("dgmvlc", __version__),
+            notice=NOTICE,
+            synthetic=True,
+            study_uid=str(self.source.headers[0].StudyInstanceUID),
+            patient=self.source.patient,
+            result_sha256=sha256_of(result),
+            objects=self.objects,
+            files=self.files,
+            notes=list(self.source.notes) if self.source.patient else [NO_SOURCE],
+        )
+
+
+def _source(original: Volume, folder: Path | None, series: int | None) -> Source:
     """The slices that the objects refer to.
 
     Raises:
         UnsuitableInputError: the given series is another scan than the result's.
     """
     if folder is None:
-        return source_of_volume(original, description)
+        return source_of_volume(original, CONVERTED.description)
     source = source_of_folder(folder, series)
     if not source.same_scan(original):
         raise UnsuitableInputError(
@@ -174,19 +197,7 @@ def _write_volumes(write: _Writer, original: Volume, folder: Path, manifest: Res
         "Voxels outside the mask equal the source."
     )
     if not write.source.patient:
-        write.series(
-            "original",
-            original.array,
-            Series(
-                1,
-                "Original (converted, no patient)",
-                "Converted from an image file without DICOM header.",
-                (-500, 1500),
-                False,
-                keep_uids=True,
-            ),
-            steps,
-        )
+        write.series("original", original.array, CONVERTED, steps)
     edited = load_volume(folder / "counterfactual.nrrd", original.modality)
     write.series(
         "counterfactual",
@@ -323,16 +334,15 @@ def _write_regions(
 
 
 def export_dicom(
-    result: str | Path,
-    out: str | Path,
+    result: Path,
+    out: Path,
     *,
-    source: str | Path | None = None,
+    source: Path | None = None,
     series: int | None = None,
-    regions: str | Path | None = None,
+    regions: Path | None = None,
     overwrite: bool = False,
 ) -> DicomRecord:
-    """Write a result as DICOM objects; returns the record, which is also in the folder as
-    dicom.json.
+    """Write a result as DICOM objects with their record, dicom.json, which is returned.
 
     Args:
         result: result folder or its result.json. source: folder of the CT series that the result
@@ -345,32 +355,16 @@ def export_dicom(
             highdicom is not installed.
         OutputError: the folder is there already or cannot be written; nothing half-written stays.
     """
-    from DGMVLCCore import __version__
-
-    out = Path(out)
     need_highdicom()
     check_output(out, overwrite, RECORD)
-    folder, manifest = checked_files(Path(result))
+    folder, manifest = checked_files(result)
     original = load_volume(folder / "original.nrrd", "CT")
-    chosen = _source(
-        original, Path(source) if source else None, series, "Original (converted, no patient)"
-    )
+    chosen = _source(original, source, series)
     with whole_folder(out, overwrite, RECORD) as made:
         write = _Writer(made, chosen)
         _write_volumes(write, original, folder, manifest)
         _write_maps(write, folder, manifest)
-        _write_regions(write, folder, original, Path(regions) if regions else None, manifest)
-        record = DicomRecord(
-            schema_version="1.0",
-            software=Software("dgmvlc", __version__),
-            notice=NOTICE,
-            synthetic=True,
-            study_uid=str(chosen.headers[0].StudyInstanceUID),
-            patient=chosen.patient,
-            result_sha256=sha256_of(folder / "result.json"),
-            objects=write.objects,
-            files=write.files,
-            notes=list(chosen.notes) if chosen.patient else [NO_SOURCE],
-        )
+        _write_regions(write, folder, original, regions, manifest)
+        record = write.record(folder / "result.json")
         write_typed(record, made / RECORD)
     return record

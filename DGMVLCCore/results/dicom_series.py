@@ -3,8 +3,7 @@ burned into voxels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,7 +65,7 @@ class Series:
     synthetic: bool
     derivation_code: tuple[str, str, str] | None = None
     keep_uids: bool = False
-    uid: str = field(default="")
+    uid: str = ""
 
 
 def stored(hu: np.ndarray, rescale: tuple[float, float] | None = None) -> Stored:
@@ -220,9 +219,9 @@ def write_series(
     facts: Series,
     folder: Path,
     rescale: tuple[float, float] | None = None,
-) -> Iterator[tuple[Path, SeriesFact]]:
-    """Write HU (D,H,W) on the source's grid as a series into a new folder, a file a slice; yields
-    each file with what the record says of the series.
+) -> SeriesFact:
+    """Write HU (D,H,W) on the source's grid as a series into a new folder, a file a slice; returns
+    what the record says of the series.
 
     Args:
         rescale: slope and intercept for HU that are no whole numbers.
@@ -233,23 +232,14 @@ def write_series(
     """
     code, now = stored(hu, rescale), datetime.now()
     folder.mkdir()
-    for index, (header, plane) in enumerate(zip(source.headers, code.values)):
-        path = folder / f"{index + 1:04d}.dcm"
-        save_dataset(
-            derived_slice(
-                header, plane, code, facts, int(header.get("InstanceNumber") or index + 1), now
-            ),
-            path,
-        )
-        yield (
-            path,
-            SeriesFact(
-                series_uid=str(source.headers[0].SeriesInstanceUID)
-                if facts.keep_uids
-                else facts.uid,
-                description=words(facts.description),
-                synthetic=facts.synthetic,
-                rescale=(code.slope, code.intercept),
-                largest_rounding_hu=code.rounding,
-            ),
-        )
+    for index, (header, plane) in enumerate(zip(source.headers, code.values), 1):
+        number = int(header.get("InstanceNumber") or index)
+        dataset = derived_slice(header, plane, code, facts, number, now)
+        save_dataset(dataset, folder / f"{index:04d}.dcm")
+    return SeriesFact(
+        series_uid=str(dataset.SeriesInstanceUID),
+        description=words(facts.description),
+        synthetic=facts.synthetic,
+        rescale=(code.slope, code.intercept),
+        largest_rounding_hu=code.rounding,
+    )

@@ -11,7 +11,7 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.editing.see_through import RegionEditor
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.imaging.masks import fullest_rows, lesion_region
+from DGMVLCCore.imaging.masks import fullest_rows, lesion_region, rows_around
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import denial_prompt, present_prompt
 from DGMVLCCore.models.region import cut_region
@@ -48,9 +48,7 @@ def name_regions(
     for one in found:
         starts = np.arange(0, len(one.mask), thick)
         mask = np.logical_or.reduceat(one.mask, starts) if thick > 1 else one.mask
-        filled = np.nonzero(mask.any((1, 2)))[0]
-        rows = (max(int(filled[0]) - 1, 0), min(int(filled[-1]) + 2, len(mask)))
-        region = cut_region(looked.scan, looked.anatomy, mask, rows)
+        region = cut_region(looked.scan, looked.anatomy, mask, rows_around(mask))
         chosen = fullest_rows(region.mask, READ_SLICES)
         asked = []
         for term, text in texts:

@@ -10,6 +10,7 @@ import numpy as np
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.result import EditPlan, Settings
+from DGMVLCCore.editing.work import Work
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import AIRWAY, LEFT, NAMES, RIGHT, Anatomy
 from DGMVLCCore.imaging.volume import Volume
@@ -79,7 +80,8 @@ def make_chest(
     region = MaskRegion(**vars(cut_region(flat, straight, body, (0, len(labels)))))
     plan = EditPlan(body, "", sentence, term, removes=not present, hidden=body)
     settings: Settings = {"noises": 1, "steps": steps, "seed": seed, "guidance": 1.5}
-    made = pipe.sample(region, flat, straight, body, plan, settings, callback, should_cancel)[0]
+    work = Work(region, flat, straight, body, plan, settings, callback, should_cancel)
+    made = pipe.sample(work)[0]
     hu = np.rint(region.to_scan(to_hu(made), flat.shape))
     return flat.with_array(
         np.where(body, np.maximum(hu, OUTSIDE_HU), OUTSIDE_HU).astype(np.float32)

@@ -16,6 +16,7 @@ from DGMVLCCore.editing.asked import change_evidence
 from DGMVLCCore.editing.insertion import hidden_for
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
+from DGMVLCCore.editing.work import Work
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
@@ -108,7 +109,7 @@ def generate(
     words = ("No nodule. Clear lung.", "Nodule.", "nodule")
     plan = EditPlan(mask, *words, removes=False, hidden=hidden)
     settings = {"noises": 1, "steps": 10, "seed": seed, "guidance": 1.5}
-    made = pipe.sample(region, scan, Anatomy(labels), mask, plan, settings)[0]
+    made = pipe.sample(Work(region, scan, Anatomy(labels), mask, plan, settings))[0]
     out = np.where(mask, np.rint(to_hu(made)), patch.hu).astype(np.float32)
     if (out - patch.hu)[shape].mean() < VISIBLE_HU:
         return None

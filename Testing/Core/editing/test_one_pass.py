@@ -10,6 +10,7 @@ from DGMVLCCore.editing.asked import change_evidence
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.reading import attention_map
 from DGMVLCCore.editing.result import EditPlan
+from DGMVLCCore.editing.work import Work
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import save_volume
@@ -75,14 +76,8 @@ def test_a_shift_is_target_minus_source_of_the_same_noise(fast, phantom, anatomy
 
     def sample(mode, source, target):
         wanted = EditPlan(mask, source, target, "nodule", mode=mode)
-        return fast.sample(
-            region,
-            phantom,
-            anatomy,
-            mask,
-            wanted,
-            {"noises": 1, "steps": 7, "seed": 0, "guidance": 3.0},
-        )[0]
+        settings = {"noises": 1, "steps": 7, "seed": 0, "guidance": 3.0}
+        return fast.sample(Work(region, phantom, anatomy, mask, wanted, settings))[0]
 
     shifted, count = passes(fast, lambda: sample("shift", SOURCE, TARGET))
     target, source, start = (

@@ -34,11 +34,15 @@ def exported(source_folder, tmp_path):
     """A derived series and a segmentation beside a series: one header of each, and the notes."""
     source = source_of_folder(source_folder)
     facts = Series(5, "edited", "made", (0.0, 1.0), True, uid=generate_uid())
-    paths = [path for path, _ in write_series(source, source.volume.array, facts, tmp_path / "s")]
+    write_series(source, source.volume.array, facts, tmp_path / "s")
     mask = np.zeros(source.volume.shape, bool)
     mask[0, 10:20, 10:20] = True
     write_segmentation([("nodule", mask)], source_folder, tmp_path / "seg.dcm")
-    return pydicom.dcmread(paths[0]), pydicom.dcmread(tmp_path / "seg.dcm"), source.notes
+    return (
+        pydicom.dcmread(tmp_path / "s" / "0001.dcm"),
+        pydicom.dcmread(tmp_path / "seg.dcm"),
+        source.notes,
+    )
 
 
 def rewrite(folder, **values):
