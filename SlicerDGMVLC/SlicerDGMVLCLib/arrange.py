@@ -9,7 +9,15 @@ from typing import Any
 import slicer
 import vtk
 
-from .layout import fitView, showColumns, showPortableRows, showVolume
+from .layout import (
+    PLANES,
+    fitView,
+    middle,
+    showColumns,
+    showPlanes,
+    showPortableRows,
+    showVolume,
+)
 from .runs import ResultNodes, findRuns
 
 TITLES = {"original": "Original", "counterfactual": "Counterfactual", "difference": "Difference"}
@@ -103,6 +111,13 @@ def showRun(
         setLayer(scene, nodes, "heat", 0.0)
     markCorners([view.GetLayoutName() for views in rows for view in views[1:]], NOTICE)
     return rows
+
+
+def showScan(scene: Any, volume: Any) -> None:
+    """A scan alone in three planes through its middle; no run lies over it."""
+    hideRuns(scene)
+    showPlanes(scene, volume, middle(volume))
+    markCorners([name for name, _ in PLANES], "")
 
 
 def compareRuns(scene: Any, runs: Sequence[ResultNodes], role: str = "counterfactual") -> list[Any]:

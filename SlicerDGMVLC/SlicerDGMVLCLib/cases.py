@@ -12,6 +12,7 @@ import slicer
 from SlicerDGMVLCPresenters.lesson_records import Point, Revealed
 
 from .colors import DIVERGING, SEQUENTIAL, addColorTable
+from .layout import middle
 from .nodes import WINDOWS, loadSegments, loadVolume, showWindow
 from .runs import removeNode
 
@@ -39,13 +40,6 @@ class KeyNodes:
             for node in (self.before, self.difference, self.outline, self.attention)
             if node is not None
         ]
-
-
-def middle(node: Any) -> Point:
-    """RAS position (mm) of a node's centre."""
-    bounds = [0.0] * 6
-    node.GetRASBounds(bounds)
-    return (bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, (bounds[4] + bounds[5]) / 2
 
 
 def loadScan(scene: Any, path: str | Path, name: str) -> Any:

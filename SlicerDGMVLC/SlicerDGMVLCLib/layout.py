@@ -81,6 +81,13 @@ def showPlanes(scene: Any, volume: Any, ras: tuple[float, float, float]) -> list
     return views
 
 
+def middle(node: Any) -> tuple[float, float, float]:
+    """RAS position (mm) of a node's centre."""
+    bounds = [0.0] * 6
+    node.GetRASBounds(bounds)
+    return (bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, (bounds[4] + bounds[5]) / 2
+
+
 def compositeNode(scene: Any, name: str) -> Any:
     """The slice composite node of a view, made when no slice logic has made it yet."""
     for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from SlicerDGMVLCPresenters.desk import Desk
-from SlicerDGMVLCPresenters.work import REGION, RUN, Order
+from SlicerDGMVLCPresenters.work import PREPARE, REGION, RUN, Order
 
 from .logic import (
     Exchange,
@@ -20,6 +20,7 @@ from .logic import (
     sliceRange,
 )
 from .parameters import Parameters
+from .records import Fields
 
 OUTPUT_SETTING = "DGMVLC/OutputFolder"
 
@@ -98,6 +99,16 @@ class Orders:
         out = self._exchange.path("proposed.seg.nrrd")
         request = makeRequest(parameters, self._desk.case.finding, image, None, None, out)
         return self._desk.order(REGION, "", request, title="region")
+
+    def preparation(self, parameters: Parameters, answered: Callable[[Fields], None]) -> Order:
+        """Lungs and features of the scan, before a run asks for them."""
+        self._exchange = self._exchange or Exchange()
+        request: dict[str, object] = {
+            "image": str(self._exchange.volume(parameters.inputVolume)),
+            "out": str(self._exchange.path("anatomy.nrrd")),
+            "device": parameters.device or None,
+        }
+        return self._desk.order(PREPARE, "prepare", request, answered=answered)
 
     def _export(self, parameters: Parameters) -> tuple[Path, Path | None]:
         self._exchange = self._exchange or Exchange()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from SlicerDGMVLCPresenters.outcome import checks_words, result_title
+from SlicerDGMVLCPresenters.desk import Desk
+from SlicerDGMVLCPresenters.outcome import checks_words, result_passed, result_title
 
 from .arrange import showRun
 from .runs import ResultNodes, findRuns, removeRun, runTitle
@@ -22,30 +23,44 @@ SHOWN = ("original", "counterfactual", "difference")
 @dataclass
 class Run:
     """A finished run. nodes: None until it has been shown and after it was taken out of the scene.
-    manifest: None for one that came with a scene file."""
+    manifest: None for one that came with a scene file. number: in the desk's case, 0 for one that
+    undo does not take back."""
 
     title: str
     manifest: Path | None
     madeAt: str
     checks: str
     nodes: ResultNodes | None = None
+    number: int = 0
 
 
 class ResultsBox:
-    """The list of runs.
+    """The list of runs; which one undo takes back is the desk's.
 
     Args:
-        problem: shows (message, advice).
+        showScan: shows the scan alone. changed: something for the panel to re-judge. problem: shows
+            (message, advice).
     """
 
     def __init__(
-        self, ui: Any, scene: Any, services: Services, problem: Callable[[str, str], None]
+        self,
+        ui: Any,
+        desk: Desk,
+        scene: Any,
+        services: Services,
+        showScan: Callable[[], None],
+        changed: Callable[[], None],
+        problem: Callable[[str, str], None],
     ) -> None:
         self._ui, self._scene, self._services, self._problem = ui, scene, services, problem
+        self._desk, self._showScan, self._changed = desk, showScan, changed
         self.runs: list[Run] = []
+        self._aside: dict[int, Run] = {}  # taken back, to be made again
         self._table = RowsTable(ui.resultsTable, RUN_COLUMNS, self.refresh)
         ui.showButton.connect("clicked(bool)", lambda checked=False: self.show())
         ui.removeButton.connect("clicked(bool)", lambda checked=False: self.remove())
+        ui.undoButton.connect("clicked(bool)", lambda checked=False: self.undo())
+        ui.redoButton.connect("clicked(bool)", lambda checked=False: self.redo())
         ui.saveButton.connect("clicked(bool)", lambda checked=False: self.save())
         ui.folderButton.connect("clicked(bool)", lambda checked=False: self.openFolder())
         self.refresh()
@@ -63,6 +78,50 @@ class ResultsBox:
         self.runs.append(run)
         self._fill(len(self.runs) - 1)
         return run
+
+    def finished(self, manifest: Path) -> Run | None:
+        """A run of the open case is done: it is on the list and undo takes it back; None as
+        `add`."""
+        run = self.add(manifest)
+        if run is not None:
+            passed = result_passed(readResult(manifest))
+            result = self._desk.add_result(run.title, str(manifest), run.madeAt, passed)
+            run.number = result.number
+            self._aside.clear()
+        return run
+
+    def undo(self) -> None:
+        """Take the last run of the open case back, as if it had not been made."""
+        result = self._desk.undo_run()
+        run = self._of(result.number) if result else None
+        if run is not None:
+            self._aside[run.number] = run
+            self._takeOff(run)
+            shown = self._of(*self._desk.case.shown)
+            if shown is not None:
+                self.show(shown)
+            else:
+                self._showScan()
+        self._changed()
+
+    def redo(self) -> None:
+        """The run that was taken back last is there again."""
+        result = self._desk.redo_run()
+        run = self._aside.pop(result.number, None) if result else None
+        if run is not None:
+            self.runs.append(run)
+            self._fill(len(self.runs) - 1)
+            self.show(run)
+        self._changed()
+
+    def _of(self, *numbers: int) -> Run | None:
+        """The run on the list that the desk knows by one of these numbers."""
+        return next((run for run in self.runs if run.number and run.number in numbers), None)
+
+    def offer(self, undo: bool, redo: bool, reason: str) -> None:
+        """Whether there is a run to take back or to make again. reason: why neither is possible."""
+        self._ui.undoButton.setEnabled(undo and not reason)
+        self._ui.redoButton.setEnabled(redo and not reason)
 
     def adopt(self) -> None:
         """Put the runs that a scene file brought on the list."""
@@ -107,9 +166,14 @@ class ResultsBox:
         """Take the chosen run out of scene and list; its folder stays."""
         run = self.chosen()
         if run is not None:
-            self._takeOut(run)
-            self.runs.remove(run)
-            self._fill(len(self.runs) - 1)
+            self._desk.remove_result(run.number)
+            self._takeOff(run)
+            self._changed()
+
+    def _takeOff(self, run: Run) -> None:
+        self._takeOut(run)
+        self.runs.remove(run)
+        self._fill(len(self.runs) - 1)
 
     def save(self) -> None:
         """Save the scene as one file."""
@@ -141,6 +205,7 @@ class ResultsBox:
     def clear(self) -> None:
         """The scene is gone, and the runs' nodes with it."""
         self.runs = []
+        self._aside.clear()
         self._fill(-1)
 
     def refresh(self) -> None:

@@ -112,19 +112,20 @@ class Runner:
         """Ask for a task; returns the request's id."""
         return self._running().task(name, request)
 
-    def cancel(self, id: str) -> None:
-        """Stop a request; a worker that does not obey in time is ended."""
+    def cancel(self, id: str, insist: bool = True) -> None:
+        """Stop a request; a worker that does not obey in time is ended when one insists."""
         client = self._client
         if client is None:
             return
         client.cancel(id)
 
-        def insist() -> None:
+        def end() -> None:
             if self._client is client and id in client.pending:
                 self._log("The worker did not stop in time; it is ended.")
                 self._end(self._process)
 
-        qt.QTimer.singleShot(CANCEL_GRACE_MS, insist)
+        if insist:
+            qt.QTimer.singleShot(CANCEL_GRACE_MS, end)
 
     def stop(self) -> None:
         """End the worker: asked first, then terminated, then killed; returns at once and no further

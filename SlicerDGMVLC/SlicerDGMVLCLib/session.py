@@ -7,7 +7,7 @@ from typing import Any
 
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.dialogue import Dialogue
-from SlicerDGMVLCPresenters.work import AHEAD, REPORT, SAVE, SEEN, TASK, Order
+from SlicerDGMVLCPresenters.work import AHEAD, REPORT, SAVE, SEEN, TASK, UNSEEN, Order
 
 from .events import Event
 from .records import Fields
@@ -31,6 +31,7 @@ class Session(Dialogue):
     ) -> None:
         super().__init__(desk, self.stop, **listeners)
         self._runner = makeRunner(self.on_event)
+        self._unseen: set[str] = set()
 
     @property
     def running(self) -> bool:
@@ -61,14 +62,18 @@ class Session(Dialogue):
         if not self.running and AHEAD not in self.desk.work.kinds():
             self._ask(self.desk.order(AHEAD, name, dict(request), answered=answered))
 
+    def unseen(self, order: Order) -> None:
+        """Have something computed for the open case that nobody waits for yet."""
+        self._ask(order)
+
     def save(self, name: str, request: Fields, answered: Answered) -> None:
         """Have a decision saved; nobody waits for it."""
         self._ask(self.desk.order(SAVE, name, dict(request), answered=answered))
 
     def stop(self, ids: list[str]) -> None:
-        """Cancel requests."""
+        """Cancel requests; a worker is not ended for one that nobody waits for."""
         for id in ids:
-            self._runner.cancel(id)
+            self._runner.cancel(id, insist=id not in self._unseen)
 
     def abandon(self) -> None:
         """Stop everything and forget it: its answers are for a scene that is gone."""
@@ -78,6 +83,7 @@ class Session(Dialogue):
     def restart(self) -> None:
         """End the worker; the next question starts the one that is chosen then."""
         self.abandon()
+        self._unseen.clear()
         self._runner.stop()
 
     def close(self) -> None:
@@ -88,6 +94,10 @@ class Session(Dialogue):
     def _ask(self, order: Order) -> None:
         """Send an order; without a worker nothing is sent, and `Ended` has said why."""
         try:
-            self.send(self._runner, order)
+            id = self.send(self._runner, order)
         except RuntimeError:
             return
+        if order.kind in UNSEEN:
+            self._unseen.add(id)
+        else:
+            self._unseen.discard(id)  # it may have been taken over

@@ -19,9 +19,8 @@ from .cases import (
     loadOutline,
     loadScan,
     makeMark,
-    middle,
 )
-from .layout import PLANES, compositeNode, fitView, showColumns, showPlanes, showVolume
+from .layout import PLANES, compositeNode, fitView, middle, showColumns, showPlanes, showVolume
 from .runs import removeNode
 
 COLUMNS = ("Case", "Before", "Change")

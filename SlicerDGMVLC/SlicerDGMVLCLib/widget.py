@@ -13,18 +13,22 @@ import vtk
 from slicer.util import VTKObservationMixin
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.page import page
+from SlicerDGMVLCPresenters.work import Order
 
+from .ahead import Ahead
+from .arrange import showScan
 from .compare_box import CompareBox
 from .environment import Environment
 from .events import Heartbeat, Ready
 from .orders import Orders
-from .parameters import Parameters, Quality, Question, parametersOf
+from .parameters import Parameters, Question, parametersOf
 from .preview import PreviewLayer
 from .records import Fields
 from .region_box import RegionBox
 from .report_box import ReportBox
 from .results_box import ResultsBox
 from .review_box import ReviewBox
+from .run_box import RunBox
 from .runner import Runner
 from .sample import loadSample
 from .services import Services
@@ -32,17 +36,6 @@ from .session import Session
 from .setup_box import SetupBox
 from .teach_box import TeachBox
 from .volumes import scanOf, whyNotVolume
-
-AUTOMATIC = "automatic"
-BUSY_LOCKED = (
-    "inputSelector",
-    "sampleButton",
-    "reportSelector",
-    "reportEdit",
-    "regionSelector",
-    "parameterSelector",
-    "findingsTable",
-)
 
 
 class Panel(VTKObservationMixin):
@@ -63,7 +56,6 @@ class Panel(VTKObservationMixin):
         self._guiTag: Any = None
         self._problem = ""
         self._refreshing = self._again = False
-        self._devices: tuple[str, ...] = ()
         self._scanId = ""  # of the volume that the desk's case is of
         self.desk = desk = Desk()
         self.orders = Orders(
@@ -88,20 +80,19 @@ class Panel(VTKObservationMixin):
         say = self.onProblem
         self.report = ReportBox(ui, desk, self._askReport, self.refresh, say)
         self.region = RegionBox(ui, desk, services.editSegment, self.refresh, say)
-        self.results = ResultsBox(ui, scene, services, say)
+        self.run = RunBox(ui, desk, self._onRun, self._onPropose, self._onDevice)
+        self.results = ResultsBox(ui, desk, scene, services, self._showScan, self.refresh, say)
         self.compare = CompareBox(ui, desk, scene, self.results, self._onCompare, self.refresh, say)
         self.review = ReviewBox(
             ui, scene, desk, self.session, self.orders.path, say, services.openFolder
         )
         self.teach = TeachBox(ui, scene, desk, self._task, self.orders.newFolder, self.refresh, say)
+        self.ahead = Ahead(desk, self.session, self._preparation, self._free, self.refresh)
         self._connect()
 
     def _connect(self) -> None:
         ui = self.ui
-        ui.applyButton.connect("clicked(bool)", self._onRun)
-        ui.proposeButton.connect("clicked(bool)", self._onPropose)
         ui.sampleButton.connect("clicked(bool)", self._onSample)
-        ui.deviceCombo.connect("currentIndexChanged(int)", self._onDevice)
         ui.outputPath.setCurrentPath(str(self.orders.folder))
         ui.outputPath.connect("currentPathChanged(QString)", self._onOutput)
         ui.parameterSelector.addAttribute("vtkMRMLScriptedModuleNode", "ModuleName", "SlicerDGMVLC")
@@ -110,8 +101,6 @@ class Panel(VTKObservationMixin):
         self.addObserver(self.scene, self.scene.EndCloseEvent, self._onEndClose)
         self.addObserver(self.scene, self.scene.EndImportEvent, self._onEndImport)
         self.addObserver(self.scene, self.scene.NodeRemovedEvent, self._onNodeRemoved)
-        ui.progressBar.hide()
-        ui.progressLabel.hide()
 
     # parameters
 
@@ -152,6 +141,7 @@ class Panel(VTKObservationMixin):
 
     def close(self) -> None:
         """Let go of everything: worker, observers, files."""
+        self.ahead.close()
         self.session.close()
         self._preview.remove()
         self.setup.close()
@@ -208,9 +198,9 @@ class Panel(VTKObservationMixin):
     def _onOutput(self, path: str) -> None:
         self.orders.folder = path
 
-    def _onDevice(self, index: int) -> None:
-        if self.parameters and index >= 0:
-            self.parameters.device = "" if index == 0 else self.ui.deviceCombo.itemText(index)
+    def _onDevice(self, device: str) -> None:
+        if self.parameters:
+            self.parameters.device = device
 
     def _onSample(self, checked: bool = False) -> None:
         try:
@@ -229,13 +219,13 @@ class Panel(VTKObservationMixin):
         if self.setup.usable:
             self.session.askReport()
 
-    def _onRun(self, checked: bool = False) -> None:
+    def _onRun(self) -> None:
         if self.session.running:
             self.session.cancel()
         elif self.parameters:
             self._order(lambda: self.session.start(*self.orders.runs(self.parameters)))
 
-    def _onPropose(self, checked: bool = False) -> None:
+    def _onPropose(self) -> None:
         if self.parameters:
             self._order(lambda: self.session.start(self.orders.proposal(self.parameters)))
 
@@ -249,6 +239,13 @@ class Panel(VTKObservationMixin):
                     lambda answer: self.compare.accept(str(answer.get("record", ""))),
                 )
             )
+
+    def _preparation(self, answered: Callable[[Fields], None]) -> Order:
+        return self.orders.preparation(self.parameters, answered)
+
+    def _free(self) -> bool:
+        """Whether the worker can be asked for what nobody waits for."""
+        return bool(self.entered and self.parameters and self.setup.usable)
 
     def _order(self, give: Callable[[], None]) -> None:
         """Give an order; a choice that cannot be is said."""
@@ -284,15 +281,7 @@ class Panel(VTKObservationMixin):
 
     def _onReady(self, ready: Ready) -> None:
         """The worker is there: offer its devices."""
-        combo = self.ui.deviceCombo
-        blocked = combo.blockSignals(True)
-        combo.clear()
-        for device in (AUTOMATIC, *ready.devices):
-            combo.addItem(device)
-        wanted = self.parameters.device if self.parameters else ""
-        combo.setCurrentIndex(ready.devices.index(wanted) + 1 if wanted in ready.devices else 0)
-        combo.blockSignals(blocked)
-        self._devices = ready.devices
+        self.run.offer(ready.devices, self.parameters.device if self.parameters else "")
         self.compare.offer(self.desk.known)
         self.log(
             f"Worker {ready.version}, weights {ready.weights.get('name', '?')}, devices "
@@ -306,7 +295,7 @@ class Panel(VTKObservationMixin):
         """A run is done: show it, now or when the module is open again."""
         self.desk.case.preview = None
         self._preview.remove()
-        run = self.results.add(manifest)
+        run = self.results.finished(manifest)
         if run is None:
             return
         if self.entered:
@@ -330,6 +319,7 @@ class Panel(VTKObservationMixin):
 
     def _onEnvironment(self) -> None:
         self.session.restart()
+        self.ahead.forget()
         if self.setup.usable:
             self.report.askAgain()
         self.refresh()
@@ -353,7 +343,7 @@ class Panel(VTKObservationMixin):
         if parameters:
             case.what = "instead" if parameters.question is Question.INSTEAD else "without"
             case.target = parameters.target
-            device = parameters.device or next(iter(self._devices), "")
+            device = parameters.device or next(iter(self.run.devices), "")
             desk.machine = replace(desk.machine, device=device)
         desk.hypotheses = self.compare.chosen()
 
@@ -379,37 +369,30 @@ class Panel(VTKObservationMixin):
                 self._show(page(self.desk))
         finally:
             self._refreshing = False
+        self.ahead.goOn()
 
     def _show(self, says: dict[str, Any]) -> None:
         """Enable what can be done now, and say why the rest cannot."""
-        ui, running, parameters = self.ui, says["running"], self.parameters
-        closing = "" if parameters else "The scene is being closed."
+        running = says["running"]
+        closing = "" if self.parameters else "The scene is being closed."
         unusable = closing or self.setup.problem
-        reason = "" if running else unusable or says["cannot_run"]
-        stop = "Stopping …" if says["cancelling"] else "Cancel"
-        ui.applyButton.setText(stop if running else "Run")
-        ui.applyButton.setEnabled(not says["cancelling"] and not reason)
-        hint = reason or "Compute the counterfactual."
-        ui.applyButton.setToolTip("Stop the run; nothing is written." if running else hint)
-        ui.reasonLabel.setText("" if running else self._problem or reason)
-        ui.progressBar.setVisible(running)
-        ui.progressBar.setValue(round(100 * says["share"]))
-        work = (self.desk.work.title, says["stage"], says["time_left"])
-        ui.progressLabel.setText(" · ".join(filter(None, work)) if running else says["preflight"])
-        ui.progressLabel.setVisible(bool(running or says["preflight"]))
-        for name in BUSY_LOCKED:
-            getattr(ui, name).setEnabled(not running)
-        self._showPreview()
-        self.setup.lock(running)
         busy = "A run is under way." if running else ""
+        self.run.refresh(says, self.parameters, unusable, self._problem)
+        self._showPreview()
+        finding = "Finding the lungs …" if says["prepared"] == "asked" else ""
+        self.ui.scanLabel.setText(finding or says["scan_note"])
+        self.ui.scanLabel.setVisible(bool(finding or says["scan_note"]))
+        self.setup.lock(running)
+        self.results.offer(says["run_undo"], says["run_redo"], busy or closing)
         self.compare.refresh(says, busy or unusable or says["compare_why"])
         self.review.refresh(self.setup.problem, running)
         self.teach.refresh(self.setup.problem, running)
-        ui.targetEdit.setEnabled(bool(parameters and parameters.question is Question.INSTEAD))
-        own = bool(parameters and parameters.quality is Quality.CUSTOM)
-        ui.noisesSpin.setEnabled(own)
-        ui.stepsSpin.setEnabled(own)
-        ui.proposeButton.setEnabled(not (running or unusable or says["cannot_propose"]))
+
+    def _showScan(self) -> None:
+        """The scan alone, in its planes."""
+        volume = self.parameters.inputVolume if self.parameters else None
+        if volume is not None and self.entered:
+            showScan(self.scene, volume)
 
     def _showPreview(self) -> None:
         """One slice of the result to come, while there is one and the user is here to see it."""

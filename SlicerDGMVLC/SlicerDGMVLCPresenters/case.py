@@ -116,6 +116,11 @@ class Case:
         """The result of this number."""
         return next((result for result in self.results if result.number == number), None)
 
+    @property
+    def last_run(self) -> Result | None:
+        """The result that undo would take back; hypotheses are none."""
+        return next((one for one in reversed(self.results) if not one.hypothesis), None)
+
     def row(self, known: tuple[str, ...]) -> FindingRow | None:
         """The chosen finding as the list shows it."""
         return next(iter(self.chosen(known)), None)

@@ -290,23 +290,22 @@ class Desk:
         ):
             self.case.comparison = None
 
-    def undo_run(self) -> bool:
-        """Take the last result back, as if it had not been made; False when there is none."""
-        last = next((r for r in reversed(self.case.results) if not r.hypothesis), None)
-        if last is None:
-            return False
-        self.remove_result(last.number)
-        self.case.undone.append(last)
-        return True
+    def undo_run(self) -> Result | None:
+        """Take the last result back, as if it had not been made; None when there is none."""
+        last = self.case.last_run
+        if last is not None:
+            self.remove_result(last.number)
+            self.case.undone.append(last)
+        return last
 
-    def redo_run(self) -> bool:
-        """The result that was taken back last is there again; False when there is none."""
+    def redo_run(self) -> Result | None:
+        """The result that was taken back last is there again; None when there is none."""
         if not self.case.undone:
-            return False
+            return None
         result = self.case.undone.pop()
         self.case.results.append(result)
         self.show_result(result.number)
-        return True
+        return result
 
     # what is seen -----------------------------------------------------------------
 

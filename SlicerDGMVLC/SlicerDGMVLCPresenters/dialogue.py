@@ -74,14 +74,14 @@ class Dialogue:
 
     # orders ---------------------------------------------------------------------
 
-    def send(self, client: Client, order: Order) -> None:
-        """Give the worker an order. It stops the work ahead, or takes it over when it is just
-        this."""
+    def send(self, client: Client, order: Order) -> str:
+        """Give the worker an order; returns its id. It stops the work ahead, or takes it over when
+        it is just this."""
         work = self.desk.work
         if order.kind in (*SEEN, SAVE):
             if order.kind == TASK and (taken := work.take_over(order.name, order.request)):
                 work.retarget(taken, order)
-                return
+                return taken
             self._stop(work.drop(AHEAD, SUGGEST))
         if order.kind == REPORT:
             id = client.report(self.desk.case.report)
@@ -92,6 +92,7 @@ class Dialogue:
         else:
             id = client.task(order.name, order.request)
         self._stop(work.ask(id, order))
+        return id
 
     def cancel(self) -> None:
         """Stop what is seen to run; of several, those that wait first, so that none of them

@@ -71,7 +71,7 @@ def _run(desk: Desk) -> dict[str, Any]:
         "time_left": progress.left if progress and not cancelling else "",
         "cannot_run": desk.why_not_run(),
         "preflight": "" if desk.opening else desk.preflight().words,
-        "run_undo": bool(case.results) and not desk.opening,
+        "run_undo": case.last_run is not None and not desk.opening,
         "run_redo": bool(case.undone) and not desk.opening,
         "runs": [] if desk.opening else [result.row for result in reversed(case.results)],
         "shown_run": single or "",

@@ -16,6 +16,7 @@ from Testing.Slicer.substitutes.desk import Desk, addScan
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 ALONE = os.environ.get("DGMVLC_PANEL_TESTS") == "1"
 collect_ignore_glob = [] if ALONE else ["*"]
+NEVER_MS = 10**8
 PROBE_ANSWER = {
     "python": [3, 12, 1],
     "dgmvlc": None,
@@ -94,7 +95,7 @@ def desk(application, prepared, tmp_path):
     """An open panel in an empty scene, with the fake worker behind it."""
     import qt
     import slicer
-    from SlicerDGMVLCLib import environment, report_box, runner
+    from SlicerDGMVLCLib import ahead, environment, report_box, runner
 
     import SlicerDGMVLC
     from Testing.Slicer.substitutes.pythonqt import errors
@@ -105,6 +106,7 @@ def desk(application, prepared, tmp_path):
     )  # a singleton outlives Clear
     errors.clear()
     report_box.TYPING_PAUSE_MS = 30
+    ahead.PAUSE_MS = NEVER_MS  # only its own tests look ahead
     slicer.app.userSettings().clear()
     (prepared / "heard.jsonl").unlink(missing_ok=True)
     desk = Desk(None, None, tmp_path, prepared / "behaviour.json")

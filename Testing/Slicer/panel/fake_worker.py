@@ -3,7 +3,7 @@ beside the result says how.
 
 Usage: python fake_worker.py FOLDER, where FOLDER holds result/ and comparison/ (copied for every
 job or comparison), region.seg.nrrd and behaviour.json:
-steps, step_s: length of a job; stubborn: ignores cancel and terminate; die_at: step at which it
+steps, step_s: length of a job; prepare_s: of looking ahead; stubborn: ignores cancel and terminate; die_at: step at which it
 kills itself; protocol; fail: {"kind", "message", "advice"}.
 """
 
@@ -26,6 +26,7 @@ DEFAULT = {
     "protocol": 1,
     "fail": None,
     "silent": False,
+    "prepare_s": 0.0,
 }
 lines: Queue = Queue()
 cancelled: set = set()
@@ -121,6 +122,19 @@ def work(message: dict, how: dict) -> None:
         say("result", id=id, manifest=str(Path(request["out"]) / "result.json"))
 
 
+def prepare(message: dict, how: dict) -> None:
+    """Finds no lungs, in as long as it is told to take."""
+    id = message["id"]
+    end = time.monotonic() + how["prepare_s"]
+    while time.monotonic() < end:
+        if id in cancelled:
+            say("cancelled", id=id)
+            return
+        time.sleep(0.01)
+    answer = {"labels": message["request"]["out"], "notes": ["The lungs are cut below."]}
+    say("answer", id=id, name="prepare", answer=answer)
+
+
 def core(message: dict) -> None:
     """Tasks that need no network are done by the core itself; a study is looked at by hand."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
@@ -180,6 +194,8 @@ def main() -> None:
         elif kind in ("job", "region", "task"):
             if message["id"] in cancelled:
                 say("cancelled", id=message["id"])
+            elif message.get("name") == "prepare":
+                prepare(message, how)
             else:
                 work(message, how)
         elif kind == "shutdown" and not how["stubborn"]:
