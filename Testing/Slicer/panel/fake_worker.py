@@ -3,8 +3,8 @@ beside the result says how.
 
 Usage: python fake_worker.py FOLDER, where FOLDER holds result/ and comparison/ (copied for every
 job or comparison), region.seg.nrrd and behaviour.json:
-steps, step_s: length of a job; prepare_s: of looking ahead; stubborn: ignores cancel and terminate; die_at: step at which it
-kills itself; protocol; fail: {"kind", "message", "advice"}.
+steps, step_s: length of a job; prepare_s: of looking ahead; stubborn: ignores cancel and terminate;
+die_at: step at which it kills itself; protocol; fail: {"kind", "message", "advice"}.
 """
 
 import json
