@@ -1,11 +1,11 @@
 """A worker on another machine, for a viewer that notices nothing of it: run beside the viewer, it
 starts `dgmvlc worker --files` through ssh, passes the JSON lines on, and files with them.
 
-    python bridge.py USER@HOST [PROGRAM ...]
+    python -m SlicerDGMVLCLib.bridge USER@HOST [PROGRAM ...]
 
 What a request names is sent once and named anew there; what it makes is brought here, whole or not
 at all, before the viewer hears of it. A connection that is cut, or falls silent, is made again and
-what was open is asked again. Standard library only; needs nothing of this package.
+what was open is asked again. Standard library only.
 """
 
 from __future__ import annotations
@@ -23,67 +23,46 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, TypedDict
+
+from .bridge_files import Refused, files_of, put_in_place, replaceable, sum_of
 
 PIECE = 1 << 18
 BEAT_S, SILENCE_S = 2.0, 20.0
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0)  # between tries to connect again
 INPUTS = ("image", "mask", "anatomy", "weights")
-TASKS = ("compare",)  # tasks of other names keep their folders on this machine
-RECORDS = ("result.json", "comparison.json")
+TASKS = {"compare": "record", "prepare": "labels"}  # and which field names what they made
 SSH = ("ssh", "-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=5")
 
 
-class Refused(Exception):
-    """A request that cannot be passed on: kind and exit code as the worker's own errors have
-    them."""
+class Message(TypedDict, total=False):
+    """A line of the protocol: the fields that are looked at here; others are passed on."""
 
-    def __init__(self, kind: str, code: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.facts = {"kind": kind, "exit_code": code, "message": sentence, "advice": ""}
-
-
-def files_of(path: Path) -> list[tuple[str, Path]]:
-    """Inner names and files of a folder, or the file itself under the name "".
-
-    Raises:
-        Refused: there is none.
-    """
-    if path.is_dir():
-        return sorted(
-            (file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file()
-        )
-    if not path.is_file():
-        raise Refused("UnreadableError", 3, f"{path} does not exist; check the path.")
-    return [("", path)]
+    type: str
+    id: str
+    name: str  # of a task
+    request: dict[str, object]
+    path: str
+    manifest: str
+    answer: dict[str, object]
+    root: str
+    message: str
+    inner: str  # of a file that arrives in pieces
+    data: str
+    first: bool
+    sums: dict[str, str]
 
 
-def sum_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+@dataclass(frozen=True)
+class Coming:
+    """What is being brought here for a message of the worker."""
 
-
-def replaceable(out: Path) -> bool:
-    """True for a folder in which a run of this program left all that there is."""
-    for name in RECORDS:
-        try:
-            record = json.loads((out / name).read_text(encoding="utf-8"))
-            known = {name, *record.get("results", ()), *(f["name"] for f in record["files"])}
-            ours = record["software"]["name"] == "dgmvlc"
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        return ours and {p.name for p in out.iterdir()} <= {n.split("/")[0] for n in known}
-    return False
-
-
-def put_in_place(arrived: Path, out: Path) -> None:
-    """Give what arrived its name; an earlier one steps aside first and goes last."""
-    aside = out.with_name(f".{out.name}.earlier")
-    if out.exists():
-        out.rename(aside)
-    arrived.rename(out)
-    shutil.rmtree(aside) if aside.is_dir() else aside.unlink(missing_ok=True)
+    message: Message
+    out: Path
+    arrived: Path
 
 
 class Bridge:
@@ -93,30 +72,30 @@ class Bridge:
         command: starts the worker there, with its pipe as ours. out: to the viewer.
     """
 
-    def __init__(self, command: list[str], out: Any) -> None:
+    def __init__(self, command: list[str], out: BinaryIO) -> None:
         self._command, self._out = command, out
         self._writing = threading.Lock()
         self.events: queue.Queue[tuple[int, bytes | None]] = queue.Queue()  # 0: the viewer's
         self._process: subprocess.Popen[bytes] | None = None
         self._turn, self._tries, self._heard = 0, 0, time.monotonic()
         self._root: str = ""
-        self._hello: dict[str, Any] | None = None
+        self._hello: Message | None = None
         self._greeted, self._busy = False, False
-        self._open: dict[str, dict[str, Any]] = {}  # requests without their last message
+        self._open: dict[str, Message] = {}  # requests without their last message
         self._accepted: set[str] = set()
         self._there: set[str] = set()  # what was sent over this connection
-        self._coming: dict[str, dict[str, Any]] = {}  # what is being brought: message, out, ...
+        self._coming: dict[str, Coming] = {}
         self._private = Path(tempfile.mkdtemp(prefix="dgmvlc-bridge-"))
         self._last_preview: Path | None = None
-        self._beat: dict[str, Any] = {"uptime_s": 0.0, "busy": None, "rss_mb": 0.0}
+        self._beat: dict[str, object] = {"uptime_s": 0.0, "busy": None, "rss_mb": 0.0}
 
-    def tell(self, message: dict[str, Any]) -> None:
+    def tell(self, message: Mapping[str, object]) -> None:
         """A line to the viewer."""
         with self._writing:
             self._out.write(json.dumps(message).encode("ascii") + b"\n")
             self._out.flush()
 
-    def _say(self, **message: Any) -> None:
+    def _say(self, **message: object) -> None:
         """A line to the worker; a cut is noticed by its reader."""
         if self._process is not None and self._process.stdin is not None:
             with contextlib.suppress(OSError, ValueError):
@@ -209,7 +188,7 @@ class Bridge:
 
     def _from_viewer(self, line: bytes) -> None:
         try:
-            message = json.loads(line)
+            message: Message = json.loads(line)
             kind = message["type"]
         except (ValueError, KeyError, TypeError):
             return
@@ -225,7 +204,7 @@ class Bridge:
         else:
             self._say(**message)
 
-    def _ask(self, message: dict[str, Any]) -> None:
+    def _ask(self, message: Message) -> None:
         """Pass a request on, its files before it."""
         if message["type"] == "report":
             self._say(**message)
@@ -234,11 +213,11 @@ class Bridge:
             self._busy = True
             self._say(**{**message, "request": self._translated(message)})
         except Refused as error:
-            self._settle(message["id"], {"type": "error", "id": message["id"], **error.facts})
+            self._settle(message["id"], error.of(message["id"]))
         finally:
             self._busy, self._heard = False, time.monotonic()
 
-    def _translated(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _translated(self, message: Message) -> dict[str, object]:
         if message["type"] == "task" and message.get("name") not in TASKS:
             raise Refused(
                 "UsageError",
@@ -286,8 +265,8 @@ class Bridge:
 
     def _from_worker(self, line: bytes) -> None:
         try:
-            message = json.loads(line)
-            kind, id = message["type"], message.get("id")
+            message: Message = json.loads(line)
+            kind, id = message["type"], message.get("id") or ""
         except (ValueError, KeyError, TypeError):
             sys.stderr.write(line.decode("utf-8", "replace"))
             return
@@ -302,7 +281,7 @@ class Bridge:
         elif kind == "file-failed":
             sys.stderr.write(f"{message['message']}\n")
         elif kind == "heartbeat":
-            self._beat = {name: message[name] for name in self._beat if name in message}
+            self._beat = {name: message.get(name, old) for name, old in self._beat.items()}
         elif kind == "hello":
             self._tries = 0
             if not self._greeted:  # the viewer need not hear of a second one
@@ -321,16 +300,16 @@ class Bridge:
         else:
             self.tell(message)
 
-    def _made(self, kind: str, message: dict[str, Any]) -> None:
+    def _made(self, kind: str, message: Message) -> None:
         """What a request made is there; bring it to where it was asked for."""
         out = Path(str(self._open[message["id"]]["request"]["out"]))
-        if kind == "region":
-            self._bring(message, message["path"], out)
+        if kind == "answer":
+            made = str(message["answer"][TASKS[message["name"]]])
         else:
-            record = message["manifest"] if kind == "result" else message["answer"]["record"]
-            self._bring(message, record.rpartition("/")[0], out)
+            made = message["path"] if kind == "region" else message["manifest"]
+        self._bring(message, made.rpartition("/")[0] if made.endswith(".json") else made, out)
 
-    def _bring(self, message: dict[str, Any], path: str, out: Path) -> None:
+    def _bring(self, message: Message, path: str, out: Path) -> None:
         name = path.removeprefix(f"{self._root}/")
         inside = path.startswith(f"{self._root}/")
         if not inside:  # a preview lies in the worker's own folder
@@ -338,14 +317,14 @@ class Bridge:
         arrived = out.with_name(f".{out.name}.{os.getpid()}.arriving")
         with contextlib.suppress(OSError):
             shutil.rmtree(arrived) if arrived.is_dir() else arrived.unlink()
-        self._coming[name] = {"message": message, "out": out, "arrived": arrived}
+        self._coming[name] = Coming(message, out, arrived)
         self._say(type="file-get", path=name)
 
-    def _arriving(self, kind: str, message: dict[str, Any]) -> None:
+    def _arriving(self, kind: str, message: Message) -> None:
         coming = self._coming.get(message["path"])
         if coming is None:
             return
-        arrived: Path = coming["arrived"]
+        arrived = coming.arrived
         try:
             if kind == "file-data":
                 inner = message["inner"]
@@ -360,18 +339,17 @@ class Bridge:
             for inner, digest in message["sums"].items():
                 if sum_of(arrived / inner if inner else arrived) != digest:
                     raise ValueError("a file arrived damaged")
-            put_in_place(arrived, coming["out"])
+            put_in_place(arrived, coming.out)
         except (OSError, ValueError) as error:
             self._coming.pop(message["path"], None)
-            id = coming["message"]["id"]
-            sentence = f"The result could not be brought to {coming['out']} ({error})."
-            failed = Refused("OutputError", 6, sentence).facts
-            self._settle(id, {"type": "error", "id": id, **failed})
+            id = coming.message["id"]
+            sentence = f"The result could not be brought to {coming.out} ({error})."
+            self._settle(id, Refused("OutputError", 6, sentence).of(id))
             return
         self._say(type="file-drop", path=message["path"])
-        self._here(coming["message"], coming["out"])
+        self._here(coming.message, coming.out)
 
-    def _here(self, message: dict[str, Any], out: Path) -> None:
+    def _here(self, message: Message, out: Path) -> None:
         """The worker's message, with the path of this machine."""
         kind = message["type"]
         if kind == "preview":
@@ -385,11 +363,12 @@ class Bridge:
             name = message["manifest"].rpartition("/")[2]
             self._settle(message["id"], {**message, "manifest": str(out / name)})
         else:
-            name = message["answer"]["record"].rpartition("/")[2]
-            answer = {**message["answer"], "record": str(out / name)}
-            self._settle(message["id"], {**message, "answer": answer})
+            field = TASKS[message["name"]]
+            name = str(message["answer"][field]).rpartition("/")[2]
+            here = str(out / name if out.is_dir() else out)
+            self._settle(message["id"], {**message, "answer": {**message["answer"], field: here}})
 
-    def _settle(self, id: str | None, message: dict[str, Any]) -> None:
+    def _settle(self, id: str | None, message: Mapping[str, object]) -> None:
         self._open.pop(id or "", None)
         self._accepted.discard(id or "")
         self.tell(message)

@@ -119,9 +119,10 @@ def remoteCommand(worker: str, python: str | Path) -> WorkerCommand:
     _, *words = shlex.split(worker)
     if not words or words[0].startswith("-"):
         raise ValueError("A remote worker is given as: ssh USER@HOST [PROGRAM].")
-    here = workerCommand(python)
-    bridge = Path(__file__).with_name("bridge.py")
-    return WorkerCommand(here.program, [str(bridge), *words], here.environment)
+    package = Path(__file__).resolve().parent
+    here = workerCommand(python, source=package.parent)
+    bridge = ["-m", f"{package.name}.bridge"]
+    return WorkerCommand(here.program, [*bridge, *words], here.environment)
 
 
 def encodeMessage(kind: str, **fields: Any) -> bytes:

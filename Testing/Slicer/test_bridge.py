@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 import pytest
-from SlicerDGMVLCLib.bridge import Refused, files_of, put_in_place, replaceable
-from SlicerDGMVLCLib.events import Failed, Findings, Ready, Region
+from SlicerDGMVLCLib.bridge_files import Refused, files_of, put_in_place, replaceable
+from SlicerDGMVLCLib.events import Answer, Failed, Findings, Ready, Region
 from SlicerDGMVLCLib.protocol import WorkerClient, isRemote, remoteCommand
 
 from DGMVLCCore.imaging.io import load_volume, save_volume
@@ -133,6 +133,11 @@ def test_files_travel_and_a_cut_is_mended(viewer, scan, tmp_path):
     assert sum(isinstance(event, Ready) for event in host.events) == 1
     accepted = [e for e in host.events if type(e).__name__ == "Accepted"]
     assert len({e.id for e in accepted}) == len(accepted) == 1
+    labels = tmp_path / "anatomy.nrrd"
+    asked = host.client.task("prepare", {"image": str(scan), "out": str(labels)})
+    event = host.wait((Answer, Failed), asked)
+    assert isinstance(event, Answer) and event.answer["labels"] == str(labels), event
+    assert labels.stat().st_size > 0
     found = host.wait(Findings, host.client.report(REPORT))
     assert found.findings[0].term == "nodule"
     gone = host.client.region({"image": str(tmp_path / "no.nrrd"), "out": str(tmp_path / "x")})
@@ -174,7 +179,7 @@ def test_only_our_own_results_are_replaced(tmp_path):
 def test_a_remote_worker_is_named_by_its_host():
     assert isRemote("ssh me@there") and not isRemote("/opt/ssh/python") and not isRemote("")
     command = remoteCommand("ssh me@there /opt/x/dgmvlc", "python")
-    assert command.arguments[1:] == ["me@there", "/opt/x/dgmvlc"]
+    assert command.arguments[2:] == ["me@there", "/opt/x/dgmvlc"]
     for bad in ("ssh", "ssh -oProxyCommand=x me@there"):
         with pytest.raises(ValueError, match="USER@HOST"):
             remoteCommand(bad, "python")
