@@ -4,7 +4,13 @@ gives the finding away."""
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy import ndimage
+from torch.nn import functional as F
+
+from DGMVLCCore.imaging.masks import box_around
+
+COARSE = 12  # pixels between two draws of a mask's ragged border
 
 
 def random_edit_mask(
@@ -38,12 +44,14 @@ def random_edit_mask(
         ] = True
         return box
     margin = rng.uniform(2, 10)
-    distance = np.full(lesion.shape, np.inf, np.float32)
+    coarse = [lesion.shape[0], *(max(n // COARSE, 2) for n in lesion.shape[1:])]
+    field = torch.from_numpy(rng.normal(0, margin / 3, coarse))[None]
+    ragged = F.interpolate(field, lesion.shape[1:], mode="bilinear", align_corners=True)[0].numpy()
+    reach = np.maximum(margin + ragged, 1.0)
+    mask = lesion.copy()
     for z in np.nonzero(lesion.any((1, 2)))[0]:
-        distance[z] = ndimage.distance_transform_edt(~lesion[z], sampling=spacing[1:])
-    ragged = ndimage.zoom(
-        rng.normal(0, margin / 3, [lesion.shape[0], *(max(n // 12, 2) for n in lesion.shape[1:])]),
-        [1, *(n / max(n // 12, 2) for n in lesion.shape[1:])],
-        order=1,
-    )
-    return (distance <= np.maximum(margin + ragged, 1.0)) | lesion
+        around = [int(reach[z].max() / mm) + 1 for mm in spacing[1:]]
+        box = box_around(lesion[z], around)
+        distance = ndimage.distance_transform_edt(~lesion[z][box], sampling=spacing[1:])
+        mask[z][box] |= distance <= reach[z][box]
+    return mask
