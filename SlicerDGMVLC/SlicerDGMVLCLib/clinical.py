@@ -69,7 +69,7 @@ def fillFromRow(parameters: Parameters, table: Any, row: int) -> list[str]:
     cells = readRow(table, row)
     sex, smoking = (schema.spoken(name, schema.cell(cells, name)) for name in ("sex", "smoking"))
     diagnosis = schema.cell(cells, "diagnosis")
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "age": _whole(schema.cell(cells, "age"), 120),
         "sex": Sex(sex) if sex else Sex.UNKNOWN,
         "smoking": Smoking(smoking) if smoking else Smoking.UNKNOWN,

@@ -16,6 +16,7 @@ from typing import Any
 import qt
 
 from .protocol import WorkerCommand, isRemote, remoteCommand, workerCommand
+from .records import readRecord
 from .runner import makeProcess
 
 PACKAGE = "dgmvlc"
@@ -143,6 +144,15 @@ class Found:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Probed:
+    """The probe's answer: versions; None for what is not installed."""
+
+    python: tuple[int, ...]
+    dgmvlc: str | None
+    torch: str | None
+
+
 def judge(python: str, output: bytes, carried: str | None) -> Found:
     """What the probe's answer means.
 
@@ -152,39 +162,66 @@ def judge(python: str, output: bytes, carried: str | None) -> Found:
     """
     try:
         said = json.loads(output.decode("utf-8").strip().splitlines()[-1])
-        pythonVersion, version, torch = (
-            tuple(said["python"]),
-            said["dgmvlc"] or "",
-            said["torch"] or "",
-        )
-    except (ValueError, IndexError, KeyError, TypeError):
-        return Found(
-            python,
-            problem=f"{python} gave no answer a Python gives; choose a Python 3.10 or newer.",
-        )
-    if pythonVersion[:2] < OLDEST_PYTHON:
-        return Found(
-            python,
-            problem=(
-                f"{python} is Python {'.'.join(map(str, pythonVersion))}; 3.10 or newer is needed."
-            ),
-        )
+        probed = readRecord(Probed, said)
+    except (ValueError, IndexError, TypeError):
+        answer = f"{python} gave no answer a Python gives; choose a Python 3.10 or newer."
+        return Found(python, problem=answer)
+    if probed.python[:2] < OLDEST_PYTHON:
+        number = ".".join(map(str, probed.python))
+        return Found(python, problem=f"{python} is Python {number}; 3.10 or newer is needed.")
+    version, torch = probed.dgmvlc or "", probed.torch or ""
+    return Found(python, version, torch, _missing(version, torch, carried))
+
+
+def _missing(version: str, torch: str, carried: str | None) -> str:
+    """What is still to be installed into a Python; "" for nothing."""
     if not version:
-        return Found(
-            python, "", torch, "The core (dgmvlc) is not installed in this Python; press Install."
-        )
+        return "The core (dgmvlc) is not installed in this Python; press Install."
     if carried and version != carried:
-        return Found(
-            python,
-            version,
-            torch,
-            f"This Python has dgmvlc {version}, the extension needs {carried}; press Install.",
-        )
-    if not torch:
-        return Found(
-            python, version, torch, "PyTorch is not installed in this Python; press Install."
-        )
-    return Found(python, version, torch)
+        return f"This Python has dgmvlc {version}, the extension needs {carried}; press Install."
+    return "" if torch else "PyTorch is not installed in this Python; press Install."
+
+
+class Listener:
+    """What a command says until it ends.
+
+    Args:
+        process: QProcess, not started. say: gets its errors, and its output when `loud`. ended:
+            gets exit code (−1 for a crash or a start that failed) and output.
+    """
+
+    def __init__(
+        self,
+        process: Any,
+        say: Callable[[bytes], None],
+        ended: Callable[[int, bytes], None],
+        loud: bool,
+    ) -> None:
+        self._process, self._tell, self._ended, self._loud = process, say, ended, loud
+        self._output = bytearray()
+        process.connect("readyReadStandardOutput()", self._read)
+        process.connect("readyReadStandardError()", self._readLog)
+        process.connect("finished(int,QProcess::ExitStatus)", self._finished)
+        process.connect("errorOccurred(QProcess::ProcessError)", self._error)
+
+    def _read(self) -> None:
+        data = self._process.readAllStandardOutput().data()
+        self._output.extend(data)
+        if self._loud:
+            self._tell(data)
+
+    def _readLog(self) -> None:
+        self._tell(self._process.readAllStandardError().data())
+
+    def _finished(self, code: int, status: Any) -> None:
+        self._read()
+        self._readLog()
+        self._ended(-1 if status == qt.QProcess.CrashExit else code, bytes(self._output))
+
+    def _error(self, error: Any) -> None:
+        """A process that cannot be started says so here and never finishes."""
+        if error == qt.QProcess.FailedToStart:
+            self._ended(-1, bytes(self._output))
 
 
 class Environment:
@@ -204,6 +241,7 @@ class Environment:
     ) -> None:
         self._settings, self._log, self._factory = settings, log, processFactory
         self._process: Any = None
+        self._listener: Listener | None = None
 
     @property
     def chosen(self) -> str:
@@ -281,7 +319,7 @@ class Environment:
 
     def stop(self) -> None:
         """End what runs."""
-        process, self._process = self._process, None
+        process, self._process, self._listener = self._process, None, None
         if process is not None:
             process.kill()
 
@@ -351,33 +389,12 @@ class Environment:
             raise RuntimeError("The set-up is busy; wait until it has ended.")
         base = workerCommand(python)
         process = self._factory(WorkerCommand(python, list(arguments), base.environment))
-        self._process = process
-        output = bytearray()
 
-        def read() -> None:
-            data = process.readAllStandardOutput().data()
-            output.extend(data)
-            if loud:
-                self._say(data)
-
-        def readLog() -> None:
-            self._say(process.readAllStandardError().data())
-
-        def end(code: int) -> None:
+        def ended(code: int, output: bytes) -> None:
             if self._process is process:
-                self._process = None
-                done(code, bytes(output))
+                self._process = self._listener = None
+                done(code, output)
 
-        def finished(code: int, status: Any) -> None:
-            read()
-            readLog()
-            end(-1 if status == qt.QProcess.CrashExit else code)
-
-        process.connect("readyReadStandardOutput()", read)
-        process.connect("readyReadStandardError()", readLog)
-        process.connect("finished(int,QProcess::ExitStatus)", finished)
-        process.connect(
-            "errorOccurred(QProcess::ProcessError)",
-            lambda error: end(-1) if error == qt.QProcess.FailedToStart else None,
-        )
+        self._process = process
+        self._listener = Listener(process, self._say, ended, loud)
         process.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from SlicerDGMVLCPresenters.findings import Finding
 
@@ -89,7 +88,7 @@ class Answer:
 
     id: str
     name: str
-    answer: dict[str, Any]
+    answer: dict[str, object]
 
 
 @dataclass(frozen=True)

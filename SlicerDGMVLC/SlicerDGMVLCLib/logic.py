@@ -160,7 +160,7 @@ def sliceRange(parameters: Parameters, view: tuple[float, float, float]) -> list
 def axialPosition(scene: Any, volume: Any) -> tuple[float, float, float]:
     """World position (mm) of the axial view that shows the scan, else of the red one; the scan's
     centre without views."""
-    shown: dict[str, Any] = {}
+    shown: dict[str, bool] = {}
     for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
         composite = scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
         shown[composite.GetLayoutName()] = composite.GetBackgroundVolumeID() == volume.GetID()

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from .events import LAST, Ended, Event, Heartbeat, Ready, decodeEvent
+from .records import Fields
 
 PROTOCOL = 1
 HEARTBEAT_S = 2.0
@@ -138,7 +139,7 @@ class LineDecoder:
     rest: bytes = b""
     noise: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
 
-    def feed(self, data: bytes) -> list[dict[str, Any]]:
+    def feed(self, data: bytes) -> list[Fields]:
         """The messages completed by `data`, in order."""
         *lines, self.rest = (self.rest + bytes(data)).split(b"\n")
         if len(self.rest) > LONGEST_LINE:
@@ -146,7 +147,7 @@ class LineDecoder:
             self.rest = b""
         return [message for message in map(self._decode, lines) if message is not None]
 
-    def _decode(self, line: bytes) -> dict[str, Any] | None:
+    def _decode(self, line: bytes) -> Fields | None:
         text = line.decode("utf-8", "replace").strip()
         if not text:
             return None
@@ -286,7 +287,7 @@ class WorkerClient:
         self._send(kind, id=id, **fields)
         return id
 
-    def _take(self, message: dict[str, Any]) -> list[Event]:
+    def _take(self, message: Fields) -> list[Event]:
         if self.state == "ended":
             return []
         if message["type"] == "hello" and message.get("protocol") != PROTOCOL:

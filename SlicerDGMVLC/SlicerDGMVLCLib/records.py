@@ -37,6 +37,8 @@ def readRecord(kind: type[Kind], fields: Fields) -> Kind:
     Raises:
         ValueError: a field is missing or is something else, in a sentence.
     """
+    if not isinstance(fields, Mapping):
+        raise ValueError(f"Fields were expected, not {str(fields)[:80]!r}.")
     values = {}
     for attribute, name, wanted, default in _fields(kind):
         if name in fields or (not default and type(None) in get_args(wanted)):

@@ -63,6 +63,11 @@ def loadSample(scene: Any) -> tuple[Any, Any, Any]:
     display = volume.GetDisplayNode()
     display.AutoWindowLevelOff()
     display.SetWindowLevelMinMax(*WINDOWS["lung"])
+    return volume, _readNodule(scene, folder, volume), _readReport(scene, folder)
+
+
+def _readNodule(scene: Any, folder: Path, volume: Any) -> Any:
+    """The outlined nodule as a segmentation on the scan's grid."""
     labels = _read(
         scene,
         slicer.vtkMRMLLabelMapVolumeNode(),
@@ -78,8 +83,12 @@ def loadSample(scene: Any) -> tuple[Any, Any, Any]:
     slicer.vtkSlicerSegmentationsModuleLogic.ImportLabelmapToSegmentationNode(labels, region)
     scene.RemoveNode(labels)
     region.GetSegmentation().GetNthSegment(0).SetName("nodule")
+    return region
+
+
+def _readReport(scene: Any, folder: Path) -> Any:
     report = slicer.vtkMRMLTextNode()
     report.SetName(scene.GenerateUniqueName(f"{NAME} report"))
     report.SetText((folder / "report.txt").read_text(encoding="utf-8"))
     scene.AddNode(report)
-    return volume, region, report
+    return report

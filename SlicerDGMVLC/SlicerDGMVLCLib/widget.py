@@ -76,6 +76,12 @@ class Panel(VTKObservationMixin):
             ready=self._onReady,
             beat=self._onBeat,
         )
+        self._makeBoxes(services)
+        self._connect()
+
+    def _makeBoxes(self, services: Services) -> None:
+        """The sections of the panel, from above."""
+        ui, scene, desk = self.ui, self.scene, self.desk
         self.setup = SetupBox(ui, self.environment, services.confirm, self._onEnvironment)
         say = self.onProblem
         self.report = ReportBox(ui, desk, self._askReport, self.refresh, say)
@@ -88,7 +94,6 @@ class Panel(VTKObservationMixin):
         )
         self.teach = TeachBox(ui, scene, desk, self._task, self.orders.newFolder, self.refresh, say)
         self.ahead = Ahead(desk, self.session, self._preparation, self._free, self.refresh)
-        self._connect()
 
     def _connect(self) -> None:
         ui = self.ui

@@ -59,6 +59,7 @@ def test_what_may_be_none_need_not_be_there():
         ({"point": [1, 2]}, "point: 3 values were expected, not 2"),
         ({"how many": {"x": "y"}}, "how many: int was expected"),
         ({"known": "d"}, "known: .* was expected"),
+        ({"inner": 3}, "inner: .* was expected"),
     ],
 )
 def test_a_wrong_field_is_named(wrong, said):
