@@ -12,7 +12,7 @@ from SlicerDGMVLCPresenters.work import AHEAD, REPORT, SAVE, SEEN, TASK, UNSEEN,
 from .events import Event
 from .records import Fields
 
-Answered = Callable[[Fields], None]
+Answered = Callable[[Any], None]
 
 
 class Session(Dialogue):
