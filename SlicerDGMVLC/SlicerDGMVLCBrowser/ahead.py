@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 from SlicerDGMVLCLib.events import Heartbeat
+from SlicerDGMVLCLib.records import Fields, asFields, readRecord
 from SlicerDGMVLCPresenters.preflight import Machine
+from SlicerDGMVLCPresenters.requests import Prepare, Prepared
 from SlicerDGMVLCPresenters.work import PREPARE, SUGGEST
 
 if TYPE_CHECKING:
@@ -50,23 +52,24 @@ class Ahead:
             return
         self.desk.case.prepared = "asked"
         out = self.viewer.workspace.new("scans", "anatomy.nrrd")
-        device = {"device": self.state.device or None}
-        request = {"image": scan.path, "out": str(out), **scan.reading, **device}
-        await self.viewer.jobs.unseen(PREPARE, "prepare", request, self._prepared)
+        device = self.state.device or None
+        request = Prepare(image=scan.path, out=str(out), device=device, **vars(scan.reading))
+        await self.viewer.jobs.unseen(PREPARE, "prepare", asFields(request), self._prepared)
 
-    def _prepared(self, answer: dict[str, Any]) -> None:
-        self.desk.take_prepared(str(answer["labels"]), list(answer["notes"]))
+    def _prepared(self, answer: Fields) -> None:
+        prepared = readRecord(Prepared, answer)
+        self.desk.take_prepared(prepared.labels, prepared.notes)
         self.viewer.stage.labels(self.desk.case.labels)
         self.viewer.stage.outline_margin()
         self.viewer.drawing.known()
 
     async def _suggest(self) -> None:
-        if self.viewer.stage.scan is None:
+        scan = self.desk.case.scan
+        if scan is None:
             return
         self.desk.begin_suggestion()
-        out = self.viewer.workspace.new("results", "region.seg.nrrd")
-        request = {**self.viewer.jobs.request(self.viewer.stage.scan.path), "out": str(out)}
-        await self.viewer.jobs.unseen(SUGGEST, "", request, lambda answer: None)
+        request = self.viewer.jobs.request(scan, "region.seg.nrrd")
+        await self.viewer.jobs.unseen(SUGGEST, "", asFields(request), lambda answer: None)
 
     # the machine ----------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from SlicerDGMVLCPresenters.case import DRAWN, FILE, PROPOSED
 from SlicerDGMVLCPresenters.case import Scan as CaseScan
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.page import page
+from SlicerDGMVLCPresenters.requests import Reading
 from trame.app import TrameApp
 
 from . import choose, offers
@@ -39,6 +40,7 @@ from .workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
 TYPING_S = 0.5
+PLAIN = Reading()  # a scan that needs no word on how it is read
 
 
 def _ignore_closed_tabs(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -216,18 +218,17 @@ class Viewer(TrameApp):
     async def open_path(
         self,
         text: str,
-        series: int | None = None,
+        reading: Reading = PLAIN,
+        *,
         study: str = "",
         report: str = "",
         title: str = "",
-        **how: Any,
     ) -> bool:
         """Open a scan file or a DICOM folder (of several series, one) as the only case; says why
         when it cannot, and offers what would make it readable.
 
         Args:
-            study: its id in the review's worklist. report: its report. title: for the header. how:
-                "untilt", "orientation": how else it is read.
+            study: its id in the review's worklist. report: its report. title: for the header.
         """
         if reason := self.desk.why_not_open():
             self.say(reason, kind="info")
@@ -242,32 +243,32 @@ class Viewer(TrameApp):
         self.refresh()
         out = self.workspace.new("scans", "scan.nrrd")
         try:
-            scan = await open_scan(self.stage.scene, path, out, series, **how)
+            scan = await open_scan(self.stage.scene, path, out, reading)
         except ScanError as error:
             self.desk.open_failed()
-            offers.offer(self.state, str(path), error.option, error.series)
+            offers.offer(self.state, str(path), error.refusal)
             self.refresh()
             self.say(str(error))
             return False
-        facts = scan.kept(title, offers.as_fields(series, how))
-        self._take(scan, facts, study, report or scan.report)
-        self.cases.remember(facts)
+        kept = scan.kept(title)
+        self._take(scan, kept, study, report or scan.facts.report)
+        self.cases.remember(kept)
         return True
 
-    def _take(self, scan: Scan, facts: CaseScan, study: str, report: str) -> None:
+    def _take(self, scan: Scan, kept: CaseScan, study: str, report: str) -> None:
         """A scan is there: the case before is closed."""
         self.drawing.drop()
         self.pointer.forget()
         self.stage.take_scan(scan)
-        self.jobs.leave(self.desk.opened(facts, study, report))
+        self.jobs.leave(self.desk.opened(kept, study, report))
         with self.state as state:
             state.compare_chosen, state.compare_words, state.scan_typed = [], "", ""
             state.region_typed = ""
         self.form.clear()
         self.refresh()
-        if scan.modality != "CT":
+        if kept.modality != "CT":
             self.say(
-                f"{scan.path.name} is no CT ({scan.modality}); it can be looked at, but the "
+                f"{scan.path.name} is no CT ({kept.modality}); it can be looked at, but the "
                 "weights are for chest CT.",
                 kind="info",
             )
@@ -285,7 +286,7 @@ class Viewer(TrameApp):
         if chosen is None:
             self.say(offers.WHICH[self.state.scan_offer], kind="info")
         else:
-            await self.open_path(self.state.scan_offered, **chosen)
+            await self.open_path(self.state.scan_offered, chosen)
 
     async def open_series(self, number: int) -> None:
         """One of the series that a folder holds."""
@@ -334,28 +335,29 @@ class Viewer(TrameApp):
 
     async def propose_region(self) -> None:
         """Let the worker look for the finding's region and show it over the scan."""
-        if self.stage.scan is None or self.desk.work.busy or self.desk.why_not_propose():
+        scan = self.desk.case.scan
+        if scan is None or self.desk.work.busy or self.desk.why_not_propose():
             return
         self.unsay()
         self.drawing.drop()
         self.desk.choose_region(PROPOSED)
         self.desk.forget_proposal()
-        await self.jobs.propose(self.jobs.request(self.stage.scan.path))
+        await self.jobs.propose(scan)
 
     async def run_or_cancel(self) -> None:
         """The one button: start the run, or stop it."""
         if self.desk.work.busy:
             self.jobs.cancel()
             return
-        if self.stage.scan is None or self.desk.why_not_run():
+        scan, region = self.desk.case.scan, self.desk.case.region
+        if scan is None or self.desk.why_not_run():
             return
-        region = self.desk.case.region
         if region.origin == FILE and self._checked(region.path) is None:
             return
         if region.origin == DRAWN and not self.drawing.save():
             return
         self.unsay()
-        await self.jobs.run(self.jobs.request(self.stage.scan.path))
+        await self.jobs.run(scan)
 
     def _on_result(self, path: Path) -> None:
         self.take_result(path, time.strftime("%H:%M"))
@@ -367,7 +369,7 @@ class Viewer(TrameApp):
         except (OSError, ValueError) as error:
             self.say(str(error))
             return
-        self.desk.add_result(run.title, str(path), when, run.passed)
+        self.desk.add_result(run.title, str(path), when, run.manifest.passed)
 
     def _on_beat(self, beat: Heartbeat) -> None:
         self.ahead.machine(beat)

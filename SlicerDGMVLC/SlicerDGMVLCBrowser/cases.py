@@ -9,10 +9,13 @@ import os
 import shutil
 import time
 from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from SlicerDGMVLCLib.records import asFields, readRecord
 from SlicerDGMVLCPresenters.case import FILE, Scan
+from SlicerDGMVLCPresenters.requests import Reading
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
@@ -25,6 +28,46 @@ if TYPE_CHECKING:
 
 MOST = 8
 KEPT = "case.json"
+
+
+@dataclass(frozen=True)
+class Recent:
+    """A scan that was opened. kept: the folder of its case, "" when it was not kept."""
+
+    path: str
+    title: str
+    when: str
+    reading: Reading
+    kept: str = ""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """`viewer.json`. costs: (kind, stage, seconds), as `Costs` has them."""
+
+    recent: tuple[Recent, ...] = ()
+    costs: list[tuple[str, str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class KeptResult:
+    """A result of a kept case. name: of its folder."""
+
+    name: str
+    title: str
+    when: str
+
+
+@dataclass(frozen=True)
+class KeptCase:
+    """`case.json`. scan: `fingerprint` of its files. region: name of its file, "" for none."""
+
+    scan: str
+    report: str
+    finding: int
+    region: str
+    segment: str
+    results: list[KeptResult]
 
 
 def state_folder() -> Path:
@@ -54,11 +97,10 @@ class Cases:
     def __init__(self, viewer: Viewer) -> None:
         self.viewer, self.state, self.desk = viewer, viewer.state, viewer.desk
         self.folder = state_folder()
-        self._costs: list[Any] = []
         said = self._read()
-        self.desk.work.costs.take([tuple(row) for row in said.get("costs", [])])
+        self.desk.work.costs.take(said.costs)
         self._costs = self.desk.work.costs.to_list()
-        self._list(said.get("recent", []))
+        self._list(said.recent)
 
     # the file -------------------------------------------------------------------------
 
@@ -67,16 +109,16 @@ class Cases:
         """What is remembered."""
         return self.folder / "viewer.json"
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> Remembered:
         try:
             said = json.loads(self.file.read_text(encoding="utf-8"))
+            return readRecord(Remembered, said if isinstance(said, dict) else {})
         except (OSError, ValueError):
-            return {}
-        return said if isinstance(said, dict) else {}
+            return Remembered()
 
-    def _write(self, **fields: Any) -> None:
-        """Change fields of the file; a disc that takes nothing costs the memory, not the work."""
-        text = json.dumps({**self._read(), **fields}, indent=1)
+    def _write(self, remembered: Remembered) -> None:
+        """Write the file; a disc that takes nothing costs the memory, not the work."""
+        text = json.dumps(asFields(remembered), indent=1)
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with whole_file(self.file) as partial:
@@ -88,50 +130,42 @@ class Cases:
         costs = self.desk.work.costs.to_list()
         if costs != self._costs:
             self._costs = costs
-            self._write(costs=costs)
+            self._write(replace(self._read(), costs=costs))
 
     # recent ---------------------------------------------------------------------------
 
-    def _list(self, rows: list[dict[str, Any]]) -> None:
-        there = [row for row in rows if isinstance(row, dict) and Path(str(row["path"])).exists()]
+    def _list(self, rows: tuple[Recent, ...]) -> None:
+        self._recent = [row for row in rows if Path(row.path).exists()][:MOST]
         with self.state as state:
-            state.recent = there[:MOST]
+            state.recent = [asdict(row) for row in self._recent]
 
     def remember(self, scan: Scan, kept: str = "") -> None:
         """A scan was opened, or its case was kept in a folder; uploads are gone with the viewer."""
         if Path(scan.path).is_relative_to(self.viewer.workspace.root) and not kept:
             return
-        rows = self._read().get("recent", [])
-        before: dict[str, Any] = next((row for row in rows if row["path"] == scan.path), {})
-        row = {
-            "path": scan.path,
-            "title": scan.title,
-            "when": time.strftime("%Y-%m-%d %H:%M"),
-            "reading": scan.reading,
-            "kept": kept or before.get("kept", ""),
-        }
-        rows = [row, *(other for other in rows if other["path"] != scan.path)][:MOST]
-        self._write(recent=rows)
+        said = self._read()
+        before = next((row.kept for row in said.recent if row.path == scan.path), "")
+        when = time.strftime("%Y-%m-%d %H:%M")
+        row = Recent(scan.path, scan.title, when, scan.reading, kept or before)
+        others = (other for other in said.recent if other.path != scan.path)
+        rows = (row, *others)[:MOST]
+        self._write(replace(said, recent=rows))
         self._list(rows)
 
     async def open(self, path: str) -> None:
         """A recent scan again, with all that was kept of its case."""
-        row = next((row for row in self.state.recent if row["path"] == str(path)), None)
+        row = next((row for row in self._recent if row.path == str(path)), None)
         if row is None:
             return
-        how = dict(row["reading"])
-        title = str(row["title"])
-        opened = await self.viewer.open_path(
-            row["path"], how.pop("series", None), title=title, **how
-        )
-        if opened and row["kept"]:
-            self._take(Path(row["kept"]))
+        opened = await self.viewer.open_path(row.path, row.reading, title=row.title)
+        if opened and row.kept:
+            self._take(Path(row.kept))
 
     def forget(self) -> None:
         """Nothing is remembered any more: the list and the kept cases go."""
         shutil.rmtree(self.folder / "cases", ignore_errors=True)
-        self._write(recent=[])
-        self._list([])
+        self._write(replace(self._read(), recent=()))
+        self._list(())
 
     # kept -----------------------------------------------------------------------------
 
@@ -162,37 +196,31 @@ class Cases:
         for result in case.results:
             name = f"result-{result.number}"
             shutil.copytree(Path(result.manifest).parent, folder / name)
-            results.append({"name": name, "title": result.title, "when": result.when})
-        said = {
-            "scan": fingerprint(Path(case.scan.path)) if case.scan else "",
-            "report": case.report,
-            "finding": case.finding,
-            "region": region,
-            "segment": case.region.segment,
-            "results": results,
-        }
-        (folder / KEPT).write_text(json.dumps(said, indent=1), encoding="utf-8")
+            results.append(KeptResult(name, result.title, result.when))
+        scan = fingerprint(Path(case.scan.path)) if case.scan else ""
+        said = KeptCase(scan, case.report, case.finding, region, case.region.segment, results)
+        (folder / KEPT).write_text(json.dumps(asFields(said), indent=1), encoding="utf-8")
 
     def _take(self, folder: Path) -> None:
         """What was kept of the case that was just opened."""
         try:
-            said = json.loads((folder / KEPT).read_text(encoding="utf-8"))
+            said = readRecord(KeptCase, json.loads((folder / KEPT).read_text(encoding="utf-8")))
         except (OSError, ValueError):
             self.viewer.say(f"What was kept of this case is not in {folder} any more.", kind="info")
             return
         scan = self.desk.case.scan
-        if scan is None or fingerprint(Path(scan.path)) != said.get("scan"):
+        if scan is None or fingerprint(Path(scan.path)) != said.scan:
             self.viewer.say(
                 "The scan's files are others than when the case was kept; nothing of that case is "
                 "shown with them.",
                 kind="info",
             )
             return
-        self.desk.write_report(str(said["report"]))
-        if said["region"]:
-            self.desk.choose_region(FILE, str(folder / said["region"]), str(said["segment"]))
-        for row in said["results"]:
-            self.viewer.take_result(folder / row["name"] / "result.json", str(row["when"]))
+        self.desk.write_report(said.report)
+        if said.region:
+            self.desk.choose_region(FILE, str(folder / said.region), said.segment)
+        for row in said.results:
+            self.viewer.take_result(folder / row.name / "result.json", row.when)
         self.viewer.refresh()
 
 

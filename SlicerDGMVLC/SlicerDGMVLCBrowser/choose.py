@@ -4,8 +4,8 @@ be."""
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 SCANS = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".dcm", ".ima")
 MASKS = (".seg.nrrd", ".nrrd", ".nii", ".nii.gz", ".mha")
@@ -39,28 +39,32 @@ def clean_path(text: str) -> Path:
     return path
 
 
-def _entry(item: os.DirEntry[str], endings: tuple[str, ...]) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Entry:
+    """A row of the dialog. size: in words, "" for a folder."""
+
+    name: str
+    path: str
+    folder: bool
+    size: str = ""
+
+
+def _entry(item: os.DirEntry[str], endings: tuple[str, ...]) -> Entry | None:
     if item.name.startswith("."):
         return None
     try:
         if item.is_dir():
-            return {"name": item.name, "path": item.path, "folder": True, "size": ""}
+            return Entry(item.name, item.path, folder=True)
         name = item.name.lower()
         if not (name.endswith(endings) or ("." not in name and ".dcm" in endings)):
             return None
-        return {
-            "name": item.name,
-            "path": item.path,
-            "folder": False,
-            "size": f"{item.stat().st_size / 1e6:.1f} MB",
-        }
+        return Entry(item.name, item.path, False, f"{item.stat().st_size / 1e6:.1f} MB")
     except OSError:
         return None
 
 
-def list_folder(folder: Path, endings: tuple[str, ...]) -> tuple[list[dict[str, Any]], str]:
-    """Folders and matching files of `folder` ({name, path, folder, size}), and a note when not all
-    are listed.
+def list_folder(folder: Path, endings: tuple[str, ...]) -> tuple[list[Entry], str]:
+    """Folders and matching files of `folder`, and a note when not all are listed.
 
     Raises:
         PathError: it is no folder, or may not be read.
@@ -72,7 +76,7 @@ def list_folder(folder: Path, endings: tuple[str, ...]) -> tuple[list[dict[str, 
         raise PathError(
             f"The folder {folder} cannot be listed ({error.strerror or error}); choose another one."
         ) from error
-    found.sort(key=lambda entry: (not entry["folder"], entry["name"].lower()))
+    found.sort(key=lambda entry: (not entry.folder, entry.name.lower()))
     note = (
         f"{len(found) - MOST} more are not listed; type the path instead."
         if len(found) > MOST

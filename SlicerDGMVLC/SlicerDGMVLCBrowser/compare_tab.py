@@ -7,13 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from SlicerDGMVLCLib.records import Fields, asFields, readRecord
 from SlicerDGMVLCPresenters.case import DRAWN
-from SlicerDGMVLCPresenters.comparison import (
-    CLEAR,
-    hypothesis_files,
-    ranking_rows,
-    splitWords,
-)
+from SlicerDGMVLCPresenters.comparison import CLEAR, read_comparison, splitWords
+from SlicerDGMVLCPresenters.requests import Compared
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
@@ -44,38 +41,30 @@ class Comparing:
         if desk.work.busy:
             viewer.jobs.cancel()
             return
-        if viewer.stage.scan is None or desk.why_not_compare():
+        scan = desk.case.scan
+        if scan is None or desk.why_not_compare():
             return
         if desk.case.region.origin == DRAWN and not viewer.drawing.save():
             return
         viewer.unsay()
-        request = {
-            name: value
-            for name, value in viewer.jobs.request(viewer.stage.scan.path).items()
-            if name != "target"
-        }
-        out = viewer.workspace.new("results", "comparison")
-        await viewer.jobs.task(
-            "compare", {**request, "hypotheses": desk.hypotheses, "out": str(out)}, self._answered
-        )
+        edit = viewer.jobs.request(scan, "comparison")
+        request = asFields(edit.comparing(desk.hypotheses))
+        await viewer.jobs.task("compare", request, self._answered)
 
-    def _answered(self, answer: dict[str, Any]) -> None:
+    def _answered(self, answer: Fields) -> None:
         now = time.strftime("%H:%M")
         try:
-            record, files = hypothesis_files(Path(str(answer["record"])))
-            ranking = record["ranking"]
-            made = self.desk.add_comparison(
-                ranking_rows(record),
-                ranking["sentence"],
-                ranking["note"],
-                [(title, str(path), now) for title, path in files],
-            )
-        except (OSError, ValueError, KeyError) as error:
+            record, paths = read_comparison(Path(readRecord(Compared, answer).record))
+        except (OSError, ValueError) as error:
             self.viewer.say(f"The comparison cannot be shown: {error}")
             return
+        titles = [each.title for each in record.hypotheses]
+        made = self.desk.add_comparison(
+            record, [(title, str(path), now) for title, path in zip(titles, paths)]
+        )
         try:
-            for result, (title, path) in zip(made, files):
-                self.viewer.stage.load_run(result.number, path, title)
+            for result, path in zip(made, paths):
+                self.viewer.stage.load_run(result.number, path, result.title)
         except (OSError, ValueError) as error:
             for result in made:
                 self.desk.remove_result(result.number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ class Files:
             state.files_open, state.files_folder, state.files, state.files_note = (
                 True,
                 str(path),
-                files,
+                [asdict(entry) for entry in files],
                 note,
             )
 

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from SlicerDGMVLCLib.events import Ended, Event, Heartbeat, Ready
+from SlicerDGMVLCLib.records import Fields, asFields
+from SlicerDGMVLCPresenters.case import Scan
 from SlicerDGMVLCPresenters.clinical import clinical_words
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.dialogue import Dialogue
 from SlicerDGMVLCPresenters.presets import QUALITY
+from SlicerDGMVLCPresenters.requests import EditRequest
 from SlicerDGMVLCPresenters.work import AHEAD, REGION, REPORT, RUN, TASK
 
 from .worker import WorkerSession
 from .workspace import Workspace
 
-Answered = Callable[[dict[str, Any]], None]
+Answered = Callable[[Fields], None]
 
 
 class Jobs(Dialogue):
@@ -73,24 +76,22 @@ class Jobs(Dialogue):
         if self.desk.must_read():
             self.send(client, self.desk.order(REPORT))
 
-    async def propose(self, request: dict[str, Any]) -> None:
+    async def propose(self, scan: Scan) -> None:
         """Ask for a region of the chosen finding."""
-        out = self.workspace.new("results", "region.seg.nrrd")
-        await self._seen(REGION, "", {**request, "out": str(out)}, lambda answer: None)
+        request = self.request(scan, "region.seg.nrrd")
+        await self._seen(REGION, "", asFields(request), lambda answer: None)
 
-    async def run(self, request: dict[str, Any]) -> None:
+    async def run(self, scan: Scan) -> None:
         """Start a run; a second press while one runs does nothing."""
-        out = self.workspace.new("results", time.strftime("run-%H%M%S"))
-        await self._seen(RUN, "", {**request, "out": str(out)}, lambda answer: None)
+        request = self.request(scan, time.strftime("run-%H%M%S"))
+        await self._seen(RUN, "", asFields(request), lambda answer: None)
 
-    async def task(self, name: str, request: dict[str, Any], answered: Answered) -> None:
+    async def task(self, name: str, request: Fields, answered: Answered) -> None:
         """Start a task of the core; its progress is shown like a run's, and `answered` gets its
         answer. Nothing while something runs."""
         await self._seen(TASK, name, request, answered)
 
-    async def _seen(
-        self, kind: str, name: str, request: dict[str, Any], answered: Answered
-    ) -> None:
+    async def _seen(self, kind: str, name: str, request: Fields, answered: Answered) -> None:
         work = self.desk.work
         if work.busy:
             return
@@ -103,16 +104,14 @@ class Jobs(Dialogue):
             return
         self.send(client, order)
 
-    async def ahead(self, name: str, request: dict[str, Any], answered: Answered) -> None:
+    async def ahead(self, name: str, request: Fields, answered: Answered) -> None:
         """Start a task that will be wanted soon, unseen; what the user starts stops it, or takes it
         over when it is the same."""
         client = await self.worker.ensure()
         if not self.desk.work.busy and AHEAD not in self.desk.work.kinds():
             self.send(client, self.desk.order(AHEAD, name, request, answered=answered))
 
-    async def unseen(
-        self, kind: str, name: str, request: dict[str, Any], answered: Answered
-    ) -> None:
+    async def unseen(self, kind: str, name: str, request: Fields, answered: Answered) -> None:
         """Have something computed for the open case that nobody waits for yet."""
         order = self.desk.order(kind, name, request, answered=answered)
         client = await self.worker.ensure()
@@ -132,27 +131,23 @@ class Jobs(Dialogue):
             for id in ids:
                 self.worker.client.cancel(id)
 
-    def request(self, image: Path) -> dict[str, Any]:
-        """The core's request as the desk describes it."""
+    def request(self, scan: Scan, out: str) -> EditRequest:
+        """The core's request as the desk describes it. out: name of what it writes."""
         case, state = self.desk.case, self.state
         noises, steps = QUALITY.get(state.quality, QUALITY["standard"])
-        request: dict[str, Any] = {
-            "image": str(image),
-            "report_text": case.report,
-            "finding": case.finding or None,
-            "noises": noises,
-            "steps": steps,
-            "device": state.device or None,
-            **(case.scan.reading if case.scan else {}),
-        }
-        if case.region.path:
-            request["mask"] = case.region.path
-            if case.region.segment.strip():
-                request["segment"] = case.region.segment.strip()
-        if case.what == "instead":
-            request["target"] = case.target.strip()
-        if case.slices:
-            request["slices"] = list(case.slices)
-        if said := clinical_words(case.clinical):
-            request["clinical"] = said
-        return request
+        region = case.region
+        return EditRequest(
+            image=scan.path,
+            report_text=case.report,
+            out=str(self.workspace.new("results", out)),
+            finding=case.finding or None,
+            noises=noises,
+            steps=steps,
+            mask=region.path or None,
+            segment=region.path and region.segment.strip() or None,
+            target=case.target.strip() if case.what == "instead" else None,
+            slices=case.slices,
+            device=state.device or None,
+            clinical=clinical_words(case.clinical),
+            **vars(scan.reading),
+        )

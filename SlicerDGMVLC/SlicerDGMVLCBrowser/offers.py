@@ -3,11 +3,14 @@ to say, and the scan read with it."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from SlicerDGMVLCPresenters.requests import Reading
 from trame.widgets import html
 
 from .controls import button, choice, row_buttons
+from .scan_facts import Refusal
 
 if TYPE_CHECKING:
     from .app import Viewer
@@ -21,11 +24,12 @@ WHICH = {
 }
 
 
-def offer(state: Any, path: str, option: str, series: list[dict[str, Any]]) -> None:
-    """Offer to read a refused scan with `option`; nothing when it is none of them."""
+def offer(state: Any, path: str, refusal: Refusal) -> None:
+    """Offer to read a refused scan otherwise; nothing when that would not help."""
     with state:
-        state.scan_offer = option if option in WHICH else ""
-        state.scan_offered, state.scan_choice, state.series = path, "", series
+        state.scan_offer = refusal.option if refusal.option in WHICH else ""
+        state.scan_offered, state.scan_choice = path, ""
+        state.series = [asdict(row) for row in refusal.series]
 
 
 def withdraw(state: Any) -> None:
@@ -34,21 +38,16 @@ def withdraw(state: Any) -> None:
         state.scan_offer, state.series = "", []
 
 
-def chosen(state: Any) -> dict[str, Any] | None:
-    """Arguments of `open_path`; None when nothing usable was chosen."""
+def chosen(state: Any) -> Reading | None:
+    """How the offered scan is to be read; None when nothing usable was chosen."""
     said = str(state.scan_choice or "").strip()
     if state.scan_offer == "untilt":
-        return {"untilt": True}
+        return Reading(untilt=True)
     if state.scan_offer == "series" and said.isdecimal() and len(said) < 7:
-        return {"series": int(said)}
+        return Reading(series=int(said))
     if state.scan_offer == "orientation" and said in ORIENTATIONS:
-        return {"orientation": said}
+        return Reading(orientation=said)
     return None
-
-
-def as_fields(series: int | None, how: dict[str, Any]) -> dict[str, Any]:
-    """Fields of the worker's requests about a scan that was read so."""
-    return {**({"series": series} if series else {}), **how}
 
 
 def build(viewer: Viewer) -> None:

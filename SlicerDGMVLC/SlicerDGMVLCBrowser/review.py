@@ -6,8 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from SlicerDGMVLCLib.records import Fields, asFields, readRecord
 from SlicerDGMVLCPresenters.case import FILE
+from SlicerDGMVLCPresenters.requests import Reading
 from SlicerDGMVLCPresenters.review import LONGEST_COMMENT
+from SlicerDGMVLCPresenters.review_records import (
+    Exported,
+    ExportReview,
+    Listed,
+    Looked,
+    OneStudy,
+    Opened,
+    OpenReview,
+    Regions,
+)
 
 from DGMVLCCore.errors import DGMVLCError
 from DGMVLCCore.results.records import builtins_of
@@ -45,17 +57,17 @@ class Review:
         self.viewer.unsay()
         with self.state as state:
             state.review_session = place
-        await self.viewer.jobs.task(
-            "review-open", {"folder": str(folder), "session": place}, self._opened
-        )
+        request = asFields(OpenReview(str(folder), place))
+        await self.viewer.jobs.task("review-open", request, self._opened)
 
-    def _opened(self, answer: dict[str, Any]) -> None:
+    def _opened(self, answer: Fields) -> None:
+        opened = readRecord(Opened, answer)
         try:
-            self.session = ReviewSession.open(Path(answer["session"]))
+            self.session = ReviewSession.open(Path(opened.session))
         except DGMVLCError as error:
             self.viewer.say(str(error))
             return
-        self.list.open(str(answer["session"]))
+        self.list.open(opened.session)
         with self.state as state:
             state.review_exported = []
         self._list()
@@ -64,10 +76,11 @@ class Review:
         """The worklist, how far the reader is, and the shown study's regions."""
         if self.session is None:
             return
-        self.list.take_list(builtins_of(list_studies(self.session)))
+        self.list.take_list(readRecord(Listed, builtins_of(list_studies(self.session))))
         if self.list.study:
             try:
-                self.list.take(builtins_of(list_regions(self.session, self.list.study)))
+                listed = builtins_of(list_regions(self.session, self.list.study))
+                self.list.take(readRecord(Regions, listed))
             except DGMVLCError as error:
                 self.viewer.say(str(error))
         self.viewer.refresh()
@@ -109,7 +122,10 @@ class Review:
             self.viewer.say(str(error))
         text = report.text if report else ""
         path = str(self.session.root / study.path)
-        return await self.viewer.open_path(path, number, identifier, text, identifier)
+        reading = Reading(series=number)
+        return await self.viewer.open_path(
+            path, reading, study=identifier, report=text, title=identifier
+        )
 
     def _go(self, identifier: str) -> None:
         """Its first undecided region, and the next study looked at meanwhile."""
@@ -118,8 +134,8 @@ class Review:
         self.choose(self.list.region or self.list.undecided)
         self.viewer._later(self._look_ahead())
 
-    def _looking(self, identifier: str) -> dict[str, Any]:
-        return {"session": str(self.session.folder) if self.session else "", "study": identifier}
+    def _looking(self, identifier: str) -> Fields:
+        return asFields(OneStudy(self.list.session, identifier))
 
     async def _look_ahead(self) -> None:
         """Have the study after the shown one looked at while the reader is busy with this one."""
@@ -129,23 +145,19 @@ class Review:
                 "review-study", self._looking(ahead), lambda answer: self._reload()
             )
 
-    def _looked(self, answer: dict[str, Any]) -> None:
+    def _looked(self, answer: Fields) -> None:
         self._reload()
-        self._go(str(answer["study"]))
+        self._go(readRecord(Looked, answer).study)
 
     async def choose_series(self, number: int) -> None:
         """Read another series of the shown study."""
         if self.session is None or not self.list.study or self.desk.work.busy:
             return
         identifier = self.list.study
-        request = {
-            "folder": str(self.session.root),
-            "session": str(self.session.folder),
-            "study": identifier,
-            "series": int(number),
-        }
+        folders = str(self.session.root), str(self.session.folder)
+        request = asFields(OpenReview(*folders, identifier, int(number)))
 
-        def chosen(answer: dict[str, Any]) -> None:
+        def chosen(answer: Fields) -> None:
             self._opened(answer)
             self.desk.case.study = ""  # its scan is another one now
             self.viewer._later(self.look(identifier))
@@ -195,7 +207,7 @@ class Review:
         """Keep what stands in the comment field; the field itself says it, because the page's state
         follows a fast typist late."""
         row, typed = self.list.row, str(text or "")[:LONGEST_COMMENT]
-        if row is not None and typed.strip() != row["comment"]:
+        if row is not None and typed.strip() != row.comment:
             self.decide(None, typed)
 
     def verdict(self, verdict: str) -> None:
@@ -243,7 +255,7 @@ class Review:
         if row is None or not self.desk.reviewing():
             return
         self.desk.tab = "edit"
-        self.desk.choose_region(FILE, str(row["outline"]))
+        self.desk.choose_region(FILE, row.outline)
         with self.state as state:
             state.tab = "edit"
         self.viewer.refresh()
@@ -254,22 +266,21 @@ class Review:
         """Table, page and accepted regions beside the session's other files."""
         if self.session is None:
             return
-        await self.viewer.jobs.task(
-            "review-export",
-            {"session": str(self.session.folder), "out": str(self.session.folder / "export")},
-            self._exported,
-        )
+        folder = self.session.folder
+        request = asFields(ExportReview(str(folder), str(folder / "export")))
+        await self.viewer.jobs.task("review-export", request, self._exported)
 
-    def _exported(self, answer: dict[str, Any]) -> None:
+    def _exported(self, answer: Fields) -> None:
+        made = readRecord(Exported, answer)
         with self.state as state:
             state.review_exported = [
-                self._link(answer["html"], "Report (HTML)"),
-                self._link(answer["pdf"], "Report (PDF)"),
-                self._link(answer["csv"], "Table (CSV)"),
-                *(self._link(path, Path(path).name) for path in answer["accepted"]),
+                self._link(made.html, "Report (HTML)"),
+                self._link(made.pdf, "Report (PDF)"),
+                self._link(made.csv, "Table (CSV)"),
+                *(self._link(path, Path(path).name) for path in made.accepted),
             ]
-        if answer["notes"]:
-            self.viewer.say(" ".join(answer["notes"]), kind="info")
+        if made.notes:
+            self.viewer.say(" ".join(made.notes), kind="info")
 
     def _link(self, path: str, title: str) -> dict[str, str]:
         return {

@@ -3,6 +3,7 @@ checks."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import slicer
 import vtk
 from SlicerDGMVLCLib.exchange import segmentsOn
 from SlicerDGMVLCLib.scene import ResultNodes, loadLayer, loadResult, readResult, removeRun
-from SlicerDGMVLCPresenters.outcome import check_rows, result_passed, result_title
+from SlicerDGMVLCPresenters.outcome import Manifest
 
 from .readout import array_of
 from .segments import hatched, put_mask
@@ -51,58 +52,30 @@ class Run:
 
     number: int
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     nodes: ResultNodes
     name: str = ""
 
     @property
     def title(self) -> str:
         """Its name, or what was changed, in words."""
-        return self.name or result_title(self.manifest)
-
-    @property
-    def passed(self) -> bool:
-        """Whether every check passed."""
-        return result_passed(self.manifest)
+        return self.name or self.manifest.title
 
     @property
     def explanation(self) -> list[str]:
         """The core's conclusion, its sentences on the change, and its notes; the checks stand
         beside it."""
-        text = next(
-            (
-                self.path.parent / entry["name"]
-                for entry in self.manifest["files"]
-                if entry["role"] == "explanation"
-            ),
-            None,
-        )
-        try:
-            lines = text.read_text(encoding="utf-8").splitlines()[:2] if text else []
-        except OSError:
-            lines = []
-        said = (*lines, *self.manifest.get("notes", []))
-        return [line for line in said if line.strip()]
-
-    @property
-    def gates(self) -> list[dict[str, Any]]:
-        """The checks as the page lists them."""
-        return check_rows(self.manifest)
-
-    def layers(self, role: str) -> list[dict[str, Any]]:
-        """The files of a role of `LAYERS`, as the manifest lists them."""
-        return [entry for entry in self.manifest["files"] if entry["role"] == role]
+        lines: list[str] = []
+        with suppress(OSError):
+            for file in self.manifest.of("explanation"):
+                text = (self.path.parent / file.name).read_text(encoding="utf-8")
+                lines += text.splitlines()[:2]
+        return [line for line in (*lines, *self.manifest.notes) if line.strip()]
 
     @property
     def findings(self) -> list[str]:
         """Those that a heat map was made of."""
-        return [entry["finding"] for entry in self.layers("attention")]
-
-    @property
-    def centre(self) -> tuple[float, float, float] | None:
-        """RAS position (mm) of the region's middle."""
-        centre = self.manifest.get("location", {}).get("centre_mm")
-        return (-float(centre[0]), -float(centre[1]), float(centre[2])) if centre else None
+        return [file.finding for file in self.manifest.of("attention")]
 
 
 class Runs:
@@ -136,9 +109,9 @@ class Runs:
         """A node of `LAYERS`, loaded when it is first asked for; None where the run has none."""
         nodes = run.nodes
         known = nodes.attention.get(finding) if role == "attention" else nodes.byRole.get(role)
-        for entry in run.layers(role):
-            if known is None and entry.get("finding", "") == finding:
-                known = loadLayer(self.scene, run.path.parent, entry, nodes)
+        for file in run.manifest.of(role):
+            if known is None and file.finding == finding:
+                known = loadLayer(self.scene, run.path.parent, file, nodes)
         return known
 
     def _hatch(self, nodes: ResultNodes) -> None:
@@ -175,7 +148,7 @@ class Runs:
         for names in (COLUMNS, ROWS):
             for name, role in zip(names, ROLES):
                 self.views.show(name, run.nodes.byRole[role])
-        self.views.fit(COLUMNS + ROWS, run.centre)
+        self.views.fit(COLUMNS + ROWS, run.manifest.centre)
 
     def show_beside(self, runs: list[Run], names: tuple[str, ...], role: str, layout: str) -> None:
         """The first run's original, then one view a run with its volume of `role`, each with its
@@ -194,7 +167,7 @@ class Runs:
                         self.views.ids((*COLUMNS[:1], name) if index == 0 else (name,))
                     )
                     display.SetVisibility(segments == "edit-mask")
-        self.views.fit((*COLUMNS[:1], *names), runs[0].centre)
+        self.views.fit((*COLUMNS[:1], *names), runs[0].manifest.centre)
 
     def hide(self) -> None:
         """No run is shown."""
@@ -242,7 +215,7 @@ class Runs:
                 display.SetOpacity2DFill(opacity)
                 display.SetOpacity2DOutline(opacity)
         heat, opacity = None, float(state.opacity_heat)
-        if state.show_change and self.shown.layers("change"):
+        if state.show_change and self.shown.manifest.of("change"):
             heat, opacity = self._layer(self.shown, "change"), float(state.opacity_change)
         elif state.show_heat:
             heat = self._layer(self.shown, "attention", state.map)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .recipe import OVERLAYS, Overlay, Recipe
 from .scans import ScanError, run_child
 
 if TYPE_CHECKING:
@@ -14,11 +16,7 @@ if TYPE_CHECKING:
 SETTINGS = (
     "preset",
     "map",
-    *(
-        f"{kind}_{what}"
-        for kind in ("show", "opacity")
-        for what in ("attention", "heat", "change", "invented", "uncertainty", "mask")
-    ),
+    *(f"{kind}_{what}" for kind in ("show", "opacity") for what in OVERLAYS),
 )
 
 
@@ -33,12 +31,13 @@ async def save_scene(results: list[Path], shown: Path, state: Any, path: Path) -
         ScanError: it could not be written.
     """
     order = [*(one for one in results if one != shown), shown]  # the last one loaded is seen
-    recipe = {
-        "results": [str(result) for result in order],
-        "settings": {name: state[name] for name in SETTINGS},
+    overlays = {
+        name: Overlay(bool(state[f"show_{name}"]), float(state[f"opacity_{name}"]))
+        for name in OVERLAYS
     }
+    recipe = Recipe([str(result) for result in order], state.preset, state.map or "", overlays)
     notes = path.with_suffix(".json")
-    notes.write_text(json.dumps(recipe), encoding="utf-8")
+    notes.write_text(json.dumps(asdict(recipe)), encoding="utf-8")
     try:
         code, _, log = await run_child("SlicerDGMVLCBrowser.scene_writer", str(notes), str(path))
     except TimeoutError as error:

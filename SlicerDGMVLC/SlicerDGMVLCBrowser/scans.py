@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -11,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from SlicerDGMVLCLib.nodes import loadVolume
+from SlicerDGMVLCLib.records import asFields, readRecord
 from SlicerDGMVLCPresenters.case import Scan as CaseScan
+from SlicerDGMVLCPresenters.requests import Reading
+
+from .scan_facts import Refusal, ScanFacts
 
 TIMEOUT_S = 300.0
 PACKAGES = (
@@ -20,18 +25,12 @@ PACKAGES = (
 
 
 class ScanError(Exception):
-    """A scan that cannot be opened; the text is one sentence for the user.
+    """A scan that cannot be opened; the text is one sentence for the user. refusal: the reader's,
+    with what would make it readable."""
 
-    Args:
-        option: "series", "untilt" or "orientation", where choosing it makes the scan readable.
-        series: those of a folder that holds several ({number, words}).
-    """
-
-    def __init__(
-        self, sentence: str, option: str = "", series: list[dict[str, Any]] | None = None
-    ) -> None:
+    def __init__(self, sentence: str, refusal: Refusal | None = None) -> None:
         super().__init__(sentence)
-        self.option, self.series = option, series or []
+        self.refusal = refusal or Refusal(sentence)
 
 
 @dataclass(frozen=True)
@@ -39,38 +38,28 @@ class Scan:
     """An opened scan.
 
     Args:
-        path: what the user chose; the worker reads it. node: vtkMRMLScalarVolumeNode. size: voxels
-            (x,y,z). spacing: mm (x,y,z). title: patient or study, and series.
-        report: that lies in its DICOM folder, "" for none.
+        path: what the user chose; the worker reads it. node: vtkMRMLScalarVolumeNode. reading: how
+            it was read.
     """
 
     path: Path
     node: Any
-    size: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-    modality: str
-    title: str
-    report: str = ""
+    facts: ScanFacts
+    reading: Reading
 
-    @property
-    def facts(self) -> str:
-        """Size and spacing in words."""
-        return (
-            f"{' × '.join(map(str, self.size))} voxels of "
-            f"{' × '.join(f'{s:g}' for s in self.spacing)} mm · {self.modality}"
-        )
-
-    def kept(self, title: str, how: dict[str, Any]) -> CaseScan:
-        """What a case keeps of it: a title of its own, and `how` it is read again."""
-        columns, rows, slices = self.size
+    def kept(self, title: str) -> CaseScan:
+        """What a case keeps of it, under a title of its own."""
+        facts = self.facts
+        size, spacing = map(str, facts.size), (f"{mm:g}" for mm in facts.spacing)
+        words = f"{' × '.join(size)} voxels of {' × '.join(spacing)} mm · {facts.modality}"
         return CaseScan(
             str(self.path),
-            title or self.title,
-            self.facts,
-            self.modality,
-            how,
-            voxels=columns * rows * slices,
-            slices=slices,
+            title or facts.title,
+            words,
+            facts.modality,
+            self.reading,
+            voxels=math.prod(facts.size),
+            slices=facts.size[2],
         )
 
 
@@ -121,11 +110,8 @@ def load_volume_node(scene: Any, path: Path, name: str) -> Any:
         ) from error
 
 
-async def open_scan(
-    scene: Any, path: Path, out: Path, series: int | None = None, **how: Any
-) -> Scan:
-    """Read `path` (file or DICOM folder), converting it to `out` (.nrrd), and load it; `series` of
-    a folder that holds several, and `how` else it is read ("untilt", "orientation").
+async def open_scan(scene: Any, path: Path, out: Path, reading: Reading) -> Scan:
+    """Read `path` (file or DICOM folder), converting it to `out` (.nrrd), and load it.
 
     Raises:
         ScanError: with the sentence to show; the scene is as it was.
@@ -135,9 +121,13 @@ async def open_scan(
             "SlicerDGMVLCBrowser.reader",
             str(path),
             str(out),
-            json.dumps({"series": series, **how}),
+            json.dumps(asFields(reading)),
         )
-        facts = json.loads(answer)
+        said = json.loads(answer)
+        if "error" in said:
+            refusal = readRecord(Refusal, said)
+            raise ScanError(refusal.error, refusal)
+        facts = readRecord(ScanFacts, said)
     except TimeoutError as error:
         raise ScanError(
             f"{path.name} took longer than {TIMEOUT_S / 60:.0f} minutes to read; copy it to a "
@@ -148,15 +138,4 @@ async def open_scan(
             f"{path.name} ended the reader (exit code {code}); it is damaged or too large: "
             "export it again."
         ) from error
-    if "error" in facts:
-        raise ScanError(facts["error"], facts.get("option", ""), facts.get("series"))
-    node = load_volume_node(scene, out, path.name)
-    return Scan(
-        path,
-        node,
-        tuple(facts["size"]),
-        tuple(facts["spacing"]),
-        facts["modality"],
-        facts["title"],
-        facts.get("report", ""),
-    )
+    return Scan(path, load_volume_node(scene, out, path.name), facts, reading)

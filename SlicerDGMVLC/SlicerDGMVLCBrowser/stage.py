@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -235,14 +236,15 @@ class Stage:
         self.runs.show(run, layout)
         nodes = run.nodes
         with self.state as state:
-            state.plan, state.explanation, state.gates = run.title, run.explanation, run.gates
+            state.plan, state.explanation = run.title, run.explanation
+            state.gates = [asdict(check) for check in run.manifest.checks]
             state.maps, state.map = run.findings, next(iter(run.findings), "")
             state.has = {
                 "attention": "attention-segments" in nodes.byRole,
                 "heat": bool(run.findings),
-                "change": bool(run.layers("change")),
+                "change": bool(run.manifest.of("change")),
                 "invented": "invented" in nodes.byRole,
-                "uncertainty": bool(run.layers("uncertainty")),
+                "uncertainty": bool(run.manifest.of("uncertainty")),
                 "mask": "edit-mask" in nodes.byRole,
             }
         self.layout(layout)

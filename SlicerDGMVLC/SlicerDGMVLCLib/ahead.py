@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import qt
 from SlicerDGMVLCPresenters.desk import Desk
+from SlicerDGMVLCPresenters.requests import Prepared
 from SlicerDGMVLCPresenters.work import Order
 
 from .records import Fields, readRecord
 from .session import Session
 
 PAUSE_MS = 300  # the scan is seen before it is written for the worker
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """The file of the anatomy's labels, and what is uncertain of the lungs."""
-
-    labels: str
-    notes: list[str]
 
 
 class Ahead:

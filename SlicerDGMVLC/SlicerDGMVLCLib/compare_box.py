@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import qt
-from SlicerDGMVLCPresenters.comparison import CLEAR, hypothesis_files, ranking_rows, splitWords
+from SlicerDGMVLCPresenters.comparison import CLEAR, read_comparison, splitWords
 from SlicerDGMVLCPresenters.desk import Desk
 
 from .arrange import compareRuns
@@ -85,16 +85,15 @@ class CompareBox:
     def accept(self, path: str) -> None:
         """Put a finished comparison on the list of runs and show it."""
         try:
-            record, files = hypothesis_files(Path(path))
+            record, manifests = read_comparison(Path(path))
         except (OSError, ValueError) as error:
             self._problem(str(error), "Compare again.")
             return
-        runs = [self._results.add(manifest, title) for title, manifest in files]
+        titles = [each.title for each in record.hypotheses]
+        runs = [self._results.add(*each) for each in zip(manifests, titles)]
         self._runs = [run for run in runs if run is not None]
-        ranking = record["ranking"]
         made = [(run.title, str(run.manifest), run.madeAt) for run in self._runs]
-        rows = ranking_rows(record)
-        self._desk.add_comparison(rows, ranking["sentence"], ranking["note"], made)
+        self._desk.add_comparison(record, made)
         if self._results.load(self._runs):
             self.show()
 

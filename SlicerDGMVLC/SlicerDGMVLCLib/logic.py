@@ -15,6 +15,7 @@ from typing import Any
 import slicer
 import vtk
 from SlicerDGMVLCPresenters.clinical import clinical_words
+from SlicerDGMVLCPresenters.requests import EditRequest
 
 from .clinical import given
 from .exchange import checkVolume, exportSegment, exportVolume
@@ -126,7 +127,7 @@ def _findCorners(segmentation: Any, segmentId: str) -> list[tuple[float, float, 
     ]
 
 
-def sliceRange(parameters: Parameters, view: tuple[float, float, float]) -> list[int] | None:
+def sliceRange(parameters: Parameters, view: tuple[float, float, float]) -> tuple[int, int] | None:
     """Slices [first, last) to read and edit, counted from the feet; None for all.
 
     Args:
@@ -143,7 +144,7 @@ def sliceRange(parameters: Parameters, view: tuple[float, float, float]) -> list
                 "The axial view shows no slice of the scan; scroll it into the scan or choose "
                 "other slices."
             )
-        return [place, place + 1]
+        return place, place + 1
     if parameters.slices is Slices.REGION and parameters.regionNode:
         corners = segmentCorners(parameters.regionNode, parameters.regionSegment)
         if corners:
@@ -153,7 +154,7 @@ def sliceRange(parameters: Parameters, view: tuple[float, float, float]) -> list
                 for margin in (-REGION_MARGIN_MM, REGION_MARGIN_MM)
             ]
             first, last = max(min(places), 0), min(max(places) + 1, count)
-            return [first, last] if first < last else None  # outside the scan: the core says so
+            return (first, last) if first < last else None  # outside the scan: the core says so
     return None
 
 
@@ -286,44 +287,24 @@ def makeRequest(
     finding: int,
     image: Path,
     mask: Path | None,
-    slices: list[int] | None,
+    slices: tuple[int, int] | None,
     out: Path,
-) -> dict[str, Any]:
-    """The core's Request as JSON fields; what is left at its default is left out."""
+) -> EditRequest:
+    """What the panel asks for. finding: 0 when the region alone says where."""
     noises, steps = parameters.effort()
-    request: dict[str, Any] = {
-        "image": os.fspath(image),
-        "report_text": reportText(parameters),
-        "out": os.fspath(out),
-        "finding": finding,
-        "slices": slices,
-        "mode": parameters.mode.value,
-        "seed": parameters.seed,
-        "noises": noises,
-        "steps": steps,
-        "clinical": clinical_words(given(parameters)),
-    }
-    if mask is not None:
-        request["mask"] = os.fspath(mask)
-    if parameters.question is Question.INSTEAD:
-        request["target"] = " ".join(parameters.target.split())
-    if parameters.device:
-        request["device"] = parameters.device
-    return request
-
-
-def makeCompareRequest(
-    parameters: Parameters,
-    hypotheses: list[str],
-    finding: int | None,
-    image: Path,
-    mask: Path | None,
-    slices: list[int] | None,
-    out: Path,
-) -> dict[str, Any]:
-    """The core's CompareRequest as JSON fields; finding None when the region alone says where."""
-    request = makeRequest(parameters, finding or 0, image, mask, slices, out) | {
-        "finding": finding,
-        "hypotheses": hypotheses,
-    }
-    return {name: value for name, value in request.items() if name not in ("target", "mode")}
+    instead = parameters.question is Question.INSTEAD
+    return EditRequest(
+        image=os.fspath(image),
+        report_text=reportText(parameters),
+        out=os.fspath(out),
+        finding=finding or None,
+        noises=noises,
+        steps=steps,
+        mask=None if mask is None else os.fspath(mask),
+        target=" ".join(parameters.target.split()) if instead else None,
+        mode=parameters.mode.value,
+        slices=slices,
+        seed=parameters.seed,
+        device=parameters.device or None,
+        clinical=clinical_words(given(parameters)),
+    )

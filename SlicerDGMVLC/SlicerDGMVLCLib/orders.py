@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from SlicerDGMVLCPresenters.desk import Desk
+from SlicerDGMVLCPresenters.requests import CompareRequest, Prepare
 from SlicerDGMVLCPresenters.work import PREPARE, REGION, RUN, Order
 
 from .logic import (
     Exchange,
     axialPosition,
     checkSpace,
-    makeCompareRequest,
     makeRequest,
     makeRunFolder,
     sliceRange,
 )
 from .parameters import Parameters
-from .records import Fields
+from .records import Fields, asFields
 
 OUTPUT_SETTING = "DGMVLC/OutputFolder"
 
@@ -76,21 +76,19 @@ class Orders:
             taken.append(makeRunFolder(self.folder, row.term, taken=taken))
             request = makeRequest(parameters, row.number, image, mask, slices, taken[-1])
             more = {"title": row.term, "preview": parameters.preview}
-            orders.append(self._desk.order(RUN, "", request, **more))
+            orders.append(self._desk.order(RUN, "", asFields(request), **more))
         checkSpace(self.folder, volume)
         return orders
 
-    def comparison(self, parameters: Parameters) -> dict[str, Any]:
+    def comparison(self, parameters: Parameters) -> CompareRequest:
         """The request for the desk's hypotheses; its answer names `comparison.json`."""
         image, mask = self._export(parameters)
         slices = sliceRange(parameters, axialPosition(self._scene, parameters.inputVolume))
         out = makeRunFolder(self.folder, "comparison")
         case = self._desk.case
-        request = makeCompareRequest(
-            parameters, self._desk.hypotheses, case.finding or None, image, mask, slices, out
-        )
+        request = makeRequest(parameters, case.finding, image, mask, slices, out)
         checkSpace(self.folder, parameters.inputVolume)
-        return request
+        return request.comparing(self._desk.hypotheses)
 
     def proposal(self, parameters: Parameters) -> Order:
         """A region of the chosen finding."""
@@ -98,17 +96,17 @@ class Orders:
         image = self._exchange.volume(parameters.inputVolume)
         out = self._exchange.path("proposed.seg.nrrd")
         request = makeRequest(parameters, self._desk.case.finding, image, None, None, out)
-        return self._desk.order(REGION, "", request, title="region")
+        return self._desk.order(REGION, "", asFields(request), title="region")
 
     def preparation(self, parameters: Parameters, answered: Callable[[Fields], None]) -> Order:
         """Lungs and features of the scan, before a run asks for them."""
         self._exchange = self._exchange or Exchange()
-        request: dict[str, object] = {
-            "image": str(self._exchange.volume(parameters.inputVolume)),
-            "out": str(self._exchange.path("anatomy.nrrd")),
-            "device": parameters.device or None,
-        }
-        return self._desk.order(PREPARE, "prepare", request, answered=answered)
+        request = Prepare(
+            image=str(self._exchange.volume(parameters.inputVolume)),
+            out=str(self._exchange.path("anatomy.nrrd")),
+            device=parameters.device or None,
+        )
+        return self._desk.order(PREPARE, "prepare", asFields(request), answered=answered)
 
     def _export(self, parameters: Parameters) -> tuple[Path, Path | None]:
         self._exchange = self._exchange or Exchange()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from SlicerDGMVLCPresenters.desk import Desk
-from SlicerDGMVLCPresenters.outcome import checks_words, result_passed, result_title
 
 from .arrange import showRun
 from .runs import ResultNodes, findRuns, removeRun, runTitle
@@ -74,7 +73,7 @@ class ResultsBox:
             self._problem(f"The result {manifest} cannot be read ({error}).", "Run it again.")
             return None
         made = f"{datetime.datetime.now():%H:%M}"
-        run = Run(title or result_title(content), manifest, made, checks_words(content))
+        run = Run(title or content.title, manifest, made, content.checks_words)
         self.runs.append(run)
         self._fill(len(self.runs) - 1)
         return run
@@ -84,7 +83,7 @@ class ResultsBox:
         `add`."""
         run = self.add(manifest)
         if run is not None:
-            passed = result_passed(readResult(manifest))
+            passed = readResult(manifest).passed
             result = self._desk.add_result(run.title, str(manifest), run.madeAt, passed)
             run.number = result.number
             self._aside.clear()

@@ -11,31 +11,43 @@ import qt
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.keys import REVIEW_KEYS
 from SlicerDGMVLCPresenters.review import LONGEST_COMMENT
+from SlicerDGMVLCPresenters.review_records import (
+    Decide,
+    Exported,
+    ExportReview,
+    OneStudy,
+    Opened,
+    OpenReview,
+    RegionRow,
+    Shown,
+    ShowStudy,
+    StudyRow,
+)
 
+from .records import Fields, asFields, readRecord
 from .session import Session
 from .study_scene import StudyScene
 from .tables import REGION_COLUMNS, STUDY_COLUMNS, RowsTable
 
 
-def studyCells(row: dict[str, Any]) -> tuple[str, ...]:
+def studyCells(row: StudyRow) -> tuple[str, ...]:
     """A study as the worklist shows it."""
-    count = f"{row['unreported']} of {row['regions']}" if row["regions"] else ""
-    return row["id"], row["words"], count
+    count = f"{row.unreported} of {row.regions}" if row.regions else ""
+    return row.id, row.words, count
 
 
-def regionCells(row: dict[str, Any]) -> tuple[str, ...]:
+def regionCells(row: RegionRow) -> tuple[str, ...]:
     """A region as the list shows it."""
-    decision = row["verdict"] or (f"{row['earlier']} on an earlier scan" if row["earlier"] else "")
-    more = (row[name] for name in ("size", "place", "tag", "change", "comment"))
-    return str(row["number"]), decision, *more
+    decision = row.verdict or (f"{row.earlier} on an earlier scan" if row.earlier else "")
+    return str(row.number), decision, row.size, row.place, row.tag, row.change, row.comment
 
 
-def regionWords(row: dict[str, Any]) -> str:
+def regionWords(row: RegionRow) -> str:
     """A region in sentences."""
     return (
-        f"Region {row['number']}, {row['size']}, {row['volume']}, {row['place']}: "
-        f"{row['change']} against this patient's lungs.\n{row['sentence']}\n"
-        f"{row['phrases']} (change its denial asks for, 0 to 1; no probability of disease)"
+        f"Region {row.number}, {row.size}, {row.volume}, {row.place}: "
+        f"{row.change} against this patient's lungs.\n{row.sentence}\n"
+        f"{row.phrases} (change its denial asks for, 0 to 1; no probability of disease)"
     )
 
 
@@ -117,19 +129,22 @@ class ReviewBox:
         """Make or continue the session of the chosen folder."""
         self._openSession(lambda: None)
 
-    def _openSession(self, then: Callable[[], None], **more: Any) -> None:
+    def _openSession(
+        self, then: Callable[[], None], study: str | None = None, series: int | None = None
+    ) -> None:
         folder = str(self._ui.reviewFolder.currentPath).strip()
         session = str(self._ui.reviewSession.currentPath).strip() or f"{folder.rstrip('/')}-review"
 
-        def opened(answer: dict[str, Any]) -> None:
+        def opened(answer: Fields) -> None:
+            made = readRecord(Opened, answer)
             self.clear()
             self._exported = ""
-            self._list.open(answer["session"])
-            self._list.take_list(answer)
+            self._list.open(made.session)
+            self._list.take_list(made)
             self._fill()
             then()
 
-        request = {"folder": folder, "session": session, **more}
+        request = asFields(OpenReview(folder, session, study, series))
         self._session.task("review-open", request, "review", opened)
 
     def lookAtAll(self) -> None:
@@ -146,12 +161,12 @@ class ReviewBox:
     def _onStudyRow(self) -> None:
         row = self._studies.current()
         if 0 <= row < len(self._list.studies):
-            self._goTo(self._list.studies[row]["id"])
+            self._goTo(self._list.studies[row].id)
 
     def _onRegionRow(self) -> None:
         row = self._regions.current()
-        if 0 <= row < len(self._list.regions):
-            self.choose(self._list.regions[row]["number"])
+        if 0 <= row < len(self._list.shown.regions):
+            self.choose(self._list.shown.regions[row].number)
 
     def _goTo(self, study: str, region: int = 0) -> None:
         if not self._locked:
@@ -166,20 +181,27 @@ class ReviewBox:
         (self._askStudy if study in self._list.waiting else self._askShow)(study)
 
     def _askShow(self, study: str) -> None:
-        request: dict[str, Any] = self._of(study)
-        if study == self._list.study != self._shown:
-            request["out"] = str(self._newPath("study.nrrd"))
+        new = study == self._list.study != self._shown
+        out = str(self._newPath("study.nrrd")) if new else None
+        request = asFields(ShowStudy(self._list.session, study, out))
         self._session.task("review-show", request, f"opening {study}", self._showed)
 
-    def _showed(self, answer: dict[str, Any]) -> None:
-        self._list.take_list(answer)
-        if answer["study"] == self._list.study:
-            if answer["scan"]:
-                self._showScan(answer["scan"])
+    def _take(self, answer: Fields) -> Shown:
+        """A study's regions and the worklist."""
+        shown = readRecord(Shown, answer)
+        self._list.take_list(shown)
+        self._list.take(shown)
+        return shown
+
+    def _showed(self, answer: Fields) -> None:
+        shown = self._take(answer)
+        if shown.study == self._list.study:
+            if shown.scan:
+                self._showScan(shown.scan)
             wanted, self._wanted = self._wanted, 0
             self.choose(wanted or self._list.undecided)
         self._fill()
-        if self._all and answer["study"] not in self._list.waiting[:1]:
+        if self._all and shown.study not in self._list.waiting[:1]:
             self.lookAtAll()
         self._lookAhead()
 
@@ -191,8 +213,8 @@ class ReviewBox:
                 "review-study", self._of(study), lambda answer: self._list.looked(study)
             )
 
-    def _of(self, study: str) -> dict[str, Any]:
-        return {"session": self._list.session, "study": study}
+    def _of(self, study: str) -> Fields:
+        return asFields(OneStudy(self._list.session, study))
 
     def _showScan(self, path: str) -> None:
         try:
@@ -213,10 +235,10 @@ class ReviewBox:
         """Outline a region in the views and go there."""
         self._saveComment()
         row = self._list.choose(number)
-        self._ui.reviewComment.setText(row["comment"] if row else "")
+        self._ui.reviewComment.setText(row.comment if row else "")
         if row is not None and self._shown == self._list.study:
             try:
-                self._view.outline(row["outline"], f"Region {number}")
+                self._view.outline(row.outline, f"Region {number}")
             except ValueError as error:
                 self._problem(str(error), "Look at the study again.")
         self._fill()
@@ -227,7 +249,7 @@ class ReviewBox:
         if row is None or self._shown != self._list.study:
             return
         try:
-            self._view.swap("" if self._view.swapped else row["without_scan"])
+            self._view.swap("" if self._view.swapped else row.without_scan)
         except ValueError as error:
             self._problem(str(error), "Look at the study again.")
 
@@ -242,11 +264,11 @@ class ReviewBox:
         act = None if self._locked else self._list.undo()
         if act is None:
             return
-        self._save(act.study, act.region, verdict=act.verdict, comment=act.comment)
+        self._save(act.study, act.region, act.verdict, act.comment)
         if act.study != self._list.study:
             self._goTo(act.study, act.region)
-        elif row := self._list.choose(act.region):
-            row.update(verdict=act.verdict, comment=act.comment)
+        elif self._list.choose(act.region):
+            self._list.decide(act.verdict, act.comment)
             self._ui.reviewComment.setText(act.comment)
             self.choose(act.region)
 
@@ -260,21 +282,21 @@ class ReviewBox:
 
     def _saveComment(self) -> None:
         row, typed = self._list.row, str(self._ui.reviewComment.text).strip()
-        if row is not None and typed != row["comment"]:
+        if row is not None and typed != row.comment:
             self._decide(comment=typed)
 
-    def _decide(self, **decided: str) -> None:
-        act = None if self._locked else self._list.remember(**decided)
+    def _decide(self, verdict: str | None = None, comment: str | None = None) -> None:
+        act = None if self._locked else self._list.remember(verdict, comment)
         if act is not None:
-            self._save(act.study, act.region, **decided)
+            self._save(act.study, act.region, verdict, comment)
 
-    def _save(self, study: str, region: int, **decided: str) -> None:
-        request = {**self._of(study), "region": region, **decided}
+    def _save(self, study: str, region: int, verdict: str | None, comment: str | None) -> None:
+        request = asFields(Decide(self._list.session, study, region, verdict, comment))
         self._session.save("review-decide", request, self._decided)
         self._fill()
 
-    def _decided(self, answer: dict[str, Any]) -> None:
-        self._list.take_list(answer)
+    def _decided(self, answer: Fields) -> None:
+        self._take(answer)
         self._fill()
         self._lookAhead()
 
@@ -283,14 +305,15 @@ class ReviewBox:
     def export(self) -> None:
         """Table, pages and accepted regions into the session's folder."""
         session = self._list.session
-        request = {"session": session, "out": str(Path(session) / "export")}
+        request = asFields(ExportReview(session, str(Path(session) / "export")))
         self._session.task("review-export", request, "export", self._onExported)
 
-    def _onExported(self, answer: dict[str, Any]) -> None:
-        self._exported = str(Path(answer["html"]).parent)
-        paths = [*(answer[kind] for kind in ("html", "pdf", "csv")), *answer["accepted"]]
+    def _onExported(self, answer: Fields) -> None:
+        made = readRecord(Exported, answer)
+        self._exported = str(Path(made.html).parent)
+        paths = (made.html, made.pdf, made.csv, *made.accepted)
         files = ", ".join(Path(path).name for path in paths)
-        self._ui.reviewNotes.setText(" ".join([f"Written: {files}.", *answer["notes"]]))
+        self._ui.reviewNotes.setText(" ".join([f"Written: {files}.", *made.notes]))
         self._enable()
 
     # what is shown and can be done now
@@ -305,17 +328,20 @@ class ReviewBox:
         """The lists and words as they are now."""
         ui, listed = self._ui, self._list
         row = listed.row
-        ids = [one["id"] for one in listed.studies]
+        ids = [one.id for one in listed.studies]
         self._studies.fill(
             [studyCells(one) for one in listed.studies],
             ids.index(listed.study) if listed.study in ids else -1,
         )
         self._regions.fill(
-            [regionCells(one) for one in listed.regions], listed.regions.index(row) if row else -1
+            [regionCells(one) for one in listed.shown.regions],
+            listed.shown.regions.index(row) if row else -1,
         )
         ui.reviewProgress.setText(listed.counted)
-        unseen = [f"Reported, not seen: {line}" for line in listed.unseen]
-        ui.reviewNotes.setText("\n".join(filter(None, [*listed.notes, *unseen, listed.nothing])))
+        unseen = [f"Reported, not seen: {line}" for line in listed.shown.unseen]
+        ui.reviewNotes.setText(
+            "\n".join(filter(None, [*listed.shown.notes, *unseen, listed.nothing]))
+        )
         ui.reviewText.setPlainText(regionWords(row) if row else "")
         if row is None:
             ui.reviewComment.setText("")
@@ -326,11 +352,11 @@ class ReviewBox:
         combo = self._ui.reviewSeries
         blocked = combo.blockSignals(True)
         combo.clear()
-        for words in self._list.series:
+        for words in self._list.shown.series:
             combo.addItem(words)
-        combo.setCurrentIndex(self._list.chosen - 1)
+        combo.setCurrentIndex(self._list.shown.chosen - 1)
         combo.blockSignals(blocked)
-        combo.setVisible(len(self._list.series) > 1)
+        combo.setVisible(len(self._list.shown.series) > 1)
 
     def _enable(self) -> None:
         ui, free, row = self._ui, not self._locked, self._list.row
@@ -340,10 +366,10 @@ class ReviewBox:
         ui.reviewExport.setEnabled(free and bool(self._list.session))
         ui.reviewExported.setEnabled(bool(self._exported))
         ui.reviewStudies.setEnabled(free)
-        ui.reviewSeries.setEnabled(free and len(self._list.series) > 1)
+        ui.reviewSeries.setEnabled(free and len(self._list.shown.series) > 1)
         for widget in (ui.reviewAccept, ui.reviewReject, ui.reviewComment):
             widget.setEnabled(row is not None and free)
-        ui.reviewWithout.setEnabled(bool(row and row["without_scan"]))
+        ui.reviewWithout.setEnabled(bool(row and row.without_scan))
         undo = self._list.undo_words()
         ui.reviewUndo.setEnabled(bool(undo) and free)
         ui.reviewUndo.setToolTip(f"Take back: {undo} (U)." if undo else "Nothing to take back.")

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import slicer
+from SlicerDGMVLCPresenters.outcome import File, Manifest
 
 from .arrange import NOTICE, showRun
+from .cases import middle
 from .colors import DIVERGING, SEQUENTIAL, addColorTable
 from .nodes import WINDOWS, loadSegments, loadVolume, showWindow
+from .records import readRecord
 from .runs import ResultNodes, groupRun, removeRun
 
 __all__ = [
@@ -33,18 +36,26 @@ LAYERS = {  # what lies over the scans: its title, and from which value on it hi
     "change": ("Change asked for (0 to 1)", 0.05),
     "attention": ("Attention heat map: {finding}", 0.1),
 }
+SEGMENTS = {
+    "attention-segments": "Attention",
+    "edit-mask": "Edit mask",
+    "invented": "Invented, not seen through",
+}
 
 
-def readResult(path: str | Path) -> dict[str, Any]:
+def readResult(path: str | Path) -> Manifest:
     """The manifest of a result; raises ValueError with a sentence when it is of another version."""
-    manifest = json.loads(Path(path).read_text(encoding="utf-8"))
-    if manifest.get("schema_version") not in SCHEMA_VERSIONS:
+    said = json.loads(Path(path).read_text(encoding="utf-8"))
+    if said.get("schema_version") not in SCHEMA_VERSIONS:
         raise ValueError(
-            f"{path} follows result schema {manifest.get('schema_version')}, this module reads "
+            f"{path} follows result schema {said.get('schema_version')}, this module reads "
             f"{', '.join(SCHEMA_VERSIONS)}; "
             "update the extension."
         )
-    return manifest
+    try:
+        return readRecord(Manifest, said)
+    except ValueError as error:
+        raise ValueError(f"{path} is no record of a result ({error})") from error
 
 
 def _legend(node: Any, title: str) -> None:
@@ -78,20 +89,19 @@ def _markSynthetic(scene: Any, nodes: ResultNodes) -> Any:
     return scene.AddNode(text)
 
 
-def loadLayer(scene: Any, folder: Path, entry: dict[str, Any], nodes: ResultNodes) -> Any:
-    """A file of `LAYERS` (its entry in the manifest) in its colours, as one of the run's nodes.
+def loadLayer(scene: Any, folder: Path, file: File, nodes: ResultNodes) -> Any:
+    """A file of `LAYERS` in its colours, as one of the run's nodes.
 
     Raises:
         ValueError: it cannot be read.
     """
-    role = entry["role"]
-    title, visible = LAYERS[role]
-    node = loadVolume(scene, folder / entry["name"], title.format(**entry))
-    if role == "attention":
-        nodes.attention[entry["finding"]] = node
+    title, visible = LAYERS[file.role]
+    node = loadVolume(scene, folder / file.name, title.format(finding=file.finding))
+    if file.role == "attention":
+        nodes.attention[file.finding] = node
     else:
-        nodes.byRole[role] = node
-    highest = _largestChange(node) if role == "uncertainty" else 1.0
+        nodes.byRole[file.role] = node
+    highest = _largestChange(node) if file.role == "uncertainty" else 1.0
     colors = addColorTable(scene, "DGM-VLC attention", SEQUENTIAL, lambda share: f"{share:.2f}")
     display = showWindow(node, 0, highest, colors)
     display.SetApplyThreshold(1)
@@ -101,25 +111,21 @@ def loadLayer(scene: Any, folder: Path, entry: dict[str, Any], nodes: ResultNode
 
 
 def _loadFiles(
-    scene: Any, folder: Path, manifest: dict[str, Any], nodes: ResultNodes, layers: bool
+    scene: Any, folder: Path, manifest: Manifest, nodes: ResultNodes, layers: bool
 ) -> None:
     titles = {
         "original": "Original",
-        "counterfactual": f"Counterfactual: {manifest['plan']['target']} ({NOTICE})",
+        "counterfactual": f"Counterfactual: {manifest.plan.target} ({NOTICE})",
         "difference": f"Difference (counterfactual − original, HU; {NOTICE})",
     }
-    for entry in manifest["files"]:
-        role, file = entry["role"], folder / entry["name"]
+    for file in manifest.files:
+        role, path = file.role, folder / file.name
         if role in titles:
-            nodes.byRole[role] = loadVolume(scene, file, titles[role])
+            nodes.byRole[role] = loadVolume(scene, path, titles[role])
         elif role in LAYERS and layers:
-            loadLayer(scene, folder, entry, nodes)
-        elif role == "attention-segments":
-            nodes.byRole[role] = loadSegments(scene, file, "Attention")
-        elif role == "edit-mask":
-            nodes.byRole[role] = loadSegments(scene, file, "Edit mask")
-        elif role == "invented":
-            nodes.byRole[role] = loadSegments(scene, file, "Invented, not seen through")
+            loadLayer(scene, folder, file, nodes)
+        elif role in SEGMENTS:
+            nodes.byRole[role] = loadSegments(scene, path, SEGMENTS[role])
 
 
 def _colour(scene: Any, nodes: ResultNodes) -> None:
@@ -133,12 +139,10 @@ def _colour(scene: Any, nodes: ResultNodes) -> None:
     showWindow(nodes.byRole["difference"], -limit, limit, diverging)
 
 
-def _runId(manifest: dict[str, Any]) -> str:
+def _runId(manifest: Manifest) -> str:
     """Name of a run that does not depend on where its folder lies."""
-    digest = next(
-        entry["sha256"] for entry in manifest["files"] if entry["role"] == "counterfactual"
-    )
-    return f"DGM-VLC {manifest['plan']['term']} {digest[:8]}"
+    (made,) = manifest.of("counterfactual")
+    return f"DGM-VLC {manifest.plan.term} {made.sha256[:8]}"
 
 
 def loadResult(
@@ -164,23 +168,11 @@ def loadResult(
         removeRun(scene, nodes)
         raise
     _colour(scene, nodes)
-    nodes.centre = _focus(manifest, nodes.byRole["original"])
+    nodes.centre = manifest.centre or middle(nodes.byRole["original"])
     nodes.byRole["notice"] = _markSynthetic(scene, nodes)
-    groupRun(
-        scene, nodes, f"{nodes.runId}: {manifest['plan']['source']} → {manifest['plan']['target']}"
-    )
+    groupRun(scene, nodes, f"{nodes.runId}: {manifest.plan.source} → {manifest.plan.target}")
     showRun(scene, nodes, portable=portable)
     return nodes
-
-
-def _focus(manifest: dict[str, Any], volume: Any) -> tuple[float, float, float]:
-    """RAS position (mm) of the region's centre; the volume's centre when there is no region."""
-    centre = manifest.get("location", {}).get("centre_mm")
-    if centre:
-        return -float(centre[0]), -float(centre[1]), float(centre[2])
-    bounds = [0.0] * 6
-    volume.GetRASBounds(bounds)
-    return (bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, (bounds[4] + bounds[5]) / 2
 
 
 def saveMrb(scene: Any, path: str | Path) -> None:

@@ -13,6 +13,7 @@ import vtk
 from slicer.util import VTKObservationMixin
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.page import page
+from SlicerDGMVLCPresenters.requests import Compared
 from SlicerDGMVLCPresenters.work import Order
 
 from .ahead import Ahead
@@ -23,7 +24,7 @@ from .events import Heartbeat, Ready
 from .orders import Orders
 from .parameters import Parameters, Question, parametersOf
 from .preview import PreviewLayer
-from .records import Fields
+from .records import Fields, asFields, readRecord
 from .region_box import RegionBox
 from .report_box import ReportBox
 from .results_box import ResultsBox
@@ -239,9 +240,9 @@ class Panel(VTKObservationMixin):
             self._order(
                 lambda: self._task(
                     "compare",
-                    self.orders.comparison(self.parameters),
+                    asFields(self.orders.comparison(self.parameters)),
                     "comparison",
-                    lambda answer: self.compare.accept(str(answer.get("record", ""))),
+                    lambda answer: self.compare.accept(readRecord(Compared, answer).record),
                 )
             )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from .comparison import Hypotheses
 from .findings import Finding, FindingRow, finding_rows
+from .requests import Reading
 
 READING = "Reading …"
 PROPOSED, FILE, DRAWN = "proposed", "file", "drawn"
@@ -14,14 +15,14 @@ PROPOSED, FILE, DRAWN = "proposed", "file", "drawn"
 @dataclass(frozen=True)
 class Scan:
     """An opened scan. title: whose it is, as the header says it. facts: size and spacing in
-    words. reading: how else it is read ("series", "untilt", "orientation"), for every request.
-    why_not: what keeps it from being edited, "" for nothing."""
+    words. reading: how it is read, for every request. why_not: what keeps it from being edited, ""
+    for nothing."""
 
     path: str
     title: str
     facts: str
     modality: str = "CT"
-    reading: dict[str, Any] = field(default_factory=dict)
+    reading: Reading = Reading()
     voxels: int = 0
     slices: int = 0
     why_not: str = ""
@@ -56,24 +57,12 @@ class Result:
     passed: bool
     hypothesis: bool = False
 
-    @property
-    def row(self) -> dict[str, Any]:
-        """As the list of runs shows it."""
-        return {
-            "number": self.number,
-            "title": self.title,
-            "when": self.when,
-            "ok": self.passed,
-        }
-
 
 @dataclass
 class Comparison:
     """Hypotheses of a region, the best fitting first. results: their numbers in the case."""
 
-    rows: list[dict[str, Any]]
-    sentence: str
-    note: str
+    record: Hypotheses
     results: tuple[int, ...]
 
 

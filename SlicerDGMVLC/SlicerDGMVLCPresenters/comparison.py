@@ -5,32 +5,87 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from SlicerDGMVLCLib.records import readRecord
 
 COMPARISON_VERSIONS = ("1.0", "1.1")
 FEWEST, MOST = 2, 6
 CLEAR = "no finding (clear lung)"
 
 
-def readComparison(path: str | Path) -> dict[str, Any]:
-    """The record of a comparison; raises ValueError with a sentence when it is of another
-    version."""
-    record: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-    if (
-        record.get("kind") != "comparison"
-        or record.get("schema_version") not in COMPARISON_VERSIONS
-    ):
+@dataclass(frozen=True)
+class Hypothesis:
+    """What the patient's own voxels say of a hypothesis. more_hu: change that is asked for beyond
+    the first one's; of version 1.0 the excess of its denoising error. low, high: the interval.
+    apart: it can be told from the first."""
+
+    rank: int
+    name: str
+    folder: str
+    low: float
+    high: float
+    agreement: float | None
+    apart: bool
+    mean_change_hu: float
+    more_hu: float | None = None
+    excess: float | None = None
+
+    @property
+    def title(self) -> str:
+        """Its place and name."""
+        return f"{self.rank}. {self.name}"
+
+    @property
+    def asked(self) -> str:
+        """Change asked for beyond the first one's with its interval, in words; of an earlier
+        version's comparison the denoising error in its place."""
+        if self.rank == 1:
+            return "0 (reference)"
+        unit = percent if self.more_hu is None else hounsfield
+        beyond = (self.excess if self.more_hu is None else self.more_hu) or 0.0
+        return f"{unit(beyond)} [{unit(self.low)}, {unit(self.high)}]"
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Whether the first hypothesis can be told from the others."""
+
+    sentence: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """What both skins show of a `comparison.json`, the best fitting one first."""
+
+    hypotheses: list[Hypothesis]
+    ranking: Ranking
+
+
+@dataclass(frozen=True)
+class RankingRow:
+    """A hypothesis as a list shows it."""
+
+    name: str
+    asked: str
+    agreement: str
+    apart: bool
+    change: str
+
+
+def read_comparison(path: Path) -> tuple[Hypotheses, list[Path]]:
+    """The record of a comparison, and `result.json` of every hypothesis; raises ValueError with a
+    sentence when it is of another version, OSError when it cannot be read."""
+    said = json.loads(path.read_text(encoding="utf-8"))
+    if said.get("kind") != "comparison" or said.get("schema_version") not in COMPARISON_VERSIONS:
         raise ValueError(
-            f"{path} follows comparison schema {record.get('schema_version')}, this module reads "
+            f"{path} follows comparison schema {said.get('schema_version')}, this module reads "
             f"{' and '.join(COMPARISON_VERSIONS)}; update the extension."
         )
-    return record
-
-
-def resultPaths(path: str | Path, record: dict[str, Any]) -> list[Path]:
-    """`result.json` of each hypothesis, the best fitting one first."""
-    return [Path(path).parent / row["folder"] / "result.json" for row in record["hypotheses"]]
+    record = readRecord(Hypotheses, said)
+    return record, [path.parent / each.folder / "result.json" for each in record.hypotheses]
 
 
 def percent(share: float) -> str:
@@ -43,18 +98,18 @@ def hounsfield(value: float) -> str:
     return f"{value:+.0f} HU".replace("-", "−")
 
 
-def rankingRow(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Name, change asked for beyond the first one's with its interval, agreement, in words; of an
-    earlier version's comparison the denoising error in its place."""
-    unit = hounsfield if "more_hu" in row else percent
-    beyond = row["more_hu"] if "more_hu" in row else row["excess"]
-    asked = (
-        "0 (reference)"
-        if row["rank"] == 1
-        else f"{unit(beyond)} [{unit(row['low'])}, {unit(row['high'])}]"
-    )
-    agreement = "" if row["agreement"] is None else f"{row['agreement']:.2f}"
-    return f"{row['rank']}. {row['name']}", asked, agreement
+def ranking_rows(record: Hypotheses) -> list[RankingRow]:
+    """The ranking as a list shows it."""
+    return [
+        RankingRow(
+            each.title,
+            each.asked,
+            "" if each.agreement is None else f"{each.agreement:.2f}",
+            each.apart,
+            hounsfield(each.mean_change_hu),
+        )
+        for each in record.hypotheses
+    ]
 
 
 def splitWords(text: str) -> list[str]:
@@ -77,29 +132,3 @@ def whyNotCompare(words: list[str]) -> str:
         "",
     )
     return f"“{twice}” is there twice; choose different hypotheses." if twice else ""
-
-
-def ranking_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """The ranking of a `comparison.json` as the page lists it."""
-    rows = []
-    for row in record["hypotheses"]:
-        name, asked, agreement = rankingRow(row)
-        change = f"{row['mean_change_hu']:+.0f} HU".replace("-", "−")
-        rows.append(
-            {
-                "name": name,
-                "asked": asked,
-                "agreement": agreement,
-                "apart": bool(row["apart"]),
-                "change": change,
-            }
-        )
-    return rows
-
-
-def hypothesis_files(path: Path) -> tuple[dict[str, Any], list[tuple[str, Path]]]:
-    """A comparison's record, and title and manifest of every hypothesis, the best first; raises
-    ValueError or OSError when it cannot be read."""
-    record = readComparison(path)
-    titles = [f"{row['rank']}. {row['name']}" for row in record["hypotheses"]]
-    return record, list(zip(titles, resultPaths(path, record)))

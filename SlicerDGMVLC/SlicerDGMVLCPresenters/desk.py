@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from SlicerDGMVLCLib.records import Fields
+
 from . import words
 from .case import (
     DRAWN,
@@ -17,10 +19,12 @@ from .case import (
     Result,
     Scan,
 )
+from .comparison import Hypotheses
 from .findings import Finding, FindingRow, finding_rows, findings_note, first_usable
 from .lesson import Lesson
 from .preflight import Machine, Preflight
 from .review import Worklist
+from .review_records import RegionRow
 from .work import AHEAD, PREPARE, REGION, REPORT, RUN, SUGGEST, TASK, Order, Work
 
 SCAN_LAYOUT, COLUMNS = "scan", "columns"
@@ -235,9 +239,7 @@ class Desk:
         self.show_result(result.number)
         return result
 
-    def add_comparison(
-        self, rows: list[dict[str, Any]], sentence: str, note: str, made: list[tuple[str, str, str]]
-    ) -> list[Result]:
+    def add_comparison(self, record: Hypotheses, made: list[tuple[str, str, str]]) -> list[Result]:
         """Finished hypotheses, best first: (title, manifest, time of day) each."""
         results = [
             replace(self._number(title, manifest, when, True), hypothesis=True)
@@ -245,7 +247,7 @@ class Desk:
         ]
         self.case.results += results
         numbers = tuple(result.number for result in results)
-        self.case.comparison = Comparison(rows, sentence, note, numbers)
+        self.case.comparison = Comparison(record, numbers)
         self.show_comparison()
         return results
 
@@ -328,10 +330,9 @@ class Desk:
         if case.preview:
             return replace(whole, layout="pair", preview=case.preview)
         row = self._flagged()
-        without = str(row.get("without_scan") or "") if row else ""
-        return replace(whole, outline=self.outline(), without=without)
+        return replace(whole, outline=self.outline(), without=row.without_scan if row else "")
 
-    def _flagged(self) -> dict[str, Any] | None:
+    def _flagged(self) -> RegionRow | None:
         """The region of the review that is shown."""
         return self.review.row if self.tab == "review" and self.reviewing() else None
 
@@ -340,7 +341,7 @@ class Desk:
         region that would be edited."""
         row, region = self._flagged(), self.case.region
         if row is not None:
-            return str(row["outline"])
+            return row.outline
         return "" if self.tab == "review" or region.origin == DRAWN else region.path
 
     def reviewing(self) -> bool:
@@ -385,9 +386,7 @@ class Desk:
 
     # worker ---------------------------------------------------------------------
 
-    def order(
-        self, kind: str, name: str = "", request: dict[str, Any] | None = None, **more: Any
-    ) -> Order:
+    def order(self, kind: str, name: str = "", request: Fields | None = None, **more: Any) -> Order:
         """An order for the open case; a quiz and a worklist are nobody's."""
         own = (REPORT, REGION, RUN, PREPARE, SUGGEST)
         patient = kind in own or (kind == TASK and name == "compare")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from SlicerDGMVLCLib.events import (
     Region,
     Result,
 )
+from SlicerDGMVLCLib.records import Fields
 
 from .case import READING
 from .desk import Desk
@@ -30,9 +31,9 @@ class Client(Protocol):
     """Who passes requests on; each method returns the request's id."""
 
     def report(self, text: str) -> str: ...
-    def region(self, request: Mapping[str, Any]) -> str: ...
-    def job(self, request: Mapping[str, Any], preview: bool = ...) -> str: ...
-    def task(self, name: str, request: Mapping[str, Any]) -> str: ...
+    def region(self, request: Fields) -> str: ...
+    def job(self, request: Fields, preview: bool = ...) -> str: ...
+    def task(self, name: str, request: Fields) -> str: ...
 
 
 class Dialogue:
@@ -138,8 +139,12 @@ class Dialogue:
     def _on_answer(self, event: Answer) -> None:
         wanted = self.desk.wants(event.id)
         order = self.desk.work.done(event.id)
-        if order is not None and wanted:
+        if order is None or not wanted:
+            return
+        try:
             order.answered(event.answer)
+        except ValueError as error:  # of another version of the core
+            self._say(f"The worker's answer cannot be read ({error}).", "Use the core's version.")
 
     def _on_cancelled(self, event: Cancelled) -> None:
         order = self.desk.work.done(event.id)

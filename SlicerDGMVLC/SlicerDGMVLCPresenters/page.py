@@ -6,10 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from . import words
+from .case import Result
+from .comparison import ranking_rows
 from .desk import COLUMNS, Desk
+from .review_records import Counts
 from .work import REGION
-
-NO_REVIEW = {"studies": 0, "regions": 0, "decided": 0}
 
 
 def page(desk: Desk) -> dict[str, Any]:
@@ -73,9 +74,18 @@ def _run(desk: Desk) -> dict[str, Any]:
         "preflight": "" if desk.opening else desk.preflight().words,
         "run_undo": case.last_run is not None and not desk.opening,
         "run_redo": bool(case.undone) and not desk.opening,
-        "runs": [] if desk.opening else [result.row for result in reversed(case.results)],
+        "runs": [] if desk.opening else [_run_row(result) for result in reversed(case.results)],
         "shown_run": single or "",
         "columns": desk.layout or COLUMNS,
+    }
+
+
+def _run_row(result: Result) -> dict[str, Any]:
+    return {
+        "number": result.number,
+        "title": result.title,
+        "when": result.when,
+        "ok": result.passed,
     }
 
 
@@ -83,9 +93,11 @@ def _compare(desk: Desk) -> dict[str, Any]:
     comparison = None if desk.opening else desk.case.comparison
     return {
         "compare_why": desk.why_not_compare(),
-        "compare_rows": comparison.rows if comparison else [],
-        "compare_sentence": comparison.sentence if comparison else "",
-        "compare_note": comparison.note if comparison else "",
+        "compare_rows": [asdict(row) for row in ranking_rows(comparison.record)]
+        if comparison
+        else [],
+        "compare_sentence": comparison.record.ranking.sentence if comparison else "",
+        "compare_note": comparison.record.ranking.note if comparison else "",
     }
 
 
@@ -94,17 +106,17 @@ def _review(desk: Desk) -> dict[str, Any]:
     here = desk.reviewing() and not desk.opening
     return {
         "review_open": bool(review.session),
-        "review_studies": review.studies,
-        "review_progress": review.counts or NO_REVIEW,
+        "review_studies": [asdict(row) for row in review.studies],
+        "review_progress": asdict(review.counts or Counts()),
         "review_study": review.study,
-        "review_regions": review.regions if here else [],
+        "review_regions": [asdict(row) for row in review.shown.regions] if here else [],
         "review_region": review.region if here else 0,
-        "review_unseen": review.unseen if here else [],
-        "review_notes": review.notes,
+        "review_unseen": list(review.shown.unseen) if here else [],
+        "review_notes": list(review.shown.notes),
         "review_counted": review.counted,
         "review_nothing": review.nothing if here else "",
-        "review_series": review.series,
-        "review_chosen": review.chosen,
-        "review_comment": (review.row or {}).get("comment", "") if here else "",
+        "review_series": list(review.shown.series),
+        "review_chosen": review.shown.chosen,
+        "review_comment": review.row.comment if here and review.row else "",
         "review_undo": review.undo_words(),
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+
+from SlicerDGMVLCLib.records import Fields
 
 from .progress import Costs, Progress
 
@@ -24,8 +25,8 @@ class Order:
     kind: str
     case: int | None
     name: str = ""
-    request: dict[str, Any] = field(default_factory=dict)
-    answered: Callable[[dict[str, Any]], None] = lambda answer: None
+    request: Fields = field(default_factory=dict)
+    answered: Callable[[Fields], None] = lambda answer: None
     title: str = ""
     preview: bool = True
 
@@ -94,7 +95,7 @@ class Work:
         order = self.order(self.seen())
         return order.title if order else ""
 
-    def take_over(self, name: str, request: dict[str, Any]) -> str:
+    def take_over(self, name: str, request: Fields) -> str:
         """Id of work ahead that is just what is asked for now, "" for none; it is seen from now
         on."""
         for id, order in self._orders.items():

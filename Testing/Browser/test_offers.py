@@ -88,10 +88,9 @@ def test_the_reader_names_what_would_make_a_scan_readable(scans, tmp_path):
 
 def test_what_was_chosen_goes_to_the_worker():
     from SlicerDGMVLCBrowser import offers
+    from SlicerDGMVLCPresenters.requests import Reading
 
     state = SimpleNamespace(scan_offer="series", scan_choice=" 2 ")
-    assert offers.chosen(state) == {"series": 2}
+    assert offers.chosen(state) == Reading(series=2)
     state.scan_choice = "two"
     assert offers.chosen(state) is None
-    assert offers.as_fields(2, {}) == {"series": 2}
-    assert offers.as_fields(None, {"untilt": True}) == {"untilt": True}

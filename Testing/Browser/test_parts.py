@@ -69,7 +69,7 @@ def test_the_file_dialog_lists_folders_and_scans_only(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "series").mkdir()
     files, note = list_folder(tmp_path, SCANS)
-    assert [file["name"] for file in files] == [
+    assert [file.name for file in files] == [
         "series",
         "a.NII.GZ",
         "b.nrrd",

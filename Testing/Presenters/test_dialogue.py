@@ -23,9 +23,10 @@ from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.dialogue import Dialogue
 from SlicerDGMVLCPresenters.page import page
 from SlicerDGMVLCPresenters.review import Worklist
+from SlicerDGMVLCPresenters.review_records import Counts, Listed
 from SlicerDGMVLCPresenters.work import AHEAD, REGION, REPORT, RUN, SAVE, TASK
 
-from .test_one_patient import finding
+from .test_one_patient import finding, regions_of, study
 
 HELLO = Ready("1", 1, ("nodule",), (), ("cpu",), {})
 
@@ -190,12 +191,9 @@ def test_a_scan_that_cannot_be_edited_says_why_everywhere(talk):
     )
 
 
-def listed(*waiting: str) -> dict[str, Any]:
-    studies = [
-        {"id": id, "readable": id != "c", "waiting": id in waiting, "state": "done"}
-        for id in "abcd"
-    ]
-    return {"studies": studies, "progress": {"studies": 4, "regions": 2, "decided": 0}}
+def listed(*waiting: str) -> Listed:
+    studies = [study(id, id in waiting, readable=id != "c", state="done") for id in "abcd"]
+    return Listed(studies, Counts(4, 2, 0))
 
 
 def test_the_worklist_says_how_far_one_is_and_what_comes_next():
@@ -214,14 +212,13 @@ def test_the_worklist_says_how_far_one_is_and_what_comes_next():
 def test_a_decision_is_seen_at_once_and_undo_knows_what_was_before():
     review = Worklist()
     review.show("a")
-    rows = [{"number": n, "verdict": "", "comment": ""} for n in (1, 2)]
-    more = {"unseen": [], "notes": [], "series": [], "chosen": 0}
-    review.take_list({**listed(), "study": "a", "regions": rows, **more})
+    review.take_list(listed())
+    review.take(regions_of("a"))
     assert review.remember(verdict="accepted") is None, "no region is shown"
     assert review.nothing == ""
     review.choose(1)
     review.remember(verdict="accepted")
     review.remember(verdict="rejected")
-    assert review.row and review.row["verdict"] == "rejected"
+    assert review.row and review.row.verdict == "rejected"
     acts = [review.undo(), review.undo(), review.undo()]
     assert [act and act.verdict for act in acts] == ["accepted", "", None]

@@ -7,22 +7,21 @@ know nothing of the letters.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from SlicerDGMVLCPresenters.case import FILE, PROPOSED, Scan
+from SlicerDGMVLCPresenters.comparison import Hypotheses, Hypothesis, Ranking
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.findings import Finding
 from SlicerDGMVLCPresenters.page import page
+from SlicerDGMVLCPresenters.review_records import RegionRow, Regions, StudyRow
 from SlicerDGMVLCPresenters.work import AHEAD, PREPARE, REGION, REPORT, RUN, SUGGEST, TASK
 
 LETTERS = "ABCD"
-STUDIES = [
-    {"id": f"study-{letter}", "readable": True, "waiting": letter == "D", "state": "open"}
-    for letter in LETTERS
-]
 PATIENT = (
     "header",
     "scan_name",
@@ -42,26 +41,21 @@ PATIENT = (
 )
 
 
+def study(id: str, waiting: bool, *, readable: bool = True, state: str = "open") -> StudyRow:
+    return StudyRow(id, "", state, "", 2, 0, waiting, readable)
+
+
 def finding(letter: str, presence: str = "present") -> Finding:
     return Finding("nodule", presence, "nodule", f"<{letter}> nodule.", side="left", size_mm=9.0)
 
 
-def regions_of(study: str) -> dict[str, Any]:
+def regions_of(study: str) -> Regions:
     letter = study[-1]
-    row = {
-        "outline": f"/<{letter}>/outline",
-        "without_scan": f"/<{letter}>/without",
-        "comment": f"<{letter}>",
-        "verdict": "",
-    }
-    return {
-        "study": study,
-        "regions": [{"number": number, **row} for number in (1, 2)],
-        "unseen": [f"<{letter}> emphysema"],
-        "notes": [],
-        "series": [],
-        "chosen": 0,
-    }
+    words = dict.fromkeys(("size", "volume", "place", "change", "tag", "sentence", "phrases"), "")
+    files = {"outline": f"/<{letter}>/outline", "without_scan": f"/<{letter}>/without"}
+    said = {"verdict": "", "earlier": "", "comment": f"<{letter}>"}
+    first = RegionRow(number=1, alert=False, **words, **said, **files)
+    return Regions(study, (first, replace(first, number=2)), (f"<{letter}> emphysema",))
 
 
 class Walk(RuleBasedStateMachine):
@@ -72,7 +66,7 @@ class Walk(RuleBasedStateMachine):
         self.desk = Desk()
         self.desk.known = ("nodule",)
         self.desk.review.open("session")
-        self.desk.review.studies = STUDIES
+        self.desk.review.studies = [study(f"study-{letter}", letter == "D") for letter in LETTERS]
         self.reading: tuple[str, str] | None = None  # letter and study of the scan being read
         self.sent: list[tuple[str, str, str]] = []  # id, kind and letter of every request
         self.cancelled: set[str] = set()
@@ -91,10 +85,9 @@ class Walk(RuleBasedStateMachine):
 
         def answered(answer: dict[str, Any]) -> None:
             if name == "compare":
+                row = Hypothesis(1, f"<{mine}>", "", 0, 0, None, False, 0)
                 self.desk.add_comparison(
-                    [{"name": f"<{mine}>"}],
-                    f"<{mine}>",
-                    "",
+                    Hypotheses([row], Ranking(f"<{mine}>", "")),
                     [(f"<{mine}> 1", f"/<{mine}>/1", ""), (f"<{mine}> 2", f"/<{mine}>/2", "")],
                 )
             elif name == "review-study" and self.desk.review.study == f"study-{mine}":

@@ -60,7 +60,7 @@ def test_three_hypotheses_in_linked_columns_with_their_ranking(desk, scan):
     assert (
         request["hypotheses"] == ["nodule", "emphysema", "clear lung"]
         and request["finding"] == 1
-        and "target" not in request
+        and request["target"] is None
     )
     assert [run.title for run in desk.panel.results.runs] == [
         "1. nodule",

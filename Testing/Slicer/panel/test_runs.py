@@ -44,7 +44,7 @@ def test_from_report_to_result(desk, scan):
         "replace",
         0,
     )
-    assert "target" not in request and "mask" not in request and "device" not in request
+    assert request["target"] is request["mask"] is request["device"] is None
     assert (
         Path(request["image"]).exists()
         and Path(request["out"]).parent == Path(slicer.app.temporaryPath) / "DGM-VLC"
