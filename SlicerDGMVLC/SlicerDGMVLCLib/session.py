@@ -12,7 +12,7 @@ from SlicerDGMVLCPresenters.work import AHEAD, REPORT, SAVE, SEEN, TASK, UNSEEN,
 from .events import Event
 from .records import Fields
 
-Answered = Callable[[Any], None]
+Answered = Callable[[Fields], None]
 
 
 class Session(Dialogue):
