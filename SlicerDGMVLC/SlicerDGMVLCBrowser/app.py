@@ -11,6 +11,7 @@ from typing import Any
 import trame_rca.module
 from SlicerDGMVLCLib.events import Heartbeat
 from SlicerDGMVLCLib.protocol import WorkerCommand
+from SlicerDGMVLCLib.records import asFields
 from SlicerDGMVLCPresenters.case import DRAWN, FILE, PROPOSED
 from SlicerDGMVLCPresenters.case import Scan as CaseScan
 from SlicerDGMVLCPresenters.desk import Desk
@@ -155,7 +156,7 @@ class Viewer(TrameApp):
 
     def refresh(self) -> None:
         """Tell page and views what the desk says now."""
-        says = page(self.desk)
+        says = asFields(page(self.desk))
         with self.state as state:
             changed = {name: value for name, value in says.items() if state[name] != value}
             if changed:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
+from SlicerDGMVLCLib.records import asFields
+from SlicerDGMVLCPresenters.desk import Desk
+from SlicerDGMVLCPresenters.page import page
 from SlicerDGMVLCPresenters.presets import QUALITY
 
 QUALITIES = [
@@ -16,21 +18,14 @@ THREADS = [
     *({"title": str(n), "value": n} for n in range(1, (os.cpu_count() or 1) + 1)),
 ]
 EMPTY_READOUT = {"place": "", "original": "", "counterfactual": "", "difference": ""}
-START: dict[str, Any] = {
+START = {
+    **asFields(page(Desk())),
     "trame__title": "DGM-VLC viewer",
     # scan
-    "header": "",
-    "scan_name": "",
     "scan_typed": "",
-    "scan_facts": "",
-    "scan_path": "",
     "scan_offer": "",
     "scan_offered": "",
     "scan_choice": "",
-    "scan_busy": False,
-    "scan_note": "",
-    "prepared": "",
-    "slices_whole": 0,
     "recent": [],
     "upload_share": 0.0,
     "series": [],
@@ -41,22 +36,9 @@ START: dict[str, Any] = {
     "files": [],
     "files_note": "",
     # report and finding
-    "report": "",
-    "report_note": "",
-    "findings": [],
-    "finding": 0,
     "known": [],
     # region and what-if
-    "region_from": "proposed",
-    "region_path": "",
     "region_typed": "",
-    "region_segment": "",
-    "region_note": "",
-    "cannot_propose": "Open a scan first.",
-    "next_step": "",
-    "region_busy": False,
-    "what": "without",
-    "target": "",
     "quality": "standard",
     "qualities": QUALITIES,
     "device": "",
@@ -87,21 +69,9 @@ START: dict[str, Any] = {
     "draw_open": False,
     # run
     "worker": "starting",
-    "running": False,
-    "cancelling": False,
-    "stage": "",
-    "share": 0.0,
-    "time_left": "",
-    "cannot_run": "Open a scan first.",
-    "preflight": "",
-    "run_undo": False,
-    "run_redo": False,
     "message": "",
     "advice": "",
     "message_kind": "error",
-    "runs": [],
-    "shown_run": "",
-    "columns": "columns",
     "explanation": [],
     "gates": [],
     "plan": "",
@@ -109,15 +79,8 @@ START: dict[str, Any] = {
     # hypotheses
     "compare_chosen": [],
     "compare_words": "",
-    "compare_why": "Open a scan first.",
-    "compare_rows": [],
-    "compare_sentence": "",
-    "compare_note": "",
     "compare_layer": "counterfactual",
     # teach
-    "teach_on": False,
-    "teach_done": False,
-    "teach_shown": False,
     "teach_finding": "",
     "teach_subtlety": "",
     "teach_number": "5",
@@ -125,43 +88,14 @@ START: dict[str, Any] = {
     "teach_folder": "",
     "teach_own": False,
     "teach_attention": True,
-    "teach_understood": "",
-    "teach_title": "",
-    "teach_place": "",
-    "teach_why": "",
-    "teach_named": None,
-    "teach_choices": [],
-    "teach_words": "",
-    "teach_right": False,
-    "teach_has_heat": False,
-    "teach_score": [],
-    "teach_review": [],
     "teach_study": False,
-    "teach_study_on": False,
     "teach_study_folder": "",
     "teach_reader": "",
-    "teach_study_note": "",
-    "teach_mode": "",
     "teach_confidence": 50,
     # review
     "review_folder": "",
     "review_session": "",
-    "review_open": False,
-    "review_studies": [],
-    "review_study": "",
-    "review_regions": [],
-    "review_region": 0,
-    "review_unseen": [],
-    "review_notes": [],
-    "review_counted": "",
-    "review_nothing": "",
-    "review_series": [],
-    "review_chosen": 0,
-    "review_progress": {},
-    "review_comment": "",
     "review_exported": [],
-    "review_undo": "",
-    "review_report": [],
     # display
     "help": False,
     "panel": True,

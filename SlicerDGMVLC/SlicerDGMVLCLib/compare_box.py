@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import qt
-from SlicerDGMVLCPresenters.comparison import CLEAR, read_comparison, splitWords
+from SlicerDGMVLCPresenters.comparison import CLEAR, RankingRow, read_comparison, splitWords
 from SlicerDGMVLCPresenters.desk import Desk
+from SlicerDGMVLCPresenters.page_fields import Page
 
 from .arrange import compareRuns
 from .results_box import ResultsBox, Run
@@ -39,7 +40,7 @@ class CompareBox:
         self._ui, self._desk, self._scene, self._results = ui, desk, scene, results
         self._problem = problem
         self._runs: list[Run] = []
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[RankingRow] = []
         self._items: list[Any] = []  # the list does not keep Python's references
         self._table = RowsTable(ui.compareTable, COMPARE_COLUMNS)
         for _, words in LAYERS:
@@ -69,17 +70,17 @@ class CompareBox:
             item.text() for item in self._items if item.checkState() == qt.Qt.Checked
         ] + splitWords(str(self._ui.compareEdit.text))
 
-    def refresh(self, says: dict[str, Any], why: str) -> None:
+    def refresh(self, says: Page, why: str) -> None:
         """Show what the presenters say; `why`: why nothing can be compared now."""
         ui = self._ui
         ui.compareButton.setEnabled(not why)
         ui.compareButton.setToolTip(why or "Draw every hypothesis in the region and rank them.")
         ui.compareLabel.setText(why)
-        rows = says["compare_rows"]
+        rows = says.compare_rows
         if rows != self._rows:
             self._rows = rows
-            self._table.fill([(row["name"], row["asked"], row["agreement"]) for row in rows])
-        ui.compareText.setPlainText(f"{says['compare_sentence']}\n{says['compare_note']}".strip())
+            self._table.fill([(row.name, row.asked, row.agreement) for row in rows])
+        ui.compareText.setPlainText(f"{says.compare_sentence}\n{says.compare_note}".strip())
         ui.compareLayerCombo.setEnabled(bool(rows))
 
     def accept(self, path: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from SlicerDGMVLCPresenters.desk import Desk
+from SlicerDGMVLCPresenters.page_fields import Page
 
 from .parameters import Parameters, Quality, Question
 
@@ -61,7 +62,7 @@ class RunBox:
 
     def refresh(
         self,
-        says: dict[str, Any],
+        says: Page,
         parameters: Parameters | None,
         unusable: str,
         problem: str,
@@ -71,15 +72,15 @@ class RunBox:
         Args:
             unusable: why the worker cannot be asked. problem: what went wrong last.
         """
-        ui, running = self._ui, says["running"]
-        reason = "" if running else unusable or says["cannot_run"]
-        stop = "Stopping …" if says["cancelling"] else "Cancel"
+        ui, running = self._ui, says.running
+        reason = "" if running else unusable or says.cannot_run
+        stop = "Stopping …" if says.cancelling else "Cancel"
         ui.applyButton.setText(stop if running else "Run")
-        ui.applyButton.setEnabled(not says["cancelling"] and not reason)
+        ui.applyButton.setEnabled(not says.cancelling and not reason)
         hint = reason or "Compute the counterfactual."
         ui.applyButton.setToolTip("Stop the run; nothing is written." if running else hint)
         ui.reasonLabel.setText("" if running else problem or reason)
-        ui.proposeButton.setEnabled(not (running or unusable or says["cannot_propose"]))
+        ui.proposeButton.setEnabled(not (running or unusable or says.cannot_propose))
         self._showProgress(says)
         for name in BUSY_LOCKED:
             getattr(ui, name).setEnabled(not running)
@@ -88,10 +89,10 @@ class RunBox:
         ui.noisesSpin.setEnabled(own)
         ui.stepsSpin.setEnabled(own)
 
-    def _showProgress(self, says: dict[str, Any]) -> None:
-        ui, running = self._ui, says["running"]
+    def _showProgress(self, says: Page) -> None:
+        ui, running = self._ui, says.running
         ui.progressBar.setVisible(running)
-        ui.progressBar.setValue(round(100 * says["share"]))
-        work = (self._desk.work.title, says["stage"], says["time_left"])
-        ui.progressLabel.setText(" · ".join(filter(None, work)) if running else says["preflight"])
-        ui.progressLabel.setVisible(bool(running or says["preflight"]))
+        ui.progressBar.setValue(round(100 * says.share))
+        work = (self._desk.work.title, says.stage, says.time_left)
+        ui.progressLabel.setText(" · ".join(filter(None, work)) if running else says.preflight)
+        ui.progressLabel.setVisible(bool(running or says.preflight))

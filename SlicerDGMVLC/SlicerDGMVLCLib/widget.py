@@ -13,6 +13,7 @@ import vtk
 from slicer.util import VTKObservationMixin
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.page import page
+from SlicerDGMVLCPresenters.page_fields import Page
 from SlicerDGMVLCPresenters.requests import Compared
 from SlicerDGMVLCPresenters.work import Order
 
@@ -377,20 +378,20 @@ class Panel(VTKObservationMixin):
             self._refreshing = False
         self.ahead.goOn()
 
-    def _show(self, says: dict[str, Any]) -> None:
+    def _show(self, says: Page) -> None:
         """Enable what can be done now, and say why the rest cannot."""
-        running = says["running"]
+        running = says.running
         closing = "" if self.parameters else "The scene is being closed."
         unusable = closing or self.setup.problem
         busy = "A run is under way." if running else ""
         self.run.refresh(says, self.parameters, unusable, self._problem)
         self._showPreview()
-        finding = "Finding the lungs …" if says["prepared"] == "asked" else ""
-        self.ui.scanLabel.setText(finding or says["scan_note"])
-        self.ui.scanLabel.setVisible(bool(finding or says["scan_note"]))
+        finding = "Finding the lungs …" if says.prepared == "asked" else ""
+        self.ui.scanLabel.setText(finding or says.scan_note)
+        self.ui.scanLabel.setVisible(bool(finding or says.scan_note))
         self.setup.lock(running)
-        self.results.offer(says["run_undo"], says["run_redo"], busy or closing)
-        self.compare.refresh(says, busy or unusable or says["compare_why"])
+        self.results.offer(says.run_undo, says.run_redo, busy or closing)
+        self.compare.refresh(says, busy or unusable or says.compare_why)
         self.review.refresh(self.setup.problem, running)
         self.teach.refresh(self.setup.problem, running)
 

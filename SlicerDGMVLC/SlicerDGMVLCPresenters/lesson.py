@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from SlicerDGMVLCLib.reading import placeWords
 
 from .lesson_records import Point, QuizBegun, QuizCase, QuizState, Revealed, Reviewed, ToRead
+from .page_fields import TeachFields
 
 NOTHING = "no finding"
 CHOOSE, CASE, ANSWER, SCORE, READING = "choose", "case", "answer", "score", "reading"
@@ -134,24 +134,24 @@ class Lesson:
             return "Click where it would be most likely."
         return self.how_to_mark if self.case else ""
 
-    def page(self) -> dict[str, Any]:
-        """As plain values, by the names that a skin binds its controls to."""
-        return {
-            "teach_on": self.step in QUIZ,
-            "teach_shown": self.step == ANSWER,
-            "teach_done": self.step == SCORE,
-            "teach_title": self.title,
-            "teach_place": self.place,
-            "teach_understood": self.understood,
-            "teach_choices": self.choices,
-            "teach_named": self.named or None,
-            "teach_why": self.why_not_reveal(),
-            "teach_words": self.words,
-            "teach_right": self.right,
-            "teach_has_heat": self.attention,
-            "teach_score": self.score,
-            "teach_review": [vars(row) for row in self.review],
-            "teach_study_on": self.step == READING,
-            "teach_study_note": self.note,
-            "teach_mode": f"{self.item.mode} · {self.left} to read" if self.item else "",
-        }
+    def page(self) -> TeachFields:
+        """What the page says of it."""
+        return TeachFields(
+            teach_on=self.step in QUIZ,
+            teach_shown=self.step == ANSWER,
+            teach_done=self.step == SCORE,
+            teach_title=self.title,
+            teach_place=self.place,
+            teach_understood=self.understood,
+            teach_choices=self.choices,
+            teach_named=self.named or None,
+            teach_why=self.why_not_reveal(),
+            teach_words=self.words,
+            teach_right=self.right,
+            teach_has_heat=self.attention,
+            teach_score=self.score,
+            teach_review=self.review,
+            teach_study_on=self.step == READING,
+            teach_study_note=self.note,
+            teach_mode=f"{self.item.mode} · {self.left} to read" if self.item else "",
+        )

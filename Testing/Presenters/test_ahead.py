@@ -35,7 +35,7 @@ def test_a_scan_is_prepared_once_and_a_region_suggested_for_each_finding():
     assert not desk.must_prepare()
     desk.take_prepared("/labels", ["The lungs are cut below."])
     read(desk)
-    assert "cut below" in page(desk)["scan_note"] and desk.must_suggest()
+    assert "cut below" in page(desk).scan_note and desk.must_suggest()
     desk.begin_suggestion()
     assert not desk.must_suggest()
     desk.work.ask("s", desk.order(SUGGEST))
@@ -59,7 +59,7 @@ def test_a_suggestion_never_replaces_what_was_chosen_meanwhile():
     desk.work.ask("p", desk.order(PREPARE))
     assert desk.opened(Scan("/other", "B", "")) == ["p"], "the next scan cancels it"
     desk.take_suggestion("s", "/region", "")
-    assert desk.case.region.path == "" and not page(desk)["scan_note"]
+    assert desk.case.region.path == "" and not page(desk).scan_note
 
 
 def test_other_modalities_and_studies_of_the_worklist_are_not_prepared():
@@ -74,7 +74,7 @@ def test_the_last_run_is_taken_back_and_made_again():
     assert not desk.undo_run() and not desk.redo_run()
     first, second = (desk.add_result(f"run {n}", f"/{n}", "", True) for n in (1, 2))
     assert desk.undo_run() and desk.case.shown == (first.number,)
-    assert page(desk)["run_redo"] and desk.redo_run() and desk.case.shown == (second.number,)
+    assert page(desk).run_redo and desk.redo_run() and desk.case.shown == (second.number,)
     assert desk.undo_run() and desk.undo_run() and desk.case.shown == ()
     desk.add_result("run 3", "/3", "", True)
     assert not desk.redo_run(), "what was taken back is gone with the next run"
@@ -83,16 +83,16 @@ def test_the_last_run_is_taken_back_and_made_again():
 def test_a_run_that_does_not_fit_is_refused_in_a_sentence():
     desk = opened()
     read(desk)
-    assert desk.why_not_run() == "" and page(desk)["preflight"] == ""
+    assert desk.why_not_run() == "" and page(desk).preflight == ""
     desk.machine = Machine("cpu", free_mb=8000.0, held_mb=500.0, threads=2)
-    said = page(desk)["preflight"]
+    said = page(desk).preflight
     assert said.startswith("cpu, 2 threads · needs about") and "after the first run" in said
     desk.work.costs.learn(RUN, "editing", 12.0)
-    assert "about 12 s, as the last run" in page(desk)["preflight"]
+    assert "about 12 s, as the last run" in page(desk).preflight
     desk.machine = Machine("cpu", free_mb=400.0, held_mb=500.0)
     assert "more than is free; close other programs" in desk.why_not_run()
     desk.machine = Machine("cuda:0", free_mb=None)
-    assert desk.why_not_run() == "" and "memory" not in page(desk)["preflight"]
+    assert desk.why_not_run() == "" and "memory" not in page(desk).preflight
 
 
 def test_the_form_says_what_it_records():

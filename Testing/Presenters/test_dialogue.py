@@ -113,12 +113,12 @@ def test_several_runs_one_after_the_other_have_a_bar_each(talk):
         talk.send(RUN, title=title)
     assert talk.desk.work.title == "nodule"
     talk.hear(Progress("job-2", "editing", 0.9, 1.0))
-    assert page(talk.desk)["stage"] == "Editing"
+    assert page(talk.desk).stage == "Editing"
     talk.hear(Result("job-2", "/1.json"))
     assert talk.desk.work.busy and talk.desk.work.title == "emphysema"
-    assert page(talk.desk)["stage"] == "Starting", "the second run begins anew"
+    assert page(talk.desk).stage == "Starting", "the second run begins anew"
     talk.dialogue.cancel()
-    assert talk.stopped == ["job-3"] and page(talk.desk)["stage"] == "Stopping"
+    assert talk.stopped == ["job-3"] and page(talk.desk).stage == "Stopping"
     talk.hear(Cancelled("job-3"))
     assert talk.sentence == "Cancelled; nothing was written." and not talk.desk.work.busy
 
@@ -152,7 +152,7 @@ def test_a_failure_is_said_where_it_will_be_looked_for(talk):
     talk.desk.write_report("another")
     talk.send(REPORT)
     talk.hear(Failed("report-3", "UsageError", 2, "No text.", "Paste it."))
-    assert page(talk.desk)["report_note"] == "No text. Paste it."
+    assert page(talk.desk).report_note == "No text. Paste it."
 
 
 @pytest.mark.parametrize(

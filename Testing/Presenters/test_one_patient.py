@@ -275,8 +275,8 @@ class Walk(RuleBasedStateMachine):
     def only_the_open_case_is_shown(self):
         desk, says = self.desk, page(self.desk)
         mine = self.reading[0] if desk.opening else self.letter
-        shown = {name: set(re.findall(r"<(\w)>", str(says[name]))) for name in PATIENT}
-        assert says["review_study"] in ("", self.desk.case.study)
+        shown = {name: set(re.findall(r"<(\w)>", str(getattr(says, name)))) for name in PATIENT}
+        assert says.review_study in ("", self.desk.case.study)
         assert all(letters <= {mine} for letters in shown.values()), (mine, shown)
 
     @invariant()
