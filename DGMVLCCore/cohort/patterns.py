@@ -19,13 +19,13 @@ from DGMVLCCore.cohort.groups import (
     nuisance,
 )
 from DGMVLCCore.cohort.sweep import SweepEffect, summarise, sweep
-from DGMVLCCore.cohort.teach import COHORT, Sentences, scan_key, write_shards
+from DGMVLCCore.cohort.teach import COHORT, Sentences, Taught, scan_key, write_shards
 from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
-from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.schema import ClinicalSchema
+from DGMVLCCore.results.records import read_typed
 from DGMVLCCore.stats import false_discovery
 
 FDR = 0.05
@@ -229,10 +229,10 @@ def taught_before(
             sweep all.
     """
     try:
-        facts = read_json(weights / COHORT) if weights else {}
-        known, seen = set(facts.get("attributes", ())), set(facts.get("scans", ()))
-    except (UnreadableError, TypeError):
+        facts = read_typed(weights / COHORT, Taught) if weights else Taught()
+    except UnreadableError:
         return None
+    known = set(facts.attributes)
     asked = {contrast.attribute for contrast in contrasts}
     if not known:
         return None
@@ -242,7 +242,7 @@ def taught_before(
             f"{', '.join(sorted(asked - known))}; "
             "ask about the former with --attribute, or leave --weights out."
         )
-    return sum(scan_key(scan) in seen for scan in scans.values())
+    return sum(scan_key(scan) in facts.scans for scan in scans.values())
 
 
 def agree(difference: Difference, q: float, swept: SweepEffect, fdr: float = FDR) -> bool:

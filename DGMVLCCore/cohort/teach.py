@@ -8,16 +8,24 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 
 from DGMVLCCore.cohort.frame import PatientScan
 from DGMVLCCore.cohort.groups import Contrast, Rows
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.language.bank import plain_bank
 from DGMVLCCore.language.clinical import JOIN, Value, clause
 from DGMVLCCore.language.encoder import MAX_TOKENS, LanguageEncoder
 from DGMVLCCore.language.schema import ClinicalSchema
-from DGMVLCCore.simulation.phrases import Phrase
 
 COHORT = "cohort.json"  # attributes and scans of the shards; training copies it to the weights
+
+
+class Taught(Struct, frozen=True):
+    """What weights learned of a cohort: attributes, and the keys of the scans."""
+
+    attributes: list[str] = []
+    scans: list[str] = []
 
 
 class Sentences:
@@ -103,16 +111,7 @@ def write_shards(
     if not said:
         raise UnsuitableInputError("No patient's row says anything of the attributes asked about.")
     texts = list(dict.fromkeys(text for mine in said.values() for text in mine))
-    states = sentences.encoder.encode(["", *texts])
-    lengths = states.mask.sum(1)
-    ragged = np.concatenate([tokens[:n] for tokens, n in zip(states.tokens, lengths)])
-    np.savez(
-        folder / "phrases.npz",
-        tokens=ragged.astype(np.float16),
-        lengths=lengths,
-        pooled=states.pooled.astype(np.float16),
-        phrases=np.array([json.dumps(vars(Phrase(text, "", True))) for text in texts]),
-    )
+    np.savez(folder / "phrases.npz", **plain_bank(texts, sentences.encoder))  # type: ignore[arg-type]
     number = {text: index for index, text in enumerate(texts, 1)}
     for index, scan in enumerate(s for s in scans if s.name in said):
         np.savez(

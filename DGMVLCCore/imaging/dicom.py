@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
+from DGMVLCCore.archive.address import local
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.imaging import dicom_tags as tags
 from DGMVLCCore.imaging.checks import (
@@ -131,13 +132,19 @@ def series_headers(folder: Path, number: int | None = None) -> list[Dataset]:
         UnreadableError, UnsuitableInputError, UsageError: as `load_series`; and for an enhanced
             image, whose frames are no objects of their own.
     """
-    items = _chosen(Path(folder), number)
+    folder = local(folder)
+    if not folder.is_dir():
+        raise UnreadableError(
+            f"{folder} is no folder; give the folder of the DICOM series that the result was "
+            "made from."
+        )
+    items = _chosen(folder, number)
     if any(item.frame is not None for item in items):
         raise UnsuitableInputError(
             f"{items[0].path.name} is an enhanced multi-frame CT; derived objects refer to single "
             "slices, so leave --source out, or convert it to single slices first."
         )
-    _check_alike(items, Path(folder).name)
+    _check_alike(items, folder.name)
     return [item.header for item in _in_order(items)[0]]
 
 

@@ -20,7 +20,7 @@ from DGMVLCCore.jobs.many import Item, Pace, Place, Row, run_item
 RETRIES = 3  # of a scan whose worker was lost
 CORES = 4  # an actor without a GPU, where there are so many
 START_TRIES = 4
-SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+SILENT: dict[str, object] = {"log_to_driver": False, "logging_level": logging.ERROR}
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}  # nothing leaves the machine
 
 

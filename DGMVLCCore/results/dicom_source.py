@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from DGMVLCCore.archive.address import local
-from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
+from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.results.dicom_clean import clean_header
@@ -165,13 +164,7 @@ def source_of_folder(folder: Path, series: int | None = None) -> Source:
 
     from DGMVLCCore.imaging.dicom import series_headers
 
-    folder = local(folder)
-    if not folder.is_dir():
-        raise UnreadableError(
-            f"{folder} is no folder; give the folder of the DICOM series that the result was "
-            "made from."
-        )
-    volume, headers = load_volume(folder, series=series), series_headers(folder, series)
+    headers, volume = series_headers(folder, series), load_volume(folder, series=series)
     _require_uids(headers, folder.name)
     cleaned, notes = [], []
     for header in headers:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from DGMVLCCore.language.bank import Phrase
 from DGMVLCCore.simulation.insert import Lesion
 
 TERMS = (
@@ -68,20 +67,6 @@ ABSENT = {
     ),
     HELD_OUT_FAMILY: ("{term} neg", "lungs cl, {term} -"),
 }
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """A sentence and what it claims; None means it does not say."""
-
-    text: str
-    term: str
-    present: bool
-    side: str | None = None
-    zone: str | None = None
-    size_mm: float | None = None
-    family: str = "short"
-    words: tuple[str, ...] = ()
 
 
 def _place(side: str | None, zone: str | None, rng: np.random.Generator, present: bool) -> str:

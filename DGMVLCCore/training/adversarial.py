@@ -172,14 +172,7 @@ class AdversarialTrainer(DenoisingTrainer):
         self.judge_optimiser.zero_grad()
         return {name: value.item() for name, value in terms.items()} | super().update(batch)
 
-    def extra_state(self) -> dict[str, Any]:
+    def more(self) -> dict[str, torch.nn.Module | torch.optim.Optimizer]:
         """The discriminator and its optimiser."""
-        return {
-            "judge": self.accelerator.unwrap_model(self.judge).state_dict(),
-            "judge_optimiser": self.judge_optimiser.state_dict(),
-        }
-
-    def load_extra_state(self, state: dict[str, Any]) -> None:
-        """Take them from a checkpoint."""
-        self.accelerator.unwrap_model(self.judge).load_state_dict(state["judge"])
-        self.judge_optimiser.load_state_dict(state["judge_optimiser"])
+        judge = self.accelerator.unwrap_model(self.judge)
+        return {"judge": judge, "judge_optimiser": self.judge_optimiser}

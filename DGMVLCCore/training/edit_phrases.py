@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from DGMVLCCore.language.bank import Phrase
 from DGMVLCCore.simulation.insert import Lesion
-from DGMVLCCore.simulation.phrases import TERMS, Phrase
+from DGMVLCCore.simulation.phrases import TERMS
 from DGMVLCCore.training.examples import PhraseBank
 
 EVERYTHING = "Clear lung."  # the sentence that denies every finding

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from DGMVLCCore.language.bank import Phrase
 from DGMVLCCore.models.units import (
     CT_SCALE,
     Scale,
@@ -22,7 +23,7 @@ from DGMVLCCore.models.units import (
 )
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS, Lesion, insert_lesion
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch, clear
-from DGMVLCCore.simulation.phrases import Phrase, compatible
+from DGMVLCCore.simulation.phrases import compatible
 from DGMVLCCore.simulation.shapes import Centre
 from DGMVLCCore.training.masks import random_edit_mask
 

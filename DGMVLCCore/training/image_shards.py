@@ -4,10 +4,12 @@ at CT."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from DGMVLCCore.errors import UnsuitableInputError, UsageError, quoted
 from DGMVLCCore.ground.plain_json import read_json
@@ -16,6 +18,7 @@ from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.profiles import PLAIN
 from DGMVLCCore.imaging.resample import resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.language.bank import plain_bank
 from DGMVLCCore.language.encoder import MAX_TOKENS, LanguageEncoder
 from DGMVLCCore.language.report_files import read_report
 from DGMVLCCore.language.tables import column_key, read_table
@@ -24,7 +27,6 @@ from DGMVLCCore.models.networks import WEIGHTS
 from DGMVLCCore.models.region import FINEST_MM
 from DGMVLCCore.models.units import scale_of, to_units
 from DGMVLCCore.results.folders import check_output, replaced_folder
-from DGMVLCCore.simulation.phrases import Phrase
 from DGMVLCCore.training.recipe import Recipe
 
 LONGEST_SIDE = 512
@@ -35,15 +37,18 @@ DEMONSTRATION = (
     "about the quality or the safety of its "
     "pictures was evaluated."
 )
-USUAL: dict[str, Any] = {
-    "batch": 8,
-    "learning_rate": 4e-4,
-    "warmup": 20,
-    "ema": 0.98,
-    "workers": 0,
-    "minutes": 3.0,
-    "checkpoint_every": 100,
-}
+USUAL = Recipe(
+    "",
+    "",
+    task="image",
+    batch=8,
+    learning_rate=4e-4,
+    warmup=20,
+    ema=0.98,
+    workers=0,
+    minutes=3.0,
+    checkpoint_every=100,
+)
 ENDINGS = (".nii.gz", ".nrrd", ".nii", ".mha", ".mhd", ".nhdr", ".dcm")
 TEXT_COLUMNS = ("text", "sentence", "caption", "description", "report")
 
@@ -132,7 +137,7 @@ def picture_record(volume: Volume) -> dict[str, np.ndarray]:
     }
 
 
-def _about(modality: str, said: dict[str, str], series: dict[str, int]) -> dict[str, Any]:
+def _about(modality: str, said: dict[str, str], series: dict[str, int]) -> dict[str, object]:
     """What shards were made of, as their record says it."""
     return {"modality": modality, "pictures": said, **({"series": series} if series else {})}
 
@@ -162,7 +167,7 @@ def write_shards(
             )
     texts = list(dict.fromkeys(said.values()))
     with replaced_folder(folder) as out:
-        _write_bank(out / "phrases.npz", texts, encoder)
+        np.savez(out / "phrases.npz", **plain_bank(texts, encoder))  # type: ignore[arg-type]
         for index, (name, path) in enumerate(pictures.items()):
             record = picture_record(load_volume(path, modality, series.get(name)))
             record["text"] = np.array(1 + texts.index(said[name]))
@@ -173,18 +178,13 @@ def write_shards(
         )
 
 
-def _write_bank(path: Path, texts: list[str], encoder: LanguageEncoder) -> None:
-    """Encoded sentences, the empty one first; tokens without their padding."""
-    states = encoder.encode(["", *texts])
-    lengths = states.mask.sum(1)
-    ragged = np.concatenate([tokens[:n] for tokens, n in zip(states.tokens, lengths)])
-    np.savez(
-        path,
-        tokens=ragged.astype(np.float16),
-        lengths=lengths,
-        pooled=states.pooled.astype(np.float16),
-        phrases=np.array([json.dumps(vars(Phrase(text, "", True))) for text in texts]),
-    )
+class TrainedImages(Struct, frozen=True):
+    """The weights' folder, how many pictures and which sentences they saw, and what to know."""
+
+    weights: str
+    pictures: int
+    sentences: list[str]
+    notes: list[str]
 
 
 def train_images(
@@ -198,16 +198,13 @@ def train_images(
     series: tuple[tuple[str, int], ...] = (),
     quiet: bool = False,
     **fields: Any,
-) -> dict[str, Any]:
+) -> TrainedImages:
     """Folder of pictures -> weights of their modality; an interrupted run goes on with its shards.
 
     Args:
         modality: "MR" or "XR". table: sentences (an id column first, and a text column). weights:
             to begin with; the shipped ones when None. series: (picture, number) of the series to
             read of a DICOM folder that holds several. fields: of the recipe (minutes, steps, …).
-
-    Returns:
-        "weights", "pictures", "sentences", "notes".
 
     Raises:
         DGMVLCError: every refusal, with its sentence.
@@ -220,14 +217,11 @@ def train_images(
     pictures = find_pictures(folder)
     sentences = sentences_of(pictures, modality, table, sheet)
     shards = _shards_in(out, pictures, sentences, modality, dict(series))
-    about = {"task": "image", "modality": modality, "start_from": str(start)}
-    recipe = Recipe(**USUAL | fields | about | {"shards": str(shards), "out": str(out)})
-    return {
-        "weights": str(train(recipe, quiet=quiet)),
-        "pictures": len(pictures),
-        "sentences": sorted(set(sentences.values())),
-        "notes": [DEMONSTRATION.format(modality)],
-    }
+    about = {"modality": modality, "start_from": str(start), "shards": str(shards)}
+    recipe = replace(USUAL, out=str(out), **fields | about)
+    trained = str(train(recipe, quiet=quiet))
+    notes = [DEMONSTRATION.format(modality)]
+    return TrainedImages(trained, len(pictures), sorted(set(sentences.values())), notes)
 
 
 def _require_plain(modality: str) -> None:

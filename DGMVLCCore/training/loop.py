@@ -143,12 +143,9 @@ class Trainer:
         """Named terms; their sum is minimised."""
         raise NotImplementedError
 
-    def extra_state(self) -> dict[str, Any]:
+    def more(self) -> dict[str, torch.nn.Module | torch.optim.Optimizer]:
         """What a task keeps in the checkpoint besides model and optimiser."""
         return {}
-
-    def load_extra_state(self, state: dict[str, Any]) -> None:
-        """Take back what `extra_state` gave."""
 
     @property
     def checkpoint(self) -> Path:
@@ -168,7 +165,7 @@ class Trainer:
             "step": self.step,
             "spent": self.spent,
             "recent": self.recent,
-            "extra": self.extra_state(),
+            "extra": {name: part.state_dict() for name, part in self.more().items()},
         }
         with whole_file(self.checkpoint) as temporary:
             torch.save(state, temporary)
@@ -225,7 +222,8 @@ class Trainer:
         self.average.values = {
             k: v.to(self.accelerator.device) for k, v in self.average.values.items()
         }
-        self.load_extra_state(state.get("extra", {}))
+        for name, part in self.more().items():
+            part.load_state_dict(state["extra"][name])
         self.step, self.spent, self.recent = state["step"], state["spent"], state.get("recent", [])
         self.cut_log()
 

@@ -11,10 +11,11 @@ from scipy import ndimage
 
 from DGMVLCCore.imaging.anatomy import LEFT, RIGHT
 from DGMVLCCore.imaging.zones import height
+from DGMVLCCore.language.bank import Phrase
 from DGMVLCCore.models.units import anatomy_channels, neighbours, to_units
 from DGMVLCCore.simulation.insert import Lesion
 from DGMVLCCore.simulation.patch import clear
-from DGMVLCCore.simulation.phrases import SIZES_MM, Phrase
+from DGMVLCCore.simulation.phrases import SIZES_MM
 from DGMVLCCore.training.examples import REGION, Example, ExampleMaker, TrainingScan, crop
 from DGMVLCCore.training.masks import random_edit_mask
 

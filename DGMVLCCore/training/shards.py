@@ -7,7 +7,6 @@ import json
 import logging
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -51,7 +50,7 @@ def _unclear_slices(name: str, scan: dict[str, np.ndarray]) -> np.ndarray:
     return unclear
 
 
-def _infected_sides(scan: dict[str, Any]) -> np.ndarray:
+def _infected_sides(scan: dict[str, np.ndarray]) -> np.ndarray:
     """(D,2) left and right lung: 1 infected, 0 not, -1 nobody said."""
     sides = np.full((len(scan["hu"]), 2), -1, np.int8)
     if "infection_lobes" in scan:
@@ -63,7 +62,7 @@ def _infected_sides(scan: dict[str, Any]) -> np.ndarray:
     return sides
 
 
-def _tumour(scan: dict[str, Any]) -> np.ndarray:
+def _tumour(scan: dict[str, np.ndarray]) -> np.ndarray:
     """bool (D,H,W): the outlined tumour, or the ellipse in each tumour box."""
     mask = np.zeros(scan["hu"].shape, bool)
     if "lesion" in scan:
@@ -145,21 +144,13 @@ def _nodules(folder: Path, part: str) -> dict[str, np.ndarray]:
 
 
 def _phrases(count: int, seed: int) -> dict[str, np.ndarray]:
-    """The encoded phrase bank: ragged token states (fp16), pooled vectors and the phrases as JSON
-    lines."""
+    """The encoded phrase bank."""
+    from DGMVLCCore.language.bank import bank_of
     from DGMVLCCore.language.encoder import LanguageEncoder
     from DGMVLCCore.simulation.phrases import TERMS, WEAK_TERMS, phrase_bank
 
     phrases = phrase_bank(np.random.default_rng(seed), count, TERMS + WEAK_TERMS)
-    states = LanguageEncoder().encode(["", *(phrase.text for phrase in phrases)])
-    lengths = states.mask.sum(1)
-    ragged = np.concatenate([tokens[:n] for tokens, n in zip(states.tokens, lengths)])
-    return {
-        "tokens": ragged.astype(np.float16),
-        "lengths": lengths,
-        "pooled": states.pooled.astype(np.float16),
-        "phrases": np.array([json.dumps(vars(phrase)) for phrase in phrases]),
-    }
+    return bank_of(phrases, LanguageEncoder())
 
 
 def build_shards(

@@ -16,13 +16,14 @@ from torch import Tensor
 from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.find import find, heat_maps
 from DGMVLCCore.evaluation.cases import Case, make_case
+from DGMVLCCore.language.bank import Phrase
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.dual import UNKNOWN_PLACE, Look
 from DGMVLCCore.models.units import anatomy_channels, to_units
 from DGMVLCCore.simulation.insert import KINDS, Lesion
-from DGMVLCCore.simulation.phrases import SIZED, TERMS, Phrase, say
+from DGMVLCCore.simulation.phrases import SIZED, TERMS, say
 from DGMVLCCore.stats import over_patients, roc_area
 from DGMVLCCore.training.examples import ExampleMaker
 from DGMVLCCore.training.masks import random_edit_mask

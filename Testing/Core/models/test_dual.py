@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from DGMVLCCore.language.bank import Phrase
 from DGMVLCCore.models.denoiser import Conditions
 from DGMVLCCore.models.dual import EMBEDDING, DualEncoder, Look
 from DGMVLCCore.simulation.insert import Lesion
-from DGMVLCCore.simulation.phrases import Phrase
 from DGMVLCCore.training.aligning import cell_loss, region_loss
 from DGMVLCCore.training.pairs import FALSE, TRUE, UNSAID, height, verdict
 

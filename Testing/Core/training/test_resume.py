@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from DGMVLCCore.errors import Cancelled, DeviceError, WeightsError
-from DGMVLCCore.simulation.phrases import Phrase
+from DGMVLCCore.language.bank import Phrase
 from DGMVLCCore.training import loop, memory
 from DGMVLCCore.training.cohort import CohortTrainer
 from DGMVLCCore.training.loop import train
