@@ -117,15 +117,35 @@ def sensitivity_at(positive: np.ndarray, negative: np.ndarray, specificity: floa
     return np.array(out).reshape(shape)
 
 
-def delong(positive: np.ndarray, negative: np.ndarray) -> dict[str, float | list[float] | None]:
+@dataclass(frozen=True)
+class Compared:
+    """Two ROC areas of one reader, their difference (second − first) with 95 % interval and
+    two-sided p; p is None when the difference has no variance."""
+
+    first: float
+    second: float
+    difference: float
+    ci95: tuple[float, float]
+    p: float | None
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Both conditions and their difference (second − first), each with a 95 % interval."""
+
+    first: float
+    first_ci95: tuple[float, float]
+    second: float
+    second_ci95: tuple[float, float]
+    difference: float
+    ci95: tuple[float, float]
+
+
+def delong(positive: np.ndarray, negative: np.ndarray) -> Compared:
     """Paired comparison of two ROC areas of one reader.
 
     Args:
         positive: (2,m), negative: (2,n) scores of the same cases under both conditions.
-
-    Returns:
-        areas, difference (second − first) with 95 % interval and two-sided p; p is None when the
-        difference has no variance.
     """
     areas = roc_area(positive, negative)
     compared = kernel(positive, negative)
@@ -134,14 +154,8 @@ def delong(positive: np.ndarray, negative: np.ndarray) -> dict[str, float | list
     spread = float(np.sqrt(max(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0.0)))
     difference = float(areas[1] - areas[0])
     p = float(2 * stats.norm.sf(abs(difference) / spread)) if spread > 0 else None
-    interval = [difference - 1.96 * spread, difference + 1.96 * spread]
-    return {
-        "first": float(areas[0]),
-        "second": float(areas[1]),
-        "difference": difference,
-        "ci95": interval,
-        "p": p,
-    }
+    interval = (difference - 1.96 * spread, difference + 1.96 * spread)
+    return Compared(float(areas[0]), float(areas[1]), difference, interval, p)
 
 
 def bootstrap(
@@ -175,22 +189,22 @@ def bootstrap(
     return out
 
 
-def paired(value: np.ndarray, drawn: np.ndarray) -> dict[str, float | list[float]]:
-    """Both conditions, their difference (second − first) and 95 % percentile intervals; value (2,),
-    drawn (draws,2)."""
-    change = drawn[:, 1] - drawn[:, 0]
-    intervals = [
-        [round(v, 4) for v in central(column)] for column in (drawn[:, 0], drawn[:, 1], change)
-    ]
+def paired(value: np.ndarray, drawn: np.ndarray) -> Paired:
+    """Both conditions and their percentile intervals, rounded; value (2,), drawn (draws,2)."""
+
+    def interval(samples: np.ndarray) -> tuple[float, float]:
+        low, high = central(samples)
+        return round(low, 4), round(high, 4)
+
     first, second = float(value[0]), float(value[1])
-    return {
-        "first": round(first, 4),
-        "first_ci95": intervals[0],
-        "second": round(second, 4),
-        "second_ci95": intervals[1],
-        "difference": round(second - first, 4),
-        "ci95": intervals[2],
-    }
+    return Paired(
+        round(first, 4),
+        interval(drawn[:, 0]),
+        round(second, 4),
+        interval(drawn[:, 1]),
+        round(second - first, 4),
+        interval(drawn[:, 1] - drawn[:, 0]),
+    )
 
 
 def permuted_regression(

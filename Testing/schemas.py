@@ -35,6 +35,10 @@ RECORDS: dict[str, tuple[type[Struct], str]] = {
     "quiz": (readers.QuizRecord, "DGM-VLC quiz"),
     "fill": (FillRecord, "DGM-VLC filled region of an MR or X-ray picture"),
     "study": (readers.StudyRecord, "DGM-VLC reader study"),
+    "analysis": (
+        readers.AnalysisRecord,
+        "DGM-VLC analysis of a reader study; first = scan alone, second = scan + counterfactual",
+    ),
 }
 
 

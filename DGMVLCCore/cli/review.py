@@ -119,6 +119,17 @@ def _decide(args: argparse.Namespace) -> Answer:
     )
 
 
+def _export(args: argparse.Namespace) -> Answer:
+    from msgspec.structs import asdict
+
+    from DGMVLCCore.review.decisions import ReviewSession
+    from DGMVLCCore.review.review_report import export
+
+    session, dicom = ReviewSession.open(args.output), args.dicom or bool(args.send)
+    made = export(session, args.export, overwrite=args.overwrite, dicom=dicom)
+    return Answer(asdict(made) | sent_after(args, args.export / "dicom"))
+
+
 def _look(args: argparse.Namespace, session: ReviewSession) -> list[str]:
     """Look at every study that has no current analysis; what went wrong, a sentence each."""
     from DGMVLCCore.jobs.uses import review_all, review_items
@@ -179,17 +190,7 @@ def run_review(args: argparse.Namespace) -> Answer:
             "--comment needs the region it is on: --accept, --reject, --undo or --on STUDY/N."
         )
     if args.export:
-        from msgspec.structs import asdict
-
-        from DGMVLCCore.review.review_report import export
-
-        made = export(
-            ReviewSession.open(args.output),
-            args.export,
-            overwrite=args.overwrite,
-            dicom=args.dicom or bool(args.send),
-        )
-        return Answer(asdict(made) | sent_after(args, args.export / "dicom"))
+        return _export(args)
     if args.dicom or args.send:
         raise UsageError("--dicom and --send belong to --export FOLDER.")
     folder: Path | None = args.folder

@@ -162,8 +162,8 @@ def _analyse(args: argparse.Namespace) -> Answer:
     return Answer(
         {
             "output": str(out),
-            **{name: result[name] for name in named},
-            "notes": [*result["notes"], STUDY_NOTE],
+            **{name: getattr(result, name) for name in named},
+            "notes": [*result.notes, STUDY_NOTE],
         }
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from DGMVLCCore.cli.options import add_options, request_of
 from DGMVLCCore.cli.shared import (
@@ -154,7 +154,7 @@ def run_data(args: argparse.Namespace) -> Answer:
     return Answer(answer)
 
 
-def _given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+def _given(args: argparse.Namespace, *names: str) -> dict[str, object]:
     return {name: value for name in names if (value := getattr(args, name)) is not None}
 
 

@@ -65,6 +65,22 @@ def _levels(attribute: Attribute, values: list[Value]) -> list[Value]:
     return [level for level in order if sum(v == level for v in values) >= MIN_GROUP]
 
 
+def _low_to_high(name: str, numbers: dict[str, float]) -> list[Contrast] | str:
+    """The question of a number: from its 10th to its 90th percentile."""
+    if len(numbers) < MIN_NUMBERS:
+        return (
+            f"{name}: only {len(numbers)} patient(s) have a value, at least {MIN_NUMBERS} are "
+            "needed."
+        )
+    low, high = (round(float(v), 3) for v in np.percentile([*numbers.values()], (10, 90)))
+    if low >= high:
+        return (
+            f"{name}: nearly all patients have the same value ({low:g}), so nothing can be "
+            "compared."
+        )
+    return [Contrast(name, low, high, True, tuple(numbers))]
+
+
 def contrasts_of(rows: Rows, attribute: Attribute) -> list[Contrast] | str:
     """The questions of one attribute; or why there is none, as a sentence."""
     name = attribute.name
@@ -72,19 +88,7 @@ def contrasts_of(rows: Rows, attribute: Attribute) -> list[Contrast] | str:
     if attribute.kind == "text":
         return f"{name}: free text has no groups to compare."
     if attribute.kind == "number":
-        numbers = np.array([float(v) for v in values.values()])
-        if len(numbers) < MIN_NUMBERS:
-            return (
-                f"{name}: only {len(numbers)} patient(s) have a value, at least {MIN_NUMBERS} are "
-                "needed."
-            )
-        low, high = (round(float(v), 3) for v in np.percentile(numbers, (10, 90)))
-        if low >= high:
-            return (
-                f"{name}: nearly all patients have the same value ({low:g}), so nothing can be "
-                "compared."
-            )
-        return [Contrast(name, low, high, True, tuple(values))]
+        return _low_to_high(name, {who: float(v) for who, v in values.items()})
     if attribute.kind == "flag":  # what was named ("to birds") is there
         values = {who: v if isinstance(v, bool) else True for who, v in values.items()}
     levels = _levels(attribute, list(values.values()))

@@ -19,12 +19,13 @@ from DGMVLCCore.cohort.groups import (
     nuisance,
 )
 from DGMVLCCore.cohort.sweep import SweepEffect, summarise, sweep
-from DGMVLCCore.cohort.teach import COHORT, Sentences, Taught, scan_key, write_shards
+from DGMVLCCore.cohort.teach import Sentences, Taught, scan_key, write_shards
 from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.language.schema import ClinicalSchema
+from DGMVLCCore.models.checks import COHORT
 from DGMVLCCore.results.records import read_typed
 from DGMVLCCore.stats import false_discovery
 

@@ -103,6 +103,19 @@ def learnable(
     return names, notes
 
 
+def require_attributes(schema: ClinicalSchema, names: tuple[str, ...]) -> None:
+    """Refuse attributes that the schema lacks.
+
+    Raises:
+        UsageError: it lacks one.
+    """
+    known = [a.name for a in schema.attributes]
+    if strange := [name for name in names if name not in known]:
+        raise UsageError(
+            f"The schema has no attribute {', '.join(strange)}; it has: {', '.join(known)}."
+        )
+
+
 def plan_cohort(request: CohortRequest, encoder: LanguageEncoder | None = None) -> CohortPlan:
     """Find, pair and word a cohort; no voxel is read.
 
@@ -111,11 +124,7 @@ def plan_cohort(request: CohortRequest, encoder: LanguageEncoder | None = None) 
             nothing to learn. UsageError: no such attribute.
     """
     schema = load_schema(request.schema)
-    known = [a.name for a in schema.attributes]
-    if strange := [name for name in request.attributes if name not in known]:
-        raise UsageError(
-            f"The schema has no attribute {', '.join(strange)}; it has: {', '.join(known)}."
-        )
+    require_attributes(schema, request.attributes)
     if request.anatomy is not None and not request.anatomy.is_dir():
         raise UnreadableError(f"{request.anatomy} is no folder; give the folder of the masks.")
     layout = find_cohort(request.folder, request.anatomy)

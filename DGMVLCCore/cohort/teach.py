@@ -17,8 +17,7 @@ from DGMVLCCore.language.bank import plain_bank
 from DGMVLCCore.language.clinical import JOIN, Value, clause
 from DGMVLCCore.language.encoder import MAX_TOKENS, LanguageEncoder
 from DGMVLCCore.language.schema import ClinicalSchema
-
-COHORT = "cohort.json"  # attributes and scans of the shards; training copies it to the weights
+from DGMVLCCore.models.checks import COHORT
 
 
 class Taught(Struct, frozen=True):

@@ -168,6 +168,13 @@ def _channel(kind: str, words: str) -> dict[str, object]:
     }
 
 
+def _card(weights: Path) -> str:
+    """The model card of a weights folder, a short one where there is none."""
+    card = weights / "README.md"
+    written = card.exists()
+    return card.read_text(encoding="utf-8") if written else f"# {weights.name}\n\n{NOTICE}\n"
+
+
 def export_bundle(out: Path, weights: Path | None = None, *, overwrite: bool = False) -> list[str]:
     """Write a bundle, whole or not at all; returns its files' names.
 
@@ -186,17 +193,7 @@ def export_bundle(out: Path, weights: Path | None = None, *, overwrite: bool = F
         for name in CARRIED:
             if (folder / name).exists():
                 shutil.copyfile(folder / name, work / "models" / name)
-        card = folder / "README.md"
-        (work / "docs" / "README.md").write_text(
-            (
-                card.read_text(encoding="utf-8")
-                if card.exists()
-                else f"# {folder.name}\n\n{NOTICE}\n"
-            )
-            + "\n"
-            + USE,
-            encoding="utf-8",
-        )
+        (work / "docs" / "README.md").write_text(f"{_card(folder)}\n{USE}", encoding="utf-8")
         (work / "LICENSE").write_text(_licence(), encoding="utf-8")
         (work / "configs" / "inference.json").write_text(
             json.dumps(inference_config(), indent=1) + "\n", encoding="utf-8"

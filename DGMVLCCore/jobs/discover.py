@@ -25,7 +25,8 @@ from DGMVLCCore.cohort.patterns import (
     taught_before,
     with_sweep,
 )
-from DGMVLCCore.cohort.report import RECORD, Facts, Sweep, write_discovery
+from DGMVLCCore.cohort.plan import require_attributes
+from DGMVLCCore.cohort.report import RECORD, Facts, Method, Sweep, write_discovery
 from DGMVLCCore.editing.memory import file_facts
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError, quoted
 from DGMVLCCore.ground.devices import choose_device
@@ -99,11 +100,7 @@ def _check(request: Request, schema: ClinicalSchema) -> tuple[str, ...]:
         raise UsageError(
             "Permutations must be 99 or more, --minutes more than 0, and --patients 6 or more."
         )
-    known = [a.name for a in schema.attributes]
-    if strange := [name for name in request.attributes if name not in known]:
-        raise UsageError(
-            f"The schema has no attribute {', '.join(strange)}; it has: {', '.join(known)}."
-        )
+    require_attributes(schema, request.attributes)
     if request.anatomy is not None and not request.anatomy.is_dir():
         raise UnreadableError(
             f"{request.anatomy} is no folder; give the folder of the lung segmentations."
@@ -202,13 +199,7 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
             "scans_found": len(layout.scans),
             "rows_matched": len(cohort.attributes),
         },
-        "method": {
-            "permutations": options.permutations,
-            "seed": options.seed,
-            "fdr": options.fdr,
-            "device": options.device,
-            "sweep": sweep,
-        },
+        "method": _method(options, sweep),
         "inputs": {
             "table": file_facts(request.table),
             "scans": [file_facts(layout.scans[name]) for name in scans],
@@ -218,6 +209,17 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
         "notes": [*before, *layout.notes, *cohort.notes, *not_asked],
     }
     return write_discovery(found, list(scans.values()), request.out, facts, request.overwrite)
+
+
+def _method(options: Options, sweep: Sweep | None) -> Method:
+    """How groups were compared."""
+    return {
+        "permutations": options.permutations,
+        "seed": options.seed,
+        "fdr": options.fdr,
+        "device": options.device,
+        "sweep": sweep,
+    }
 
 
 def _load(

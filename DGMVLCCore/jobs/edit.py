@@ -57,6 +57,9 @@ NOT_READ = (
     "Made by a network that fills holes and reads none of their voxels: it was not asked whether "
     "it sees the finding, and there is no attention map."
 )
+NO_ENCODER = (
+    "Without a dual encoder no region can be proposed; give the region as a segmentation (--mask)."
+)
 Progress = Callable[[str, float], None]
 OnPlan = Callable[[CounterfactualPipeline, Volume, Anatomy, EditPlan], None]
 
@@ -83,33 +86,27 @@ def propose_region(
             none there.
     """
     if pipe.alignment is None:
-        raise UnsuitableInputError(
-            "Without a dual encoder no region can be proposed; give the region as a segmentation "
-            "(--mask)."
-        )
+        raise UnsuitableInputError(NO_ENCODER)
 
     def looking(_: str, share: float) -> None:
         tell("reading", share)
 
+    alike = [f for f in others if f.term == finding.term and f.presence == "present"]
+    scan = (pipe.alignment, volume, anatomy)
     found = find(
-        pipe.alignment,
-        volume,
-        anatomy,
+        *scan,
         finding,
         rows=slices,
         most=1,
-        others=[
-            f for f in others if f.term == finding.term and f != finding and f.presence == "present"
-        ],
-        cells=memory.look(pipe.alignment, volume, anatomy, looking) if memory else None,
+        others=[f for f in alike if f != finding],
+        cells=memory.look(*scan, looking) if memory else None,
         callback=looking,
     )
     if not found:
         place = " ".join(filter(None, (finding.side, finding.zone))) or "lungs"
         raise UnsuitableInputError(
             f"No region of the {place} looks like “{finding.term}”; check the side and the "
-            "finding, "
-            "or give the region as a segmentation (--mask)."
+            "finding, or give the region as a segmentation (--mask)."
         )
     return found[0]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from DGMVLCCore.editing.memory import file_facts
+from DGMVLCCore.editing.memory import file_facts, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
 from DGMVLCCore.errors import UnsuitableInputError, UsageError, WeightsError
@@ -100,22 +100,13 @@ def run_fill(
     ).to(device)
     plan = _plan(request, volume, pipe)
     with memory_named(device):
-        result = pipe(
-            volume,
-            plan,
-            anatomy=whole_picture(volume),
-            noises=request.noises,
-            steps=request.steps,
-            seed=request.seed,
-            slices=request.slices,
-            callback=tell,
-        )
+        asked = {name: getattr(request, name) for name in ("noises", "steps", "seed", "slices")}
+        result = pipe(volume, plan, anatomy=whole_picture(volume), callback=tell, **asked)
     tell("writing", 0.0)
-    read = {"image": request.image, "mask": request.mask}
     path = write_fill(
         result,
         request.out,
-        inputs={role: {**file_facts(file)} for role, file in read.items() if file and request.mask},
+        inputs=input_facts(file_facts(request.image), request.mask, None),
         weights={"name": pipe.weights, "sha256": pipe.weights_sha256},
         overwrite=request.overwrite,
     )

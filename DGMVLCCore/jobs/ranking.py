@@ -141,9 +141,8 @@ def order(
             dual encoder.
     """
     supports = support(asked, logits)
-    sequence = np.argsort(-supports, kind="stable")
+    sequence, ranked = np.argsort(-supports, kind="stable"), []
     first = sequence[0]
-    ranked = []
     for place, index in enumerate(sequence):
         more = asked[:, index] - asked[:, first]
         low, high = t_interval(more) if place else (0.0, 0.0)
@@ -163,8 +162,8 @@ def order(
             )
         )
     distinguishable = all(each.apart for each in ranked[1:])
-    sentence = _sentence(ranked, distinguishable)
-    return Ranking(tuple(ranked), distinguishable, len(asked), slices, sentence)
+    said = _sentence(ranked, distinguishable)
+    return Ranking(tuple(ranked), distinguishable, len(asked), slices, said)
 
 
 def _sentence(ranked: Sequence[Ranked], distinguishable: bool) -> str:

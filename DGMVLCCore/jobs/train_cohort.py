@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from DGMVLCCore.cohort.cohort import refuse_unpaired, require_several
 from DGMVLCCore.cohort.plan import CohortPlan, CohortRequest, plan_cohort
-from DGMVLCCore.cohort.teach import COHORT, write_shards
+from DGMVLCCore.cohort.teach import write_shards
 from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.jobs.discover import load_cohort
+from DGMVLCCore.models.checks import COHORT
 from DGMVLCCore.results.folders import check_output, replaced_folder
 from DGMVLCCore.training.loop import train
 from DGMVLCCore.training.tuning import cohort_recipe

@@ -4,6 +4,7 @@ said."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ class ClinicalSchema:
         return tuple(a.name for a in self.attributes if a.outcome)
 
 
-def _attribute(facts: dict[str, Any], codes: list[float]) -> Attribute:
+def _attribute(facts: Mapping[str, Any], codes: list[float]) -> Attribute:
     kind = facts["kind"]
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")

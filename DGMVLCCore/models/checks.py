@@ -15,6 +15,7 @@ from DGMVLCCore.ground.resources import resource
 logger = logging.getLogger(__name__)
 
 FILE, RECORD, CONFIG = "diffusion_pytorch_model.safetensors", "training.json", "config.json"
+COHORT = "cohort.json"  # what weights learned of a cohort, copied from the shards
 BESIDE = (CONFIG, "alignment.json", "probe.json")  # what a loader reads beside the tensors
 SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -4,6 +4,7 @@ counterfactual, with paired intervals."""
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import numpy as np
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.readers.quiz import TOLERANCE_MM, distance_mm
 from DGMVLCCore.readers.readings import Reading, table_text
-from DGMVLCCore.readers.records import NOTICE, head
+from DGMVLCCore.readers.records import NOTICE, AnalysisRecord, Washout, head
 from DGMVLCCore.readers.study import MODES, Study
 from DGMVLCCore.report.drawing import chart, save
 from DGMVLCCore.results.folders import whole_folder
-from DGMVLCCore.results.records import write_record, write_text
+from DGMVLCCore.results.records import write_text, write_typed
 from DGMVLCCore.stats import (
+    Compared,
+    Paired,
+    Statistic,
     bootstrap,
     delong,
     paired,
@@ -79,7 +83,7 @@ def _marks_right(study: Study, readings: list[Reading]) -> dict[Any, float]:
     return right
 
 
-def _washout(study: Study, readings: list[Reading]) -> dict[str, Any]:
+def _washout(study: Study, readings: list[Reading]) -> Washout:
     """How many pairs of readings of a case lie a washout apart."""
     times: dict[tuple[str, str], list[Any]] = {}
     for r in readings:
@@ -93,25 +97,15 @@ def _washout(study: Study, readings: list[Reading]) -> dict[str, Any]:
             else math.nan
         )
     known = [g for g in gaps if math.isfinite(g)]
-    return {
-        "days_planned": study.record.washout_days,
-        "pairs": len(gaps),
-        "pairs_with_times": len(known),
-        "pairs_too_close": sum(g < study.record.washout_days for g in known),
-        "shortest_days": round(min(known), 2) if known else None,
-    }
-
-
-def _mean(values: np.ndarray) -> Any:
-    """A statistic for `bootstrap`: the mean over cases with a finding."""
-    return values.mean(2)
+    days = study.record.washout_days
+    close = sum(gap < days for gap in known)
+    return Washout(days, len(gaps), len(known), close, round(min(known), 2) if known else None)
 
 
 def analyse(
     study: Study, *, specificity: float = SPECIFICITY, draws: int = 2000, seed: int = 0
-) -> dict[str, Any]:
-    """The figures of a study; first = scan alone, second = with the counterfactual, difference =
-    second − first.
+) -> AnalysisRecord:
+    """The figures of a study.
 
     Raises:
         UsageError: a specificity that is none. UnsuitableInputError: readings are missing, or a
@@ -126,33 +120,32 @@ def analyse(
     timed = bool(np.isfinite(seconds).all())
     scripted = any(r.scripted for r in readings)
 
-    def sensitivity(with_finding: np.ndarray, without: np.ndarray) -> Any:
-        return sensitivity_at(with_finding, without, specificity)
+    sensitivity = partial(sensitivity_at, specificity=specificity)
 
-    def both(values: np.ndarray, statistic: Any, count: int = draws) -> dict[str, Any]:
+    def both(values: np.ndarray, statistic: Statistic, count: int = draws) -> Paired:
         measured = statistic(values[:, :, present], values[:, :, ~present]).mean(0)
         return paired(measured, bootstrap(values, present, statistic, draws=count, seed=seed))
 
-    return {
+    return AnalysisRecord(
         **head("analysis", seed),
-        "scripted": scripted,
-        "conditions": list(MODES),
-        "readers": len(scores),
-        "cases_with": int(present.sum()),
-        "cases_without": int((~present).sum()),
-        "draws": draws,
-        "specificity": specificity,
-        "roc_area": both(scores, roc_area),
-        "sensitivity": both(scores, sensitivity, min(draws, 1000)),
-        "marks_right": both(marks, lambda p, n: _mean(p)),
-        "seconds": both(seconds, lambda p, n: np.concatenate([p, n], 2).mean(2)) if timed else None,
-        "single_readers": {
+        scripted=scripted,
+        conditions=MODES,
+        readers=len(scores),
+        cases_with=int(present.sum()),
+        cases_without=int((~present).sum()),
+        draws=draws,
+        specificity=specificity,
+        roc_area=both(scores, roc_area),
+        sensitivity=both(scores, sensitivity, min(draws, 1000)),
+        marks_right=both(marks, lambda p, n: p.mean(2)),
+        seconds=both(seconds, lambda p, n: np.concatenate([p, n], 2).mean(2)) if timed else None,
+        single_readers={
             reader: delong(scores[i][:, present], scores[i][:, ~present])
             for i, reader in enumerate(study.record.readers)
         },
-        "washout": _washout(study, readings),
-        "notes": [*study.record.notes, *[SCRIPTED] * scripted, *[UNTIMED] * (not timed)],
-    }
+        washout=_washout(study, readings),
+        notes=[*study.record.notes, *[SCRIPTED] * scripted, *[UNTIMED] * (not timed)],
+    )
 
 
 def _require_settings(specificity: float, draws: int) -> None:
@@ -169,47 +162,47 @@ def _with_finding(study: Study) -> np.ndarray:
     return np.array([bool(keys[c].term) for c in study.cases.ids])
 
 
-def _line(name: str, fact: dict[str, Any] | None, form: str = "{:.3f}") -> str:
+def _line(name: str, fact: Paired | Compared | None, form: str = ".3f") -> str:
     if fact is None:
         return f"| {name} | not timed | | |"
-    low, high = fact["ci95"]
+    low, high = fact.ci95
     return (
-        f"| {name} | {form.format(fact['first'])} | {form.format(fact['second'])} | "
-        f"{form.format(fact['difference'])} ({form.format(low)} to {form.format(high)}) |"
+        f"| {name} | {fact.first:{form}} | {fact.second:{form}} | "
+        f"{fact.difference:{form}} ({low:{form}} to {high:{form}}) |"
     )
 
 
-def in_words(result: dict[str, Any]) -> str:
+def in_words(result: AnalysisRecord) -> str:
     """The analysis as Markdown."""
-    washout = result["washout"]
+    washout = result.washout
     lines = [
         "# Reader study",
         "",
         f"{NOTICE} The cases are synthetic.",
-        *result["notes"],
+        *result.notes,
         "",
-        f"{result['readers']} reader(s), {result['cases_with']} cases with and "
-        f"{result['cases_without']} without a finding; 95 % intervals from "
-        f"{result['draws']} resamplings of readers and cases.",
+        f"{result.readers} reader(s), {result.cases_with} cases with and "
+        f"{result.cases_without} without a finding; 95 % intervals from "
+        f"{result.draws} resamplings of readers and cases.",
         "",
         "| | scan | scan + counterfactual | difference (95 % interval) |",
         "|---|---|---|---|",
-        _line("ROC area", result["roc_area"]),
-        _line(f"sensitivity at specificity {result['specificity']:g}", result["sensitivity"]),
-        _line(f"marks within {TOLERANCE_MM:g} mm of the finding", result["marks_right"]),
-        _line("seconds a reading", result["seconds"], "{:.1f}"),
+        _line("ROC area", result.roc_area),
+        _line(f"sensitivity at specificity {result.specificity:g}", result.sensitivity),
+        _line(f"marks within {TOLERANCE_MM:g} mm of the finding", result.marks_right),
+        _line("seconds a reading", result.seconds, ".1f"),
         "",
         "| reader | scan | scan + counterfactual | difference (DeLong 95 % interval) | p |",
         "|---|---|---|---|---|",
     ]
-    for reader, fact in result["single_readers"].items():
-        p = "" if fact["p"] is None else f"{fact['p']:.3f}"
+    for reader, fact in result.single_readers.items():
+        p = "" if fact.p is None else f"{fact.p:.3f}"
         lines.append(f"{_line(reader, fact)} {p} |")
     lines += [
         "",
-        f"Washout: {washout['pairs_too_close']} of {washout['pairs_with_times']} timed pairs of "
+        f"Washout: {washout.pairs_too_close} of {washout.pairs_with_times} timed pairs of "
         "readings lie closer than "
-        f"{washout['days_planned']:g} days ({washout['pairs']} pairs in all).",
+        f"{washout.days_planned:g} days ({washout.pairs} pairs in all).",
     ]
     return "\n".join(lines) + "\n"
 
@@ -246,7 +239,7 @@ def write_analysis(
     draws: int = 2000,
     seed: int = 0,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> AnalysisRecord:
     """Analyse a study and write `analysis.json`, `analysis.md`, `roc.png` and all readings
     (`readings.csv`); returns the analysis."""
     result, readings = (
@@ -254,8 +247,8 @@ def write_analysis(
         _complete(study),
     )
     with whole_folder(out, overwrite, MARKER) as folder:
-        write_record(result, folder / MARKER, "analysis.schema.json")
+        write_typed(result, folder / MARKER)
         write_text(in_words(result), folder / "analysis.md")
         write_text(table_text(readings), folder / "readings.csv")
-        _save_curves(study, readings, folder / "roc.png", result["scripted"])
+        _save_curves(study, readings, folder / "roc.png", result.scripted)
     return result

@@ -171,7 +171,7 @@ def write_cases(
     out: Path,
     *,
     seed: int,
-    asked_for: dict[str, Any],
+    asked_for: dict[str, object],
     aid: Callable[[Made, Path, str], dict[str, str]] | None = None,
     overwrite: bool = False,
 ) -> CasesRecord:

@@ -13,7 +13,7 @@ from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import lesion_region
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.readers.design import SUBTLETIES, Spec
-from DGMVLCCore.readers.records import Truth
+from DGMVLCCore.readers.records import CaseFacts, Truth
 from DGMVLCCore.readers.source import SIDES, ClearScan
 from DGMVLCCore.simulation.insert import insert_lesion
 from DGMVLCCore.simulation.patch import clear
@@ -47,7 +47,7 @@ class Made:
     mask: np.ndarray
     labels: np.ndarray
     truth: Truth
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: CaseFacts = field(default_factory=dict)
 
     @property
     def anatomy(self) -> Anatomy:

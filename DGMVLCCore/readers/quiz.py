@@ -7,7 +7,6 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -182,7 +181,7 @@ class Quiz:
             str(path(case, "segments")),
         )
 
-    def score(self) -> dict[str, Any]:
+    def score(self) -> dict[str, object]:
         """Counts over the answered cases, with and without a finding apart, and by finding, size
         and subtlety."""
         keys = self.cases.keys()

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -204,7 +204,7 @@ def table_text(readings: list[Reading]) -> str:
     return csv_text(COLUMNS, map(_row, readings))
 
 
-def _row(reading: Reading) -> dict[str, Any]:
+def _row(reading: Reading) -> dict[str, object]:
     """A reading as its table holds it."""
     x, y, z = reading.mark or ("", "", "")
     return {

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from DGMVLCCore.readers.readings import Item
 from DGMVLCCore.results.records import FileName, Record, Sha256
+from DGMVLCCore.stats import Compared, Paired
 
 SCHEMA_VERSION = "1.0"
 Notice = Literal["Research use only; not a medical device."]
@@ -19,6 +20,7 @@ CaseId = Annotated[str, Meta(pattern="^case-[0-9]{3}$")]
 Millimetres = tuple[float, float, float]  # LPS
 NotNegative = Annotated[float, Meta(ge=0)]
 Code = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,40}$")]
+CaseFacts = dict[str, str | float | dict[str, bool]]  # what of a generated case was checked
 Once = Meta(min_length=1, extra_json_schema={"uniqueItems": True})
 
 
@@ -96,7 +98,7 @@ class CaseKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     contrast_to_noise: float | None
     centre_mm: Millimetres | None
     sentence: str
-    facts: dict[str, Any]
+    facts: CaseFacts
     made_from: str
     before: FileName
     difference: FileName
@@ -139,6 +141,38 @@ class QuizRecord(_Synthetic, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         _once(self.order, "order")
+
+
+class Washout(Struct, frozen=True):
+    """How many pairs of readings of a case lie a washout apart."""
+
+    days_planned: float
+    pairs: int
+    pairs_with_times: int
+    pairs_too_close: int
+    shortest_days: float | None
+
+
+class AnalysisRecord(_Synthetic, frozen=True, kw_only=True):
+    """`analysis.json`; first = scan alone, second = with the counterfactual; seconds: None where
+    not every reading has a time."""
+
+    kind: Literal["analysis"]
+    seed: int
+    scripted: bool
+    conditions: tuple[str, str]
+    readers: Annotated[int, Meta(ge=1)]
+    cases_with: Annotated[int, Meta(ge=2)]
+    cases_without: Annotated[int, Meta(ge=2)]
+    draws: Annotated[int, Meta(ge=100)]
+    specificity: Annotated[float, Meta(gt=0, lt=1)]
+    roc_area: Paired
+    sensitivity: Paired
+    marks_right: Paired
+    seconds: Paired | None
+    single_readers: dict[str, Compared]
+    washout: Washout
+    notes: list[str]
 
 
 class StudyRecord(_Synthetic, frozen=True, kw_only=True):

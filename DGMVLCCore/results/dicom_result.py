@@ -185,17 +185,21 @@ def _source(original: Volume, folder: Path | None, series: int | None) -> Source
     return source
 
 
+def _derivation(manifest: ResultRecord) -> str:
+    """How the voxels of a result came about."""
+    plan = manifest.plan
+    return (
+        f"Synthetic: {plan.mode} inside an edit mask: “{plan.target}” instead of “{plan.source}”; "
+        f"dgmvlc {manifest.software.version}, weights {manifest.weights.sha256[:12]}, seed "
+        f"{manifest.settings['seed']}. Voxels outside the mask equal the source."
+    )
+
+
 def _write_volumes(write: _Writer, original: Volume, folder: Path, manifest: ResultRecord) -> None:
     """The counterfactual, the difference and, in a new study, the original as CT series."""
     from pydicom.uid import generate_uid
 
-    plan, steps = manifest.plan, source_rescale(write.source)
-    said = f"{plan.mode} inside an edit mask: “{plan.target}” instead of “{plan.source}”"
-    made = (
-        f"Synthetic: {said}; dgmvlc {manifest.software.version}, weights "
-        f"{manifest.weights.sha256[:12]}, seed {manifest.settings['seed']}. "
-        "Voxels outside the mask equal the source."
-    )
+    steps, made, target = source_rescale(write.source), _derivation(manifest), manifest.plan.target
     if not write.source.patient:
         write.series("original", original.array, CONVERTED, steps)
     edited = load_volume(folder / "counterfactual.nrrd", original.modality)
@@ -204,7 +208,7 @@ def _write_volumes(write: _Writer, original: Volume, folder: Path, manifest: Res
         edited.array,
         Series(
             SERIES_NUMBER + 1,
-            f"SYNTHETIC counterfactual: {plan.target}",
+            f"SYNTHETIC counterfactual: {target}",
             made,
             (-500, 1500),
             True,

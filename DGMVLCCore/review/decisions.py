@@ -58,6 +58,12 @@ def check_new_session(folder: Path) -> None:
         )
 
 
+def _same(study: Study) -> str:
+    """What a study is known again by: its name, its kind and what its first series is called."""
+    named = study.kind == "dicom" and study.series
+    return study.name + study.kind + (study.series[0].description if named else "")
+
+
 class ReviewSession:
     """The worklist, the analyses and the decisions in one folder.
 
@@ -165,24 +171,12 @@ class ReviewSession:
         """Compare the worklist with the folder of studies: "changed", "missing" and "new" studies
         are marked; nothing decided is lost."""
         try:
-            now = {
-                study.name
-                + study.kind
-                + (
-                    study.series[0].description if study.kind == "dicom" and study.series else ""
-                ): study
-                for study in find_studies(self.root)
-            }
+            now = {_same(study): study for study in find_studies(self.root)}
         except UnreadableError:
             now = {}
         merged: list[Study] = []
         for study in self.studies:
-            key = (
-                study.name
-                + study.kind
-                + (study.series[0].description if study.kind == "dicom" and study.series else "")
-            )
-            found = now.pop(key, None)
+            found = now.pop(_same(study), None)
             if found is None:
                 self.states[study.id] = "missing"
                 merged.append(study)

@@ -351,6 +351,22 @@ def _not_exported(out: Path) -> str | None:
     return unknown_in(out, known, EXPORTED)
 
 
+def _require_free(out: Path, overwrite: bool) -> None:
+    """Refuse a folder that is there, unless it is an earlier export and may be replaced.
+
+    Raises:
+        OutputError: it is there.
+    """
+    clean(out)
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
+    if out.exists() and (strange := _not_exported(out)):
+        raise OutputError(
+            f"{out} is no earlier export of a review (it holds {strange}), so it is not "
+            "overwritten; choose another folder."
+        )
+
+
 def export(
     session: ReviewSession, out: Path, *, overwrite: bool = False, dicom: bool = False
 ) -> Exported:
@@ -364,14 +380,7 @@ def export(
         OutputError: it exists already, or cannot be written.
     """
     out = Path(out).absolute()
-    clean(out)
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
-    if out.exists() and (strange := _not_exported(out)):
-        raise OutputError(
-            f"{out} is no earlier export of a review (it holds {strange}), so it is not "
-            "overwritten; choose another folder."
-        )
+    _require_free(out, overwrite)
     with replaced_folder(out, replace=overwrite) as folder:
         (folder / "accepted").mkdir()
         (folder / "review.csv").write_text(table(session), encoding="utf-8", newline="")

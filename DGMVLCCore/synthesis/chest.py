@@ -3,7 +3,6 @@ is shown to it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypedDict
 
 import numpy as np
@@ -46,7 +45,6 @@ def make_chest(
     *,
     steps: int = 10,
     callback: Progress | None = None,
-    should_cancel: Callable[[], bool] | None = None,
 ) -> tuple[Volume, np.ndarray]:
     """Slices [first, last) of a chest generated from the labels of body, lungs and airway, and a
     sentence (the task of arXiv 2410.13823).
@@ -68,11 +66,8 @@ def make_chest(
     """
     term, present = check_sentence(pipe, sentence)
     grid, labels = slab(volume, anatomy, slices)
-    flat, straight, body = (
-        grid.with_array(class_fill(labels)),
-        Anatomy(labels, anatomy.origin),
-        labels > 0,
-    )
+    flat, straight = grid.with_array(class_fill(labels)), Anatomy(labels, anatomy.origin)
+    body = labels > 0
     if not body.any():
         raise UnsuitableInputError(
             f"The slices {slices[0]}:{slices[1]} show no body; choose others."
@@ -80,12 +75,11 @@ def make_chest(
     region = MaskRegion(**vars(cut_region(flat, straight, body, (0, len(labels)))))
     plan = EditPlan(body, "", sentence, term, removes=not present, hidden=body)
     settings: Settings = {"noises": 1, "steps": steps, "seed": seed, "guidance": 1.5}
-    work = Work(region, flat, straight, body, plan, settings, callback, should_cancel)
+    work = Work(region, flat, straight, body, plan, settings, callback)
     made = pipe.sample(work)[0]
     hu = np.rint(region.to_scan(to_hu(made), flat.shape))
-    return flat.with_array(
-        np.where(body, np.maximum(hu, OUTSIDE_HU), OUTSIDE_HU).astype(np.float32)
-    ), body
+    inside = np.where(body, np.maximum(hu, OUTSIDE_HU), OUTSIDE_HU)
+    return flat.with_array(inside.astype(np.float32)), body
 
 
 class MaskAgreement(TypedDict):

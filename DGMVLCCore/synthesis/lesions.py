@@ -151,7 +151,6 @@ def make_lesion(
     *,
     steps: int = 10,
     judge: CounterfactualPipeline | None = None,
-    should_cancel: Callable[[], bool] | None = None,
 ) -> Made:
     """Draw a region, generate the finding in it, and take it when the network sees it there and the
     change goes the way of the words.
@@ -173,7 +172,7 @@ def make_lesion(
         lesion, size = draw_region(scan, straight, order, rng)
         number = int(rng.integers(2**31))
         plan = _plan(order.finding, sentence, lesion, scan, straight)
-        result = _sample(pipe, scan, plan, straight, steps, number % 1_000_000, should_cancel)
+        result = _sample(pipe, scan, plan, straight, steps, number % 1_000_000)
         evidence = _evidence(judge or pipe, result, straight, number % 1000)
         if failed := _failed(result, lesion, evidence):
             reasons.append(", ".join(failed))
@@ -199,18 +198,9 @@ def _sample(
     anatomy: Anatomy,
     steps: int,
     seed: int,
-    should_cancel: Callable[[], bool] | None,
 ) -> CounterfactualResult:
     """One sample of a plan with its agreement and its checks."""
-    result = pipe(
-        scan,
-        plan,
-        anatomy=anatomy,
-        noises=1,
-        steps=steps,
-        seed=seed,
-        should_cancel=should_cancel,
-    )
+    result = pipe(scan, plan, anatomy=anatomy, noises=1, steps=steps, seed=seed)
     if pipe.alignment is not None:
         result.agreement = agreement_of(pipe.alignment, result, anatomy)
     result.gates = quality_gates(result, anatomy)

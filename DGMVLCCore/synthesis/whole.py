@@ -4,7 +4,7 @@ patient's own chest wall."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,6 @@ def make_lungs(
     *,
     steps: int = 10,
     callback: Progress | None = None,
-    should_cancel: Callable[[], bool] | None = None,
 ) -> tuple[Volume, np.ndarray]:
     """Slices [first, last) of a chest whose lungs are generated from their mask and a sentence.
 
@@ -59,22 +58,15 @@ def make_lungs(
     term, present = check_sentence(pipe, sentence)
     part, labels = slab(volume, anatomy, slices)
     straight = Anatomy(labels, anatomy.origin)
-    if not straight.lungs.any():
+    lungs = straight.lungs
+    if not lungs.any():
         raise UnsuitableInputError(
             f"The slices {slices[0]}:{slices[1]} show no lung; choose others."
         )
-    emptied = part.with_array(np.where(straight.lungs, LUNG_DEFAULT, part.array).astype(np.float32))
-    lungs = straight.lungs
+    emptied = part.with_array(np.where(lungs, LUNG_DEFAULT, part.array).astype(np.float32))
     plan = EditPlan(lungs, "", sentence, term, removes=not present, hidden=lungs)
     result = pipe(
-        emptied,
-        plan,
-        anatomy=straight,
-        noises=1,
-        steps=steps,
-        seed=seed,
-        callback=callback,
-        should_cancel=should_cancel,
+        emptied, plan, anatomy=straight, noises=1, steps=steps, seed=seed, callback=callback
     )
     return result.counterfactual, result.mask
 

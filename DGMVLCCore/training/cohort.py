@@ -14,9 +14,9 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from DGMVLCCore.cohort.teach import COHORT
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.ground.plain_json import read_json
+from DGMVLCCore.models.checks import COHORT
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.networks import generator_class
 from DGMVLCCore.training.denoising import DenoisingTrainer, flow_loss

@@ -25,7 +25,7 @@ TASKS: dict[str, tuple[str, str]] = {
     "anomaly": ("evaluation.anomaly", "AnomalyTrainer"),
 }
 # task -> fields that it sets otherwise than `Recipe` does, unless the recipe names them
-OWN_FIELDS: dict[str, dict[str, Any]] = {
+OWN_FIELDS: dict[str, dict[str, object]] = {
     "gan": {"widths": (32, 32, 48), "batch": 16, "learning_rate": 5e-4},
     "lungs": {"batch": 8, "learning_rate": 2e-3, "warmup": 30, "ema": 0.98},
 }

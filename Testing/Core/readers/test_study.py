@@ -227,7 +227,7 @@ def test_delong_has_the_known_variance_and_covers():
     rng = np.random.default_rng(0)
     same = rng.normal(size=(1, 30)) + 1
     none = delong(np.repeat(same, 2, 0), np.repeat(rng.normal(size=(1, 25)), 2, 0))
-    assert none["difference"] == 0 and none["p"] is None and none["ci95"] == [0, 0]
+    assert none.difference == 0 and none.p is None and none.ci95 == (0, 0)
     hits, bootstrapped, errors = 0, [], []
     for _ in range(
         120
@@ -235,9 +235,9 @@ def test_delong_has_the_known_variance_and_covers():
         shared = rng.normal(size=60)
         p, n = shared[:30] + rng.normal(size=(2, 30)) + 1.2, shared[30:] + rng.normal(size=(2, 30))
         found = delong(p, n)
-        hits += found["ci95"][0] <= 0 <= found["ci95"][1]
-        errors.append((found["ci95"][1] - found["ci95"][0]) / 3.92)
-        bootstrapped.append(found["difference"])
+        hits += found.ci95[0] <= 0 <= found.ci95[1]
+        errors.append((found.ci95[1] - found.ci95[0]) / 3.92)
+        bootstrapped.append(found.difference)
     assert 0.89 <= hits / 120 <= 0.995 and np.mean(errors) == pytest.approx(
         np.std(bootstrapped), rel=0.25
     )
@@ -254,9 +254,8 @@ def test_a_true_gain_is_found_and_none_is_not_invented():
             roc_area(scores[:, :, present], scores[:, :, ~present]).mean(0),
             bootstrap(scores, present, roc_area, draws=300),
         )
-        assert (fact["ci95"][0] > 0) == (gain > 0) and fact["ci95"][0] <= fact[
-            "difference"
-        ] <= fact["ci95"][1]
+        assert (fact.ci95[0] > 0) == (gain > 0)
+        assert fact.ci95[0] <= fact.difference <= fact.ci95[1]
 
 
 def test_the_scripted_study_from_end_to_end(scripted, capsys):

@@ -66,9 +66,9 @@ def test_weights_record_their_modality_and_forget_what_is_of_ct(run):
         and not config["vision_sha256"]
     )
     assert (
-        answer["pictures"] == 2
-        and answer["sentences"] == ["MR of the abdomen.", "MR scan."]
-        and answer["notes"][0].startswith("Demonstration")
+        answer.pictures == 2
+        and answer.sentences == ["MR of the abdomen.", "MR scan."]
+        and answer.notes[0].startswith("Demonstration")
     )
     assert (
         json.loads((out / "weights" / "training.json").read_text(encoding="utf-8"))["recipe"][
