@@ -51,7 +51,7 @@ def random_edit_mask(
     mask = lesion.copy()
     for z in np.nonzero(lesion.any((1, 2)))[0]:
         around = [int(reach[z].max() / mm) + 1 for mm in spacing[1:]]
-        box = box_around(lesion[z], around)
-        distance = ndimage.distance_transform_edt(~lesion[z][box], sampling=spacing[1:])
-        mask[z][box] |= distance <= reach[z][box]
+        near = box_around(lesion[z], around)
+        distance = ndimage.distance_transform_edt(~lesion[z][near], sampling=spacing[1:])
+        mask[z][near] |= distance <= reach[z][near]
     return mask
