@@ -20,7 +20,7 @@ from DGMVLCCore.language.encoder import LanguageEncoder, TextStates
 from DGMVLCCore.models.denoiser import Denoiser, ResBlock, Stage
 
 NOISES = (1, 4, 8, 16)
-STEPS = (1, 2, 4)
+STEPS = (1, 2)
 Change = Callable[[CounterfactualPipeline], CounterfactualPipeline]
 
 

@@ -68,7 +68,7 @@ METHODS: tuple[Method, ...] = (
         "ours",
         _ours("replace", 1),
         1 + STEPS,
-        "one pass through the region's voxels; what is too dense for it in four steps",
+        "one pass through the region's voxels; what is too dense for it in a few steps",
     ),
     Method(
         "replace, mean of 8",

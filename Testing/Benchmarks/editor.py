@@ -23,7 +23,7 @@ from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
 from DGMVLCCore.editing.sampler import Text
-from DGMVLCCore.editing.see_through import Answer, EditPredictor, RegionEditor
+from DGMVLCCore.editing.see_through import STEPS, Answer, EditPredictor, RegionEditor
 from DGMVLCCore.models.editor import Editor
 from DGMVLCCore.models.region import Region
 from DGMVLCCore.simulation.insert import KINDS, Lesion, insert_lesion
@@ -208,7 +208,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--cases", type=int, default=3, help="of each kind in each scan")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument(
         "--rivals", type=Path, help="other ways, on the same cases; weights that fill holes"
     )
