@@ -20,7 +20,7 @@ from DGMVLCCore.language.encoder import LanguageEncoder, TextStates
 from DGMVLCCore.models.denoiser import Denoiser, ResBlock, Stage
 
 NOISES = (1, 4, 8, 16)
-STEPS = (1, 2)
+STEPS = (1, 2, 3)
 Change = Callable[[CounterfactualPipeline], CounterfactualPipeline]
 
 
