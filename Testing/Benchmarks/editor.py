@@ -108,7 +108,7 @@ def grain(hu: np.ndarray, where: np.ndarray) -> float:
 
 
 def core_grain(hu: np.ndarray, invented: np.ndarray) -> float:
-    """The same inside what was invented, away from its seam, as a median, which vessels leave be."""
+    """The same inside what was invented, away from its seam; a median, so vessels count little."""
     core = ndimage.binary_erosion(invented, IN_PLANE, iterations=3)
     if core.sum() < 80:
         return np.nan
