@@ -149,10 +149,11 @@ def _require_uids(headers: list[Any], name: str) -> None:
         )
 
 
-def source_of_folder(folder: Path, series: int | None = None) -> Source:
+def source_of_folder(folder: Path | str, series: int | None = None) -> Source:
     """The slices of a patient's CT series.
 
     Args:
+        folder: of the series, or its address in an archive.
         series: which of the folder's series, from 1, as the refusal of several lists them.
 
     Raises:
@@ -164,6 +165,7 @@ def source_of_folder(folder: Path, series: int | None = None) -> Source:
 
     from DGMVLCCore.imaging.dicom import series_headers
 
+    folder = Path(folder)
     headers, volume = series_headers(folder, series), load_volume(folder, series=series)
     _require_uids(headers, folder.name)
     cleaned, notes = [], []
