@@ -377,9 +377,8 @@ class Stage:
         visible = self.views.visible
         positions = {name: self.views.position(name) for name in visible}
         with self.state as state:
-            single = (
-                "Counterfactual" if self._preview is not None else ""
-            )  # a preview has but one slice
+            # A preview has but one slice.
+            single = "Counterfactual" if self._preview is not None else ""
             state.places = {
                 name: f"{now} / {count}" if count and name != single else ""
                 for name, (now, count) in positions.items()

@@ -39,11 +39,7 @@ def test_two_jobs_are_done_in_order_each_with_preview_and_result(worker, scan):
     second = worker.client.job(request(scan, "zwei ü"), preview=False)
     report = worker.client.report(REPORT)
     findings = worker.wait(Findings, id=report)
-    assert (
-        not worker.client.pending
-        or findings.findings[0]["term"] == "nodule"
-        and findings.findings[0]["size_mm"] == 26
-    )
+    assert [(one.term, one.size_mm) for one in findings.findings] == [("nodule", 26)]
     done = [worker.wait(Result, Failed, Cancelled, id=id) for id in (first, second)]
     assert [type(d) for d in done] == [Result, Result], done
     order = [(type(e), e.id) for e in worker.events if not isinstance(e, Ready | Heartbeat)]
