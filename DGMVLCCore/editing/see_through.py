@@ -12,6 +12,7 @@ from torch import Tensor
 
 from DGMVLCCore.editing.sampler import Text
 from DGMVLCCore.editing.tiles import joined
+from DGMVLCCore.imaging.masks import rows_of
 from DGMVLCCore.models.denoiser import Conditions
 from DGMVLCCore.models.editor import Edit, Editor
 from DGMVLCCore.models.region import Region
@@ -132,7 +133,7 @@ class RegionEditor:
         self.capacity, self.on_slice = capacity, on_slice
         self.device = text[0].device
 
-    def groups(self, rows: np.ndarray) -> Iterator[list[int]]:
+    def groups(self, rows: Sequence[int]) -> Iterator[list[int]]:
         """Rows in groups that fit the device."""
         for start in range(0, len(rows), self.capacity):
             yield [int(row) for row in rows[start : start + self.capacity]]
@@ -148,8 +149,7 @@ class RegionEditor:
         nothing = np.zeros_like(region.mask)
         target, change = region.hu.copy(), np.zeros(region.hu.shape, np.float32)
         attention: np.ndarray | None = None
-        masked = np.nonzero(region.mask.any((1, 2)))[0]
-        for rows in self.groups(masked if rows_read is None else np.asarray(rows_read)):
+        for rows in self.groups(region.filled if rows_read is None else rows_read):
             cond = self.seen(rows, nothing)
             edit = self.predict(cond.context[:, 1:2], 1.0, cond)
             residual = (edit.target - cond.context[:, 1:2])[:, 0].cpu().numpy()
@@ -195,7 +195,7 @@ class RegionEditor:
             invented = hidden & region.mask
         through = region.hu + first.change * (first.target - region.hu)
         samples = np.repeat(through[None], len(noises), axis=0)
-        opaque = [int(row) for row in np.nonzero(invented.any((1, 2)))[0]]
+        opaque = rows_of(invented)
         # Samples of one slice share a batch, so that few slices keep a device as busy as many.
         pairs = [(draw, row) for draw in range(len(noises)) for row in opaque]
         for start in range(0, len(pairs), self.capacity):

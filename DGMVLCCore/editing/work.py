@@ -19,6 +19,22 @@ from DGMVLCCore.models.region import Region
 Progress = Callable[[str, float], None]
 
 
+def noise_fields(
+    region: Region,
+    scan: Volume,
+    anatomy: Anatomy,
+    mask: np.ndarray,
+    seed: int,
+    side: tuple[int, int] | None = None,
+) -> tuple[float, Callable[[int], Tensor]]:
+    """How alike the noise of neighbouring slices is, and the noise (D,S,T) of a region's slices by
+    number of the draw; slices of `side` pixels where it is given."""
+    rows = slice(*region.rows)
+    correlation = slice_correlation(scan.array[rows], (anatomy.lungs & ~mask)[rows])
+    shape = (len(scan.array), *(side or region.hu.shape[1:]))
+    return correlation, lambda draw: volume_noise(shape, correlation, seed * 1000 + draw)[rows]
+
+
 @dataclass(frozen=True, eq=False)
 class Work:
     """One edit of a region.
@@ -47,15 +63,14 @@ class Work:
     def fields(self) -> Callable[[int], Tensor]:
         """The noise (D,S,T) of the region's slices by number of the draw; how the region is worked
         on is noted."""
-        region, rows = self.region, slice(*self.region.rows)
-        known = (self.anatomy.lungs & ~self.mask)[rows]
-        correlation = slice_correlation(self.scan.array[rows], known)
+        region = self.region
+        correlation, field = noise_fields(
+            region, self.scan, self.anatomy, self.mask, int(self.settings["seed"])
+        )
         self.settings.update(
             z_correlation=round(correlation, 3), spacing_mm=region.spacing, native=region.native
         )
-        shape = (len(self.scan.array), *region.hu.shape[1:])
-        seed = int(self.settings["seed"]) * 1000
-        return lambda draw: volume_noise(shape, correlation, seed + draw)[rows]
+        return field
 
     def counted(self, total: int) -> Callable[[int], Step]:
         """For a number of slices, what a sampler calls after each step on them; `total` slice steps

@@ -13,6 +13,7 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.sampler import Predictor, Text
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.evaluation.hole import Hole, removal
+from DGMVLCCore.imaging.masks import rows_of
 from DGMVLCCore.models.denoiser import Conditions
 from DGMVLCCore.models.region import cut_region
 from DGMVLCCore.models.units import to_hu
@@ -177,7 +178,7 @@ def two_generations(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.n
     lungs = hole.anatomy.lungs | hole.mask
     region = cut_region(hole.scan, hole.anatomy, lungs, hole.region.rows)
     first = hole.region.rows[0]
-    rows = [int(row) - first for row in np.nonzero(hole.mask.any((1, 2)))[0]]
+    rows = [row - first for row in rows_of(hole.mask)]
     predict, texts, times = (
         pipe.predictor(),
         [pipe.text(plan.source), pipe.text(plan.target)],

@@ -12,13 +12,12 @@ from torch import Tensor
 from DGMVLCCore.editing.compose import compose, feather, residual
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
-from DGMVLCCore.editing.work import Work
+from DGMVLCCore.editing.work import Work, noise_fields
 from DGMVLCCore.evaluation.cases import Case
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import rows_around
 from DGMVLCCore.imaging.volume import Orientation, Volume
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
-from DGMVLCCore.models.noise import slice_correlation, volume_noise
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.models.units import HU_LOW
 
@@ -59,12 +58,8 @@ class Hole:
     def noise(self, seed: int, side: tuple[int, int] | None = None) -> Tensor:
         """(D,S,T) noise of the region's slices: the field of the pipeline's first draw under the
         same seed."""
-        first, last = self.region.rows
-        known = (self.anatomy.lungs & ~self.mask)[first:last]
-        correlation = slice_correlation(self.scan.array[first:last], known)
-        return volume_noise(
-            (len(self.scan.array), *(side or self.region.hu.shape[1:])), correlation, seed * 1000
-        )[first:last]
+        _, field = noise_fields(self.region, self.scan, self.anatomy, self.mask, seed, side)
+        return field(0)
 
     def samples(
         self, pipe: CounterfactualPipeline, plan: EditPlan, seed: int, **settings: Any

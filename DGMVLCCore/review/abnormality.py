@@ -82,8 +82,7 @@ def thick_slices(scan: Volume, anatomy: Anatomy) -> tuple[Volume, Anatomy, int]:
 
 def _boxes(region: Region) -> Iterator[tuple[list[int], tuple[slice, slice]]]:
     """Slices with lung in groups, and what of the slice each group needs."""
-    filled = [int(row) for row in np.nonzero(region.mask.any((1, 2)))[0]]
-    margin = int(AROUND_MM / region.spacing[1])
+    filled, margin = region.filled, int(AROUND_MM / region.spacing[1])
     for start in range(0, len(filled), AT_ONCE):
         rows, box = filled[start : start + AT_ONCE], []
         where = np.argwhere(region.mask[rows].any(0))

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from DGMVLCCore.imaging.anatomy import LEFT, RIGHT
+from DGMVLCCore.imaging.masks import rows_of
 from DGMVLCCore.imaging.zones import height
 from DGMVLCCore.language.bank import Phrase
 from DGMVLCCore.models.units import anatomy_channels, neighbours, to_units
@@ -91,7 +92,7 @@ class PairMaker(ExampleMaker):
             (scan, z)
             for scan in self.scans
             if scan.tumour is not None
-            for z in map(int, np.nonzero(scan.tumour.any((1, 2)))[0])
+            for z in rows_of(scan.tumour)
         ]
 
     def pair(

@@ -101,10 +101,14 @@ def mean_error(made: np.ndarray, true: np.ndarray, where: np.ndarray) -> float:
     return float(np.abs(made - true)[where].mean()) if where.any() else np.nan
 
 
+def fine(hu: np.ndarray) -> np.ndarray:
+    """What a Gaussian of one pixel removes, HU (D,H,W)."""
+    return hu - ndimage.gaussian_filter(hu, (0, 1, 1))
+
+
 def grain(hu: np.ndarray, where: np.ndarray) -> float:
     """Standard deviation of what a Gaussian of one pixel removes, HU."""
-    rest = hu - ndimage.gaussian_filter(hu, (0, 1, 1))
-    return float(rest[where].std()) if where.sum() > 30 else np.nan
+    return float(fine(hu)[where].std()) if where.sum() > 30 else np.nan
 
 
 def core_grain(hu: np.ndarray, invented: np.ndarray) -> float:
@@ -112,7 +116,7 @@ def core_grain(hu: np.ndarray, invented: np.ndarray) -> float:
     core = ndimage.binary_erosion(invented, IN_PLANE, iterations=3)
     if core.sum() < 80:
         return np.nan
-    rest = (hu - ndimage.gaussian_filter(hu, (0, 1, 1)))[core]
+    rest = fine(hu)[core]
     return float(np.median(np.abs(rest - np.median(rest))))
 
 

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TypedDict
 
+from DGMVLCCore.evaluation.markdown import table
+
 LINES = {
     "lesion": "error in the lesion",
     "lesion, hazy kinds": "error in the lesion, hazy kinds",
@@ -51,12 +53,6 @@ def cell(figure: Figure | None) -> str:
     spread = f" [{ends[0]:.{digits}f} to {ends[1]:.{digits}f}]" if ends else ""
     value = f"{figure['value']:.{digits if ends else 3}f}"
     return f"{value}{spread} (n={figure['n']})"
-
-
-def table(heads: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def figures(parts: dict[str, Part]) -> str:
@@ -107,7 +103,7 @@ def main() -> None:
     for argument in sys.argv[1:]:
         name, path = argument.split("=", 1)
         parts[name] = json.loads(Path(path).read_text(encoding="utf-8"))
-    print("\n\n".join(filter(None, (figures(parts), kinds(parts), rivals(parts)))))
+    print("\n".join(filter(None, (figures(parts), kinds(parts), rivals(parts)))))
 
 
 if __name__ == "__main__":
