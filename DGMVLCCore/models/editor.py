@@ -10,16 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from DGMVLCCore.models.denoiser import PATCH, RESIDUAL_SCALE, Conditions, Denoiser, fourier
+from DGMVLCCore.models.units import to_units
 
 CELLS = PATCH * PATCH
 MAPS = 6  # that the U-Net gives its refinement besides its answers
+OPENED = (3, 7)  # pixels; a grey opening of that width leaves haze and takes vessels away
+# Lung density of a patient for whom none is told.
+CLEAR = float(to_units(-860.0))  # type: ignore[arg-type]
+DENSITY_GAIN = 3.0  # of what lies above clear lung; haze is a few hundredths of the window
 SEEN = 7  # x_t, three slices, mask, hidden, lungs
 DENSITY_SCALE = 300.0  # of the sinusoids: 750 HU are one model unit, and 5 HU must be told apart
-WIDENED = (
-    "stem.weight",
-    "head.weight",
-    "head.bias",
-)  # weights with more channels than a hole-filler
+WIDENED = ("stem.weight", "head.weight", "head.bias", "refine.layers.0.weight")  # when begun on
 
 
 class Edit(NamedTuple):
@@ -41,13 +42,13 @@ class Refinement(nn.Module):
     16 voxels shares 64 channels, too few for what a voxel shows. Answers 0 at first.
 
     Args:
-        width: channels between.
+        width: channels between. seen: channels of what is seen.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, seen: int = SEEN) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(2 + MAPS + SEEN, width, 3, padding=1),
+            nn.Conv2d(2 + MAPS + seen, width, 3, padding=1),
             nn.SiLU(),
             nn.Conv2d(width, width, 3, padding=1),
             nn.SiLU(),
@@ -89,6 +90,7 @@ class Editor(Denoiser):
         vision_sha256: str = "",
         modality: str = "CT",
         detail: int = 0,
+        tissue: bool = False,
     ) -> None:
         super().__init__(
             widths=widths,
@@ -104,13 +106,14 @@ class Editor(Denoiser):
             modality=modality,
         )
         width = widths[0]
-        self.stem = nn.Conv2d(self.stem.in_channels + CELLS + 2, width, 3, padding=1)
+        shown = 1 + len(OPENED) if tissue else 0
+        self.stem = nn.Conv2d(self.stem.in_channels + CELLS + 2 + shown, width, 3, padding=1)
         maps = 2 + (MAPS if detail else 0)
         self.head = nn.Conv2d(width, maps * CELLS, 3, padding=1)
         self.density = nn.Sequential(
             nn.Linear(2 * width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
         )
-        self.refine = Refinement(detail) if detail else None
+        self.refine = Refinement(detail, SEEN + shown) if detail else None
         for layer in (self.head, self.density[-1]):
             nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
@@ -120,14 +123,14 @@ class Editor(Denoiser):
     @classmethod
     def on(cls, begun: Denoiser, **changed: Any) -> Editor:
         """An editor that begins with the weights of a hole-filling denoiser, or of an editor
-        without a refinement, of the same widths."""
+        without a refinement or without the tissue's density, of the same widths."""
         taken = ("widths", "text_dim", "affine_fusion", "cross_attention", "anatomy", "findings")
         fields = {name: begun.config[name] for name in taken}  # type: ignore[index]
         editor = cls(**{**fields, **changed})
         state = editor.state_dict()
         for name, value in begun.state_dict().items():
             if name in WIDENED:
-                first = name == "stem.weight"  # what the begun network was not shown counts 0
+                first = not name.startswith("head")  # what the begun network was not shown counts 0
                 wide = torch.zeros_like(state[name]) if first else state[name].clone()
                 wide[tuple(slice(n) for n in value.shape)] = value
                 state[name] = wide
@@ -140,7 +143,10 @@ class Editor(Denoiser):
         """As `Denoiser.arrange`, with the hidden places of the three slices behind."""
         here = F.pixel_unshuffle(cond.unseen[:, 1:2], PATCH)
         around = F.avg_pool2d(cond.unseen[:, ::2], PATCH)
-        return torch.cat([super().arrange(x_t, cond), here, around], dim=1)
+        cells = [super().arrange(x_t, cond), here, around]
+        if self.config.tissue:  # type: ignore[attr-defined]
+            cells.append(F.avg_pool2d(tissue_of(cond), PATCH))
+        return torch.cat(cells, dim=1)
 
     def embedding(self, t: Tensor, cond: Conditions) -> Tensor:
         """Time, geometry and, where it is told, the patient's own lung density: (B,E)."""
@@ -166,10 +172,26 @@ class Editor(Denoiser):
         target, change = maps[:, :1], maps[:, 1:2]
         if self.refine is not None:
             lungs = self.anatomy_shown(cond)[:, 1:3].sum(1, keepdim=True)
-            own = (x_t, cond.context, cond.mask[:, 1:2], cond.unseen[:, 1:2], lungs)
+            own = [x_t, cond.context, cond.mask[:, 1:2], cond.unseen[:, 1:2], lungs]
+            if self.config.tissue:  # type: ignore[attr-defined]
+                own.append(tissue_of(cond))
             better = self.refine(maps, torch.cat(own, dim=1)).float()
             target, change = target + better[:, :1], change + better[:, 1:]
         return Edit(cond.context[:, 1:2] + RESIDUAL_SCALE * target, change, attention)
+
+
+def tissue_of(cond: Conditions) -> Tensor:
+    """How much denser than this patient's clear lung the slice is, and what of that is left by
+    grey openings that take vessels away: (B,1+len(OPENED),H,W)."""
+    source = cond.context[:, 1:2].float()
+    clear = torch.full_like(source[:, 0, 0, 0], CLEAR)
+    if cond.density is not None:
+        clear = torch.where(torch.isfinite(cond.density), cond.density.float(), clear)
+    maps = [source]
+    for size in OPENED:
+        eroded = -F.max_pool2d(-source, size, 1, size // 2)
+        maps.append(F.max_pool2d(eroded, size, 1, size // 2))
+    return DENSITY_GAIN * (torch.cat(maps, dim=1) - clear[:, None, None, None])
 
 
 def composed(edit: Edit, source: Tensor, hidden: Tensor) -> Tensor:

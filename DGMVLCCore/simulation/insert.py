@@ -29,16 +29,24 @@ TERM_OF_KIND = {
 KINDS = tuple(TERM_OF_KIND)
 # For training alone: haze of many patches and textures, so that none is told by its making.
 PATCHY_HAZE = "patchy_haze"
+OPACITY, INFILTRATE = "opacity", "infiltrate"  # as those, hazy and dense, of any shape besides
 MASS = "mass"  # for training alone, too: larger than the nodules, of any border that is taught
-TERMS_OF_ALL = {**TERM_OF_KIND, PATCHY_HAZE: "ground-glass opacity", MASS: "nodule"}
+TERMS_OF_ALL = {
+    **TERM_OF_KIND,
+    PATCHY_HAZE: "ground-glass opacity",
+    OPACITY: "ground-glass opacity",
+    INFILTRATE: "consolidation",
+    MASS: "nodule",
+}
 HELD_OUT_KIND = "lobulated_nodule"
+FILLED = {OPACITY: (0.1, 0.55), INFILTRATE: (0.55, 1.0)}  # share of the air that is taken
 MASS_SHAPES = ("smooth_nodule", "spiculated_nodule")
 NODULES = ("smooth_nodule", "lobulated_nodule", "spiculated_nodule", "part_solid_nodule")
 SIZE_MM = {
     **dict.fromkeys(NODULES, (4.0, 35.0)),
     "part_solid_nodule": (8.0, 32.0),
     "effusion": (10.0, 45.0),
-    PATCHY_HAZE: (15.0, 110.0),
+    **dict.fromkeys((PATCHY_HAZE, OPACITY, INFILTRATE), (15.0, 110.0)),
     MASS: (30.0, 90.0),
 }
 DIFFUSE_SIZE_MM = (18.0, 65.0)
@@ -120,6 +128,10 @@ def _make(
     if kind == PATCHY_HAZE:
         soft = shapes.patches(patch.lungs > 0, centre, radius, spacing, rng)
         return tissue.patchy_haze(hu, soft, contrast, noise, spacing, rng), soft
+    if kind in FILLED:
+        soft = shapes.opacity(patch.lungs > 0, centre, radius, spacing, rng)
+        filled = float(np.exp(rng.uniform(*np.log(FILLED[kind])))) * min(contrast + 0.3, 1.1)
+        return tissue.mixed_opacity(hu, soft, filled, noise, spacing, rng), soft
     recipe: dict[str, tuple[Callable[..., np.ndarray], float]] = {
         "ground_glass": (tissue.ground_glass, rng.uniform(0.28, 0.55) * contrast),
         "consolidation": (tissue.consolidation, rng.uniform(15, 65)),
@@ -196,7 +208,7 @@ def insert_lesion(
 
     Args:
         patch: region of a real scan, HU.
-        kind: one of `KINDS`, `PATCHY_HAZE` or `MASS`. rng: all randomness comes from here.
+        kind: one of `KINDS` or of those for training alone. rng: all randomness comes from here.
         centre: (z,y,x) in voxels; drawn inside the lung when None. size_mm: diameter; drawn when
             None.
         contrast: 1 is typical, lower is subtler; drawn in 0.6..1.1 when None.

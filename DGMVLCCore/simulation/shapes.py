@@ -126,6 +126,31 @@ def patches(
     return soft
 
 
+def opacity(
+    lungs: np.ndarray, centre: Centre, radius: float, spacing: Spacing, rng: np.random.Generator
+) -> np.ndarray:
+    """A ragged area around `centre` with structure of every length, borders of 1.5 to 25 mm, at
+    times a band along the wall, the dependent part of the lung, or plateaus like lobules."""
+    shape = lungs.shape
+    lumps, power = np.zeros(shape, np.float32), rng.uniform(0.0, 0.9)
+    for length in (2.5, 5.0, 10.0, 20.0, 40.0):
+        lumps += (length / 40.0) ** power * random_field(shape, length, spacing, rng)
+    lumps /= lumps.std() + 1e-6
+    beyond = _ellipsoid(shape, centre, spacing, rng)[0] - radius
+    turn = rng.random()
+    if turn < 0.35:
+        beyond = np.maximum(beyond, wall_distance(lungs, spacing) - rng.uniform(6, 35))
+    elif turn < 0.55:
+        y = grid_mm(shape, centre, spacing)[1]
+        beyond = np.maximum(beyond, -y * rng.uniform(0.5, 2.0))
+    uneven, edge_mm = radius * rng.uniform(0.1, 0.6), float(np.exp(rng.uniform(0.4, 3.2)))
+    soft = soft_step(beyond + uneven * lumps, edge_mm)
+    if rng.random() < 0.3:
+        lobules = np.floor(2 * random_field(shape, rng.uniform(6, 16), spacing, rng))
+        soft = soft * np.clip(rng.uniform(0.5, 1.0) + 0.3 * lobules, 0, 1)
+    return soft
+
+
 def wall_distance(lungs: np.ndarray, spacing: Spacing) -> np.ndarray:
     """In-plane distance (mm) of each lung voxel to the lung's border, 0 outside; patch borders do
     not count as border."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.simulation.texture import Spacing, random_field
+from DGMVLCCore.simulation.texture import Spacing, random_field, soft_step
 
 
 def thin(width_mm: float, spacing: Spacing) -> tuple[float, float]:
@@ -64,6 +64,40 @@ def patchy_haze(
         lines = _ridges(hu.shape, rng.uniform(5.0, 10.0), 0.8, spacing, rng)
         weight = soft * lines * rng.uniform(0.1, 0.5)
         hazy = hazy * (1 - weight) + np.maximum(hazy, -250 + noise) * weight
+    return hazy
+
+
+def mixed_opacity(
+    hu: np.ndarray,
+    soft: np.ndarray,
+    filled: float,
+    noise: np.ndarray,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Ground glass that no making tells: any texture and density, dense places, thick septa and
+    wide bronchi at times (domain randomisation: Tobin et al., 2017)."""
+    texture = np.ones(hu.shape, np.float32)
+    for length in (1.5, 3.0, 7.0, 18.0):
+        texture *= 1 + rng.uniform(0, 0.3) * random_field(hu.shape, length, spacing, rng)
+    share = soft * filled * np.clip(texture, 0.2, 2.0)
+    if rng.random() < 0.4:
+        lumps = random_field(hu.shape, rng.uniform(3, 10), spacing, rng)
+        dense = soft * soft_step(rng.uniform(0.6, 1.8) - lumps, 1.0)
+        share = np.maximum(share, dense * rng.uniform(0.5, 1.0))
+    share = np.clip(share, 0, 0.98)
+    lost = np.sqrt(1 - (1 - share) ** 2)
+    hazy = np.where(hu < 0, hu * (1 - share) + noise * lost * rng.uniform(0.3, 1.1), hu)
+    if rng.random() < 0.4:
+        lines = _ridges(hu.shape, rng.uniform(4.0, 10.0), rng.uniform(0.6, 1.5), spacing, rng)
+        weight = soft * lines * rng.uniform(0.1, 0.7)
+        level = rng.uniform(-400, -50)
+        hazy = hazy * (1 - weight) + np.maximum(hazy, level + noise) * weight
+    if rng.random() < 0.2:
+        tube = np.hypot(*(random_field(hu.shape, 9.0, spacing, rng) for _ in range(2)))
+        seen, height = thin(rng.uniform(0.8, 2.5), spacing)
+        weight = soft * height * np.exp(-((tube / (0.13 * seen)) ** 2)) * rng.uniform(0.3, 1.0)
+        hazy = hazy * (1 - weight) + np.minimum(hazy, -880 + noise) * weight
     return hazy
 
 

@@ -15,7 +15,14 @@ import numpy as np
 from scipy import ndimage
 
 from DGMVLCCore.models.units import anatomy_channels, neighbours, smooth_fill, to_units
-from DGMVLCCore.simulation.insert import MASS, PATCHY_HAZE, Lesion, insert_lesion
+from DGMVLCCore.simulation.insert import (
+    INFILTRATE,
+    MASS,
+    OPACITY,
+    PATCHY_HAZE,
+    Lesion,
+    insert_lesion,
+)
 from DGMVLCCore.simulation.patch import ScanPatch
 from DGMVLCCore.simulation.shapes import blot
 from DGMVLCCore.simulation.transplant import RealNodule, transplant
@@ -38,7 +45,7 @@ ROLES = {
     "one of two": 0.16,
     "stay": 0.17,
 }
-DRAWN_KINDS = (*TRAIN_KINDS, MASS, MASS, PATCHY_HAZE, PATCHY_HAZE, PATCHY_HAZE)
+DRAWN_KINDS = (*TRAIN_KINDS, MASS, INFILTRATE, *3 * (PATCHY_HAZE,), *5 * (OPACITY,))
 CONTRAST = (0.35, 1.1)  # real haze is often subtler than the simulation's own
 OPAQUE_HU = -450.0  # denser, and what lies behind cannot be seen
 LOOK_ALIKES = "look-alikes.npz"  # of a shard folder, made by `training.look_alikes`

@@ -82,11 +82,13 @@ class EditingTrainer(Trainer):
                 anatomy=recipe.anatomy,
                 findings=TERMS,
                 detail=recipe.detail,
+                tissue=recipe.tissue,
             )
         begun, _ = load_generator(Path(recipe.start_from))
         if isinstance(begun, Editor):
-            grown = recipe.detail and not begun.config["detail"]  # type: ignore[index]
-            return Editor.on(begun, detail=recipe.detail) if grown else begun
+            asked = {"detail": recipe.detail, "tissue": recipe.tissue}
+            grown = any(asked[name] and not begun.config[name] for name in asked)  # type: ignore[index]
+            return Editor.on(begun, **asked) if grown else begun
         if type(begun) is not Denoiser:
             raise WeightsError(
                 f"An editor cannot begin with the {type(begun).__name__} in {recipe.start_from}; "

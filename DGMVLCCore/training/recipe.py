@@ -67,6 +67,7 @@ class Recipe:
         misread: share of examples read under a sentence about another finding; they teach attention
             to stay away, and no voxel.
         detail: channels of the editor's layers at full resolution; 0 for none.
+        tissue: show the editor how much denser than clear lung the tissue between vessels is.
         lesion_weight: of a lesion's voxels in the editor's loss, besides 1.
         compile: fuse the network with torch.compile (needs a C++ compiler on a CPU).
         modality: of the scans: "CT", "MR" or "XR".
@@ -100,6 +101,7 @@ class Recipe:
     depth: int = 8
     lesion_weight: float = 10.0
     detail: int = 0
+    tissue: bool = False
     frozen: tuple[str, ...] = ()
     modality: str = "CT"
 

@@ -3,7 +3,7 @@
 import torch
 
 from DGMVLCCore.models.denoiser import Conditions, Denoiser
-from DGMVLCCore.models.editor import Edit, Editor, composed
+from DGMVLCCore.models.editor import CLEAR, DENSITY_GAIN, Edit, Editor, composed, tissue_of
 
 WIDTHS = (16, 16, 16)
 
@@ -64,6 +64,35 @@ def test_layers_at_full_resolution_begin_with_what_the_editor_answers():
     assert torch.allclose(made.change, wanted.change, atol=1e-4)
     assert not torch.allclose(other.target, made.target, atol=1e-2)
     assert not torch.allclose(other.change, made.change, atol=1e-2)
+
+
+def test_the_tissues_density_is_seen_by_an_editor_that_begins_as_it_was():
+    editor = Editor.on(trained(), detail=8).eval()
+    cond, t = conditions(), torch.ones(2)
+    source = cond.context[:, 1:2]
+    shown = Editor.on(editor, detail=8, tissue=True).eval()
+    with torch.no_grad():
+        wanted, made = editor(source, t, cond), shown(source, t, cond)
+        torch.nn.init.normal_(shown.stem.weight[:, -3:], std=0.5)
+        other = shown(source, t, cond)
+    assert torch.allclose(made.target, wanted.target, atol=1e-5)
+    assert torch.allclose(made.change, wanted.change, atol=1e-4)
+    assert not torch.allclose(other.target, made.target, atol=1e-3)
+
+
+def test_openings_leave_haze_over_clear_lung_and_take_vessels_away():
+    cond = conditions()
+    cond.context = torch.full_like(cond.context, -0.7)
+    cond.context[..., 8:24, 8:24] = -0.6  # haze
+    cond.context[..., 15:17, :] = 0.4  # a vessel
+    haze, vessel = (..., 12, 12), (..., 15, 28)
+    above, thin, broad = tissue_of(cond).unbind(1)
+    for opened in (thin, broad):
+        assert torch.allclose(opened[haze], torch.tensor(0.1 * DENSITY_GAIN), atol=1e-5)
+        assert torch.allclose(opened[vessel], torch.tensor(0.0), atol=1e-5)
+    assert above[vessel].min() > 1
+    cond.density, known = None, tissue_of(cond)
+    assert torch.allclose(tissue_of(cond) - known, (-0.7 - CLEAR) * DENSITY_GAIN * torch.ones(1))
 
 
 def test_hidden_places_and_density_are_seen():

@@ -6,8 +6,10 @@ import pytest
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.simulation.insert import (
     HELD_OUT_KIND,
+    INFILTRATE,
     KINDS,
     MASS,
+    OPACITY,
     PATCHY_HAZE,
     TERM_OF_KIND,
     insert_lesion,
@@ -58,14 +60,28 @@ def test_every_kind(patch, kind):
     assert change < -20 if kind == "emphysema" else change > 20
 
 
-def test_patchy_haze_is_ground_glass_for_training_alone(patch):
-    assert PATCHY_HAZE not in KINDS
+@pytest.mark.parametrize("kind", [PATCHY_HAZE, OPACITY])
+def test_haze_of_any_texture_is_ground_glass_for_training_alone(patch, kind):
+    assert kind not in KINDS
     for seed in range(6):
-        haze = insert_lesion(patch, PATCHY_HAZE, np.random.default_rng(seed), centre=(3, 60, 60))
+        haze = insert_lesion(patch, kind, np.random.default_rng(seed), centre=(3, 60, 60))
         assert haze.term == "ground-glass opacity"
         assert np.array_equal(haze.hu[haze.soft == 0], patch.hu[haze.soft == 0])
         inside = (haze.soft > 0.3) & (patch.lungs > 0) & (patch.hu < -700)
         assert not inside.any() or (haze.hu - patch.hu)[inside].mean() > 15
+
+
+def test_an_infiltrate_is_denser_than_haze_and_called_consolidation(patch):
+    assert INFILTRATE not in KINDS
+    rise = {INFILTRATE: [], OPACITY: []}
+    for kind, found in rise.items():
+        for seed in range(6):
+            made = insert_lesion(patch, kind, np.random.default_rng(seed), centre=(3, 60, 60))
+            inside = (made.soft > 0.3) & (patch.lungs > 0) & (patch.hu < -700)
+            found.append((made.hu - patch.hu)[inside].mean() if inside.any() else np.nan)
+            assert np.array_equal(made.hu[made.soft == 0], patch.hu[made.soft == 0])
+    assert made.term == "ground-glass opacity"
+    assert np.nanmean(rise[INFILTRATE]) > np.nanmean(rise[OPACITY]) + 100
 
 
 def test_a_mass_is_a_large_nodule_for_training_alone(patch):
