@@ -1,9 +1,9 @@
 """Haze taken and vessels kept in the infected patients of the data, whose truth nobody knows.
 
-usage: infected.py DATA OUT.json [--weights FOLDER] [--slices 8] [--pictures FOLDER]
+usage: infected.py DATA OUT.json [--weights FOLDER] [--text SENTENCE] [--pictures FOLDER]
 
-Regions are the infected side's lung that is denser than the patient's own clear lung; the editor is
-told “No ground-glass opacity.” Their infected slices were never trained on.
+Regions are the opacities marked in infected.json where they are denser than the patient's own clear
+lung; the editor is told “No ground-glass opacity.” Their infected slices were never trained on.
 """
 
 from __future__ import annotations
@@ -19,18 +19,21 @@ from scipy import ndimage
 from DGMVLCCore.editing.checks import VESSEL_HU, vessel_contrast
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import EditPlan
+from DGMVLCCore.editing.see_through import OPAQUE_HU
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.training.shards import build_scan
 
-PATIENTS = ("covidctmd_P001", "covidctmd_cap001", "covidctmd_cap002")
 TERM = "ground-glass opacity"
-HAZE_HU, DENSE_HU, LEAST_VOXELS = 100.0, -350.0, 2000
+HAZE_HU, LEAST_VOXELS = 100.0, 300
+MARKED = Path(__file__).with_suffix(".json")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One slice of one patient, HU; `kept` and `likeness` of the vessels' contrast."""
+    """One slice of one patient, HU; `kept` and `likeness` of the vessels' contrast where the scan
+    shows them, which is where the tissue around is no denser than `OPAQUE_HU`."""
 
     patient: str
     slice: int
@@ -42,14 +45,18 @@ class Row:
     invented: float
 
 
-def hazy(hu: np.ndarray, lungs: np.ndarray, clear_hu: float) -> np.ndarray:
-    """Lung (H,W) that is `HAZE_HU` above clear lung, vessels left out of the mean and specks
-    opened."""
-    tissue = lungs & (hu < DENSE_HU)
-    weight = ndimage.gaussian_filter(tissue.astype(float), 4)
-    smooth = ndimage.gaussian_filter(np.where(tissue, hu, 0.0), 4) / np.maximum(weight, 1e-3)
-    region = lungs & (weight > 0.3) & (smooth > clear_hu + HAZE_HU)
-    return ndimage.binary_opening(region, iterations=3)
+def smoothed(hu: np.ndarray, lungs: np.ndarray) -> np.ndarray:
+    """HU (H,W) of the lung around each voxel: a Gaussian of 4 pixels within the lungs."""
+    weight = ndimage.gaussian_filter(lungs.astype(float), 4)
+    return ndimage.gaussian_filter(np.where(lungs, hu, 0.0), 4) / np.maximum(weight, 1e-3)
+
+
+def marked(boxes: list[list[int]], shape: tuple[int, ...]) -> np.ndarray:
+    """What some boxes x0, y0, x1, y1 hold of a slice, bool (H,W)."""
+    inside = np.zeros(shape, bool)
+    for x0, y0, x1, y1 in boxes:
+        inside[y0:y1, x0:x1] = True
+    return inside
 
 
 def measure(
@@ -60,18 +67,21 @@ def measure(
     region: np.ndarray,
     clear_hu: float,
     patient: str,
+    text: str,
 ) -> tuple[Row, np.ndarray]:
-    """Edit one slice's hazy region; returns its figures and the edited slice."""
+    """Edit one slice's opacities; returns its figures and the edited slice."""
     mask = np.zeros(scan.shape, bool)
     mask[row] = ndimage.binary_dilation(region, iterations=4) & anatomy.lungs[row]
-    plan = EditPlan(mask, "Ground-glass opacity.", f"No {TERM}.", TERM)
+    plan = EditPlan(mask, "Ground-glass opacity.", text, TERM)
     result = pipe(scan, plan, anatomy=anatomy, noises=1)
     before, after = scan.array[row], result.counterfactual.array[row]
+    around = smoothed(before, anatomy.lungs[row])
     contrast = [vessel_contrast(x[None], scan.spacing)[0] for x in (before, after)]
-    vessels = region & (contrast[0] > VESSEL_HU) & (before < 0)
-    tissue = region & (before < DENSE_HU) & ~vessels
+    hazy = region & (around < OPAQUE_HU)  # what is denser hides its vessels
+    vessels = hazy & (contrast[0] > VESSEL_HU) & (before < 0)
+    tissue = region & ~vessels
     kept = float(contrast[1][vessels].mean() / contrast[0][vessels].mean())
-    likeness = float(np.corrcoef(contrast[0][region], contrast[1][region])[0, 1])
+    likeness = float(np.corrcoef(contrast[0][hazy], contrast[1][hazy])[0, 1])
     haze = float(np.median(before[tissue]) - clear_hu)
     taken = float(np.median(before[tissue]) - np.median(after[tissue]))
     invented = float(result.invented[row][region].mean())
@@ -80,38 +90,61 @@ def measure(
     return made, after
 
 
+def scan_of(data: Path, patient: str) -> tuple[Volume, Anatomy, float]:
+    """A patient's native slices, their anatomy, and the density of clear lung in HU."""
+    folder = data / "train" if (data / "train").is_dir() else data
+    with np.load(folder / "volumes" / f"{patient}.npz") as file:
+        reference = {key: file[key] for key in file.files if key != "hu"}
+    record = build_scan(folder / "native" / f"{patient}.npz", True, reference)
+    dz, dy, dx = map(float, record["spacing"])
+    scan = Volume(record["hu"].astype(np.float32), np.diag([dx, dy, dz, 1.0]))
+    anatomy, clear = find_anatomy(scan), ~record["unclear"]
+    return scan, anatomy, float(np.median(record["hu"][clear][anatomy.lungs[clear]]))
+
+
 def main() -> None:
     """Run, print and write the rows."""
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--weights", type=Path)
-    parser.add_argument("--slices", type=int, default=8, help="of each patient")
+    parser.add_argument("--text", default=f"No {TERM}.")
     parser.add_argument("--pictures", type=Path)
     args = parser.parse_args()
     pipe, rows = CounterfactualPipeline.from_pretrained(args.weights), []
-    for patient in PATIENTS:
-        folder = args.data / "train" if (args.data / "train").is_dir() else args.data
-        with np.load(folder / "volumes" / f"{patient}.npz") as file:
-            reference = {key: file[key] for key in file.files if key != "hu"}
-        record = build_scan(folder / "native" / f"{patient}.npz", True, reference)
-        dz, dy, dx = map(float, record["spacing"])
-        scan = Volume(record["hu"].astype(np.float32), np.diag([dx, dy, dz, 1.0]))
-        anatomy = Anatomy(record["labels"])
-        clear = record["hu"][~record["unclear"]][anatomy.lungs[~record["unclear"]]]
-        clear_hu = float(np.median(clear))
-        regions = {
-            int(row): hazy(scan.array[row], anatomy.lungs[row], clear_hu)
-            for row in np.nonzero(record["unclear"])[0]
-        }
-        large = sorted(regions, key=lambda row: -int(regions[row].sum()))
-        for row in [row for row in large if regions[row].sum() > LEAST_VOXELS][: args.slices]:
-            made, after = measure(pipe, scan, anatomy, row, regions[row], clear_hu, patient)
+    places = json.loads(MARKED.read_text(encoding="utf-8"))
+    for patient in (name for name in places if name != "about"):
+        scan, anatomy, clear_hu = scan_of(args.data, patient)
+        for row, boxes in ((int(row), boxes) for row, boxes in places[patient].items()):
+            lungs = anatomy.lungs[row]
+            denser = lungs & (smoothed(scan.array[row], lungs) > clear_hu + HAZE_HU)
+            region = ndimage.binary_opening(denser, iterations=3) & marked(boxes, lungs.shape)
+            if region.sum() < LEAST_VOXELS:
+                continue
+            made, after = measure(pipe, scan, anatomy, row, region, clear_hu, patient, args.text)
             rows.append(made)
             print(made)
             if args.pictures:
                 picture(scan.array[row], after, args.pictures / f"{patient}-{row}.png")
+    summary(rows)
     args.out.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+
+
+def summary(rows: list[Row]) -> None:
+    """Print the means of all slices, of those with much haze, and of each patient."""
+    groups = {"all": rows, "100 HU or more": [row for row in rows if row.haze_hu >= 100]}
+    for patient in sorted({row.patient for row in rows}):
+        groups[patient] = [row for row in rows if row.patient == patient]
+    for name, group in groups.items():
+        if group:
+            haze, taken, kept, likeness = (
+                float(np.mean([getattr(row, field) for row in group]))
+                for field in ("haze_hu", "taken_hu", "kept", "likeness")
+            )
+            print(
+                f"{name}: n={len(group)} haze {haze:.0f} taken {taken:.0f} HU, vessels kept "
+                f"{kept:.2f}, likeness {likeness:.2f}"
+            )
 
 
 def picture(before: np.ndarray, after: np.ndarray, path: Path) -> None:
