@@ -1,5 +1,5 @@
-"""Stores trained weights as 8-bit floats (e4m3: three bits of mantissa), so that they take half the
-room of fp16 in the tree and less than half in the history; `from_pretrained` reads them as they are.
+"""Stores trained weights as 8-bit floats (e4m3: three bits of mantissa): half the room of fp16 in
+the tree and less than half in the history. `from_pretrained` reads them as they are.
 
     python Testing/round_weights.py WEIGHTS OUT
 
