@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special  # scipy.stats takes 20 MB and 0.5 s more, and an edit needs neither
 
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -24,7 +24,9 @@ def central(samples: Sequence[float] | np.ndarray) -> tuple[float, float]:
 
 def t_interval(samples: Sequence[float] | np.ndarray) -> tuple[float, float]:
     """95 % interval of the mean (Student's t) of at least two numbers."""
-    half = float(stats.t.ppf(0.975, len(samples) - 1) * stats.sem(samples))
+    count = len(samples)
+    error = np.std(samples, ddof=1) / np.sqrt(count)
+    half = float(special.stdtrit(count - 1, 0.975) * error)
     return float(np.mean(samples)) - half, float(np.mean(samples)) + half
 
 
@@ -76,6 +78,8 @@ def over_patients(pairs: Iterable[tuple[str, float | bool | None]]) -> PatientMe
 def false_discovery(p: np.ndarray) -> np.ndarray:
     """False-discovery-rate adjusted p (q) of (m,) p-values, NaN kept (Benjamini & Hochberg,
     1995)."""
+    from scipy import stats
+
     adjusted, tested = np.full(len(p), np.nan), np.isfinite(p)
     if tested.any():
         adjusted[tested] = stats.false_discovery_control(p[tested])
@@ -153,7 +157,7 @@ def delong(positive: np.ndarray, negative: np.ndarray) -> Compared:
     covariance = np.cov(of_positive) / positive.shape[1] + np.cov(of_negative) / negative.shape[1]
     spread = float(np.sqrt(max(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0.0)))
     difference = float(areas[1] - areas[0])
-    p = float(2 * stats.norm.sf(abs(difference) / spread)) if spread > 0 else None
+    p = float(2 * special.ndtr(-abs(difference) / spread)) if spread > 0 else None
     interval = (difference - 1.96 * spread, difference + 1.96 * spread)
     return Compared(float(areas[0]), float(areas[1]), difference, interval, p)
 

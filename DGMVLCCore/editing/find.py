@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from scipy import ndimage, special
-from scipy.optimize import linear_sum_assignment
 
 from DGMVLCCore.editing.alignment import LOOK_MM, AlignmentPipeline, slice_heights
 from DGMVLCCore.errors import UnsuitableInputError
@@ -259,6 +258,8 @@ def _shared_out(
 ) -> list[tuple[float, np.ndarray, Location]]:
     """Regions in the order they are proposed for a finding when others of its kind need one too:
     its own of the best assignment of regions to findings, then those left over, then theirs."""
+    from scipy.optimize import linear_sum_assignment
+
     peaks = [score / size_fit(finding.size_mm, where.diameter_mm) for score, _, where in scored]
     worth = np.array(
         [[score for score, *_ in scored]]
