@@ -23,7 +23,7 @@ class _WayBack:
 
     def on_scan(self, values: np.ndarray) -> np.ndarray:
         """(D,S,T) of the region at native spacing, in the box."""
-        return self.region.to_scan(values.astype(np.float32), self.scan.shape)[self.box]
+        return self.region.to_box(values.astype(np.float32), self.box)
 
     def alone(self, values: np.ndarray) -> np.ndarray:
         """Values of the box on the scan as it was given, 0 elsewhere."""

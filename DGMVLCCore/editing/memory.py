@@ -10,6 +10,7 @@ from pathlib import Path
 from DGMVLCCore.archive.address import local
 from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.find import Cells, Progress, look_at_cells
+from DGMVLCCore.editing.reading import LungsReading
 from DGMVLCCore.editing.result import AttentionMap
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.anatomy import Anatomy
@@ -71,11 +72,17 @@ class ScanMemory:
         self._volume: Volume | None = None
         self._anatomy: tuple[Hashable, Anatomy] | None = None
         self._maps: dict[Hashable, AttentionMap] = {}
+        self._begun: tuple[Hashable, LungsReading] | None = None
         self._cells: tuple[Hashable, Cells] | None = None
 
     def forget(self) -> None:
         """Free what is kept."""
-        self._key, self._volume, self._anatomy, self._cells = None, None, None, None
+        self._key, self._volume, self._anatomy = None, None, None
+        self._forget_reading()
+
+    def _forget_reading(self) -> None:
+        """Free what was read inside the lungs."""
+        self._cells = self._begun = None
         self._maps.clear()
 
     def volume(self, path: Path, modality: str | None, how: Reading = AS_IT_IS) -> Volume:
@@ -94,8 +101,7 @@ class ScanMemory:
         """The scan's anatomy: from a segmentation file, else found in the scan."""
         key = file_facts(path)["sha256"] if path else None
         if self._anatomy is None or self._anatomy[0] != key or volume is not self._volume:
-            self._maps.clear()  # attention is read inside the lungs
-            self._cells = None
+            self._forget_reading()
             found = (
                 anatomy_from_labels(load_labels(path, volume), volume)
                 if path
@@ -117,10 +123,23 @@ class ScanMemory:
             self._cells = (key, look_at_cells(pipe, volume, anatomy, callback))
         return self._cells[1]
 
-    def attention(self, key: Hashable, read: Callable[[], AttentionMap]) -> AttentionMap:
-        """The attention map of this key, read when it is not among the last few."""
+    def attention(
+        self,
+        key: Hashable,
+        begin: Callable[[], LungsReading],
+        read: Callable[[LungsReading], AttentionMap],
+    ) -> AttentionMap:
+        """The attention map of this key, read when it is not among the last few; a reading that
+        was stopped goes on where it was.
+
+        Args:
+            begin: the lungs, nothing of them read. read: reads what is left.
+        """
         if key not in self._maps:
-            made = read()
+            if self._begun is None or self._begun[0] != key:
+                self._begun = (key, begin())
+            made = read(self._begun[1])
+            self._begun = None
             while len(self._maps) >= MAPS_KEPT:
                 self._maps.pop(next(iter(self._maps)))
             self._maps[key] = made

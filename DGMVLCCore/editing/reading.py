@@ -4,6 +4,7 @@ change there."""
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -36,6 +37,14 @@ def smoothed(
     return blurred / np.maximum(weight, 0.05) * lungs
 
 
+def lungs_to_read(
+    volume: Volume, anatomy: Anatomy, slices: tuple[int, int] | None = None
+) -> LungsReading:
+    """The lungs of a scan as it was given, in the chosen canonical slices. Errors as `of`."""
+    scan, turn = volume.canonical()
+    return LungsReading.of(scan, anatomy.reoriented(turn), slices or (0, len(scan.array)))
+
+
 def attention_map(
     pipe: CounterfactualPipeline,
     volume: Volume,
@@ -46,24 +55,24 @@ def attention_map(
     *,
     slices: tuple[int, int] | None = None,
     callback: Progress | None = None,
+    begun: LungsReading | None = None,
 ) -> AttentionMap:
     """Where the network attends to a finding's denial, as a map 0..1 on the scan's own grid.
 
     Values are not rescaled to the scan's maximum, so a weak map stays weak.
 
     Args:
-        source, target: the finding said and denied.
+        source, target: the finding said and denied. begun: of the same scan and slices, perhaps
+            read in part; from the start when None.
 
     Raises:
         UnsuitableInputError: the weights are no editor's, or have no cross-attention.
     """
     pipe.require_sight("attention map")
-    scan, turn = volume.canonical()
-    rows = slices or (0, len(scan.array))
+    lungs = begun or lungs_to_read(volume, anatomy, slices)
+    lungs.read.go_on(pipe, target, callback)
     words = tuple(pipe.encoder.encode([source]).words[0][1:-1])
-    own = anatomy.reoriented(turn)
-    read, change = look_for(pipe, scan, own, target, rows=rows, callback=callback)
-    return AttentionMap(term, turn.restore(read), tokens=words, change=turn.restore(change))
+    return AttentionMap(term, volume.orientation().restore(lungs.attended()), tokens=words)
 
 
 def lungs_in(anatomy: Anatomy, rows: tuple[int, int]) -> np.ndarray:
@@ -82,69 +91,109 @@ def lungs_in(anatomy: Anatomy, rows: tuple[int, int]) -> np.ndarray:
     return lungs
 
 
-def read_region(
-    pipe: CounterfactualPipeline,
-    region: Region,
-    denial: str,
-    callback: Progress | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """One pass of the editor over a region under a finding's denial: attention to the words, and
-    the change that they ask for; float32 (D,S,T), 0..1, every slice with a mask is read.
-
-    Raises:
-        UnsuitableInputError: the weights are no editor's, or have no cross-attention.
-    """
-    pipe.require_sight("attention map")
-    total, done = int(region.mask.any((1, 2)).sum()), 0
-
-    def on_slice(count: int) -> None:
-        nonlocal done
-        done += count
-        if callback:
-            callback("reading", done / total)
-
-    first = RegionEditor(
-        pipe.edit_predictor(),
-        region,
-        pipe.text(denial),
-        capacity=pipe.capacity(region),
-        on_slice=on_slice,
-    ).look()
-    if first.attention is None:
-        raise UnsuitableInputError(
-            "These weights have no cross-attention, so they give no attention map."
-        )
-    return np.stack([enlarged(plane) for plane in first.attention]), first.change
-
-
-def look_for(
-    pipe: CounterfactualPipeline,
-    scan: Volume,
-    anatomy: Anatomy,
-    denial: str,
-    *,
-    rows: tuple[int, int],
-    callback: Progress | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """One pass of the editor over both lungs under a finding's denial.
+class RegionReading:
+    """One pass of the editor over the slices of a region under a finding's denial. Stopped half
+    way, it keeps what it has read, and `go_on` continues there.
 
     Args:
-        scan: canonical. anatomy: on the same grid. rows: slices [first, last) to read.
-
-    Returns:
-        attention to the words, and the change that they ask for; float32 (D,H,W), 0..1 in the
-        lungs, 0 outside.
+        region: every slice with a mask is read.
     """
-    lungs = lungs_in(anatomy, rows)
-    region = cut_region(scan, anatomy, lungs, rows, spacing_mm=max(READING_MM, *scan.spacing[1:]))
-    fine, asked = read_region(pipe, region, denial, callback)
-    dz, dy, dx = scan.spacing
-    sigma = (0.7 * SMOOTHING_MM / dz, SMOOTHING_MM / dy, SMOOTHING_MM / dx)
-    box = box_around(lungs, [int(TRUNCATE * each + 0.5) for each in sigma])
-    inside = lungs[box]
-    read, change = (region.to_scan(values, scan.shape)[box] * inside for values in (fine, asked))
-    maps = (np.clip(each, 0, 1) for each in (smoothed(read, inside, sigma), change))
-    return tuple(put_back(each, box, scan.shape) for each in maps)  # type: ignore[return-value]
+
+    def __init__(self, region: Region) -> None:
+        self.region = region
+        depth, *sides = region.hu.shape
+        # to the words, on tokens, and what they ask to change, on pixels; both 0..1
+        self.attention = np.zeros((depth, *(side // PATCH for side in sides)), np.float32)
+        self.change = np.zeros(region.hu.shape, np.float32)
+        self._read = 0  # of the slices with a mask
+
+    def go_on(
+        self, pipe: CounterfactualPipeline, denial: str, callback: Progress | None = None
+    ) -> None:
+        """Read what is not read yet, always by the same pipeline and denial.
+
+        Args:
+            callback: gets ("reading", share done); what it raises stops the pass.
+
+        Raises:
+            UnsuitableInputError: the weights are no editor's, or have no cross-attention.
+        """
+        pipe.require_sight("attention map")
+        text, capacity, wanted = pipe.text(denial), pipe.capacity(self.region), self.region.filled
+        while self._read < len(wanted):
+            rows = wanted[self._read : self._read + capacity]
+            first = max(rows[0] - 1, 0)  # a slice is seen between its neighbours
+            part = self.region.stack(first, min(rows[-1] + 2, len(self.region.hu)))
+            editor = RegionEditor(pipe.edit_predictor(), part, text, capacity=capacity)
+            here = [row - first for row in rows]
+            seen = editor.look(here)
+            if seen.attention is None:
+                raise UnsuitableInputError(
+                    "These weights have no cross-attention, so they give no attention map."
+                )
+            self.attention[rows], self.change[rows] = seen.attention[here], seen.change[here]
+            self._read += len(rows)
+            if callback:
+                callback("reading", self._read / len(wanted))
+
+    def attended(self) -> np.ndarray:
+        """Attention to the words on the region's pixels, float32 (D,S,T), 0..1."""
+        return np.stack([enlarged(plane) for plane in self.attention])
+
+
+def read_region(
+    pipe: CounterfactualPipeline, region: Region, denial: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Attention to a denial's words, and the change that they ask for; float32 (D,S,T), 0..1.
+    Errors as `go_on`."""
+    read = RegionReading(region)
+    read.go_on(pipe, denial)
+    return read.attended(), read.change
+
+
+@dataclass(frozen=True, eq=False)
+class LungsReading:
+    """Both lungs of a scan, to be read under a finding's denial, and the way back to the scan.
+
+    Args:
+        scan: canonical. lungs: bool (D,H,W).
+    """
+
+    scan: Volume
+    lungs: np.ndarray
+    read: RegionReading
+
+    @classmethod
+    def of(cls, scan: Volume, anatomy: Anatomy, rows: tuple[int, int]) -> LungsReading:
+        """The lungs in slices [first, last) of a canonical scan; anatomy on its grid.
+
+        Raises:
+            UnsuitableInputError: there is no lung in them.
+        """
+        lungs, spacing_mm = lungs_in(anatomy, rows), max(READING_MM, *scan.spacing[1:])
+        region = cut_region(scan, anatomy, lungs, rows, spacing_mm=spacing_mm)
+        return cls(scan, lungs, RegionReading(region))
+
+    def attended(self) -> np.ndarray:
+        """Attention to the words, float32 (D,H,W), 0..1 in the lungs, 0 outside; blurred."""
+        dz, dy, dx = self.scan.spacing
+        sigma = (0.7 * SMOOTHING_MM / dz, SMOOTHING_MM / dy, SMOOTHING_MM / dx)
+        return self._on_scan(self.read.attended(), sigma)
+
+    def asked(self) -> np.ndarray:
+        """The change that the words ask for, float32 (D,H,W), 0..1 in the lungs, 0 outside."""
+        return self._on_scan(self.read.change)
+
+    def _on_scan(
+        self, values: np.ndarray, sigma: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ) -> np.ndarray:
+        box = box_around(self.lungs, [int(TRUNCATE * each + 0.5) for each in sigma])
+        inside = self.lungs[box]
+        part = self.read.region.to_box(values, box)
+        part *= inside
+        if any(sigma):
+            part = smoothed(part, inside, sigma)
+        return put_back(np.clip(part, 0, 1, out=part), box, self.scan.shape)
 
 
 def enlarged(plane: np.ndarray) -> np.ndarray:

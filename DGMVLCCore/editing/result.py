@@ -62,15 +62,12 @@ class AttentionMap:
     Args:
         term: the finding. values: float32 (D,H,W), 0..1 inside the lungs, on the scan's grid.
         levels: lower borders of the graded bands. tokens: the words read.
-        change: float32 (D,H,W), 0..1, the share of change that the finding's denial asks for in the
-            lungs, read in the same pass by an editor; None from a hole-filling network.
     """
 
     term: str
     values: np.ndarray
     levels: tuple[float, ...] = (0.25, 0.5, 0.75)
     tokens: tuple[str, ...] = ()
-    change: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

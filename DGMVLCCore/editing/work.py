@@ -30,7 +30,8 @@ def noise_fields(
     """How alike the noise of neighbouring slices is, and the noise (D,S,T) of a region's slices by
     number of the draw; slices of `side` pixels where it is given."""
     rows = slice(*region.rows)
-    correlation = slice_correlation(scan.array[rows], (anatomy.lungs & ~mask)[rows])
+    lungs = Anatomy(anatomy.labels[rows]).lungs
+    correlation = slice_correlation(scan.array[rows], lungs & ~mask[rows])
     shape = (len(scan.array), *(side or region.hu.shape[1:]))
     return correlation, lambda draw: volume_noise(shape, correlation, seed * 1000 + draw)[rows]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from DGMVLCCore.editing.find import heat_maps
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
-from DGMVLCCore.editing.reading import READING_MM, attention_map, look_for
+from DGMVLCCore.editing.reading import READING_MM, LungsReading, attention_map
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation.anomaly import AnomalyNet, anomaly_map, load_anomaly
 from DGMVLCCore.evaluation.cases import Case
@@ -53,7 +53,9 @@ def change(pipe: CounterfactualPipeline, case: Case, seed: int) -> np.ndarray:
     """The change that the finding's denial asks for, 0..1."""
     scan, turn = case.scan.canonical()
     anatomy, denial = case.anatomy.reoriented(turn), denial_prompt(case.lesion.term)
-    return turn.restore(look_for(pipe, scan, anatomy, denial, rows=(0, len(scan.array)))[1])
+    lungs = LungsReading.of(scan, anatomy, (0, len(scan.array)))
+    lungs.read.go_on(pipe, denial)
+    return turn.restore(lungs.asked())
 
 
 def _compared(pipe: CounterfactualPipeline, case: Case, seed: int, compare: Compare) -> np.ndarray:

@@ -21,7 +21,6 @@ from DGMVLCCore.editing.gates import quality_gates
 from DGMVLCCore.editing.insertion import hidden_for
 from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
-from DGMVLCCore.editing.reading import attention_map
 from DGMVLCCore.editing.result import AttentionMap, CounterfactualResult, EditPlan
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.ground.devices import choose_device
@@ -31,6 +30,7 @@ from DGMVLCCore.imaging.masks import MARGIN_MM, lesion_region, share_near
 from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import locate
+from DGMVLCCore.jobs.attention import read_finding
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
 from DGMVLCCore.jobs.region import (
     MarkedRegion,
@@ -43,7 +43,6 @@ from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
 from DGMVLCCore.language.prompts import (
     absent_prompt,
-    denial_prompt,
     source_prompt,
     target_prompt,
 )
@@ -130,41 +129,6 @@ def edit_region(
             "give a lung segmentation (--anatomy)."
         )
     return MarkedRegion(lesion, region, origin)
-
-
-def _reader(
-    pipe: CounterfactualPipeline,
-    volume: Volume,
-    anatomy: Anatomy,
-    request: Request,
-    memory: ScanMemory,
-) -> Callable[[Finding, Progress], AttentionMap]:
-    """Where the network sees a finding, from memory when it was read before."""
-
-    def read(finding: Finding, tell: Progress) -> AttentionMap:
-        source = source_prompt(finding)
-        key = (
-            finding.term,
-            source,
-            request.slices,
-            pipe.weights_sha256,
-            str(pipe.device),
-        )
-        return memory.attention(
-            key,
-            lambda: attention_map(
-                pipe,
-                volume,
-                anatomy,
-                finding.term,
-                source,
-                denial_prompt(finding.term),
-                slices=request.slices,
-                callback=tell,
-            ),
-        )
-
-    return read
 
 
 def check_options(request: Request, record: str = "result.json") -> None:
@@ -294,9 +258,12 @@ class _Edit:
 
     def attention(self, tells: list[Progress]) -> dict[str, AttentionMap]:
         """The map of each finding to read, with a progress for each."""
-        read = _reader(self.pipe, self.volume, self.anatomy, self.request, self.memory)
-        wanted = self.asked.to_read if self.reads else []
-        return {finding.taught: read(finding, tell) for finding, tell in zip(wanted, tells)}
+        scan, slices = (self.pipe, self.volume, self.anatomy), self.request.slices
+        wanted = zip(self.asked.to_read if self.reads else [], tells)
+        return {
+            finding.taught: read_finding(*scan, finding, slices, self.memory, tell)
+            for finding, tell in wanted
+        }
 
     def make(self, plan: EditPlan, tell: Progress) -> CounterfactualResult:
         """The counterfactual."""

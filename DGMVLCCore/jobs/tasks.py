@@ -23,6 +23,7 @@ Task = Callable[["Session", Any, Tell, Callable[[], bool]], Struct]
 TASKS: dict[str, tuple[str, str]] = {
     "compare": ("DGMVLCCore.jobs.compare", "compare"),
     "prepare": ("DGMVLCCore.jobs.prepare", "prepare"),
+    "read-ahead": ("DGMVLCCore.jobs.attention", "read_ahead"),
     **{
         f"review-{name}": ("DGMVLCCore.jobs.review", f"review_{name}")
         for name in ("open", "study", "show", "decide", "export")

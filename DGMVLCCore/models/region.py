@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.imaging.masks import box_around, rows_of
+from DGMVLCCore.imaging.masks import Box, box_around, rows_of
 from DGMVLCCore.imaging.resample import crop, paste, resize_in_plane
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import Conditions
@@ -50,6 +50,8 @@ class Region:
     box: tuple[int, int, int, int]
     native: bool
     scale: Scale = CT_SCALE
+    # of which mask the density is known: every batch of slices asks for it again
+    _density: tuple[np.ndarray, float] | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def of_stack(
@@ -66,11 +68,20 @@ class Region:
     def to_scan(self, values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         """(D,S,T) on the working grid -> float32 of the canonical scan's shape, 0 outside the
         region."""
-        y0, y1, x0, x1 = self.box
+        return self.to_box(values, tuple(slice(0, side) for side in shape))
+
+    def to_box(self, values: np.ndarray, box: Box) -> np.ndarray:
+        """The same, of the scan's part in a box alone."""
+        (y0, y1, x0, x1), (deep, tall, wide) = self.box, box
+        first, last = max(self.rows[0], deep.start), min(self.rows[1], deep.stop)
+        out = np.zeros([side.stop - side.start for side in box], np.float32)
+        if first >= last:
+            return out
+        values = values[first - self.rows[0] : last - self.rows[0]]
         if not self.native:
             values = resize_in_plane(values, (y1 - y0, x1 - x0), order=1)
-        out = np.zeros(shape, np.float32)
-        paste(values, self.box, out[self.rows[0] : self.rows[1]])
+        place = (y0 - tall.start, y1 - tall.start, x0 - wide.start, x1 - wide.start)
+        paste(values, place, out[first - deep.start : last - deep.start])
         return out
 
     def inside(self, mask: np.ndarray) -> np.ndarray:
@@ -94,13 +105,27 @@ class Region:
 
     def lung_density(self) -> float:
         """Median of the lung outside the mask, model units; NaN where too little of it is seen."""
-        clear = self.hu[self.lungs & ~self.mask]
-        enough = clear.size > LEAST_CLEAR_VOXELS
-        return float(to_units(np.median(clear), self.scale)) if enough else float("nan")
+        if self._density is None or self._density[0] is not self.mask:
+            clear = self.hu[self.lungs & ~self.mask]
+            enough = clear.size > LEAST_CLEAR_VOXELS
+            value = float(to_units(np.median(clear), self.scale)) if enough else float("nan")
+            self._density = (self.mask, value)
+        return self._density[1]
+
+    def stack(self, first: int, last: int) -> Region:
+        """Slices [first, last) as a region of their own, with the whole one's density of the
+        lung."""
+        part, rows = slice(first, last), (self.rows[0] + first, self.rows[0] + last)
+        hu, mask, labels = self.hu[part], self.mask[part], self.labels[part]
+        out = replace(self, hu=hu, mask=mask, labels=labels, rows=rows)
+        out._density = (out.mask, self.lung_density())
+        return out
 
     def shown(self, row: int, hidden: np.ndarray) -> np.ndarray:
         """What the network sees of a slice: float32 (S,T) HU, `hidden` (S,T) filled from around
         it."""
+        if not hidden.any():
+            return self.hu[row].astype(np.float32)
         return smooth_fill(self.hu[row], hidden, Anatomy(self.labels[row]).lungs, self.scale)
 
     def conditions(self, rows: list[int], hidden: np.ndarray | None = None) -> Conditions:

@@ -44,6 +44,16 @@ def test_region_goes_back_exactly_at_native_spacing(phantom):
     back = region.to_scan(region.hu, phantom.shape)
     assert np.array_equal(back[mask], np.maximum(phantom.array, -1024)[mask])
     assert np.array_equal(region.to_scan(region.mask, phantom.shape) > 0, mask)
+    coarse = cut_region(fine, anatomy, mask, (3, 7), spacing_mm=1.5)
+    for box in ((2, 5, 8, 30, 0, 20), (0, 12, 30, 40, 5, 50), (8, 10, 0, 20, 0, 20)):
+        part = tuple(slice(*box[i : i + 2]) for i in (0, 2, 4))
+        for cut in (region, coarse):
+            assert np.array_equal(
+                cut.to_box(cut.hu, part), cut.to_scan(cut.hu, phantom.shape)[part]
+            )
+    stack = region.stack(1, 3)
+    assert np.array_equal(stack.to_scan(stack.hu, phantom.shape)[4:6], back[4:6])
+    assert stack.lung_density() == region.lung_density() or np.isnan(region.lung_density())
 
 
 def test_feather_stays_inside_and_reaches_one():

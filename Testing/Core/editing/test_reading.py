@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
-from DGMVLCCore.editing.reading import attention_map
-from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.editing.reading import attention_map, lungs_to_read
+from DGMVLCCore.errors import Cancelled, UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.denoiser import Denoiser
@@ -48,6 +49,39 @@ def test_map_lies_in_the_lungs_of_the_slices_and_follows_the_weights(phantom):
     read_there = anatomy.lungs & np.isin(np.arange(12), (5, 6))[:, None, None]
     other = read(pipe(1), phantom, anatomy).values[read_there]
     assert np.corrcoef(one.values[read_there], other)[0, 1] < 0.9
+
+
+def test_a_reading_that_was_stopped_goes_on_where_it_was(phantom, monkeypatch):
+    anatomy, editor, memory, begun = segment_anatomy(phantom), pipe(0), ScanMemory(), []
+    monkeypatch.setattr(editor, "capacity", lambda region: 2)
+    done: list[float] = []
+
+    def begin():
+        begun.append(lungs_to_read(phantom, anatomy))
+        return begun[-1]
+
+    def until(limit):
+        def tell(stage, share):
+            done.append(share)
+            if share >= limit:
+                raise Cancelled("stopped")
+
+        words = ("nodule", "Nodule that is seen in this lung.", "Clear.")
+        return lambda lungs: attention_map(
+            editor, phantom, anatomy, *words, callback=tell, begun=lungs
+        )
+
+    with pytest.raises(Cancelled):
+        memory.attention("key", begin, until(0.4))
+    stopped = len(done)
+    found = memory.attention("key", begin, until(2.0))
+    assert len(begun) == 1 and done == sorted(set(done)) and stopped < len(done)
+    whole = until(2.0)(lungs_to_read(phantom, anatomy))
+    assert np.array_equal(found.values, whole.values)
+    assert memory.attention("key", begin, until(0.0)) is found
+    with pytest.raises(Cancelled):
+        memory.attention("other", begin, until(0.0))
+    assert len(begun) == 2
 
 
 def test_refusals(phantom):

@@ -77,7 +77,7 @@ def test_slices_in_groups_are_the_same_slices(region):
 def test_the_lungs_density_is_told_where_enough_of_them_is_seen(region):
     cond = region.conditions([1], np.zeros_like(region.mask))
     assert cond.density.item() == pytest.approx(float(to_units(-860.0)))
-    region.mask[:] = True
+    region.mask = np.ones_like(region.mask)  # another mask, of which it is known anew
     assert torch.isnan(region.conditions([1], np.zeros_like(region.mask)).density).all()
 
 
