@@ -11,7 +11,7 @@ from SlicerDGMVLCLib.events import Heartbeat
 from SlicerDGMVLCLib.records import Fields, asFields, readRecord
 from SlicerDGMVLCPresenters.preflight import Machine
 from SlicerDGMVLCPresenters.requests import Prepare, Prepared
-from SlicerDGMVLCPresenters.work import PREPARE, SUGGEST
+from SlicerDGMVLCPresenters.work import LOOK, PREPARE, SUGGEST
 
 if TYPE_CHECKING:
     from .app import Viewer
@@ -33,7 +33,8 @@ class Ahead:
 
     def go_on(self) -> None:
         """Start what is wanted now; called after every change of the desk."""
-        if not self._busy and (self.desk.must_prepare() or self.desk.must_suggest()):
+        desk = self.desk
+        if not self._busy and (desk.must_prepare() or desk.must_suggest() or desk.must_look()):
             self._busy = True
             self.viewer._later(self._start())
 
@@ -43,6 +44,8 @@ class Ahead:
                 await self._prepare()
             elif self.desk.must_suggest():
                 await self._suggest()
+            elif self.desk.must_look():
+                await self._look()
         finally:
             self._busy = False
 
@@ -70,6 +73,19 @@ class Ahead:
         self.desk.begin_suggestion()
         request = self.viewer.jobs.request(scan, "region.seg.nrrd")
         await self.viewer.jobs.unseen(SUGGEST, "", asFields(request), lambda answer: None)
+
+    async def _look(self) -> None:
+        """The longest part of a run, which needs no region: where the network sees the finding."""
+        case = self.desk.case
+        if case.scan is None:
+            return
+        request = self.viewer.jobs.request(case.scan, "ahead")
+        asked = case.looking = case.asks
+
+        def read(answer: Fields) -> None:
+            case.looked = asked
+
+        await self.viewer.jobs.unseen(LOOK, "read-ahead", asFields(request), read)
 
     # the machine ----------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from .requests import Reading
 
 READING = "Reading …"
 PROPOSED, FILE, DRAWN = "proposed", "file", "drawn"
+Asked = tuple[str, int, tuple[int, int] | None]  # a report, its finding, the slices
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,16 @@ class Case:
     labels: str = ""  # file of its lungs, airway and body, once they were found
     scan_note: str = ""  # what is uncertain of them
     suggested: tuple[str, int] = ("", 0)  # report and finding a region was last looked for
+    looking: Asked = ("", 0, None)  # what the lungs were last asked to be read for
+    looked: Asked = ("", 0, None)  # and what they were read for, or cannot be
     clinical: dict[str, str] = field(default_factory=dict)
     slices: tuple[int, int] | None = None  # [first, last) that an edit is limited to
     form_wrong: str = ""  # what of the form cannot be
+
+    @property
+    def asks(self) -> Asked:
+        """What the lungs would be read for now."""
+        return self.report, self.finding, self.slices
 
     def result(self, number: int) -> Result | None:
         """The result of this number."""

@@ -25,7 +25,7 @@ from .lesson import Lesson
 from .preflight import Machine, Preflight
 from .review import Worklist
 from .review_records import RegionRow
-from .work import AHEAD, PREPARE, REGION, REPORT, RUN, SUGGEST, TASK, Order, Work
+from .work import AHEAD, LOOK, PREPARE, REGION, REPORT, RUN, SUGGEST, TASK, Order, Work
 
 SCAN_LAYOUT, COLUMNS = "scan", "columns"
 TEACH = "teach"
@@ -118,13 +118,22 @@ class Desk:
     def must_suggest(self) -> bool:
         """Whether a region of the chosen finding is looked for before anybody asks for one."""
         case = self.case
-        row = case.row(self.known)
-        if case.prepared != "ready" or self.work.busy or self.tab != "edit":
-            return False
-        if row is None or row.denied or self.why_not_propose():
-            return False
         empty = case.region.origin == PROPOSED and not case.region.path
-        return empty and case.suggested != (case.report, case.finding)
+        return empty and self._can_look() and case.suggested != (case.report, case.finding)
+
+    def must_look(self) -> bool:
+        """Whether the lungs are read for the chosen finding before a run needs it."""
+        case, kinds = self.case, self.work.kinds()
+        wanted = case.asks != case.looked and not (LOOK in kinds and case.asks == case.looking)
+        free = SUGGEST not in kinds and AHEAD not in kinds and not self.must_suggest()
+        return wanted and free and self._can_look()
+
+    def _can_look(self) -> bool:
+        """Whether the chosen finding can be looked for in the scan, and nobody waits for more."""
+        row = self.case.row(self.known)
+        if self.case.prepared != "ready" or self.work.busy or self.tab != "edit":
+            return False
+        return row is not None and not row.denied and not self.why_not_propose()
 
     def begin_suggestion(self) -> None:
         """A region of the chosen finding is being looked for, unasked."""
@@ -388,7 +397,7 @@ class Desk:
 
     def order(self, kind: str, name: str = "", request: Fields | None = None, **more: Any) -> Order:
         """An order for the open case; a quiz and a worklist are nobody's."""
-        own = (REPORT, REGION, RUN, PREPARE, SUGGEST)
+        own = (REPORT, REGION, RUN, PREPARE, SUGGEST, LOOK)
         patient = kind in own or (kind == TASK and name == "compare")
         return Order(kind, self.case.number if patient else None, name, request or {}, **more)
 

@@ -24,7 +24,20 @@ from SlicerDGMVLCLib.records import Fields
 
 from .case import READING
 from .desk import Desk
-from .work import AHEAD, PREPARE, REGION, REPORT, RUN, SAVE, SEEN, SUGGEST, TASK, UNSEEN, Order
+from .work import (
+    LOOK,
+    PREPARE,
+    REGION,
+    REPORT,
+    RUN,
+    SAVE,
+    SEEN,
+    STOPPED,
+    SUGGEST,
+    TASK,
+    UNSEEN,
+    Order,
+)
 
 
 class Client(Protocol):
@@ -83,7 +96,7 @@ class Dialogue:
             if order.kind == TASK and (taken := work.take_over(order.name, order.request)):
                 work.retarget(taken, order)
                 return taken
-            self._stop(work.drop(AHEAD, SUGGEST))
+            self._stop(work.drop(*STOPPED))
         if order.kind == REPORT:
             id = client.report(self.desk.case.report)
         elif order.kind in (REGION, SUGGEST):
@@ -126,7 +139,7 @@ class Dialogue:
 
     def _on_progress(self, event: Progress) -> None:
         progress, order = self.desk.work.progress, self.desk.work.order(event.id)
-        waited_for = order is not None and order.kind not in (AHEAD, SUGGEST)
+        waited_for = order is not None and order.kind not in STOPPED
         if waited_for and progress is not None:  # a run waits for what is prepared, too
             progress.told(event.stage, event.share, event.secondsLeft)
 
@@ -173,6 +186,8 @@ class Dialogue:
             case.prepared, case.scan_note = "failed", sentence
         elif order.kind == SUGGEST and not case.region.path:
             case.region.note = sentence
+        elif order.kind == LOOK:  # the run will say why
+            case.looked = case.looking
 
     def _on_ended(self, event: Ended) -> None:
         wished = event.planned or self.desk.work.cancelling

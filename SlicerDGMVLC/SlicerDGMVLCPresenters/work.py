@@ -11,9 +11,11 @@ from .progress import Costs, Progress
 
 REPORT, REGION, RUN, TASK, AHEAD = "report", "region", "run", "task", "ahead"
 SAVE = "save"  # a decision on its way to the disk: nobody waits for it, none replaces another
-PREPARE, SUGGEST = "prepare", "suggest"  # a scan that was opened, a region nobody asked for yet
+# a scan that was opened, a region nobody asked for yet, lungs read before a run
+PREPARE, SUGGEST, LOOK = "prepare", "suggest", "look"
 SEEN = (REGION, RUN, TASK)  # kinds with a bar; a report is quick, the others are unseen
-UNSEEN = (AHEAD, PREPARE, SUGGEST)
+UNSEEN = (AHEAD, PREPARE, SUGGEST, LOOK)
+STOPPED = (AHEAD, SUGGEST, LOOK)  # by whatever the user starts
 
 
 @dataclass

@@ -170,6 +170,8 @@ def main():
                 )
         elif kind == "task" and message["name"] == "prepare":
             prepare(message)
+        elif kind == "task" and message["name"] == "read-ahead":
+            say("answer", id=message["id"], name="read-ahead", answer={"terms": ["nodule"]})
         elif kind == "region":
             region(message, source)
         elif kind == "task" and message["name"] != "compare":

@@ -8,7 +8,7 @@ from SlicerDGMVLCPresenters.clinical import clinical_words, slice_range, why_not
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.page import page
 from SlicerDGMVLCPresenters.preflight import Machine
-from SlicerDGMVLCPresenters.work import PREPARE, REPORT, RUN, SUGGEST
+from SlicerDGMVLCPresenters.work import LOOK, PREPARE, REPORT, RUN, SUGGEST
 
 from .test_one_patient import finding
 
@@ -60,6 +60,27 @@ def test_a_suggestion_never_replaces_what_was_chosen_meanwhile():
     assert desk.opened(Scan("/other", "B", "")) == ["p"], "the next scan cancels it"
     desk.take_suggestion("s", "/region", "")
     assert desk.case.region.path == "" and not page(desk).scan_note
+
+
+def test_lungs_are_read_for_the_chosen_finding_once_nobody_waits_for_more():
+    desk = opened()
+    read(desk)
+    assert not desk.must_look(), "the lungs are not known yet"
+    desk.take_prepared("/labels", [])
+    assert not desk.must_look(), "a region is suggested first"
+    desk.choose_region(FILE, "/mine")
+    assert desk.must_look()
+    desk.case.looking = desk.case.asks
+    desk.work.ask("l", desk.order(LOOK))
+    assert not desk.must_look()
+    desk.case.slices = (3, 9)
+    assert desk.must_look(), "what is being read is not what a run would read"
+    assert desk.work.ask("m", desk.order(LOOK)) == ["l"]
+    desk.case.looking = desk.case.looked = desk.case.asks
+    desk.work.done("m")
+    assert not desk.must_look()
+    desk.choose_finding(2)
+    assert not desk.must_look(), "a denied one is not looked for"
 
 
 def test_other_modalities_and_studies_of_the_worklist_are_not_prepared():

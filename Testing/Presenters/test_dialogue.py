@@ -24,7 +24,7 @@ from SlicerDGMVLCPresenters.dialogue import Dialogue
 from SlicerDGMVLCPresenters.page import page
 from SlicerDGMVLCPresenters.review import Worklist
 from SlicerDGMVLCPresenters.review_records import Counts, Listed
-from SlicerDGMVLCPresenters.work import AHEAD, REGION, REPORT, RUN, SAVE, TASK
+from SlicerDGMVLCPresenters.work import AHEAD, LOOK, REGION, REPORT, RUN, SAVE, TASK
 
 from .test_one_patient import finding, regions_of, study
 
@@ -222,3 +222,16 @@ def test_a_decision_is_seen_at_once_and_undo_knows_what_was_before():
     assert review.row and review.row.verdict == "rejected"
     acts = [review.undo(), review.undo(), review.undo()]
     assert [act and act.verdict for act in acts] == ["accepted", "", None]
+
+
+def test_lungs_read_ahead_stop_for_a_run_and_fail_in_silence(talk):
+    case = talk.desk.case
+    case.looking = case.asks
+    talk.send(LOOK, "read-ahead")
+    talk.send(RUN)
+    assert talk.stopped == ["read-ahead-2"] and case.looked != case.asks, "the rest is read later"
+    talk.hear(Cancelled("read-ahead-2"))
+    talk.hear(Result("job-3", "/result.json"))
+    talk.send(LOOK, "read-ahead")
+    talk.hear(Failed("read-ahead-4", "Unexpected", 1, "No lungs.", ""))
+    assert talk.sentence == "" and case.looked == case.asks, "it is not asked again"
