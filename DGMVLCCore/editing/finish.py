@@ -67,7 +67,7 @@ def finish(
     result = CounterfactualResult(
         volume,
         volume.with_array(back.composed(deltas[settings["shown"]])),
-        back.composed(mean),
+        lambda: back.composed(mean),
         back.alone(back.on_scan(spread) * back.weights),
         back.turn.restore(work.mask),
         work.plan,

@@ -78,20 +78,21 @@ def preview_slice(
             the edit is limited to. steps: as few as show something when None.
     """
     scan, turn = volume.canonical()
-    mask = np.ascontiguousarray(turn.apply(plan.mask & anatomy.body))
+    mask, labels = turn.apply(plan.mask), turn.apply(anatomy.labels)
     rows = rows_to_edit(mask, slices)
+    rows = rows[(mask[rows] & Anatomy(labels[rows]).body).any((1, 2))]
     if not len(rows) or plan.source == plan.target:
         return None
     middle = int(rows[len(rows) // 2])
     start, stop = max(middle - NEIGHBOURS, 0), min(middle + NEIGHBOURS + 1, len(mask))
     hidden = None if plan.hidden is None else turn.apply(plan.hidden)[start:stop]
-    part = replace(plan, mask=mask[start:stop], hidden=hidden)
-    labels = Anatomy(np.ascontiguousarray(turn.apply(anatomy.labels)[start:stop]), anatomy.origin)
+    near = Anatomy(np.ascontiguousarray(labels[start:stop]), anatomy.origin)
+    part = replace(plan, mask=mask[start:stop] & near.body, hidden=hidden)
     shown = (middle - start, middle - start + 1)
     result = pipe(
         scan.slab(start, stop),
         part,
-        anatomy=labels,
+        anatomy=near,
         noises=1,
         steps=steps or (GLANCE if pipe.sees else STEPS),
         seed=seed,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -92,8 +94,9 @@ class CounterfactualResult:
 
     Args:
         original, counterfactual: scans on the same grid, HU; identical outside `mask`.
-        mean: float32 (D,H,W) HU, mean over the noises. uncertainty: float32 (D,H,W) HU, standard
-            deviation over them.
+        average: float32 (D,H,W) HU, mean over the noises, or what makes it when `mean` is first
+            asked for: a scan more in memory, which an edit's folder does not hold. uncertainty:
+            float32 (D,H,W) HU, standard deviation over them.
         mask: bool (D,H,W), the edit mask. attention: finding -> map.
         change: float32 (D,H,W), 0..1, the share to which a voxel was changed; invented: bool,
             voxels made from noise rather than seen through. Both None from a hole-filling network.
@@ -103,7 +106,7 @@ class CounterfactualResult:
 
     original: Volume
     counterfactual: Volume
-    mean: np.ndarray
+    average: np.ndarray | Callable[[], np.ndarray]
     uncertainty: np.ndarray
     mask: np.ndarray
     plan: EditPlan
@@ -114,6 +117,11 @@ class CounterfactualResult:
     change: np.ndarray | None = None
     invented: np.ndarray | None = None
     synthetic: bool = True
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """Mean over the noises, HU, float32 (D,H,W)."""
+        return self.average() if callable(self.average) else self.average
 
     @property
     def difference(self) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from DGMVLCCore.editing.result import CounterfactualResult
+from DGMVLCCore.imaging.masks import rows_around
 from DGMVLCCore.imaging.profiles import PROFILES
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.report.drawing import (
@@ -83,18 +84,19 @@ def save_figure(result: CounterfactualResult, path: Path) -> None:
 
 def _result(result: CounterfactualResult) -> Any:
     scan, turn = result.original.canonical()
-    change, mask = turn.apply(result.difference), turn.apply(result.mask)
-    z = key_slice(change, mask)
-    scale = signed(hu_limit(change[z]))
+    made, mask = turn.apply(result.counterfactual.array), turn.apply(result.mask)
+    held = slice(*rows_around(mask)) if mask.any() else slice(0, 1)  # no other slice is chosen
+    z = held.start + key_slice(made[held] - scan.array[held], mask[held])
+    edited, change = made[z], made[z] - scan.array[z]
+    scale = signed(hu_limit(change))
     title, values = _attention(result)
-    heat = np.zeros_like(change[z]) if values is None else turn.apply(values)[z]
-    edited = turn.apply(result.counterfactual.array)[z]
+    heat = np.zeros_like(change) if values is None else turn.apply(values)[z]
     name = f"Counterfactual: “{result.plan.target.rstrip('.')}”"
     difference = "Difference (counterfactual − original)"
     layers = [
         Layer(scan.array[z], "Original", mask=mask[z]),
         Layer(edited, name, mark=MARK, mask=mask[z]),
-        Layer(change[z], difference, scale, mark=MARK, mask=mask[z]),
+        Layer(change, difference, scale, mark=MARK, mask=mask[z]),
         Layer(scan.array[z], title, heat=heat),
     ]
     shown, verdict = _heading(result, z, len(mask))
