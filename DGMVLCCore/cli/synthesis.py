@@ -24,6 +24,8 @@ from DGMVLCCore.ground.options import (
 
 if TYPE_CHECKING:
     from DGMVLCCore.editing.pipeline import CounterfactualPipeline
+    from DGMVLCCore.imaging.anatomy import Anatomy
+    from DGMVLCCore.imaging.volume import Volume
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,21 +183,27 @@ def run_synthesize(args: argparse.Namespace) -> Answer:
     return Answer({"output": str(args.output), **counts, "memorisation": near, "notes": [NOTICE]})
 
 
-def run_lungs(args: argparse.Namespace) -> Answer:
-    """`dgmvlc lungs`."""
+def _chest_of(args: argparse.Namespace) -> tuple[Volume, Anatomy, dict[str, str]]:
+    """The mask's or the scan's chest and its anatomy, and the name and hash of its file."""
     from DGMVLCCore.editing.memory import ScanMemory, file_facts
     from DGMVLCCore.imaging.profiles import require_ct
+    from DGMVLCCore.synthesis.from_mask import load_mask
+
+    if args.mask:
+        return *load_mask(args.mask), file_facts(args.mask)
+    memory = ScanMemory()
+    volume = require_ct(memory.volume(args.image, None, reading(args)), args.image.name)
+    return volume, memory.anatomy(volume, args.anatomy), memory.facts
+
+
+def run_lungs(args: argparse.Namespace) -> Answer:
+    """`dgmvlc lungs`."""
     from DGMVLCCore.results.folders import check_output
-    from DGMVLCCore.synthesis import chest, from_mask, whole
+    from DGMVLCCore.synthesis import chest, whole
 
     check_output(args.output, False)
     pipe = _pipe(args, "to make a whole lung")
-    if args.mask:
-        (volume, anatomy), facts = from_mask.load_mask(args.mask), file_facts(args.mask)
-    else:
-        memory = ScanMemory()
-        volume = require_ct(memory.volume(args.image, None, reading(args)), args.image.name)
-        anatomy, facts = memory.anatomy(volume, args.anatomy), memory.facts
+    volume, anatomy, facts = _chest_of(args)
     all_of_it = args.whole or args.mask is not None
     slices = args.slices or (0, len(volume.canonical()[0].array))
     make, notice = (

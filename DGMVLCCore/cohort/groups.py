@@ -196,6 +196,17 @@ def nuisance(
     return left[:, size > 1e-8 * size[0]], names
 
 
+def _told_apart(x: np.ndarray, basis: np.ndarray) -> bool:
+    """Can an attribute x (n,) be told apart from the others, (n,k) orthonormal columns? Not when
+    they explain it, when it has one value here, or when there are too few rows."""
+    if len(x) - basis.shape[1] - 1 < MIN_FREE:
+        return False
+    inside, spread = x - basis @ (basis.T @ x), ((x - x.mean()) ** 2).sum()
+    if inside @ inside < 1e-3 * max(spread, 1e-12):
+        return False
+    return bool(min((x > 0.5).sum(), (x <= 0.5).sum()) >= MIN_GROUP // 2)
+
+
 def differences(
     values: np.ndarray, x: np.ndarray, basis: np.ndarray, permutations: int, seed: int
 ) -> list[Difference]:
@@ -215,14 +226,7 @@ def differences(
             else (np.zeros((0, 0)), np.zeros(0), None)
         )
         part = left[:, size > 1e-8] if size.size else left
-        inside = x[pattern] - part @ (part.T @ x[pattern])
-        # An attribute that the others explain (or that has one value left here) cannot be told
-        # apart from them.
-        if pattern.sum() - part.shape[1] - 1 < MIN_FREE or inside @ inside < 1e-3 * max(
-            ((x[pattern] - x[pattern].mean()) ** 2).sum(), 1e-12
-        ):
-            continue
-        if min((x[pattern] > 0.5).sum(), (x[pattern] <= 0.5).sum()) < MIN_GROUP // 2:
+        if not _told_apart(x[pattern], part):
             continue
         slope, spread, p, free = permuted_regression(
             x[pattern], values[pattern][:, columns], part, permutations, np.random.default_rng(seed)

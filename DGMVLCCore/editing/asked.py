@@ -133,6 +133,13 @@ def change_evidence(
 
     text, capacity = pipe.text(denial), pipe.capacity(parts[0][0])
     changes = pipe.edit_predictor().changes(parts, text, capacity, on_slice)
+    return _seen(changes, parts, rng)
+
+
+def _seen(
+    changes: list[np.ndarray], parts: list[tuple[Region, list[int]]], rng: np.random.Generator
+) -> Evidence:
+    """What the changes asked for say: of the region first, then of the other places."""
     asked, *others = (
         [each[place.mask[row]] for each, row in zip(change, rows)]
         for change, (place, rows) in zip(changes, parts)

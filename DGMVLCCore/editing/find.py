@@ -260,6 +260,7 @@ def _shared_out(
     its own of the best assignment of regions to findings, then those left over, then theirs."""
     from scipy.optimize import linear_sum_assignment
 
+    alike = (f for f in others if f.term == finding.term and f.presence == "present")
     peaks = [score / size_fit(finding.size_mm, where.diameter_mm) for score, _, where in scored]
     worth = np.array(
         [[score for score, *_ in scored]]
@@ -268,7 +269,8 @@ def _shared_out(
                 peak * size_fit(f.size_mm, where.diameter_mm) * same_place(f, where)
                 for peak, (*_, where) in zip(peaks, scored)
             ]
-            for f in others
+            for f in alike
+            if f != finding
         ]
     )
     pairs = {int(column): int(row) for row, column in zip(*linear_sum_assignment(-worth))}
@@ -357,23 +359,20 @@ def find(
     sees none.
 
     Args:
-        others: further findings of the same term, each of which has a region of its own.
+        others: all findings of the report; each present one of this term has a region of its own.
         rows: canonical slices [first, last) to look at. heat: the finding's map, when it is there
-            already. most: proposals at most. cells: what was seen of the whole scan, if it was
-            looked at.
+            already. most: proposals at most. cells: what was seen of the scan, if it was looked at.
 
     Raises:
         UnsuitableInputError: the encoder was never taught this finding, or the slices show no lung.
     """
     sentence = plain_sentence(pipe, finding)
-    heat = (
-        heat_maps(pipe, volume, anatomy, [sentence], rows=rows, cells=cells, callback=callback)[0]
-        if heat is None
-        else heat
-    )
-    allowed = _allowed(anatomy, volume, finding)
+    if heat is None:
+        heat = heat_maps(
+            pipe, volume, anatomy, [sentence], rows=rows, cells=cells, callback=callback
+        )[0]
     scored = []
-    for blob, peak in segments(heat, allowed):
+    for blob, peak in segments(heat, _allowed(anatomy, volume, finding)):
         mask = _grow_back(blob, volume, anatomy, finding.taught)
         location = locate(mask, anatomy, volume)
         scored.append((peak * size_fit(finding.size_mm, location.diameter_mm), mask, location))

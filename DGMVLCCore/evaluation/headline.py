@@ -8,7 +8,7 @@ from operator import ge, le, lt
 
 from DGMVLCCore.evaluation.statistics import largest, missing, over
 from DGMVLCCore.evaluation.summary import best, flipped
-from DGMVLCCore.evaluation.tables import Aim, Figure, Pooled, Row
+from DGMVLCCore.evaluation.tables import Aim, Figure, Figures, Pooled, Row
 from DGMVLCCore.evaluation.trial import MEAN, READING, SINGLE, SUBMITTED
 
 NOT_OF_SUBMISSION = "not asked of a submission"
@@ -30,6 +30,14 @@ def _named(found: tuple[str, Figure] | None) -> Figure:
     )
 
 
+def _with_distance(table: dict[str, Row], distances: Figures) -> dict[str, Row]:
+    """The table with each method's Fréchet distance, which is scored over all cases."""
+    return {
+        name: {**entry, "frd": distances.get(name, missing("not scored"))}
+        for name, entry in table.items()
+    }
+
+
 def headline(
     rows: list[Row], table: dict[str, Row], pooled: Pooled, clean: list[Row]
 ) -> dict[str, Figure]:
@@ -41,10 +49,7 @@ def headline(
             cases. clean: rows of clean regions.
     """
     single, mean, chart = subject(rows)
-    frd = {
-        name: {**entry, "frd": pooled["frd"].get(name, missing("not scored"))}
-        for name, entry in table.items()
-    }
+    frd = _with_distance(table, pooled["frd"])
     others, two_cells = ("classical", "generative"), [row for row in rows if row["cells"] >= 2]
 
     def of(name: str, score: str) -> Figure:

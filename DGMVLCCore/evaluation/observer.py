@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from DGMVLCCore.errors import UnsuitableInputError
-from DGMVLCCore.evaluation.tables import Channel, Gain, ReaderRow, Third
+from DGMVLCCore.evaluation.tables import Channel, Figures, Gain, ReaderRow, Third
 from DGMVLCCore.models.probe import FULLEST, SQUARE, square
 from DGMVLCCore.stats import central, roc_area
 
@@ -193,6 +193,24 @@ def _interval(
     return {key: list(central([v[key] for v in found if key in v])) for key in keys}
 
 
+def _figures(
+    rows: Sequence[ReaderRow],
+    alone: np.ndarray,
+    both: np.ndarray,
+    third: np.ndarray,
+    draws: int,
+    seed: int,
+) -> Figures:
+    """What `_compare` gives for one third of the rows, with n and interval."""
+    kept = np.nonzero(third)[0]
+    limits = _interval(rows, alone, both, third, draws, seed)
+    n = sum(bool(rows[int(i)]["present"]) for i in kept)
+    return {
+        key: {"value": value, "n": n, "ci95": limits.get(key)}
+        for key, value in _compare(rows, alone, both, kept).items()
+    }
+
+
 def reader_gain(
     rows: Sequence[ReaderRow],
     train: Sequence[ReaderRow] | None = None,
@@ -209,38 +227,27 @@ def reader_gain(
 
     Returns:
         For "subtle", "middle", "obvious" and "all": `auc_alone`, `auc_both`, `gain`, and
-        `found_alone`, `found_both`, `relative_found` (share of lesions
-        found at a specificity of 0.9, and how much larger it is with the difference), each
-        {"value", "n" (lesions), "ci95"}; besides
-        `patients` and `exploratory` (below eight patients).
+        `found_alone`, `found_both`, `relative_found` (share of lesions found at a specificity of
+        0.9, and how much larger it is with the difference), each {"value", "n" (lesions), "ci95"};
+        besides `patients` and `exploratory` (below eight patients).
 
     Raises:
         UnsuitableInputError: a case without its partner, or one patient only and nothing to train
             on.
     """
     _require_partners(rows, train)
-    patients = {row["patient"] for row in rows}
+    patients = len({row["patient"] for row in rows})
     alone = observer_scores(rows, ("scan",), train)
     both = observer_scores(rows, ("scan", "difference"), train)
     contrast = np.array([row["contrast_hu"] for row in rows])
     present = [row["contrast_hu"] for row in rows if row["present"]]
     rank = np.searchsorted(np.quantile(present, (1 / 3, 2 / 3)), contrast, side="left")
-    out: Gain = {
-        "patients": len(patients),
-        "exploratory": len(patients) < EXPLORATORY,
-        "specificity": SPECIFICITY,
-    }
+    exploratory = patients < EXPLORATORY
+    out: Gain = {"patients": patients, "exploratory": exploratory, "specificity": SPECIFICITY}
     for index, name in enumerate(THIRDS):
         third = rank == index if name != "all" else np.ones(len(rows), bool)
-        kept = np.nonzero(third)[0]
-        if not len(kept):
-            continue
-        values = _compare(rows, alone, both, kept)
-        limits = _interval(rows, alone, both, third, draws, seed)
-        n = sum(bool(rows[int(i)]["present"]) for i in kept)
-        out[name] = {
-            key: {"value": value, "n": n, "ci95": limits.get(key)} for key, value in values.items()
-        }
+        if third.any():
+            out[name] = _figures(rows, alone, both, third, draws, seed)
     return out
 
 

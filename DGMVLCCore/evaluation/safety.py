@@ -95,14 +95,6 @@ def clean_region_row(
 
     Args:
         noises: the counterfactual is their medoid, as for a user. score: a held-out probe's logit.
-
-    Returns:
-        shift_changed: share of the mask that shift changes by more than 20 HU. replace_median_dhu:
-            median ΔHU of replace in the mask (signed).
-        vessel_voxels, lost_vessel_voxels: of replace. abstains_absent: on this region.
-            abstains_misplaced: with the finding elsewhere in the slice (None when the mask fits
-            nowhere else). abstains_present: on the lesion itself (there a refusal is wrong).
-        probe_before, probe_after: the probe's logits, with `score`.
     """
     true, mask, lungs = case.true.array, case.mask, case.anatomy.lungs
     shift, replaced = (

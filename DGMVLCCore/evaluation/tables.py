@@ -125,7 +125,8 @@ class InfectionRow(TypedDict):
 
 
 class Abstentions(TypedDict):
-    """Does the presence check refuse where nothing is, elsewhere, and on the lesion itself?"""
+    """Does the presence check refuse where nothing is, elsewhere (None when the mask fits nowhere
+    else), and on the lesion itself (there a refusal is wrong)?"""
 
     abstains_absent: bool
     abstains_misplaced: bool | None
@@ -147,7 +148,8 @@ class _Clean(Abstentions):
 
 
 class CleanRow(_Clean, total=False):
-    """An edit asked of clear lung; the probe's logits where there is one."""
+    """An edit asked of clear lung: the share of the mask that shift changes by more than 20 HU;
+    median ΔHU (signed) and vessels of replace; the probe's logits where there is one."""
 
     probe_before: float
     probe_after: float

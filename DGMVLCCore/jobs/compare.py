@@ -4,7 +4,7 @@ ranked by the patient's own voxels."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,6 @@ from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import CounterfactualResult, EditPlan, Gate
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
-from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location, locate
@@ -27,12 +26,12 @@ from DGMVLCCore.jobs.edit import (
     Progress,
     check_options,
     edit_region,
-    load_scan,
+    load_all,
     propose_region,
 )
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
 from DGMVLCCore.jobs.ranking import NOTE, Ranked, Ranking, rank
-from DGMVLCCore.jobs.region import choose_finding
+from DGMVLCCore.jobs.region import MarkedRegion, choose_finding
 from DGMVLCCore.jobs.requests import CompareRequest
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
@@ -40,7 +39,7 @@ from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.report.comparison import RECORD, write_comparison
 from DGMVLCCore.report.edit import Facts
 from DGMVLCCore.results.comparison import ComparedWith, Comparison, HypothesisRow, RankingFact
-from DGMVLCCore.results.manifest import measures
+from DGMVLCCore.results.manifest import Inputs, measures
 from DGMVLCCore.review.hypotheses import Hypothesis, as_reported, differential, resolve
 
 if TYPE_CHECKING:
@@ -91,24 +90,6 @@ def _cut(
     return cut_region(scan, anatomy.reoriented(turn), inside, (int(rows[0]), int(rows[-1]) + 1))
 
 
-def _logits(
-    pipe: CounterfactualPipeline,
-    volume: Volume,
-    anatomy: Anatomy,
-    mask: np.ndarray,
-    asked: list[Hypothesis],
-) -> np.ndarray | None:
-    """The dual encoder's logits (K,) of the hypotheses for the region; None without one."""
-    if pipe.alignment is None:
-        return None
-    fits = np.clip(
-        pipe.alignment.agreement(volume, anatomy, mask, [each.sentence for each in asked]),
-        1e-6,
-        1 - 1e-6,
-    )
-    return np.log(fits / (1 - fits))
-
-
 def _gates(result: CounterfactualResult, anatomy: Anatomy) -> list[Gate]:
     """Is the rim invisible, and clear lung as dense as lung? No direction is asked for: what is
     there is what is in question."""
@@ -119,51 +100,89 @@ def _gates(result: CounterfactualResult, anatomy: Anatomy) -> list[Gate]:
     return gates + [organ_gate(edited, mask, lungs)] if result.plan.removes else gates
 
 
-def _draw(
-    pipe: CounterfactualPipeline,
-    volume: Volume,
-    anatomy: Anatomy,
-    mask: np.ndarray,
-    ranking: Ranking,
-    request: CompareRequest,
-    finding: Finding | None,
-    tell: Progress,
-    should_cancel: Callable[[], bool] | None,
-) -> list[CounterfactualResult]:
-    """One counterfactual a hypothesis, in the ranking's order; all from the same noise fields,
-    shown in the sample that is the first one's medoid."""
-    results: list[CounterfactualResult] = []
-    asked = [each.hypothesis for each in ranking.ranked]
-    for index, one in enumerate(asked):
-        # What it is set against: the best fitting other hypothesis.
+@dataclass(frozen=True)
+class _Differential:
+    """A comparison under way: what is asked, of which scan, by which network."""
+
+    request: CompareRequest
+    asked: list[Hypothesis]
+    findings: list[Finding]
+    finding: Finding | None
+    pipe: CounterfactualPipeline
+    volume: Volume
+    anatomy: Anatomy
+
+    def mark(self, tell: Progress) -> MarkedRegion:
+        """The region, as given or proposed from the finding."""
+        scan, slices = (self.pipe, self.volume, self.anatomy), self.request.slices
+
+        def propose() -> Proposal:
+            if self.finding is None:
+                raise UsageError(NO_REGION)
+            return propose_region(*scan, self.finding, slices, tell, self.findings)
+
+        return edit_region(self.request, self.volume, self.anatomy, propose)
+
+    def rank(self, mask: np.ndarray, tell: Progress) -> Ranking:
+        """The hypotheses by how well they fit the patient's own voxels."""
+        seen = _cut(self.volume, self.anatomy, mask, self.request.slices)
+        return rank(self.pipe, seen, self.asked, self._logits(mask), callback=tell)
+
+    def _logits(self, mask: np.ndarray) -> np.ndarray | None:
+        """The dual encoder's logits (K,) of the hypotheses for the region; None without one."""
+        if self.pipe.alignment is None:
+            return None
+        sentences = [each.sentence for each in self.asked]
+        found = self.pipe.alignment.agreement(self.volume, self.anatomy, mask, sentences)
+        fits = np.clip(found, 1e-6, 1 - 1e-6)
+        return np.log(fits / (1 - fits))
+
+    def draw(
+        self,
+        ranking: Ranking,
+        mask: np.ndarray,
+        tell: Progress,
+        should_cancel: Callable[[], bool] | None,
+    ) -> list[CounterfactualResult]:
+        """One counterfactual a hypothesis, in the ranking's order; all from the same noise fields,
+        shown in the sample that is the first one's medoid."""
+        results: list[CounterfactualResult] = []
+        asked, request = [each.hypothesis for each in ranking.ranked], self.request
+        for index, one in enumerate(asked):
+            result = self.pipe(
+                self.volume,
+                self._plan(one, asked, mask),
+                anatomy=self.anatomy,
+                noises=request.noises,
+                steps=request.steps,
+                seed=request.seed,
+                slices=request.slices,
+                smooth_z=request.smooth_z,
+                draw=results[0].settings["shown"] if results else None,
+                callback=part_of(tell, index, len(asked)),
+                should_cancel=should_cancel,
+            )
+            if self.pipe.alignment is not None:
+                result.agreement = agreement_of(self.pipe.alignment, result, self.anatomy)
+            result.gates = _gates(result, self.anatomy)
+            results.append(result)
+        return results
+
+    def _plan(self, one: Hypothesis, asked: list[Hypothesis], mask: np.ndarray) -> EditPlan:
+        """The edit that draws a hypothesis, set against the best fitting other one."""
         other = next(each for each in asked if each is not one)
-        plan = EditPlan(
-            mask,
-            other.sentence,
-            one.sentence,
-            one.term or str(other.term),
-            one.term is None,
-            "replace",
-            finding,
+        term = one.term or str(other.term)
+        words = (other.sentence, one.sentence, term, one.term is None)
+        return EditPlan(mask, *words, "replace", self.finding)
+
+    def write(self, results: list[CounterfactualResult], ranked: Comparison, read: Inputs) -> Path:
+        """The folder of the comparison; returns the path of `comparison.json`."""
+        weights = {"name": self.pipe.weights, "sha256": self.pipe.weights_sha256}
+        facts = Facts(self.request.report_text, self.findings, read, weights)
+        out, overwrite = self.request.out, self.request.overwrite
+        return write_comparison(
+            results, ranked, out, anatomy=self.anatomy, facts=facts, overwrite=overwrite
         )
-        result = pipe(
-            volume,
-            plan,
-            anatomy=anatomy,
-            noises=request.noises,
-            steps=request.steps,
-            seed=request.seed,
-            slices=request.slices,
-            smooth_z=request.smooth_z,
-            draw=results[0].settings["shown"] if results else None,
-            callback=part_of(tell, index, len(asked)),
-            should_cancel=should_cancel,
-        )
-        if pipe.alignment is not None:
-            result.agreement = agreement_of(pipe.alignment, result, anatomy)
-        result.gates = _gates(result, anatomy)
-        results.append(result)
-    return results
 
 
 def between(results: list[CounterfactualResult]) -> np.ndarray:
@@ -240,38 +259,19 @@ def run_comparison(
     """
     tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
     check_options(request, RECORD)
-    asked, findings, finding = _asked(request)
-    tell("loading", 0.0)
-    device = choose_device(request.device)
-    volume, anatomy = load_scan(request, memory)
-    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
-    scan = (pipe, volume, anatomy)
-
-    def propose() -> Proposal:
-        if finding is None:
-            raise UsageError(NO_REGION)
-        return propose_region(*scan, finding, request.slices, tell, findings)
-
-    with memory_named(device):
-        region = edit_region(request, volume, anatomy, propose)
-        seen = _cut(volume, anatomy, region.mask, request.slices)
-        logits = _logits(*scan, region.mask, asked)
-        ranking = rank(pipe, seen, asked, logits, callback=tell)
-        results = _draw(*scan, region.mask, ranking, request, finding, tell, should_cancel)
-    known = {"evidence": None, "clinical": request.clinical, "anatomy": anatomy.origin}
+    asked = _asked(request)
+    job = _Differential(request, *asked, *load_all(request, memory, pipe, tell))
+    with memory_named(job.pipe.device):
+        region = job.mark(tell)
+        ranking = job.rank(region.mask, tell)
+        results = job.draw(ranking, region.mask, tell, should_cancel)
+    known = {"evidence": None, "clinical": request.clinical, "anatomy": job.anatomy.origin}
     for result in results:
         result.settings |= {"region": region.origin, **known}
     tell("writing", 0.0)
-    ranked = _ranked(ranking, results, request, locate(region.mask, anatomy, volume))
-    facts = Facts(
-        request.report_text,
-        findings,
-        input_facts(memory.facts, request.mask, request.report_source),
-        {"name": pipe.weights, "sha256": pipe.weights_sha256},
-    )
-    path = write_comparison(
-        results, ranked, request.out, anatomy=anatomy, facts=facts, overwrite=request.overwrite
-    )
+    place = locate(region.mask, job.anatomy, job.volume)
+    read = input_facts(memory.facts, request.mask, request.report_source)
+    path = job.write(results, _ranked(ranking, results, request, place), read)
     if progress:
         progress("writing", 1.0)
     return path

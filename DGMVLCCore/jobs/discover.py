@@ -190,7 +190,6 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
         swept = sweep_answers(scans, rows, contrasts, schema, options, fine_tune, tell=tell)
         found = with_sweep(found, swept, options.fdr, seen)
     tell("writing", 0.0)
-    weights = options.weights or resource(WEIGHTS)
     sweep, before = _sweep_facts(request, options, seen, len(scans))
     not_asked = [f"Not asked: {reason}" for reason in skipped + found.untold]
     facts: Facts = {
@@ -204,11 +203,17 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
             "table": file_facts(request.table),
             "scans": [file_facts(layout.scans[name]) for name in scans],
         },
-        "weights": {"name": weights.name, "sha256": check_weights(weights)} if sweep else None,
+        "weights": _weights_fact(options) if sweep else None,
         "problems": problems,
         "notes": [*before, *layout.notes, *cohort.notes, *not_asked],
     }
     return write_discovery(found, list(scans.values()), request.out, facts, request.overwrite)
+
+
+def _weights_fact(options: Options) -> dict[str, str]:
+    """Name and hash of the weights that swept."""
+    weights = options.weights or resource(WEIGHTS)
+    return {"name": weights.name, "sha256": check_weights(weights)}
 
 
 def _method(options: Options, sweep: Sweep | None) -> Method:

@@ -90,17 +90,9 @@ def propose_region(
     def looking(_: str, share: float) -> None:
         tell("reading", share)
 
-    alike = [f for f in others if f.term == finding.term and f.presence == "present"]
     scan = (pipe.alignment, volume, anatomy)
-    found = find(
-        *scan,
-        finding,
-        rows=slices,
-        most=1,
-        others=[f for f in alike if f != finding],
-        cells=memory.look(*scan, looking) if memory else None,
-        callback=looking,
-    )
+    cells = memory.look(*scan, looking) if memory else None
+    found = find(*scan, finding, rows=slices, most=1, others=others, cells=cells, callback=looking)
     if not found:
         place = " ".join(filter(None, (finding.side, finding.zone))) or "lungs"
         raise UnsuitableInputError(
@@ -208,6 +200,17 @@ def load_scan(request: Request, memory: ScanMemory) -> tuple[Volume, Anatomy]:
     volume = require_ct(scan, request.image.name)
     require_slices(request, volume)
     return volume, memory.anatomy(volume, request.anatomy)
+
+
+def load_all(
+    request: Request, memory: ScanMemory, pipe: CounterfactualPipeline | None, tell: Progress
+) -> tuple[CounterfactualPipeline, Volume, Anatomy]:
+    """The network on the device that is asked for, the scan and its anatomy, checked."""
+    tell("loading", 0.0)
+    device = choose_device(request.device)
+    volume, anatomy = load_scan(request, memory)
+    loaded = pipe or CounterfactualPipeline.from_pretrained(request.weights)
+    return loaded.to(device), volume, anatomy
 
 
 @dataclass
@@ -342,9 +345,8 @@ def run_counterfactual(
     Args:
         progress: gets (stage, share done); stages are loading, reading, editing, writing. pipe: a
             loaded pipeline, to keep it warm between runs.
-        should_cancel: asked at every report of progress. memory: what the last run left. on_plan:
-            gets pipeline, scan, anatomy and plan once the
-            region is known, before the long work (for a preview).
+        should_cancel: asked at every report of progress. memory: what the last run left.
+        on_plan: gets pipeline, scan, anatomy and plan once the region is known (for a preview).
 
     Raises:
         DGMVLCError: every refusal, with its sentence; then nothing was written.
@@ -352,17 +354,13 @@ def run_counterfactual(
     tell, memory = guarded(progress, should_cancel), memory or ScanMemory()
     check_options(request)
     asked = asked_of(request)
-    tell("loading", 0.0)
-    device = choose_device(request.device)
-    volume, anatomy = load_scan(request, memory)
-    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
-    edit = _Edit(request, asked, pipe, volume, anatomy, memory)
+    edit = _Edit(request, asked, *load_all(request, memory, pipe, tell), memory)
     parts = [part_of(tell, i, n) for n in (len(asked.to_read) + 1,) for i in range(n)]
-    with memory_named(device):
+    with memory_named(edit.pipe.device):
         marked = edit.mark(parts[0])
         plan = edit.plan(marked)
         if on_plan:
-            on_plan(pipe, volume, anatomy, plan)
+            on_plan(edit.pipe, edit.volume, edit.anatomy, plan)
         evidence = edit.evidence(plan, parts[0 if request.mask else 1])
         attention = edit.attention(parts[1:])
         result = edit.make(plan, tell)

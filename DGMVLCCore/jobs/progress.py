@@ -10,7 +10,7 @@ from DGMVLCCore.errors import Cancelled, DeviceError
 
 
 @contextmanager
-def memory_named(device: str) -> Iterator[None]:
+def memory_named(device: object) -> Iterator[None]:
     """Say which device ran out of memory and what to do."""
     try:
         yield

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from DGMVLCCore.editing.find import Proposal
 from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
-from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.jobs.edit import Request, load_scan, propose_region
+from DGMVLCCore.jobs.edit import Request, load_all, propose_region
 from DGMVLCCore.jobs.progress import guarded, memory_named
 from DGMVLCCore.jobs.region import choose_finding
 from DGMVLCCore.language.findings import Finding
@@ -47,11 +46,8 @@ def propose(
     findings = parse_report(request.report_text)
     finding = choose_finding(findings, request.finding)
     source_prompt(finding)
-    tell("loading", 0.0)
-    device = choose_device(request.device)
-    volume, anatomy = load_scan(request, memory)
-    pipe = (pipe or CounterfactualPipeline.from_pretrained(request.weights)).to(device)
-    with memory_named(device):
+    pipe, volume, anatomy = load_all(request, memory, pipe, tell)
+    with memory_named(pipe.device):
         region = propose_region(
             pipe, volume, anatomy, finding, request.slices, tell, findings, memory
         )

@@ -306,6 +306,15 @@ def read_row(
     return _one_row(read, _id_column(read, schema or load_schema(), id_column), row_id)
 
 
+def _row_said(row_id: str, text: ClinicalText) -> RowSaid:
+    return {
+        "id": row_id,
+        "text": text.text,
+        "attributes": text.attributes,
+        "left_out": text.left_out,
+    }
+
+
 def table_texts(
     path: Path | str,
     row_id: str | None = None,
@@ -335,16 +344,9 @@ def table_texts(
         for name, n in times.items()
         if row_id is None and (n > 1 or not name)
     ]
-    said: list[RowSaid] = []
-    for row in rows:
-        if row[key] and times[row[key]] == 1:
-            text = row_text(row, schema, outcomes)
-            said.append(
-                {
-                    "id": row[key],
-                    "text": text.text,
-                    "attributes": text.attributes,
-                    "left_out": text.left_out,
-                }
-            )
+    said = [
+        _row_said(row[key], row_text(row, schema, outcomes))
+        for row in rows
+        if row[key] and times[row[key]] == 1
+    ]
     return {"rows": said, "refused": refused, "unknown_columns": unknown, "notes": table.notes}

@@ -175,8 +175,8 @@ def cut_region(
     """Crop a canonical scan around a mask, at native spacing when it fits.
 
     Args:
-        scan: canonical scan. anatomy: on the same grid. mask: bool (D,H,W).
-        rows: slice range to include. spacing_mm: in-plane working spacing; chosen when None.
+        scan: canonical. anatomy: on its grid. mask: bool (D,H,W). rows: slice range to include.
+        spacing_mm: in-plane working spacing; chosen when None.
         around: bool (D,H,W), what the crop must hold; the mask itself when None.
         whole: keep native spacing (or the finest that was taught) however large the crop is, for a
             network that takes it in tiles.

@@ -117,10 +117,7 @@ def analyse(
     right = _marks_right(study, readings)
     marks = _arrange(study, readings, lambda r: right.get(r.item, 0.0))
     seconds = _arrange(study, readings, lambda r: math.nan if r.seconds is None else r.seconds)
-    timed = bool(np.isfinite(seconds).all())
-    scripted = any(r.scripted for r in readings)
-
-    sensitivity = partial(sensitivity_at, specificity=specificity)
+    timed, scripted = bool(np.isfinite(seconds).all()), any(r.scripted for r in readings)
 
     def both(values: np.ndarray, statistic: Statistic, count: int = draws) -> Paired:
         measured = statistic(values[:, :, present], values[:, :, ~present]).mean(0)
@@ -136,16 +133,23 @@ def analyse(
         draws=draws,
         specificity=specificity,
         roc_area=both(scores, roc_area),
-        sensitivity=both(scores, sensitivity, min(draws, 1000)),
+        sensitivity=both(
+            scores, partial(sensitivity_at, specificity=specificity), min(draws, 1000)
+        ),
         marks_right=both(marks, lambda p, n: p.mean(2)),
         seconds=both(seconds, lambda p, n: np.concatenate([p, n], 2).mean(2)) if timed else None,
-        single_readers={
-            reader: delong(scores[i][:, present], scores[i][:, ~present])
-            for i, reader in enumerate(study.record.readers)
-        },
+        single_readers=_reader_by_reader(study, scores, present),
         washout=_washout(study, readings),
         notes=[*study.record.notes, *[SCRIPTED] * scripted, *[UNTIMED] * (not timed)],
     )
+
+
+def _reader_by_reader(study: Study, scores: np.ndarray, present: np.ndarray) -> dict[str, Compared]:
+    """ROC areas of both conditions, of each reader alone."""
+    return {
+        reader: delong(scores[i][:, present], scores[i][:, ~present])
+        for i, reader in enumerate(study.record.readers)
+    }
 
 
 def _require_settings(specificity: float, draws: int) -> None:

@@ -257,6 +257,13 @@ def recompute(folder: Path, manifest: Json, number: Number) -> float:
         )
     if source == "axial diameter":
         return axial_diameter(scan.orientation().apply(inside), scan.canonical()[0].spacing)
+    return _of_picture(folder, source, inside)
+
+
+def _of_picture(folder: Path, source: str, inside: np.ndarray) -> float:
+    """A number over the voxels of one of a result's files; inside: bool (D,H,W), its region."""
+    from DGMVLCCore.imaging.io import read_image
+
     found = re.fullmatch(
         r"(mean|median|largest absolute value|largest absolute value outside the region) of "
         r"([\w.-]+\.nrrd)",

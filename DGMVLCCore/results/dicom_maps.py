@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 ATTENTION = (("1", "UCUM", "no units"), ("130404", "DCM", "Saliency"))
 UNCERTAINTY = (("[hnsf'U]", "UCUM", "Hounsfield unit"), ("113061", "DCM", "Standard Deviation"))
 
+Meaning = tuple[tuple[str, str, str], tuple[str, str, str]]
+
 
 def build_map(
     values: np.ndarray,
     source: Source,
-    meaning: tuple[tuple[str, str, str], tuple[str, str, str]],
+    meaning: Meaning,
     *,
     description: str,
     number: int,
@@ -47,17 +49,13 @@ def build_map(
     rows = np.nonzero(values.any((1, 2)))[0]
     rows = rows if len(rows) else np.array([0])
     pixels, top = values[rows].astype(np.float32), float(high or values.max() or 1.0)
-    limits, explanation = (float(pixels.min()), float(pixels.max())), words(description)
-    unit, quantity = (hd.sr.CodedConcept(*code) for code in meaning)
-    mapping = hd.pm.RealWorldValueMapping(
-        label[:16], explanation, unit, limits, 1.0, 0.0, quantity_definition=quantity
-    )
+    explanation = words(description)
     made: Any = hd.pm.ParametricMap(
         [source.headers[row] for row in rows],
         pixels,
         **new_series(number, description),
         contains_recognizable_visual_features=False,
-        real_world_value_mappings=[mapping],
+        real_world_value_mappings=[_mapping(pixels, meaning, label[:16], explanation)],
         voi_lut_transformations=[hd.VOILUTTransformation(top / 2, top)],
         content_label=label[:16],
         content_description=explanation,
@@ -68,3 +66,14 @@ def build_map(
     if synthetic:
         made.SyntheticData = "YES"
     return made
+
+
+def _mapping(pixels: np.ndarray, meaning: Meaning, label: str, explanation: str) -> Any:
+    """What the pixels are: themselves, of this unit and quantity."""
+    import highdicom as hd
+
+    unit, quantity = (hd.sr.CodedConcept(*code) for code in meaning)
+    limits = (float(pixels.min()), float(pixels.max()))
+    return hd.pm.RealWorldValueMapping(
+        label, explanation, unit, limits, 1.0, 0.0, quantity_definition=quantity
+    )

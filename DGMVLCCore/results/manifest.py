@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
 
 from DGMVLCCore.editing.memory import Inputs
-from DGMVLCCore.editing.result import NOTICE, Agreement, CounterfactualResult, Settings
+from DGMVLCCore.editing.result import NOTICE, Agreement, CounterfactualResult, EditPlan, Settings
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import Location
@@ -244,7 +244,6 @@ def build_manifest(
     """
     from DGMVLCCore import __version__
 
-    plan = result.plan
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "software": {"name": "dgmvlc", "version": __version__},
@@ -254,15 +253,7 @@ def build_manifest(
         "grid": to_builtins(grid_of(result.original)),
         "report": report,
         "findings": [finding.to_dict() for finding in findings],
-        "plan": {
-            "term": plan.term,
-            "source": plan.source,
-            "target": plan.target,
-            "mode": plan.mode,
-            "removes": plan.removes,
-            "finding": plan.finding.to_dict() if plan.finding else None,
-            "differs": difference_words(plan.source, plan.target),
-        },
+        "plan": _plan_fact(result.plan),
         "location": asdict(location),
         "measures": {k: round(v, 3) for k, v in measures(result).items()},
         "statements": to_builtins(statements),
@@ -274,6 +265,19 @@ def build_manifest(
         "notes": notes,
     }
     return as_record(plain(manifest), ResultRecord)
+
+
+def _plan_fact(plan: EditPlan) -> dict[str, object]:
+    """What was asked, in words."""
+    return {
+        "term": plan.term,
+        "source": plan.source,
+        "target": plan.target,
+        "mode": plan.mode,
+        "removes": plan.removes,
+        "finding": plan.finding.to_dict() if plan.finding else None,
+        "differs": difference_words(plan.source, plan.target),
+    }
 
 
 def read_manifest(path: Path) -> ResultRecord:

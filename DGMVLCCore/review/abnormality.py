@@ -100,6 +100,19 @@ def _part(region: Region, rows: list[int], box: tuple[slice, slice]) -> Region:
     return Region.of_stack(region.hu[part], region.mask[part], region.labels[part], region.spacing)
 
 
+def _require_sight(pipe: CounterfactualPipeline, anatomy: Anatomy) -> None:
+    """Refuse what no lung is seen in, or by no network that sees."""
+    if not pipe.sees:
+        raise WeightsError(
+            f"A review reads the change map of an editor, but {pipe.weights} holds none; "
+            "give an editor's weights."
+        )
+    if not anatomy.lungs.any():
+        raise UnsuitableInputError(
+            "The scan shows no lung, so there is nothing to look at; load a chest CT."
+        )
+
+
 @torch.inference_mode()
 def look(
     pipe: CounterfactualPipeline,
@@ -113,15 +126,7 @@ def look(
     Raises:
         UnsuitableInputError: no lung in view. WeightsError: the weights are no editor's.
     """
-    if not pipe.sees:
-        raise WeightsError(
-            f"A review reads the change map of an editor, but {pipe.weights} holds none; "
-            "give an editor's weights."
-        )
-    if not anatomy.lungs.any():
-        raise UnsuitableInputError(
-            "The scan shows no lung, so there is nothing to look at; load a chest CT."
-        )
+    _require_sight(pipe, anatomy)
     slabs, labels, thick = thick_slices(scan, anatomy)
     rows = (0, len(slabs.array))
     spacing = max(LOOK_MM, *scan.spacing[1:])

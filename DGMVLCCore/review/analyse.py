@@ -207,19 +207,7 @@ def analyse_study(
             itself are recorded, not raised.
     """
     study, started = session.study(identifier), time.monotonic()
-    base = StudyReview(
-        kind="review of a study",
-        notice=NOTICE,
-        study=study.id,
-        name=study.name,
-        sha256=study.sha256,
-        weights=FileFact(pipe.weights, pipe.weights_sha256),
-        series=_series_words(study),
-        notes=list(study.notes),
-        regions=[],
-        report_check=[],
-        problem=None,
-    )
+    base = _nothing_seen_yet(pipe, study)
 
     def tell(stage: str, share: float) -> None:
         if should_cancel and should_cancel():
@@ -241,8 +229,21 @@ def analyse_study(
     return base
 
 
-def _series_words(study: Study) -> str | None:
-    return None if study.chosen is None else study.series[study.chosen].words
+def _nothing_seen_yet(pipe: CounterfactualPipeline, study: Study) -> StudyReview:
+    """The record of a study before it is looked at."""
+    return StudyReview(
+        kind="review of a study",
+        notice=NOTICE,
+        study=study.id,
+        name=study.name,
+        sha256=study.sha256,
+        weights=FileFact(pipe.weights, pipe.weights_sha256),
+        series=None if study.chosen is None else study.series[study.chosen].words,
+        notes=list(study.notes),
+        regions=[],
+        report_check=[],
+        problem=None,
+    )
 
 
 def report_of(session: ReviewSession, study: Study) -> tuple[ReportText | None, list[str]]:

@@ -42,16 +42,7 @@ def write_study_dicom(session: ReviewSession, study: Study, folder: Path) -> lis
         UnsuitableInputError: the study is no DICOM, was not looked at, or changed since.
             UsageError: highdicom is not installed. OutputError: they cannot be written.
     """
-    done = session.analysis(study.id)
-    if study.kind != "dicom" or done is None or done.problem:
-        raise UnsuitableInputError(
-            f"{study.id} is no DICOM study that was looked at, so no DICOM is written of it."
-        )
-    if not session.current(study.id):
-        raise UnsuitableInputError(
-            f"{study.id}: the scan changed since it was looked at, so no DICOM is written of it; "
-            "look at it again with --resume."
-        )
+    done = _looked_at(session, study)
     number = study.series[study.chosen].number if study.chosen is not None else None
     source = source_of_folder(session.root / study.path, number)
     segmentation, lungs = _segmentation(session, study, source, done)
@@ -80,6 +71,21 @@ def write_study_dicom(session: ReviewSession, study: Study, folder: Path) -> lis
         paths.append(folder / f"{name}.dcm")
         save_dataset(dataset, paths[-1])
     return paths
+
+
+def _looked_at(session: ReviewSession, study: Study) -> StudyReview:
+    """What a review found in a DICOM study that did not change since."""
+    done = session.analysis(study.id)
+    if study.kind != "dicom" or done is None or done.problem:
+        raise UnsuitableInputError(
+            f"{study.id} is no DICOM study that was looked at, so no DICOM is written of it."
+        )
+    if not session.current(study.id):
+        raise UnsuitableInputError(
+            f"{study.id}: the scan changed since it was looked at, so no DICOM is written of it; "
+            "look at it again with --resume."
+        )
+    return done
 
 
 def _name(region: RegionFact) -> str:

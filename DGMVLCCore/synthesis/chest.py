@@ -17,7 +17,7 @@ from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.models.region import OUTSIDE_HU, Region, cut_region
 from DGMVLCCore.models.units import class_fill, to_hu
 from DGMVLCCore.synthesis.from_mask import check_sentence
-from DGMVLCCore.synthesis.slab import slab
+from DGMVLCCore.synthesis.slab import require_shown, slab
 
 NOTICE = (
     "Synthetic. Research use only; not a medical device. The whole chest was generated from a "
@@ -57,22 +57,17 @@ def make_chest(
             canonical, counted from the feet.
 
     Returns:
-        The slices as a volume of their own (canonical, HU, air outside the body), and the generated
-        voxels, bool (D,H,W).
+        The slices alone (canonical, HU, air outside the body) and the generated voxels (D,H,W).
 
     Raises:
         UnsuitableInputError: the sentence names nothing that was taught, or the slices show no
             body. UsageError: no such slices.
     """
     term, present = check_sentence(pipe, sentence)
-    grid, labels = slab(volume, anatomy, slices)
-    flat, straight = grid.with_array(class_fill(labels)), Anatomy(labels, anatomy.origin)
-    body = labels > 0
-    if not body.any():
-        raise UnsuitableInputError(
-            f"The slices {slices[0]}:{slices[1]} show no body; choose others."
-        )
-    region = MaskRegion(**vars(cut_region(flat, straight, body, (0, len(labels)))))
+    grid, straight = slab(volume, anatomy, slices)
+    flat, body = grid.with_array(class_fill(straight.labels)), straight.body
+    require_shown(body, "body", slices)
+    region = MaskRegion(**vars(cut_region(flat, straight, body, (0, len(body)))))
     plan = EditPlan(body, "", sentence, term, removes=not present, hidden=body)
     settings: Settings = {"noises": 1, "steps": steps, "seed": seed, "guidance": 1.5}
     work = Work(region, flat, straight, body, plan, settings, callback)
@@ -128,7 +123,8 @@ def agreement_record(
     without any texture reaches: a high value alone says
     that the mask was kept, not that the image is good.
     """
-    grid, labels = slab(volume, anatomy, slices)
+    grid, straight = slab(volume, anatomy, slices)
+    labels = straight.labels
     return {
         "method": (
             "Dice, classical segmentation of the generated CT against the mask it was made from"

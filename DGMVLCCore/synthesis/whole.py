@@ -11,7 +11,6 @@ import numpy as np
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.result import EditPlan
-from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.units import LUNG_DEFAULT
@@ -19,7 +18,7 @@ from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.records import write_text
 from DGMVLCCore.synthesis.dataset import network_facts, save_synthetic
 from DGMVLCCore.synthesis.from_mask import check_sentence
-from DGMVLCCore.synthesis.slab import slab
+from DGMVLCCore.synthesis.slab import require_shown, slab
 
 RECORD = "synthesis.json"
 NOTICE = (
@@ -56,13 +55,9 @@ def make_lungs(
             lung. UsageError: no such slices.
     """
     term, present = check_sentence(pipe, sentence)
-    part, labels = slab(volume, anatomy, slices)
-    straight = Anatomy(labels, anatomy.origin)
+    part, straight = slab(volume, anatomy, slices)
     lungs = straight.lungs
-    if not lungs.any():
-        raise UnsuitableInputError(
-            f"The slices {slices[0]}:{slices[1]} show no lung; choose others."
-        )
+    require_shown(lungs, "lung", slices)
     emptied = part.with_array(np.where(lungs, LUNG_DEFAULT, part.array).astype(np.float32))
     plan = EditPlan(lungs, "", sentence, term, removes=not present, hidden=lungs)
     result = pipe(

@@ -165,10 +165,7 @@ def _scored(
         jobs.call(
             "score", {**spec, **one, "folder": str(folder.absolute()), "truth": index == 0}
         )  # refuses rows of other weights
-        if not (folder / COSTS).exists():
-            write_text(json.dumps(jobs.call("measure", one)), folder / COSTS)
-        measured: Measured = json.loads((folder / COSTS).read_text(encoding="utf-8"))
-        costs[variant.name] = {**measured, **_training_of(variant, request.trained)}
+        costs[variant.name] = {**_measured(one, folder), **_training_of(variant, request.trained)}
     calls = request.calls if find_spec("monai") and find_spec("einops") else 0
     tell("timing", 0.0)
     timed = {"weights": weights, "repeats": request.repeats, "calls": calls}
@@ -186,6 +183,14 @@ def _scored(
     record = table.build(about, chosen, costs, times, folders)
     table.write(record, work)
     return record
+
+
+def _measured(one: dict[str, str | None], folder: Path) -> Measured:
+    """What a variant costs, measured once and kept in the folder of its rows."""
+    if not (folder / COSTS).exists():
+        write_text(json.dumps(jobs.call("measure", one)), folder / COSTS)
+    measured: Measured = json.loads((folder / COSTS).read_text(encoding="utf-8"))
+    return measured
 
 
 def _training_of(variant: Variant, trained: Path) -> Training:
