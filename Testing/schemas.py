@@ -14,6 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from msgspec import Struct
 
+from DGMVLCCore.cohort.records import DiscoveryRecord
+from DGMVLCCore.evaluation.benchmark.records import Benchmark
+from DGMVLCCore.evaluation.tables import Report
 from DGMVLCCore.readers import records as readers
 from DGMVLCCore.report.fill import FillRecord
 from DGMVLCCore.results.comparison import ComparisonRecord
@@ -21,9 +24,15 @@ from DGMVLCCore.results.dicom_result import DicomRecord
 from DGMVLCCore.results.manifest import ResultRecord
 from DGMVLCCore.results.records import SCHEMAS, schema_of
 from DGMVLCCore.review import records as review
+from DGMVLCCore.synthesis.records import ChestRecord, ItemRow
 
 RECORDS: dict[str, tuple[type[Struct], str]] = {
     "result": (ResultRecord, "DGM-VLC result"),
+    "discovery": (DiscoveryRecord, "DGM-VLC pattern discovery"),
+    "synthesis": (ItemRow, "DGM-VLC synthetic item, one line of manifest.jsonl"),
+    "chest": (ChestRecord, "DGM-VLC generated slices of a chest"),
+    "evaluation": (Report, "Report of dgmvlc evaluate"),
+    "benchmark": (Benchmark, "DGM-VLC benchmark of generators, benchmark.json"),
     "comparison": (ComparisonRecord, "DGM-VLC comparison of hypotheses"),
     "dicom": (DicomRecord, "DGM-VLC DICOM record"),
     "review-study": (review.StudyReview, "What a review found in one study"),

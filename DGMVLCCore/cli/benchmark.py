@@ -128,13 +128,13 @@ def run_benchmark_command(args: argparse.Namespace) -> Answer:
         ) from error
     if isinstance(record, OnlyTrained):
         return Answer(record)
-    lines = [f"{line['title']}: {line['good_for']}" for line in record["lines"]]
+    lines = [f"{line['title']}: {line['good_for']}" for line in record.lines]
     return Answer(
         {
             "benchmark": str(args.output / "benchmark.json"),
-            "cases": record["cases"],
+            "cases": record.cases,
             "lines": lines,
-            "notes": [*record["left_out"], record["notice"]],
+            "notes": [*record.left_out, record.notice],
         }
     )
 

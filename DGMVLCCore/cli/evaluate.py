@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -98,6 +97,8 @@ def run_evaluate(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.evaluation.output import working_folder
     from DGMVLCCore.evaluation.profile import find_profile
     from DGMVLCCore.evaluation.run import Request, export, run_evaluation
+    from DGMVLCCore.evaluation.tables import Report
+    from DGMVLCCore.results.records import read_typed
 
     request = request_of(
         args,
@@ -116,14 +117,14 @@ def run_evaluate(args: argparse.Namespace) -> Answer:
             f"Cancelled; the rows made so far lie in {working_folder(args.output)}, and --resume "
             "goes on with them."
         ) from error
-    report = json.loads(path.read_text(encoding="utf-8"))
-    notes = [note for note in (report["profile"]["note"], report["notice"]) if note]
-    figures = {key: found["value"] for key, found in report["headline"].items()}
+    report = read_typed(path, Report)
+    notes = [note for note in (report.profile["note"], report.notice) if note]
+    figures = {key: found["value"] for key, found in report.headline.items()}
     return Answer(
         {
             "report": str(path),
-            "cases": report["cases"],
-            "patients": report["patients"],
+            "cases": report.cases,
+            "patients": report.patients,
             "headline": figures,
             "notes": notes,
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,10 +14,8 @@ from DGMVLCCore.evaluation.records import Records
 from DGMVLCCore.evaluation.report import markdown_report
 from DGMVLCCore.evaluation.statistics import FEWEST_PATIENTS
 from DGMVLCCore.evaluation.tables import CaseTables, Figures, Pair, Pooled, Report, Row
-from DGMVLCCore.results.records import check_schema, plain
+from DGMVLCCore.results.records import plain, write_typed
 
-SCHEMA_VERSION = "1.0"
-SCHEMA = "evaluation.schema.json"
 REAL_SHOWN = 4
 POOLED = ("frd", "kid", "fid", "fid_inception")  # scored over all cases
 
@@ -31,18 +28,15 @@ def write(
     tell("scoring over all cases", 0.0)
     pooled = pooled_scores(records)
     report = build_report(about, records, pooled)
-    check_schema(report, SCHEMA)
     tell("drawing", 0.0)
     pictures = draw(work, records, report)
-    (work / "report.json").write_text(
-        json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    write_typed(report, work / "report.json")
     (work / "report.md").write_text(markdown_report(report, pictures), encoding="utf-8")
     tell("drawing", 1.0 if rows else 0.0)
 
 
 def build_report(about: Mapping[str, object], records: Records, pooled: Pooled) -> Report:
-    """report.json as JSON holds it: no times, no dates, no paths."""
+    """report.json: no times, no dates, no paths."""
     rows = records.of("case")
     table = summary.method_table(rows)
     for name, entry in table.items():
@@ -50,9 +44,9 @@ def build_report(about: Mapping[str, object], records: Records, pooled: Pooled) 
         entry |= {score: pooled[score].get(name) for score in scores}
     found = headline(rows, table, pooled, safety_rows(records))
     patients = sorted({row["patient"] for row in rows})
-    report: Report = plain(
+    facts = plain(
         {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": "1.0",
             "notice": NOTICE,
             **about,
             "cases": len(rows),
@@ -73,7 +67,7 @@ def build_report(about: Mapping[str, object], records: Records, pooled: Pooled) 
             },
         }
     )
-    return report
+    return Report(**facts)
 
 
 def _tables_of_cases(rows: list[Row]) -> CaseTables:
@@ -137,7 +131,7 @@ def draw(work: Path, records: Records, report: Report) -> list[str]:
     """All figures; returns their file names."""
     rows, drawn = records.of("case"), []
     single, _, _ = subject(rows)
-    heads = report["headline"]
+    heads = report.headline
     baseline = heads["mae_hu_best_generative"].get("method") or heads["mae_hu_best_classical"].get(
         "method"
     )
@@ -146,8 +140,8 @@ def draw(work: Path, records: Records, report: Report) -> list[str]:
     ]
     if chosen:
         figures.draw_cases(chosen, single, baseline, work / "best-median-worst.png")
-        note = "Quick profile: not how good the model is." if report["profile"]["note"] else ""
-        figures.draw_methods(report["tables"]["methods"], work / "methods.png", len(rows), note)
+        note = "Quick profile: not how good the model is." if report.profile["note"] else ""
+        figures.draw_methods(report.tables["methods"], work / "methods.png", len(rows), note)
         drawn += ["best-median-worst.png", "methods.png"]
     real = [
         (row, records.kept(f"tumour-{index:04d}")) for index, row in enumerate(records.of("tumour"))

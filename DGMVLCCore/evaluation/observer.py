@@ -130,18 +130,13 @@ def hotelling(
     return template, float(scores.mean()), float(scores.std() + 1e-12)
 
 
-def observer_scores(
-    rows: Sequence[ReaderRow], names: tuple[Channel, ...], train: Sequence[ReaderRow] | None = None
-) -> np.ndarray:
-    """Scores (N,) in SDs of cases without lesion; trained on `train`, or for each patient on all
-    the others."""
+def observer_scores(rows: Sequence[ReaderRow], names: tuple[Channel, ...]) -> np.ndarray:
+    """Scores (N,) in SDs of cases without lesion; trained for each patient on all the others."""
     out = np.zeros(len(rows))
     for patient in sorted({row["patient"] for row in rows}):
         at = [i for i, row in enumerate(rows) if row["patient"] == patient]
-        template, mean, sd = hotelling(
-            train if train is not None else [row for row in rows if row["patient"] != patient],
-            names,
-        )
+        others = [row for row in rows if row["patient"] != patient]
+        template, mean, sd = hotelling(others, names)
         out[at] = (_features([rows[i] for i in at], names) @ template - mean) / sd
     return out
 
@@ -213,7 +208,6 @@ def _figures(
 
 def reader_gain(
     rows: Sequence[ReaderRow],
-    train: Sequence[ReaderRow] | None = None,
     *,
     draws: int = 1000,
     seed: int = 0,
@@ -222,8 +216,7 @@ def reader_gain(
     contrast.
 
     Args:
-        rows: of `reader_row`, each case once with and once without its lesion. train: rows of other
-            patients; leave-one-patient-out when None.
+        rows: of `reader_row`, each case once with and once without its lesion.
 
     Returns:
         For "subtle", "middle", "obvious" and "all": `auc_alone`, `auc_both`, `gain`, and
@@ -232,13 +225,12 @@ def reader_gain(
         besides `patients` and `exploratory` (below eight patients).
 
     Raises:
-        UnsuitableInputError: a case without its partner, or one patient only and nothing to train
-            on.
+        UnsuitableInputError: a case without its partner, or one patient only.
     """
-    _require_partners(rows, train)
+    _require_partners(rows)
     patients = len({row["patient"] for row in rows})
-    alone = observer_scores(rows, ("scan",), train)
-    both = observer_scores(rows, ("scan", "difference"), train)
+    alone = observer_scores(rows, ("scan",))
+    both = observer_scores(rows, ("scan", "difference"))
     contrast = np.array([row["contrast_hu"] for row in rows])
     present = [row["contrast_hu"] for row in rows if row["present"]]
     rank = np.searchsorted(np.quantile(present, (1 / 3, 2 / 3)), contrast, side="left")
@@ -251,18 +243,12 @@ def reader_gain(
     return out
 
 
-def _require_partners(rows: Sequence[ReaderRow], train: Sequence[ReaderRow] | None) -> None:
-    """Refuse cases without their partner, and training on patients that are tested on."""
+def _require_partners(rows: Sequence[ReaderRow]) -> None:
+    """Refuse cases without their partner."""
     cases: dict[str, set[bool]] = {}
     for row in rows:
         cases.setdefault(row["case"], set()).add(row["present"])
     if not cases or any(len(seen) < 2 for seen in cases.values()):
         raise UnsuitableInputError(
             "The observer needs every case with and without its lesion; some lack their partner."
-        )
-    patients = {row["patient"] for row in rows}
-    if train is not None and patients & {row["patient"] for row in train}:
-        raise UnsuitableInputError(
-            "The observer would be trained on patients that it is then tested on; give other "
-            "patients to train on."
         )

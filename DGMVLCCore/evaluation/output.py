@@ -3,13 +3,12 @@ renamed last."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 from DGMVLCCore.errors import OutputError
 from DGMVLCCore.ground.whole import clean, put_in_place
-from DGMVLCCore.results.folders import foreign
+from DGMVLCCore.results.folders import check_output
 
 REPORT, EARLIER = "report.json", ".earlier"
 
@@ -34,21 +33,7 @@ def open_output(out: Path, *, resume: bool, overwrite: bool, name: str = REPORT)
     (out / EARLIER).unlink(missing_ok=True)
     if (work / EARLIER).exists():  # a run was killed after it had put its folder in place
         shutil.rmtree(work)
-    if out.exists() or out.is_symlink():
-        if not overwrite:
-            raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
-        if strange := foreign(out, name):
-            raise OutputError(
-                f"{out} holds {strange}, which was not written by this command, so it is not "
-                "overwritten; move it away or choose another folder."
-            )
-    if not out.parent.is_dir():
-        raise OutputError(f"The folder {out.parent} does not exist; create it first.")
-    if not os.access(out.parent, os.W_OK | os.X_OK):
-        raise OutputError(
-            f"The folder {out.parent} may not be written to; choose another one or change its "
-            "permissions."
-        )
+    check_output(out, overwrite, name)
     if work.exists() and not resume:
         if not overwrite:
             raise OutputError(

@@ -53,22 +53,22 @@ def _section(title: str, *parts: str) -> str:
 
 
 def _intro(report: Report) -> str:
-    split, profile = report["split"], report["profile"]
+    split, profile = report.split, report.profile
     who = (
-        f"{report['patients']} patient{'s' if report['patients'] != 1 else ''} "
-        f"({', '.join(report['patient_names'])})"
+        f"{report.patients} patient{'s' if report.patients != 1 else ''} "
+        f"({', '.join(report.patient_names)})"
     )
     lines = [f"# Evaluation, {profile['name']} profile\n", f"**{NOTICE}**\n"]
     if profile["note"]:
         lines.append(f"> **{profile['note']}**\n")
-    if report["exploratory"]:
+    if report.exploratory:
         lines.append("> Fewer than eight patients: every interval over patients is exploratory.\n")
     lines.append(
-        f"{report['cases']} cases with known truth in {who}, part “{report['part']}” of the "
+        f"{report.cases} cases with known truth in {who}, part “{report.part}” of the "
         f"frozen split (version {split['version']}, "
         f"SHA-256 `{split['sha256'][:16]}…`, {split['verified_files']} data files verified). "
-        f"Weights `{report['weights']['name']}` "
-        f"(SHA-256 `{report['weights']['sha256'][:16]}…`). Seed {report['seed']}; "
+        f"Weights `{report.weights['name']}` "
+        f"(SHA-256 `{report.weights['sha256'][:16]}…`). Seed {report.seed}; "
         f"{profile['noises']} noises, {profile['steps']} steps.\n"
     )
     return "\n".join(lines)
@@ -77,7 +77,7 @@ def _intro(report: Report) -> str:
 def _headline(report: Report) -> str:
     lines = [
         (f"`{key}`", md.cell(found) + (f" ({found['method']})" if found.get("method") else ""))
-        for key, found in report["headline"].items()
+        for key, found in report.headline.items()
     ]
     aims = [
         (
@@ -85,7 +85,7 @@ def _headline(report: Report) -> str:
             "–" if aim["value"] is None else f"{aim['value']:.4g}",
             {True: "met", False: "missed", None: "not measured"}[aim["met"]],
         )
-        for aim in report["targets"]
+        for aim in report.targets
     ]
     return _section(
         "Headline",
@@ -97,7 +97,7 @@ def _headline(report: Report) -> str:
 def _compared(report: Report) -> list[str]:
     """Columns of the tables by group: the method under test, the reference points and the best of
     each family."""
-    table, heads = report["tables"]["methods"], report["headline"]
+    table, heads = report.tables["methods"], report.headline
     wanted = [
         SINGLE,
         MEAN,
@@ -110,7 +110,7 @@ def _compared(report: Report) -> list[str]:
 
 
 def _truth(report: Report) -> str:
-    tables, names = report["tables"], _compared(report)
+    tables, names = report.tables, _compared(report)
     pairs = [
         (f"{pair['first']} − {pair['second']}", pair["score"], md.cell(pair["figure"]))
         for pair in tables["pairs"]
@@ -133,7 +133,7 @@ def _truth(report: Report) -> str:
 
 
 def _apart(report: Report) -> str:
-    tables = report["tables"]
+    tables = report.tables
     phrased = {
         name: entry for name, entry in tables["methods"].items() if name in (SINGLE, PHRASED)
     }
@@ -157,7 +157,7 @@ def _apart(report: Report) -> str:
 
 
 def _appearance(report: Report) -> str:
-    tables = report["tables"]
+    tables = report.tables
     return _section(
         "Texture and realism",
         "Texture error = (|ln SD ratio| + gradient W1 / the true scan's mean gradient) / 2; 0 is "
@@ -170,7 +170,7 @@ def _appearance(report: Report) -> str:
 
 
 def _own(report: Report) -> str:
-    tables = report["tables"]
+    tables = report.tables
     parts = [md.by_name(tables["own"])] if tables["own"] else ["Not asked of a submission.\n"]
     return _section(
         "Presence check, gates, words, along z, reversibility",
@@ -185,7 +185,7 @@ def _localisation(report: Report) -> str:
         "The lungs as mask, sentences without side or zone. X-ray anchors for comparison: CNR "
         "1.33, mIoU 0.24."
     ]
-    for group, found in report["tables"]["localisation"].items():
+    for group, found in report.tables["localisation"].items():
         lines = [
             (name, *(md.cell(scores[key]) for key in ("pointing", "cnr", "iou", "hit")))
             for name, scores in found.items()
@@ -200,9 +200,7 @@ def _localisation(report: Report) -> str:
         ]
     parts += [
         "With random weights (the map must change):",
-        md.by_name(report["tables"]["randomised"])
-        if report["tables"]["randomised"]
-        else "Not run.\n",
+        md.by_name(report.tables["randomised"]) if report.tables["randomised"] else "Not run.\n",
     ]
     return _section("Localisation", *parts)
 
@@ -213,13 +211,13 @@ def _plain(found: Figures, title: str, lead: str) -> str:
 
 def _real(report: Report) -> str:
     parts = ["No truth is known for real lesions; nothing here is mixed with the simulated ones."]
-    for group, found in report["tables"]["real"].items():
+    for group, found in report.tables["real"].items():
         parts += [f"{group[0].upper()}{group[1:]}:", md.by_name(found)]
     return _section("Real lesions", *parts)
 
 
 def _ablations(report: Report) -> str:
-    found = report["tables"]["ablations"]
+    found = report.tables["ablations"]
     if not found:
         return _section("Ablations", "Not run in this profile.\n")
     scores = list(dict.fromkeys(key for entry in found.values() for key in entry))
@@ -240,12 +238,12 @@ def markdown_report(report: Report, pictures: list[str]) -> str:
     """The whole report as Markdown; `pictures` are file names beside it."""
     shown = "\n".join(f"![{name.rsplit('.', 1)[0].replace('-', ' ')}]({name})" for name in pictures)
     safety = _plain(
-        report["tables"]["safety"],
+        report.tables["safety"],
         "Safety: edits asked of clean regions",
         "No finding is there; the edit should change nothing that matters.",
     )
     reader = _plain(
-        report["tables"]["reader"],
+        report.tables["reader"],
         "Reader proxy",
         "Channelised Hotelling observer; present and absent cases share masks and sentences.",
     )

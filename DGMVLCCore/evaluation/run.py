@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import UsageError
@@ -18,7 +18,7 @@ from DGMVLCCore.evaluation.bench import SHARDS, Bench, Request, Tell
 from DGMVLCCore.evaluation.cases import Case, make_case, sample_case
 from DGMVLCCore.evaluation.inception import Inception
 from DGMVLCCore.evaluation.infection import infection_rows
-from DGMVLCCore.evaluation.output import close_output, open_output
+from DGMVLCCore.evaluation.output import REPORT, close_output, open_output
 from DGMVLCCore.evaluation.real import nodules, real_row, tumours
 from DGMVLCCore.evaluation.records import STORE, Records
 from DGMVLCCore.evaluation.scoring import Judge
@@ -28,10 +28,12 @@ from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.ground.resources import resource
 from DGMVLCCore.models.probe import Probe
 from DGMVLCCore.results.manifest import sha256_of
+from DGMVLCCore.results.records import SOFTWARE
 from DGMVLCCore.training.shards import build_shards
 from DGMVLCCore.training.splits import load_splits
 
 PHRASES = 40
+Plan = list[tuple[str, Callable[[], Case]]]  # names of cases and how to make each
 RADIOMICS_OF = 60  # nodules; a second a region
 
 
@@ -54,9 +56,9 @@ def prepare_shards(data: Path, part: str, folder: Path) -> None:
     (folder / "done").touch()
 
 
-def planned(request: Request, shards: Path | None) -> list[tuple[str, Callable[[], Case]]]:
+def planned(request: Request, shards: Path | None) -> Plan:
     """Names of all cases and how to make each."""
-    profile, plan = request.profile, list[tuple[str, Callable[[], Case]]]()
+    profile, plan = request.profile, Plan()
     for seed in range(request.seed, request.seed + profile.seeds):
         for kind in profile.kinds:
             if shards is None:
@@ -75,16 +77,27 @@ def planned(request: Request, shards: Path | None) -> list[tuple[str, Callable[[
     return plan
 
 
+def _begin(request: Request, record: str, *, resume: bool) -> tuple[Path, Plan]:
+    """The working folder of a run that leaves `record`, its shards made, and the cases' plan."""
+    if request.profile.name == "full" and request.data is None:
+        raise UsageError(
+            "The full profile needs the data folder (--data); the quick one runs on the sample "
+            "scan."
+        )
+    work = open_output(request.out, resume=resume, overwrite=request.overwrite, name=record)
+    if request.data:
+        prepare_shards(request.data, request.part, work / SHARDS)
+    return work, planned(request, work / SHARDS if request.data else None)
+
+
 def _about(
     request: Request, pipe: CounterfactualPipeline, probe: Probe, answers: dict[str, str] | None
 ) -> dict[str, object]:
     """What makes two runs the same run."""
-    from DGMVLCCore import __version__
-
     splits = load_splits()
     dual = pipe.alignment.weights_sha256 if pipe.alignment else None
     return {
-        "software": {"name": "dgmvlc", "version": __version__},
+        "software": to_builtins(SOFTWARE),
         "profile": request.profile.to_dict(),
         "part": request.part if request.data else "sample",
         "seed": request.seed,
@@ -108,18 +121,10 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
         DGMVLCError: every refusal, with its sentence; an interrupted run stays in OUT.partial and
             goes on with `resume`.
     """
-    if request.profile.name == "full" and request.data is None:
-        raise UsageError(
-            "The full profile needs the data folder (--data); the quick one runs on the sample "
-            "scan."
-        )
     submission = Submission(request.submission) if request.submission else None
     inception = Inception.from_file(request.inception) if request.inception else None
-    work = open_output(request.out, resume=request.resume, overwrite=request.overwrite)
     tell("loading", 0.0)
-    if request.data:
-        prepare_shards(request.data, request.part, work / SHARDS)
-    plan = planned(request, work / SHARDS if request.data else None)
+    work, plan = _begin(request, REPORT, resume=request.resume)
     answers = None
     if submission:
         submission.require(name for name, _ in plan)
@@ -138,10 +143,10 @@ def run_evaluation(request: Request, tell: Tell = _quiet) -> Path:
     for folder in (STORE, SHARDS):
         shutil.rmtree(work / folder, ignore_errors=True)
     close_output(work, request.out)
-    return request.out / "report.json"
+    return request.out / REPORT
 
 
-def run_stages(bench: Bench, plan: list[tuple[str, Callable[[], Case]]]) -> None:
+def run_stages(bench: Bench, plan: Plan) -> None:
     """All rows; rows of an interrupted run are not made again."""
     stages: list[tuple[str, Callable[[], Iterator[float]]]] = [
         ("cases", lambda: _cases(bench, plan))
@@ -161,7 +166,7 @@ def run_stages(bench: Bench, plan: list[tuple[str, Callable[[], Case]]]) -> None
         bench.seconds[name] = time.monotonic() - started
 
 
-def _cases(bench: Bench, plan: list[tuple[str, Callable[[], Case]]]) -> Iterator[float]:
+def _cases(bench: Bench, plan: Plan) -> Iterator[float]:
     for index, (name, make) in enumerate(plan):
         if not bench.records.has("case", name):
             case = make()
@@ -224,15 +229,7 @@ def export(request: Request, *, with_truth: bool) -> CasesWritten:
     Raises:
         DGMVLCError: as `run_evaluation`.
     """
-    if request.profile.name == "full" and request.data is None:
-        raise UsageError(
-            "The full profile needs the data folder (--data); the quick one runs on the sample "
-            "scan."
-        )
-    work = open_output(request.out, resume=False, overwrite=request.overwrite, name="cases.json")
-    if request.data:
-        prepare_shards(request.data, request.part, work / SHARDS)
-    plan = planned(request, work / SHARDS if request.data else None)
+    work, plan = _begin(request, "cases.json", resume=False)
     entries = export_cases((make() for _, make in plan), work, with_truth=with_truth)
     shutil.rmtree(work / SHARDS, ignore_errors=True)
     close_output(work, request.out)

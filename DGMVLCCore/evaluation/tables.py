@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from DGMVLCCore.results.records import Sha256, Software
 
 Row = dict[str, Any]  # a line of rows.jsonl as it is read back; its stage says which it is
 Scores = dict[str, float | bool | None]  # of a fill or a map, by name
 # of an uncertainty map, by name; the curve is a list of bins
 Calibration = dict[str, float | list[dict[str, float]] | None]
 Channel = Literal["scan", "difference"]
+Part = Literal["test", "val", "sample"]
 Third = Literal["subtle", "middle", "obvious", "all"]
 
 
@@ -16,14 +21,14 @@ class Measured(TypedDict):
     """A value, None where it was not measured, and over how many cases."""
 
     value: float | None
-    n: int
+    n: Annotated[int, Meta(ge=0)]
 
 
 class Figure(Measured, total=False):
     """A value with its interval over patients; low, high: of repeats; note: why it is missing;
     method, or first and second: whose it is."""
 
-    ci95: list[float] | None
+    ci95: Annotated[list[float], Meta(min_length=2, max_length=2)] | None
     patients: int
     exploratory: bool
     note: str
@@ -242,24 +247,34 @@ class ProfileFact(TypedDict):
 class SplitFact(TypedDict):
     """The frozen split of patients."""
 
-    version: str
-    sha256: str
+    version: int
+    sha256: Sha256
     verified_files: int
 
 
-class Report(TypedDict):
-    """report.json."""
+class Scored(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the records of scored methods begin with."""
 
-    schema_version: str
+    schema_version: Literal["1.0"]
     notice: str
-    software: dict[str, str]
+    software: Software
+
+
+class Report(Scored, frozen=True, kw_only=True, omit_defaults=True):
+    """report.json; dual, probe: hashes of their weights; submission: of its files."""
+
     profile: ProfileFact
-    part: str
-    seed: int
+    part: Part
+    seed: Annotated[int, Meta(ge=0)]
     weights: dict[str, str]
+    dual: str | None | UnsetType = UNSET
+    probe: str | UnsetType = UNSET
     split: SplitFact
-    cases: int
-    patients: int
+    device: str | UnsetType = UNSET
+    submission: dict[str, str] | None | UnsetType = UNSET
+    inception: str | UnsetType = UNSET
+    cases: Annotated[int, Meta(ge=1)]
+    patients: Annotated[int, Meta(ge=1)]
     patient_names: list[str]
     exploratory: bool
     headline: Figures

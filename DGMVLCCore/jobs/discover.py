@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msgspec import structs
+
 from DGMVLCCore.cohort.cohort import (
     Cohort,
     load_each,
@@ -26,7 +28,8 @@ from DGMVLCCore.cohort.patterns import (
     with_sweep,
 )
 from DGMVLCCore.cohort.plan import require_attributes
-from DGMVLCCore.cohort.report import RECORD, Facts, Method, Sweep, write_discovery
+from DGMVLCCore.cohort.records import CohortCount, CohortFiles, MethodFact, SweepFact
+from DGMVLCCore.cohort.report import RECORD, build_record, write_discovery
 from DGMVLCCore.editing.memory import file_facts
 from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError, quoted
 from DGMVLCCore.ground.devices import choose_device
@@ -39,6 +42,7 @@ from DGMVLCCore.language.schema import ClinicalSchema, load_schema
 from DGMVLCCore.models.checks import check_weights
 from DGMVLCCore.models.networks import WEIGHTS
 from DGMVLCCore.results.folders import check_output
+from DGMVLCCore.results.records import FileFact
 from DGMVLCCore.training.tuning import fine_tune
 
 Tell = Callable[[str, float], None]
@@ -192,39 +196,35 @@ def run_discovery(request: Request, progress: Tell | None = None) -> Path:
     tell("writing", 0.0)
     sweep, before = _sweep_facts(request, options, seen, len(scans))
     not_asked = [f"Not asked: {reason}" for reason in skipped + found.untold]
-    facts: Facts = {
-        "cohort": {
-            "patients": len(scans),
-            "scans_found": len(layout.scans),
-            "rows_matched": len(cohort.attributes),
-        },
-        "method": _method(options, sweep),
-        "inputs": {
-            "table": file_facts(request.table),
-            "scans": [file_facts(layout.scans[name]) for name in scans],
-        },
-        "weights": _weights_fact(options) if sweep else None,
-        "problems": problems,
-        "notes": [*before, *layout.notes, *cohort.notes, *not_asked],
-    }
-    return write_discovery(found, list(scans.values()), request.out, facts, request.overwrite)
+    read = [request.table, *(layout.scans[name] for name in scans)]
+    files = [FileFact(**file_facts(path)) for path in read]
+    record = build_record(
+        found,
+        cohort=CohortCount(len(scans), len(layout.scans), len(cohort.attributes)),
+        method=_method(options, sweep),
+        inputs=CohortFiles(files[0], files[1:]),
+        weights=_weights_fact(options) if sweep else None,
+        problems=problems,
+        notes=[*before, *layout.notes, *cohort.notes, *not_asked],
+    )
+    return write_discovery(found, list(scans.values()), request.out, record, request.overwrite)
 
 
-def _weights_fact(options: Options) -> dict[str, str]:
+def _weights_fact(options: Options) -> FileFact:
     """Name and hash of the weights that swept."""
     weights = options.weights or resource(WEIGHTS)
-    return {"name": weights.name, "sha256": check_weights(weights)}
+    return FileFact(weights.name, check_weights(weights))
 
 
-def _method(options: Options, sweep: Sweep | None) -> Method:
+def _method(options: Options, sweep: SweepFact | None) -> MethodFact:
     """How groups were compared."""
-    return {
-        "permutations": options.permutations,
-        "seed": options.seed,
-        "fdr": options.fdr,
-        "device": options.device,
-        "sweep": sweep,
-    }
+    return MethodFact(
+        permutations=options.permutations,
+        seed=options.seed,
+        fdr=options.fdr,
+        device=options.device,
+        sweep=sweep,
+    )
 
 
 def _load(
@@ -245,18 +245,18 @@ def _load(
 
 def _sweep_facts(
     request: Request, options: Options, seen: int | None, patients: int
-) -> tuple[Sweep | None, list[str]]:
+) -> tuple[SweepFact | None, list[str]]:
     """How was swept, and notes on it; `seen`: patients the weights had learned from, None when the
     halves taught each other."""
     if request.skip_sweep:
         return None, []
-    swept: Sweep = {
-        "minutes": options.minutes,
-        "steps": options.steps,
-        "batch": options.batch,
-        "patients_a_contrast": options.swept,
-    }
+    swept = SweepFact(
+        minutes=options.minutes,
+        steps=options.steps,
+        batch=options.batch,
+        patients_a_contrast=options.swept,
+    )
     if seen is None:
         return swept, []
     note = BEFORE.format(seen, patients) + (NO_PATTERN if seen else "")
-    return {**swept, "taught_before": True, "patients_seen": seen}, [note]
+    return structs.replace(swept, taught_before=True, patients_seen=seen), [note]

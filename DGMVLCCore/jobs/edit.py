@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,7 +49,6 @@ from DGMVLCCore.language.vocabulary import load_vocabulary
 from DGMVLCCore.report.edit import write_result
 from DGMVLCCore.results.folders import check_output
 
-log = logging.getLogger(__name__)
 MIN_LUNG_SHARE = 0.3
 NOT_READ = (
     "Made by a network that fills holes and reads none of their voxels: it was not asked whether "

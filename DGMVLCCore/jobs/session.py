@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -24,7 +23,6 @@ from DGMVLCCore.models.networks import WEIGHTS
 from DGMVLCCore.report.drawing import save, sheet
 from DGMVLCCore.results.segmentation import proposal_segments, save_segmentation
 
-log = logging.getLogger(__name__)
 Cancel = Callable[[], bool]
 
 

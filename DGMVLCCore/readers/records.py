@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from DGMVLCCore.readers.readings import Item
-from DGMVLCCore.results.records import FileName, Record, Sha256
+from DGMVLCCore.results.records import SOFTWARE, FileName, Record, Sha256
 from DGMVLCCore.stats import Compared, Paired
 
 SCHEMA_VERSION = "1.0"
@@ -26,12 +26,10 @@ Once = Meta(min_length=1, extra_json_schema={"uniqueItems": True})
 
 def head(kind: str, seed: int | None) -> dict[str, Any]:
     """The fields that every record of this room begins with."""
-    from DGMVLCCore import __version__
-
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": kind,
-        "software": {"name": "dgmvlc", "version": __version__},
+        "software": SOFTWARE,
         "notice": NOTICE,
         "synthetic": True,
         "seed": seed,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from msgspec import structs
+from msgspec import structs, to_builtins
 
 from DGMVLCCore.editing.result import NOTICE, CounterfactualResult
 from DGMVLCCore.imaging.anatomy import Anatomy
@@ -15,7 +15,14 @@ from DGMVLCCore.report.figure import save_comparison_figure
 from DGMVLCCore.results.comparison import Comparison, ComparisonRecord, HypothesisFact
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
-from DGMVLCCore.results.records import as_record, builtins_of, plain, read_typed, write_typed
+from DGMVLCCore.results.records import (
+    SOFTWARE,
+    as_record,
+    builtins_of,
+    plain,
+    read_typed,
+    write_typed,
+)
 
 RECORD = "comparison.json"
 SCHEMA_VERSION = "1.1"
@@ -66,8 +73,6 @@ def write_comparison(
 
 def _record(folder: Path, names: list[str], ranked: Comparison, facts: Facts) -> ComparisonRecord:
     """`comparison.json`, over the folders and the figure that stand already."""
-    from DGMVLCCore import __version__
-
     figure, rows = folder / "figure.png", []
     for rank, (row, name) in enumerate(zip(ranked.hypotheses, names), 1):
         digest = sha256_of(folder / name / "result.json")
@@ -76,7 +81,7 @@ def _record(folder: Path, names: list[str], ranked: Comparison, facts: Facts) ->
     record = {
         "schema_version": SCHEMA_VERSION,
         "kind": "comparison",
-        "software": {"name": "dgmvlc", "version": __version__},
+        "software": to_builtins(SOFTWARE),
         "notice": NOTICE,
         "synthetic": True,
         "files": [{"name": figure.name, "role": "figure", "sha256": sha256_of(figure)}],

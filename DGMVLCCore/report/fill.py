@@ -15,7 +15,14 @@ from DGMVLCCore.report.edit import write_volumes
 from DGMVLCCore.report.figure import save_fill_figure
 from DGMVLCCore.results.folders import whole_folder
 from DGMVLCCore.results.manifest import sha256_of
-from DGMVLCCore.results.records import FileEntry, FileFact, Record, Software, as_record, write_typed
+from DGMVLCCore.results.records import (
+    SOFTWARE,
+    FileEntry,
+    FileFact,
+    Record,
+    as_record,
+    write_typed,
+)
 
 RECORD = "fill.json"
 Notice = Literal[
@@ -110,12 +117,10 @@ def _record(
     weights: FileFact,
     files: list[FileEntry],
 ) -> FillRecord:
-    from DGMVLCCore import __version__
-
     scan, plan, settings = result.original, result.plan, result.settings
     return FillRecord(
         schema_version="1.0",
-        software=Software("dgmvlc", __version__),
+        software=SOFTWARE,
         kind="fill",
         notice=NOTICE,
         synthetic=True,

@@ -25,7 +25,7 @@ from DGMVLCCore.results.dicom_source import (
 )
 from DGMVLCCore.results.folders import check_output, whole_folder
 from DGMVLCCore.results.manifest import ResultRecord, Synthetic, checked_files, sha256_of
-from DGMVLCCore.results.records import Record, Sha256, Software, write_typed
+from DGMVLCCore.results.records import SOFTWARE, Record, Sha256, write_typed
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -151,11 +151,9 @@ class _Writer:
 
     def record(self, result: Path) -> DicomRecord:
         """What was written of a result, so far."""
-        from DGMVLCCore import __version__
-
         return DicomRecord(
             schema_version="1.0",
-            software=Software("dgmvlc", __version__),
+            software=SOFTWARE,
             notice=NOTICE,
             synthetic=True,
             study_uid=str(self.source.headers[0].StudyInstanceUID),

@@ -24,7 +24,7 @@ SCHEMA_OF = {
     "discovery.json": "discovery.schema.json",
     "dicom.json": "dicom.schema.json",
     "fill.json": "fill.schema.json",
-    "synthesis.json": "synthesis.schema.json",
+    "synthesis.json": "chest.schema.json",
     "cases.json": "cases.schema.json",
     "study.json": "study.schema.json",
     "analysis.json": "analysis.schema.json",

@@ -19,6 +19,7 @@ from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import difference_words
 from DGMVLCCore.results.records import (
     MOST_FILES,
+    SOFTWARE,
     FileEntry,
     Grid,
     Head,
@@ -242,11 +243,9 @@ def build_manifest(
     Raises:
         UnreadableError: something in it is not of its kind.
     """
-    from DGMVLCCore import __version__
-
     manifest = {
         "schema_version": SCHEMA_VERSION,
-        "software": {"name": "dgmvlc", "version": __version__},
+        "software": to_builtins(SOFTWARE),
         "notice": NOTICE,
         "synthetic": True,
         "files": to_builtins(files),

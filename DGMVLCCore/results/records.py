@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
+from DGMVLCCore import __version__
 from DGMVLCCore.errors import OutputError, UnreadableError
 from DGMVLCCore.ground.plain_json import read_json
 from DGMVLCCore.ground.whole import whole_file
@@ -32,6 +33,9 @@ class Software(Struct, frozen=True):
 
     name: Literal["dgmvlc"]
     version: str
+
+
+SOFTWARE = Software("dgmvlc", __version__)
 
 
 class Grid(Struct, frozen=True):
@@ -178,10 +182,3 @@ def write_text(text: str, path: Path) -> None:
             "still there. "
             "Free some space or check the permissions, then repeat the last step."
         ) from error
-
-
-def write_record(record: Mapping[str, object], path: Path, name: str) -> None:
-    """Check a record against the schema `name` and write it; errors as `check_schema` and
-    `write_text`."""
-    check_schema(record, name)
-    write_text(json.dumps(record, indent=1, ensure_ascii=False), path)

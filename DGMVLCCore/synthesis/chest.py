@@ -3,8 +3,6 @@ is shown to it."""
 
 from __future__ import annotations
 
-from typing import TypedDict
-
 import numpy as np
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
@@ -17,6 +15,7 @@ from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.models.region import OUTSIDE_HU, Region, cut_region
 from DGMVLCCore.models.units import class_fill, to_hu
 from DGMVLCCore.synthesis.from_mask import check_sentence
+from DGMVLCCore.synthesis.records import MaskAgreement
 from DGMVLCCore.synthesis.slab import require_shown, slab
 
 NOTICE = (
@@ -75,14 +74,6 @@ def make_chest(
     hu = np.rint(region.to_scan(to_hu(made), flat.shape))
     inside = np.where(body, np.maximum(hu, OUTSIDE_HU), OUTSIDE_HU)
     return flat.with_array(inside.astype(np.float32)), body
-
-
-class MaskAgreement(TypedDict):
-    """How a generated chest keeps to its mask: Dice by class, 0..1; None in neither."""
-
-    method: str
-    generated: dict[str, float | None]
-    mask_painted_flat: dict[str, float | None]
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float | None:

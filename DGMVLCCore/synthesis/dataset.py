@@ -6,11 +6,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
+from msgspec import structs
 
 from DGMVLCCore.archive.address import from_row, is_address
 from DGMVLCCore.editing.memory import ScanMemory
@@ -22,7 +22,7 @@ from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.results.manifest import sha256_of
-from DGMVLCCore.results.records import check_schema, write_text
+from DGMVLCCore.results.records import SOFTWARE, as_record, builtins_of, write_text
 from DGMVLCCore.results.segmentation import Segment, save_segmentation
 from DGMVLCCore.synthesis.lesions import Made, make_lesion
 from DGMVLCCore.synthesis.memorisation import (
@@ -32,9 +32,16 @@ from DGMVLCCore.synthesis.memorisation import (
     reference_patches,
 )
 from DGMVLCCore.synthesis.orders import Order
+from DGMVLCCore.synthesis.records import (
+    HashedFile,
+    ItemRow,
+    Kind,
+    NetworkFact,
+    OrderFact,
+    Settings,
+)
 
-SCHEMA_VERSION, MANIFEST = "1.0", "manifest.jsonl"
-ROW_SCHEMA = "synthesis.schema.json"
+MANIFEST = "manifest.jsonl"
 NOTICE = (
     "Synthetic. Research use only; not a medical device. The lesion was generated; it was never in "
     "this patient."
@@ -42,18 +49,9 @@ NOTICE = (
 LESION_COLOUR = (0.95, 0.55, 0.25)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What, beside order and scan, decides an item."""
-
-    seed: int
-    steps: int
-    weights_sha256: str
-
-
 def save_synthetic(
     volume: Volume, mask: np.ndarray, name: str, folder: Path, notice: str = NOTICE
-) -> list[dict[str, str]]:
+) -> list[HashedFile]:
     """ct.nrrd (marked in its header) and a segmentation of what was generated; returns names and
     hashes."""
     save_volume(
@@ -66,44 +64,13 @@ def save_synthetic(
         volume,
         folder / "lesion.seg.nrrd",
     )
-    return [
-        {"name": file, "sha256": sha256_of(folder / file)}
-        for file in ("ct.nrrd", "lesion.seg.nrrd")
-    ]
+    return [HashedFile(n, sha256_of(folder / n)) for n in ("ct.nrrd", "lesion.seg.nrrd")]
 
 
-def network_facts(pipe: CounterfactualPipeline) -> dict[str, str]:
+def network_fact(pipe: CounterfactualPipeline) -> NetworkFact:
     """Which network this is: its kind, the name of its weights and their hash."""
-    return {
-        "kind": "one pass" if pipe.one_pass else "editor" if pipe.sees else "denoiser",
-        "weights": pipe.weights,
-        "sha256": pipe.weights_sha256,
-    }
-
-
-class ItemRow(TypedDict, total=False):
-    """A line of manifest.jsonl: an item that was made, as `LesionFacts`, or `refused`."""
-
-    schema_version: str
-    id: str
-    synthetic: bool
-    notice: str
-    software: dict[str, str]
-    source: dict[str, str]
-    order: dict[str, str | float | bool | None]
-    settings: dict[str, int | str]
-    made_by: dict[str, str]
-    judged_by: dict[str, str]
-    refused: str
-    files: list[dict[str, str]]
-    presence: dict[str, float]
-    gates: list[dict[str, object]]
-    mean_change_hu: float
-    lesion_voxels: int
-    sentence: str
-    size_mm: float
-    attempts: int
-    rejected: list[str]
+    kind: Kind = "one pass" if pipe.one_pass else "editor" if pipe.sees else "denoiser"
+    return NetworkFact(kind, pipe.weights, pipe.weights_sha256)
 
 
 class Manifest:
@@ -115,15 +82,13 @@ class Manifest:
         clean_folder(out)
         if self.path.exists():
             try:
-                self.rows = [
-                    json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()
-                ]
-                same = all(row["settings"] == vars(settings) for row in self.rows)
-            except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+                lines = self.path.read_text(encoding="utf-8").splitlines()
+                self.rows = [as_record(json.loads(line), ItemRow) for line in lines]
+            except (OSError, ValueError, RecursionError, UnreadableError) as error:
                 raise OutputError(
                     f"{self.path} is no manifest of this program; choose another folder."
                 ) from error
-            if not same:
+            if any(row.settings != settings for row in self.rows):
                 raise OutputError(
                     f"{out} was made with another seed, other steps or other weights; choose "
                     "another folder."
@@ -137,18 +102,18 @@ class Manifest:
 
     def known(self, name: str) -> bool:
         """True when this item was made or refused before."""
-        return any(row["id"] == name for row in self.rows)
+        return any(row.id == name for row in self.rows)
 
     def add(self, row: ItemRow) -> None:
         """Write one more line; the file is replaced whole."""
-        check_schema(row, ROW_SCHEMA)
+        as_record(builtins_of(row), ItemRow)
         self.rows.append(row)
         self.save()
 
     def save(self) -> None:
         """Write the file, which says whose folder this is even before its first line."""
         self.path.parent.mkdir(exist_ok=True)
-        lines = (json.dumps(each, ensure_ascii=False) + "\n" for each in self.rows)
+        lines = (json.dumps(builtins_of(row), ensure_ascii=False) + "\n" for row in self.rows)
         write_text("".join(lines), self.path)
 
 
@@ -179,12 +144,12 @@ def _wanted(
             yield item_id(order, memory.facts["sha256"], copies[key], settings), order, volume
 
 
-def _write_item(out: Path, name: str, made: Made, term: str) -> list[dict[str, str]]:
-    """The item's folder, whole or not there."""
+def _write_item(out: Path, name: str, made: Made, term: str) -> list[HashedFile]:
+    """The item's folder, whole or not there; its files as the manifest names them."""
     with replaced_folder(out / name) as folder:  # a run may have broken before its line was written
-        return save_synthetic(
-            made.result.counterfactual, made.lesion, f"{term} (synthetic)", folder
-        )
+        scan, title = made.result.counterfactual, f"{term} (synthetic)"
+        files = save_synthetic(scan, made.lesion, title, folder)
+    return [HashedFile(f"{name}/{file.name}", file.sha256) for file in files]
 
 
 def synthesize(
@@ -226,7 +191,7 @@ def synthesize(
                 continue
             row = _make_item(item, out, pipe, judge, manifest, memory)
             manifest.add(row)
-            counts["refused" if "refused" in row else "made"] += 1
+            counts["refused" if row.refused else "made"] += 1
     except OSError as error:
         raise OutputError(
             f"{out} could not be written ({error.strerror or error}); free space, then start "
@@ -244,31 +209,29 @@ def _make_item(
     memory: ScanMemory,
 ) -> ItemRow:
     """An item's folder and its row of the manifest; a refused one has a row alone."""
-    from DGMVLCCore import __version__
-
     (name, order, volume), settings = item, manifest.settings
-    row: ItemRow = {
-        "schema_version": SCHEMA_VERSION,
-        "id": name,
-        "synthetic": True,
-        "notice": NOTICE,
-        "software": {"name": "dgmvlc", "version": __version__},
-        "source": dict(memory.facts),
-        "order": order.facts(),
-        "settings": vars(settings),
-        "made_by": network_facts(pipe),
-        "judged_by": network_facts(judge or pipe),
-    }
+    row = partial(
+        ItemRow,
+        schema_version="1.0",
+        id=name,
+        synthetic=True,
+        notice=NOTICE,
+        software=SOFTWARE,
+        source=HashedFile(**memory.facts),
+        order=as_record(order.facts(), OrderFact),
+        settings=settings,
+        made_by=network_fact(pipe),
+        judged_by=network_fact(judge or pipe),
+    )
     anatomy, seeds = memory.anatomy(volume, None), [settings.seed, int(name, 16)]
     try:
         made = make_lesion(pipe, volume, anatomy, order, seeds, steps=settings.steps, judge=judge)
     except UnsuitableInputError as error:
-        return {**row, "refused": str(error), "files": []}
+        return row(refused=str(error), files=[])
     if not manifest.path.exists():
         manifest.save()
     files = _write_item(out, name, made, order.finding)
-    listed = [{**file, "name": f"{name}/{file['name']}"} for file in files]
-    return {**row, **made.facts, "files": listed}
+    return row(**structs.asdict(made.facts), files=files)
 
 
 def compare(out: Path, training: Path, held_out: Path | None = None) -> Memorisation:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TypedDict
 
 import numpy as np
 
@@ -21,9 +20,11 @@ from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Orientation, Volume
 from DGMVLCCore.imaging.zones import zone_edges, zone_region
 from DGMVLCCore.language.prompts import absent_prompt, denial_prompt, said_plainly
+from DGMVLCCore.results.manifest import GateFact
 from DGMVLCCore.simulation.insert import NODULES, TERM_OF_KIND, draw_size, insert_lesion
 from DGMVLCCore.simulation.patch import ScanPatch, estimate_noise
 from DGMVLCCore.synthesis.orders import Order
+from DGMVLCCore.synthesis.records import LesionFacts, Presence
 
 MARGIN_MM, PLACES, TRIES = 3.0, 60, 4
 # of its ball a nodule shows at least, or the size that was ordered would not be the one there
@@ -38,24 +39,6 @@ NEEDED = (
     "direction",
     "words and image",
 )  # a visible rim is recorded, an edit against its words is not taken
-
-
-class Seen(TypedDict):
-    """What was measured of an accepted lesion."""
-
-    presence: dict[str, float]
-    gates: list[dict[str, object]]
-    mean_change_hu: float
-    lesion_voxels: int
-
-
-class LesionFacts(Seen):
-    """What the manifest says of a lesion; rejected: the checks that each earlier attempt failed."""
-
-    sentence: str
-    size_mm: float
-    attempts: int
-    rejected: list[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,13 +160,8 @@ def make_lesion(
         if failed := _failed(result, lesion, evidence):
             reasons.append(", ".join(failed))
             continue
-        facts: LesionFacts = {
-            "sentence": sentence,
-            "size_mm": round(size, 1),
-            "attempts": attempt,
-            "rejected": reasons,
-            **_measured(result, lesion, evidence),
-        }
+        measured = _measured(result, lesion, evidence)
+        facts = LesionFacts(sentence, round(size, 1), attempt, reasons, *measured)
         return Made(_turned_back(result, volume, turn), turn.restore(lesion), facts)
     raise UnsuitableInputError(
         f"None of {TRIES} samples of {order.finding} was accepted (failed: "
@@ -224,13 +202,13 @@ def _failed(result: CounterfactualResult, lesion: np.ndarray, evidence: Evidence
     return [*failed, *unseen, *(["visible"] if faint else [])]
 
 
-def _measured(result: CounterfactualResult, lesion: np.ndarray, evidence: Evidence) -> Seen:
-    return {
-        "presence": {"value": evidence.value, "low": evidence.low, "high": evidence.high},
-        "gates": [asdict(gate) for gate in result.gates],
-        "mean_change_hu": float(result.difference[lesion].mean()),
-        "lesion_voxels": int(lesion.sum()),
-    }
+def _measured(
+    result: CounterfactualResult, lesion: np.ndarray, evidence: Evidence
+) -> tuple[Presence, list[GateFact], float, int]:
+    """What the last fields of `LesionFacts` say of an accepted lesion."""
+    presence = Presence(evidence.value, evidence.low, evidence.high)
+    gates = [GateFact(**asdict(gate)) for gate in result.gates]
+    return presence, gates, float(result.difference[lesion].mean()), int(lesion.sum())
 
 
 def _turned_back(

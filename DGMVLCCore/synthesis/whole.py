@@ -3,11 +3,10 @@ patient's own chest wall."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from msgspec import UNSET
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.result import EditPlan
@@ -15,9 +14,10 @@ from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.units import LUNG_DEFAULT
 from DGMVLCCore.results.folders import whole_folder
-from DGMVLCCore.results.records import write_text
-from DGMVLCCore.synthesis.dataset import network_facts, save_synthetic
+from DGMVLCCore.results.records import SOFTWARE, FileFact, write_typed
+from DGMVLCCore.synthesis.dataset import network_fact, save_synthetic
 from DGMVLCCore.synthesis.from_mask import check_sentence
+from DGMVLCCore.synthesis.records import ChestRecord, MaskAgreement
 from DGMVLCCore.synthesis.slab import require_shown, slab
 
 RECORD = "synthesis.json"
@@ -75,7 +75,7 @@ def write_lungs(
     sentence: str,
     seed: int,
     slices: tuple[int, int],
-    agreement: Mapping[str, object] | None = None,
+    agreement: MaskAgreement | None = None,
     notice: str = NOTICE,
 ) -> list[str]:
     """Write generated slices as a folder with ct.nrrd, lesion.seg.nrrd (the generated voxels) and
@@ -87,23 +87,21 @@ def write_lungs(
     Raises:
         OutputError: the folder is there already, or cannot be written.
     """
-    from DGMVLCCore import __version__
-
     with whole_folder(out, False, RECORD) as folder:
         title = f"{'lungs' if agreement is None else 'chest'} (synthetic)"
         files = save_synthetic(*made, title, folder, notice)
-        record: dict[str, object] = {
-            "schema_version": "1.0",
-            "software": {"name": "dgmvlc", "version": __version__},
-            "synthetic": True,
-            "notice": notice,
-            "source": source,
-            "sentence": sentence,
-            "seed": seed,
-            "slices": list(slices),
-            "made_by": network_facts(pipe),
-            "files": files,
-            **({} if agreement is None else {"agreement": agreement}),
-        }
-        write_text(json.dumps(record, indent=1, ensure_ascii=False), folder / RECORD)
-    return [file["name"] for file in files]
+        record = ChestRecord(
+            schema_version="1.0",
+            software=SOFTWARE,
+            notice=notice,
+            synthetic=True,
+            source=FileFact(**source),
+            sentence=sentence,
+            seed=seed,
+            slices=slices,
+            made_by=network_fact(pipe),
+            files=files,
+            agreement=agreement or UNSET,
+        )
+        write_typed(record, folder / RECORD)
+    return [file.name for file in files]

@@ -99,17 +99,20 @@ def _read_fill(_: Any, out: Path) -> Version:
 def _discover(_: Any, out: Path, version: int, overwrite: bool) -> None:
     """A discovery in which nothing was asked: its page and its record."""
     from DGMVLCCore.cohort.patterns import Discovery
-    from DGMVLCCore.cohort.report import write_discovery
+    from DGMVLCCore.cohort.records import CohortCount, CohortFiles, MethodFact
+    from DGMVLCCore.cohort.report import build_record, write_discovery
+    from DGMVLCCore.results.records import FileFact
 
-    facts = {
-        "cohort": {"patients": 2, "scans_found": 2, "rows_matched": 2},
-        "method": {"permutations": 10, "seed": 0, "fdr": 0.05, "sweep": None},
-        "inputs": {"table": {"name": "t.csv", "sha256": "0" * 64}},
-        "weights": None,
-        "problems": [],
-        "notes": [str(version)],
-    }
-    write_discovery(Discovery([]), [], out, facts, overwrite)
+    record = build_record(
+        Discovery([]),
+        cohort=CohortCount(2, 2, 2),
+        method=MethodFact(permutations=10, seed=0, fdr=0.05, sweep=None),
+        inputs=CohortFiles(FileFact("t.csv", "0" * 64)),
+        weights=None,
+        problems=[],
+        notes=[str(version)],
+    )
+    write_discovery(Discovery([]), [], out, record, overwrite)
 
 
 def _read_discovery(_: Any, out: Path) -> Version:

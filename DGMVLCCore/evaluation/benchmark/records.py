@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
-from DGMVLCCore.evaluation.tables import Figure
+from msgspec import Meta
+
+from DGMVLCCore.evaluation.tables import Figure, Part, Scored
 
 Json = dict[str, Any]  # what a job of another process is asked and answers; `jobs` passes it on
 Plain = Literal["parameters", "flops", "passes", "loaded_mb", "peak_mb"]
@@ -100,24 +102,29 @@ class BudgetFact(TypedDict):
 
     minutes: float
     steps: int
-    widths: list[int]
+    widths: Annotated[list[int], Meta(min_length=3, max_length=3)]
     batch: int
     seed: int
 
 
-class Benchmark(TypedDict):
+class Phantom(TypedDict):
+    """What is edited for time and memory."""
+
+    slices: int
+    side: int
+    voxels: int
+
+
+class Benchmark(Scored, frozen=True, kw_only=True):
     """benchmark.json."""
 
-    schema_version: str
-    notice: str
-    software: dict[str, str]
-    part: str
-    seed: int
+    part: Part
+    seed: Annotated[int, Meta(ge=0)]
     budget: BudgetFact
     left_out: list[str]
-    cases: int
-    patients: list[str]
+    cases: Annotated[int, Meta(ge=1)]
+    patients: Annotated[list[str], Meta(min_length=1)]
     exploratory: bool
-    phantom: dict[str, int]
-    lines: list[Line]
+    phantom: Phantom
+    lines: Annotated[list[Line], Meta(min_length=1)]
     seed_unet: SeedUnet | None

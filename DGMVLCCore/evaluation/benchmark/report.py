@@ -85,23 +85,23 @@ def _scores(lines: list[Line]) -> str:
 
 def markdown(record: Benchmark, figure: str) -> str:
     """benchmark.md."""
-    lines, budget, unet = record["lines"], record["budget"], record["seed_unet"]
+    lines, budget, unet = record.lines, record.budget, record.seed_unet
     length = f"{budget['steps']} steps" if budget["steps"] else f"{budget['minutes']:g} minutes"
     who = (
-        f"{record['cases']} cases with known truth in {', '.join(record['patients'])} (part "
-        f"“{record['part']}”)"
+        f"{record.cases} cases with known truth in {', '.join(record.patients)} (part "
+        f"“{record.part}”)"
     )
     notes = [f"- {line['title']}: {line['note']}." for line in lines if line["note"]] + [
-        f"- {line}" for line in record["left_out"]
+        f"- {line}" for line in record.left_out
     ]
     few = "Fewer than eight patients: every interval is exploratory."
     parts = [
         "# Benchmark of generators\n",
-        f"**{record['notice']}**\n",
+        f"**{record.notice}**\n",
         f"{who}. Each trained variant had {length} on one thread, widths "
         f"{', '.join(map(str, budget['widths']))}, batch {budget['batch']}, "
         f"seed {budget['seed']}. "
-        f"{few if record['exploratory'] else ''}\n",
+        f"{few if record.exploratory else ''}\n",
         f"![benchmark]({figure})\n",
         "## What each is good for\n",
         table(
@@ -142,7 +142,7 @@ def csv_table(record: Benchmark) -> str:
         "good_for",
     ]
     rows = []
-    for line in record["lines"]:
+    for line in record.lines:
         figures = [line["scores"][key] for key in SCORES]
         values = [
             line["name"],
@@ -174,15 +174,15 @@ def draw(record: Benchmark, path: Path) -> None:
 def _against_time(record: Benchmark) -> Any:
     figure, axes = chart(2, (13, 6))
     for axis, (score, label) in zip(axes, CHARTED):
-        for line in record["lines"]:
+        for line in record.lines:
             _point(axis, line, line["scores"][score])
         axis.set_xscale("log")
         axis.margins(x=0.25)
         axis.set_xlabel("seconds a slice of 128x128 (log scale)")
         axis.set_ylabel(label)
     figure.suptitle(
-        f"Generators at equal training on {record['cases']} cases with known truth, part "
-        f"“{record['part']}”; diamonds: not trained at equal "
+        f"Generators at equal training on {record.cases} cases with known truth, part "
+        f"“{record.part}”; diamonds: not trained at equal "
         "minutes; bars: 95 % interval over patients. Research use only.",
         fontsize=9,
     )

@@ -18,9 +18,9 @@ from DGMVLCCore.evaluation.benchmark.variants import Variant
 from DGMVLCCore.evaluation.benchmark.verdict import SCORES, good_for
 from DGMVLCCore.evaluation.statistics import FEWEST_PATIENTS, rounded
 from DGMVLCCore.evaluation.tables import Figure, Row
-from DGMVLCCore.results.records import plain, write_record, write_text
+from DGMVLCCore.results.records import SOFTWARE, plain, write_text, write_typed
 
-RECORD, SCHEMA, SCHEMA_VERSION = "benchmark.json", "benchmark.schema.json", "1.0"
+RECORD = "benchmark.json"
 FIGURE = "benchmark.png"
 
 
@@ -48,8 +48,6 @@ def build(
             training say. times: what `time` says.
         folders: variant -> folder of its rows.
     """
-    from DGMVLCCore import __version__
-
     rows, kept = side_by_side(list(folders.values()))
     scores = score_table(rows, kept)
     lines = [
@@ -59,11 +57,8 @@ def build(
     for line in lines:
         line["good_for"] = good_for(line, lines)
     patients = sorted({row["patient"] for row in rows})
-    record: Benchmark = plain(
+    facts = plain(
         {
-            "schema_version": SCHEMA_VERSION,
-            "notice": NOTICE,
-            "software": {"name": "dgmvlc", "version": __version__},
             **about,
             "cases": len(rows),
             "patients": patients,
@@ -73,7 +68,7 @@ def build(
             "seed_unet": _seed_unet(times, lines),
         }
     )
-    return record
+    return Benchmark(schema_version="1.0", notice=NOTICE, software=SOFTWARE, **facts)
 
 
 def _line(variant: Variant, costs: Cost, seconds: list[float], entry: Row) -> Line:
@@ -138,8 +133,8 @@ def _seed_unet(times: Times, lines: list[Line]) -> SeedUnet | None:
 
 
 def write(record: Benchmark, work: Path) -> None:
-    """benchmark.json, .md, .csv and .png into the folder; errors as `write_record`."""
+    """benchmark.json, .md, .csv and .png into the folder; errors as `write_typed`."""
     draw(record, work / FIGURE)
     write_text(markdown(record, FIGURE), work / "benchmark.md")
     write_text(csv_table(record), work / "benchmark.csv")
-    write_record(record, work / RECORD, SCHEMA)
+    write_typed(record, work / RECORD)

@@ -12,7 +12,6 @@ from DGMVLCCore import cli
 from DGMVLCCore.cohort.frame import REGIONS, patient_scan
 from DGMVLCCore.cohort.groups import find_contrasts
 from DGMVLCCore.cohort.patterns import Options
-from DGMVLCCore.cohort.report import SCHEMA as RECORD_SCHEMA
 from DGMVLCCore.cohort.sweep import choose_patients, sweep_patient
 from DGMVLCCore.cohort.teach import Sentences
 from DGMVLCCore.ground.resources import resource
@@ -57,7 +56,7 @@ def test_groups_alone_find_the_planted_difference_and_report_no_pattern(
         json.loads(out),
         json.loads((tmp_path / "out" / "discovery.json").read_text(encoding="utf-8")),
     )
-    check_schema(record, RECORD_SCHEMA)
+    check_schema(record, "discovery.schema.json")
     smoking = [
         a
         for a in record["answers"]
@@ -235,7 +234,7 @@ def test_a_planted_effect_is_learned_and_reported_where_both_agree(
         )
     )
     record = json.loads(path.read_text(encoding="utf-8"))
-    check_schema(record, RECORD_SCHEMA)
+    check_schema(record, "discovery.schema.json")
     both = next(a for a in record["answers"] if a["region"] == "both lungs")
     assert (
         both["sweep_hu"]["low"] > 0

@@ -346,7 +346,7 @@ def test_outputs_are_not_replaced_by_chance(perfect, tmp_path):
         run_evaluation(Request(out, TINY))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x", encoding="utf-8")
-    with pytest.raises(OutputError, match="not written by this command"):
+    with pytest.raises(OutputError, match="no result of this program"):
         run_evaluation(Request(tmp_path / "mine", TINY, overwrite=True))
     with pytest.raises(UnreadableError, match="is no folder"):
         run_evaluation(Request(tmp_path / "new", TINY, submission=tmp_path / "nowhere"))

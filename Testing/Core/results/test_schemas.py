@@ -4,6 +4,7 @@ import json
 
 import jsonschema
 import pytest
+from msgspec import to_builtins
 
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.readers.records import QuizRecord, head
@@ -20,7 +21,7 @@ def test_a_schema_is_that_of_its_type(path):
 
 def quiz(**changed):
     fields = {"reader": "r", "cases": "c", "keys_sha256": "0" * 64, "order": ["case-001"]}
-    return {**head("quiz", 1), **fields, "answers": [], **changed}
+    return {**to_builtins(head("quiz", 1)), **fields, "answers": [], **changed}
 
 
 def test_what_was_written_is_read_again(tmp_path):

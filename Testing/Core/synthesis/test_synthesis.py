@@ -22,7 +22,7 @@ from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.results.manifest import sha256_of
 from DGMVLCCore.results.records import check_schema
 from DGMVLCCore.synthesis import lesions
-from DGMVLCCore.synthesis.dataset import ROW_SCHEMA, compare, synthesize
+from DGMVLCCore.synthesis.dataset import compare, synthesize
 from DGMVLCCore.synthesis.lesions import draw_region
 from DGMVLCCore.synthesis.memorisation import memorisation, nearest
 from DGMVLCCore.synthesis.orders import Order, balance, read_orders
@@ -174,7 +174,7 @@ def test_a_broken_run_goes_on_and_gives_the_same_items(folder, tmp_path, seen):
         for line in (tmp_path / "parts" / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     for row in rows:
-        check_schema(row, ROW_SCHEMA)
+        check_schema(row, "synthesis.schema.json")
         item, twin = tmp_path / "parts" / row["id"], tmp_path / "whole" / row["id"]
         made, same, scan = (
             load_volume(p) for p in (item / "ct.nrrd", twin / "ct.nrrd", folder / "ct.nrrd")
@@ -232,7 +232,7 @@ def test_lesions_made_in_one_pass_are_judged_by_the_editor(folder, tmp_path, mon
     fast.one_pass, fast.weights, fast.weights_sha256 = True, "gan", "a" * 64
     synthesize([Order("ct.nrrd", "nodule", 14.0)], folder, tmp_path / "set", fast, judge=judge)
     row = json.loads((tmp_path / "set" / "manifest.jsonl").read_text(encoding="utf-8"))
-    check_schema(row, ROW_SCHEMA)
+    check_schema(row, "synthesis.schema.json")
     assert asked == [judge] and judge.calls == 0
     assert (
         row["made_by"] == {"kind": "one pass", "weights": "gan", "sha256": "a" * 64}
