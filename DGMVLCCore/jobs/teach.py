@@ -16,7 +16,7 @@ from DGMVLCCore.readers.build import Order, build_cases
 from DGMVLCCore.readers.cases import CaseSet
 from DGMVLCCore.readers.design import Wish
 from DGMVLCCore.readers.query import parse_query, wish_in_words
-from DGMVLCCore.readers.quiz import NOTHING, Quiz, Revealed
+from DGMVLCCore.readers.quiz import NOTHING, Quiz, Revealed, distance_mm
 from DGMVLCCore.readers.readings import Reading, check_reading
 from DGMVLCCore.readers.records import NOTICE
 from DGMVLCCore.readers.study import AIDED, Study
@@ -294,8 +294,6 @@ def record_reading(
         )
     point = request.point
     if point is not None:
-        from DGMVLCCore.readers.quiz import distance_mm
-
         volume = study.cases.volume(item.case)
         distance_mm(volume.array > 1e9, volume, point)  # refuses a mark outside the scan
     study.add(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from DGMVLCCore import __version__
 from DGMVLCCore.results.dicom_clean import UTF8
 from DGMVLCCore.results.dicom_segments import LUNG, SIDES, term_code
 from DGMVLCCore.results.dicom_source import (
@@ -162,8 +163,6 @@ def _this_program() -> Any:
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
-    from DGMVLCCore import __version__
-
     return hd.sr.ObserverContext(
         observer_type=codes.DCM.Device,
         observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
@@ -214,8 +213,6 @@ def build_document(pdf: bytes, source: Source, *, title: str, number: int) -> Da
     """An encapsulated PDF (PS3.3 A.45.1) of the source's study that names the source's slices."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian, generate_uid
-
-    from DGMVLCCore import __version__
 
     header, now, made = source.headers[0], datetime.now(), Dataset()
     for keyword in (*REQUIRED, *OPTIONAL):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from DGMVLCCore import __version__
 from DGMVLCCore.errors import UnsuitableInputError, UsageError
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.volume import Volume
@@ -250,8 +251,6 @@ def new_series(number: int, description: str) -> dict[str, Any]:
     """What every object of this program says of the series it begins, as highdicom takes it."""
     from pydicom.uid import generate_uid
 
-    from DGMVLCCore import __version__
-
     return {
         "series_instance_uid": generate_uid(),
         "series_number": number,
@@ -270,8 +269,6 @@ def contributors(header: Dataset, what: str) -> list[Any]:
     equipment."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
-
-    from DGMVLCCore import __version__
 
     ours = hd.ContributingEquipment(
         MAKER,

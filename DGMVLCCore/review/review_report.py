@@ -21,7 +21,7 @@ from DGMVLCCore.review.files import NOTICE
 from DGMVLCCore.review.listing import ALERTS, COLOURS
 from DGMVLCCore.review.records import UNSEEN, Decision, RegionFact
 from DGMVLCCore.review.review_pdf import write_pdf
-from DGMVLCCore.review.worklist import Study
+from DGMVLCCore.review.worklist import Study, load_study
 
 DICOM_NAMES = ("segmentation", "abnormality", "measurements", "review")  # of `review_dicom`
 EXPORTED = (
@@ -282,7 +282,6 @@ def _write_accepted(session: ReviewSession, study: Study, folder: Path) -> list[
     DICOM SEG; returns notes."""
     from DGMVLCCore.imaging.labels import load_labels
     from DGMVLCCore.results.segmentation import Segment, save_segmentation
-    from DGMVLCCore.review.worklist import load_study
 
     regions = _accepted(session, study)
     if not regions:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
 
-from DGMVLCCore.errors import DGMVLCError, UnreadableError, UsageError
+from DGMVLCCore.errors import DGMVLCError, UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.language.report_files import SUFFIXES
 from DGMVLCCore.review.beside import report_beside
 from DGMVLCCore.review.series import Inside, SeriesFacts, best_series
@@ -332,7 +332,6 @@ def load_study(study: Study, root: Path) -> Volume:
         UnsuitableInputError: the study has a problem, or is no CT. UnreadableError: its files
             cannot be read.
     """
-    from DGMVLCCore.errors import UnsuitableInputError
     from DGMVLCCore.imaging.io import load_volume
     from DGMVLCCore.imaging.profiles import require_ct
 

@@ -17,7 +17,7 @@ from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import OutputError, UnreadableError, UnsuitableInputError
 from DGMVLCCore.ground.whole import clean_folder
-from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.imaging.io import load_volume, save_volume
 from DGMVLCCore.imaging.profiles import require_ct
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.results.folders import replaced_folder
@@ -242,7 +242,6 @@ def compare(out: Path, training: Path, held_out: Path | None = None) -> Memorisa
         UnsuitableInputError: the data set holds no lesion. UnreadableError: a folder is no data set
             or no shards.
     """
-    from DGMVLCCore.imaging.io import load_volume
     from DGMVLCCore.imaging.labels import load_labels
 
     patches = []
