@@ -6,15 +6,13 @@ python Testing/Benchmarks/card.py REPORT.json CARD.md
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
-from typing import Any
 
-from DGMVLCCore.errors import UnreadableError, UnsuitableInputError
+from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.evaluation import markdown as md
-from DGMVLCCore.evaluation.assemble import SCHEMA
 from DGMVLCCore.evaluation.report import FIDELITY, LIMITS, TEXTURE
-from DGMVLCCore.results.records import check_schema, write_text
+from DGMVLCCore.evaluation.tables import Report
+from DGMVLCCore.results.records import read_typed, write_text
 
 BEGIN, END = (
     "<!-- evaluation: begin (dgmvlc evaluate; python Testing/Benchmarks/card.py) -->",
@@ -22,9 +20,9 @@ BEGIN, END = (
 )
 
 
-def card_section(report: dict[str, Any]) -> str:
+def card_section(report: Report) -> str:
     """The card's part on known truth, as Markdown."""
-    tables, profile = report["tables"], report["profile"]
+    tables, profile = report.tables, report.profile
     real = [
         text
         for group, found in tables["real"].items()
@@ -34,18 +32,18 @@ def card_section(report: dict[str, Any]) -> str:
         ("figure", "value [95 % interval] n"),
         [
             (f"`{key}`", md.cell(found) + (f" ({found['method']})" if found.get("method") else ""))
-            for key, found in report["headline"].items()
+            for key, found in report.headline.items()
         ],
     )
     aims = md.table(
         ("aim", "verdict"),
         [
             (aim["aim"], {True: "met", False: "missed", None: "not measured"}[aim["met"]])
-            for aim in report["targets"]
+            for aim in report.targets
         ],
     )
     exploratory = (
-        "Intervals are exploratory: fewer than eight patients. " if report["exploratory"] else ""
+        "Intervals are exploratory: fewer than eight patients. " if report.exploratory else ""
     )
     names = [
         name
@@ -56,10 +54,10 @@ def card_section(report: dict[str, Any]) -> str:
         "\n".join(
             [
                 f"## Known truth (`dgmvlc evaluate --profile {profile['name']}`)\n",
-                f"{report['cases']} simulated lesions in {report['patients']} held-out patients "
-                f"(part “{report['part']}”), native spacing, {profile['noises']} noises, "
-                f"{profile['steps']} steps, seed {report['seed']}; weights SHA-256 "
-                f"`{report['weights']['sha256'][:16]}…`. {exploratory}"
+                f"{report.cases} simulated lesions in {report.patients} held-out patients "
+                f"(part “{report.part}”), native spacing, {profile['noises']} noises, "
+                f"{profile['steps']} steps, seed {report.seed}; weights SHA-256 "
+                f"`{report.weights['sha256'][:16]}…`. {exploratory}"
                 "Best baselines are the best of those that are ranked.\n",
                 heads,
                 aims,
@@ -83,14 +81,10 @@ def update_card(report: Path, card: Path) -> None:
         UnreadableError: no report of this schema. UnsuitableInputError: not a full report, or the
             card lacks the marks.
     """
-    try:
-        found = json.loads(report.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnreadableError(f"{report} is not a readable report.json.") from error
-    check_schema(found, SCHEMA)
-    if found["profile"]["note"]:
+    found = read_typed(report, Report)
+    if found.profile["note"]:
         raise UnsuitableInputError(
-            f"{report} is of the {found['profile']['name']} profile, which does not show how "
+            f"{report} is of the {found.profile['name']} profile, which does not show how "
             "good a model is; give a full report."
         )
     text = card.read_text(encoding="utf-8")

@@ -248,7 +248,7 @@ def test_what_is_done_is_not_done_again(finished, shards, monkeypatch, tmp_path)
         "three rows before the interruption, the fourth after it"
     )
     before = {line["name"]: line["scores"] for line in record_of(finished)["lines"]}
-    assert all(line["scores"] == before[line["name"]] for line in again["lines"])
+    assert all(line["scores"] == before[line["name"]] for line in again.lines)
 
 
 def test_refusals_say_what_to_do(finished, shards, tmp_path, capsys):
