@@ -33,6 +33,11 @@ def stored(values: torch.Tensor) -> torch.Tensor:
     return short if near else values
 
 
+def sha256(path: Path) -> str:
+    """Hash of a file of weights."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def main() -> None:
     """Store one folder of weights as another, and record it there."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -43,7 +48,7 @@ def main() -> None:
     tensors = {name: stored(values) for name, values in load_file(args.out / FILE).items()}
     save_file(tensors, args.out / FILE, metadata={"format": "pt"})
     record = json.loads((args.out / RECORD).read_text(encoding="utf-8"))
-    record["sha256"] = hashlib.sha256((args.out / FILE).read_bytes()).hexdigest()
+    record["sha256"] = sha256(args.out / FILE)
     record["stored_as"] = "float8_e4m3fn"
     (args.out / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
 
