@@ -208,10 +208,26 @@ def _read_item(_: Any, out: Path) -> Version:
 
 def _manifest(_: Any, out: Path, version: int, overwrite: bool) -> None:
     """A data set's list, to which rows are added one by one."""
+    from DGMVLCCore.results.records import SOFTWARE
     from DGMVLCCore.synthesis.dataset import Manifest, Settings
+    from DGMVLCCore.synthesis.records import HashedFile, ItemRow, OrderFact
 
     made = Manifest(out, Settings(0, 10, "0" * 64))
-    made.rows = [{"settings": vars(made.settings), "id": str(n)} for n in range(200 * version)]
+    made.rows = [
+        ItemRow(
+            schema_version="1.0",
+            id=f"{n:012x}",
+            synthetic=True,
+            notice="made to be killed",
+            software=SOFTWARE,
+            source=HashedFile("scan.nrrd", "0" * 64),
+            order=OrderFact("scan.nrrd", "nodule", None, None, None, False),
+            settings=made.settings,
+            refused="no room",
+            files=[],
+        )
+        for n in range(200 * version)
+    ]
     made.save()
 
 
