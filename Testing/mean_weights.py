@@ -19,7 +19,8 @@ from safetensors.torch import save_file
 
 from DGMVLCCore.models.editor import Editor
 from DGMVLCCore.models.networks import load_generator
-from Testing.round_weights import FILE, RECORD, sha256
+from DGMVLCCore.results.manifest import sha256_of
+from Testing.round_weights import FILE, RECORD
 
 
 def mean_state(before: Editor, after: Editor, share: float) -> dict[str, torch.Tensor]:
@@ -45,8 +46,8 @@ def main() -> None:
     shutil.copytree(args.after, args.out)
     save_file(state, args.out / FILE, metadata={"format": "pt"})
     record = json.loads((args.out / RECORD).read_text(encoding="utf-8"))
-    record["averaged_with"] = {"sha256": sha256(args.before / FILE), "share": 1 - args.share}
-    record["sha256"] = sha256(args.out / FILE)
+    record["averaged_with"] = {"sha256": sha256_of(args.before / FILE), "share": 1 - args.share}
+    record["sha256"] = sha256_of(args.out / FILE)
     (args.out / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 

@@ -10,13 +10,14 @@ the benchmark of the network to say.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+
+from DGMVLCCore.results.manifest import sha256_of
 
 FILE, RECORD = "diffusion_pytorch_model.safetensors", "training.json"
 SMALL = 4096  # values; fewer take no room
@@ -33,11 +34,6 @@ def stored(values: torch.Tensor) -> torch.Tensor:
     return short if near else values
 
 
-def sha256(path: Path) -> str:
-    """Hash of a file of weights."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def main() -> None:
     """Store one folder of weights as another, and record it there."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -48,7 +44,7 @@ def main() -> None:
     tensors = {name: stored(values) for name, values in load_file(args.out / FILE).items()}
     save_file(tensors, args.out / FILE, metadata={"format": "pt"})
     record = json.loads((args.out / RECORD).read_text(encoding="utf-8"))
-    record["sha256"] = sha256(args.out / FILE)
+    record["sha256"] = sha256_of(args.out / FILE)
     record["stored_as"] = "float8_e4m3fn"
     (args.out / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
 

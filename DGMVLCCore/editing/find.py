@@ -260,7 +260,6 @@ def _shared_out(
     its own of the best assignment of regions to findings, then those left over, then theirs."""
     from scipy.optimize import linear_sum_assignment
 
-    alike = (f for f in others if f.term == finding.term and f.presence == "present")
     peaks = [score / size_fit(finding.size_mm, where.diameter_mm) for score, _, where in scored]
     worth = np.array(
         [[score for score, *_ in scored]]
@@ -269,8 +268,8 @@ def _shared_out(
                 peak * size_fit(f.size_mm, where.diameter_mm) * same_place(f, where)
                 for peak, (*_, where) in zip(peaks, scored)
             ]
-            for f in alike
-            if f != finding
+            for f in others
+            if f.term == finding.term and f.presence == "present" and f != finding
         ]
     )
     pairs = {int(column): int(row) for row, column in zip(*linear_sum_assignment(-worth))}

@@ -43,6 +43,7 @@ class Conditions:
         hidden: (B,3,H,W) where the context holds a smooth fill instead of the scan, 0..1; None: in
             the whole mask.
         density: (B,) clear lung of this patient, model units; None says nothing.
+        tissue: (B,T,H,W) density above that with and without vessels; an editor makes it itself.
     """
 
     context: Tensor
@@ -55,6 +56,7 @@ class Conditions:
     scan: Tensor | None = None
     hidden: Tensor | None = None
     density: Tensor | None = None
+    tissue: Tensor | None = None
 
     @property
     def unseen(self) -> Tensor:

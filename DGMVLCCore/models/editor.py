@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -144,8 +145,8 @@ class Editor(Denoiser):
         here = F.pixel_unshuffle(cond.unseen[:, 1:2], PATCH)
         around = F.avg_pool2d(cond.unseen[:, ::2], PATCH)
         cells = [super().arrange(x_t, cond), here, around]
-        if self.config.tissue:  # type: ignore[attr-defined]
-            cells.append(F.avg_pool2d(tissue_of(cond), PATCH))
+        if cond.tissue is not None:
+            cells.append(F.avg_pool2d(cond.tissue, PATCH))
         return torch.cat(cells, dim=1)
 
     def embedding(self, t: Tensor, cond: Conditions) -> Tensor:
@@ -167,14 +168,16 @@ class Editor(Denoiser):
             t: (B,) time of the hidden part, 1 = noise, 0 = image; 1 where nothing is hidden.
             cond: see `Conditions`; `context` is the source, smoothly filled where it is hidden.
         """
+        if self.config.tissue:  # type: ignore[attr-defined]
+            cond = replace(cond, tissue=tissue_of(cond))
         out, attention = self.cells(x_t, t, cond, lambda name, features, embed: features)
         maps = F.pixel_shuffle(out, PATCH)
         target, change = maps[:, :1], maps[:, 1:2]
         if self.refine is not None:
             lungs = self.anatomy_shown(cond)[:, 1:3].sum(1, keepdim=True)
             own = [x_t, cond.context, cond.mask[:, 1:2], cond.unseen[:, 1:2], lungs]
-            if self.config.tissue:  # type: ignore[attr-defined]
-                own.append(tissue_of(cond))
+            if cond.tissue is not None:
+                own.append(cond.tissue)
             better = self.refine(maps, torch.cat(own, dim=1)).float()
             target, change = target + better[:, :1], change + better[:, 1:]
         return Edit(cond.context[:, 1:2] + RESIDUAL_SCALE * target, change, attention)

@@ -16,6 +16,39 @@ def thin(width_mm: float, spacing: Spacing) -> tuple[float, float]:
     return seen, width_mm / seen
 
 
+def _texture(
+    shape: tuple[int, ...],
+    lengths_mm: tuple[float, ...],
+    most: float,
+    spacing: Spacing,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """A factor around 1 with structure of several lengths, each of a strength up to `most`."""
+    texture = np.ones(shape, np.float32)
+    for length in lengths_mm:
+        texture *= 1 + rng.uniform(0, most) * random_field(shape, length, spacing, rng)
+    return texture
+
+
+def _less_air(hu: np.ndarray, share: np.ndarray, noise: np.ndarray, given: float) -> np.ndarray:
+    """h' = h (1 - share) for h < 0, so vessels stay visible; `given` of the damped noise is given
+    back."""
+    lost = np.sqrt(1 - (1 - share) ** 2)
+    return np.where(hu < 0, hu * (1 - share) + noise * lost * given, hu)
+
+
+def _tube(shape: tuple[int, ...], spacing: Spacing, rng: np.random.Generator) -> np.ndarray:
+    """0 along winding lines: where two smooth fields, which change by about 0.1 a mm, are both near
+    zero."""
+    return np.hypot(*(random_field(shape, 9.0, spacing, rng) for _ in range(2)))
+
+
+def _bronchi(tube: np.ndarray, width_mm: float, spacing: Spacing) -> np.ndarray:
+    """How much of each voxel lies in bronchi along a `_tube`, 0..1."""
+    seen, height = thin(width_mm, spacing)
+    return height * np.exp(-((tube / (0.13 * seen)) ** 2))
+
+
 def solid(
     hu: np.ndarray,
     soft: np.ndarray,
@@ -37,12 +70,9 @@ def ground_glass(
     spacing: Spacing,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Fluid takes a share of the air: h' = h (1 - s f) for h < 0, so vessels stay visible; damped
-    noise is given back."""
+    """Fluid takes a share s f of the air."""
     share = soft * filled * np.clip(1 + 0.14 * random_field(hu.shape, 5.0, spacing, rng), 0.4, 1.5)
-    share = np.clip(share, 0, 0.92)
-    lost = np.sqrt(1 - (1 - share) ** 2)
-    return np.where(hu < 0, hu * (1 - share) + noise * lost * 0.9, hu)
+    return _less_air(hu, np.clip(share, 0, 0.92), noise, 0.9)
 
 
 def patchy_haze(
@@ -55,9 +85,7 @@ def patchy_haze(
 ) -> np.ndarray:
     """Ground glass with structure of several lengths, at times over thickened septa."""
     filled = float(np.exp(rng.uniform(np.log(0.1), np.log(0.6)))) * min(contrast + 0.3, 1.1)
-    texture = np.ones(hu.shape, np.float32)
-    for length in (2.5, 6.0, 15.0):
-        texture *= 1 + rng.uniform(0, 0.22) * random_field(hu.shape, length, spacing, rng)
+    texture = _texture(hu.shape, (2.5, 6.0, 15.0), 0.22, spacing, rng)
     share = soft * np.clip(texture, 0.3, 1.8)
     hazy = ground_glass(hu, share, filled, noise * rng.uniform(0.4, 1.2), spacing, rng)
     if rng.random() < 0.25:
@@ -77,26 +105,21 @@ def mixed_opacity(
 ) -> np.ndarray:
     """Ground glass that no making tells: any texture and density, dense places, thick septa and
     wide bronchi at times (domain randomisation: Tobin et al., 2017)."""
-    texture = np.ones(hu.shape, np.float32)
-    for length in (1.5, 3.0, 7.0, 18.0):
-        texture *= 1 + rng.uniform(0, 0.3) * random_field(hu.shape, length, spacing, rng)
+    texture = _texture(hu.shape, (1.5, 3.0, 7.0, 18.0), 0.3, spacing, rng)
     share = soft * filled * np.clip(texture, 0.2, 2.0)
     if rng.random() < 0.4:
         lumps = random_field(hu.shape, rng.uniform(3, 10), spacing, rng)
         dense = soft * soft_step(rng.uniform(0.6, 1.8) - lumps, 1.0)
         share = np.maximum(share, dense * rng.uniform(0.5, 1.0))
-    share = np.clip(share, 0, 0.98)
-    lost = np.sqrt(1 - (1 - share) ** 2)
-    hazy = np.where(hu < 0, hu * (1 - share) + noise * lost * rng.uniform(0.3, 1.1), hu)
+    hazy = _less_air(hu, np.clip(share, 0, 0.98), noise, rng.uniform(0.3, 1.1))
     if rng.random() < 0.4:
         lines = _ridges(hu.shape, rng.uniform(4.0, 10.0), rng.uniform(0.6, 1.5), spacing, rng)
         weight = soft * lines * rng.uniform(0.1, 0.7)
         level = rng.uniform(-400, -50)
         hazy = hazy * (1 - weight) + np.maximum(hazy, level + noise) * weight
     if rng.random() < 0.2:
-        tube = np.hypot(*(random_field(hu.shape, 9.0, spacing, rng) for _ in range(2)))
-        seen, height = thin(rng.uniform(0.8, 2.5), spacing)
-        weight = soft * height * np.exp(-((tube / (0.13 * seen)) ** 2)) * rng.uniform(0.3, 1.0)
+        tube = _tube(hu.shape, spacing, rng)
+        weight = soft * _bronchi(tube, rng.uniform(0.8, 2.5), spacing) * rng.uniform(0.3, 1.0)
         hazy = hazy * (1 - weight) + np.minimum(hazy, -880 + noise) * weight
     return hazy
 
@@ -110,12 +133,8 @@ def consolidation(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Airspaces full of fluid, vessels hidden, some bronchi still holding air."""
-    # A tube is where two smooth fields are both near zero; fields of 9 mm change by about 0.1 a mm.
-    tube = np.hypot(
-        random_field(hu.shape, 9.0, spacing, rng), random_field(hu.shape, 9.0, spacing, rng)
-    )
-    seen, height = thin(1.2, spacing)
-    bronchi = height * np.exp(-((tube / (0.13 * seen)) ** 2)) * np.clip(4 * soft - 2.6, 0, 1)
+    tube = _tube(hu.shape, spacing, rng)
+    bronchi = _bronchi(tube, 1.2, spacing) * np.clip(4 * soft - 2.6, 0, 1)
     tissue = level + noise + 12 * random_field(hu.shape, 5.0, spacing, rng)
     tissue = tissue * (1 - bronchi) - 820 * bronchi
     dense = np.clip(soft * 1.15, 0, 1)
