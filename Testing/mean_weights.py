@@ -1,7 +1,7 @@
 """The mean of an editor's weights before and after a training that began with them, which is often
 better than either (Wortsman et al., 2022, model soups).
 
-    python Testing/mean_weights.py BEFORE AFTER OUT [--share 0.5]
+    python -m Testing.mean_weights BEFORE AFTER OUT [--share 0.5]
 
 BEFORE may lack inputs that AFTER has; they count as weights of 0. Which share is best is for the
 validation patients to say.

@@ -34,7 +34,7 @@ from DGMVLCCore.training.denoising import phrases_at
 from DGMVLCCore.training.edit_pairs import EditPairMaker, infected
 from DGMVLCCore.training.examples import TrainingScan, clear
 from DGMVLCCore.training.masks import random_edit_mask
-from Testing.Benchmarks.editor_rivals import CLASSICAL, HoleFiller
+from editor_rivals import CLASSICAL, HoleFiller
 
 VESSEL_HU = -600.0
 REAL = "real nodule"
