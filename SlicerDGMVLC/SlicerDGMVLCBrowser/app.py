@@ -252,7 +252,7 @@ class Viewer(TrameApp):
             self.say(str(error))
             return False
         kept = scan.kept(title)
-        self._take(scan, kept, study, report or scan.facts.report)
+        self._take(scan, kept, study, report)
         self.cases.remember(kept)
         return True
 
@@ -261,7 +261,7 @@ class Viewer(TrameApp):
         self.drawing.drop()
         self.pointer.forget()
         self.stage.take_scan(scan)
-        self.jobs.leave(self.desk.opened(kept, study, report))
+        self.jobs.leave(self.desk.opened(kept, study, report, scan.facts.report))
         with self.state as state:
             state.compare_chosen, state.compare_words, state.scan_typed = [], "", ""
             state.region_typed = ""
@@ -297,7 +297,7 @@ class Viewer(TrameApp):
     # report, region, run -----------------------------------------------------
 
     def _on_report(self, report: str, **_: Any) -> None:
-        if self.desk.opening or not self.desk.write_report(str(report or "")[:100_000]):
+        if not self.desk.write_report(str(report or "")[:100_000]):
             self.refresh()
             return
         if self._typing is not None:

@@ -14,7 +14,7 @@ import numpy as np
 from SlicerDGMVLCLib.cases import loadOutline, middle
 from SlicerDGMVLCLib.exchange import segmentsOn
 from SlicerDGMVLCLib.nodes import WINDOWS
-from SlicerDGMVLCPresenters.desk import Picture
+from SlicerDGMVLCPresenters.picture import Picture
 
 from .margin import Margin
 from .profile import change_along, strip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from SlicerDGMVLCLib.records import Fields
@@ -22,6 +22,7 @@ from .case import (
 from .comparison import Hypotheses
 from .findings import Finding, FindingRow, finding_rows, findings_note, first_usable
 from .lesson import Lesson
+from .picture import Picture
 from .preflight import Machine, Preflight
 from .review import Worklist
 from .review_records import RegionRow
@@ -29,28 +30,6 @@ from .work import AHEAD, LOOK, PREPARE, REGION, REPORT, RUN, SUGGEST, TASK, Orde
 
 SCAN_LAYOUT, COLUMNS = "scan", "columns"
 TEACH = "teach"
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What stands in the views.
-
-    Args:
-        case: number of the case it is of, 0 for none. layout: `empty`, `scan`, `pair` (with the
-            preview), `columns`, `rows`, `side` (hypotheses) or `quiz`.
-        outline: segmentation over the scan. without: a part of the scan without the outlined
-            region, shown while a key is held. results: numbers, in the order of the views. role: of
-            the hypotheses.
-    """
-
-    case: int = 0
-    layout: str = "empty"
-    scan: str = ""
-    outline: str = ""
-    without: str = ""
-    preview: tuple[str, int] | None = None
-    results: tuple[int, ...] = ()
-    role: str = "counterfactual"
 
 
 class Desk:
@@ -63,6 +42,7 @@ class Desk:
         self.lesson = Lesson()
         self.hypotheses: list[str] = []
         self.machine = Machine()
+        self._coming = ""  # a report that was typed before its scan was there
         self._cases = self._results = 0
 
     # scan -----------------------------------------------------------------------
@@ -73,19 +53,35 @@ class Desk:
 
     def begin_opening(self, title: str) -> None:
         """A scan is being read: nothing of the open case is shown meanwhile."""
+        self._coming = self._typed_early()
         self.opening = title
 
     def open_failed(self) -> None:
         """It could not be read: the open case is as it was."""
         self.opening = ""
+        if self.case.scan is None:
+            self.write_report(self._coming)
 
-    def opened(self, scan: Scan, study: str = "", report: str = "") -> list[str]:
+    def opened(self, scan: Scan, study: str = "", report: str = "", beside: str = "") -> list[str]:
         """A scan is there: the case before is closed; returns the ids of the work to cancel.
 
-        A report that was typed before there was any scan belongs to this one.
+        A report that was typed before there was any scan, or while this one was being opened,
+        belongs to it.
+
+        Args:
+            report: that is known to be this scan's. beside: one that lay with the scan's files; it
+                gives way to a typed one.
         """
-        waiting = self.case.report if self.case.scan is None else ""
-        return self._begin(scan, study, report or waiting)
+        typed = self._coming if self.opening else self._typed_early()
+        return self._begin(scan, study, report or typed or beside)
+
+    def _typed_early(self) -> str:
+        return self.case.report if self.case.scan is None else ""
+
+    @property
+    def report(self) -> str:
+        """The report on the page: the open case's, or what is typed for the scan to come."""
+        return self._coming if self.opening else self.case.report
 
     def closed(self, study: str = "") -> list[str]:
         """No scan is open any more; `study` is one of the worklist that cannot be read."""
@@ -152,6 +148,9 @@ class Desk:
 
     def write_report(self, text: str) -> bool:
         """The report as it is typed; True when it has to be read anew."""
+        if self.opening:
+            self._coming = text
+            return False
         if text == self.case.report:
             return False
         self.case.report = text
@@ -159,7 +158,8 @@ class Desk:
         return bool(text.strip())
 
     def unread(self) -> None:
-        """The findings are those of an earlier text."""
+        """The findings are those of an earlier text; no late answer is taken."""
+        self.work.drop(REPORT)
         self.case.raw_findings, self.case.finding, self.case.also = [], 0, ()
         self.case.report_note = READING if self.case.report.strip() else ""
         self.forget_proposal()
@@ -175,13 +175,13 @@ class Desk:
         order = self.work.done(id)
         if order is None or order.case != self.case.number:
             return
-        self.case.raw_findings = findings
+        self.case.raw_findings, self.case.report_note = findings, ""
         self.judge_findings()
 
     def judge_findings(self) -> None:
         """Choose a finding and say what is wrong with the list; again when the weights are
-        known."""
-        if REPORT in self.work.kinds() or not self.case.report.strip():
+        known. Nothing before the text has been read."""
+        if self.case.report_note == READING or not self.case.report.strip():
             return
         rows = finding_rows(self.case.raw_findings, self.known)
         self.case.report_note = findings_note(rows, self.known)

@@ -45,7 +45,7 @@ def _edit(desk: Desk) -> EditFields:
     hidden = bool(desk.opening)
     note = words.region_note(case, desk.known)
     return EditFields(
-        report="" if hidden else case.report,
+        report=desk.report,
         report_note="" if hidden else case.report_note,
         findings=desk.rows(),
         finding=0 if hidden else case.finding,

@@ -83,8 +83,9 @@ def test_a_chosen_number_of_threads_is_what_the_worker_gets(serve, tab, prepared
 def test_a_run_that_does_not_fit_into_memory_is_refused_before_it_starts(serve, tab, prepared):
     one = tab(serve("--free-mb", "500", "--fake", str(prepared[1])))
     page = one.page
-    one.open_scan(prepared[0])
-    page.fill(TEXT, REPORT)
+    page.fill(".scan-path input", str(prepared[0]))
+    page.press(".scan-path input", "Enter")
+    page.fill(TEXT, REPORT)  # pasted while the scan is still being read
     one.until(lambda: "more than is free" in page.inner_text(".cannot-run"))
     said = page.inner_text(".cannot-run")
     assert "needs about 0.7 GB of memory" in said and "close other programs" in said

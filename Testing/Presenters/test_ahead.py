@@ -47,6 +47,55 @@ def test_a_scan_is_prepared_once_and_a_region_suggested_for_each_finding():
     )
 
 
+def test_a_report_typed_just_before_the_weights_are_known_is_still_read():
+    desk = opened()
+    desk.write_report("a nodule")
+    desk.judge_findings()
+    assert desk.must_read() and not desk.rows()
+    desk.work.ask("r", desk.order(REPORT))
+    desk.judge_findings()
+    desk.take_findings("r", [finding("A")])
+    assert len(desk.rows()) == 1 and not desk.must_read()
+
+
+def test_findings_of_an_earlier_text_are_not_taken_for_those_of_a_later_one():
+    desk = opened()
+    desk.write_report("a nodule")
+    desk.work.ask("old", desk.order(REPORT))
+    desk.write_report("an effusion")
+    assert desk.must_read(), "the later text waits for nobody"
+    desk.take_findings("old", [finding("A")])
+    assert desk.must_read() and not desk.rows()
+
+
+def test_a_report_typed_while_a_scan_is_opened_is_that_scan_s():
+    desk = opened()
+    desk.write_report("of the scan before")
+    desk.begin_opening("B")
+    assert page(desk).report == ""
+    desk.write_report("typed meanwhile")
+    assert page(desk).report == "typed meanwhile"
+    desk.opened(Scan("/b", "B", ""), beside="lay with the files")
+    assert desk.case.report == "typed meanwhile" and desk.must_read()
+    desk.begin_opening("C")
+    desk.write_report("of C, which cannot be read")
+    desk.open_failed()
+    assert page(desk).report == "typed meanwhile", "the open case is as it was"
+    desk.begin_opening("D")
+    desk.opened(Scan("/d", "D", ""), beside="lay with the files")
+    assert desk.case.report == "lay with the files"
+
+
+def test_a_report_typed_before_a_scan_that_cannot_be_read_stays():
+    desk = Desk()
+    desk.write_report("typed first")
+    desk.begin_opening("A")
+    assert page(desk).report == "typed first"
+    desk.write_report("typed first, and corrected")
+    desk.open_failed()
+    assert page(desk).report == "typed first, and corrected"
+
+
 def test_a_suggestion_never_replaces_what_was_chosen_meanwhile():
     desk = opened()
     desk.take_prepared("/labels", [])

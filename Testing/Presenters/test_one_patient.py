@@ -108,6 +108,11 @@ class Walk(RuleBasedStateMachine):
             self.desk.begin_opening(f"<{letter}>")
             self.reading = (letter, f"study-{letter}" if study else "")
 
+    @precondition(lambda self: self.reading and self.desk.case.scan)
+    @rule()
+    def type_early(self):
+        self.desk.write_report(f"<{self.reading[0]}> report of the scan to come")
+
     @precondition(lambda self: self.reading)
     @rule(good=st.booleans())
     def read(self, good):
