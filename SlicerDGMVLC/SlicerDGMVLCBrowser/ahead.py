@@ -112,7 +112,7 @@ class Ahead:
             return
         self._threads = number
         await self.viewer.jobs.worker.use_threads(min(number, os.cpu_count() or 1))
-        self.desk.case.prepared = ""
+        self.desk.forget_prepared()
         self.machine()
         await self.viewer.jobs.warm()
         self.viewer.refresh()

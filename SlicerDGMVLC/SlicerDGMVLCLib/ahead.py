@@ -1,4 +1,5 @@
-"""What is computed before anybody waits for it: lungs and features of the chosen scan."""
+"""What is computed before anybody waits for it: lungs and features of the chosen scan, and where
+the network sees the chosen finding in them."""
 
 from __future__ import annotations
 
@@ -19,9 +20,9 @@ class Ahead:
     """Asks the worker for what the next run of the chosen scan will need.
 
     Args:
-        preparation: makes the order; raises ValueError or OSError for a scan that cannot be
-            written. free: whether the worker can be asked and the user is here. changed: something
-            for the panel to re-judge.
+        preparation, reading: make the orders; they raise ValueError or OSError for a scan that
+            cannot be written. free: whether the worker can be asked and the user is here.
+        changed: something for the panel to re-judge.
     """
 
     def __init__(
@@ -29,10 +30,12 @@ class Ahead:
         desk: Desk,
         session: Session,
         preparation: Callable[[Callable[[Fields], None]], Order],
+        reading: Callable[[Callable[[Fields], None]], Order],
         free: Callable[[], bool],
         changed: Callable[[], None],
     ) -> None:
-        self._desk, self._session, self._preparation = desk, session, preparation
+        self._desk, self._session = desk, session
+        self._preparation, self._reading = preparation, reading
         self._free, self._changed = free, changed
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
@@ -45,7 +48,7 @@ class Ahead:
 
     def forget(self) -> None:
         """The worker is another one and knows nothing of the scan."""
-        self._desk.case.prepared = ""
+        self._desk.forget_prepared()
 
     def close(self) -> None:
         """Nothing is wanted any more."""
@@ -54,19 +57,38 @@ class Ahead:
     def _wanted(self) -> bool:
         desk = self._desk
         scan = desk.case.scan
-        fits = scan is not None and not scan.why_not
-        return fits and desk.must_prepare() and not desk.work.busy and self._free()
+        fits = scan is not None and not scan.why_not and not desk.work.busy and self._free()
+        return fits and (desk.must_prepare() or desk.must_look())
 
     def _start(self) -> None:
         if not self._wanted():
             return
+        if self._desk.must_prepare():
+            self._prepare()
+        else:
+            self._look()
+        self._changed()
+
+    def _prepare(self) -> None:
         case = self._desk.case
         case.prepared = "asked"
         try:
             self._session.unseen(self._preparation(self._prepared))
         except (ValueError, OSError) as error:
             case.prepared, case.scan_note = "failed", str(error)
-        self._changed()
+
+    def _look(self) -> None:
+        """The longest part of a run, which needs no region."""
+        case = self._desk.case
+        asked = case.looking = case.asks
+
+        def read(answer: Fields) -> None:
+            case.looked = asked
+
+        try:
+            self._session.unseen(self._reading(read))
+        except (ValueError, OSError):  # the run will say why
+            case.looked = asked
 
     def _prepared(self, answer: Fields) -> None:
         prepared = readRecord(Prepared, answer)

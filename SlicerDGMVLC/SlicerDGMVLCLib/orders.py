@@ -9,7 +9,7 @@ from typing import Any
 
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.requests import CompareRequest, Prepare
-from SlicerDGMVLCPresenters.work import PREPARE, REGION, RUN, Order
+from SlicerDGMVLCPresenters.work import LOOK, PREPARE, REGION, RUN, Order
 
 from .logic import (
     Exchange,
@@ -19,7 +19,7 @@ from .logic import (
     makeRunFolder,
     sliceRange,
 )
-from .parameters import Parameters
+from .parameters import Parameters, Slices
 from .records import Fields, asFields
 
 OUTPUT_SETTING = "DGMVLC/OutputFolder"
@@ -65,6 +65,12 @@ class Orders:
         """A folder name that is not taken; not made."""
         return makeRunFolder(self.folder, what)
 
+    def slices(self, parameters: Parameters) -> tuple[int, int] | None:
+        """Slices that a run would be limited to, as far as that does not hang on the views."""
+        if parameters.inputVolume is None or parameters.slices is Slices.CURRENT:
+            return None
+        return sliceRange(parameters, (0.0, 0.0, 0.0))
+
     def runs(self, parameters: Parameters) -> list[Order]:
         """A counterfactual a chosen finding."""
         volume = parameters.inputVolume
@@ -107,6 +113,16 @@ class Orders:
             device=parameters.device or None,
         )
         return self._desk.order(PREPARE, "prepare", asFields(request), answered=answered)
+
+    def reading(self, parameters: Parameters, answered: Callable[[Fields], None]) -> Order:
+        """Where the network sees the chosen finding, before a run asks for it."""
+        if parameters.slices is Slices.CURRENT:
+            raise ValueError("Which slice a run will be of is not known before.")
+        self._exchange = self._exchange or Exchange()
+        image, out = self._exchange.volume(parameters.inputVolume), self._exchange.path("ahead")
+        finding, slices = self._desk.case.finding, self._desk.case.slices
+        request = makeRequest(parameters, finding, image, None, slices, out)
+        return self._desk.order(LOOK, "read-ahead", asFields(request), answered=answered)
 
     def _export(self, parameters: Parameters) -> tuple[Path, Path | None]:
         self._exchange = self._exchange or Exchange()

@@ -59,7 +59,7 @@ class Panel(VTKObservationMixin):
         self._problem = ""
         self._refreshing = self._again = False
         self._scanId = ""  # of the volume that the desk's case is of
-        self.desk = desk = Desk()
+        self.desk = desk = Desk(suggests=False)
         self.orders = Orders(
             desk, scene, services.settings, services.temporaryPath, self._onRegionNote
         )
@@ -95,7 +95,9 @@ class Panel(VTKObservationMixin):
             ui, scene, desk, self.session, self.orders.path, say, services.openFolder
         )
         self.teach = TeachBox(ui, scene, desk, self._task, self.orders.newFolder, self.refresh, say)
-        self.ahead = Ahead(desk, self.session, self._preparation, self._free, self.refresh)
+        self.ahead = Ahead(
+            desk, self.session, self._preparation, self._reading, self._free, self.refresh
+        )
 
     def _connect(self) -> None:
         ui = self.ui
@@ -250,6 +252,9 @@ class Panel(VTKObservationMixin):
     def _preparation(self, answered: Callable[[Fields], None]) -> Order:
         return self.orders.preparation(self.parameters, answered)
 
+    def _reading(self, answered: Callable[[Fields], None]) -> Order:
+        return self.orders.reading(self.parameters, answered)
+
     def _free(self) -> bool:
         """Whether the worker can be asked for what nobody waits for."""
         return bool(self.entered and self.parameters and self.setup.usable)
@@ -350,6 +355,7 @@ class Panel(VTKObservationMixin):
         if parameters:
             case.what = "instead" if parameters.question is Question.INSTEAD else "without"
             case.target = parameters.target
+            case.slices = self.orders.slices(parameters)
             device = parameters.device or next(iter(self.run.devices), "")
             desk.machine = replace(desk.machine, device=device)
         desk.hypotheses = self.compare.chosen()

@@ -33,9 +33,14 @@ TEACH = "teach"
 
 
 class Desk:
-    """The session: the open case, the work under way, the tabs."""
+    """The session: the open case, the work under way, the tabs.
 
-    def __init__(self) -> None:
+    Args:
+        suggests: whether a region is looked for before anybody asks for one.
+    """
+
+    def __init__(self, suggests: bool = True) -> None:
+        self._suggests = suggests
         self.case, self.work, self.review = Case(), Work(), Worklist()
         self.tab, self.opening, self.layout, self.role = "edit", "", COLUMNS, "counterfactual"
         self.known: tuple[str, ...] = ()
@@ -111,11 +116,20 @@ class Desk:
         self.case.prepared, self.case.labels = "ready", labels
         self.case.scan_note = " ".join(notes)
 
+    def forget_prepared(self) -> None:
+        """The worker is another one and knows nothing of the scan."""
+        self.case.prepared, self.case.looked = "", Case.looked
+
     def must_suggest(self) -> bool:
         """Whether a region of the chosen finding is looked for before anybody asks for one."""
         case = self.case
         empty = case.region.origin == PROPOSED and not case.region.path
-        return empty and self._can_look() and case.suggested != (case.report, case.finding)
+        return (
+            self._suggests
+            and empty
+            and self._can_look()
+            and case.suggested != (case.report, case.finding)
+        )
 
     def must_look(self) -> bool:
         """Whether the lungs are read for the chosen finding before a run needs it."""

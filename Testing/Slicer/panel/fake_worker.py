@@ -196,6 +196,8 @@ def main() -> None:
                 say("cancelled", id=message["id"])
             elif message.get("name") == "prepare":
                 prepare(message, how)
+            elif message.get("name") == "read-ahead":
+                say("answer", id=message["id"], name="read-ahead", answer={"terms": ["nodule"]})
             else:
                 work(message, how)
         elif kind == "shutdown" and not how["stubborn"]:

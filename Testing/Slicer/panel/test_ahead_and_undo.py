@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import slicer
 from SlicerDGMVLCLib import ahead
+from SlicerDGMVLCLib.parameters import Slices
 
-from Testing.Slicer.substitutes.desk import addScan
+from Testing.Slicer.substitutes.desk import addScan, paint
 
 
 @pytest.fixture
@@ -15,8 +16,8 @@ def looking(desk, monkeypatch):
     return desk
 
 
-def prepares(desk):
-    return [message for message in desk.heard("task") if message["name"] == "prepare"]
+def prepares(desk, name="prepare"):
+    return [message for message in desk.heard("task") if message["name"] == name]
 
 
 def shown():
@@ -39,6 +40,37 @@ def test_a_chosen_scan_is_prepared_once_and_a_run_takes_it_up(looking, scan):
     (asked,) = prepares(desk)
     assert asked["request"]["image"] == desk.heard("job")[0]["request"]["image"]
     assert Path(asked["request"]["out"]).name.endswith("anatomy.nrrd")
+
+
+def test_the_lungs_are_read_for_the_finding_before_a_run_asks(looking, scan):
+    desk, case = looking, looking.panel.desk.case
+    desk.until(lambda: case.prepared == "ready", "the lungs")
+    assert not prepares(desk, "read-ahead"), "no finding is chosen"
+    desk.readReport()
+    desk.until(lambda: case.looked == case.asks, "the lungs, read for the nodule")
+    (asked,) = prepares(desk, "read-ahead")
+    desk.apply()
+    desk.finished()
+    (run,) = desk.heard("job")
+    same = ("image", "report_text", "finding", "slices", "device")
+    assert [asked["request"].get(name) for name in same] == [
+        run["request"].get(name) for name in same
+    ]
+    region = scan.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode")
+    segment = region.GetSegmentation().AddEmptySegment("", "drawn")
+    paint(region, segment, scan)
+    desk.parameters.regionNode, desk.parameters.regionSegment = region, segment
+    desk.until(lambda: len(prepares(desk, "read-ahead")) == 2, "the region's slices")
+    assert prepares(desk, "read-ahead")[1]["request"]["slices"] == list(case.slices)
+
+
+def test_one_slice_is_not_read_before_it_is_known(looking, scan):
+    desk, case = looking, looking.panel.desk.case
+    desk.parameters.slices = Slices.CURRENT
+    desk.until(lambda: case.prepared == "ready", "the lungs")
+    desk.readReport()
+    desk.until(lambda: case.looked == case.asks, "nothing")
+    assert not prepares(desk, "read-ahead")
 
 
 def test_another_scan_cancels_what_is_prepared(looking, scan, make_chest):
