@@ -84,14 +84,14 @@ def resampled(slices: list[np.ndarray], rng: np.random.Generator) -> tuple[float
 
 
 def _places_to_read(
-    slab: Volume, labels: Anatomy, mask: np.ndarray, rng: np.random.Generator
+    slab: Volume, labels: Anatomy, mask: np.ndarray, rng: np.random.Generator, others: bool
 ) -> list[tuple[Region, list[int]]]:
-    """The region and other places of its shape, at one spacing, each with the slices to read."""
+    """The region and `others` of its shape, at one spacing, each with the slices to read."""
     depth = (0, len(mask))
     region = cut_region(slab, labels, mask, depth)
     spacing_mm = None if region.native else region.spacing[1]
     parts = [(region, fullest_rows(mask, OWN_SLICES))]
-    for shift in other_places(mask, labels.lungs, rng):
+    for shift in other_places(mask, labels.lungs, rng) if others else ():
         moved = np.roll(mask, shift, (1, 2))
         place = cut_region(slab, labels, moved, depth, spacing_mm=spacing_mm)
         parts.append((place, fullest_rows(mask, PLACE_SLICES)))
@@ -105,12 +105,14 @@ def change_evidence(
     mask: np.ndarray,
     denial: str,
     *,
+    others: bool = True,
     seed: int = 0,
     callback: Progress | None = None,
 ) -> Evidence:
     """Read a region and other places of the same shape under a finding's denial.
 
     Args:
+        others: whether other places are read to compare with, or the region alone.
         scan: canonical. anatomy, mask (bool (D,H,W), not empty): on the same grid.
         callback: gets ("reading", share done).
 
@@ -122,7 +124,7 @@ def change_evidence(
     part, slab = mask[first:last], scan.slab(first, last)
     labels = Anatomy(anatomy.labels[first:last], anatomy.origin)
     rng = np.random.default_rng(seed)
-    parts = _places_to_read(slab, labels, part, rng)
+    parts = _places_to_read(slab, labels, part, rng, others)
     total, done = sum(len(rows) for _, rows in parts), 0
 
     def on_slice(count: int) -> None:

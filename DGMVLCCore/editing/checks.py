@@ -18,9 +18,9 @@ NEAR_LUNG_MM = 3.0
 LEAST_LUNG_SHARE = 0.7
 SIZE_FACTOR = 2.0  # a region's diameter may be off by that: readers measure one axis
 ZONES_OF_LOBE = {
-    "upper": ("upper", "middle"),
-    "middle": ("middle", "lower"),
-    "lingula": ("middle", "lower"),
+    "upper": ("middle", "upper"),
+    "middle": ("lower", "middle"),
+    "lingula": ("lower", "middle"),
     "lower": ("lower", "middle"),
 }  # a lobe is no third of the lung: its oblique fissure crosses them
 VESSEL_MM, VESSEL_HU = 3.0, 60.0  # width and contrast of what a top-hat calls a vessel
@@ -48,7 +48,7 @@ def place_gate(finding: Finding, location: Location) -> Gate | None:
     said = finding.zone or finding.lobe
     if said is None or location.zone is None:
         return None
-    allowed = (finding.zone,) if finding.lobe is None else ZONES_OF_LOBE.get(finding.lobe, ())
+    allowed = (str(finding.zone),) if finding.lobe is None else ZONES_OF_LOBE.get(finding.lobe, ())
     passed = location.zone in allowed
     words = f"{said} {'lobe' if finding.lobe else 'zone'}"
     sentence = (
@@ -57,8 +57,10 @@ def place_gate(finding: Finding, location: Location) -> Gate | None:
         else f"The report says {words}, but the region lies in the {location.zone} third of the "
         "lung; read which of them is wrong."
     )
-    value = float(("lower", "middle", "upper").index(location.zone) + 1)
-    return Gate("place", passed, value, f"third of the {words}", "third", sentence)
+    number = {"lower": 1, "middle": 2, "upper": 3}
+    limit = f"{' or '.join(str(number[zone]) for zone in allowed)}: {words}"
+    unit = "of 3 thirds from the base"
+    return Gate("place", passed, float(number[location.zone]), limit, unit, sentence)
 
 
 def _sized(name: str, what: str, said: float, size: float, factor: float, doubt: str) -> Gate:
@@ -167,8 +169,8 @@ def named_gate(result: CounterfactualResult) -> Gate | None:
         else f"The region looked like “{ranked[0]}” rather than “{result.plan.term}”; what was "
         "taken away may not be what the report names."
     )
-    limit = f"rank {len(ranked)} or better"
-    return Gate("removed as named", passed, float(rank), limit, "rank", sentence)
+    limit = f"{len(ranked)} or better"
+    return Gate("removed as named", passed, float(rank), limit, "by rank", sentence)
 
 
 def changed_gate(result: CounterfactualResult) -> Gate | None:

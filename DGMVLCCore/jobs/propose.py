@@ -5,27 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from DGMVLCCore.editing.asked import Evidence, change_evidence
 from DGMVLCCore.editing.find import Proposal
 from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.imaging.anatomy import Anatomy
+from DGMVLCCore.imaging.masks import MARGIN_MM, lesion_region
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.jobs.edit import Request, load_all, propose_region
 from DGMVLCCore.jobs.progress import guarded, memory_named
 from DGMVLCCore.jobs.region import choose_finding
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
-from DGMVLCCore.language.prompts import source_prompt
+from DGMVLCCore.language.prompts import denial_prompt, source_prompt
 
 
 @dataclass(frozen=True, eq=False)
 class Proposed:
-    """A proposed region with what it was found in; the mask has no margin yet."""
+    """A proposed region with what it was found in.
+
+    Args:
+        region: without a margin. evidence: whether the finding's denial asks for a change there;
+            None where nobody was asked.
+    """
 
     region: Proposal
     finding: Finding
     volume: Volume
     anatomy: Anatomy
+    evidence: Evidence | None = None
 
 
 def propose(
@@ -51,4 +59,19 @@ def propose(
         region = propose_region(
             pipe, volume, anatomy, finding, request.slices, tell, findings, memory
         )
-    return Proposed(region, finding, volume, anatomy)
+        evidence = _evidence(pipe, volume, anatomy, finding, region) if pipe.sees else None
+    return Proposed(region, finding, volume, anatomy, evidence)
+
+
+def _evidence(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    finding: Finding,
+    region: Proposal,
+) -> Evidence:
+    """Whether a run would find the finding there, by the same slices of the same region."""
+    scan, turn = volume.canonical()
+    mask = turn.apply(lesion_region(region.mask, anatomy, volume.spacing, MARGIN_MM))
+    own, denial = anatomy.reoriented(turn), denial_prompt(finding.taught or finding.term)
+    return change_evidence(pipe, scan, own, mask, denial, others=False)

@@ -149,6 +149,11 @@ def region_proposed(found: Proposed, path: Path) -> RegionProposed:
     sentence = (
         f"Proposed for “{found.finding.term}”: {location.volume_ml:.1f} ml, "
         f"{location.diameter_mm:.0f} mm, fit {score:.2f} of 1; an edit also takes "
-        f"{MARGIN_MM:.0f} mm of lung around it. Check it before the run."
+        f"{MARGIN_MM:.0f} mm of lung around it. "
+    ) + (
+        f"The editor sees no {found.finding.term} there, so a run would refuse it; choose or draw "
+        "another region."
+        if found.evidence is not None and found.evidence.absent
+        else "Check it before the run."
     )
     return RegionProposed(str(path), location.volume_ml, score, sentence)

@@ -16,11 +16,12 @@ def conclusion(result: CounterfactualResult, side: str | None) -> str:
     """
     plan, gates = result.plan, result.gates
     target = plan.target.strip().rstrip(".")
+    named = plan.term if plan.finding is None else plan.finding.term  # the report's own word
     place = f" in the {side} lung" if side in ("left", "right") else ""
     if target.lower().startswith("no "):
-        shown = f"This is the scan without the {plan.term}{place}"
+        shown = f"This is the scan without the {named}{place}"
     else:
-        shown = f"This is the scan with “{target}” in the place of the {plan.term}{place}"
+        shown = f"This is the scan with “{target}” in the place of the {named}{place}"
     if not gates:
         return f"{shown}; nothing had to be checked."
     if failed := [gate.name for gate in gates if not gate.passed]:
