@@ -14,6 +14,9 @@ import pytest
 
 from DGMVLCCore.imaging.volume import Volume
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side: each computes on one core
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 if TYPE_CHECKING:
     from DGMVLCCore.results.comparison import Comparison
 

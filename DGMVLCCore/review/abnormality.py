@@ -1,65 +1,71 @@
-"""Where the editor would change the lungs if findings were denied: the review's abnormality map.
+"""How much each place of the lungs looks like disease: the review's abnormality map.
 
-Each denial is read in one step over both lungs, several slices together. The wording that was
-trained for a finding ("No nodule.") asks for a change where that finding is; no finding, no change.
+The finder reads both lungs, each slice with its neighbours, and says where something is that is no
+healthy lung. It is taught on lesions of known place and on clear places that were taken for some
+(`training.finding`). What a region is, and the scan without it, is the editor's to say
+(`review.without`): asking the editor for the map, too, pointed at vessels more often and took
+longer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 from scipy import ndimage
 
-from DGMVLCCore.editing.pipeline import CounterfactualPipeline
-from DGMVLCCore.errors import UnsuitableInputError, WeightsError
+from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.language.prompts import denial_prompt
+from DGMVLCCore.models.finder import (
+    COARSEST,
+    PIXEL_MM,
+    SLICES,
+    Finder,
+    finder_channels,
+    load_finder,
+)
 from DGMVLCCore.models.region import Region, cut_region
-from DGMVLCCore.models.units import to_units
 
 Progress = Callable[[str, float], None]
-DENIED = ("nodule", "consolidation", "ground-glass opacity", "emphysema")
-LOOK_MM = 1.25  # in-plane, coarsest fine enough for nodules of 6 mm
 STEP_MM = 3.5  # slices thinner than this are averaged, so that thin ones cost no more
 AT_ONCE = 8  # neighbouring slices of one forward pass
-WIDER = 3  # pixels around the lungs that may be changed too
-SIDE = 16  # multiples that the network takes
 AROUND_MM = 14.0  # seen around the lungs
-IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
+FLOOR, SHARE = 0.1, 0.3  # a peak of the map; its extent as a share of it
+PEAKS = 14  # of a map
 SMOOTH_MM = (2.0, 1.5, 1.5)  # Gaussian sigma of the map (z,y,x)
 
 
 @dataclass(eq=False)
 class Looked:
-    """The lungs of a scan as the editor reads them.
+    """The lungs of a scan as the finder reads them.
 
     Args:
         region: both lungs on the working grid (D,S,T). thick: slices of the scan in one of these.
-        asked: float32 (K,D,S,T), 0..1, the change that each denial asks for, smoothed.
-        terms: the K findings denied. scan, anatomy: canonical, in these slices.
+        map: float32 (D,S,T), 0..1, how much a place looks like disease, smoothed; 0 outside the
+            lungs. scan, anatomy: canonical, in these slices.
     """
 
     region: Region
     thick: int
-    asked: np.ndarray
-    terms: tuple[str, ...]
+    map: np.ndarray
     scan: Volume
     anatomy: Anatomy
-
-    @property
-    def map(self) -> np.ndarray:
-        """float32 (D,S,T), 0..1: the most that any denial asks for."""
-        return self.asked.max(0)
 
     def to_scan(self, values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         """(D,S,T) on the working grid -> float32 of the canonical scan's shape."""
         slabs = (len(values), *shape[1:])
         whole = self.region.to_scan(values.astype(np.float32), slabs)
         return np.repeat(whole, self.thick, 0)[: shape[0]]
+
+
+@lru_cache(maxsize=1)
+def shipped_finder() -> tuple[Finder, str]:
+    """The carried network and its SHA-256."""
+    return load_finder()
 
 
 def thick_slices(scan: Volume, anatomy: Anatomy) -> tuple[Volume, Anatomy, int]:
@@ -88,69 +94,77 @@ def _boxes(region: Region) -> Iterator[tuple[list[int], tuple[slice, slice]]]:
         where = np.argwhere(region.mask[rows].any(0))
         for low, high, size in zip(where.min(0), where.max(0) + 1, region.hu.shape[1:]):
             first = max(int(low) - margin, 0)
-            length = -(-(min(int(high) + margin, size) - first) // SIDE) * SIDE
+            length = -(-(min(int(high) + margin, size) - first) // COARSEST) * COARSEST
             first = max(min(first, size - length), 0)
             box.append(slice(first, first + length))
         yield rows, (box[0], box[1])
 
 
-def _part(region: Region, rows: list[int], box: tuple[slice, slice]) -> Region:
-    """The slices from the first of `rows` to the last, one more on each side, cropped."""
-    part = (slice(max(rows[0] - 1, 0), rows[-1] + 2), *box)
-    return Region.of_stack(region.hu[part], region.mask[part], region.labels[part], region.spacing)
+@torch.inference_mode()
+def look(
+    scan: Volume,
+    anatomy: Anatomy,
+    callback: Progress | None = None,
+    *,
+    finder: Finder | None = None,
+    device: str | torch.device = "cpu",
+) -> Looked:
+    """Read both lungs of a canonical scan.
 
+    Args:
+        finder: the carried one when None.
 
-def _require_sight(pipe: CounterfactualPipeline, anatomy: Anatomy) -> None:
-    """Refuse what no lung is seen in, or by no network that sees."""
-    if not pipe.sees:
-        raise WeightsError(
-            f"A review reads the change map of an editor, but {pipe.weights} holds none; "
-            "give an editor's weights."
-        )
+    Raises:
+        UnsuitableInputError: no lung in view.
+    """
     if not anatomy.lungs.any():
         raise UnsuitableInputError(
             "The scan shows no lung, so there is nothing to look at; load a chest CT."
         )
-
-
-@torch.inference_mode()
-def look(
-    pipe: CounterfactualPipeline,
-    scan: Volume,
-    anatomy: Anatomy,
-    callback: Progress | None = None,
-    terms: tuple[str, ...] = DENIED,
-) -> Looked:
-    """Read both lungs of a canonical scan under each finding's denial.
-
-    Raises:
-        UnsuitableInputError: no lung in view. WeightsError: the weights are no editor's.
-    """
-    _require_sight(pipe, anatomy)
+    model = (finder or shipped_finder()[0]).to(torch.device(device))  # type: ignore[arg-type]
     slabs, labels, thick = thick_slices(scan, anatomy)
+    spacing = max(PIXEL_MM, *scan.spacing[1:])
     rows = (0, len(slabs.array))
-    spacing = max(LOOK_MM, *scan.spacing[1:])
     region = cut_region(slabs, labels, labels.lungs, rows, spacing_mm=spacing)
-    lungs = region.lungs
-    density = float(to_units(np.median(region.hu[lungs]), region.scale))
-    region.mask = ndimage.binary_dilation(lungs, IN_PLANE, iterations=WIDER)
-    texts = [pipe.text(denial_prompt(term)) for term in terms]
-    predict, groups = pipe.edit_predictor(), list(_boxes(region))
-    asked = np.zeros((len(terms), *region.hu.shape), np.float32)
+    hu, lungs = torch.from_numpy(region.hu), torch.from_numpy(region.lungs)
+    reach = torch.arange(SLICES) - SLICES // 2
+    found, groups = np.zeros(region.hu.shape, np.float32), list(_boxes(region))
     for done, (wanted, box) in enumerate(groups, 1):
-        part = _part(region, wanted, box)
-        first = max(wanted[0] - 1, 0)
-        here = [row - first for row in wanted]
-        cond = part.conditions(here, np.zeros_like(part.mask)).to(pipe.device)
-        if cond.density is not None:
-            cond.density.fill_(density)
-        for index, text in enumerate(texts):
-            edit = predict(cond.context[:, 1:2], 1.0, cond.with_text(*text))
-            share = torch.sigmoid(edit.change)[:, 0].cpu().numpy()
-            asked[index, wanted, box[0], box[1]] = share
+        near = (torch.tensor(wanted)[:, None] + reach).clamp(0, len(hu) - 1)
+        planes = finder_channels(
+            hu[near][..., box[0], box[1]],
+            lungs[wanted][:, None, box[0], box[1]].float(),
+            region.spacing[0],
+        )
+        share = torch.sigmoid(model(planes.to(device))[:, 0].float())
+        found[wanted, box[0], box[1]] = share.cpu().numpy()
         if callback:
             callback("looking", done / len(groups))
     sigma = [mm / step for mm, step in zip(SMOOTH_MM, region.spacing)]
-    for each in asked:
-        each[:] = ndimage.gaussian_filter(each * lungs, sigma) * lungs
-    return Looked(region, thick, asked, terms, slabs, labels)
+    inside = region.lungs
+    found = ndimage.gaussian_filter(found * inside, sigma) * inside
+    return Looked(region, thick, found, slabs, labels)
+
+
+def peaks(
+    values: np.ndarray, *, floor: float = FLOOR, share: float = SHARE, most: int = PEAKS
+) -> list[tuple[np.ndarray, float]]:
+    """The map's peaks, the highest first, each with the voxels around it that reach `share` of it
+    and hang together.
+
+    Args:
+        values: float32 (D,h,w), 0 where nothing may be.
+
+    Returns:
+        bool masks (D,h,w) that do not overlap, and the peaks.
+    """
+    left = values.copy()
+    found: list[tuple[np.ndarray, float]] = []
+    while len(found) < most and left.max(initial=0.0) >= floor:
+        top = np.unravel_index(int(left.argmax()), left.shape)
+        parts, _ = ndimage.label(left >= share * left[top])
+        mask = parts == parts[top]
+        found.append((mask, float(left[top])))
+        # One finding has one peak: what touches it is not asked again.
+        left[ndimage.binary_dilation(mask)] = 0
+    return found

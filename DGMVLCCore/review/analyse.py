@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from DGMVLCCore.editing.asked import SEEN
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import (
     Cancelled,
@@ -16,6 +17,7 @@ from DGMVLCCore.errors import (
     OutputError,
     UnreadableError,
     UnsuitableInputError,
+    WeightsError,
 )
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.io import save_volume
@@ -36,14 +38,16 @@ from DGMVLCCore.review.crosscheck import Checked, Seen, cross_check, place_words
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import ANALYSIS, LUNGS, NOTICE, write_json
 from DGMVLCCore.review.listing import COLOURS
+from DGMVLCCore.review.ranking import named, ranked
 from DGMVLCCore.review.records import Phrase, RegionFact, RegionPlace, StudyReview
 from DGMVLCCore.review.score import load_shown
-from DGMVLCCore.review.without import Without, name_regions, without
+from DGMVLCCore.review.without import Without, without
 from DGMVLCCore.review.worklist import Study, load_study
 
 AGAIN = "free some space and go on with --resume. What was decided before is kept"
 Progress = Callable[[str, float], None]
 SHOWN_PHRASES = 3
+MOST = 8  # regions of a scan that are shown
 LONGEST_REPORT = 100_000
 MARGIN_VOXELS = 8
 SYNTHETIC = "Synthetic inside the region; research use only, not a medical device."
@@ -76,9 +80,16 @@ def find_regions(
     Raises:
         UnsuitableInputError: no lung in view. WeightsError: the weights are no editor's.
     """
-    looked = look(pipe, scan, anatomy, callback)
-    found = find_candidates(looked, scan, anatomy, load_shown().shown_from)
-    return name_regions(pipe, looked, found), looked
+    if not pipe.sees:
+        raise WeightsError(
+            f"A review asks an editor what a region is, but {pipe.weights} holds none; "
+            "give an editor's weights."
+        )
+    looked, least = look(scan, anatomy, callback, device=pipe.device), load_shown().shown_from
+    shown = [place for place in ranked(pipe, looked, callback) if place.score >= least][:MOST]
+    places = [named(pipe, looked, place) for place in shown]
+    kept = [place for place in places if place.asked[0].share >= SEEN]  # an edit leaves the others
+    return find_candidates(kept, looked, scan, anatomy), looked
 
 
 def cell_volume(scan: Volume, looked: Looked) -> Volume:
@@ -172,7 +183,7 @@ def _write_files(
     """Segmentations, map, counterfactuals and pictures of a study, on the canonical grid."""
     made = {
         "DGMVLC_Notice": NOTICE,
-        "DGMVLC_Unit": "change asked for by a denial, 0..1, no probability of disease",
+        "DGMVLC_Unit": "likeness to disease, 0..1, no probability of disease",
     }
     save_volume(cell_volume(scan, looked), folder / "abnormality.nrrd", made)
     sides = (("left lung", anatomy.left), ("right lung", anatomy.right))
@@ -290,9 +301,4 @@ def _look_and_write(
     base.report, base.report_source = text or "", report.source if report else None
     base.report_check = checked.findings
     base.report_notes = [*unread, *notes, *checked.notes]
-    if load_shown().weights_sha256 != pipe.weights_sha256:
-        base.notes.append(
-            "Which regions are shown was set with another editor than the one used; "
-            "their order and number may be off."
-        )
     tell("writing", 1.0)

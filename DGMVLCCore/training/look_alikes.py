@@ -1,17 +1,28 @@
-"""Places of clear lung that an editor takes for a finding: hard examples for its next training."""
+"""Clear lung that an editor or a finder takes for a finding: hard examples for later training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy import ndimage
 
 from DGMVLCCore.editing.see_through import EditPredictor, RegionEditor
 from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.ground.whole import whole_file
+from DGMVLCCore.imaging.resample import resize_in_plane
+from DGMVLCCore.models.checks import CONFIG, read_facts
 from DGMVLCCore.models.editor import Editor
+from DGMVLCCore.models.finder import (
+    COARSEST,
+    PIXEL_MM,
+    SLICES,
+    Finder,
+    finder_channels,
+    load_finder,
+)
 from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.models.region import Region
 from DGMVLCCore.training.denoising import phrases_at
@@ -52,24 +63,57 @@ def look_alikes(editor: EditPredictor, bank: PhraseBank, scan: TrainingScan) -> 
             yield float(asked[y, x]), int(z), int(y), int(x)
 
 
+@torch.inference_mode()
+def found_in_clear(finder: Finder, scan: TrainingScan) -> Iterator[Place]:
+    """The same of a finder's map."""
+    h, w = (
+        -(-round(n * scan.spacing[1] / PIXEL_MM) // COARSEST) * COARSEST for n in scan.hu.shape[1:]
+    )
+    shape, reach = scan.hu.shape[1:], torch.arange(SLICES) - SLICES // 2
+    hu = torch.from_numpy(resize_in_plane(scan.hu.astype(np.float32), (h, w)))
+    lungs = resize_in_plane(np.isin(scan.labels, (2, 3)).astype(np.uint8), (h, w), order=0) > 0
+    for z in np.nonzero(~scan.unclear & lungs.any((1, 2)))[0]:
+        near = (int(z) + reach).clamp(0, len(hu) - 1)
+        inside = torch.from_numpy(lungs[z])[None, None].float()
+        planes = finder_channels(hu[near][None], inside, float(scan.spacing[0]))
+        share = torch.sigmoid(finder(planes)[0, 0].float()).numpy()
+        share = ndimage.gaussian_filter(share * lungs[z], 1)
+        peaks = (share == ndimage.maximum_filter(share, APART)) & (share > ASKED)
+        for y, x in np.argwhere(peaks):
+            yield float(share[y, x]), int(z), int(y * shape[0] / h), int(x * shape[1] / w)
+
+
 def write_look_alikes(weights: Path, shards: Path) -> int:
-    """Find the places of every scan of a shard folder and keep them there; returns how many.
+    """Find the places of every scan of a shard folder, by an editor or a finder, and keep them
+    there beside those that are known; returns how many there are.
 
     Raises:
-        WeightsError: the weights are not an editor's.
+        WeightsError: the weights are neither's.
     """
+    places = _places_by(weights, shards)
+    rows = []
+    for index, path in enumerate(sorted(shards.glob("scan-*.npz"))):
+        found = sorted(places(TrainingScan.load(path)), reverse=True)
+        rows += [(index, *at) for _, *at in found[:A_SCAN]]
+    known = shards / LOOK_ALIKES
+    if known.is_file():
+        with np.load(known) as file:
+            rows = sorted({*rows, *map(tuple, file["places"].tolist())})
+    with whole_file(known) as path, path.open("wb") as file:
+        np.savez(file, places=np.array(rows, np.int32).reshape(-1, 4))
+    return len(rows)
+
+
+def _places_by(weights: Path, shards: Path) -> Callable[[TrainingScan], Iterator[Place]]:
+    """What finds the places in a scan."""
+    if read_facts(weights / CONFIG).get("_class_name") == Finder.__name__:
+        finder, _ = load_finder(weights)
+        return lambda scan: found_in_clear(finder, scan)
     model, _ = load_generator(weights)
     if not isinstance(model, Editor):
         raise WeightsError(
-            f"Look-alikes are found by an editor, but {weights} holds a {type(model).__name__}; "
-            "give an editor's weights."
+            f"Look-alikes are found by an editor or a finder, but {weights} holds a "
+            f"{type(model).__name__}; give such weights."
         )
-    editor = EditPredictor(model.eval(), autocast=True)
-    bank = PhraseBank(shards / "phrases.npz")
-    rows = []
-    for index, path in enumerate(sorted(shards.glob("scan-*.npz"))):
-        places = sorted(look_alikes(editor, bank, TrainingScan.load(path)), reverse=True)
-        rows += [(index, *at) for _, *at in places[:A_SCAN]]
-    with whole_file(shards / LOOK_ALIKES) as path, path.open("wb") as file:
-        np.savez(file, places=np.array(rows, np.int32).reshape(-1, 4))
-    return len(rows)
+    editor, bank = EditPredictor(model.eval(), autocast=True), PhraseBank(shards / "phrases.npz")
+    return lambda scan: look_alikes(editor, bank, scan)

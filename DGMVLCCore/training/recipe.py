@@ -22,12 +22,14 @@ TASKS: dict[str, tuple[str, str]] = {
     "image": ("training.images", "ImageTrainer"),
     "probe": ("training.probing", "ProbeTrainer"),
     "lungs": ("training.lungs", "LungTrainer"),
+    "finder": ("training.finding", "FinderTrainer"),
     "anomaly": ("evaluation.anomaly", "AnomalyTrainer"),
 }
 # task -> fields that it sets otherwise than `Recipe` does, unless the recipe names them
 OWN_FIELDS: dict[str, dict[str, object]] = {
     "gan": {"widths": (32, 32, 48), "batch": 16, "learning_rate": 5e-4},
     "lungs": {"batch": 8, "learning_rate": 2e-3, "warmup": 30, "ema": 0.98},
+    "finder": {"batch": 16, "learning_rate": 2e-3, "warmup": 60, "ema": 0.995},
 }
 
 
@@ -53,8 +55,8 @@ class Recipe:
             generator), "dual" (the vision and language encoders that share a space), "cohort" (the
             denoiser, from `start_from`, on clinical
             rows), "image" (the denoiser on pictures of another modality), "probe" (the held-out
-            judge), "lungs" (the network of lungs and airway) or "anomaly" (the autoencoder of the
-            baseline map).
+            judge), "lungs" (the network of lungs and airway), "finder" (the review's map) or
+            "anomaly" (the autoencoder of the baseline map).
         minutes: wall-clock budget; the learning rate decays to zero over it (over `steps` when that
             is given).
         batch: slices of 128x128 a step; nodule batches (48x48) hold four times as many.

@@ -31,7 +31,14 @@ from DGMVLCCore.review.analyse import find_regions
 from DGMVLCCore.review.score import load_shown
 from DGMVLCCore.review.without import without
 from DGMVLCCore.simulation.insert import KINDS
-from review_scores import MAPS, autoencoder, measured, regions_of_map, row_of, see
+from review_scores import (
+    MAPS,
+    autoencoder,
+    regions_of_map,
+    regions_of_review,
+    row_of,
+    see,
+)
 
 OURS = "review"
 NORMAL = "covidctmd_normal001"  # the one patient certified normal
@@ -48,8 +55,8 @@ def planted_rows(pipe: CounterfactualPipeline, shards: Path) -> dict[str, list[S
     for index, path in enumerate(sorted(shards.glob("scan-native-*.npz"))):
         rng = np.random.default_rng([SEED, index])
         drawn = [*KINDS, *(pool[int(i)] for i in rng.integers(len(pool), size=REAL))]
-        seen = see(pipe, plant(path, [drawn[i] for i in rng.permutation(len(drawn))], SEED))
-        rows[OURS].append(measured(seen).row())
+        seen = see(plant(path, [drawn[i] for i in rng.permutation(len(drawn))], SEED))
+        rows[OURS].append(row_of(seen, regions_of_review(pipe, seen)))
         for name, make in maps.items():
             rows[name].append(row_of(seen, regions_of_map(seen, make(seen))))
         sys.stderr.write(f"{seen.planted.patient}: {len(seen.lesions)} lesions\n")

@@ -13,16 +13,9 @@ from detection import Planted, ScanRow, hits
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.evaluation.anomaly import AnomalyNet, anomaly_map
 from DGMVLCCore.imaging.resample import crop, resize_in_plane
-from DGMVLCCore.review.abnormality import Looked, look
-from DGMVLCCore.review.candidates import (
-    SMALLEST_VOXELS,
-    apart,
-    candidates,
-    peak_shares,
-    peaks,
-    shared_voxels,
-)
-from DGMVLCCore.review.score import strength
+from DGMVLCCore.models.finder import Finder
+from DGMVLCCore.review.abnormality import Looked, look, peaks
+from DGMVLCCore.review.ranking import SMALLEST_VOXELS, ranked
 
 MOST, LEAST = 24, 0.02  # regions of a scan and method; the lowest peak that counts
 UNCLEAR = 0.5  # a region in labelled disease is neither hit nor false
@@ -48,9 +41,9 @@ def onto(seen: Looked, values: np.ndarray, order: int) -> np.ndarray:
     )
 
 
-def see(pipe: CounterfactualPipeline, planted: Planted) -> Seen:
+def see(planted: Planted, finder: Finder | None = None) -> Seen:
     """Look at a planted scan once for all methods."""
-    looked = look(pipe, planted.scan, planted.anatomy)
+    looked = look(planted.scan, planted.anatomy, finder=finder)
     labels = np.zeros(planted.scan.shape, np.uint8)
     for number, lesion in enumerate(planted.lesions, 1):
         labels[lesion.mask] = number
@@ -69,49 +62,15 @@ def row_of(seen: Seen, regions: Regions) -> ScanRow:
     return ScanRow(seen.planted.patient, kept, len(seen.lesions), kinds)
 
 
+def regions_of_review(pipe: CounterfactualPipeline, seen: Seen) -> Regions:
+    """The review's own regions, scored by finder and editor."""
+    return [(place.mask, place.score) for place in ranked(pipe, seen.looked)]
+
+
 def regions_of_map(seen: Seen, values: np.ndarray) -> Regions:
     """A map's peaks (float32 (D,S,T), 0..1), scored by their height."""
-    found = peaks(values, seen.looked.region.spacing, floor=LEAST, most=MOST)
+    found = peaks(values, floor=LEAST, most=MOST)
     return [(mask, peak) for mask, peak in found if mask.sum() >= SMALLEST_VOXELS]
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """The review's candidates in a planted scan, with their scores.
-
-    Args:
-        shared: (N,N) voxels that two candidates share. scores: (N,).
-        hit: the lesions each one hits. known: whether each counts, as one that hits or lies
-            outside labelled disease. kinds: of the lesions.
-    """
-
-    patient: str
-    shared: np.ndarray
-    scores: np.ndarray
-    hit: list[list[int]]
-    known: np.ndarray
-    kinds: tuple[str, ...]
-
-    def row(self) -> ScanRow:
-        """What the candidates hit that are not within others."""
-        order = apart(self.shared, self.scores)
-        found = [(float(self.scores[i]), self.hit[i]) for i in order if self.known[i]]
-        return ScanRow(self.patient, found, len(self.kinds), self.kinds)
-
-
-def measured(seen: Seen) -> Measured:
-    """The review's candidates of a planted scan."""
-    masks = candidates(seen.looked)
-    hit = [hits(mask, seen.lesions) for mask in masks]
-    unclear = [seen.planted.unclear[mask.any((1, 2))].mean() > UNCLEAR for mask in masks]
-    return Measured(
-        seen.planted.patient,
-        shared_voxels(masks),
-        strength(peak_shares(seen.looked, masks), seen.looked.terms),
-        hit,
-        np.array([bool(h) or not u for h, u in zip(hit, unclear)], bool),
-        tuple(lesion.kind for lesion in seen.planted.lesions),
-    )
 
 
 def _lung_hu(seen: Seen) -> np.ndarray:
@@ -164,7 +123,7 @@ def autoencoder(model: AnomalyNet) -> Callable[[Seen], np.ndarray]:
 
 
 MAPS: dict[str, Callable[[Seen], np.ndarray]] = {
-    "change map alone": lambda seen: seen.looked.map,
+    "finder alone": lambda seen: seen.looked.map,
     "blobs, Laplacian of Gaussian": laplacian,
     "blobs, Hessian": dots,
 }

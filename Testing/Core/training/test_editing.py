@@ -9,12 +9,14 @@ import torch
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.editor import Edit, Editor
+from DGMVLCCore.models.finder import Finder
 from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch
 from DGMVLCCore.simulation.transplant import RealNodule, transplant
 from DGMVLCCore.training.edit_pairs import LOOK_ALIKES, ROLES, EditPairMaker, shown
 from DGMVLCCore.training.edit_phrases import agrees
 from DGMVLCCore.training.editing import EditingTrainer, change_loss, dice_loss, weighted
+from DGMVLCCore.training.examples import TrainingScan
 from DGMVLCCore.training.look_alikes import write_look_alikes
 from DGMVLCCore.training.loop import train
 from DGMVLCCore.training.recipe import Recipe, make_recipe
@@ -104,9 +106,26 @@ def test_clear_places_taken_for_findings_are_shown_as_they_are(shards, tmp_path)
         assert pair.edit[pair.rows[0]].any()
 
 
-def test_look_alikes_are_found_by_editors_only(shards, tmp_path):
+def test_a_finder_finds_clear_places_beside_those_that_are_known(shards, tmp_path):
+    folder, weights = tmp_path / "shards", tmp_path / "weights"
+    shutil.copytree(shards, folder)
+    np.savez(folder / LOOK_ALIKES, places=np.array([[0, 1, 2, 3]], np.int32))
+    finder = Finder(widths=(8, 16, 16, 16))
+    torch.nn.init.constant_(finder.out.bias, 2.0)  # it finds something everywhere
+    finder.save_pretrained(weights)
+    count = write_look_alikes(weights, folder)
+    places = np.load(folder / LOOK_ALIKES)["places"].tolist()
+    assert len(places) == count > 1 and [0, 1, 2, 3] in places
+    scan = TrainingScan.load(sorted(folder.glob("scan-*.npz"))[0])
+    for index, z, y, x in places:
+        if index == 0 and (z, y, x) != (1, 2, 3):
+            near = scan.labels[z, max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]
+            assert np.isin(near, (2, 3)).any(), "it lies in the lung"
+
+
+def test_look_alikes_are_found_by_editors_and_finders_only(shards, tmp_path):
     Denoiser(widths=(16, 16, 16)).save_pretrained(tmp_path / "hole")
-    with pytest.raises(WeightsError, match="give an editor's weights"):
+    with pytest.raises(WeightsError, match="give such weights"):
         write_look_alikes(tmp_path / "hole", shards)
 
 
