@@ -63,6 +63,7 @@ class Train:
             "image",
             "dual",
             "lungs",
+            "finder",
             "probe",
             "anomaly",
         ]

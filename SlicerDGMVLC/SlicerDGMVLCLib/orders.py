@@ -67,7 +67,9 @@ class Orders:
 
     def slices(self, parameters: Parameters) -> tuple[int, int] | None:
         """Slices that a run would be limited to, as far as that does not hang on the views."""
-        if parameters.inputVolume is None or parameters.slices is Slices.CURRENT:
+        volume = parameters.inputVolume
+        empty = volume is None or volume.GetImageData() is None
+        if empty or parameters.slices is Slices.CURRENT:
             return None
         return sliceRange(parameters, (0.0, 0.0, 0.0))
 
