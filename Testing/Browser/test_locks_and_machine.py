@@ -93,6 +93,21 @@ def test_a_run_that_does_not_fit_into_memory_is_refused_before_it_starts(serve, 
     assert one.problems == []
 
 
+def test_what_is_typed_is_heard_while_an_answer_is_waited_for_in_vain(serve, tab, prepared):
+    one = tab(serve("--fake", str(prepared[1])))
+    page = one.page
+    one.open_scan(prepared[0])
+    page.evaluate("() => window.trame.client.beginBusy()")
+    page.fill(TEXT, REPORT)
+    page.wait_for_selector(".finding", timeout=30_000)
+    page.evaluate(
+        """() => { document.querySelector('.report textarea:not(.v-textarea__sizer)').value
+                   = 'Emphysema.'; }"""
+    )  # no event
+    one.until(lambda: page.locator(".finding").count() == 1, 30)
+    assert one.problems == []
+
+
 def test_x_held_shows_the_scan_without_the_flagged_region(
     serve, tab, prepared, tmp_path, make_chest, make_review
 ):

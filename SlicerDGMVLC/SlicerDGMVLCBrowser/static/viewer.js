@@ -118,6 +118,30 @@
     if (state && typed.report && !state.get("report") && !state.get("scan_name")) state.set("report", typed.report);
   }
 
+  // What is typed while the page waits for another answer is kept back until that answer comes; an
+  // answer that never comes would keep it for ever, and an event that comes while the page is drawn
+  // anew is lost. So whatever waits longer than this is sent all the same.
+  const PATIENCE_MS = 1500;
+  let waiting = 0;
+  let unheard = 0;
+  setInterval(() => {
+    const state = window.trame?.state;
+    const client = window.trame?.client;
+    if (!state || !client?.isConnected()) return;
+    const report = document.querySelector(".report textarea:not(.v-textarea__sizer)");
+    unheard = report && report.value !== (state.get("report") || "") ? unheard + 1 : 0;
+    if (unheard > 2) report.dispatchEvent(new Event("input", { bubbles: true }));
+    if (!state.dirtyKeys?.size) waiting = 0;
+    else if (!client.isBusy()) state.flush();
+    else if (!waiting) waiting = Date.now();
+    else if (Date.now() - waiting > PATIENCE_MS) {
+      const keys = Array.from(state.dirtyKeys);
+      state.dirtyKeys.clear();
+      waiting = 0;
+      client.getRemote().Trame.updateState(keys.map((key) => ({ key, value: state.get(key) })));
+    }
+  }, 300);
+
   // Presets, fit and the card of keys, in every tab.
   const PRESETS = { 1: "lung", 2: "mediastinum", 3: "bone" };
   const POINTERS = { v: "window", l: "ruler", m: "area" };
