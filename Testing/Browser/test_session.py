@@ -54,8 +54,8 @@ def test_a_whole_session(serve, tab, prepared, tmp_path):
         and "26 mm" in page.inner_text(".finding >> nth=0")
         and "absent" in page.inner_text(".finding >> nth=1")
     )
-    one.until(lambda: "voxel outside it differs" in page.inner_text(".words"))
-    one.until(lambda: page.locator(".gate-ok").count() == 1)
+    first.until(lambda: "voxel outside it differs" in page.inner_text(".words"))
+    first.until(lambda: page.locator(".gate-ok").count() == 1)
 
     before = [first.settled(view) for view in range(3)]  # every column shows something
     box = page.locator(".layout-grid-item >> nth=0").bounding_box()
