@@ -119,18 +119,13 @@
   }
 
   // What is typed while the page waits for another answer is kept back until that answer comes; an
-  // answer that never comes would keep it for ever, and an event that comes while the page is drawn
-  // anew is lost. So whatever waits longer than this is sent all the same.
+  // answer that never comes would keep it for ever. So whatever waits longer than this is sent.
   const PATIENCE_MS = 1500;
   let waiting = 0;
-  let unheard = 0;
   setInterval(() => {
     const state = window.trame?.state;
     const client = window.trame?.client;
     if (!state || !client?.isConnected()) return;
-    const report = document.querySelector(".report textarea:not(.v-textarea__sizer)");
-    unheard = report && report.value !== (state.get("report") || "") ? unheard + 1 : 0;
-    if (unheard > 2) report.dispatchEvent(new Event("input", { bubbles: true }));
     if (!state.dirtyKeys?.size) waiting = 0;
     else if (!client.isBusy()) state.flush();
     else if (!waiting) waiting = Date.now();
