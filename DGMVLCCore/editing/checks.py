@@ -11,7 +11,7 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import box_around, share_near
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.imaging.zones import Location, axial_diameter
+from DGMVLCCore.imaging.zones import ZONES, Location, axial_diameter
 from DGMVLCCore.language.findings import Finding
 
 NEAR_LUNG_MM = 3.0
@@ -57,10 +57,10 @@ def place_gate(finding: Finding, location: Location) -> Gate | None:
         else f"The report says {words}, but the region lies in the {location.zone} third of the "
         "lung; read which of them is wrong."
     )
-    number = {"lower": 1, "middle": 2, "upper": 3}
-    limit = f"{' or '.join(str(number[zone]) for zone in allowed)}: {words}"
+    value, *thirds = (ZONES.index(zone) + 1 for zone in (location.zone, *allowed))
+    limit = f"{' or '.join(map(str, thirds))}: {words}"
     unit = "of 3 thirds from the base"
-    return Gate("place", passed, float(number[location.zone]), limit, unit, sentence)
+    return Gate("place", passed, float(value), limit, unit, sentence)
 
 
 def _sized(name: str, what: str, said: float, size: float, factor: float, doubt: str) -> Gate:

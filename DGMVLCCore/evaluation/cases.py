@@ -21,7 +21,7 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.prompts import absent_prompt, present_prompt
 from DGMVLCCore.models.anatomy import find_anatomy
 from DGMVLCCore.simulation.insert import KINDS, Lesion, insert_lesion
-from DGMVLCCore.simulation.patch import ScanPatch, clear, estimate_noise
+from DGMVLCCore.simulation.patch import ScanPatch, clear, estimate_noise, lungs_of
 from DGMVLCCore.training.examples import TrainingScan
 
 SLAB = 7
@@ -128,7 +128,7 @@ def _lesion_in(
     hu, labels = scan.hu[part].astype(np.float32), scan.labels[part]
     if scan.unclear[part].any() or not np.isin(labels[len(labels) // 2], (2, 3)).any():
         return None
-    lungs = np.where(labels == 2, 1, np.where(labels == 3, 2, 0)).astype(np.uint8)
+    lungs = lungs_of(labels)
     if free is not None:
         lungs *= free[part]
     edges = (scan.zone_edges[0] - part.start, scan.zone_edges[1] - part.start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from DGMVLCCore.editing.asked import Evidence, change_evidence
+from DGMVLCCore.editing.asked import Evidence
 from DGMVLCCore.editing.find import Proposal
 from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
@@ -14,10 +14,10 @@ from DGMVLCCore.imaging.masks import MARGIN_MM, lesion_region
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.jobs.edit import Request, load_all, propose_region
 from DGMVLCCore.jobs.progress import guarded, memory_named
-from DGMVLCCore.jobs.region import choose_finding
+from DGMVLCCore.jobs.region import choose_finding, region_evidence
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.parser import parse_report
-from DGMVLCCore.language.prompts import denial_prompt, source_prompt
+from DGMVLCCore.language.prompts import source_prompt
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,19 +59,9 @@ def propose(
         region = propose_region(
             pipe, volume, anatomy, finding, request.slices, tell, findings, memory
         )
-        evidence = _evidence(pipe, volume, anatomy, finding, region) if pipe.sees else None
+        evidence = None
+        if pipe.sees:
+            mask = lesion_region(region.mask, anatomy, volume.spacing, MARGIN_MM)
+            scan = (pipe, volume, anatomy)
+            evidence = region_evidence(*scan, mask, finding.taught, request.slices, others=False)
     return Proposed(region, finding, volume, anatomy, evidence)
-
-
-def _evidence(
-    pipe: CounterfactualPipeline,
-    volume: Volume,
-    anatomy: Anatomy,
-    finding: Finding,
-    region: Proposal,
-) -> Evidence:
-    """Whether a run would find the finding there, by the same slices of the same region."""
-    scan, turn = volume.canonical()
-    mask = turn.apply(lesion_region(region.mask, anatomy, volume.spacing, MARGIN_MM))
-    own, denial = anatomy.reoriented(turn), denial_prompt(finding.taught or finding.term)
-    return change_evidence(pipe, scan, own, mask, denial, others=False)

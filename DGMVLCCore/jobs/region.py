@@ -53,6 +53,28 @@ def choose_finding(findings: list[Finding], number: int | None) -> Finding:
     )
 
 
+def region_evidence(
+    pipe: CounterfactualPipeline,
+    volume: Volume,
+    anatomy: Anatomy,
+    mask: np.ndarray,
+    term: str,
+    slices: tuple[int, int] | None,
+    *,
+    others: bool = True,
+    seed: int = 0,
+    tell: Progress | None = None,
+) -> Evidence:
+    """Whether the scan shows a finding in a region (bool (D,H,W), with its margin), in the slices
+    to edit."""
+    scan, turn = volume.canonical()
+    mask = turn.apply(mask).copy()
+    if slices and mask[slices[0] : slices[1]].any():
+        mask[: slices[0]] = mask[slices[1] :] = False
+    own, denial = anatomy.reoriented(turn), denial_prompt(term)
+    return change_evidence(pipe, scan, own, mask, denial, others=others, seed=seed, callback=tell)
+
+
 def check_presence(
     pipe: CounterfactualPipeline,
     volume: Volume,
@@ -63,18 +85,14 @@ def check_presence(
     tell: Progress,
 ) -> Evidence:
     """Abstain when the scan, in the slices to edit, does not show the finding that is to go."""
-    scan, turn = volume.canonical()
-    mask = turn.apply(plan.mask).copy()
-    if slices and mask[slices[0] : slices[1]].any():
-        mask[: slices[0]] = mask[slices[1] :] = False
-    own = anatomy.reoriented(turn)
-    denial = denial_prompt(plan.term)
-    asked = change_evidence(pipe, scan, own, mask, denial, seed=seed, callback=tell)
+    scan = (pipe, volume, anatomy)
+    asked = region_evidence(*scan, plan.mask, plan.term, slices, seed=seed, tell=tell)
     if plan.removes and asked.absent:
         raise UnsuitableInputError(
-            f"The region does not look like “{plan.term}”: “{denial}” asks to change only "
-            f"{asked.value:.0%} of its most suspicious part (95 % interval {asked.low:.0%} to "
-            f"{asked.high:.0%}, {SEEN:.0%} needed); check the region or the finding."
+            f"The region does not look like “{plan.term}”: “{denial_prompt(plan.term)}” asks to "
+            f"change only {asked.value:.0%} of its most suspicious part (95 % interval "
+            f"{asked.low:.0%} to {asked.high:.0%}, {SEEN:.0%} needed); check the region or the "
+            "finding."
         )
     return asked
 

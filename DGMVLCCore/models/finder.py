@@ -3,14 +3,15 @@ called."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
+from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from DGMVLCCore.models.cell_unet import CellUNet
 from DGMVLCCore.models.checks import load_network, weights_folder
 
 WEIGHTS = "weights/dgmvlc-finder"
@@ -25,8 +26,6 @@ TERMS = (
 )
 SLICES = 5  # the one that is judged in the middle
 PIXEL_MM = 1.25
-CELL = 2
-COARSEST = 16  # a plane's sides are multiples of this many pixels
 WINDOWS = ((-1000.0, -500.0), (-1000.0, 300.0))  # HU: haze, and air to tissue
 THICK_MM = 10.0  # slices as far apart as this have a step of 1
 
@@ -45,10 +44,8 @@ class _Norm(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.weight, self.bias = (
-            nn.Parameter(torch.ones(channels)),
-            nn.Parameter(torch.zeros(channels)),
-        )
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B,C,H,W) -> the same shape."""
@@ -56,22 +53,9 @@ class _Norm(nn.Module):
         return x * scale * self.weight[:, None, None] + self.bias[:, None, None]
 
 
-class _Block(nn.Module):
-    """Two convolutions, each normalised."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.norm1, self.norm2 = _Norm(outputs), _Norm(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B,Cin,H,W) -> (B,Cout,H,W)."""
-        return F.silu(self.norm2(self.conv2(F.silu(self.norm1(self.conv1(x))))))
-
-
-class Finder(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """A U-Net on cells of 2 x 2 pixels.
+class Finder(CellUNet):
+    """Says of each pixel of a slice whether something is there, then which of `TERMS` it is; takes
+    `finder_channels`.
 
     Args:
         widths: channels at 2.5, 5, 10 and 20 mm.
@@ -80,24 +64,30 @@ class Finder(ModelMixin, ConfigMixin):  # type: ignore[misc]
     @register_to_config
     def __init__(self, widths: tuple[int, ...] = (40, 80, 112, 144)) -> None:
         super().__init__()
-        channels = len(WINDOWS) * SLICES + 2
-        inputs = (channels * CELL**2, *widths[:-1])
-        self.down = nn.ModuleList(_Block(i, o) for i, o in zip(inputs, widths))
-        self.up = nn.ModuleList(
-            _Block(fine + coarse, fine) for fine, coarse in zip(widths, widths[1:])
-        )
-        self.out = nn.Conv2d(widths[0], (1 + len(TERMS)) * CELL**2, 1)
+        self.layers(len(WINDOWS) * SLICES + 2, 1 + len(TERMS), widths, _Norm)
 
-    def forward(self, planes: Tensor) -> Tensor:
-        """(B,12,H,W) of `finder_channels`, H and W multiples of 16 -> logits (B,8,H,W): whether
-        something is there, then which of `TERMS` it is."""
-        x, kept = F.pixel_unshuffle(planes, CELL), []
-        for level, block in enumerate(self.down):
-            x = block(F.max_pool2d(x, 2) if level else x)
-            kept.append(x)
-        for level in range(len(self.up) - 1, -1, -1):
-            x = self.up[level](torch.cat([kept[level], F.interpolate(x, scale_factor=2.0)], 1))
-        return F.pixel_shuffle(self.out(x), CELL)
+
+def likeness(
+    model: nn.Module,
+    hu: Tensor,
+    lungs: Tensor,
+    rows: Sequence[int],
+    step_mm: float,
+    device: str | torch.device = "cpu",
+) -> np.ndarray:
+    """How much some slices look like disease, each read with its neighbours.
+
+    Args:
+        model: a `Finder` on `device`. hu: (D,H,W) HU at 1.25 mm, H and W multiples of 16. lungs:
+            bool (D,H,W).
+
+    Returns:
+        float32 (len(rows),H,W), 0..1.
+    """
+    at = torch.as_tensor(rows)
+    near = (at[:, None] + torch.arange(SLICES) - SLICES // 2).clamp(0, len(hu) - 1)
+    planes = finder_channels(hu[near], lungs[at][:, None].float(), step_mm)
+    return torch.sigmoid(model(planes.to(device))[:, 0].float()).cpu().numpy()
 
 
 def load_finder(path: str | Path | None = None) -> tuple[Finder, str]:

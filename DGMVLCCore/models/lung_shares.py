@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from DGMVLCCore.imaging.anatomy import AIRWAY, BODY, LEFT, RIGHT, SKIN_HU
-from DGMVLCCore.models.lungs import COARSEST, GRID_MM, STEP_MM, LungNet, lung_channels
+from DGMVLCCore.models.cell_unet import COARSEST
+from DGMVLCCore.models.lungs import GRID_MM, STEP_MM, LungNet, lung_channels
 
 AT_ONCE = 16  # slices a forward pass
 MARGIN = 3  # pixels around the tissue

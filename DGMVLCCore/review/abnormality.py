@@ -20,14 +20,8 @@ from scipy import ndimage
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.models.finder import (
-    COARSEST,
-    PIXEL_MM,
-    SLICES,
-    Finder,
-    finder_channels,
-    load_finder,
-)
+from DGMVLCCore.models.cell_unet import COARSEST
+from DGMVLCCore.models.finder import PIXEL_MM, Finder, likeness, load_finder
 from DGMVLCCore.models.region import Region, cut_region
 
 Progress = Callable[[str, float], None]
@@ -63,9 +57,8 @@ class Looked:
 
 
 @lru_cache(maxsize=1)
-def shipped_finder() -> tuple[Finder, str]:
-    """The carried network and its SHA-256."""
-    return load_finder()
+def _network() -> Finder:
+    return load_finder()[0]
 
 
 def thick_slices(scan: Volume, anatomy: Anatomy) -> tuple[Volume, Anatomy, int]:
@@ -121,23 +114,17 @@ def look(
         raise UnsuitableInputError(
             "The scan shows no lung, so there is nothing to look at; load a chest CT."
         )
-    model = (finder or shipped_finder()[0]).to(torch.device(device))  # type: ignore[arg-type]
+    model = (finder or _network()).to(torch.device(device))  # type: ignore[arg-type]
     slabs, labels, thick = thick_slices(scan, anatomy)
     spacing = max(PIXEL_MM, *scan.spacing[1:])
     rows = (0, len(slabs.array))
     region = cut_region(slabs, labels, labels.lungs, rows, spacing_mm=spacing)
     hu, lungs = torch.from_numpy(region.hu), torch.from_numpy(region.lungs)
-    reach = torch.arange(SLICES) - SLICES // 2
     found, groups = np.zeros(region.hu.shape, np.float32), list(_boxes(region))
     for done, (wanted, box) in enumerate(groups, 1):
-        near = (torch.tensor(wanted)[:, None] + reach).clamp(0, len(hu) - 1)
-        planes = finder_channels(
-            hu[near][..., box[0], box[1]],
-            lungs[wanted][:, None, box[0], box[1]].float(),
-            region.spacing[0],
-        )
-        share = torch.sigmoid(model(planes.to(device))[:, 0].float())
-        found[wanted, box[0], box[1]] = share.cpu().numpy()
+        part = (slice(None), *box)
+        share = likeness(model, hu[part], lungs[part], wanted, region.spacing[0], device)
+        found[wanted, box[0], box[1]] = share
         if callback:
             callback("looking", done / len(groups))
     sigma = [mm / step for mm, step in zip(SMOOTH_MM, region.spacing)]

@@ -44,6 +44,11 @@ class ScanPatch:
         return labels
 
 
+def lungs_of(labels: np.ndarray) -> np.ndarray:
+    """Anatomy labels (D,H,W) -> uint8, 0 none, 1 left lung, 2 right lung."""
+    return np.where(labels == 2, 1, np.where(labels == 3, 2, 0)).astype(np.uint8)
+
+
 def estimate_noise(
     hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float]
 ) -> NoiseModel:

@@ -22,7 +22,7 @@ from DGMVLCCore.models.units import (
     to_units,
 )
 from DGMVLCCore.simulation.insert import HELD_OUT_KIND, KINDS, Lesion, insert_lesion
-from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch, clear
+from DGMVLCCore.simulation.patch import NoiseModel, ScanPatch, clear, lungs_of
 from DGMVLCCore.simulation.phrases import compatible
 from DGMVLCCore.simulation.shapes import Centre
 from DGMVLCCore.training.masks import random_edit_mask
@@ -203,7 +203,7 @@ class ExampleMaker:
             )
             inside[1] = REGION - 1 - inside[1]
         hu += np.isin(labels, (2, 3)) * np.float32(rng.normal(0, 12))
-        lungs = np.where(labels == 2, 1, np.where(labels == 3, 2, 0)).astype(np.uint8)
+        lungs = lungs_of(labels)
         edges = (scan.zone_edges[0] - low, scan.zone_edges[1] - low)
         dz, dy, dx = map(float, spacing)
         patch = ScanPatch(hu, lungs, (dz, dy, dx), edges, scan.noise)

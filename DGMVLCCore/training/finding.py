@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from DGMVLCCore.imaging.resample import resize_in_plane
 from DGMVLCCore.models.finder import PIXEL_MM, SLICES, TERMS, Finder, finder_channels
-from DGMVLCCore.simulation.patch import ScanPatch
+from DGMVLCCore.simulation.patch import ScanPatch, lungs_of
 from DGMVLCCore.training.edit_pairs import EditPairMaker
 from DGMVLCCore.training.examples import Example, TrainingScan, crop, stacked
 from DGMVLCCore.training.loop import Trainer
@@ -45,7 +45,7 @@ class FinderMaker(EditPairMaker):
         corner = (int(y - side // 2 + shift[0]), int(x - side // 2 + shift[1]))
         hu = crop(scan.hu[rows].astype(np.float32), corner, side, -1024.0)
         labels = crop(scan.labels[rows], corner, side, 0)
-        lungs = np.where(labels == 2, 1, np.where(labels == 3, 2, 0)).astype(np.uint8)
+        lungs = lungs_of(labels)
         if (lungs[AROUND] > 0).sum() < 0.03 * side**2:
             return None
         there = np.zeros(hu.shape, np.int64)

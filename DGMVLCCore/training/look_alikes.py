@@ -13,16 +13,10 @@ from DGMVLCCore.editing.see_through import EditPredictor, RegionEditor
 from DGMVLCCore.errors import WeightsError
 from DGMVLCCore.ground.whole import whole_file
 from DGMVLCCore.imaging.resample import resize_in_plane
+from DGMVLCCore.models.cell_unet import COARSEST
 from DGMVLCCore.models.checks import CONFIG, read_facts
 from DGMVLCCore.models.editor import Editor
-from DGMVLCCore.models.finder import (
-    COARSEST,
-    PIXEL_MM,
-    SLICES,
-    Finder,
-    finder_channels,
-    load_finder,
-)
+from DGMVLCCore.models.finder import PIXEL_MM, Finder, likeness, load_finder
 from DGMVLCCore.models.networks import load_generator
 from DGMVLCCore.models.region import Region
 from DGMVLCCore.training.denoising import phrases_at
@@ -69,14 +63,12 @@ def found_in_clear(finder: Finder, scan: TrainingScan) -> Iterator[Place]:
     h, w = (
         -(-round(n * scan.spacing[1] / PIXEL_MM) // COARSEST) * COARSEST for n in scan.hu.shape[1:]
     )
-    shape, reach = scan.hu.shape[1:], torch.arange(SLICES) - SLICES // 2
+    shape, step_mm = scan.hu.shape[1:], float(scan.spacing[0])
     hu = torch.from_numpy(resize_in_plane(scan.hu.astype(np.float32), (h, w)))
     lungs = resize_in_plane(np.isin(scan.labels, (2, 3)).astype(np.uint8), (h, w), order=0) > 0
+    inside = torch.from_numpy(lungs)
     for z in np.nonzero(~scan.unclear & lungs.any((1, 2)))[0]:
-        near = (int(z) + reach).clamp(0, len(hu) - 1)
-        inside = torch.from_numpy(lungs[z])[None, None].float()
-        planes = finder_channels(hu[near][None], inside, float(scan.spacing[0]))
-        share = torch.sigmoid(finder(planes)[0, 0].float()).numpy()
+        share = likeness(finder, hu, inside, [int(z)], step_mm)[0]
         share = ndimage.gaussian_filter(share * lungs[z], 1)
         peaks = (share == ndimage.maximum_filter(share, APART)) & (share > ASKED)
         for y, x in np.argwhere(peaks):

@@ -80,12 +80,7 @@ class Ahead:
         if case.scan is None:
             return
         request = self.viewer.jobs.request(case.scan, "ahead")
-        asked = case.looking = case.asks
-
-        def read(answer: Fields) -> None:
-            case.looked = asked
-
-        await self.viewer.jobs.unseen(LOOK, "read-ahead", asFields(request), read)
+        await self.viewer.jobs.unseen(LOOK, "read-ahead", asFields(request), case.begin_look())
 
     # the machine ----------------------------------------------------------------------
 

@@ -79,16 +79,11 @@ class Ahead:
 
     def _look(self) -> None:
         """The longest part of a run, which needs no region."""
-        case = self._desk.case
-        asked = case.looking = case.asks
-
-        def read(answer: Fields) -> None:
-            case.looked = asked
-
+        read = self._desk.case.begin_look()
         try:
             self._session.unseen(self._reading(read))
         except (ValueError, OSError):  # the run will say why
-            case.looked = asked
+            read()
 
     def _prepared(self, answer: Fields) -> None:
         prepared = readRecord(Prepared, answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .comparison import Hypotheses
@@ -108,6 +109,16 @@ class Case:
     def asks(self) -> Asked:
         """What the lungs would be read for now."""
         return self.report, self.finding, self.slices
+
+    def begin_look(self) -> Callable[..., None]:
+        """The lungs are being read for what is asked now; to be called when they were, or cannot
+        be."""
+        asked = self.looking = self.asks
+
+        def read(*_: object) -> None:
+            self.looked = asked
+
+        return read
 
     def result(self, number: int) -> Result | None:
         """The result of this number."""

@@ -15,7 +15,7 @@ from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import dilate_mm
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.simulation.insert import Lesion, insert_lesion
-from DGMVLCCore.simulation.patch import ScanPatch, clear
+from DGMVLCCore.simulation.patch import ScanPatch, clear, lungs_of
 from DGMVLCCore.simulation.transplant import RealNodule, transplant
 from DGMVLCCore.stats import bootstrap_interval
 from DGMVLCCore.training.examples import TrainingScan
@@ -107,7 +107,7 @@ def plant(path: Path, kinds: Sequence[str | RealNodule], seed: int) -> Planted:
     no clear place are left out."""
     scan, rng = TrainingScan.load(path), np.random.default_rng([seed, len(kinds)])
     hu = scan.hu.astype(np.float32)
-    lungs = np.where(scan.labels == 2, 1, np.where(scan.labels == 3, 2, 0)).astype(np.uint8)
+    lungs = lungs_of(scan.labels)
     taken = np.zeros(hu.shape, bool)
     made = [_free_lesion(scan, hu, lungs, taken, kind, rng) for kind in kinds]
     dz, dy, dx = map(float, scan.spacing)
