@@ -26,7 +26,7 @@ class Proposed:
 
     Args:
         region: without a margin. evidence: whether the finding's denial asks for a change there;
-            None where nobody was asked.
+            None where nobody was asked, as for a finding that the report denies.
     """
 
     region: Proposal
@@ -60,7 +60,7 @@ def propose(
             pipe, volume, anatomy, finding, request.slices, tell, findings, memory
         )
         evidence = None
-        if pipe.sees:
+        if pipe.sees and finding.presence != "absent":  # of a denied one a run asks nobody
             mask = lesion_region(region.mask, anatomy, volume.spacing, MARGIN_MM)
             scan = (pipe, volume, anatomy)
             evidence = region_evidence(*scan, mask, finding.taught, request.slices, others=False)
