@@ -1,34 +1,51 @@
-"""Is the finding in the region? How much change its denial asks for there, and elsewhere in these
-lungs."""
+"""Is the finding in the region? How much change its denial asks the editor for there, how much the
+finder takes the region for disease, and both elsewhere in these lungs.
+
+The editor knows which finding is meant, and takes clear lung for haze; the finder knows haze from
+clear lung, and does not know what is meant. On validation patients their mean tells lesions from
+clear regions better than either.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
+import torch
+from scipy import ndimage
 
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import fullest_rows, rows_around
 from DGMVLCCore.imaging.volume import Volume
+from DGMVLCCore.models.finder import PIXEL_MM, Finder, likeness, load_finder
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.stats import central
 
 TOP_SHARE = 0.1  # of a region's voxels that speak for it: a lesion fills only part of its region
+# Of both networks' maps fewer voxels tell better. On validation patients .97 of the lesions and .04
+# of the clear regions reach `SEEN` (the editor alone, by its tenth: 1.00 and .17).
+EVIDENCE_SHARE, SEEN = 0.05, 0.5
+SMOOTH_PIXELS = 1.0  # Gaussian sigma of the finder's map, in-plane
 PLACES, TRIES = 12, 400
 OWN_SLICES, PLACE_SLICES = 12, 3
 DRAWS = 200
 LUNG_SHARE = 0.95  # of a clear place that must lie in the lungs
-SEEN = 0.5  # half of the training pairs of a denial hold what it denies: below, more likely clear
+
+
+Slice = tuple[np.ndarray, ...]  # the region's values (N,) of each network in one slice
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an editor's change map says of a finding in a region.
+    """What editor and finder say of a finding in a region.
 
     Args:
-        value: share of change asked for by the finding's denial, 0..1, mean of the top tenth of
-            the region's fullest slices. low, high: 95 % interval over the slices.
+        value: 0..1, the mean of two shares in the top twentieth of the region's fullest slices: of
+            change that the finding's denial asks for, and of likeness to disease. low, high: 95 %
+            interval over the slices.
         clear_low, clear_high: where the middle 95 % of the same number lie at other places of the
             same shape in this patient's lungs; None where there is no room.
         places: how many other places.
@@ -43,19 +60,19 @@ class Evidence:
 
     @property
     def absent(self) -> bool:
-        """True when the network would rather leave the region as it is."""
+        """True when the networks would rather leave the region as it is."""
         return self.value < SEEN
 
     @property
     def stands_out(self) -> bool:
-        """True when the region asks for more change than this patient's other places."""
+        """True when the region stands above this patient's other places."""
         return self.clear_high is None or self.value > self.clear_high
 
 
-def top_share(change: np.ndarray) -> float:
-    """Mean of the highest tenth of the change asked for, (N,) and not empty."""
-    values = np.sort(change)
-    return float(values[-max(int(np.ceil(TOP_SHARE * values.size)), 1) :].mean())
+def top_share(values: np.ndarray, share: float = TOP_SHARE) -> float:
+    """Mean of the highest share of the values (N,); 0 of none."""
+    values = np.sort(values) if values.size else np.zeros(1)
+    return float(values[-max(int(np.ceil(share * values.size)), 1) :].mean())
 
 
 def other_places(
@@ -77,25 +94,45 @@ def other_places(
     return shifts
 
 
-def resampled(slices: list[np.ndarray], rng: np.random.Generator) -> tuple[float, float]:
-    """95 % interval of `top_share` over slices drawn again with replacement."""
+def evidence_of(slices: Sequence[Slice]) -> float:
+    """Mean over the networks of `top_share` over some slices."""
+    return float(
+        np.mean([top_share(np.concatenate(each), EVIDENCE_SHARE) for each in zip(*slices)])
+    )
+
+
+def resampled(slices: Sequence[Slice], rng: np.random.Generator) -> tuple[float, float]:
+    """95 % interval of `evidence_of` over slices drawn again with replacement."""
     draws = rng.integers(len(slices), size=(DRAWS, len(slices)))
-    return central([top_share(np.concatenate([slices[i] for i in draw])) for draw in draws])
+    return central([evidence_of([slices[i] for i in draw]) for draw in draws])
 
 
-def _places_to_read(
-    slab: Volume, labels: Anatomy, mask: np.ndarray, rng: np.random.Generator, others: bool
-) -> list[tuple[Region, list[int]]]:
-    """The region and `others` of its shape, at one spacing, each with the slices to read."""
-    depth = (0, len(mask))
-    region = cut_region(slab, labels, mask, depth)
-    spacing_mm = None if region.native else region.spacing[1]
-    parts = [(region, fullest_rows(mask, OWN_SLICES))]
-    for shift in other_places(mask, labels.lungs, rng) if others else ():
-        moved = np.roll(mask, shift, (1, 2))
-        place = cut_region(slab, labels, moved, depth, spacing_mm=spacing_mm)
-        parts.append((place, fullest_rows(mask, PLACE_SLICES)))
-    return parts
+@lru_cache(maxsize=1)
+def _finder() -> Finder:
+    return load_finder()[0]
+
+
+def _cut(
+    slab: Volume, labels: Anatomy, masks: list[np.ndarray], spacing_mm: float | None
+) -> list[Region]:
+    """A region around each mask, all at one spacing: the first one's when None."""
+    regions: list[Region] = []
+    for mask in masks:
+        region = cut_region(slab, labels, mask, (0, len(mask)), spacing_mm=spacing_mm)
+        if not regions and not region.native:
+            spacing_mm = region.spacing[1]
+        regions.append(region)
+    return regions
+
+
+def _likeness(pipe: CounterfactualPipeline, region: Region, rows: list[int]) -> np.ndarray:
+    """How much slices of a region at the finder's spacing look like disease, (len(rows),S,T)."""
+    hu, lungs = torch.from_numpy(region.hu), torch.from_numpy(region.lungs)
+    model = _finder().to(pipe.device)  # type: ignore[arg-type]
+    with torch.inference_mode():
+        found = likeness(model, hu, lungs, rows, region.spacing[0], pipe.device)
+    smooth = ndimage.gaussian_filter(found, (0, SMOOTH_PIXELS, SMOOTH_PIXELS))
+    return smooth * region.lungs[rows]
 
 
 def change_evidence(
@@ -124,8 +161,10 @@ def change_evidence(
     part, slab = mask[first:last], scan.slab(first, last)
     labels = Anatomy(anatomy.labels[first:last], anatomy.origin)
     rng = np.random.default_rng(seed)
-    parts = _places_to_read(slab, labels, part, rng, others)
-    total, done = sum(len(rows) for _, rows in parts), 0
+    shifts = other_places(part, labels.lungs, rng) if others else []
+    masks = [part, *(np.roll(part, shift, (1, 2)) for shift in shifts)]
+    rows = [fullest_rows(part, OWN_SLICES), *[fullest_rows(part, PLACE_SLICES)] * len(shifts)]
+    total, done = sum(map(len, rows)), 0
 
     def on_slice(count: int) -> None:
         nonlocal done
@@ -133,22 +172,31 @@ def change_evidence(
         if callback:
             callback("reading", done / total)
 
-    text, capacity = pipe.text(denial), pipe.capacity(parts[0][0])
-    changes = pipe.edit_predictor().changes(parts, text, capacity, on_slice)
-    return _seen(changes, parts, rng)
+    regions = _cut(slab, labels, masks, None)
+    text, capacity = pipe.text(denial), pipe.capacity(regions[0])
+    parts = list(zip(regions, rows))
+    read = [(regions, pipe.edit_predictor().changes(parts, text, capacity, on_slice))]
+    if pipe.modality == "CT":
+        seen = _cut(slab, labels, masks, max(PIXEL_MM, *scan.spacing[1:]))
+        read.append((seen, [_likeness(pipe, *each) for each in zip(seen, rows)]))
+    return _seen(read, rows, rng)
 
 
 def _seen(
-    changes: list[np.ndarray], parts: list[tuple[Region, list[int]]], rng: np.random.Generator
+    read: list[tuple[list[Region], list[np.ndarray]]],
+    rows: list[list[int]],
+    rng: np.random.Generator,
 ) -> Evidence:
-    """What the changes asked for say: of the region first, then of the other places."""
-    asked, *others = (
-        [each[place.mask[row]] for each, row in zip(change, rows)]
-        for change, (place, rows) in zip(changes, parts)
+    """What the networks' maps say: of the region first, then of the other places."""
+    own, *others = (
+        [
+            tuple(values[place][i][cut[place].mask[row]] for cut, values in read)
+            for i, row in enumerate(wanted)
+        ]
+        for place, wanted in enumerate(rows)
     )
-    clear = [top_share(np.concatenate(each)) for each in others]
-    low, high = resampled(asked, rng)
-    value = top_share(np.concatenate(asked))
+    clear = [evidence_of(each) for each in others]
+    low, high = resampled(own, rng)
     clear_low, clear_high = central(clear) if clear else (None, None)
-    whole = Evidence(value, low, high, clear_low, clear_high, len(clear))
+    whole = Evidence(evidence_of(own), low, high, clear_low, clear_high, len(clear))
     return replace(whole, **{k: round(v, 4) for k, v in vars(whole).items() if v is not None})

@@ -100,7 +100,7 @@ def tissue_gate(lesion: np.ndarray, anatomy: Anatomy, volume: Volume) -> Gate:
 
 
 def evidence_gate(evidence: Evidence) -> Gate:
-    """Whether the region asks for more change than other places of the same lungs."""
+    """Whether the region looks more like the finding than other places of the same lungs."""
     passed = evidence.stands_out
     limit = (
         "no other place to compare with"

@@ -89,10 +89,10 @@ def check_presence(
     asked = region_evidence(*scan, plan.mask, plan.term, slices, seed=seed, tell=tell)
     if plan.removes and asked.absent:
         raise UnsuitableInputError(
-            f"The region does not look like “{plan.term}”: “{denial_prompt(plan.term)}” asks to "
-            f"change only {asked.value:.0%} of its most suspicious part (95 % interval "
-            f"{asked.low:.0%} to {asked.high:.0%}, {SEEN:.0%} needed); check the region or the "
-            "finding."
+            f"The region does not look like “{plan.term}”: what “{denial_prompt(plan.term)}” asks "
+            f"to change and what looks like disease come to {asked.value:.0%} in its most "
+            f"suspicious part (95 % interval {asked.low:.0%} to {asked.high:.0%}, {SEEN:.0%} "
+            "needed); check the region or the finding."
         )
     return asked
 

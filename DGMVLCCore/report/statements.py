@@ -135,14 +135,15 @@ def _error(out: Statement, evidence: Mapping[str, float], result: Counterfactual
 
 
 def _asked(out: Statement, evidence: Mapping[str, float], term: str) -> str:
-    """What an editor's change map says."""
+    """What the editor's change map and the finder say."""
 
     def share(key: str) -> str:
         return out.say(100 * evidence[key], ".0f", "%", f"100 x /settings/evidence/{key}")
 
     said = (
-        f"“{denial_prompt(term)}” asked to change {share('value')} % of the region's most "
-        f"suspicious tenth (95 % interval {share('low')} to {share('high')} %)"
+        f"what “{denial_prompt(term)}” asked to change and what looked like disease came to "
+        f"{share('value')} % on average in the region's most suspicious twentieth (95 % interval "
+        f"{share('low')} to {share('high')} %)"
     )
     if evidence["clear_high"] is None:
         return said

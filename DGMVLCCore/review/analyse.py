@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from DGMVLCCore.editing.asked import SEEN
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import (
     Cancelled,
@@ -48,6 +47,7 @@ AGAIN = "free some space and go on with --resume. What was decided before is kep
 Progress = Callable[[str, float], None]
 SHOWN_PHRASES = 3
 MOST = 8  # regions of a scan that are shown
+CHANGED = 0.5  # share of change that one asks the editor for; the others would stay as they are
 LONGEST_REPORT = 100_000
 MARGIN_VOXELS = 8
 SYNTHETIC = "Synthetic inside the region; research use only, not a medical device."
@@ -88,7 +88,7 @@ def find_regions(
     looked, least = look(scan, anatomy, callback, device=pipe.device), load_shown().shown_from
     shown = [place for place in ranked(pipe, looked, callback) if place.score >= least][:MOST]
     places = [named(pipe, looked, place) for place in shown]
-    kept = [place for place in places if place.asked[0].share >= SEEN]  # an edit leaves the others
+    kept = [place for place in places if place.asked[0].share >= CHANGED]
     return find_candidates(kept, looked, scan, anatomy), looked
 
 

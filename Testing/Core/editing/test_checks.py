@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from DGMVLCCore.editing.asked import Evidence, other_places, resampled, top_share
+from DGMVLCCore.editing.asked import (
+    Evidence,
+    evidence_of,
+    other_places,
+    resampled,
+    top_share,
+)
 from DGMVLCCore.editing.checks import (
     changed_gate,
     evidence_gate,
@@ -116,9 +122,15 @@ def test_the_top_tenth_speaks_for_a_region():
     change = np.zeros((10, 10))
     change[0] = 1
     assert top_share(change.ravel()) == 1 and top_share(change[5:].ravel()) == 0
-    assert resampled([np.ones(20), np.ones(30)], np.random.default_rng(0)) == (1, 1)
-    low, high = resampled([np.zeros(20), np.ones(20)], np.random.default_rng(0))
-    assert low == 0 and high == 1
+    assert top_share(np.zeros(0)) == 0
+
+
+def test_evidence_is_the_mean_of_both_networks_with_an_interval_over_slices():
+    none, all_ = np.zeros(20), np.ones(20)
+    assert evidence_of([(all_, none)]) == 0.5 and evidence_of([(all_, all_), (none, none)]) == 1
+    assert resampled([(all_,), (np.ones(30),)], np.random.default_rng(0)) == (1, 1)
+    low, high = resampled([(none, none), (all_, none)], np.random.default_rng(0))
+    assert low == 0 and high == 0.5
 
 
 def test_other_places_lie_in_the_lungs_and_not_on_the_region():
