@@ -16,6 +16,7 @@ from DGMVLCCore.models.lung_shares import Shares
 
 WORK_MM = 1.6
 BORDER_HU = -300.0  # where experts draw the border (an LCTSC validation patient)
+HELD = 0.3  # share of lung from which a pixel is taken for it: disease is doubted more than air
 REACH_MM = 6.0  # how far the network's border may be off
 SEEN_MM = 4.0  # tissue nearer to aerated lung than this is told by thresholds
 CLOSE_MM = 5.0  # vessels at the border belong to the lung
@@ -61,7 +62,8 @@ def find_border(hu: np.ndarray, shares: Shares, mm: float) -> Border:
     """
     size = hu.shape[1:]
     net, airway, body = (
-        (_resized(each, size) > 0.5).numpy() for each in (shares.lungs, shares.airway, shares.body)
+        (_resized(each, size) > least).numpy()
+        for each, least in ((shares.lungs, HELD), (shares.airway, 0.5), (shares.body, 0.5))
     )
     left = (_resized(shares.leftward().float(), size) > 0.5).numpy()
     near = ndimage.binary_dilation(airway, np.ones((1, 3, 3)), iterations=2)

@@ -12,11 +12,11 @@ from torch.nn import functional as F
 
 from DGMVLCCore.imaging.anatomy import AIRWAY, BODY, LEFT, RIGHT, SKIN_HU
 from DGMVLCCore.models.cell_unet import COARSEST
-from DGMVLCCore.models.lungs import GRID_MM, STEP_MM, LungNet, lung_channels
+from DGMVLCCore.models.lungs import GRID_MM, NEAR, STEP_MM, LungNet, lung_channels
 
 AT_ONCE = 16  # slices a forward pass
 MARGIN = 3  # pixels around the tissue
-NEAR = 2  # pixels a side is told from
+BESIDE = 2  # pixels a side is told from
 STRAY = 0.1  # of the larger lung: smaller parts apart from it are none
 
 
@@ -39,7 +39,7 @@ class Shares:
         """bool (D,h,w): nearer to what is left lung than to what is right lung, also beside
         them."""
         around = [
-            F.avg_pool2d(each[:, None], 2 * NEAR + 1, 1, NEAR) for each in (self.left, self.right)
+            F.avg_pool2d(each[:, None], 2 * BESIDE + 1, 1, BESIDE) for each in (self.left, self.right)
         ]
         return (around[0] > around[1])[:, 0]
 
@@ -68,13 +68,13 @@ def _tissue_box(hu: Tensor) -> tuple[slice, slice]:
 
 @torch.inference_mode()
 def _predict(model: LungNet, hu: Tensor, rows: list[int], apart: int) -> Tensor:
-    """Softmax shares (len(rows),5,h,w) of slices of `hu` (D,h,w); neighbours lie `apart`."""
+    """Softmax shares (len(rows),5,h,w) of slices of `hu` (D,h,w); one step is `apart`."""
     height, width = hu.shape[1:]
     pad = (0, -width % COARSEST, 0, -height % COARSEST)
     padded, out = F.pad(hu, pad, value=-1024.0), []
     for start in range(0, len(rows), AT_ONCE):
         z = torch.tensor(rows[start : start + AT_ONCE])
-        near = torch.stack([z - apart, z, z + apart], 1).clamp(0, len(hu) - 1)
+        near = torch.stack([z + n * apart for n in NEAR], 1).clamp(0, len(hu) - 1)
         logits = model(lung_channels(padded[near]))
         out.append(logits.softmax(1)[:, :, :height, :width])
     return torch.cat(out)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 Generator = np.random.Generator
+CENTRAL_MM = 65.0  # from the middle: the medial border of the lungs
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,34 @@ def mass(slices: Slices, rng: Generator) -> np.ndarray:
     places = np.argwhere(rim if rng.random() < 0.65 else lungs)
     if not len(places):
         return slices.hu
-    centre = places[rng.integers(len(places))].astype(float)
-    centre[0] += rng.uniform(-4, 4)
+    centre = _near(places, rng)
     radius = float(np.exp(rng.uniform(np.log(5), np.log(45))))
+    return _lump(slices, centre, radius, rng)
+
+
+def central_mass(slices: Slices, rng: Generator) -> np.ndarray:
+    """A mass of 30-100 mm at the hilum or the mediastinum, into both."""
+    lungs = slices.lungs > 0
+    rim = lungs & ~ndimage.binary_erosion(lungs, np.ones((1, 5, 5)))
+    places = np.argwhere(rim)
+    if not len(places):
+        return slices.hu
+    columns = np.nonzero(lungs.any((0, 1)))[0]
+    far = np.abs(places[:, 2] - columns.mean()) * slices.spacing[2]
+    places = places[far <= max(CENTRAL_MM, far.min())]
+    return _lump(slices, _near(places, rng), rng.uniform(15, 50), rng)
+
+
+def _near(places: np.ndarray, rng: Generator) -> np.ndarray:
+    """A voxel of `places` (N,3), some slices up or down."""
+    voxel = places[rng.integers(len(places))].astype(float)
+    voxel[0] += rng.uniform(-4, 4)
+    return voxel
+
+
+def _lump(slices: Slices, centre: np.ndarray, radius: float, rng: Generator) -> np.ndarray:
+    """The slices' HU with a mass of `radius` mm around a voxel."""
+    lungs = slices.lungs > 0
     grid = np.ogrid[tuple(slice(0, n) for n in slices.hu.shape)]
     stretch = rng.uniform(0.7, 1.4, 3)
     distance = np.sqrt(
@@ -171,12 +197,13 @@ def bullae(slices: Slices, rng: Generator) -> np.ndarray:
 
 
 KINDS: dict[str, tuple[float, Callable[[Slices, Generator], np.ndarray]]] = {
-    "mass": (0.42, mass),
-    "effusion": (0.2, effusion),
+    "mass": (0.28, mass),
+    "effusion": (0.19, effusion),
     "consolidation": (0.18, consolidation),
-    "fibrosis": (0.08, fibrosis),
-    "pneumothorax": (0.06, pneumothorax),
-    "bullae": (0.06, bullae),
+    "fibrosis": (0.06, fibrosis),
+    "pneumothorax": (0.05, pneumothorax),
+    "bullae": (0.05, bullae),
+    "central mass": (0.19, central_mass),
 }
 
 

@@ -11,11 +11,13 @@ import numpy as np
 from scipy import ndimage
 
 from DGMVLCCore.imaging.anatomy import AIRWAY, BODY, LEFT, RIGHT
-from DGMVLCCore.models.lungs import GRID_MM, STEP_MM, lung_channels
+from DGMVLCCore.models.lungs import GRID_MM, NEAR, STEP_MM, lung_channels
 from DGMVLCCore.simulation.gross import Slices, paint_some, smooth_noise
 from DGMVLCCore.training.examples import Example, TrainingScan, crop, stacked
 
 SIDE = 128  # pixels
+REACH = max(NEAR)
+STEPS = np.arange(-REACH, REACH + 1)  # disease is painted on all slices of the reach
 AIR_HU = -1000.0
 
 
@@ -118,6 +120,18 @@ def scanned(hu: np.ndarray, body: np.ndarray, rng: np.random.Generator) -> np.nd
     return (hu + noise * rough) * rng.uniform(0.97, 1.03) + rng.uniform(-25, 25)
 
 
+def bent(
+    hu: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slices and labels (D,H,W) pushed about in-plane, all slices alike: other bodies than the few
+    there are."""
+    push = smooth_noise((2, *hu.shape[1:]), float(rng.uniform(8, 20)), rng) * rng.uniform(0, 3)
+    y, x = np.mgrid[: hu.shape[1], : hu.shape[2]] + push
+    moved = np.stack([ndimage.map_coordinates(p, (y, x), order=1, cval=-1024.0) for p in hu])
+    label = np.stack([ndimage.map_coordinates(p, (y, x), order=0) for p in labels])
+    return moved, label
+
+
 def turned(
     hu: np.ndarray, labels: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +156,7 @@ def turned(
 
 
 class LungMaker:
-    """Draws three slices and the label of the middle one.
+    """Draws the slices that the network sees with one, and its label.
 
     Scans with an outlined tumour are left out: their healthy lungs are not known, and they are what
     the network is measured on.
@@ -157,13 +171,14 @@ class LungMaker:
         ]
 
     def example(self, rng: np.random.Generator) -> Example | None:
-        """`planes` float32 (6,128,128) and `label` int64 (128,128)."""
+        """`planes` float32 (10,128,128) and `label` int64 (128,128)."""
         hu, labels, step = self.scans[rng.integers(len(self.scans))]
         apart = max(round(STEP_MM / step), 1) * (2 if rng.random() < 0.15 else 1)
-        z = int(rng.integers(len(hu)))
-        rows = np.clip((z - apart, z, z + apart), 0, len(hu) - 1)
+        rows = np.clip(int(rng.integers(len(hu))) + apart * STEPS, 0, len(hu) - 1)
         planes, seen = hu[rows], labels[rows]
-        body, truth = seen > 0, seen[1]
+        if rng.random() < 0.7:
+            planes, seen = bent(planes, seen, rng)
+        body, truth = seen > 0, seen[REACH]
         if rng.random() < 0.1:
             planes = emptied(planes, seen, rng)
             truth = np.where(truth > 0, BODY, 0).astype(np.uint8)
@@ -171,14 +186,17 @@ class LungMaker:
             lungs = np.where(np.isin(seen, (LEFT, RIGHT)), seen, 0)
             spacing = (apart * step, GRID_MM, GRID_MM)
             planes = paint_some(Slices(planes, lungs, body, spacing), rng)
+        seen_with = [REACH + n for n in NEAR]
+        planes, body = planes[seen_with], body[seen_with]
         planes = scanned(planes, body, rng)
         planes, view = outside(planes, body, rng)
         truth = np.where(view, truth, 0).astype(np.uint8)
         if rng.random() < 0.15:  # thick slices
-            planes = ndimage.gaussian_filter1d(planes, rng.uniform(0.4, 0.9), axis=0)
+            planes[1:4] = ndimage.gaussian_filter1d(planes[1:4], rng.uniform(0.4, 0.9), axis=0)
         planes, truth = turned(planes.astype(np.float32), truth, rng)
-        if rng.random() < 0.1:  # the first or last slice of a scan has no neighbour
-            planes = planes[[1, 1, 2] if rng.random() < 0.5 else [0, 1, 1]]
+        if rng.random() < 0.2:  # the first and last slices of a scan lack neighbours
+            ends = ([0, 1, 2, 2, 2], [2, 2, 2, 3, 4], [0, 1, 2, 3, 3], [1, 1, 2, 3, 4])
+            planes = planes[ends[rng.integers(len(ends))]]
         return {
             "planes": lung_channels(np.ascontiguousarray(planes)).astype(np.float32),
             "label": np.ascontiguousarray(truth).astype(np.int64),

@@ -51,3 +51,11 @@ def test_slices_without_lungs_stay():
     empty = Slices(given.hu, np.zeros_like(given.lungs), given.body, given.spacing)
     for kind in KINDS:
         assert np.array_equal(paint(empty, kind, np.random.default_rng(0)), given.hu)
+
+
+def test_a_central_mass_lies_at_the_mediastinum():
+    given = slices()
+    for seed in range(6):
+        hu = paint(given, "central mass", np.random.default_rng(seed))
+        changed = np.argwhere(np.abs(hu - given.hu) > 300)
+        assert np.abs(changed[:, 2] - 64).mean() * 3.2 < 80, "nearer to the middle than the walls"

@@ -6,7 +6,14 @@ import numpy as np
 
 from DGMVLCCore.imaging.anatomy import AIRWAY, BODY, LEFT, RIGHT
 from DGMVLCCore.training.loop import train
-from DGMVLCCore.training.lung_slices import LungMaker, emptied, outside, trachea_only, turned
+from DGMVLCCore.training.lung_slices import (
+    LungMaker,
+    bent,
+    emptied,
+    outside,
+    trachea_only,
+    turned,
+)
 from DGMVLCCore.training.recipe import make_recipe
 
 
@@ -54,6 +61,18 @@ def test_sides_stay_the_images_sides_when_mirrored():
         assert np.median(moved[1][np.isin(label, (LEFT, RIGHT))]) < -700
 
 
+def test_a_bent_body_keeps_lung_and_label_together():
+    hu, labels = chest(3)
+    shares = []
+    for seed in range(6):
+        moved, label = bent(hu, labels, np.random.default_rng(seed))
+        lungs = np.isin(label, (LEFT, RIGHT))
+        assert np.median(moved[lungs]) < -700 and np.median(moved[label == BODY]) > 0
+        assert abs(lungs.sum() / np.isin(labels, (LEFT, RIGHT)).sum() - 1) < 0.2
+        shares.append((label != labels).mean())
+    assert max(shares) > 0.01  # it does something
+
+
 def test_scans_with_an_outlined_tumour_are_left_out(tmp_path):
     hu, labels = chest()
     fields = {
@@ -65,7 +84,10 @@ def test_scans_with_an_outlined_tumour_are_left_out(tmp_path):
     }
     for name, tumour in (("a", np.zeros(hu.shape, bool)), ("b", labels == LEFT)):
         np.savez(tmp_path / f"scan-volumes-{name}.npz", **fields, tumour=tumour)
-    assert len(LungMaker(tmp_path).scans) == 1
+    maker = LungMaker(tmp_path)
+    assert len(maker.scans) == 1
+    example = maker.example(np.random.default_rng(0))
+    assert example["planes"].shape == (10, 128, 128) and example["label"].shape == (128, 128)
 
 
 def test_a_short_run_writes_weights_and_their_record(shards, tmp_path):
