@@ -22,6 +22,7 @@ from DGMVLCCore.models.region import Region, cut_region
 SMOOTHING_MM = 2.0
 TRUNCATE = 4.0  # standard deviations, where the blur ends
 READING_MM = 1.0  # chosen on validation patients: coarser grids lose nodules below 10 mm
+APART_MM = 4.0  # thin slices are read so far apart at most, and filled in between
 
 
 def smoothed(
@@ -96,16 +97,19 @@ class RegionReading:
     way, it keeps what it has read, and `go_on` continues there.
 
     Args:
-        region: every slice with a mask is read.
+        region: slices with a mask are read. apart: slices from one that is read to the next; those
+            between are filled in.
     """
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Region, apart: int = 1) -> None:
         self.region = region
+        filled = region.filled
+        self._wanted = sorted({*filled[::apart], *filled[-1:]})
         depth, *sides = region.hu.shape
         # to the words, on tokens, and what they ask to change, on pixels; both 0..1
         self.attention = np.zeros((depth, *(side // PATCH for side in sides)), np.float32)
         self.change = np.zeros(region.hu.shape, np.float32)
-        self._read = 0  # of the slices with a mask
+        self._read = 0  # of the wanted slices
 
     def go_on(
         self, pipe: CounterfactualPipeline, denial: str, callback: Progress | None = None
@@ -119,7 +123,7 @@ class RegionReading:
             UnsuitableInputError: the weights are no editor's, or have no cross-attention.
         """
         pipe.require_sight("attention map")
-        text, capacity, wanted = pipe.text(denial), pipe.capacity(self.region), self.region.filled
+        text, capacity, wanted = pipe.text(denial), pipe.capacity(self.region), self._wanted
         while self._read < len(wanted):
             rows = wanted[self._read : self._read + capacity]
             first = max(rows[0] - 1, 0)  # a slice is seen between its neighbours
@@ -138,7 +142,11 @@ class RegionReading:
 
     def attended(self) -> np.ndarray:
         """Attention to the words on the region's pixels, float32 (D,S,T), 0..1."""
-        return np.stack([enlarged(plane) for plane in self.attention])
+        return np.stack([enlarged(plane) for plane in between(self.attention, self._wanted)])
+
+    def asked(self) -> np.ndarray:
+        """The change that the words ask for, float32 (D,S,T), 0..1, 0 outside the mask."""
+        return between(self.change, self._wanted) * self.region.mask
 
 
 def read_region(
@@ -148,7 +156,7 @@ def read_region(
     Errors as `go_on`."""
     read = RegionReading(region)
     read.go_on(pipe, denial)
-    return read.attended(), read.change
+    return read.attended(), read.asked()
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +180,7 @@ class LungsReading:
         """
         lungs, spacing_mm = lungs_in(anatomy, rows), max(READING_MM, *scan.spacing[1:])
         region = cut_region(scan, anatomy, lungs, rows, spacing_mm=spacing_mm)
-        return cls(scan, lungs, RegionReading(region))
+        return cls(scan, lungs, RegionReading(region, max(int(APART_MM // scan.spacing[0]), 1)))
 
     def attended(self) -> np.ndarray:
         """Attention to the words, float32 (D,H,W), 0..1 in the lungs, 0 outside; blurred."""
@@ -182,7 +190,7 @@ class LungsReading:
 
     def asked(self) -> np.ndarray:
         """The change that the words ask for, float32 (D,H,W), 0..1 in the lungs, 0 outside."""
-        return self._on_scan(self.read.change)
+        return self._on_scan(self.read.asked())
 
     def _on_scan(
         self, values: np.ndarray, sigma: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -194,6 +202,16 @@ class LungsReading:
         if any(sigma):
             part = smoothed(part, inside, sigma)
         return put_back(np.clip(part, 0, 1, out=part), box, self.scan.shape)
+
+
+def between(values: np.ndarray, rows: list[int]) -> np.ndarray:
+    """Values (D,...) with the slices between `rows` filled in, linear along z."""
+    out = values.copy()
+    for low, high in zip(rows, rows[1:]):
+        for row in range(low + 1, high):
+            share = (row - low) / (high - low)
+            out[row] = (1 - share) * values[low] + share * values[high]
+    return out
 
 
 def enlarged(plane: np.ndarray) -> np.ndarray:

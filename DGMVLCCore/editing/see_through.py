@@ -79,6 +79,25 @@ class EditPredictor:
                 out[index] = np.where(asked < IDLE, 0, asked) * region.mask[rows]
         return out
 
+    def changes_under(
+        self, region: Region, rows: list[int], texts: Sequence[Text], capacity: int
+    ) -> np.ndarray:
+        """The change that each text asks for in some slices of a region, all of it seen: float32
+        (texts,slices,S,T), 0 outside its mask. Texts share batches.
+
+        Args:
+            capacity: slices that the device takes at once.
+        """
+        image = region.conditions(rows, np.zeros_like(region.mask)).to(texts[0][0].device)
+        cond, read = joined([image.with_text(*text) for text in texts]), []
+        for start in range(0, len(cond.context), capacity):
+            shown = slice(start, start + capacity)
+            part = cond.map(lambda value, shown=shown: value[shown])  # type: ignore[misc]
+            change = torch.sigmoid(self(part.context[:, 1:2], 1.0, part).change)
+            read.append(change[:, 0].cpu().numpy())
+        asked = np.concatenate(read).reshape(len(texts), len(rows), *region.hu.shape[1:])
+        return np.where(asked < IDLE, 0, asked) * region.mask[rows]
+
 
 Predict = Callable[[Tensor, float, Conditions], Edit]
 

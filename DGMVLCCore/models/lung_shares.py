@@ -39,7 +39,8 @@ class Shares:
         """bool (D,h,w): nearer to what is left lung than to what is right lung, also beside
         them."""
         around = [
-            F.avg_pool2d(each[:, None], 2 * BESIDE + 1, 1, BESIDE) for each in (self.left, self.right)
+            F.avg_pool2d(each[:, None], 2 * BESIDE + 1, 1, BESIDE)
+            for each in (self.left, self.right)
         ]
         return (around[0] > around[1])[:, 0]
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from DGMVLCCore.editing.asked import top_share
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
-from DGMVLCCore.editing.see_through import RegionEditor
 from DGMVLCCore.imaging.masks import fullest_rows, rows_around
 from DGMVLCCore.language.prompts import denial_prompt
 from DGMVLCCore.models.region import cut_region
@@ -49,13 +48,11 @@ def asked_in(
         return [Asked(term, 0.0) for term in terms]
     region = cut_region(looked.scan, looked.anatomy, whole, rows_around(whole))
     chosen = fullest_rows(region.mask, READ_SLICES)
-    predict, capacity = pipe.edit_predictor(), pipe.capacity(region)
-    found = []
-    for term in terms:
-        editor = RegionEditor(predict, region, pipe.text(denial_prompt(term)), capacity=capacity)
-        change = editor.look(chosen).change
-        inside = np.concatenate([change[row][region.mask[row]] for row in chosen])
-        found.append(Asked(term, top_share(inside)))
+    texts = [pipe.text(denial_prompt(term)) for term in terms]
+    capacity = pipe.capacity(region)
+    changes = pipe.edit_predictor().changes_under(region, chosen, texts, capacity)
+    inside = region.mask[chosen]
+    found = [Asked(term, top_share(change[inside])) for term, change in zip(terms, changes)]
     return sorted(found, key=lambda each: -each.share)
 
 

@@ -1,12 +1,15 @@
 """Where an editor sees a finding: on the scan's grid, inside the lungs, by its weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
-from DGMVLCCore.editing.reading import attention_map, lungs_to_read
+from DGMVLCCore.editing.reading import attention_map, between, lungs_to_read
+from DGMVLCCore.editing.see_through import RegionEditor
 from DGMVLCCore.errors import Cancelled, UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy, segment_anatomy
 from DGMVLCCore.language.encoder import LanguageEncoder
@@ -82,6 +85,33 @@ def test_a_reading_that_was_stopped_goes_on_where_it_was(phantom, monkeypatch):
     with pytest.raises(Cancelled):
         memory.attention("other", begin, until(0.0))
     assert len(begun) == 2
+
+
+def test_thin_slices_are_read_apart_and_filled_in_between(phantom):
+    affine = phantom.affine.copy()
+    affine[:3, 2] *= 1.5 / phantom.spacing[0]
+    thin = replace(phantom, affine=affine)
+    lungs = lungs_to_read(thin, segment_anatomy(phantom))
+    editor, asked = pipe(0), []
+    lungs.read.go_on(editor, "Clear.", lambda stage, share: asked.append(share))
+    read_rows = [0, 2, 4, 6, 8, 10, 11]
+    attention = lungs.read.attention
+    assert [row for row in range(12) if attention[row].any()] == read_rows
+    filled = between(attention, read_rows)
+    assert np.allclose(filled[3], (attention[2] + attention[4]) / 2)
+    assert np.array_equal(filled[read_rows], attention[read_rows])
+    assert lungs.read.asked()[3].any() and not lungs.read.asked()[~lungs.read.region.mask].any()
+
+
+def test_texts_that_share_a_batch_ask_what_each_asks_alone(phantom):
+    region, editor = lungs_to_read(phantom, segment_anatomy(phantom)).read.region, pipe(0)
+    texts = [editor.text("No nodule."), editor.text("No emphysema.")]
+    predict, rows = editor.edit_predictor(), region.filled[2:5]
+    together = predict.changes_under(region, rows, texts, 4)
+    for text, asked in zip(texts, together):
+        alone = RegionEditor(predict, region, text).look(rows).change[rows]
+        assert asked.any() and np.allclose(asked, alone, atol=0.02)  # bf16 where it is native
+    assert np.abs(together[0] - together[1]).max() > 0.05
 
 
 def test_refusals(phantom):
