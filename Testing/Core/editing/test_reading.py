@@ -111,7 +111,7 @@ def test_texts_that_share_a_batch_ask_what_each_asks_alone(phantom):
     for text, asked in zip(texts, together):
         alone = RegionEditor(predict, region, text).look(rows).change[rows]
         assert asked.any() and np.allclose(asked, alone, atol=0.02)  # bf16 where it is native
-    assert np.abs(together[0] - together[1]).max() > 0.05
+    assert np.abs(together[0] - together[1]).max() > 0.03
 
 
 def test_refusals(phantom):
