@@ -16,10 +16,10 @@ from DGMVLCCore.models.lung_shares import Shares
 
 WORK_MM = 1.6
 BORDER_HU = -300.0  # where experts draw the border (an LCTSC validation patient)
-HELD = 0.3  # share of lung from which a pixel is taken for it: disease is doubted more than air
 REACH_MM = 6.0  # how far the network's border may be off
 SEEN_MM = 4.0  # tissue nearer to aerated lung than this is told by thresholds
 CLOSE_MM = 5.0  # vessels at the border belong to the lung
+APEX_PIXELS = 12  # of air in a slice; above the last that holds them a shoulder was taken for lung
 TRACHEA_HU, WALL_HU = -850.0, -500.0
 
 
@@ -62,8 +62,7 @@ def find_border(hu: np.ndarray, shares: Shares, mm: float) -> Border:
     """
     size = hu.shape[1:]
     net, airway, body = (
-        (_resized(each, size) > least).numpy()
-        for each, least in ((shares.lungs, HELD), (shares.airway, 0.5), (shares.body, 0.5))
+        (_resized(each, size) > 0.5).numpy() for each in (shares.lungs, shares.airway, shares.body)
     )
     left = (_resized(shares.leftward().float(), size) > 0.5).numpy()
     near = ndimage.binary_dilation(airway, np.ones((1, 3, 3)), iterations=2)
@@ -80,6 +79,11 @@ def find_border(hu: np.ndarray, shares: Shares, mm: float) -> Border:
         for label, side in ((LEFT, left[z][box]), (RIGHT, ~left[z][box])):
             counts[label][0] += int((unseen & side).sum())
             counts[label][1] += int((rim & side).sum())
+    for side in (left, ~left):
+        air = (lungs & side & (hu < BORDER_HU)).sum((1, 2)) >= APEX_PIXELS
+        if air.any():  # a lung without any air is filled up to its top
+            top = int(np.nonzero(air)[0][-1]) + 1
+            lungs[top:] &= ~side[top:]
     return Border(lungs, airway, {k: a / b for k, (a, b) in counts.items() if b})
 
 

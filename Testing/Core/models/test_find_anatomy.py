@@ -167,3 +167,13 @@ def test_dice_loss_ends_at_zero():
     label = torch.tensor([[[2, 3], [1, 0]]]).repeat(2, 8, 8)
     right = torch.nn.functional.one_hot(label, 5).permute(0, 3, 1, 2) * 40.0
     assert float(lung_dice_loss(right, label)) < 1e-3 < 0.5 < float(lung_dice_loss(-right, label))
+
+
+def test_above_the_last_air_of_a_lung_none_of_it_is_left():
+    hu, labels = chest((6, 96, 128))
+    shoulder = np.where((np.arange(6)[:, None, None] > 3) & (labels == LEFT), 60, hu)
+    border = find_border(shoulder.astype(np.float32), shares_of(labels), 3.2)
+    assert not (border.lungs & (labels == LEFT))[4:].any()
+    assert (border.lungs & (labels == RIGHT))[4:].any() and (border.lungs & (labels == LEFT))[
+        3
+    ].any()
