@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import fullest_rows, rows_around
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.models.finder import PIXEL_MM, Finder, likeness, load_finder
+from DGMVLCCore.models.finder import PIXEL_MM, carried_finder, likeness
 from DGMVLCCore.models.region import Region, cut_region
 from DGMVLCCore.stats import central
 
@@ -33,8 +32,6 @@ PLACES, TRIES = 12, 400
 OWN_SLICES, PLACE_SLICES = 12, 3
 DRAWS = 200
 LUNG_SHARE = 0.95  # of a clear place that must lie in the lungs
-
-
 Slice = tuple[np.ndarray, ...]  # the region's values (N,) of each network in one slice
 
 
@@ -107,11 +104,6 @@ def resampled(slices: Sequence[Slice], rng: np.random.Generator) -> tuple[float,
     return central([evidence_of([slices[i] for i in draw]) for draw in draws])
 
 
-@lru_cache(maxsize=1)
-def _finder() -> Finder:
-    return load_finder()[0]
-
-
 def _cut(
     slab: Volume, labels: Anatomy, masks: list[np.ndarray], spacing_mm: float | None
 ) -> list[Region]:
@@ -128,11 +120,60 @@ def _cut(
 def _likeness(pipe: CounterfactualPipeline, region: Region, rows: list[int]) -> np.ndarray:
     """How much slices of a region at the finder's spacing look like disease, (len(rows),S,T)."""
     hu, lungs = torch.from_numpy(region.hu), torch.from_numpy(region.lungs)
-    model = _finder().to(pipe.device)  # type: ignore[arg-type]
+    model = carried_finder().to(pipe.device)  # type: ignore[arg-type]
     with torch.inference_mode():
         found = likeness(model, hu, lungs, rows, region.spacing[0], pipe.device)
     smooth = ndimage.gaussian_filter(found, (0, SMOOTH_PIXELS, SMOOTH_PIXELS))
     return smooth * region.lungs[rows]
+
+
+def read_places(
+    pipe: CounterfactualPipeline,
+    scan: Volume,
+    anatomy: Anatomy,
+    mask: np.ndarray,
+    denial: str,
+    rng: np.random.Generator,
+    *,
+    others: bool = True,
+    callback: Progress | None = None,
+) -> list[list[Slice]]:
+    """What both networks say of a region, then of other places of its shape, slice by slice; the
+    editor first, and alone in other modalities than CT. Arguments and errors as
+    `change_evidence`."""
+    pipe.require_sight("evidence")
+    first, last = rows_around(mask)
+    part, slab = mask[first:last], scan.slab(first, last)
+    labels = Anatomy(anatomy.labels[first:last], anatomy.origin)
+    shifts = other_places(part, labels.lungs, rng) if others else []
+    masks = [part, *(np.roll(part, shift, (1, 2)) for shift in shifts)]
+    rows = [fullest_rows(part, OWN_SLICES), *[fullest_rows(part, PLACE_SLICES)] * len(shifts)]
+    total, done = sum(map(len, rows)), 0
+
+    def on_slice(count: int) -> None:
+        nonlocal done
+        done += count
+        if callback:
+            callback("reading", done / total)
+
+    regions = _cut(slab, labels, masks, None)
+    text, capacity = pipe.text(denial), pipe.capacity(regions[0])
+    parts = list(zip(regions, rows))
+    said = [_inside(parts, pipe.edit_predictor().changes(parts, text, capacity, on_slice))]
+    if pipe.modality == "CT":
+        parts = list(zip(_cut(slab, labels, masks, max(PIXEL_MM, *scan.spacing[1:])), rows))
+        said.append(_inside(parts, [_likeness(pipe, *each) for each in parts]))
+    return [list(zip(*place)) for place in zip(*said)]
+
+
+def _inside(
+    parts: list[tuple[Region, list[int]]], values: list[np.ndarray]
+) -> list[list[np.ndarray]]:
+    """One network's values in each place's mask, slice by slice."""
+    return [
+        [plane[region.mask[row]] for plane, row in zip(each, rows)]
+        for (region, rows), each in zip(parts, values)
+    ]
 
 
 def change_evidence(
@@ -156,46 +197,9 @@ def change_evidence(
     Raises:
         UnsuitableInputError: the weights are no editor's.
     """
-    pipe.require_sight("evidence")
-    first, last = rows_around(mask)
-    part, slab = mask[first:last], scan.slab(first, last)
-    labels = Anatomy(anatomy.labels[first:last], anatomy.origin)
-    rng = np.random.default_rng(seed)
-    shifts = other_places(part, labels.lungs, rng) if others else []
-    masks = [part, *(np.roll(part, shift, (1, 2)) for shift in shifts)]
-    rows = [fullest_rows(part, OWN_SLICES), *[fullest_rows(part, PLACE_SLICES)] * len(shifts)]
-    total, done = sum(map(len, rows)), 0
-
-    def on_slice(count: int) -> None:
-        nonlocal done
-        done += count
-        if callback:
-            callback("reading", done / total)
-
-    regions = _cut(slab, labels, masks, None)
-    text, capacity = pipe.text(denial), pipe.capacity(regions[0])
-    parts = list(zip(regions, rows))
-    read = [(regions, pipe.edit_predictor().changes(parts, text, capacity, on_slice))]
-    if pipe.modality == "CT":
-        seen = _cut(slab, labels, masks, max(PIXEL_MM, *scan.spacing[1:]))
-        read.append((seen, [_likeness(pipe, *each) for each in zip(seen, rows)]))
-    return _seen(read, rows, rng)
-
-
-def _seen(
-    read: list[tuple[list[Region], list[np.ndarray]]],
-    rows: list[list[int]],
-    rng: np.random.Generator,
-) -> Evidence:
-    """What the networks' maps say: of the region first, then of the other places."""
-    own, *others = (
-        [
-            tuple(values[place][i][cut[place].mask[row]] for cut, values in read)
-            for i, row in enumerate(wanted)
-        ]
-        for place, wanted in enumerate(rows)
-    )
-    clear = [evidence_of(each) for each in others]
+    rng, asked = np.random.default_rng(seed), (scan, anatomy, mask, denial)
+    own, *elsewhere = read_places(pipe, *asked, rng, others=others, callback=callback)
+    clear = [evidence_of(each) for each in elsewhere]
     low, high = resampled(own, rng)
     clear_low, clear_high = central(clear) if clear else (None, None)
     whole = Evidence(evidence_of(own), low, high, clear_low, clear_high, len(clear))

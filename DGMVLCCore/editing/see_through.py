@@ -66,17 +66,12 @@ class EditPredictor:
                 r.conditions(rows, np.zeros_like(r.mask))
                 for r, rows in map(parts.__getitem__, same)
             ]
-            cond, read = joined(seen).to(text[0].device).with_text(*text), []
-            for start in range(0, len(cond.context), capacity):
-                shown = slice(start, start + capacity)
-                part = cond.map(lambda value, shown=shown: value[shown])  # type: ignore[misc]
-                change = torch.sigmoid(self(part.context[:, 1:2], 1.0, part).change)
-                read.append(change[:, 0].cpu().numpy())
-                on_slice(len(change))
+            cond = joined(seen).to(text[0].device).with_text(*text)
             ends = np.cumsum([len(parts[index][1]) for index in same])[:-1]
-            for index, asked in zip(same, np.split(np.concatenate(read), ends)):
+            asked = self._asked(cond, capacity, on_slice)
+            for index, each in zip(same, np.split(asked, ends)):
                 region, rows = parts[index]
-                out[index] = np.where(asked < IDLE, 0, asked) * region.mask[rows]
+                out[index] = each * region.mask[rows]
         return out
 
     def changes_under(
@@ -89,14 +84,22 @@ class EditPredictor:
             capacity: slices that the device takes at once.
         """
         image = region.conditions(rows, np.zeros_like(region.mask)).to(texts[0][0].device)
-        cond, read = joined([image.with_text(*text) for text in texts]), []
+        asked = self._asked(joined([image.with_text(*text) for text in texts]), capacity)
+        return asked.reshape(len(texts), len(rows), *region.hu.shape[1:]) * region.mask[rows]
+
+    def _asked(
+        self, cond: Conditions, capacity: int, on_slice: Callable[[int], None] = lambda count: None
+    ) -> np.ndarray:
+        """The change asked for in slices that are all seen, (B,S,T); what is idle is 0."""
+        read = []
         for start in range(0, len(cond.context), capacity):
             shown = slice(start, start + capacity)
             part = cond.map(lambda value, shown=shown: value[shown])  # type: ignore[misc]
             change = torch.sigmoid(self(part.context[:, 1:2], 1.0, part).change)
             read.append(change[:, 0].cpu().numpy())
-        asked = np.concatenate(read).reshape(len(texts), len(rows), *region.hu.shape[1:])
-        return np.where(asked < IDLE, 0, asked) * region.mask[rows]
+            on_slice(len(change))
+        asked = np.concatenate(read)
+        return np.where(asked < IDLE, 0, asked)
 
 
 Predict = Callable[[Tensor, float, Conditions], Edit]

@@ -4,6 +4,7 @@ called."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +100,9 @@ def load_finder(path: str | Path | None = None) -> tuple[Finder, str]:
     """
     model, sha256 = load_network(Finder, weights_folder(path, WEIGHTS), "finder")
     return model.eval(), sha256
+
+
+@lru_cache(maxsize=1)
+def carried_finder() -> Finder:
+    """The shipped network, loaded once a process. Errors as `load_finder`."""
+    return load_finder()[0]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.cell_unet import COARSEST
-from DGMVLCCore.models.finder import PIXEL_MM, Finder, likeness, load_finder
+from DGMVLCCore.models.finder import PIXEL_MM, Finder, carried_finder, likeness
 from DGMVLCCore.models.region import Region, cut_region
 
 Progress = Callable[[str, float], None]
@@ -54,11 +53,6 @@ class Looked:
         slabs = (len(values), *shape[1:])
         whole = self.region.to_scan(values.astype(np.float32), slabs)
         return np.repeat(whole, self.thick, 0)[: shape[0]]
-
-
-@lru_cache(maxsize=1)
-def _network() -> Finder:
-    return load_finder()[0]
 
 
 def thick_slices(scan: Volume, anatomy: Anatomy) -> tuple[Volume, Anatomy, int]:
@@ -114,7 +108,7 @@ def look(
         raise UnsuitableInputError(
             "The scan shows no lung, so there is nothing to look at; load a chest CT."
         )
-    model = (finder or _network()).to(torch.device(device))  # type: ignore[arg-type]
+    model = (finder or carried_finder()).to(torch.device(device))  # type: ignore[arg-type]
     slabs, labels, thick = thick_slices(scan, anatomy)
     spacing = max(PIXEL_MM, *scan.spacing[1:])
     rows = (0, len(slabs.array))

@@ -19,8 +19,6 @@ from SlicerDGMVLCPresenters.page import page
 from SlicerDGMVLCPresenters.requests import Reading
 from trame.app import TrameApp
 
-from DGMVLCCore.ground.devices import give_back_memory
-
 from . import choose, offers
 from .access import Access
 from .ahead import Ahead
@@ -263,7 +261,6 @@ class Viewer(TrameApp):
         self.drawing.drop()
         self.pointer.forget()
         self.stage.take_scan(scan)
-        give_back_memory()  # of the scan before, and of reading
         self.jobs.leave(self.desk.opened(kept, study, report, scan.facts.report))
         with self.state as state:
             state.compare_chosen, state.compare_words, state.scan_typed = [], "", ""

@@ -15,8 +15,6 @@ from SlicerDGMVLCLib.exchange import segmentsOn
 from SlicerDGMVLCLib.scene import ResultNodes, loadLayer, loadResult, readResult, removeRun
 from SlicerDGMVLCPresenters.outcome import Manifest
 
-from DGMVLCCore.ground.devices import give_back_memory
-
 from .readout import array_of
 from .segments import hatched, put_mask
 from .views import COLUMNS, HYPOTHESES, ROWS, Views, quiet
@@ -105,7 +103,6 @@ class Runs:
             self._hatch(nodes)
         run = Run(number, path, manifest, nodes, name)
         self.all.append(run)
-        give_back_memory()  # of reading; otherwise it stays with this process
         return run
 
     def _layer(self, run: Run, role: str, finding: str = "") -> Any | None:

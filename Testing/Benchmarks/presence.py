@@ -17,48 +17,25 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from DGMVLCCore.editing import asked
+from DGMVLCCore.editing.asked import EVIDENCE_SHARE, SEEN, evidence_of, read_places, top_share
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.evaluation.cases import Case, make_cases
 from DGMVLCCore.language.prompts import denial_prompt
-from DGMVLCCore.models.region import Region
 
 WAYS = ("editor", "finder", "both")
 
 
-class Check:
-    """The presence check, and what each network says in it.
+def ask(pipe: CounterfactualPipeline, case: Case, *, there: bool) -> dict[str, float]:
+    """What each way says of the case's region with or without its lesion.
 
     The editor alone is read as it was alone: in the region's most suspicious tenth.
     """
-
-    def __init__(self) -> None:
-        self.pipe = CounterfactualPipeline.from_pretrained(None)
-        self.said: list[float] = []
-        whole = asked._seen
-
-        def listening(read: Any, rows: list[list[int]], rng: np.random.Generator) -> Any:
-            shares = (asked.TOP_SHARE, asked.EVIDENCE_SHARE)
-            self.said = [
-                asked.top_share(np.concatenate(inside(*maps, rows[0])), share)
-                for maps, share in zip(read, shares)
-            ]
-            return whole(read, rows, rng)
-
-        asked._seen = listening
-
-    def ask(self, case: Case, *, there: bool) -> dict[str, float]:
-        """What each way says of the case's region with or without its lesion."""
-        scan, denial = case.scan if there else case.true, denial_prompt(case.lesion.term)
-        found = asked.change_evidence(
-            self.pipe, scan, case.anatomy, case.mask, denial, others=False
-        )
-        return dict(zip(WAYS, (*self.said, found.value)))
-
-
-def inside(cut: list[Region], values: list[np.ndarray], rows: list[int]) -> list[np.ndarray]:
-    """The first region's values in its mask, slice by slice."""
-    return [values[0][i][cut[0].mask[row]] for i, row in enumerate(rows)]
+    scan, denial = case.scan if there else case.true, denial_prompt(case.lesion.term)
+    rng = np.random.default_rng(0)
+    (own,) = read_places(pipe, scan, case.anatomy, case.mask, denial, rng, others=False)
+    editor, finder = (np.concatenate(each) for each in zip(*own))
+    said = top_share(editor), top_share(finder, EVIDENCE_SHARE), evidence_of(own)
+    return dict(zip(WAYS, said))
 
 
 def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -66,7 +43,7 @@ def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
     out = {}
     for way in WAYS:
         there, clear = ([row[place][way] for row in rows] for place in ("lesion", "clear"))
-        truth, limit = [1] * len(there) + [0] * len(clear), asked.SEEN
+        truth, limit = [1] * len(there) + [0] * len(clear), SEEN
         out[way] = {
             "auc": round(float(roc_auc_score(truth, there + clear)), 3),
             "lesions seen": round(float(np.mean(np.array(there) >= limit)), 3),
@@ -83,11 +60,11 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, default=2, help="lesions of a kind in a scan")
     args = parser.parse_args()
-    check, rows = Check(), []
+    pipe, rows = CounterfactualPipeline.from_pretrained(None), []
     for case in make_cases(args.shards, seeds=args.seeds):
         row = {"patient": case.patient, "kind": case.lesion.kind}
         rows.append(
-            row | {place: check.ask(case, there=place == "lesion") for place in ("lesion", "clear")}
+            row | {place: ask(pipe, case, there=place == "lesion") for place in ("lesion", "clear")}
         )
     record = {"all": figures(rows), "kinds": {}, "rows": rows}
     for kind in dict.fromkeys(row["kind"] for row in rows):
