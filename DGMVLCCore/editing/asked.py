@@ -61,6 +61,11 @@ class Evidence:
         return self.value < SEEN
 
     @property
+    def sure(self) -> bool:
+        """True when the whole interval says that the finding is there."""
+        return self.low >= SEEN
+
+    @property
     def stands_out(self) -> bool:
         """True when the region stands above this patient's other places."""
         return self.clear_high is None or self.value > self.clear_high

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from DGMVLCCore.editing.asked import Evidence
+from DGMVLCCore.editing.asked import SEEN, Evidence
 from DGMVLCCore.editing.result import CounterfactualResult, Gate
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
@@ -100,19 +100,23 @@ def tissue_gate(lesion: np.ndarray, anatomy: Anatomy, volume: Volume) -> Gate:
 
 
 def evidence_gate(evidence: Evidence) -> Gate:
-    """Whether the region looks more like the finding than other places of the same lungs."""
-    passed = evidence.stands_out
-    limit = (
-        "no other place to compare with"
-        if evidence.clear_high is None
-        else f"above {evidence.clear_high:.2f}, {evidence.places} other places of these lungs"
-    )
-    sentence = (
-        "The region shows the finding more than other places of these lungs."
-        if passed
-        else "Other places of these lungs look as much like the finding; it may be diffuse, or "
-        "not here."
-    )
+    """Whether the region surely looks like the finding, and more than other places of the same
+    lungs."""
+    passed = evidence.stands_out and evidence.sure
+    places = f", {evidence.places} other places of these lungs" if evidence.places else ""
+    limit = f"above {max(evidence.clear_high or 0.0, SEEN):.2f}{places}"
+    if passed:
+        sentence = "The region shows the finding more than other places of these lungs."
+    elif evidence.stands_out:
+        sentence = (
+            f"The networks hardly see the finding in the region ({evidence.low:.0%} to "
+            f"{evidence.high:.0%}); it may not be here."
+        )
+    else:
+        sentence = (
+            "Other places of these lungs look as much like the finding; it may be diffuse, or "
+            "not here."
+        )
     return Gate("finding in the region", passed, round(evidence.value, 2), limit, "", sentence)
 
 

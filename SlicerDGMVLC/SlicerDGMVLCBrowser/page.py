@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from SlicerDGMVLCPresenters.keys import KEYS
+from trame.ui.html import DivLayout
 from trame.ui.vuetify3 import VAppLayout
-from trame.widgets import html
+from trame.widgets import client, html
 from trame.widgets import vuetify3 as v3
 
 from .controls import aria, button, icon_button, option, slider, toggle
@@ -16,6 +17,7 @@ from .results import build_results
 if TYPE_CHECKING:
     from .app import Viewer
 
+VIEWS = "views"  # name of the template
 NOTICE = "Research use only; not a medical device"
 LAYOUTS = (
     ("columns", "Compare", "Original, counterfactual and difference"),
@@ -133,7 +135,7 @@ def _views(viewer: Viewer) -> None:
                 classes="sample-large",
             )
         with html.Div(v_show="layout !== 'empty'", classes="grid"):
-            viewer.stage.views.layouts.initialize_layout_grid(viewer.ui)
+            client.ServerTemplate(name=VIEWS)
     _strip(viewer)
 
 
@@ -195,8 +197,11 @@ def _pointers() -> None:
 
 def build_page(viewer: Viewer) -> VAppLayout:
     """The whole page of a viewer."""
+    # Other views are another template; in the page's own, the page would be made anew under
+    # whoever is typing, whose letters would be lost.
+    with DivLayout(viewer.server, VIEWS, connect_parent=False) as views:
+        viewer.stage.views.layouts.initialize_layout_grid(views)
     with VAppLayout(viewer.server, vuetify_config=THEME) as layout:
-        viewer.ui = layout
         layout.root.theme = "dgmvlc"
         _bar(viewer)
         _help()

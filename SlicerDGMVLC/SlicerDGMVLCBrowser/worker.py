@@ -99,8 +99,9 @@ class WorkerSession:
         self._process.stdin.write(data)
 
     def _pass_on(self, events: list[Event]) -> None:
-        for event in events:
-            self._tell(event)
+        loop = asyncio.get_running_loop()
+        for event in events:  # each by itself: what goes wrong with one must not end the listening
+            loop.call_soon(self._tell, event)
 
     async def _read(self, client: WorkerClient, process: asyncio.subprocess.Process) -> None:
         while process.stdout is not None and (data := await process.stdout.read(1 << 16)):

@@ -49,6 +49,27 @@ def test_another_scan_closes_the_one_before(serve, tab, prepared, tmp_path):
     assert "Counterfactual" not in page.inner_text(".stage") and one.problems == []
 
 
+def test_whoever_types_is_not_disturbed_by_new_views(serve, tab, prepared):
+    one = tab(serve("--fake", str(prepared[1])))
+    page = one.page
+    field = page.query_selector(TEXT)
+    page.fill(".scan-path input", str(prepared[0]))
+    page.press(".scan-path input", "Enter")
+    page.focus(TEXT)
+    for word in REPORT.split(" "):
+        page.keyboard.type(word + " ")
+        page.wait_for_timeout(150)
+    page.wait_for_selector(".finding")
+    assert page.input_value(TEXT).strip() == REPORT
+    page.keyboard.press("Control+End")
+    page.evaluate("document.querySelector('.run-button').click()")
+    page.wait_for_selector(".run-shown")
+    page.keyboard.type("No fracture.")
+    assert page.input_value(TEXT).endswith("No fracture.")
+    assert field.is_visible(), "the page was made anew"
+    assert one.problems == []
+
+
 def test_a_lost_server_keeps_what_was_typed(serve, tab, prepared):
     served = serve("--fake", str(prepared[1]))
     one = tab(served)

@@ -115,6 +115,10 @@ def test_evidence_is_compared_with_this_patients_other_places():
     diffuse = Evidence(0.7, 0.6, 0.8, 0.3, 0.9, 12)
     assert not diffuse.absent and not evidence_gate(diffuse).passed
     assert Evidence(0.2, 0.1, 0.3, 0.0, 0.1, 12).absent
+    unsure = Evidence(0.51, 0.41, 0.54, 0.0, 0.1, 12)
+    assert unsure.stands_out and not unsure.absent
+    gate = evidence_gate(unsure)
+    assert not gate.passed and "41% to 54%" in gate.sentence
     assert evidence_gate(Evidence(0.9, 0.9, 0.9, None, None, 0)).passed
 
 
