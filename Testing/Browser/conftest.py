@@ -198,6 +198,7 @@ def serve():
     yield start
     for served in started:
         served.stop()
+        sys.stderr.write("".join(served.log))  # pytest shows it of a test that failed
 
 
 class Tab:
