@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
+from DGMVLCCore.editing.clear_density import at_clear_density
 from DGMVLCCore.editing.sampler import Text
 from DGMVLCCore.editing.see_through import SMOOTH_MM, STEPS, Answer, EditPredictor, RegionEditor
 from DGMVLCCore.editing.work import Work
@@ -54,5 +55,7 @@ def edit_through(pipe: Editing, work: Work) -> Answer:
     answer = answers[0]
     if plan.mode == "shift":
         answer = replace(answer, hu=region.hu + answer.hu - answers[1].hu)
+    elif plan.removes and hidden is None:
+        answer = at_clear_density(answer, region)
     settings["invented_share"] = round(float(answer.invented[region.mask].mean()), 4)
     return answer

@@ -22,6 +22,7 @@ import torch
 from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
+from DGMVLCCore.editing.clear_density import at_clear_density
 from DGMVLCCore.editing.sampler import Text
 from DGMVLCCore.editing.see_through import IN_PLANE, STEPS, Answer, EditPredictor, RegionEditor
 from DGMVLCCore.models.editor import Editor
@@ -75,7 +76,8 @@ class Bench:
         """The editor's answer for all slices of a patch that shows `hu`."""
         region = self.region(patch, hu, edit)
         noise = torch.randn(hu.shape, generator=torch.Generator().manual_seed(0))
-        return RegionEditor(self.predict, region, self.words(text)).edit([noise], self.steps)
+        answer = RegionEditor(self.predict, region, self.words(text)).edit([noise], self.steps)
+        return at_clear_density(answer, region)
 
     def lesion(self, patch: ScanPatch, kind: str, rng: np.random.Generator) -> Lesion:
         """A lesion of a kind; a real one of another validation patient for `REAL`."""
