@@ -38,5 +38,6 @@ def at_clear_density(answer: Answer, region: Region) -> Answer:
         clear = np.median(region.hu[around])
         inside = core & lungs if (core & lungs).any() else core
         for made in hu:
-            made[core] -= np.clip(np.median(made[inside]) - clear, 0, MOST_HU)
+            lower = made[core] - np.clip(np.median(made[inside]) - clear, 0, MOST_HU)
+            made[core] = np.minimum(made[core], np.maximum(lower, region.scale.outside))  # air
     return replace(answer, hu=hu)

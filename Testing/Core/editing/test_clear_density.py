@@ -40,6 +40,12 @@ def test_a_dark_core_stays_and_a_dense_one_is_lowered_only_so_far():
     assert core_medians(at_clear_density(*answered(-500.0))) == [-500 - MOST_HU, -510 - MOST_HU]
 
 
+def test_nothing_becomes_thinner_than_air():
+    answer, region = answered(-760.0)
+    answer.hu[:, 1, 14, 14] = -1000
+    assert at_clear_density(answer, region).hu.min() == region.scale.outside
+
+
 def test_without_clear_lung_around_a_core_stays():
     for case in (
         answered(-760.0, label=1),
