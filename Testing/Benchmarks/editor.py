@@ -16,6 +16,7 @@ import json
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -194,6 +195,15 @@ def removal(bench: Bench, scan: int, kind: str, rng: np.random.Generator) -> dic
     return rows
 
 
+def removals(bench: Bench, scan: int, cases: int, seed: int) -> list[dict[str, float]]:
+    """So many of every kind taken out of one scan."""
+    found = []
+    for k, kind in enumerate((*KINDS, REAL)):
+        rng = np.random.default_rng([seed, scan, k])
+        found += [removal(bench, scan, kind, rng) for _ in range(cases)]
+    return found
+
+
 def one_of_two(bench: Bench, scan: int, rng: np.random.Generator) -> dict[str, float]:
     """Two findings, one denied: how much of each goes."""
     kinds = [str(kind) for kind in rng.choice(KINDS, 2, replace=False)]
@@ -234,10 +244,7 @@ def main() -> None:
     bench.filler = HoleFiller(args.rivals) if args.rivals else None
     rows: Rows = defaultdict(list)
     for scan, patient in enumerate(bench.patients):
-        found = []
-        for k, kind in enumerate((*KINDS, REAL)):
-            rng = np.random.default_rng([args.seed, scan, k])
-            found += [removal(bench, scan, kind, rng) for _ in range(args.cases)]
+        found = removals(bench, scan, args.cases, args.seed)
         for turn in range(3 * args.cases):
             found.append(
                 one_of_two(bench, scan, np.random.default_rng([args.seed, scan, 100 + turn]))
@@ -248,13 +255,19 @@ def main() -> None:
     write(rows, args.out)
 
 
-def write(rows: Rows, out: Path) -> None:
-    """Print and write the means with their intervals over patients."""
+def means(rows: Rows) -> dict[str, dict[str, Any]]:
+    """The mean of each figure with its interval over patients; none of one that no case has."""
     figures = {}
     for name, pairs in rows.items():
         mean = over_patients((patient, value) for patient, value in pairs if np.isfinite(value))
         if mean is not None:
             figures[name] = mean.rounded()
+    return figures
+
+
+def write(rows: Rows, out: Path) -> None:
+    """Print and write the means with their intervals over patients."""
+    figures = means(rows)
     shares = [[value for _, value in rows[f"change, {place}"]] for place in ("lesion", "clear")]
     truth = [1] * len(shares[0]) + [0] * len(shares[1])
     auc = roc_auc_score(truth, shares[0] + shares[1])

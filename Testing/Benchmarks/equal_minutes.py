@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,14 +27,12 @@ from DGMVLCCore.models.denoiser import Conditions
 from DGMVLCCore.models.editor import Edit
 from DGMVLCCore.models.units import to_hu, to_units
 from DGMVLCCore.results.records import write_text
-from DGMVLCCore.simulation.insert import KINDS
 from DGMVLCCore.simulation.patch import ScanPatch
-from DGMVLCCore.stats import over_patients
 from DGMVLCCore.training.edit_pairs import EditPairMaker, Pair, shown
 from DGMVLCCore.training.editing import EditingTrainer
 from DGMVLCCore.training.examples import Example
 from DGMVLCCore.training.recipe import Recipe
-from editor import REAL, Bench, Rows, removal
+from editor import Bench, Rows, means, removals
 
 SIGMA = 0.3  # of the bridge's noise half-way, model units (750 HU)
 CERTAIN = 20.0  # logit of a change map that is 1
@@ -228,18 +227,14 @@ def trained(name: str, args: argparse.Namespace) -> Path:
 def scored(name: str, folder: Path, args: argparse.Namespace) -> dict[str, object]:
     """Figures of a way on the validation patients, intervals over them."""
     bench = WayBench(args.val, folder / "weights", WAYS[name][0])
-    rows: Rows = {}
+    rows: Rows = defaultdict(list)
     for scan, patient in enumerate(bench.patients):
-        for k, kind in enumerate((*KINDS, REAL)):
-            rng = np.random.default_rng([0, scan, k])
-            for _ in range(args.cases):
-                for figure, value in removal(bench, scan, kind, rng).items():
-                    rows.setdefault(figure, []).append((patient, value))
-    found: dict[str, object] = {"steps": int((folder / "done").read_text(encoding="utf-8"))}
-    for figure in FIGURES:
-        mean = over_patients((who, value) for who, value in rows[figure] if np.isfinite(value))
-        found[figure] = mean.rounded() if mean else None
-    return found
+        for case in removals(bench, scan, args.cases, 0):
+            for figure, value in case.items():
+                rows[figure].append((patient, value))
+    figures = means(rows)
+    steps = int((folder / "done").read_text(encoding="utf-8"))
+    return {"steps": steps, **{figure: figures.get(figure) for figure in FIGURES}}
 
 
 def main() -> None:
