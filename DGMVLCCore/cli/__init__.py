@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 from contextlib import suppress
 
 import msgspec
@@ -132,6 +133,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(
         level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s"
     )
+    # What a foreign header breaks without harm is no news to a reader; what harms is a sentence.
+    warnings.filterwarnings("ignore", module="pydicom")
     with suppress(OSError):  # what killed runs left in the temporary folder is patients' data
         sweep()
     try:

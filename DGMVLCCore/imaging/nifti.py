@@ -47,7 +47,8 @@ FIELDS2 = {
     "scode": (348, "i4", 1), "quatern": (352, "f8", 6), "srow": (400, "f8", 12),
     "units": (500, "i4", 1),
 }  # fmt: skip
-ROUNDING_MM, ROUNDED_DEGREES, AGREE_VOXELS = 0.01, 0.01, 0.5
+ROUNDING_MM, ROUNDED_DEGREES = 0.01, 0.01
+AGREE_VOXELS, TOLD_VOXELS = 0.5, 0.1  # forms farther apart are refused, or told
 LONGEST_TURN = 1.001  # b, c, d of a rotation are never longer than 1, but for their rounding
 
 
@@ -225,10 +226,12 @@ def _geometry(
             raise refused(path, f"gives the qform {quoted(header.quatern.tolist())}")
         forms["qform"] = np.eye(4)
         forms["qform"][:3, :3], forms["qform"][:3, 3] = turn * spacing, start
-    if len(forms) == 2:
-        _check_agree(forms["sform"], forms["qform"], tilt, spacing, shape, path)
     # A qform is always square, so it is the truer one beside a rounded sform.
     best = "qform" if tilt > ROUNDED_DEGREES and "qform" in forms else "sform"
+    if len(forms) == 2:
+        apart = _check_agree(forms["sform"], forms["qform"], tilt, spacing, shape, path)
+        if apart > TOLD_VOXELS * spacing.max():
+            notes.append(f"Its sform lies up to {apart:.2f} mm from its qform; read by the {best}.")
     affine = forms.get(best, forms.get("qform", np.diag([*spacing, 1.0])))
     if ROUNDED_DEGREES < tilt <= SHEAR_DEGREES:
         notes.append(f"Its axes were {tilt:.2f}° off square, as rounding leaves them.")
@@ -242,13 +245,13 @@ def _check_agree(
     spacing: np.ndarray,
     shape: tuple[int, ...],
     path: Path,
-) -> None:
-    """Refuse two forms that put the voxels at different places."""
+) -> float:
+    """How far apart two forms put a voxel, mm; refused when they mean different places."""
     apart = float(np.linalg.norm(_corners(sform, shape) - _corners(qform, shape), axis=0).max())
     reach = float(np.linalg.norm(spacing * shape[::-1])) if len(shape) == 3 else 0.0
-    rounding = np.radians(tilt) * reach if tilt <= SHEAR_DEGREES else 0.0
-    if apart <= max(AGREE_VOXELS * float(spacing.max()), rounding):
-        return
+    rounding = max(AGREE_VOXELS * float(spacing.max()), np.radians(tilt) * reach)
+    if tilt <= SHEAR_DEGREES and apart <= rounding:  # a tilt is one in few slices, too
+        return apart
     shear = (
         f" and is tilted by {tilt:.1f}°, which a qform cannot hold" if tilt > SHEAR_DEGREES else ""
     )

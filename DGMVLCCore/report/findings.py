@@ -95,10 +95,10 @@ def pieces(report: str, findings: Sequence[Finding]) -> list[Piece]:
 
 
 def _shown(text: str) -> str:
-    """Text that a terminal may get: no control characters but line ends and tabs."""
-    return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else " " for c in text
-    )
+    """Text that a terminal may get: no control characters but line ends and tabs, and nothing for
+    those without width (a soft hyphen within a word)."""
+    kinds = {"Cc": " ", "Cs": " ", "Cf": ""}
+    return "".join(c if c in "\n\t" else kinds.get(unicodedata.category(c), c) for c in text)
 
 
 def _terminal(piece: Piece, colour: bool) -> str:

@@ -79,13 +79,21 @@ def test_a_sform_of_bare_directions_takes_its_voxels_from_pixdim(tmp_path, scan)
         load_volume(nifti(tmp_path / "b.nii", scan, sform=sform))
 
 
-def test_a_tilted_sform_beside_a_straight_qform_is_refused_with_its_angle(tmp_path, scan):
+@pytest.mark.parametrize("degrees", [15, 1])
+def test_a_tilted_sform_beside_a_straight_qform_is_refused_with_its_angle(tmp_path, scan, degrees):
     straight = RAS @ scan.affine
     tilted = straight.copy()
-    tilted[1, 2] = np.tan(np.radians(15)) * scan.spacing[0]
+    tilted[1, 2] = np.tan(np.radians(degrees)) * scan.spacing[0]
     path = nifti(tmp_path / "a.nii", scan, sform=tilted, qform=straight)
-    with pytest.raises(UnsuitableInputError, match=r"two orientations.*tilted by 15\.0°"):
+    with pytest.raises(UnsuitableInputError, match=rf"two orientations.*tilted by {degrees}\.0°"):
         load_volume(path)
+
+
+def test_forms_a_little_apart_are_told(tmp_path, scan, caplog):
+    moved = RAS @ scan.affine
+    moved[2, 3] += 0.3 * max(scan.spacing)
+    load_volume(nifti(tmp_path / "a.nii", scan, sform=moved, qform=RAS @ scan.affine))
+    assert "from its qform; read by the sform" in caplog.text
 
 
 @pytest.mark.parametrize("change", [np.diag([-1.0, 1, 1, 1]), np.diag([1.0, 1, -1, 1])])

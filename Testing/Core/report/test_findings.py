@@ -147,3 +147,11 @@ def test_the_pieces_are_the_whole_report(text: str, places: list[tuple[int, int]
     parts = pieces(text, findings)
     assert "".join(piece.text for piece in parts) == text
     assert sorted(n for piece in parts for n in piece.numbers) == list(range(1, len(findings) + 1))
+
+
+def test_a_terminal_gets_a_hyphenated_word_whole_and_no_control_characters() -> None:
+    text = "A 9 mm no\u00addule in the right upper lobe, an effu\u200bsion; nothing else.\x1b[2J"
+    report = report_text(text.encode(), "a.txt")
+    findings = parse_report(report.text)
+    lines = "\n".join(report_lines(report, findings, []))
+    assert "nodule]" in lines and "effusion" in lines and "\x1b" not in lines
