@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from DGMVLCCore.errors import UnreadableError, UsageError, quoted
+from DGMVLCCore.ground.plain_json import read_limited
 
 PLACE_VARIABLE = "DGMVLC_ARCHIVES"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")  # starts with a letter, so it is no UID
@@ -90,7 +91,7 @@ def read_config() -> dict[str, WebArchive | DimseArchive]:
     """
     path = config_path()
     try:
-        archives = msgspec.json.decode(path.read_bytes(), type=Archives).archives
+        archives = msgspec.json.decode(read_limited(path), type=Archives).archives
     except FileNotFoundError:
         raise UsageError(
             f"No archive is named yet: {path} does not exist; write it as README says, or point "

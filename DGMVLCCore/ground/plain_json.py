@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import select
 import stat
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from DGMVLCCore.errors import UnreadableError, quoted
 
 LARGEST_BYTES, DEEPEST = 256 * 2**20, 200
+SILENCE_S = 15  # a pipe that nobody writes into must not stop a run for ever
 
 
 def _depth(text: str) -> int:
@@ -53,16 +56,41 @@ def parse_json(text: str | bytes, what: str) -> Any:
         raise UnreadableError(f"{what} is no readable JSON ({quoted(error)}).") from error
 
 
+def _from_pipe(path: Path, most: int) -> bytes:
+    """What comes through a pipe until its end, `most` bytes of it.
+
+    Raises:
+        OSError: nothing comes for a while.
+    """
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        ready, content = select.poll(), bytearray()
+        ready.register(pipe, select.POLLIN | select.POLLHUP)
+        while len(content) < most:
+            if not ready.poll(1000 * SILENCE_S):
+                why = f"nothing came through this pipe for {SILENCE_S} seconds"
+                raise OSError(errno.ETIMEDOUT, why, str(path))
+            if not (part := os.read(pipe, 1 << 16)):
+                break
+            content += part
+        return bytes(content)
+    finally:
+        os.close(pipe)
+
+
 def read_limited(path: Path, largest: int = LARGEST_BYTES) -> bytes:
     """The bytes of a file or pipe; a device, which may never end, is not read.
 
     Raises:
-        OSError: it cannot be read, is a device, or holds more than `largest` bytes.
+        OSError: it cannot be read, is a device, a silent pipe, or holds more than `largest` bytes.
     """
     if stat.S_ISCHR(mode := path.stat().st_mode) or stat.S_ISBLK(mode):
         raise OSError(errno.EINVAL, "it is a device, no file", str(path))
-    with path.open("rb") as file:
-        content = file.read(largest + 1)
+    if stat.S_ISFIFO(mode):
+        content = _from_pipe(path, largest + 1)
+    else:
+        with path.open("rb") as file:
+            content = file.read(largest + 1)
     if len(content) > largest:
         raise OSError(errno.EFBIG, f"it is larger than {largest >> 20} MiB", str(path))
     return content

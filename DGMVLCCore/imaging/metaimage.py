@@ -171,6 +171,8 @@ def _dtype(fields: dict[str, str], path: Path) -> np.dtype:
 
 def _affine(fields: dict[str, str], dims: int, path: Path) -> np.ndarray:
     """Voxel index -> LPS mm of the first three axes."""
+    if dims > 2 and not {"ElementSize", "ElementSpacing"} & fields.keys():
+        raise refused(path, "does not give the size of its voxels")
     spacing = np.ones(dims)
     for name in ("ElementSize", "ElementSpacing"):  # the spacing counts where both are given
         if name in fields:

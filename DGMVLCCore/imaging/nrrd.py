@@ -222,6 +222,8 @@ def _axes(header: Header, path: Path) -> tuple[list[int], list[np.ndarray | None
             or (len(spacing) == dimension and np.isnan(spacing[i]) and kind not in ("domain",))
         ]
         space = [i for i in range(dimension) if i not in values]
+        if len(space) > 2 and len(spacing) != dimension:
+            raise refused(path, "does not give the size of its voxels")
         steps = [None] * dimension
         for place, i in enumerate(space[:3]):
             mm = spacing[i] if len(spacing) == dimension else 1.0

@@ -197,13 +197,14 @@ def read_table(path: Path | str, sheet: str | None = None) -> Table:
         raise UnsuitableInputError(
             f"{path.name} is in the old Excel format; save it as .xlsx or CSV."
         )
+    excel = path.suffix.lower() in (".xlsx", ".xlsm")
+    if excel and path.exists() and not path.is_file():
+        raise UnreadableError(f"{path} is no file; an Excel workbook is read from a file alone.")
     if path.is_file() and path.stat().st_size > LARGEST_BYTES:
         raise UnsuitableInputError(
             f"{path} is larger than {LARGEST_BYTES >> 20} MiB; split the table."
         )
-    cells, notes = (
-        _excel_cells(path, sheet) if path.suffix.lower() in (".xlsx", ".xlsm") else _csv_cells(path)
-    )
+    cells, notes = _excel_cells(path, sheet) if excel else _csv_cells(path)
     lines = [
         (number, [cell.strip() for cell in row])
         for number, row in enumerate(cells, 1)

@@ -230,6 +230,16 @@ def test_metaimage_axes_that_cannot_be_meant(small, tmp_path, field, value, word
     refused(tmp_path / "a.mha", word)
 
 
+def test_voxels_of_unknown_size_are_refused(small, tmp_path):
+    save_volume(small, tmp_path / "a.mha")
+    whole = (tmp_path / "a.mha").read_bytes()
+    (tmp_path / "a.mha").write_bytes(re.sub(rb"ElementSpacing = .*\n", b"", whole))
+    refused(tmp_path / "a.mha", "size of its voxels")
+    bare = re.sub(rb"space[^\n]*: .*\n", b"", nrrd(small.array))
+    (tmp_path / "a.nrrd").write_bytes(bare)
+    refused(tmp_path / "a.nrrd", "size of its voxels", orientation="LPS")
+
+
 def test_a_metaimage_that_names_other_axes_than_it_has_is_told(small, tmp_path):
     save_volume(small, tmp_path / "a.mha")
     assert not load_volume(tmp_path / "a.mha").metadata["notes"]

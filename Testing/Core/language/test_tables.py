@@ -228,3 +228,9 @@ def test_damage_anywhere_in_a_workbook_is_read_or_told_never_a_traceback(tmp_pat
         except DGMVLCError:
             told += 1
     assert told > 60
+
+
+def test_a_workbook_that_is_no_file_is_refused(tmp_path):
+    (tmp_path / "t.xlsx").mkdir()
+    with pytest.raises(UnreadableError, match="read from a file alone"):
+        read_table(tmp_path / "t.xlsx")

@@ -3,11 +3,15 @@
 import csv
 import io
 import json
+import os
+import sys
+import threading
 
 import pytest
 
 from DGMVLCCore.errors import DGMVLCError, UnreadableError, UsageError, quoted
-from DGMVLCCore.ground.plain_json import parse_json, read_json
+from DGMVLCCore.ground import plain_json
+from DGMVLCCore.ground.plain_json import parse_json, read_json, read_limited
 from DGMVLCCore.results.csv_table import csv_text, guarded, unguarded
 
 RUN = ("=cmd|' /C calc'!A0", "+1+cmd", "-2+3+cmd", "@SUM(A1)", "\t=1+1", "\r=1", " =1+1", "＝1+1")
@@ -58,3 +62,17 @@ def test_a_refusal_is_short_and_of_one_line():
     error = UsageError("It says " + "long\n" * 100_000 + "and ends here.")
     assert len(str(error)) <= 1600 and str(error).endswith("ends here.") and "\n" not in str(error)
     assert isinstance(error, DGMVLCError)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+def test_a_pipe_is_read_to_its_end_and_a_silent_one_is_given_up(tmp_path, monkeypatch):
+    pipe = tmp_path / "report.txt"
+    os.mkfifo(pipe)
+    content = b"A 9 mm nodule. " * 20_000  # more than a pipe holds at once
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    assert read_limited(pipe) == content
+    writer.join()
+    monkeypatch.setattr(plain_json, "SILENCE_S", 0.1)
+    with pytest.raises(OSError, match="nothing came through this pipe"):
+        read_limited(pipe)
