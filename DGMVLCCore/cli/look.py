@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from DGMVLCCore.cli.options import add_options
-from DGMVLCCore.cli.shared import Add, Answer, Command, check_new_file, progress_of, reading
+from DGMVLCCore.cli.shared import Add, Answer, Command, progress_of, reading
 from DGMVLCCore.errors import UsageError
 from DGMVLCCore.ground.options import Device, Image, Lungs, Option, ScanOptions
+from DGMVLCCore.ground.whole import check_new_file
 
+SEGMENTATION = (".seg.nrrd",)
 AGREEMENT_NOTE = (
     "Agreement says how well words fit the picture, learned from few patients; it is no "
     "probability "
@@ -74,7 +76,7 @@ def run_anatomy(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.models.anatomy import find_anatomy
     from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
-    check_new_file(args.output, args.overwrite)
+    check_new_file(args.output, args.overwrite, SEGMENTATION, [args.image])
     volume = load_volume(args.image, **asdict(reading(args)))
     anatomy = find_anatomy(volume)
     labels = anatomy.labels
@@ -133,7 +135,8 @@ def run_find(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.results.segmentation import proposal_segments, save_segmentation
 
     if args.output:
-        check_new_file(args.output, args.overwrite)
+        read = [args.image, args.anatomy]
+        check_new_file(args.output, args.overwrite, SEGMENTATION, read)
     if args.most < 1:
         raise UsageError(f"--most must be 1 or more, not {args.most}.")
     finding = wanted_finding(args.text)

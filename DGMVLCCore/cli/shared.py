@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from DGMVLCCore.errors import OutputError, UsageError
 from DGMVLCCore.ground.options import Option, Schema, Sheet
 
 if TYPE_CHECKING:
@@ -132,16 +131,6 @@ def progress_of(args: argparse.Namespace) -> Iterator[Progress]:
         yield progress
     finally:
         progress.close()
-
-
-def check_new_file(path: Path, overwrite: bool) -> None:
-    """Refuse before the work what could not be written after it."""
-    if not path.name.endswith(".seg.nrrd"):
-        raise UsageError(
-            f"The output is a segmentation, so its name must end in .seg.nrrd, not {path.name}."
-        )
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already; choose another name or add --overwrite.")
 
 
 def chosen_series(text: str) -> tuple[str, int]:

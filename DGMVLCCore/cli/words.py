@@ -11,7 +11,7 @@ from msgspec import to_builtins
 
 from DGMVLCCore.cli.options import add_options
 from DGMVLCCore.cli.shared import Add, Answer, Command, in_colour
-from DGMVLCCore.errors import OutputError, UnreadableError, UsageError, WeightsError
+from DGMVLCCore.errors import UnreadableError, UsageError, WeightsError
 from DGMVLCCore.ground.options import (
     FindingNumber,
     IdColumn,
@@ -23,6 +23,7 @@ from DGMVLCCore.ground.options import (
     Weights,
 )
 from DGMVLCCore.ground.plain_json import read_json
+from DGMVLCCore.ground.whole import check_new_file
 from DGMVLCCore.language.report_files import read_report
 
 
@@ -94,8 +95,8 @@ def run_report(args: argparse.Namespace) -> Answer:
     from DGMVLCCore.report.findings import report_lines, report_page
     from DGMVLCCore.results.records import write_text
 
-    if args.output and args.output.exists() and not args.overwrite:
-        raise OutputError(f"{args.output} exists already; give another name or --overwrite.")
+    if args.output:
+        check_new_file(args.output, args.overwrite, (".html", ".htm"), [args.input])
     report = read_report(args.input)
     findings = parse_report(report.text)
     notes = [*report.notes, *report_notes(report.text, findings)]

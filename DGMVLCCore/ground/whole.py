@@ -13,10 +13,11 @@ import re
 import shutil
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from DGMVLCCore.errors import OutputError, UsageError
 from DGMVLCCore.ground.scratch import is_litter, owner
 
 NAME_BYTES = 150  # of a name that a temporary one repeats; most file systems take 255 in all
@@ -52,6 +53,27 @@ def clean_folder(folder: Path) -> None:
             if found and is_litter(litter, found[1]):
                 real = litter.is_dir() and not litter.is_symlink()
                 shutil.rmtree(litter) if real else litter.unlink(missing_ok=True)
+
+
+def check_new_file(
+    path: Path, overwrite: bool, endings: Sequence[str], sources: Sequence[Path | None] = ()
+) -> None:
+    """Refuse before the work a file that could not be written after it.
+
+    Args:
+        endings: of its name, the usual one first. sources: what the work reads; never replaced.
+
+    Raises:
+        UsageError: another ending, or the file is a source. OutputError: something is there.
+    """
+    if not path.name.lower().endswith(tuple(endings)):
+        raise UsageError(f"The output's name must end in {endings[0]}, not {path.name}.")
+    if not (path.exists() or path.is_symlink()):
+        return
+    if any(one is not None and one.exists() and path.samefile(one) for one in sources):
+        raise UsageError(f"{path} is read by this command, so it is not replaced; name another.")
+    if not overwrite:
+        raise OutputError(f"{path} exists already; choose another name or add --overwrite.")
 
 
 @contextmanager

@@ -196,7 +196,7 @@ def _stack(items: Slices, name: str, modality: str | None, how: Reading) -> Volu
     check_voxels(array, name)
     known = settle_modality(array, name, modality, tagged(first.header))
     uid = tags.text(first.header, "SeriesInstanceUID")
-    facts = {"source": name, "series_uid": uid}
+    facts = {"source": name, "series_uid": uid, "notes": () if how.untilt else _tilt_named(first)}
     volume = outside_as_air(Volume(array, affine, known, _stored(array), facts))
     return untilted(volume) if how.untilt else volume
 
@@ -297,6 +297,20 @@ def _check_missing(items: Slices, along: np.ndarray, name: str) -> None:
             f"but none is between {_between(along, bad)}; "
             "export the whole series."
         )
+
+
+def _tilt_named(first: Slice) -> tuple[str, ...]:
+    """A note where slices that lie straight are said to be of a tilted gantry."""
+    try:
+        tilt = tags.number(first.header, "GantryDetectorTilt", first.path, 0.0)
+    except UnreadableError:  # it is not needed to read the scan
+        return ()
+    if abs(tilt) <= TILT_DEGREES or _numbers(first, "ImageOrientationPatient")[5]:
+        return ()
+    return (
+        f"Its header names a gantry tilted by {abs(tilt):.1f}°, but its slices lie straight: they "
+        "were resampled, or their positions are wrong.",
+    )
 
 
 def _between(along: np.ndarray, gaps: np.ndarray) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from DGMVLCCore.errors import OutputError, UnreadableError, UsageError
+from DGMVLCCore.errors import UnreadableError
+from DGMVLCCore.ground.whole import check_new_file
 from DGMVLCCore.imaging.io import load_volume
 from DGMVLCCore.imaging.labels import load_labels
 from DGMVLCCore.imaging.volume import Volume
@@ -167,12 +168,7 @@ def write_page(result: Path, out: Path, *, overwrite: bool = False) -> Path:
             UnreadableError: no whole result.
     """
     result, out = Path(result), Path(out)
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(
-            f"The page is written as HTML, so its name must end in .html, not {out.name}."
-        )
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; choose another name or add --overwrite.")
+    check_new_file(out, overwrite, (".html", ".htm"), [result])
     folder = result if result.is_dir() else result.parent
     manifest = read_manifest(folder / "result.json")
     scan, edited, mask = _load(folder, manifest)

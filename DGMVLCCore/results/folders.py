@@ -106,6 +106,8 @@ def check_output(out: Path, overwrite: bool, record: str = "result.json") -> Non
         OutputError: something is there already that may not be replaced, or the parent folder is
             missing or read-only.
     """
+    if out.name in ("", ".."):
+        raise OutputError(f"{out} is no name of a new folder; give its name.")
     clean(out)
     if out.exists() or out.is_symlink():
         if not overwrite:

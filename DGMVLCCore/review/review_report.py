@@ -356,6 +356,8 @@ def _require_free(out: Path, overwrite: bool) -> None:
     Raises:
         OutputError: it is there.
     """
+    if out.name in ("", ".."):
+        raise OutputError(f"{out} is no name of a new folder; give its name.")
     clean(out)
     if out.exists() and not overwrite:
         raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")

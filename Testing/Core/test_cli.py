@@ -174,6 +174,32 @@ def test_anatomy_never_writes_over_the_scan(capsys, tmp_path, phantom):
     )
 
 
+def test_no_source_is_replaced_by_what_is_made_of_it(capsys, tmp_path, phantom):
+    scan, text = tmp_path / "ct.seg.nrrd", tmp_path / "report.html"
+    save_volume(phantom, scan)
+    text.write_text(f"<p>{REPORT}</p>", encoding="utf-8")
+    (tmp_path / "again.seg.nrrd").symlink_to(scan)
+    before = scan.read_bytes(), text.read_bytes()
+    for command, source, out in (
+        ("anatomy", scan, scan),
+        ("anatomy", scan, tmp_path / "again.seg.nrrd"),
+        ("report", text, text),
+        ("report", text, tmp_path / "report.txt"),
+    ):
+        code, _, err = run(capsys, command, "-q", "-i", source, "-o", out, "--overwrite")
+        assert code == 2 and ("is read by this command" in err or "must end in" in err), err
+    assert (scan.read_bytes(), text.read_bytes()) == before
+
+
+@pytest.mark.parametrize("out", ["/", ".", ".."])
+def test_a_folder_without_a_name_of_its_own_is_refused(capsys, tmp_path, report, out, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scan = resource("sample") / "ct.nrrd"
+    call = ("counterfactual", "-q", "-i", scan, "-r", report, "-o", out, "--overwrite")
+    code, _, err = run(capsys, *call)
+    assert code == 6 and "is no name of a new folder" in err
+
+
 def test_training_without_shards_says_how_to_make_them(capsys, tmp_path):
     code, _, err = run(capsys, "train", "--shards", tmp_path / "none", "-o", tmp_path / "out")
     assert code == 3 and "dgmvlc data" in err and not (tmp_path / "out").exists()

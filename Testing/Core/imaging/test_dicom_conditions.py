@@ -282,6 +282,19 @@ def test_a_tilted_series_is_resampled_when_asked(tmp_path, hu):
     assert volume.shape == (6, hu.shape[1] + 3, hu.shape[2])
 
 
+@pytest.mark.parametrize("named, told", [("15", True), ("0", False), ("x", False)])
+def test_a_tilt_that_is_only_named_is_told(tmp_path, hu, named, told):
+    write_series(tmp_path, hu)
+    for path in tmp_path.iterdir():
+        data = pydicom.dcmread(path)
+        data.add(pydicom.DataElement("GantryDetectorTilt", "DS", "0"))
+        data.save_as(path)
+        path.write_bytes(path.read_bytes().replace(b"DS\x02\x000 ", f"DS\2\0{named:2}".encode()))
+    notes = load_volume(tmp_path).metadata["notes"]
+    assert [note for note in notes if "gantry tilted by 15.0°" in note] == list(notes)
+    assert bool(notes) == told
+
+
 def test_a_packed_file_that_is_damaged_ends_a_child_only(tmp_path, hu):
     write_series(tmp_path, hu)
     for path in tmp_path.iterdir():
