@@ -52,6 +52,10 @@ class ArchiveAwayError(ArchiveError):
     """An archive was asked several times and answered none."""
 
 
+class ArchiveClosedError(ArchiveError):
+    """An archive lets nobody in, or leads elsewhere: no fault of what was asked."""
+
+
 class UnsuitableInputError(DGMVLCError):
     """The input can be read but nothing honest can be made of it.
 

@@ -8,6 +8,7 @@ for study in archive.find(StudyQuery(dates="20260101-")):
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
@@ -15,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from DGMVLCCore.archive.address import UID
-from DGMVLCCore.archive.backend import Backend, again
+from DGMVLCCore.archive.backend import Backend, Interrupted, again
 from DGMVLCCore.archive.config import WebArchive, archive_named
 from DGMVLCCore.archive.fetching import Fetched, bring, choose_series
 from DGMVLCCore.archive.ledger import note_sent, noted
@@ -27,8 +28,9 @@ from DGMVLCCore.archive.records import (
     StudyQuery,
     StudyRecord,
 )
-from DGMVLCCore.errors import UnreadableError, UsageError, quoted
+from DGMVLCCore.errors import ArchiveError, UnreadableError, UsageError, quoted
 
+log = logging.getLogger(__name__)
 Progress = Callable[[str, float], None]
 DATES = re.compile(r"\d{8}|\d{8}-(\d{8})?|-\d{8}")  # a day or a range (PS3.4 C.2.2.2.5)
 
@@ -48,19 +50,50 @@ class Archive:
         again(self.name, self._backend.tries, self._backend.echo)
 
     def find(self, query: StudyQuery) -> list[StudyRecord]:
-        """Studies of a query, latest first.
+        """Studies of a query, latest first; a list that was cut to `query.most` is told in the log.
 
         Raises:
-            UsageError: dates that are none. ArchiveError: the archive does not answer, or refuses.
+            UsageError: dates or a number that are none. ArchiveError: the archive does not answer,
+                or refuses.
         """
         if query.dates and not DATES.fullmatch(query.dates):
             raise UsageError(
                 f"{quoted(query.dates)} are no dates; give YYYYMMDD, YYYYMMDD-, -YYYYMMDD or "
                 "YYYYMMDD-YYYYMMDD."
             )
+        if query.most < 1:
+            raise UsageError(f"most must be 1 or more, not {query.most}.")
+        studies = self.all_studies(query)
+        if len(studies) > query.most:
+            log.warning(
+                "%d studies of the archive %s match; the latest %d are taken (most).",
+                *(len(studies), self.name, query.most),
+            )
+        return studies[: query.most]
+
+    def all_studies(self, query: StudyQuery) -> list[StudyRecord]:
+        """Every study of a query, however many, latest first. Errors as `find`."""
         rows = again(self.name, self._backend.tries, lambda: self._backend.studies(query))
-        known = [row for row in rows if UID.fullmatch(row.uid)]  # they name folders
-        return sorted(known, key=lambda study: (study.date, study.time, study.uid), reverse=True)
+        known = {row.uid: row for row in rows if UID.fullmatch(row.uid)}  # they name folders
+        return sorted(
+            known.values(), key=lambda study: (study.date, study.time, study.uid), reverse=True
+        )
+
+    def answers(self) -> bool:
+        """Whether it is there and lets us in, asked once."""
+        try:
+            self._backend.echo()
+        except (Interrupted, ArchiveError):
+            return False
+        return True
+
+    def count(self, study: str) -> int:
+        """Objects of a study, counted where the archive does not say it. Errors as `find`."""
+        total = 0
+        for one in self.series(study):
+            listed = partial(self._backend.instances, study, one.uid)
+            total += one.instances or len(set(again(self.name, self._backend.tries, listed)))
+        return total
 
     def series(self, study: str) -> list[SeriesRecord]:
         """Series of a study, by number. Errors as `find`."""
@@ -114,10 +147,10 @@ class Archive:
         killed run had sent but not noted, as soon as the archive is seen to hold it.
 
         Raises:
-            UnreadableError: no such file, or no DICOM; then nothing is sent. ArchiveError: the
-                archive does not answer or does not take an object.
+            UnreadableError: no such file, no DICOM, or two objects under one UID; then nothing is
+                sent. ArchiveError: the archive does not answer or does not take an object.
         """
-        files = [(path, facts_of_file(path)) for path in dicom_files(paths)]
+        files = _each_once(dicom_files(paths))
         held = self._held({(facts.study, facts.series) for _, facts in files})
         known = noted(self.name) if held else set()
         sent = []
@@ -179,6 +212,23 @@ def dicom_files(paths: Iterable[Path]) -> Sequence[Path]:
             raise UnreadableError(f"{path} holds no .dcm files, so there is nothing to send.")
         files |= dict.fromkeys(inner)
     return list(files)
+
+
+def _each_once(paths: Iterable[Path]) -> list[tuple[Path, Facts]]:
+    """Files with their identity, an object once.
+
+    Raises:
+        UnreadableError: one is no DICOM, or two hold other content under one UID.
+    """
+    files: dict[str, tuple[Path, Facts]] = {}
+    for path in paths:
+        facts = facts_of_file(path)
+        first, _ = files.setdefault(facts.uid, (path, facts))
+        if first != path and first.read_bytes() != path.read_bytes():
+            raise UnreadableError(
+                f"{first} and {path} hold different objects under one SOP Instance UID; send one."
+            )
+    return list(files.values())
 
 
 def _now() -> str:

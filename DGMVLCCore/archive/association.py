@@ -12,7 +12,7 @@ from DGMVLCCore.archive.backend import Interrupted
 from DGMVLCCore.archive.config import DimseArchive, is_here
 from DGMVLCCore.archive.credentials import credentials
 from DGMVLCCore.archive.reports import PDF, STRUCTURED
-from DGMVLCCore.errors import ArchiveError, UsageError
+from DGMVLCCore.errors import ArchiveClosedError, UsageError
 
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 # JPEG lossless, JPEG-LS, JPEG 2000 (lossless first) and RLE, each proposed alone (PS3.5 annex A).
@@ -84,8 +84,10 @@ def _check_tls(name: str, settings: DimseArchive, context: ssl.SSLContext) -> No
     try:
         with plain, context.wrap_socket(plain, server_hostname=settings.host):
             return
+    except TimeoutError:
+        raise Interrupted("did not answer in time") from None
     except OSError:  # ssl.SSLError, or the other side hangs up
-        raise ArchiveError(
+        raise ArchiveClosedError(
             f"The archive {name} does not speak TLS with a certificate that can be verified; give "
             'the authority\'s certificate as ca, or, on a closed network, say "tls": false.'
         ) from None
@@ -135,7 +137,7 @@ def opened(
 
 def _not_opened(association: Any, name: str, settings: DimseArchive) -> Exception:
     if association.is_rejected:
-        return ArchiveError(
+        return ArchiveClosedError(
             f"The archive {name} rejects us; check the titles {settings.title} (its) and "
             f"{settings.calling} (ours), and user and password."
         )

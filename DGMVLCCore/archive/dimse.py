@@ -109,10 +109,7 @@ class DimseBackend:
                 "NumberOfStudyRelatedInstances": "",
             },
         )
-        return [
-            study_record(partial(_text, row), _words(row, "ModalitiesInStudy"))
-            for row in rows[: query.most]
-        ]
+        return [study_record(partial(_text, row), _words(row, "ModalitiesInStudy")) for row in rows]
 
     def series(self, study: str) -> list[SeriesRecord]:
         """C-FIND at the series level."""

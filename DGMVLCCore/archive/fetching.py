@@ -22,6 +22,7 @@ from DGMVLCCore.errors import (
 )
 from DGMVLCCore.ground.whole import put_in_place, whole_file
 
+MOST_LOOKS = 5  # at a series that grows while it is brought
 SCOUT = 3  # images; a series of no more is no scan where a larger one is there
 
 
@@ -91,7 +92,7 @@ def bring(backend: Backend, wanted: Fetched, rows: list[SeriesRecord]) -> Path:
     objects = wanted.waiting / "objects"
     try:
         objects.mkdir(parents=True, exist_ok=True)
-        _missing(backend, wanted, listed, objects)
+        listed = _settled(backend, wanted, listed, objects)
         patient = _checked(wanted, listed, objects)
         reports = _reports(backend, wanted, rows, patient)
         _arranged(wanted, objects, reports)
@@ -117,6 +118,7 @@ def _listed(backend: Backend, wanted: Fetched, series: SeriesRecord) -> list[Ins
     listed = again(
         wanted.archive, backend.tries, lambda: backend.instances(wanted.study, series.uid)
     )
+    listed = list(set(listed))
     if not listed or (series.instances or 0) > len(listed):
         raise UnsuitableInputError(
             f"The archive {wanted.archive} lists {len(listed)} of {series.instances or 0} images "
@@ -128,6 +130,25 @@ def _listed(backend: Backend, wanted: Fetched, series: SeriesRecord) -> list[Ins
             "series is not used; tell who keeps the archive."
         )
     return sorted(listed)
+
+
+def _settled(
+    backend: Backend, wanted: Fetched, listed: list[InstanceRecord], objects: Path
+) -> list[InstanceRecord]:
+    """All objects retrieved, and the archive's list of them, which did not change meanwhile.
+
+    Raises:
+        UnsuitableInputError: it changes at every look.
+    """
+    for _ in range(MOST_LOOKS):
+        _missing(backend, wanted, listed, objects)
+        before, listed = listed, _listed(backend, wanted, wanted.series)
+        if listed == before:
+            return listed
+    raise UnsuitableInputError(
+        f"The series {wanted.series.uid} is still arriving at the archive {wanted.archive}; ask "
+        "again when it is whole."
+    )
 
 
 def _missing(

@@ -31,7 +31,6 @@ def facts_of(data: bytes | Path, name: str) -> Facts:
         UnreadableError: no DICOM object, or cut.
     """
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     try:
         with warnings.catch_warnings():
@@ -52,7 +51,9 @@ def facts_of(data: bytes | Path, name: str) -> Facts:
             when = "".join(
                 str(header.get(keyword, None) or "") for keyword in ("ContentDate", "ContentTime")
             )
-    except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, AttributeError, TypeError):
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 (pydicom raises whatever a damaged part leads to)
         raise UnreadableError(f"{name} is no whole DICOM file; export it again.") from None
     if not all(values[:4]):
         raise UnreadableError(f"{name} is a DICOM file without identifiers; export it again.")

@@ -11,7 +11,7 @@ class StudyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Args:
         dates: DICOM's range, YYYYMMDD, YYYYMMDD-, -YYYYMMDD or YYYYMMDD-YYYYMMDD. modality: one
             that the study must hold.
-        most: studies to list at most.
+        most: studies to list at most, the latest.
     """
 
     patient_id: str = ""

@@ -9,6 +9,7 @@ import msgspec
 
 from DGMVLCCore.archive.address import SCHEME, Address, parse_address
 from DGMVLCCore.archive.config import NAME
+from DGMVLCCore.archive.objects import MAKER
 from DGMVLCCore.archive.records import StudyQuery, StudyRecord
 from DGMVLCCore.errors import UnreadableError, UsageError, quoted
 
@@ -52,3 +53,14 @@ def asked_scans(text: str) -> list[Address]:
         return [parse_address(text)]
     name, studies = asked_studies(text)
     return [Address(name, study.uid, None) for study in studies]
+
+
+def held_now(text: str) -> list[tuple[str, int | None]]:
+    """Series of the study at an address and how many objects each has, but for what this program
+    made: a UID names one content for ever, but a study may get another report or scan. Errors as
+    `parse_address` and `Archive.series`."""
+    from DGMVLCCore.archive.archive import open_archive
+
+    address = parse_address(text)
+    rows = open_archive(address.archive).series(address.study)
+    return sorted((row.uid, row.instances) for row in rows if row.maker != MAKER)

@@ -13,7 +13,14 @@ from DGMVLCCore.archive.archive import Archive, dicom_files, open_archive
 from DGMVLCCore.archive.objects import facts_of_file
 from DGMVLCCore.archive.records import SentRecord, SeriesRecord, StudyQuery, StudyRecord
 from DGMVLCCore.archive.scans import asked_scans
-from DGMVLCCore.errors import ArchiveAwayError, DGMVLCError, OutputError
+from DGMVLCCore.errors import (
+    ArchiveAwayError,
+    ArchiveClosedError,
+    Cancelled,
+    OutputError,
+    UsageError,
+)
+from DGMVLCCore.jobs.many import problem_of
 
 Progress = Callable[[str, float], None]
 
@@ -66,8 +73,8 @@ def local_studies(
     are there already are not brought again.
 
     Raises:
-        ArchiveAwayError, OutputError: none further can be brought; what is there stays.
-            DGMVLCError: the only one could not be brought.
+        ArchiveError, OutputError: none further can be brought; what is there stays. DGMVLCError:
+            the only one could not be brought.
     """
     if not is_address(studies):
         return studies, []
@@ -84,18 +91,24 @@ def local_studies(
             try:
                 if not (folder / (one.series or one.study)).exists():
                     get(one, folder / (one.series or one.study))
-            except (ArchiveAwayError, OutputError):
-                raise
-            except DGMVLCError as error:
-                if len(scans) == 1:
+            except Exception as error:
+                if len(scans) == 1 or of_all(error, open_archive(one.archive)):
                     raise
-                problems.append(f"{one.study}: {error}")
+                problems.append(f"{one.study}: {problem_of(error)}")
             if progress:
                 progress("get", number / len(scans))
     finally:
         with suppress(OSError):
             folder.rmdir()  # where nothing came
     return folder, problems
+
+
+def of_all(error: Exception, archive: Archive) -> bool:
+    """Whether a failure at one study is none of that study: the archive is away or lets nobody in,
+    or what is wrong here would stop every other, too."""
+    if isinstance(error, ArchiveAwayError):  # it may give up at one bad object alone
+        return not archive.answers()
+    return isinstance(error, (ArchiveClosedError, UsageError, OutputError, Cancelled))
 
 
 def check_whole_scan(folder: Path) -> None:

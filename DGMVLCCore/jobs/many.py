@@ -146,9 +146,10 @@ def identity(request: Any) -> str:
     """SHA-256 of all that a result depends on: version, request, weights, and what its files hold.
 
     Raises:
-        UnreadableError: a file is gone.
+        UnreadableError: a file is gone, or an archive does not answer.
     """
     from DGMVLCCore.archive.address import is_address
+    from DGMVLCCore.archive.scans import held_now
     from DGMVLCCore.editing.memory import file_facts
     from DGMVLCCore.ground.resources import resource
     from DGMVLCCore.models.networks import WEIGHTS
@@ -160,8 +161,8 @@ def identity(request: Any) -> str:
     }
     weights = asked.pop("weights", None) or resource(WEIGHTS)
     for name, value in asked.items():
-        if is_address(str(value)):  # UIDs name one content for ever
-            asked[name] = str(value)
+        if is_address(str(value)):
+            asked[name] = [str(value), held_now(str(value))]
         elif isinstance(value, Path):
             asked[name] = file_facts(value)["sha256"]
     asked |= {"version": __version__, "weights": _folder_hash(weights)}

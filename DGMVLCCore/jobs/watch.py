@@ -14,20 +14,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
 
 from DGMVLCCore.archive.archive import Archive, open_archive
 from DGMVLCCore.archive.records import StudyQuery
-from DGMVLCCore.errors import (
-    ArchiveAwayError,
-    ArchiveError,
-    DGMVLCError,
-    OutputError,
-    as_dgmvlc_error,
-)
-from DGMVLCCore.jobs.archive import check_whole_scan
+from DGMVLCCore.errors import Cancelled, DGMVLCError, OutputError, as_dgmvlc_error
+from DGMVLCCore.jobs.archive import check_whole_scan, of_all
 from DGMVLCCore.jobs.many import OnRow, Place, Row, problem_of
 from DGMVLCCore.jobs.uses import review_all, review_items
 from DGMVLCCore.jobs.watch_state import (
@@ -42,6 +37,7 @@ from DGMVLCCore.jobs.watch_state import (
 from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.review.decisions import ReviewSession
 from DGMVLCCore.review.files import WORKLIST
+from DGMVLCCore.review.worklist import MOST
 
 log = logging.getLogger(__name__)
 MOST_TRIES = 5  # of a study that cannot be brought or sent; those of an absent archive are none
@@ -80,44 +76,80 @@ class Watch:
         """Bring what has arrived and review it.
 
         Raises:
-            ArchiveError: the archive does not answer; what was brought before is reviewed then,
-                too. OutputError: the folder takes nothing any more.
+            DGMVLCError: the archive does not answer, or a day's worklist cannot be used; everything
+                else is done before it is said. OutputError: the folder takes nothing any more.
         """
-        away: ArchiveError | None = None
-        try:
-            self._list()
-            self._bring()
-        except ArchiveError as error:
-            away = error
+        failed = [self._failure(self._arrivals)]
         for day in sorted({study.day for study in self.state.studies(HERE)}):
-            self._review(day, on_row)
+            failed.append(self._failure(partial(self._review, day, on_row)))
         if self.request.send:
-            self._send(self.request.send)
-        if away is not None:
-            raise away
+            failed.append(self._failure(partial(self._send, self.request.send)))
+        if first := next(filter(None, failed), None):
+            raise first
+
+    @staticmethod
+    def _failure(step: Callable[[], None]) -> DGMVLCError | None:
+        """What kept a step from its end, so that the others are done all the same."""
+        try:
+            step()
+        except (OutputError, Cancelled):
+            raise
+        except DGMVLCError as error:
+            return error
+        return None
+
+    def _arrivals(self) -> None:
+        self._list()
+        self._bring()
 
     def _list(self) -> None:
-        now, day = time.time(), datetime.now().date().isoformat()
-        for study in reversed(self._archive.find(self.request.query)):
-            self.state.seen(study.uid, study.instances, day, now)
+        """Note what the archive lists: all that is known, and of the rest the latest."""
+        now, today = time.time(), datetime.now().date().isoformat()
+        known = {study.uid: study for study in self.state.studies()}
+        room = self.request.query.most
+        listed = []
+        for study in self._archive.all_studies(self.request.query):
+            room -= study.uid not in known
+            if study.uid in known or room >= 0:
+                listed.append(study)
+        for study in reversed(listed):
+            earlier, count = known.get(study.uid), study.instances
+            if count is None and (earlier is None or earlier.state in (ARRIVING, REFUSED)):
+                count = self._archive.count(study.uid)
+            if earlier and earlier.state == REFUSED and earlier.instances != count:
+                shutil.rmtree(self._place(earlier), ignore_errors=True)  # brought again, whole
+            self.state.seen(study.uid, count, self.state.room_of(today, MOST), now)
+
+    def _place(self, study: Watched) -> Path:
+        """Where a study lies."""
+        return self.request.folder / study.day / "studies" / study.uid
 
     def _bring(self) -> None:
         """Every study that has settled, whole or not at all."""
         for study in self.state.studies(ARRIVING):
             if time.time() - study.changed < self.request.settle_s:
                 continue
-            place = self.request.folder / study.day / "studies" / study.uid
+            place = self._place(study)
             place.parent.mkdir(parents=True, exist_ok=True)
             try:
                 if not place.exists():  # else a watch was killed before it noted this
                     self._archive.get(study.uid, None, place, check=check_whole_scan)
-            except (ArchiveAwayError, OutputError):
-                raise
-            except DGMVLCError as error:  # of this study; the others are brought all the same
+            except Exception as error:
+                if of_all(error, self._archive):
+                    raise
+                # of this study; the others are brought all the same
                 last = study.tries + 1 >= MOST_TRIES
-                self.state.note(study.uid, REFUSED if last else ARRIVING, str(error), failed=True)
+                said = self._said(study, error)
+                self.state.note(study.uid, REFUSED if last else ARRIVING, said, failed=True)
                 continue
             self.state.note(study.uid, HERE)
+
+    @staticmethod
+    def _said(study: Watched, error: Exception) -> str:
+        """A failure in a sentence; one that nobody foresaw goes to the log, too."""
+        if as_dgmvlc_error(error) is None:
+            log.exception("study %s", study.uid)
+        return problem_of(error)
 
     def _session(self, day: str) -> ReviewSession:
         folder = self.request.folder / day / "session"
@@ -141,19 +173,19 @@ class Watch:
         A study whose results cannot be made or are not taken keeps no other from being sent.
 
         Raises:
-            ArchiveAwayError: it is away. OutputError: the folder takes nothing any more.
+            ArchiveError: it is away, or lets nobody in. OutputError: the folder takes nothing any
+                more.
         """
+        archive = open_archive(name)
         for study in self.state.studies(REVIEWED):
             if study.sent or study.tries >= MOST_TRIES:
                 continue
             try:
-                open_archive(name).send([self._objects(study)])
-            except (ArchiveAwayError, OutputError):
-                raise
+                archive.send([self._objects(study)])
             except Exception as error:
-                if as_dgmvlc_error(error) is None:
-                    log.exception("results of %s", study.uid)
-                said = f"Its results were not sent: {problem_of(error)}"
+                if of_all(error, archive):
+                    raise
+                said = f"Its results were not sent: {self._said(study, error)}"
                 self.state.note(study.uid, REVIEWED, said, failed=True)
             else:
                 self.state.note_sent(study.uid)
@@ -209,10 +241,12 @@ def run_watch(
         tell: gets a sentence when something has changed.
 
     Raises:
-        UsageError: no such archive, or another watch works in the folder. ArchiveError: of a
-            single look, or of the first: the archive does not answer.
+        UsageError: no such archive, or another watch works in the folder. OutputError: the folder
+            takes nothing any more. Other DGMVLCErrors: of a single look, as `Watch.look`.
     """
     archive = open_archive(request.archive)
+    if request.send:
+        open_archive(request.send)  # a wrong name is said now, not when something is to be sent
     try:
         request.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -221,6 +255,7 @@ def run_watch(
         ) from error
     with alone(request.folder / "watch.lock"):
         state = WatchState(request.folder / "watch.sqlite")
+        state.try_again()
         watch = Watch(request, state, archive)
         try:
             _rounds(watch, once, tell or log.info, on_row)
@@ -240,7 +275,9 @@ def _rounds(watch: Watch, once: bool, tell: Callable[[str], None], on_row: OnRow
     while True:
         try:
             watch.look(on_row)
-        except ArchiveError as error:
+        except (OutputError, Cancelled):
+            raise
+        except DGMVLCError as error:
             if once:
                 raise
             tell(f"{error} It is asked again in {watch.request.every_s:.0f} s.")

@@ -45,7 +45,6 @@ class WatchState:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         try:
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
             self._db.execute("PRAGMA synchronous=FULL")
@@ -58,7 +57,7 @@ class WatchState:
     def seen(self, uid: str, instances: int | None, day: str, now: float) -> None:
         """The archive lists a study; one that has grown is arriving still, and has another chance
         if it was refused. What was looked at stays so: our own results make it grow, too."""
-        self._db.execute(
+        self._write(
             "INSERT INTO studies (uid, day, state, instances, changed) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (uid) DO UPDATE SET instances = excluded.instances,"
             " changed = excluded.changed, state = excluded.state, tries = 0"
@@ -68,7 +67,7 @@ class WatchState:
 
     def note(self, uid: str, state: str, problem: str = "", *, failed: bool = False) -> None:
         """A step was done, or failed once more."""
-        self._db.execute(
+        self._write(
             "UPDATE studies SET state = ?, problem = ?,"
             " tries = CASE WHEN ? THEN tries + 1 ELSE 0 END WHERE uid = ?",
             (state, problem, failed, uid),
@@ -76,7 +75,35 @@ class WatchState:
 
     def note_sent(self, uid: str) -> None:
         """The archive has confirmed all results of a study."""
-        self._db.execute("UPDATE studies SET sent = 1, problem = '' WHERE uid = ?", (uid,))
+        self._write("UPDATE studies SET sent = 1, problem = '' WHERE uid = ?", (uid,))
+
+    def try_again(self) -> None:
+        """Results that could not be sent have another chance."""
+        self._write("UPDATE studies SET tries = 0 WHERE state = ? AND NOT sent", (REVIEWED,))
+
+    def room_of(self, date: str, most: int) -> str:
+        """The day that a new study of this date belongs to: the date itself, and when it holds
+        `most` studies DATE-2, DATE-3, ..., because a worklist takes no more."""
+        number, day = 1, date
+        held = dict(self._db.execute("SELECT day, COUNT(*) FROM studies GROUP BY day"))
+        while held.get(day, 0) >= most:
+            number += 1
+            day = f"{date}-{number}"
+        return day
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        """Change the database.
+
+        Raises:
+            OutputError: it takes nothing any more.
+        """
+        try:
+            self._db.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            raise OutputError(
+                f"The state of the watch cannot be written ({error}); check permission and free "
+                "space."
+            ) from error
 
     def studies(self, *states: str) -> list[Watched]:
         """Studies in these states (in any when none is named), as they arrived."""
@@ -106,11 +133,13 @@ def alone(path: Path) -> Iterator[None]:
     """
     lock = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
-        lock.execute("BEGIN EXCLUSIVE")
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise UsageError(
+                f"Another watch works in {path.parent} ({error}); stop it, or choose another "
+                "folder."
+            ) from error
         yield
-    except sqlite3.OperationalError as error:
-        raise UsageError(
-            f"Another watch works in {path.parent} ({error}); stop it, or choose another folder."
-        ) from error
     finally:
         lock.close()

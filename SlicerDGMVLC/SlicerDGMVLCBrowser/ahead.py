@@ -11,7 +11,7 @@ from SlicerDGMVLCLib.events import Heartbeat
 from SlicerDGMVLCLib.records import Fields, asFields, readRecord
 from SlicerDGMVLCPresenters.preflight import Machine
 from SlicerDGMVLCPresenters.requests import Prepare, Prepared
-from SlicerDGMVLCPresenters.work import LOOK, PREPARE, SUGGEST
+from SlicerDGMVLCPresenters.work import LOOK, PREPARE, REPORT, SUGGEST, UNSEEN
 
 if TYPE_CHECKING:
     from .app import Viewer
@@ -106,6 +106,7 @@ class Ahead:
         if self.desk.work.busy or number == self._threads:
             return
         self._threads = number
+        self.desk.work.drop(REPORT, *UNSEEN)  # no answer comes of what the old one was asked
         await self.viewer.jobs.worker.use_threads(min(number, os.cpu_count() or 1))
         self.desk.forget_prepared()
         self.machine()

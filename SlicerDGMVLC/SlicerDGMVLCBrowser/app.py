@@ -67,6 +67,8 @@ class Viewer(TrameApp):
         self.transfers = Transfers(workspace)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._typing: asyncio.Task[Any] | None = None
+        self._reading: asyncio.Task[Any] | None = None
+        self._comment: tuple[str, int, str] = ("", 0, "")
         self.desk = Desk()
         self.server.enable_module(
             trame_rca.module
@@ -103,8 +105,9 @@ class Viewer(TrameApp):
             "scroll": self.stage.scroll,
             "save": self.save,
             "browse": self.files.browse,
-            "pick": self.files.pick,
-            "recent": self.cases.open,
+            "pick": self.beside(self.files.pick),
+            "recent": self.beside(self.cases.open),
+            "stop_opening": self.stop_opening,
             "keep": self.cases.keep,
             "unmark": self.unmark,
             "forget": self.cases.forget,
@@ -112,11 +115,12 @@ class Viewer(TrameApp):
             "run_redo": self.redo_run,
             "to_change": self.stage.to_change,
             "swap": self.stage.swap,
-            "uploaded": self.open_upload,
+            "uploaded": self.beside(self.open_upload),
             "upload_failed": self._on_upload_failed,
-            "review_key": self.review.key,
+            "review_key": self.beside(self.review.key),
             "draw": self.drawing.choose,
             "fit": self.stage.fit,
+            "preset": self.pointer.preset,
         }
         for name, action in triggers.items():
             self.ctrl.trigger(name)(action)
@@ -154,10 +158,22 @@ class Viewer(TrameApp):
         task.add_done_callback(self._tasks.discard)
         return task
 
+    def beside(self, action: Callable[..., Any]) -> Callable[..., None]:
+        """An action begun and not waited for: until it is answered the page is not heard, so
+        nothing could be stopped."""
+
+        def begin(*given: Any) -> None:
+            self._later(action(*given))
+
+        return begin
+
     def refresh(self) -> None:
         """Tell page and views what the desk says now."""
         says = asFields(page(self.desk))
         with self.state as state:
+            if (shown := self.review.comment_shown()) == self._comment:
+                del says["review_comment"]  # what is being typed into it stays
+            self._comment = shown
             changed = {name: value for name, value in says.items() if state[name] != value}
             if changed:
                 state.update(changed)
@@ -244,17 +260,33 @@ class Viewer(TrameApp):
         self.refresh()
         out = self.workspace.new("scans", "scan.nrrd")
         try:
-            scan = await open_scan(self.stage.scene, path, out, reading)
+            self._reading = self._later(open_scan(self.stage.scene, path, out, reading))
+            scan = await self._reading
         except ScanError as error:
             self.desk.open_failed()
             offers.offer(self.state, str(path), error.refusal)
             self.refresh()
             self.say(str(error))
             return False
+        except asyncio.CancelledError:
+            self.desk.open_failed()
+            self.refresh()
+            self.say("Opening was stopped.", kind="info")
+            return False
+        except Exception as error:
+            self.desk.open_failed()  # whatever it was: the page must not wait for ever
+            self.refresh()
+            self.say(f"{path.name} could not be opened ({error}).")
+            raise
         kept = scan.kept(title)
         self._take(scan, kept, study, report)
         self.cases.remember(kept)
         return True
+
+    def stop_opening(self) -> None:
+        """The scan that is being read is not wanted; the open case stays."""
+        if self._reading is not None:
+            self._reading.cancel()
 
     def _take(self, scan: Scan, kept: CaseScan, study: str, report: str) -> None:
         """A scan is there: the case before is closed."""

@@ -217,6 +217,7 @@ class Cases:
             )
             return
         self.desk.write_report(said.report)
+        self.desk.case.finding = said.finding
         if said.region:
             self.desk.choose_region(FILE, str(folder / said.region), said.segment)
         for row in said.results:

@@ -48,6 +48,8 @@ class Drawing:
         scan = self.stage.scan
         if scan is None or self.viewer.desk.opening:
             return
+        self.viewer.desk.show_scan()
+        self.stage.render(self.viewer.desk.picture())  # what is outlined now, not before a run
         outlined = self.stage.outlined
         mask = segmentsOn(outlined, scan.node) if outlined is not None else None
         self.drop()
@@ -58,7 +60,6 @@ class Drawing:
             self.stage.scene, "Drawn region", SEGMENT, COLOR, self.stage.views.ids(SCAN)
         )
         self.viewer.desk.choose_region(DRAWN)
-        self.viewer.desk.show_scan()
         with self.state as state:
             state.draw_tool = state.draw_tool or "paint"
         self._told()
@@ -95,8 +96,9 @@ class Drawing:
             self.stage.margin_visible(visible)
 
     def store(self) -> None:
-        """The drawn region into its file, when there is one."""
-        if self.region is not None and self.region.mask.any():
+        """The drawn region into its file, when it is the one that is chosen."""
+        chosen = self.viewer.desk.case.region.origin == DRAWN
+        if chosen and self.region is not None and self.region.mask.any():
             self.save()
 
     def save(self) -> bool:
@@ -159,7 +161,7 @@ class Drawing:
             "threshold": lambda: region.keep_between(low, high),
             "largest": region.keep_largest,
             "islands": lambda: region.drop_islands(0.1),
-            "fill": region.fill_between_slices,
+            "fill": lambda: region.fill_between_slices(self._plane),
             "clear": region.clear,
         }
         if name in tools:

@@ -49,7 +49,9 @@ def _looks(viewer: Viewer) -> None:
     """The window, and which views are shown."""
     with toggle("preset", classes="mr-3", v_show="scan_name"):
         for preset in ("lung", "mediastinum", "bone"):
-            option(preset, preset.capitalize(), classes=f"preset-{preset}")
+            # the listener hears of another one alone; a dragged window is taken back by the same
+            again = {"click": "trigger('preset')", "classes": f"preset-{preset}"}
+            option(preset, preset.capitalize(), **again)
     with toggle("layout", acts=False, classes="mr-3", v_show="runs.length"):
         planes = "The scan alone, in three planes"
         option("scan", "Scan", click=viewer.show_scan, title=planes)
@@ -130,7 +132,7 @@ def _views(viewer: Viewer) -> None:
                 color="primary",
                 size="large",
                 prepend_icon="mdi-image-search-outline",
-                click=viewer.open_sample,
+                click=viewer.beside(viewer.open_sample),
                 loading=("scan_busy",),
                 classes="sample-large",
             )

@@ -62,7 +62,7 @@ def _scan(viewer: Viewer) -> None:
                 hint="or type a path, then Enter",
                 named="Path of a scan",
                 classes="scan-path",
-                entered=(viewer.open_path, "[scan_typed]"),
+                entered=(viewer.beside(viewer.open_path), "[scan_typed]"),
                 disabled=BUSY,
             )
         offers.build(viewer)
@@ -75,13 +75,21 @@ def _scan(viewer: Viewer) -> None:
             color="primary",
             classes="mt-2",
         )
+        button(
+            "Stop opening",
+            "trigger('stop_opening')",
+            v_show="scan_busy",
+            size="x-small",
+            variant="text",
+            classes="stop-opening",
+        )
 
 
 def _scan_buttons(viewer: Viewer) -> None:
     """Where a scan may come from: the program, this machine, the machine of the browser."""
     button(
         "Sample",
-        viewer.open_sample,
+        viewer.beside(viewer.open_sample),
         color="primary",
         prepend_icon="mdi-image-search-outline",
         disabled=BUSY,

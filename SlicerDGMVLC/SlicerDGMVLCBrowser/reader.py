@@ -131,6 +131,7 @@ def read(path: Path, out: Path, series: int | None = None, **how: Any) -> dict[s
     return {
         "size": list(volume.shape[::-1]),
         "spacing": [round(float(s), 3) for s in volume.spacing[::-1]],
+        "slices": volume.shape[volume.orientation().axes[0]],
         "modality": volume.modality,
         "title": title_of(path, series),
         "report": report_of(path, series),

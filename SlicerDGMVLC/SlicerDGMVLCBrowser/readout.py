@@ -69,7 +69,8 @@ def plane_of(view: Any, volume: Any) -> int:
     volume.GetRASToIJKMatrix(matrix)
     slice_to_ras = view.get_view_node().GetSliceToRAS()
     normal = [slice_to_ras.GetElement(row, 2) for row in range(3)]
-    return 2 - int(np.argmax(np.abs(matrix.MultiplyPoint((*normal, 0.0))[:3])))
+    voxels = np.abs(matrix.MultiplyPoint((*normal, 0.0))[:3])
+    return 2 - int(np.argmax(voxels * volume.GetSpacing()))  # mm along each axis
 
 
 def array_of(volume: Any) -> np.ndarray:

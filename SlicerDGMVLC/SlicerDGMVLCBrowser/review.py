@@ -68,6 +68,7 @@ class Review:
             self.viewer.say(str(error))
             return
         self.list.open(opened.session)
+        self.desk.case.study = ""  # a study of another folder may have the same name
         with self.state as state:
             state.review_exported = []
         self._list()
@@ -159,7 +160,6 @@ class Review:
 
         def chosen(answer: Fields) -> None:
             self._opened(answer)
-            self.desk.case.study = ""  # its scan is another one now
             self.viewer._later(self.look(identifier))
 
         await self.viewer.jobs.task("review-open", request, chosen)
@@ -203,19 +203,40 @@ class Review:
         self._list()
         return True
 
-    def save_comment(self, text: str) -> None:
-        """Keep what stands in the comment field; the field itself says it, because the page's state
-        follows a fast typist late."""
+    def save_comment(self, text: str, study: str, region: int) -> None:
+        """Keep what stands in the comment field of a region; the field itself says it, because the
+        page's state follows a fast typist late."""
         row, typed = self.list.row, str(text or "")[:LONGEST_COMMENT]
-        if row is not None and typed.strip() != row.comment:
+        if not self._shows(study) or self.list.region != int(region or 0):
+            if typed.strip() and region:  # it was left for another region meanwhile
+                self._write(str(study), int(region), None, typed)
+        elif row is not None and typed.strip() != row.comment:
             self.decide(None, typed)
 
-    def verdict(self, verdict: str) -> None:
-        """Accept or reject the shown region; it stays, so that a comment is on it, too."""
-        self.decide(verdict)
+    def comment_shown(self) -> tuple[str, int, str]:
+        """Whose comment the field shows, and what is saved of it."""
+        row = self.list.row if self.desk.reviewing() else None
+        return self.list.study, self.list.region, row.comment if row else ""
+
+    def _shows(self, study: str) -> bool:
+        """Whether a page that shows this study is up to date."""
+        return self.list.study == str(study) and not self.desk.opening
+
+    def verdict(self, verdict: str, study: str) -> None:
+        """Accept or reject the shown region; it stays, so that a comment is on it, too. What was
+        pressed while the page showed another study decides nothing."""
+        if self._shows(study):
+            self.decide(verdict)
+        else:
+            said = "Another study is shown by now, so nothing was decided; look at it first."
+            self.viewer.say(said, kind="info")
 
     async def undo(self) -> None:
         """Take the last act back, wherever it was, and show that region."""
+        elsewhere = self.list.acts[-1:] and self.list.acts[-1].study != self.list.study
+        if (elsewhere or not self.desk.reviewing()) and (reason := self.desk.why_not_open()):
+            self.viewer.say(reason, kind="info")  # it could not be shown
+            return
         act = self.list.undo()
         if act is None:
             self.viewer.say("Nothing was decided in this session yet.", kind="info")
@@ -223,7 +244,8 @@ class Review:
         if self._write(act.study, act.region, act.verdict, act.comment):
             if act.study != self.list.study or not self.desk.reviewing():
                 await self.look(act.study)
-            self.choose(act.region)
+            if self.list.study == act.study:
+                self.choose(act.region)
 
     async def step(self, by: int) -> None:
         """The next or the previous region; past the last one, the next study."""
@@ -233,8 +255,8 @@ class Review:
         elif study:
             await self.look(study)
 
-    async def key(self, action: str) -> None:
-        """A key of the legend."""
+    async def key(self, action: str, study: str) -> None:
+        """A key of the legend, pressed while the page showed this study."""
         actions: dict[str, Callable[[], Any]] = {
             "undo": self.undo,
             "next": lambda: self.step(1),
@@ -243,7 +265,7 @@ class Review:
         if self.session is None:
             return
         if action in ("accept", "reject"):
-            self.verdict(f"{action}ed")
+            self.verdict(f"{action}ed", study)
         elif action == "edit":
             self.edit()
         elif action in actions:

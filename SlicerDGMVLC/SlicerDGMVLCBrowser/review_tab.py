@@ -70,7 +70,7 @@ def _worklist(viewer: Viewer) -> None:
                 "review_studies",
                 "id",
                 ("['review-row', {'review-chosen': review_study === row.id}]",),
-                (viewer.review.look, "[row.id]"),
+                (viewer.beside(viewer.review.look), "[row.id]"),
                 title=("row.name",),
                 disabled=("running || scan_busy",),
             ),
@@ -157,20 +157,20 @@ def _decide(viewer: Viewer) -> None:
             review = viewer.review
             button(
                 "Accept",
-                (review.verdict, "['accepted']"),
+                (review.verdict, "['accepted', review_study]"),
                 color="success",
                 classes="review-accept flex-grow-1",
             )
-            reject = (review.verdict, "['rejected']")
+            reject = (review.verdict, "['rejected', review_study]")
             button("Reject", reject, classes="review-reject flex-grow-1")
             button(
                 "Undo",
-                review.undo,
+                viewer.beside(review.undo),
                 disabled=("!review_undo",),
                 title=("review_undo && 'Take back: ' + review_undo",),
                 classes="review-undo flex-grow-1",
             )
-            button("Next", (review.step, "[1]"), classes="flex-grow-1")
+            button("Next", (viewer.beside(review.step), "[1]"), classes="flex-grow-1")
         v3.VTextarea(
             v_model=("review_comment",),
             rows=1,
@@ -179,7 +179,7 @@ def _decide(viewer: Viewer) -> None:
             maxlength=2000,
             placeholder="Comment; saved when you leave the field (Esc)",
             classes="review-comment mt-2",
-            blur=(viewer.review.save_comment, "[$event.target.value]"),
+            blur=(viewer.review.save_comment, "[$event.target.value, review_study, review_region]"),
             **aria("Comment on the region"),
         )
         with html.Div(classes="review-legend mt-2"):

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ScanFacts:
-    """A scan that was read: voxels and mm (x,y,z), whose it is, the report beside it."""
+    """A scan that was read: voxels and mm (x,y,z), whose it is, the report beside it. slices: axial
+    ones, whatever axis they lie on."""
 
     size: tuple[int, int, int]
     spacing: tuple[float, float, float]
     modality: str
     title: str
     report: str
+    slices: int
 
 
 @dataclass(frozen=True)

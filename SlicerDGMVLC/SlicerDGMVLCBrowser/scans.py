@@ -59,7 +59,7 @@ class Scan:
             facts.modality,
             self.reading,
             voxels=math.prod(facts.size),
-            slices=facts.size[2],
+            slices=facts.slices,
         )
 
 

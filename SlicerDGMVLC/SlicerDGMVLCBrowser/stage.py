@@ -59,6 +59,7 @@ class Stage:
         self._preview: Any | None = None
         self._without: Any | None = None
         self._region: Any | None = None
+        self._outlined = ""  # its file
         self._hovered = "ScanAxial"
         self._moved: set[str] = set()
 
@@ -142,18 +143,19 @@ class Stage:
         self._drop_preview()
         self.runs.hide()
         self.case = []
-        self._outline(picture.outline, before.outline)
+        outlined = self._outlined
+        self._outline(picture.outline)
         if before.layout != "scan" or before.case != picture.case:
             self.window()
             self.layout("scan")
             for name in SCAN:
                 self.views.show(name, self.scan.node if self.scan else None)
             self.views.fit(SCAN, middle(self._region) if self._region else None)
-        elif self._region is not None and picture.outline != before.outline:
+        elif self._region is not None and self._outlined != outlined:
             self.views.fit(SCAN, middle(self._region))
 
-    def _outline(self, path: str, before: str) -> None:
-        if path == before and (self._region is not None or not path):
+    def _outline(self, path: str) -> None:
+        if path == self._outlined:
             self._only_over_scan()
             return
         self._forget_region()
@@ -164,6 +166,7 @@ class Stage:
         except ValueError:
             self._problem(f"The region {Path(path).name} cannot be outlined; check the file.")
             return
+        self._outlined = path
         self._only_over_scan()
         self.outline_margin()
 
@@ -193,7 +196,7 @@ class Stage:
     def _forget_region(self) -> None:
         if self._region is not None:
             self.drop(self._region)
-            self._region = None
+            self._region, self._outlined = None, ""
             self.margin.hide()
 
     def _show_preview(self, path: str, index: int) -> None:

@@ -58,8 +58,9 @@ class WorkerSession:
         environment.pop("OMP_NUM_THREADS", None)
         if threads:
             environment["OMP_NUM_THREADS"] = str(threads)
-        self._command = replace(self._command, environment=environment)
-        await self.stop()
+        async with self._starting:  # what is asked meanwhile waits for the new one
+            self._command = replace(self._command, environment=environment)
+            await self.stop()
 
     async def stop(self) -> None:
         """Ask the worker to end; kill it when it does not within 3 s."""

@@ -119,6 +119,7 @@ class Desk:
     def forget_prepared(self) -> None:
         """The worker is another one and knows nothing of the scan."""
         self.case.prepared, self.case.looked = "", Case.looked
+        self.case.suggested = Case.suggested
 
     def must_suggest(self) -> bool:
         """Whether a region of the chosen finding is looked for before anybody asks for one."""
@@ -173,7 +174,7 @@ class Desk:
 
     def unread(self) -> None:
         """The findings are those of an earlier text; no late answer is taken."""
-        self.work.drop(REPORT)
+        self.work.drop(REPORT, REGION)
         self.case.raw_findings, self.case.finding, self.case.also = [], 0, ()
         self.case.report_note = READING if self.case.report.strip() else ""
         self.forget_proposal()
@@ -229,6 +230,9 @@ class Desk:
         """A proposed region; True when it is still wanted."""
         order = self.work.done(id)
         if order is None or order.case != self.case.number:
+            return False
+        asked = order.request.get("finding", self.case.finding) or self.case.finding
+        if asked != self.case.finding or self.case.region.origin != PROPOSED:
             return False
         self.case.region = Region(PROPOSED, path, note=note)
         self.show_scan()

@@ -98,3 +98,59 @@ def test_a_dropped_file_is_opened_and_the_page_stays(serve, tab, prepared):
     )
     one.until(lambda: "dropped.nrrd" in page.inner_text(".scan-name"))
     assert page.url.startswith("http") and one.problems == []
+
+
+def test_opening_can_be_stopped_and_the_page_goes_on(serve, tab, prepared, tmp_path):
+    """A pipe that nobody writes into stands for a slow disk."""
+    one = tab(serve("--fake", str(prepared[1])))
+    page = one.page
+    one.open_scan(prepared[0])
+    name = page.inner_text(".scan-name")
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    for number in range(400):
+        (slow / f"{number}.txt").write_bytes(b"x" * 1000)
+    page.evaluate("() => window.trame.trigger('stop_opening')")  # nothing to stop: nothing happens
+    page.fill(".scan-path input", str(slow))
+    page.press(".scan-path input", "Enter")
+    page.click(".stop-opening")
+    one.until(lambda: "stopped" in one.message())
+    assert page.inner_text(".scan-name") == name
+
+
+def test_the_same_preset_takes_a_dragged_window_back(serve, tab, prepared):
+    one = tab(serve("--fake", str(prepared[1])))
+    page = one.page
+    one.open_scan(prepared[0])
+    before = one.settled(0)
+    box = page.locator(".layout-grid-item").nth(0).bounding_box()
+    page.keyboard.press("v")
+    page.mouse.move(box["x"] + 200, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 260, box["y"] + 300, steps=8)
+    page.mouse.up()
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    one.until(lambda: abs(one.settled(0).mean() - before.mean()) > 3)
+    page.keyboard.press("1")
+    one.until(lambda: abs(one.settled(0).mean() - before.mean()) < 1)
+
+
+def test_the_text_of_one_scan_is_not_given_to_another(serve, tab, prepared, tmp_path):
+    served = serve("--fake", str(prepared[1]))
+    one = tab(served)
+    page = one.page
+    one.open_scan(prepared[0])
+    page.fill(TEXT, REPORT)
+    page.wait_for_function("() => (sessionStorage.getItem('dgmvlc-typed') || '').includes('26 mm')")
+    os.kill(served.process.pid, signal.SIGKILL)
+    page.wait_for_selector("#lost-server")
+    serve("--fake", str(prepared[1]), port=served.port)
+    page.wait_for_selector("#lost-server", state="detached")
+    other = tmp_path / "other.nrrd"
+    other.write_bytes(prepared[0].read_bytes())
+    one.open_scan(other)
+    page.wait_for_timeout(6000)  # longer than the page takes to give it back
+    assert page.input_value(TEXT) == ""
+    page.fill(".scan-path input", str(prepared[0]))
+    page.press(".scan-path input", "Enter")
+    one.until(lambda: page.input_value(TEXT) == REPORT)

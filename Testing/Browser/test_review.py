@@ -145,3 +145,47 @@ def test_a_review_by_keyboard(serve, tab, prepared, reviewed):
     page.click(".review-row:has-text('bad')")
     page.wait_for_selector(".review-note")
     assert one.problems == []
+
+
+def test_a_study_of_the_same_name_in_another_folder_is_another_patient(
+    serve, tab, prepared, tmp_path, make_chest, make_review
+):
+    """Its own scan is read; the one that was shown stays with its own folder."""
+    first, _ = make_review(tmp_path / "a", make_chest((12, 112, 128), (4.0, 2.5, 2.5)))
+    second, _ = make_review(tmp_path / "b", make_chest((10, 96, 112), (4.0, 2.5, 2.5)))
+    one = opened(tab(serve("--fake", str(prepared[1]))), first)
+    page = one.page
+    page.click(".review-row:has-text('case')")
+    one.until(lambda: "128 × 112 × 12" in (page.get_attribute(".scan-name", "title") or ""))
+    opened(one, second)
+    one.until(lambda: not page.locator(".review-region").count())
+    page.click(".review-row:has-text('case')")
+    one.until(lambda: "112 × 96 × 10" in (page.get_attribute(".scan-name", "title") or ""))
+    assert one.problems == []
+
+
+def test_keys_of_another_study_decide_nothing_and_comments_are_not_erased(
+    serve, tab, prepared, reviewed
+):
+    root, folder = reviewed
+    one = opened(tab(serve("--fake", str(prepared[1]))), root)
+    page = one.page
+    page.click(".review-row:has-text('case')")
+    page.wait_for_selector(".review-region.review-chosen")
+    page.evaluate("() => window.trame.trigger('review_key', ['accept', 'the-one-before'])")
+    one.until(lambda: "nothing was decided" in one.message())
+    assert saved(folder) == {}
+    one.close_message()
+    field = ".review-comment textarea:not(.v-textarea__sizer)"
+    page.click(field)
+    page.keyboard.type("half a")
+    page.wait_for_timeout(600)
+    page.evaluate("() => window.trame.trigger('fit')")  # the page is told anew meanwhile
+    page.evaluate("() => window.trame.trigger('run_undo')")
+    page.evaluate("() => window.trame.state.set('pointer', 'ruler')")
+    page.wait_for_timeout(2500)  # a heartbeat, too
+    page.keyboard.type(" sentence")
+    assert page.input_value(field) == "half a sentence"
+    page.keyboard.press("Escape")
+    one.until(lambda: "case/1" in saved(folder))
+    assert "half a sentence" in (folder / "decisions.json").read_text("utf-8")

@@ -324,3 +324,42 @@ TestWalk.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+
+
+def _with_two_findings() -> Desk:
+    desk = Desk()
+    desk.known = ("nodule",)
+    desk.opened(Scan("/<A>/ct.nrrd", "<A>", "", "CT"), report="<A> two nodules.")
+    desk.work.ask("report", desk.order(REPORT))
+    desk.take_findings("report", [finding("A"), finding("A")])
+    return desk
+
+
+def _looked_for(desk: Desk) -> None:
+    desk.work.begin(REGION)
+    desk.work.ask("region", desk.order(REGION, "", {"finding": desk.case.finding}))
+
+
+def test_a_region_belongs_to_the_finding_it_was_looked_for() -> None:
+    desk = _with_two_findings()
+    first = desk.case.finding
+    _looked_for(desk)
+    desk.choose_finding(first + 1)
+    assert not desk.take_region("region", "/<A>/first", "1 ml") and not desk.case.region.path
+    _looked_for(desk)
+    assert desk.take_region("region", "/<A>/second", "2 ml")
+
+
+def test_a_region_of_an_earlier_text_is_not_taken() -> None:
+    desk = _with_two_findings()
+    _looked_for(desk)
+    desk.write_report("<A> no nodule.")
+    assert not desk.work.busy and not desk.take_region("region", "/<A>/old", "1 ml")
+
+
+def test_a_file_chosen_meanwhile_stays() -> None:
+    desk = _with_two_findings()
+    _looked_for(desk)
+    desk.choose_region(FILE, "/<A>/mine.nrrd")
+    assert not desk.take_region("region", "/<A>/old", "1 ml")
+    assert desk.case.region.path == "/<A>/mine.nrrd"

@@ -23,7 +23,8 @@
       comment.focus();
     } else if (REVIEW[key] && !event.repeat) {
       event.preventDefault();
-      window.trame.trigger("review_key", [REVIEW[key]]);
+      // for the study that is seen now: another one may be on its way
+      window.trame.trigger("review_key", [REVIEW[key], window.trame.state.get("review_study")]);
     }
   });
 
@@ -85,37 +86,46 @@
 
   // A page that lost its server says so, keeps what was typed, and connects again.
   const KEPT = "dgmvlc-typed";
+  const LOST = "The viewer's server does not answer. What you typed is kept; start the server again, and this page connects by itself.";
+  const MOVED = "The viewer was started anew, under another address. What you typed is kept: open the new address in this tab.";
+  let typed = JSON.parse(sessionStorage.getItem(KEPT) || "{}"); // before the server was lost
   const keep = () => {
     const state = window.trame?.state;
-    if (state) sessionStorage.setItem(KEPT, JSON.stringify({ report: state.get("report"), target: state.get("target") }));
+    if (!state || ((typed.report || typed.target) && !state.get("scan_path"))) return; // not before it was given back
+    const [scan, report, target] = ["scan_path", "report", "target"].map((name) => state.get(name) || "");
+    sessionStorage.setItem(KEPT, JSON.stringify({ scan, report, target }));
   };
   let lost = false;
   async function alive() {
     try {
       const answer = await fetch("index.html", { method: "HEAD", cache: "no-store" });
-      return answer.ok || answer.status === 403;
+      return answer.ok ? "" : answer.status === 403 ? MOVED : LOST;
     } catch {
-      return false;
+      return LOST;
     }
   }
   async function watch() {
-    if (await alive()) {
+    const trouble = await alive();
+    if (!trouble) {
       if (lost) return location.reload();
+      restore();
       keep();
     } else {
       lost = true;
       const banner = document.getElementById("lost-server") || document.body.appendChild(document.createElement("div"));
       banner.id = "lost-server";
       banner.setAttribute("role", "alert");
-      banner.textContent = "The viewer's server does not answer. What you typed is kept; start the server again, and this page connects by itself.";
+      banner.textContent = trouble;
     }
     setTimeout(watch, lost ? 2000 : 5000);
   }
   setTimeout(watch, 5000);
+  // What was typed goes back to the scan it was typed for, never to another patient's.
   function restore() {
-    const typed = JSON.parse(sessionStorage.getItem(KEPT) || "{}");
     const state = window.trame?.state;
-    if (state && typed.report && !state.get("report") && !state.get("scan_name")) state.set("report", typed.report);
+    if (!state || !(typed.report || typed.target) || (state.get("scan_path") || "") !== (typed.scan || "")) return;
+    for (const name of ["report", "target"]) if (typed[name] && !state.get(name)) state.set(name, typed[name]);
+    typed = {};
   }
 
   // What is typed while the page waits for another answer is kept back until that answer comes; an
@@ -144,7 +154,10 @@
   window.addEventListener("keydown", (event) => {
     const state = window.trame?.state;
     if (!state || typing(event.target) || event.ctrlKey || event.altKey || event.metaKey) return;
-    if (PRESETS[event.key]) state.set("preset", PRESETS[event.key]);
+    if (PRESETS[event.key]) {
+      state.set("preset", PRESETS[event.key]);
+      window.trame.trigger("preset"); // the same one again takes a dragged window back
+    }
     else if (event.key === "?") state.set("help", !state.get("help"));
     else if (POINTERS[event.key.toLowerCase()]) state.set("pointer", POINTERS[event.key.toLowerCase()]);
     else if (event.key.toLowerCase() === "s") state.set("slab", SLABS[(SLABS.indexOf(state.get("slab")) + 1) % SLABS.length]);
