@@ -294,6 +294,8 @@ def web(tmp_path, monkeypatch, files):
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
+            if status == 302:
+                self.send_header("Location", "http://127.0.0.1:1/elsewhere")
             self.end_headers()
             self.wfile.write(body)
 
@@ -326,7 +328,7 @@ def test_who_is_let_in_nowhere_is_told_so(web, status):
     web["GET"] = (status, "text/plain", b"")
     with pytest.raises(ArchiveError) as told:
         open_archive("web").find(ALL)
-    assert status == 302 or isinstance(told.value, ArchiveClosedError)
+    assert isinstance(told.value, ArchiveClosedError)
 
 
 def test_a_part_that_is_no_dicom_is_a_refusal(web, files):
