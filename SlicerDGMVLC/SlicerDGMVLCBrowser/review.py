@@ -43,6 +43,7 @@ class Review:
         self.viewer, self.state, self.desk = viewer, viewer.state, viewer.desk
         self.list = viewer.desk.review
         self.session: ReviewSession | None = None
+        self._offered = ""  # session folder that was put into the field
 
     # worklist ---------------------------------------------------------------------
 
@@ -50,7 +51,9 @@ class Review:
         """Make or continue the session of the typed folder."""
         try:
             folder = choose.clean_path(str(typed or ""))
-            place = str(session or "").strip() or f"{str(folder).rstrip('/')}-review"
+            place = str(session or "").strip()
+            if place in ("", self._offered):  # not typed: that of this folder
+                place = self._offered = f"{str(folder).rstrip('/')}-review"
         except choose.PathError as error:
             self.viewer.say(str(error))
             return

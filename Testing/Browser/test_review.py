@@ -151,6 +151,8 @@ def test_a_study_of_the_same_name_in_another_folder_is_another_patient(
     serve, tab, prepared, tmp_path, make_chest, make_review
 ):
     """Its own scan is read; the one that was shown stays with its own folder."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
     first, _ = make_review(tmp_path / "a", make_chest((12, 112, 128), (4.0, 2.5, 2.5)))
     second, _ = make_review(tmp_path / "b", make_chest((10, 96, 112), (4.0, 2.5, 2.5)))
     one = opened(tab(serve("--fake", str(prepared[1]))), first)
