@@ -13,13 +13,11 @@ from SlicerDGMVLCLib.events import Heartbeat
 from SlicerDGMVLCLib.protocol import WorkerCommand
 from SlicerDGMVLCLib.records import asFields
 from SlicerDGMVLCPresenters.case import DRAWN, FILE, PROPOSED
-from SlicerDGMVLCPresenters.case import Scan as CaseScan
 from SlicerDGMVLCPresenters.desk import Desk
 from SlicerDGMVLCPresenters.page import page
-from SlicerDGMVLCPresenters.requests import Reading
 from trame.app import TrameApp
 
-from . import choose, offers
+from . import choose
 from .access import Access
 from .ahead import Ahead
 from .cases import Cases
@@ -27,11 +25,11 @@ from .drawing import Drawing
 from .files import Files
 from .form import Form
 from .jobs import Jobs
+from .opening import Opening
 from .page import build_page
 from .pointer import Pointer
 from .review import Review
 from .saving import SETTINGS, offer_scene
-from .scans import Scan, ScanError, open_scan
 from .stage import Stage
 from .state import START
 from .teach import TeachTab
@@ -41,7 +39,6 @@ from .workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
 TYPING_S = 0.5
-PLAIN = Reading()  # a scan that needs no word on how it is read
 
 
 def _ignore_closed_tabs(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -67,7 +64,6 @@ class Viewer(TrameApp):
         self.transfers = Transfers(workspace)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._typing: asyncio.Task[Any] | None = None
-        self._reading: asyncio.Task[Any] | None = None
         self._comment: tuple[str, int, str] = ("", 0, "")
         self.desk = Desk()
         self.server.enable_module(
@@ -92,7 +88,7 @@ class Viewer(TrameApp):
             beat=self._on_beat,
         )
         self.ahead, self.files, self.cases = Ahead(self), Files(self), Cases(self)
-        self.form = Form(self)
+        self.form, self.opening = Form(self), Opening(self)
         self.drawing = Drawing(self)
         self.pointer = Pointer(self)
         self.teach = TeachTab(self)
@@ -107,7 +103,7 @@ class Viewer(TrameApp):
             "browse": self.files.browse,
             "pick": self.beside(self.files.pick),
             "recent": self.beside(self.cases.open),
-            "stop_opening": self.stop_opening,
+            "stop_opening": self.opening.stop,
             "keep": self.cases.keep,
             "unmark": self.unmark,
             "forget": self.cases.forget,
@@ -115,8 +111,8 @@ class Viewer(TrameApp):
             "run_redo": self.redo_run,
             "to_change": self.stage.to_change,
             "swap": self.stage.swap,
-            "uploaded": self.beside(self.open_upload),
-            "upload_failed": self._on_upload_failed,
+            "uploaded": self.beside(self.opening.upload),
+            "upload_failed": self.opening.upload_failed,
             "review_key": self.beside(self.review.key),
             "draw": self.drawing.choose,
             "fit": self.stage.fit,
@@ -199,132 +195,13 @@ class Viewer(TrameApp):
         with self.state as state:
             state.message, state.advice, state.message_kind = sentence, advice, kind
 
-    # scan ------------------------------------------------------------------
-
-    async def open_sample(self) -> None:
-        """Open the scan that comes with the program, with its report and its nodule."""
-        from DGMVLCCore.ground.resources import resource
-
-        sample = resource("sample")
-        report = (sample / "report.txt").read_text(encoding="utf-8").strip()
-        if await self.open_path(str(sample / "ct.nrrd"), report=report, title="Sample"):
-            self.desk.choose_region(FILE, str(sample / "nodule.nrrd"))
-            self.refresh()
-
-    async def open_upload(self, batch: str) -> None:
-        """Open what was uploaded."""
-        with self.state as state:
-            state.upload_share = 0.0
-        path = self.transfers.uploaded(str(batch))
-        if path is not None:
-            await self.open_path(str(path), title=path.name if path.is_file() else "")
-
-    def _on_upload_failed(self, sentence: str) -> None:
-        with self.state as state:
-            state.upload_share = 0.0
-        self.say(str(sentence)[:300])
-
-    def _checked(self, text: str) -> Path | None:
+    def checked_path(self, text: str) -> Path | None:
         """What was typed as a path; None when it is none, which is said."""
         try:
             return choose.clean_path(str(text))
         except choose.PathError as error:
             self.say(str(error))
             return None
-
-    async def open_path(
-        self,
-        text: str,
-        reading: Reading = PLAIN,
-        *,
-        study: str = "",
-        report: str = "",
-        title: str = "",
-    ) -> bool:
-        """Open a scan file or a DICOM folder (of several series, one) as the only case; says why
-        when it cannot, and offers what would make it readable.
-
-        Args:
-            study: its id in the review's worklist. report: its report. title: for the header.
-        """
-        if reason := self.desk.why_not_open():
-            self.say(reason, kind="info")
-            return False
-        self.unsay()
-        if (path := self._checked(text)) is None:
-            return False
-        self.desk.begin_opening(title or study or path.name)
-        with self.state as state:
-            state.files_open = False
-        offers.withdraw(self.state)
-        self.refresh()
-        out = self.workspace.new("scans", "scan.nrrd")
-        try:
-            self._reading = self._later(open_scan(self.stage.scene, path, out, reading))
-            scan = await self._reading
-        except ScanError as error:
-            self.desk.open_failed()
-            offers.offer(self.state, str(path), error.refusal)
-            self.refresh()
-            self.say(str(error))
-            return False
-        except asyncio.CancelledError:
-            self.desk.open_failed()
-            self.refresh()
-            self.say("Opening was stopped.", kind="info")
-            return False
-        except Exception as error:
-            self.desk.open_failed()  # whatever it was: the page must not wait for ever
-            self.refresh()
-            self.say(f"{path.name} could not be opened ({error}).")
-            raise
-        kept = scan.kept(title)
-        self._take(scan, kept, study, report)
-        self.cases.remember(kept)
-        return True
-
-    def stop_opening(self) -> None:
-        """The scan that is being read is not wanted; the open case stays."""
-        if self._reading is not None:
-            self._reading.cancel()
-
-    def _take(self, scan: Scan, kept: CaseScan, study: str, report: str) -> None:
-        """A scan is there: the case before is closed."""
-        self.drawing.drop()
-        self.pointer.forget()
-        self.stage.take_scan(scan)
-        self.jobs.leave(self.desk.opened(kept, study, report, scan.facts.report))
-        with self.state as state:
-            state.compare_chosen, state.compare_words, state.scan_typed = [], "", ""
-            state.region_typed = ""
-        self.form.clear()
-        self.refresh()
-        if kept.modality != "CT":
-            self.say(
-                f"{scan.path.name} is no CT ({kept.modality}); it can be looked at, but the "
-                "weights are for chest CT.",
-                kind="info",
-            )
-
-    def close_scan(self, study: str = "") -> None:
-        """Nothing is open any more; `study` is one of the worklist that cannot be read."""
-        self.drawing.drop()
-        self.stage.close()
-        self.jobs.leave(self.desk.closed(study))
-        self.refresh()
-
-    async def open_offered(self) -> None:
-        """Open the scan that was refused, read as the reader of the page chose."""
-        chosen = offers.chosen(self.state)
-        if chosen is None:
-            self.say(offers.WHICH[self.state.scan_offer], kind="info")
-        else:
-            await self.open_path(self.state.scan_offered, chosen)
-
-    async def open_series(self, number: int) -> None:
-        """One of the series that a folder holds."""
-        self.state.scan_choice = str(number)
-        await self.open_offered()
 
     # report, region, run -----------------------------------------------------
 
@@ -385,7 +262,7 @@ class Viewer(TrameApp):
         scan, region = self.desk.case.scan, self.desk.case.region
         if scan is None or self.desk.why_not_run():
             return
-        if region.origin == FILE and self._checked(region.path) is None:
+        if region.origin == FILE and self.checked_path(region.path) is None:
             return
         if region.origin == DRAWN and not self.drawing.save():
             return

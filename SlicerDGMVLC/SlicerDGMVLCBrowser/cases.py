@@ -157,7 +157,7 @@ class Cases:
         row = next((row for row in self._recent if row.path == str(path)), None)
         if row is None:
             return
-        opened = await self.viewer.open_path(row.path, row.reading, title=row.title)
+        opened = await self.viewer.opening.path(row.path, row.reading, title=row.title)
         if opened and row.kept:
             self._take(Path(row.kept))
 

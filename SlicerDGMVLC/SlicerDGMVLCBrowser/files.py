@@ -53,4 +53,4 @@ class Files:
                 state.files_open = False
             self.viewer.refresh()
         else:
-            await self.viewer.open_path(path)
+            await self.viewer.opening.path(path)

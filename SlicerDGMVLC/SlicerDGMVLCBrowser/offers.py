@@ -65,7 +65,7 @@ def build(viewer: Viewer) -> None:
         )
         button(
             "{{ scan_offer === 'untilt' ? 'Open it resampled to a straight grid' : 'Open' }}",
-            viewer.beside(viewer.open_offered),
+            viewer.beside(viewer.opening.offered),
             v_show="scan_offer !== 'series'",
             disabled=("scan_busy || running",),
             classes="offer-open",
@@ -76,7 +76,7 @@ def build(viewer: Viewer) -> None:
             "series",
             "number",
             "file series-row",
-            (viewer.beside(viewer.open_series), "[row.number]"),
+            (viewer.beside(viewer.opening.series), "[row.number]"),
             disabled=("scan_busy || running",),
         ),
     ):

@@ -132,7 +132,7 @@ def _views(viewer: Viewer) -> None:
                 color="primary",
                 size="large",
                 prepend_icon="mdi-image-search-outline",
-                click=viewer.beside(viewer.open_sample),
+                click=viewer.beside(viewer.opening.sample),
                 loading=("scan_busy",),
                 classes="sample-large",
             )

@@ -62,7 +62,7 @@ def _scan(viewer: Viewer) -> None:
                 hint="or type a path, then Enter",
                 named="Path of a scan",
                 classes="scan-path",
-                entered=(viewer.beside(viewer.open_path), "[scan_typed]"),
+                entered=(viewer.beside(viewer.opening.path), "[scan_typed]"),
                 disabled=BUSY,
             )
         offers.build(viewer)
@@ -89,7 +89,7 @@ def _scan_buttons(viewer: Viewer) -> None:
     """Where a scan may come from: the program, this machine, the machine of the browser."""
     button(
         "Sample",
-        viewer.beside(viewer.open_sample),
+        viewer.beside(viewer.opening.sample),
         color="primary",
         prepend_icon="mdi-image-search-outline",
         disabled=BUSY,

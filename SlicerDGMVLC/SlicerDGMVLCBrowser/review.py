@@ -100,7 +100,7 @@ class Review:
         unreadable = session.state(identifier) in UNREADABLE
         open_already = self.desk.case.study == identifier and self.desk.case.scan is not None
         if unreadable or not (open_already or await self._open_scan(identifier)):
-            self.viewer.close_scan(identifier)
+            self.viewer.opening.close(identifier)
         self.list.show(identifier)
         self._list()
         if unreadable:
@@ -127,7 +127,7 @@ class Review:
         text = report.text if report else ""
         path = str(self.session.root / study.path)
         reading = Reading(series=number)
-        return await self.viewer.open_path(
+        return await self.viewer.opening.path(
             path, reading, study=identifier, report=text, title=identifier
         )
 
