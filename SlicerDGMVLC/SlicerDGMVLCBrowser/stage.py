@@ -33,6 +33,7 @@ SIDE = {
     "counterfactual": "synthetic, research use only",
     "difference": "difference, HU · synthetic, research use only",
 }
+PREVIEW = "Preview (synthetic – research use only)"
 PAUSE_S = 0.1  # linked views move together; words follow the pictures ten times a second
 
 
@@ -143,32 +144,33 @@ class Stage:
         self._drop_preview()
         self.runs.hide()
         self.case = []
-        outlined = self._outlined
-        self._outline(picture.outline)
+        outlined = self._outline(picture.outline)
         if before.layout != "scan" or before.case != picture.case:
             self.window()
             self.layout("scan")
             for name in SCAN:
                 self.views.show(name, self.scan.node if self.scan else None)
             self.views.fit(SCAN, middle(self._region) if self._region else None)
-        elif self._region is not None and self._outlined != outlined:
+        elif self._region is not None and outlined:
             self.views.fit(SCAN, middle(self._region))
 
-    def _outline(self, path: str) -> None:
+    def _outline(self, path: str) -> bool:
+        """Outline a file's region over the scan; True when it is another one than before."""
         if path == self._outlined:
             self._only_over_scan()
-            return
+            return False
         self._forget_region()
         if not path:
-            return
+            return True
         try:
             self._region = loadOutline(self.scene, Path(path), "Region")
         except ValueError:
             self._problem(f"The region {Path(path).name} cannot be outlined; check the file.")
-            return
+            return True
         self._outlined = path
         self._only_over_scan()
         self.outline_margin()
+        return True
 
     def outline_margin(self) -> None:
         """The margin of the outlined region, and its slices along the slider."""
@@ -204,9 +206,7 @@ class Stage:
         if self.scan is None:
             return
         try:
-            node = load_volume_node(
-                self.scene, Path(path), "Preview (synthetic – research use only)"
-            )
+            node = load_volume_node(self.scene, Path(path), PREVIEW)
         except ScanError as error:
             self._problem(str(error))
             return
@@ -214,18 +214,15 @@ class Stage:
         self._preview = node
         self.window()
         self.runs.hide()
-        self.layout(
-            "pair",
-            {"Counterfactual": f"Preview of slice {index + 1} · synthetic, research use only"},
-        )
+        corner = f"Preview of slice {index + 1} · synthetic, research use only"
+        self.layout("pair", {"Counterfactual": corner})
         self.views.show("Original", self.scan.node)
         self.views.show("Counterfactual", node)
         self.views.fit(COLUMNS[:1], middle(node))
         self.views.align("Counterfactual", "Original")
 
     def load_run(self, number: int, path: Path, name: str = "") -> Run:
-        """Load a result; raises ValueError or OSError when it cannot be read, and the scene is as
-        it was."""
+        """Load a result; ValueError or OSError when it cannot be read, the scene as it was."""
         return self.runs.add(number, path, name, self.scan.node if self.scan else None)
 
     def _show_run(self, number: int, layout: str) -> None:

@@ -118,8 +118,8 @@ class Desk:
 
     def forget_prepared(self) -> None:
         """The worker is another one and knows nothing of the scan."""
-        self.case.prepared, self.case.looked = "", Case.looked
-        self.case.suggested = Case.suggested
+        case = self.case
+        case.prepared, case.looked, case.suggested = "", Case.looked, Case.suggested
 
     def must_suggest(self) -> bool:
         """Whether a region of the chosen finding is looked for before anybody asks for one."""
@@ -228,13 +228,12 @@ class Desk:
 
     def take_region(self, id: str, path: str, note: str) -> bool:
         """A proposed region; True when it is still wanted."""
-        order = self.work.done(id)
-        if order is None or order.case != self.case.number:
+        order, case = self.work.done(id), self.case
+        if order is None or order.case != case.number or case.region.origin != PROPOSED:
             return False
-        asked = order.request.get("finding", self.case.finding) or self.case.finding
-        if asked != self.case.finding or self.case.region.origin != PROPOSED:
+        if (order.request.get("finding") or case.finding) != case.finding:
             return False
-        self.case.region = Region(PROPOSED, path, note=note)
+        case.region = Region(PROPOSED, path, note=note)
         self.show_scan()
         return True
 
@@ -242,10 +241,10 @@ class Desk:
 
     def take_preview(self, id: str, path: str, index: int) -> bool:
         """One slice of the result to come; True when its case is open."""
-        order = self.work.order(id)
-        if order is None or order.case != self.case.number or self.work.cancelling:
+        order, case = self.work.order(id), self.case
+        if order is None or order.case != case.number or self.work.cancelling:
             return False
-        self.case.preview, self.case.shown = (path, index), ()
+        case.preview, case.shown = (path, index), ()
         return True
 
     def wants(self, id: str) -> bool:
@@ -295,15 +294,13 @@ class Desk:
 
     def show_comparison(self, role: str = "") -> None:
         """The hypotheses that are still there, side by side."""
-        comparison = self.case.comparison
-        if comparison is None:
+        if (comparison := self.case.comparison) is None:
             return
         self.role = role or self.role
         left = tuple(n for n in comparison.results if self.case.result(n))
+        self.case.comparison = comparison if left else None
         if left:
             self.case.shown, self.case.preview = left, None
-        else:
-            self.case.comparison = None
 
     def remove_result(self, number: int) -> None:
         """Take a result off the list; its folder stays."""
