@@ -20,6 +20,7 @@ from pathlib import Path
 
 NAME = re.compile(r"dgmvlc-[a-z]+-(?P<owner>[0-9a-f]{8}-\d+-\d+)-.*")
 OWNER = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)")
+SAME_START_S = 600.0  # a clock may be set while a process runs, and its start is told by it
 OLD_S = 2 * 86_400.0  # what another machine left on a shared folder is not touched before that
 
 
@@ -56,7 +57,7 @@ def is_litter(path: Path, owner: str) -> bool:
     if found[1] != _machine():
         return time.time() - path.stat().st_mtime > OLD_S
     started = _started(int(found[2]))
-    return started is None or abs(started - int(found[3])) > 1
+    return started is None or abs(started - int(found[3])) > SAME_START_S
 
 
 def sweep() -> list[Path]:

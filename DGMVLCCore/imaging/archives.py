@@ -73,6 +73,8 @@ def unpacked(path: Path) -> Iterator[Path]:
             EOFError,
             NotImplementedError,
             RuntimeError,
+            ValueError,
+            IndexError,  # a name without letters, before Python 3.12
             OSError,
         ) as error:
             raise UnreadableError(

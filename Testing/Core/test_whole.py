@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from DGMVLCCore.errors import OutputError, UsageError, as_dgmvlc_error
-from DGMVLCCore.ground.scratch import make_scratch, owner, scratch_folder, sweep
+from DGMVLCCore.ground.scratch import is_litter, make_scratch, owner, scratch_folder, sweep
 from DGMVLCCore.ground.whole import whole_file
 from DGMVLCCore.results.folders import check_output, replaced_folder, whole_folder
 
@@ -108,6 +108,13 @@ def test_what_a_living_run_writes_is_left_alone(tmp_path):
     with pytest.raises(OutputError, match="exists already"):
         check_output(out, False)
     assert not old.exists() and foreign.exists()
+
+
+def test_a_clock_that_was_set_makes_no_living_run_litter(tmp_path):
+    """A process's start is told by the clock, which may be set while it runs."""
+    machine, pid, start = owner().split("-")
+    for off, litter in ((-50, False), (50, False), (-5000, True)):
+        assert is_litter(tmp_path, f"{machine}-{pid}-{int(start) + off}") == litter
 
 
 def test_patient_data_of_a_killed_run_goes_at_the_next_start(tmp_path, monkeypatch):

@@ -166,6 +166,23 @@ def test_a_cd_is_read_by_its_dicomdir_or_its_folder(tmp_path, hu):
         assert np.array_equal(load_volume(path).array, hu)
 
 
+def test_a_zip_whose_names_are_damaged_is_one_sentence(tmp_path):
+    for name in ("", "a"):
+        with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
+            archive.writestr("a", b"x")
+        content = (tmp_path / "odd.zip").read_bytes()
+        start = content.index(b"PK\1\2")
+        if name:  # bytes that are no UTF-8, said to be
+            central = bytearray(content[start:])
+            central[8:10], central[46] = b"\0\x08", 0xFF
+        else:  # no letter
+            central = bytearray(content[start : start + 46] + content[start + 47 :])
+            central[28] = 0
+            central[-10] -= 1
+        (tmp_path / "odd.zip").write_bytes(content[:start] + bytes(central))
+        refused(tmp_path / "odd.zip", "could not be unpacked|holds no files", UnreadableError)
+
+
 def test_a_zipped_folder_is_read_and_leaves_nothing(tmp_path, hu, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
     (tmp_path / "scratch").mkdir()
