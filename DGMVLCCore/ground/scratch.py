@@ -14,7 +14,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -67,10 +67,11 @@ def sweep() -> list[Path]:
         found = NAME.fullmatch(folder.name)
         if found is None or folder.is_symlink() or not folder.is_dir():
             continue
-        mine = not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
-        if mine and is_litter(folder, found["owner"]):
-            shutil.rmtree(folder, ignore_errors=True)
-            gone.append(folder)
+        with suppress(FileNotFoundError):  # a living run has just removed its own
+            mine = not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
+            if mine and is_litter(folder, found["owner"]):
+                shutil.rmtree(folder, ignore_errors=True)
+                gone.append(folder)
     return gone
 
 

@@ -117,6 +117,23 @@ def test_a_clock_that_was_set_makes_no_living_run_litter(tmp_path):
         assert is_litter(tmp_path, f"{machine}-{pid}-{int(start) + off}") == litter
 
 
+def test_a_folder_that_goes_while_it_is_looked_at_is_no_trouble(tmp_path, monkeypatch):
+    """Another run removes its own at that moment."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    going = tmp_path / f"dgmvlc-zip-{owner()}-abc"
+    going.mkdir()
+    is_dir = Path.is_dir
+
+    def gone_after_it(path):
+        there = is_dir(path)
+        if path == going and there:
+            going.rmdir()
+        return there
+
+    monkeypatch.setattr(Path, "is_dir", gone_after_it)
+    assert make_scratch("zip").exists() and not going.exists()
+
+
 def test_patient_data_of_a_killed_run_goes_at_the_next_start(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     code = (
