@@ -55,6 +55,16 @@ def clean_folder(folder: Path) -> None:
                 shutil.rmtree(litter) if real else litter.unlink(missing_ok=True)
 
 
+def check_named(out: Path) -> None:
+    """Refuse a folder that has no name of its own to give.
+
+    Raises:
+        OutputError: it is the root, this folder, or the one above.
+    """
+    if out.name in ("", ".."):
+        raise OutputError(f"{out} is no name of a new folder; give its name.")
+
+
 def check_new_file(
     path: Path, overwrite: bool, endings: Sequence[str], sources: Sequence[Path | None] = ()
 ) -> None:

@@ -118,7 +118,8 @@ class Watch:
                 count = self._archive.count(study.uid)
             if earlier and earlier.state == REFUSED and earlier.instances != count:
                 shutil.rmtree(self._place(earlier), ignore_errors=True)  # brought again, whole
-            self.state.seen(study.uid, count, self.state.room_of(today, MOST), now)
+            day = earlier.day if earlier else self.state.room_of(today, MOST)
+            self.state.seen(study.uid, count, day, now)
 
     def _place(self, study: Watched) -> Path:
         """Where a study lies."""

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from DGMVLCCore.errors import OutputError, UnreadableError
 from DGMVLCCore.ground.plain_json import read_json
-from DGMVLCCore.ground.whole import clean, put_in_place, temporary_name
+from DGMVLCCore.ground.whole import check_named, clean, put_in_place, temporary_name
 from DGMVLCCore.results.records import check_schema
 
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}  # file managers leave it anywhere
@@ -106,8 +106,7 @@ def check_output(out: Path, overwrite: bool, record: str = "result.json") -> Non
         OutputError: something is there already that may not be replaced, or the parent folder is
             missing or read-only.
     """
-    if out.name in ("", ".."):
-        raise OutputError(f"{out} is no name of a new folder; give its name.")
+    check_named(out)
     clean(out)
     if out.exists() or out.is_symlink():
         if not overwrite:

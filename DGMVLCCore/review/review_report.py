@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from DGMVLCCore.errors import OutputError, UnsuitableInputError, UsageError
-from DGMVLCCore.ground.whole import clean
+from DGMVLCCore.ground.whole import check_named, clean
 from DGMVLCCore.report.pages import render
 from DGMVLCCore.results.csv_table import csv_text
 from DGMVLCCore.results.folders import replaced_folder, unknown_in
@@ -356,8 +356,7 @@ def _require_free(out: Path, overwrite: bool) -> None:
     Raises:
         OutputError: it is there.
     """
-    if out.name in ("", ".."):
-        raise OutputError(f"{out} is no name of a new folder; give its name.")
+    check_named(out)
     clean(out)
     if out.exists() and not overwrite:
         raise OutputError(f"{out} exists already; choose another folder or add --overwrite.")
