@@ -7,8 +7,11 @@ from collections.abc import Callable, Hashable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 from DGMVLCCore.archive.address import local
 from DGMVLCCore.editing.alignment import AlignmentPipeline
+from DGMVLCCore.editing.asked import Evidence
 from DGMVLCCore.editing.find import Cells, Progress, look_at_cells
 from DGMVLCCore.editing.reading import LungsReading
 from DGMVLCCore.editing.result import AttentionMap
@@ -74,6 +77,7 @@ class ScanMemory:
         self._maps: dict[Hashable, AttentionMap] = {}
         self._begun: tuple[Hashable, LungsReading] | None = None
         self._cells: tuple[Hashable, Cells] | None = None
+        self._evidence: tuple[Hashable, Evidence] | None = None
 
     def forget(self) -> None:
         """Free what is kept."""
@@ -82,7 +86,7 @@ class ScanMemory:
 
     def _forget_reading(self) -> None:
         """Free what was read inside the lungs."""
-        self._cells = self._begun = None
+        self._cells = self._begun = self._evidence = None
         self._maps.clear()
 
     def volume(self, path: Path, modality: str | None, how: Reading = AS_IT_IS) -> Volume:
@@ -144,3 +148,14 @@ class ScanMemory:
                 self._maps.pop(next(iter(self._maps)))
             self._maps[key] = made
         return self._maps[key]
+
+    def evidence(self, mask: np.ndarray, asked: Hashable, read: Callable[[], Evidence]) -> Evidence:
+        """What the networks see in a region, bool (D,H,W), read when it is not the last one.
+
+        Args:
+            asked: what they are asked. read: asks them.
+        """
+        key = (hashlib.sha256(np.packbits(mask).tobytes()).hexdigest(), asked)
+        if self._evidence is None or self._evidence[0] != key:
+            self._evidence = (key, read())
+        return self._evidence[1]

@@ -22,6 +22,7 @@ from DGMVLCCore.editing.see_through import EditPredictor
 from DGMVLCCore.editing.tiles import TiledPredictor, WindowPlan, announce, joined, plan_for
 from DGMVLCCore.editing.work import Progress, Work
 from DGMVLCCore.errors import UnsuitableInputError, WeightsError
+from DGMVLCCore.ground.devices import computes_bf16
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import rows_around
 from DGMVLCCore.imaging.volume import Volume
@@ -180,9 +181,7 @@ class CounterfactualPipeline:
     @property
     def native_bf16(self) -> bool:
         """True where the device computes in bf16 itself."""
-        return self.device.type == "cuda" or (
-            self.device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-        )
+        return computes_bf16(self.device.type)
 
     def capacity(self, region: Region, plan: WindowPlan | None = None) -> int:
         """Slices of a region, or of the windows over it, that the network takes at once on this

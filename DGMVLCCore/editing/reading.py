@@ -20,8 +20,8 @@ from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.region import Region, cut_region
 
 SMOOTHING_MM = 2.0
-TRUNCATE = 4.0  # standard deviations, where the blur ends
 READING_MM = 1.0  # chosen on validation patients: coarser grids lose nodules below 10 mm
+STEPS = 4096  # of attention; finer ones are noise that no file can pack
 APART_MM = 4.0  # thin slices are read so far apart at most, and filled in between
 
 
@@ -29,13 +29,13 @@ def smoothed(
     values: np.ndarray, lungs: np.ndarray, sigma: tuple[float, float, float]
 ) -> np.ndarray:
     """(D,H,W) blurred within the lungs, sigma in voxels: what lies outside neither adds nor takes
-    away."""
+    away, and is given what lies beside it."""
     with ThreadPoolExecutor(2) as pool:
         blurred, weight = pool.map(
-            lambda field: ndimage.gaussian_filter(field, sigma, truncate=TRUNCATE),
-            (values, lungs.astype(np.float32)),
+            lambda field: ndimage.gaussian_filter(field, sigma),
+            (values * lungs, lungs.astype(np.float32)),
         )
-    return blurred / np.maximum(weight, 0.05) * lungs
+    return blurred / np.maximum(weight, 0.05)
 
 
 def lungs_to_read(
@@ -183,24 +183,21 @@ class LungsReading:
         return cls(scan, lungs, RegionReading(region, max(int(APART_MM // scan.spacing[0]), 1)))
 
     def attended(self) -> np.ndarray:
-        """Attention to the words, float32 (D,H,W), 0..1 in the lungs, 0 outside; blurred."""
-        dz, dy, dx = self.scan.spacing
+        """Attention to the words, float32 (D,H,W), 0..1 in the lungs, 0 outside; blurred, in steps
+        of 1/4096."""
+        region = self.read.region
+        dz, dy, dx = region.spacing
         sigma = (0.7 * SMOOTHING_MM / dz, SMOOTHING_MM / dy, SMOOTHING_MM / dx)
-        return self._on_scan(self.read.attended(), sigma)
+        blurred = smoothed(self.read.attended(), region.mask, sigma)
+        return np.rint(self._on_scan(blurred) * STEPS) / np.float32(STEPS)
 
     def asked(self) -> np.ndarray:
         """The change that the words ask for, float32 (D,H,W), 0..1 in the lungs, 0 outside."""
         return self._on_scan(self.read.asked())
 
-    def _on_scan(
-        self, values: np.ndarray, sigma: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    ) -> np.ndarray:
-        box = box_around(self.lungs, [int(TRUNCATE * each + 0.5) for each in sigma])
-        inside = self.lungs[box]
-        part = self.read.region.to_box(values, box)
-        part *= inside
-        if any(sigma):
-            part = smoothed(part, inside, sigma)
+    def _on_scan(self, values: np.ndarray) -> np.ndarray:
+        box = box_around(self.lungs)
+        part = self.read.region.to_box(values, box) * self.lungs[box]
         return put_back(np.clip(part, 0, 1, out=part), box, self.scan.shape)
 
 

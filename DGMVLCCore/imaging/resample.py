@@ -3,12 +3,15 @@ scan returns to where it was."""
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
 Box = tuple[int, int, int, int]
+THREADS = 4  # that resize planes; more wait for the memory
 
 
 def resize_in_plane(array: np.ndarray, size: tuple[int, ...], order: int = 1) -> np.ndarray:
@@ -26,11 +29,15 @@ def resize_in_plane(array: np.ndarray, size: tuple[int, ...], order: int = 1) ->
         return array.copy()
     sigma = [0.5 * max(1 / z - 1, 0) if order else 0.0 for z in zoom]
     out = np.empty((len(array), *size), np.float32 if order else array.dtype)
-    for plane, made in zip(array, out):
-        source = plane.astype(out.dtype)
+
+    def resize(index: int) -> None:
+        source = array[index].astype(out.dtype)
         if max(sigma) > 0:
             source = ndimage.gaussian_filter(source, sigma)
-        ndimage.zoom(source, zoom, output=made, order=order, mode="nearest", grid_mode=True)
+        ndimage.zoom(source, zoom, output=out[index], order=order, mode="nearest", grid_mode=True)
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, THREADS)) as pool:
+        list(pool.map(resize, range(len(array))))
     return out
 
 

@@ -12,10 +12,8 @@ from DGMVLCCore.editing.memory import ScanMemory
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.reading import attention_map, lungs_to_read
 from DGMVLCCore.editing.result import AttentionMap
-from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.volume import Volume
-from DGMVLCCore.jobs.progress import guarded
 from DGMVLCCore.jobs.requests import Request
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.language.prompts import denial_prompt, source_prompt
@@ -57,19 +55,14 @@ def read_ahead(
     tell: Callable[[str, float], None],
     should_cancel: Callable[[], bool],
 ) -> ReadAhead:
-    """Read the lungs as an edit of this request will; nothing is written.
+    """Read the lungs, and the region where one is given, as an edit of this request will; nothing
+    is written.
 
     Raises:
         DGMVLCError: every refusal, with its sentence.
     """
-    from DGMVLCCore.jobs.edit import asked_of, load_scan
+    from DGMVLCCore.jobs.edit import look_ahead
 
-    tell = guarded(tell, should_cancel)
-    asked = asked_of(request)
-    tell("loading", 0.0)
-    scan = load_scan(request, session.memory)
-    pipe = session.pipeline(request.weights).to(choose_device(request.device))
-    wanted = asked.to_read if pipe.sees else []
-    for finding in wanted:
-        read_finding(pipe, *scan, finding, request.slices, session.memory, tell)
-    return ReadAhead([finding.taught for finding in wanted])
+    pipe, memory = session.pipeline(request.weights), session.memory
+    read = look_ahead(request, tell, pipe, should_cancel=should_cancel, memory=memory)
+    return ReadAhead([finding.taught for finding in read])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from DGMVLCCore.editing.insertion import hidden_for
 from DGMVLCCore.editing.memory import ScanMemory, input_facts
 from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.editing.result import AttentionMap, CounterfactualResult, EditPlan
-from DGMVLCCore.errors import UnsuitableInputError, UsageError
+from DGMVLCCore.errors import UnreadableError, UnsuitableInputError, UsageError
 from DGMVLCCore.ground.devices import choose_device
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.labels import load_region
@@ -33,8 +34,9 @@ from DGMVLCCore.jobs.attention import read_finding
 from DGMVLCCore.jobs.progress import guarded, memory_named, part_of
 from DGMVLCCore.jobs.region import (
     MarkedRegion,
-    check_presence,
     choose_finding,
+    refuse_unseen,
+    region_evidence,
     region_gates,
 )
 from DGMVLCCore.jobs.requests import Request
@@ -254,8 +256,12 @@ class _Edit:
         """Does the network see the finding that the report states? None where nobody asks."""
         if not self.reads or self.asked.finding.presence == "absent":
             return None
-        slices, seed = self.request.slices, self.request.seed
-        return check_presence(self.pipe, self.volume, self.anatomy, plan, slices, seed, tell)
+        slices, seed, pipe = self.request.slices, self.request.seed, self.pipe
+        asked = (plan.term, slices, seed, pipe.weights_sha256, str(pipe.device))
+        scan, region = (pipe, self.volume, self.anatomy), (plan.mask, plan.term, slices)
+        return self.memory.evidence(
+            plan.mask, asked, lambda: region_evidence(*scan, *region, seed=seed, tell=tell)
+        )
 
     def attention(self, tells: list[Progress]) -> dict[str, AttentionMap]:
         """The map of each finding to read, with a progress for each."""
@@ -329,6 +335,31 @@ class _Edit:
         )
 
 
+def look_ahead(
+    request: Request,
+    progress: Progress,
+    pipe: CounterfactualPipeline,
+    *,
+    should_cancel: Callable[[], bool],
+    memory: ScanMemory,
+) -> list[Finding]:
+    """Read of the scan what an edit will read, so that it finds it in memory: the maps of the
+    findings, and the region where one is given. Returns the findings.
+
+    Raises:
+        DGMVLCError: every refusal of the scan or the words, with its sentence.
+    """
+    tell, asked = guarded(progress, should_cancel), asked_of(request)
+    edit = _Edit(request, asked, *load_all(request, memory, pipe, tell), memory)
+    if not edit.reads:
+        return []
+    edit.attention([tell for _ in asked.to_read])
+    if request.mask is not None:
+        with suppress(UnsuitableInputError, UnreadableError):  # the run will say why
+            edit.evidence(edit.plan(edit.mark(tell)), tell)
+    return asked.to_read
+
+
 def run_counterfactual(
     request: Request,
     progress: Progress | None = None,
@@ -360,6 +391,8 @@ def run_counterfactual(
         if on_plan:
             on_plan(edit.pipe, edit.volume, edit.anatomy, plan)
         evidence = edit.evidence(plan, parts[0 if request.mask else 1])
+        if evidence is not None:
+            refuse_unseen(plan, evidence)
         attention = edit.attention(parts[1:])
         result = edit.make(plan, tell)
     result.attention = attention

@@ -75,26 +75,19 @@ def region_evidence(
     return change_evidence(pipe, scan, own, mask, denial, others=others, seed=seed, callback=tell)
 
 
-def check_presence(
-    pipe: CounterfactualPipeline,
-    volume: Volume,
-    anatomy: Anatomy,
-    plan: EditPlan,
-    slices: tuple[int, int] | None,
-    seed: int,
-    tell: Progress,
-) -> Evidence:
-    """Abstain when the scan, in the slices to edit, does not show the finding that is to go."""
-    scan = (pipe, volume, anatomy)
-    asked = region_evidence(*scan, plan.mask, plan.term, slices, seed=seed, tell=tell)
-    if plan.removes and asked.absent:
+def refuse_unseen(plan: EditPlan, evidence: Evidence) -> None:
+    """Abstain when the scan, in the slices to edit, does not show the finding that is to go.
+
+    Raises:
+        UnsuitableInputError: it does not.
+    """
+    if plan.removes and evidence.absent:
         raise UnsuitableInputError(
             f"The region does not look like “{plan.term}”: what “{denial_prompt(plan.term)}” asks "
-            f"to change and what looks like disease come to {asked.value:.0%} in its most "
-            f"suspicious part (95 % interval {asked.low:.0%} to {asked.high:.0%}, {SEEN:.0%} "
+            f"to change and what looks like disease come to {evidence.value:.0%} in its most "
+            f"suspicious part (95 % interval {evidence.low:.0%} to {evidence.high:.0%}, {SEEN:.0%} "
             "needed); check the region or the finding."
         )
-    return asked
 
 
 def region_gates(

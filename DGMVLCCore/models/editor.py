@@ -192,9 +192,16 @@ def tissue_of(cond: Conditions) -> Tensor:
         clear = torch.where(torch.isfinite(cond.density), cond.density.float(), clear)
     maps = [source]
     for size in OPENED:
-        eroded = -F.max_pool2d(-source, size, 1, size // 2)
-        maps.append(F.max_pool2d(eroded, size, 1, size // 2))
+        maps.append(_largest(-_largest(-source, size), size))
     return DENSITY_GAIN * (torch.cat(maps, dim=1) - clear[:, None, None, None])
+
+
+def _largest(image: Tensor, size: int) -> Tensor:
+    """The largest value (B,1,H,W) of the square around each pixel: along one side, then the other,
+    which is the same with fewer looks."""
+    return F.max_pool2d(
+        F.max_pool2d(image, (1, size), 1, (0, size // 2)), (size, 1), 1, (size // 2, 0)
+    )
 
 
 def composed(edit: Edit, source: Tensor, hidden: Tensor) -> Tensor:

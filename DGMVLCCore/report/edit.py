@@ -4,7 +4,10 @@ there."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from DGMVLCCore.editing.result import NOTICE, CounterfactualResult
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.profiles import PROFILES
+from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.imaging.zones import locate
 from DGMVLCCore.language.findings import Finding
 from DGMVLCCore.report.explanation import explain
@@ -25,6 +29,7 @@ from DGMVLCCore.results.records import as_record, write_typed
 from DGMVLCCore.results.scene import make_scene
 from DGMVLCCore.results.segmentation import Segment, attention_segments, save_segmentation
 
+WRITERS = 2  # packing takes a processor each, and a copy of the scan
 SIGN = "counterfactual - original"
 SHARE = "share of change asked for, 0..1"
 INVENTED_COLOUR = (0.85, 0.75, 0.35)
@@ -50,30 +55,37 @@ def slug(term: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
 
 
-def write_volumes(result: CounterfactualResult, folder: Path) -> list[dict[str, str]]:
-    """Volumes and segmentations on the scan's grid; returns their manifest entries without
-    hashes."""
-    entries = _write_edit(result, folder)
-    for attention in result.attention.values():
-        name, unit = f"attention-{slug(attention.term)}.nrrd", "attention 0..1"
-        words = {"DGMVLC_Unit": unit, "DGMVLC_Finding": attention.term}
-        _save_map(result, attention.values, folder / name, words)
-        entry = {"name": name, "role": "attention", "unit": unit, "finding": attention.term}
-        entries.append(entry)
-    if result.change is not None:
-        words = {"DGMVLC_Unit": SHARE, "DGMVLC_Target": result.plan.target}
-        _save_map(result, result.change, folder / "change.nrrd", words)
-        entries.append({"name": "change.nrrd", "role": "change", "unit": SHARE})
-    return entries + _write_segments(result, folder)
+@dataclass(frozen=True)
+class _Layer:
+    """A file of a result: its manifest entry without the hash, and what writes it."""
+
+    entry: dict[str, str]
+    save: Callable[[Path], None]
 
 
-def _save_map(
-    result: CounterfactualResult, values: np.ndarray, path: Path, words: dict[str, str]
-) -> None:
-    save_volume(result.original.with_array(values, stored_dtype="float32"), path, words)
+def write_volumes(
+    result: CounterfactualResult, folder: Path, meanwhile: Callable[[], object] = lambda: None
+) -> list[dict[str, str]]:
+    """Volumes and segmentations on the scan's grid, several at once; returns their manifest entries
+    without hashes.
+
+    Args:
+        meanwhile: called while they are written.
+    """
+    layers = [*_edit_layers(result), *_map_layers(result), *_segment_layers(result)]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        written = pool.map(lambda layer: layer.save(folder / layer.entry["name"]), layers)
+        meanwhile()
+        list(written)  # raises what one of them raised
+    return [layer.entry for layer in layers]
 
 
-def _write_edit(result: CounterfactualResult, folder: Path) -> list[dict[str, str]]:
+def _volume(entry: dict[str, str], words: dict[str, str], make: Callable[[], Volume]) -> _Layer:
+    """A volume that is made when it is written: it may be as large as the scan."""
+    return _Layer(entry, lambda path: save_volume(make(), path, words))
+
+
+def _edit_layers(result: CounterfactualResult) -> list[_Layer]:
     """Original, counterfactual, their difference and the uncertainty, in stored units."""
     scan, unit = result.original, PROFILES[result.original.modality].unit
     words = {
@@ -81,24 +93,56 @@ def _write_edit(result: CounterfactualResult, folder: Path) -> list[dict[str, st
         "DGMVLC_Notice": NOTICE,
         "DGMVLC_Unit": unit,
     }
-    change = result.difference
-    largest = max(float(change.max(initial=0)), -float(change.min(initial=0)))
-    kind = "float32" if not scan.integer else "int16" if largest < 2**15 else "int32"
-    difference = scan.with_array(change, stored_dtype=kind)
-    save_volume(scan, folder / "original.nrrd", {"DGMVLC_Unit": unit})
-    save_volume(result.counterfactual, folder / "counterfactual.nrrd", words)
-    save_volume(difference, folder / "difference.nrrd", {**words, "DGMVLC_Sign": SIGN})
-    _save_map(result, result.uncertainty, folder / "uncertainty.nrrd", words)
+    signed = {"name": "difference.nrrd", "role": "difference", "unit": unit, "sign": SIGN}
     spread = f"{unit} (standard deviation over noises)"
     return [
-        {"name": "original.nrrd", "role": "original", "unit": unit},
-        {"name": "counterfactual.nrrd", "role": "counterfactual", "unit": unit},
-        {"name": "difference.nrrd", "role": "difference", "unit": unit, "sign": SIGN},
-        {"name": "uncertainty.nrrd", "role": "uncertainty", "unit": spread},
+        _volume(
+            {"name": "original.nrrd", "role": "original", "unit": unit},
+            {"DGMVLC_Unit": unit},
+            lambda: scan,
+        ),
+        _volume(
+            {"name": "counterfactual.nrrd", "role": "counterfactual", "unit": unit},
+            words,
+            lambda: result.counterfactual,
+        ),
+        _volume(signed, {**words, "DGMVLC_Sign": SIGN}, lambda: _difference(result)),
+        _volume(
+            {"name": "uncertainty.nrrd", "role": "uncertainty", "unit": spread},
+            words,
+            lambda: _map(result, result.uncertainty),
+        ),
     ]
 
 
-def _write_segments(result: CounterfactualResult, folder: Path) -> list[dict[str, str]]:
+def _difference(result: CounterfactualResult) -> Volume:
+    change = result.difference
+    largest = max(float(change.max(initial=0)), -float(change.min(initial=0)))
+    whole = "int16" if largest < 2**15 else "int32"
+    kind = whole if result.original.integer else "float32"
+    return result.original.with_array(change, stored_dtype=kind)
+
+
+def _map(result: CounterfactualResult, values: np.ndarray) -> Volume:
+    return result.original.with_array(values, stored_dtype="float32")
+
+
+def _map_layers(result: CounterfactualResult) -> list[_Layer]:
+    """Where the network attends to each finding, and the share of change where it is told."""
+    layers = []
+    for attention in result.attention.values():
+        name, unit = f"attention-{slug(attention.term)}.nrrd", "attention 0..1"
+        entry = {"name": name, "role": "attention", "unit": unit, "finding": attention.term}
+        words = {"DGMVLC_Unit": unit, "DGMVLC_Finding": attention.term}
+        layers.append(_volume(entry, words, partial(_map, result, attention.values)))
+    if result.change is not None:
+        entry = {"name": "change.nrrd", "role": "change", "unit": SHARE}
+        words = {"DGMVLC_Unit": SHARE, "DGMVLC_Target": result.plan.target}
+        layers.append(_volume(entry, words, partial(_map, result, result.change)))
+    return layers
+
+
+def _segment_layers(result: CounterfactualResult) -> list[_Layer]:
     """Graded attention, the edit mask and what was invented; only those that are there."""
     edit = [Segment(result.mask, "edit mask", EDIT_COLOUR)] if result.mask.any() else []
     hidden = result.invented
@@ -107,16 +151,16 @@ def _write_segments(result: CounterfactualResult, folder: Path) -> list[dict[str
         if hidden is not None and hidden.any()
         else []
     )
-    entries = []
-    for name, role, segments in (
+    named = (
         ("attention.seg.nrrd", "attention-segments", attention_segments(result.attention)),
         ("edit-mask.seg.nrrd", "edit-mask", edit),
         ("invented.seg.nrrd", "invented", invented),
-    ):
-        if segments:
-            save_segmentation(segments, result.original, folder / name)
-            entries.append({"name": name, "role": role})
-    return entries
+    )
+    return [
+        _Layer({"name": name, "role": role}, partial(save_segmentation, segments, result.original))
+        for name, role, segments in named
+        if segments
+    ]
 
 
 def _write_all(
@@ -124,8 +168,7 @@ def _write_all(
 ) -> None:
     location = locate(result.mask, anatomy, result.original)
     statements = make_statements(result, location)
-    entries = write_volumes(result, folder)
-    save_figure(result, folder / "figure.png")
+    entries = write_volumes(result, folder, lambda: save_figure(result, folder / "figure.png"))
     (folder / "explanation.txt").write_text(
         explain(result, location.side, statements), encoding="utf-8"
     )

@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
 from DGMVLCCore.errors import Cancelled, WeightsError
+from DGMVLCCore.ground.devices import computes_bf16
 from DGMVLCCore.ground.whole import clean, whole_file
 from DGMVLCCore.results.folders import replaced_folder
 from DGMVLCCore.results.records import write_text
@@ -101,7 +102,8 @@ class Trainer:
         from accelerate import Accelerator
 
         self.recipe, self.out = recipe, Path(recipe.out)
-        self.accelerator = Accelerator(mixed_precision="bf16" if _has_bf16() else "no")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.accelerator = Accelerator(mixed_precision="bf16" if computes_bf16(device) else "no")
         torch.manual_seed(recipe.seed + self.accelerator.process_index)
         model = self.build().to(self.accelerator.device).train()
         for name, value in model.named_parameters():
@@ -339,13 +341,6 @@ class Trainer:
                 file.write(
                     json.dumps({"step": self.step, "seconds": round(self.spent, 1), **means}) + "\n"
                 )
-
-
-def _has_bf16() -> bool:
-    """True where bf16 is native (a GPU with it, or a CPU with AVX512-BF16/AMX)."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def train(recipe: Recipe, *, quiet: bool = False) -> Path:

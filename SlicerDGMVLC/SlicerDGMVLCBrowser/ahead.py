@@ -75,7 +75,7 @@ class Ahead:
         await self.viewer.jobs.unseen(SUGGEST, "", asFields(request), lambda answer: None)
 
     async def _look(self) -> None:
-        """The longest part of a run, which needs no region: where the network sees the finding."""
+        """A long part of a run: where the network sees the finding, and whether in the region."""
         case = self.desk.case
         if case.scan is None:
             return

@@ -11,7 +11,9 @@ from .requests import Reading
 
 READING = "Reading …"
 PROPOSED, FILE, DRAWN = "proposed", "file", "drawn"
-Asked = tuple[str, int, tuple[int, int] | None]  # a report, its finding, the slices
+# a report, its finding, the slices, a region's segmentation and segment
+Asked = tuple[str, int, tuple[int, int] | None, str, str]
+NOTHING: Asked = ("", 0, None, "", "")
 
 
 @dataclass(frozen=True)
@@ -99,19 +101,20 @@ class Case:
     labels: str = ""  # file of its lungs, airway and body, once they were found
     scan_note: str = ""  # what is uncertain of them
     suggested: tuple[str, int] = ("", 0)  # report and finding a region was last looked for
-    looking: Asked = ("", 0, None)  # what the lungs were last asked to be read for
-    looked: Asked = ("", 0, None)  # and what they were read for, or cannot be
+    looking: Asked = NOTHING  # what the scan was last asked to be read for
+    looked: Asked = NOTHING  # and what it was read for, or cannot be
     clinical: dict[str, str] = field(default_factory=dict)
     slices: tuple[int, int] | None = None  # [first, last) that an edit is limited to
     form_wrong: str = ""  # what of the form cannot be
 
     @property
     def asks(self) -> Asked:
-        """What the lungs would be read for now."""
-        return self.report, self.finding, self.slices
+        """What the scan would be read for now."""
+        region = self.region
+        return self.report, self.finding, self.slices, region.path, region.segment
 
     def begin_look(self) -> Callable[..., None]:
-        """The lungs are being read for what is asked now; to be called when they were, or cannot
+        """The scan is being read for what is asked now; to be called when they were, or cannot
         be."""
         asked = self.looking = self.asks
 
