@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Hashable
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from DGMVLCCore.archive.address import local
 from DGMVLCCore.editing.alignment import AlignmentPipeline
 from DGMVLCCore.editing.asked import Evidence
 from DGMVLCCore.editing.find import Cells, Progress, look_at_cells
-from DGMVLCCore.editing.reading import LungsReading
+from DGMVLCCore.editing.reading import LungsReading, PackedMap
 from DGMVLCCore.editing.result import AttentionMap
 from DGMVLCCore.errors import UnreadableError
 from DGMVLCCore.imaging.anatomy import Anatomy
@@ -25,9 +26,20 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.report_files import ReportSource
 from DGMVLCCore.models.anatomy import find_anatomy
 
-MAPS_KEPT = 4  # each is as large as the scan
+MAPS_KEPT = 4  # each is a part of the scan's size
 # role of a file that a run read -> name and SHA-256; of a report also its kind and encoding
 Inputs = dict[str, dict[str, str | None]]
+
+
+@lru_cache(maxsize=8192)
+def _sha256(path: Path, size: int, changed_ns: int, node: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _hashed(path: Path) -> str:
+    """SHA-256 of a file, computed again when it was changed."""
+    facts = path.stat()
+    return _sha256(path.absolute(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
 
 def file_facts(path: Path) -> dict[str, str]:
@@ -39,7 +51,7 @@ def file_facts(path: Path) -> dict[str, str]:
     try:
         path = local(path)
         files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
-        digests = [hashlib.sha256(p.read_bytes()).hexdigest() for p in files]
+        digests = [_hashed(file) for file in files]
     except OSError as error:
         raise UnreadableError(
             f"{path} could not be read ({error.strerror or error}); check the name and the "
@@ -74,7 +86,7 @@ class ScanMemory:
         self._key: Hashable = None
         self._volume: Volume | None = None
         self._anatomy: tuple[Hashable, Anatomy] | None = None
-        self._maps: dict[Hashable, AttentionMap] = {}
+        self._maps: dict[Hashable, PackedMap] = {}
         self._begun: tuple[Hashable, LungsReading] | None = None
         self._cells: tuple[Hashable, Cells] | None = None
         self._evidence: tuple[Hashable, Evidence] | None = None
@@ -146,8 +158,9 @@ class ScanMemory:
             self._begun = None
             while len(self._maps) >= MAPS_KEPT:
                 self._maps.pop(next(iter(self._maps)))
-            self._maps[key] = made
-        return self._maps[key]
+            self._maps[key] = PackedMap.of(made)
+            return made
+        return self._maps[key].unpacked()
 
     def evidence(self, mask: np.ndarray, asked: Hashable, read: Callable[[], Evidence]) -> Evidence:
         """What the networks see in a region, bool (D,H,W), read when it is not the last one.

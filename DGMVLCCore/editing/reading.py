@@ -4,7 +4,7 @@ change there."""
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -14,7 +14,7 @@ from DGMVLCCore.editing.result import AttentionMap
 from DGMVLCCore.editing.see_through import RegionEditor
 from DGMVLCCore.errors import UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import Anatomy
-from DGMVLCCore.imaging.masks import box_around, put_back
+from DGMVLCCore.imaging.masks import Box, box_around, put_back
 from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.models.denoiser import PATCH
 from DGMVLCCore.models.region import Region, cut_region
@@ -74,6 +74,33 @@ def attention_map(
     lungs.read.go_on(pipe, target, callback)
     words = tuple(pipe.encoder.encode([source]).words[0][1:-1])
     return AttentionMap(term, volume.orientation().restore(lungs.attended()), tokens=words)
+
+
+@dataclass(frozen=True, eq=False)
+class PackedMap:
+    """An attention map in less memory: the box that it fills, in whole steps.
+
+    Args:
+        empty: the map without its values. shape: of these. steps: uint16, of `STEPS`, in the box.
+    """
+
+    empty: AttentionMap
+    shape: tuple[int, ...]
+    box: Box
+    steps: np.ndarray
+
+    @classmethod
+    def of(cls, attention: AttentionMap) -> PackedMap:
+        """A map, packed."""
+        values = attention.values
+        box = box_around(values > 0) if values.any() else (slice(0, 0),) * values.ndim
+        empty = replace(attention, values=np.empty(0, np.float32))
+        return cls(empty, values.shape, box, np.rint(values[box] * STEPS).astype(np.uint16))
+
+    def unpacked(self) -> AttentionMap:
+        """The map as it was."""
+        part = self.steps / np.float32(STEPS)
+        return replace(self.empty, values=put_back(part, self.box, self.shape))
 
 
 def lungs_in(anatomy: Anatomy, rows: tuple[int, int]) -> np.ndarray:

@@ -205,8 +205,9 @@ def save(draw: Callable[[], Any], path: Path | BinaryIO, about: str, dpi: float 
         figure = draw()
         facts = {"Description": f"DGM-VLC {about}", "Software": None}
         try:
+            ground, packing = figure.get_facecolor(), {"compress_level": 3}  # 6 takes twice as long
             figure.savefig(
-                path, format="png", dpi=dpi, facecolor=figure.get_facecolor(), metadata=facts
+                path, format="png", dpi=dpi, facecolor=ground, metadata=facts, pil_kwargs=packing
             )
         except OSError as error:
             raise OutputError(

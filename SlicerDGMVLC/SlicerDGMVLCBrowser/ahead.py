@@ -36,7 +36,7 @@ class Ahead:
         desk = self.desk
         if not self._busy and (desk.must_prepare() or desk.must_suggest() or desk.must_look()):
             self._busy = True
-            self.viewer._later(self._start())
+            self.viewer.later(self._start())
 
     async def _start(self) -> None:
         try:
@@ -98,7 +98,7 @@ class Ahead:
 
     def on_threads(self, threads: Any, **_: Any) -> None:
         """Another number of threads was chosen."""
-        self.viewer._later(self.use_threads(threads))
+        self.viewer.later(self.use_threads(threads))
 
     async def use_threads(self, threads: Any) -> None:
         """Start the worker anew with so many threads; 0 lets it choose."""

@@ -29,7 +29,7 @@ from .opening import Opening
 from .page import build_page
 from .pointer import Pointer
 from .review import Review
-from .saving import SETTINGS, offer_scene
+from .saving import SETTINGS, Saving
 from .stage import Stage
 from .state import START
 from .teach import TeachTab
@@ -88,7 +88,7 @@ class Viewer(TrameApp):
             beat=self._on_beat,
         )
         self.ahead, self.files, self.cases = Ahead(self), Files(self), Cases(self)
-        self.form, self.opening = Form(self), Opening(self)
+        self.form, self.opening, self.saving = Form(self), Opening(self), Saving(self)
         self.drawing = Drawing(self)
         self.pointer = Pointer(self)
         self.teach = TeachTab(self)
@@ -99,7 +99,8 @@ class Viewer(TrameApp):
     def _connect(self) -> None:
         triggers: dict[str, Callable[..., Any]] = {
             "scroll": self.stage.scroll,
-            "save": self.save,
+            "save": self.beside(self.saving.save),
+            "stop_saving": self.saving.stop,
             "browse": self.files.browse,
             "pick": self.beside(self.files.pick),
             "recent": self.beside(self.cases.open),
@@ -135,7 +136,7 @@ class Viewer(TrameApp):
         }
         for names, action in changes.items():
             self.state.change(*names)(action)
-        self.ctrl.on_server_ready.add(lambda **_: self._later(self._prepare()))
+        self.ctrl.on_server_ready.add(lambda **_: self.later(self._prepare()))
 
     async def _prepare(self) -> None:
         """What would make the first scan and the first run wait, done while the user reads the
@@ -146,7 +147,7 @@ class Viewer(TrameApp):
             await asyncio.sleep(0.5)
             self.stage.views.make(layout)
 
-    def _later(self, work: Any) -> asyncio.Task[Any]:
+    def later(self, work: Any) -> asyncio.Task[Any]:
         """Run a coroutine beside the server; kept until it is done, so that it is not collected
         half-way."""
         task = asyncio.ensure_future(work)
@@ -159,7 +160,7 @@ class Viewer(TrameApp):
         nothing could be stopped."""
 
         def begin(*given: Any) -> None:
-            self._later(action(*given))
+            self.later(action(*given))
 
         return begin
 
@@ -184,7 +185,7 @@ class Viewer(TrameApp):
             picture.layout == "scan" and self.desk.tab != "review" and region.origin == DRAWN
         )
         if self.desk.must_read() and self._typing is None:
-            self._later(self.jobs.read_report())
+            self.later(self.jobs.read_report())
 
     def unsay(self) -> None:
         """Take the sentence on the page away."""
@@ -217,7 +218,7 @@ class Viewer(TrameApp):
             self._typing = None
             await self.jobs.read_report()
 
-        self._typing = self._later(when_quiet())
+        self._typing = self.later(when_quiet())
         self.refresh()
 
     def _on_choice(self, **_: Any) -> None:
@@ -315,10 +316,6 @@ class Viewer(TrameApp):
         self.desk.remove_result(int(number))
         self.refresh()
         self.stage.remove_run(int(number))
-
-    async def save(self) -> str:
-        """The results as a scene for Slicer; returns its address."""
-        return await offer_scene(self)
 
     async def close(self) -> None:
         """End the worker."""

@@ -82,7 +82,7 @@ class Opening:
         self.viewer.refresh()
         out = self.viewer.workspace.new("scans", "scan.nrrd")
         try:
-            self._reading = self.viewer._later(
+            self._reading = self.viewer.later(
                 open_scan(self.viewer.stage.scene, path, out, reading)
             )
             scan = await self._reading

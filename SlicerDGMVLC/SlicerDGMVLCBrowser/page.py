@@ -64,13 +64,21 @@ def _case_buttons() -> None:
     """Save the scene, keep the case, fit the views, show the keys."""
     button(
         "Save scene",
-        "trigger('save').then((address) => address && utils.dgmvlc.download(address))",
+        "utils.dgmvlc.save()",
         prepend_icon="mdi-download",
         classes="mr-3 save",
-        loading=("saving",),
-        v_show="runs.length",
+        v_show="runs.length && !saving",
         title="A .mrb file that 3D Slicer opens",
     )
+    button(
+        "Stop saving",
+        "trigger('stop_saving')",
+        prepend_icon="mdi-loading mdi-spin",
+        classes="mr-3 stop-saving",
+        v_show="saving",
+        title="The scene is being written; press to stop it",
+    )
+    client.ClientStateChange(value="scene_address", change="utils.dgmvlc.saved(scene_address)")
     icon_button(
         "mdi-content-save-outline",
         "Keep this case on this machine, to go on another day",

@@ -136,7 +136,7 @@ class Review:
         if self.list.study != identifier:
             return
         self.choose(self.list.region or self.list.undecided)
-        self.viewer._later(self._look_ahead())
+        self.viewer.later(self._look_ahead())
 
     def _looking(self, identifier: str) -> Fields:
         return asFields(OneStudy(self.list.session, identifier))
@@ -163,7 +163,7 @@ class Review:
 
         def chosen(answer: Fields) -> None:
             self._opened(answer)
-            self.viewer._later(self.look(identifier))
+            self.viewer.later(self.look(identifier))
 
         await self.viewer.jobs.task("review-open", request, chosen)
 

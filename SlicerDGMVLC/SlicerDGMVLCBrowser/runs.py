@@ -15,6 +15,8 @@ from SlicerDGMVLCLib.exchange import segmentsOn
 from SlicerDGMVLCLib.scene import ResultNodes, loadLayer, loadResult, readResult, removeRun
 from SlicerDGMVLCPresenters.outcome import Manifest
 
+from DGMVLCCore.ground.devices import give_back_memory
+
 from .readout import array_of
 from .segments import hatched, put_mask
 from .views import COLUMNS, HYPOTHESES, ROWS, Views, quiet
@@ -28,8 +30,8 @@ PLACES = {
 }
 
 
-def _same(volume: Any, other: Any) -> bool:
-    """Whether two volumes hold the same voxels at the same places."""
+def _same_grid(volume: Any, other: Any) -> bool:
+    """Whether the voxels of two volumes lie at the same places."""
     grids = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
     volume.GetIJKToRASMatrix(grids[0])
     other.GetIJKToRASMatrix(grids[1])
@@ -38,7 +40,7 @@ def _same(volume: Any, other: Any) -> bool:
         for row in range(4)
         for column in range(4)
     )
-    return near and np.array_equal(array_of(volume), array_of(other))
+    return near and array_of(volume).shape == array_of(other).shape
 
 
 @dataclass
@@ -92,18 +94,34 @@ class Runs:
         and the scene is as it was. What lies over the scans is loaded when it is first shown.
 
         Args:
-            scan: the volume node that was edited; its voxels are not held twice.
+            scan: the volume node that was edited; its voxels are neither read nor held twice.
         """
         manifest = readResult(path)
-        nodes = loadResult(self.scene, path, layers=False)
-        original = nodes.byRole["original"]
-        if scan is not None and _same(scan, original):
-            original.SetAndObserveImageData(scan.GetImageData())
+        nodes = loadResult(
+            self.scene, path, layers=False, known=lambda nodes: self._original(scan, nodes)
+        )
         if "invented" in nodes.byRole:
             self._hatch(nodes)
         run = Run(number, path, manifest, nodes, name)
         self.all.append(run)
+        give_back_memory()  # what reading its files took
         return run
+
+    def _original(self, scan: Any | None, nodes: ResultNodes) -> Any | None:
+        """A node on the voxels of a scan, if these are what counterfactual and difference leave of
+        the original; else None."""
+        made, change = nodes.byRole["counterfactual"], nodes.byRole["difference"]
+        if scan is None or not _same_grid(scan, made) or not _same_grid(made, change):
+            return None
+        if not np.array_equal(array_of(scan), array_of(made) - array_of(change)):
+            return None
+        node = slicer.vtkMRMLScalarVolumeNode()
+        node.SetName("Original")
+        self.scene.AddNode(node)
+        node.CopyOrientation(scan)
+        node.SetAndObserveImageData(scan.GetImageData())
+        node.CreateDefaultDisplayNodes()
+        return node
 
     def _layer(self, run: Run, role: str, finding: str = "") -> Any | None:
         """A node of `LAYERS`, loaded when it is first asked for; None where the run has none."""

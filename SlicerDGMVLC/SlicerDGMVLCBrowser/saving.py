@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -53,30 +54,46 @@ async def save_scene(results: list[Path], shown: Path, state: Any, path: Path) -
     return path
 
 
-async def offer_scene(viewer: Viewer) -> str:
-    """Write the scene in a process of its own; returns the address to download it from, or an
-    empty text."""
-    results = [Path(result.manifest) for result in viewer.desk.case.results]
-    if viewer.state.saving:
-        return ""
-    if not results:
-        viewer.say("There is no result to save yet; run an edit first.", kind="info")
-        return ""
-    case, name = viewer.desk.case, Path(viewer.state.scan_path).name
-    shown = case.result(case.shown[0]) if case.shown else None
-    with viewer.state as state:
-        state.saving = True
-    try:
-        path = await save_scene(
-            results,
-            Path(shown.manifest) if shown else results[-1],
-            viewer.state,
-            viewer.workspace.new("scenes", "scene.mrb"),
-        )
-        return viewer.transfers.offer(path, f"{name.split('.')[0] or 'scan'} DGM-VLC.mrb")
-    except ScanError as error:
-        viewer.say(str(error))
-        return ""
-    finally:
-        with viewer.state as state:
-            state.saving = False
+class Saving:
+    """The open case's results as a scene to download; the page is heard meanwhile, and it can be
+    stopped."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer = viewer
+        self._writing: asyncio.Task[Path] | None = None
+
+    def stop(self) -> None:
+        """The scene that is being written is not wanted."""
+        if self._writing is not None:
+            self._writing.cancel()
+
+    async def save(self) -> None:
+        """Write the scene; its address is told to the page when it is there."""
+        viewer, case = self.viewer, self.viewer.desk.case
+        results = [Path(result.manifest) for result in case.results]
+        if viewer.state.saving:
+            return
+        if not results:
+            viewer.say("There is no result to save yet; run an edit first.", kind="info")
+            return
+        result = case.result(case.shown[0]) if case.shown else None
+        shown = Path(result.manifest) if result else results[-1]
+        name, path = Path(viewer.state.scan_path).name, viewer.workspace.new("scenes", "scene.mrb")
+        self._tell(True)
+        try:
+            self._writing = viewer.later(save_scene(results, shown, viewer.state, path))
+            await self._writing
+        except ScanError as error:
+            self._tell(False)
+            viewer.say(str(error))
+        except asyncio.CancelledError:
+            path.unlink(missing_ok=True)
+            self._tell(False)
+            viewer.say("Saving was stopped; no scene was written.", kind="info")
+        else:
+            title = f"{name.split('.')[0] or 'scan'} DGM-VLC.mrb"
+            self._tell(False, viewer.transfers.offer(path, title))
+
+    def _tell(self, saving: bool, address: str = "") -> None:
+        with self.viewer.state as state:
+            state.saving, state.scene_address = saving, address

@@ -76,6 +76,7 @@ START = {
     "gates": [],
     "plan": "",
     "saving": False,
+    "scene_address": "",
     # hypotheses
     "compare_chosen": [],
     "compare_words": "",

@@ -41,7 +41,7 @@ class TeachTab:
     def _ask(
         self, name: str, request: Fields, title: str, answered: Callable[[Fields], None]
     ) -> None:
-        self.viewer._later(self.viewer.jobs.task(name, dict(request), answered))
+        self.viewer.later(self.viewer.jobs.task(name, dict(request), answered))
 
     def _on_click(self, name: str, ras: Point) -> None:
         desk, case = self.viewer.desk, self.viewer.stage.case

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ __all__ = [
     "saveMrb",
 ]
 
+Known = Callable[[ResultNodes], Any]
 SCHEMA_VERSIONS = ("1.0", "1.1")
 LAYERS = {  # what lies over the scans: its title, and from which value on it hides them
     "uncertainty": ("Uncertainty (SD, HU)", 1.0),
@@ -111,10 +113,9 @@ def loadLayer(scene: Any, folder: Path, file: File, nodes: ResultNodes) -> Any:
 
 
 def _loadFiles(
-    scene: Any, folder: Path, manifest: Manifest, nodes: ResultNodes, layers: bool
+    scene: Any, folder: Path, manifest: Manifest, nodes: ResultNodes, layers: bool, known: Known
 ) -> None:
     titles = {
-        "original": "Original",
         "counterfactual": f"Counterfactual: {manifest.plan.target} ({NOTICE})",
         "difference": f"Difference (counterfactual − original, HU; {NOTICE})",
     }
@@ -126,6 +127,8 @@ def _loadFiles(
             loadLayer(scene, folder, file, nodes)
         elif role in SEGMENTS:
             nodes.byRole[role] = loadSegments(scene, path, SEGMENTS[role])
+    (original,) = manifest.of("original")
+    nodes.byRole["original"] = known(nodes) or loadVolume(scene, folder / original.name, "Original")
 
 
 def _colour(scene: Any, nodes: ResultNodes) -> None:
@@ -146,7 +149,11 @@ def _runId(manifest: Manifest) -> str:
 
 
 def loadResult(
-    scene: Any, path: str | Path, portable: bool = False, layers: bool = True
+    scene: Any,
+    path: str | Path,
+    portable: bool = False,
+    layers: bool = True,
+    known: Known = lambda nodes: None,
 ) -> ResultNodes:
     """Show a result: original | counterfactual | difference, attention and edit mask over them.
 
@@ -155,6 +162,8 @@ def loadResult(
         portable: use a layout that every Slicer knows, for a scene that is saved and opened
             elsewhere.
         layers: load what lies over the scans, too; else `loadLayer` does when it is wanted.
+        known: gets the other volumes; returns the original's node where the scene holds its voxels
+            already, and its file need not be read.
 
     Raises:
         ValueError: unknown schema version, or a file that cannot be read.
@@ -163,7 +172,7 @@ def loadResult(
     manifest = readResult(path)
     nodes = ResultNodes(_runId(manifest))
     try:
-        _loadFiles(scene, path.parent, manifest, nodes, layers)
+        _loadFiles(scene, path.parent, manifest, nodes, layers, known)
     except ValueError:
         removeRun(scene, nodes)
         raise

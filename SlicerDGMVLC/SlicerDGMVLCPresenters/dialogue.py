@@ -39,6 +39,8 @@ from .work import (
     Order,
 )
 
+TOO_LATE = "The run was finished before it could be stopped; its result is shown."
+
 
 class Client(Protocol):
     """Who passes requests on; each method returns the request's id."""
@@ -144,10 +146,12 @@ class Dialogue:
             progress.told(event.stage, event.share, event.secondsLeft)
 
     def _on_result(self, event: Result) -> None:
-        wanted = self.desk.wants(event.id)
+        wanted, late = self.desk.wants(event.id), self.desk.work.cancelling
         self.desk.work.done(event.id)
         if wanted:
             self._finished(Path(event.manifest))
+            if late:
+                self._say(TOO_LATE, "Undo takes it back.")
 
     def _on_answer(self, event: Answer) -> None:
         wanted = self.desk.wants(event.id)

@@ -182,10 +182,22 @@
     link.remove();
   }
 
+  let asked = false; // by this tab; every tab hears of the scene
+  function save() {
+    asked = true;
+    window.trame.trigger("save");
+  }
+  function saved(address) {
+    if (asked && address) {
+      asked = false;
+      download(address);
+    }
+  }
+
   const install = () => {
     if (!window.trame?.utils) return setTimeout(install, 50);
     setTimeout(restore, 1500);
-    window.trame.utils.dgmvlc = { upload, download, pick: (id) => document.getElementById(id)?.click() };
+    window.trame.utils.dgmvlc = { upload, save, saved, pick: (id) => document.getElementById(id)?.click() };
   };
   install();
 })();

@@ -81,7 +81,8 @@ def test_a_reading_that_was_stopped_goes_on_where_it_was(phantom, monkeypatch):
     assert len(begun) == 1 and done == sorted(set(done)) and stopped < len(done)
     whole = until(2.0)(lungs_to_read(phantom, anatomy))
     assert np.array_equal(found.values, whole.values)
-    assert memory.attention("key", begin, until(0.0)) is found
+    kept = memory.attention("key", begin, until(0.0))
+    assert np.array_equal(kept.values, found.values) and kept.tokens == found.tokens
     with pytest.raises(Cancelled):
         memory.attention("other", begin, until(0.0))
     assert len(begun) == 2
