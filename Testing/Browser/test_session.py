@@ -262,6 +262,27 @@ def test_cancel_a_closed_tab_and_a_second_press(serve, tab, prepared):
     assert again.page.locator(".run-row").count() == 1, "the run went on without its tab, once"
 
 
+def test_a_scene_is_saved_beside_the_page_and_can_be_stopped(serve, tab, prepared):
+    served = serve("--fake", str(prepared[1]))
+    one = tab(served)
+    page = one.page
+    run(one, prepared)
+    one.settled(0)
+    page.click(".save")
+    page.wait_for_selector(".stop-saving")
+    page.keyboard.press("Home")
+    one.until(lambda: page.inner_text(".strip-slice") == "Slice 1 / 12")
+    assert page.is_visible(".stop-saving"), "the page is heard while the scene is written"
+    page.click(".stop-saving")
+    assert "Saving was stopped" in one.message()
+    one.close_message()
+    page.wait_for_selector(".save")
+    assert not [file for folder in served.folders for file in folder.rglob("*.mrb")]
+    with page.expect_download() as download:
+        page.click(".save")
+    assert download.value.path().stat().st_size > 1000
+
+
 def test_a_killed_worker_costs_a_sentence_and_the_page_goes_on(serve, tab, prepared):
     served = serve("--fake", str(prepared[1]), "--slow", "4")
     one = tab(served)

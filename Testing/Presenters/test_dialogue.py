@@ -123,6 +123,13 @@ def test_several_runs_one_after_the_other_have_a_bar_each(talk):
     assert talk.sentence == "Cancelled; nothing was written." and not talk.desk.work.busy
 
 
+def test_a_run_that_was_finished_before_it_could_be_stopped_says_so(talk):
+    talk.send(RUN)
+    talk.dialogue.cancel()
+    talk.hear(Result("job-2", "/result.json"))
+    assert talk.results == [Path("/result.json")] and "before it could be stopped" in talk.sentence
+
+
 def test_cancel_stops_those_that_wait_first(talk):
     for _ in range(2):
         talk.send(RUN)
