@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import asdict
 from functools import lru_cache
@@ -26,6 +27,7 @@ from DGMVLCCore.imaging.volume import Volume
 from DGMVLCCore.language.report_files import ReportSource
 from DGMVLCCore.models.anatomy import find_anatomy
 
+TICK_NS = 3_000_000_000  # the coarsest clock of a file system ticks every two seconds
 MAPS_KEPT = 4  # each is a part of the scan's size
 # role of a file that a run read -> name and SHA-256; of a report also its kind and encoding
 Inputs = dict[str, dict[str, str | None]]
@@ -37,8 +39,11 @@ def _sha256(path: Path, size: int, changed_ns: int, node: int) -> str:
 
 
 def _hashed(path: Path) -> str:
-    """SHA-256 of a file, computed again when it was changed."""
+    """SHA-256 of a file, computed again when it was changed; one that was written just now may be
+    changed again within the same tick of the file system's clock."""
     facts = path.stat()
+    if abs(time.time_ns() - facts.st_mtime_ns) < TICK_NS:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     return _sha256(path.absolute(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
 

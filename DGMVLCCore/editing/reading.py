@@ -13,6 +13,7 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline, Progress
 from DGMVLCCore.editing.result import AttentionMap
 from DGMVLCCore.editing.see_through import RegionEditor
 from DGMVLCCore.errors import UnsuitableInputError
+from DGMVLCCore.ground.devices import threads_of
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.masks import Box, box_around, put_back
 from DGMVLCCore.imaging.volume import Volume
@@ -30,7 +31,7 @@ def smoothed(
 ) -> np.ndarray:
     """(D,H,W) blurred within the lungs, sigma in voxels: what lies outside neither adds nor takes
     away, and is given what lies beside it."""
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(threads_of(2)) as pool:
         blurred, weight = pool.map(
             lambda field: ndimage.gaussian_filter(field, sigma),
             (values * lungs, lungs.astype(np.float32)),

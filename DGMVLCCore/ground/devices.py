@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 from contextlib import suppress
 
@@ -28,6 +29,14 @@ def computes_bf16(device_type: str) -> bool:
     if device_type == "cuda":
         return torch.cuda.is_bf16_supported()
     return device_type == "cpu" and torch.cpu._is_amx_tile_supported()
+
+
+def threads_of(most: int) -> int:
+    """How many threads to start beside torch's: at most so many, no more than the processor has or
+    the user allows (OMP_NUM_THREADS)."""
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    there = int(allowed) if allowed.isdecimal() else os.cpu_count() or 1
+    return max(min(most, there), 1)
 
 
 def give_back_memory() -> None:

@@ -3,12 +3,13 @@ scan returns to where it was."""
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
+
+from DGMVLCCore.ground.devices import threads_of
 
 Box = tuple[int, int, int, int]
 THREADS = 4  # that resize planes; more wait for the memory
@@ -36,7 +37,7 @@ def resize_in_plane(array: np.ndarray, size: tuple[int, ...], order: int = 1) ->
             source = ndimage.gaussian_filter(source, sigma)
         ndimage.zoom(source, zoom, output=out[index], order=order, mode="nearest", grid_mode=True)
 
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, THREADS)) as pool:
+    with ThreadPoolExecutor(threads_of(THREADS)) as pool:
         list(pool.map(resize, range(len(array))))
     return out
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from DGMVLCCore.editing.memory import Inputs
 from DGMVLCCore.editing.result import NOTICE, CounterfactualResult
+from DGMVLCCore.ground.devices import threads_of
 from DGMVLCCore.imaging.anatomy import Anatomy
 from DGMVLCCore.imaging.io import save_volume
 from DGMVLCCore.imaging.profiles import PROFILES
@@ -73,7 +74,7 @@ def write_volumes(
         meanwhile: called while they are written.
     """
     layers = [*_edit_layers(result), *_map_layers(result), *_segment_layers(result)]
-    with ThreadPoolExecutor(WRITERS) as pool:
+    with ThreadPoolExecutor(threads_of(WRITERS)) as pool:
         written = pool.map(lambda layer: layer.save(folder / layer.entry["name"]), layers)
         meanwhile()
         list(written)  # raises what one of them raised

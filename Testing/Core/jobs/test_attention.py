@@ -12,13 +12,16 @@ from DGMVLCCore.editing.pipeline import CounterfactualPipeline
 from DGMVLCCore.errors import Cancelled, UnsuitableInputError
 from DGMVLCCore.imaging.anatomy import segment_anatomy
 from DGMVLCCore.imaging.io import save_volume
+from DGMVLCCore.jobs import edit
 from DGMVLCCore.jobs.attention import read_finding
 from DGMVLCCore.jobs.edit import asked_of
+from DGMVLCCore.jobs.region import region_evidence
 from DGMVLCCore.jobs.requests import Request
 from DGMVLCCore.jobs.tasks import run_task
 from DGMVLCCore.language.encoder import LanguageEncoder
 from DGMVLCCore.models.denoiser import Denoiser
 from DGMVLCCore.models.editor import Editor
+from DGMVLCCore.results.segmentation import Segment, save_segmentation
 
 REPORT = "There is a 26 mm nodule in the left lung. Emphysema in the right upper lobe."
 
@@ -59,6 +62,23 @@ def test_an_edit_finds_what_was_read_ahead(asked, tmp_path, monkeypatch):
         )
         assert found.term == finding.term and found.values[4:7].any()
     assert ahead(warm, asked)["terms"] == ["nodule", "emphysema"]
+
+
+def test_an_edit_finds_what_was_seen_in_its_region(asked, make_chest, tmp_path, monkeypatch):
+    chests = [make_chest((12, 112, 128), (4.0, 2.5, 2.5), nodule=there) for there in (True, False)]
+    nodule = chests[0].array - chests[1].array > 300
+    save_segmentation([Segment(nodule, "nodule", (1, 0, 0))], chests[0], tmp_path / "a.seg.nrrd")
+    warm, asked = session(), {**asked, "mask": str(tmp_path / "a.seg.nrrd")}
+    ahead(warm, asked)
+    kept, again = region_evidence, []
+    monkeypatch.setattr(edit, "region_evidence", lambda *a, **k: again.append(a) or kept(*a, **k))
+    ahead(warm, asked)
+    assert not again, "the same region is read once"
+    ahead(warm, {**asked, "slices": [5, 7]})
+    nodule[:5] = False
+    save_segmentation([Segment(nodule, "nodule", (1, 0, 0))], chests[0], tmp_path / "b.seg.nrrd")
+    ahead(warm, {**asked, "mask": str(tmp_path / "b.seg.nrrd")})
+    assert len(again) == 2, "other slices and another region are read"
 
 
 def test_it_stops_when_it_is_told_to_and_refuses_as_an_edit_does(asked):
