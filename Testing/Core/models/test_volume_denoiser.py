@@ -68,6 +68,7 @@ def test_slices_of_a_slab_see_one_another_and_no_other_slab(base):
     differs = (model(changed, t, cond, depth=4)[0] != before).flatten(1).any(1)
     assert differs[:4].all() and not differs[4:].any()
     model.load_state_dict(flat.state_dict(), strict=False)
+    model.to(memory_format=torch.channels_last)  # as loaded weights are kept
     assert torch.equal(model(x, t, cond)[0], flat(x, t, cond)[0]), (
         "single slices are answered as by the 2D network"
     )
@@ -109,6 +110,7 @@ def test_a_network_trained_as_a_whole_is_stored_as_a_whole(tmp_path):
     assert (
         json.loads((tmp_path / "whole" / "config.json").read_text(encoding="utf-8"))["base"] == ""
     )
+    model.to(memory_format=torch.channels_last)  # as loaded weights are kept
     assert torch.equal(again(x, t, cond, depth=4)[0], model(x, t, cond, depth=4)[0])
 
 

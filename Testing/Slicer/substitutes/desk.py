@@ -51,7 +51,9 @@ class Desk:
 
     def behave(self, **how: Any) -> None:
         """Say how the fake worker behaves from now on."""
-        self.behaviourFile.write_text(json.dumps(how), encoding="utf-8")
+        whole = self.behaviourFile.with_suffix(".new")  # the worker may be reading it just now
+        whole.write_text(json.dumps(how), encoding="utf-8")
+        whole.replace(self.behaviourFile)
 
     def heard(self, kind: str) -> list[Finding]:
         """Messages of this kind the fake worker has got."""
