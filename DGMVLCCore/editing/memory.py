@@ -42,9 +42,9 @@ def _hashed(path: Path) -> str:
     """SHA-256 of a file, computed again when it was changed; one that was written just now may be
     changed again within the same tick of the file system's clock."""
     facts = path.stat()
-    if abs(time.time_ns() - facts.st_mtime_ns) < TICK_NS:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    return _sha256(path.absolute(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
+    fresh = abs(time.time_ns() - facts.st_mtime_ns) < TICK_NS
+    read = _sha256.__wrapped__ if fresh else _sha256
+    return read(path.absolute(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
 
 def file_facts(path: Path) -> dict[str, str]:

@@ -22,18 +22,20 @@ class _Silence:
 
     def begin(self) -> None:
         with self._lock:
-            self._wished += 1
-            if self._wished > 1:
-                return
-            self._shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-            sitk.ProcessObject.SetGlobalWarningDisplay(False)
-            try:
-                self._kept = os.dup(STDERR)
-            except OSError:
-                return  # a desktop program started without a console has no stderr to keep quiet
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, STDERR)
-            os.close(nowhere)
+            if not self._wished:
+                self._turn_away()
+            self._wished += 1  # not where turning away failed
+
+    def _turn_away(self) -> None:
+        self._shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+        sitk.ProcessObject.SetGlobalWarningDisplay(False)
+        try:
+            self._kept = os.dup(STDERR)
+        except OSError:
+            return  # a desktop program started without a console has no stderr to keep quiet
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, STDERR)
+        os.close(nowhere)
 
     def end(self) -> None:
         with self._lock:

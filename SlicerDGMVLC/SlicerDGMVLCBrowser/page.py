@@ -78,7 +78,7 @@ def _case_buttons() -> None:
         v_show="saving",
         title="The scene is being written; press to stop it",
     )
-    client.ClientStateChange(value="scene_address", change="utils.dgmvlc.saved(scene_address)")
+    client.ClientStateChange(value="saving", change="saving || utils.dgmvlc.saved(scene_address)")
     icon_button(
         "mdi-content-save-outline",
         "Keep this case on this machine, to go on another day",

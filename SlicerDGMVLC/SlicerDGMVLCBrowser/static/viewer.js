@@ -187,11 +187,9 @@
     asked = true;
     window.trame.trigger("save");
   }
-  function saved(address) {
-    if (asked && address) {
-      asked = false;
-      download(address);
-    }
+  function saved(address) { // none where it was stopped or failed
+    if (asked && address) download(address);
+    asked = false;
   }
 
   const install = () => {
